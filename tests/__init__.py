@@ -1,0 +1,1 @@
+"""The tests mirror wsaas/; tests.system starts real processes."""

@@ -1,0 +1,64 @@
+"""What stands in for the rest of the gateway in the tests of the API: the real registry, of sessions that are not."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from wsaas.gateway.model import Cause, Facts, Frame, Pushed
+from wsaas.gateway.registry import Registry
+from wsaas.gateway.session import Session
+
+HERE = "A1b2C3d4" + "x" * 24
+GONE = "A1b2C3d4" + "y" * 24
+MAX_MESSAGE_SIZE = 1000
+
+FACTS = Facts(
+    id=HERE,
+    connecting=False,
+    connected_at=1795428000.0,
+    last_active_at=1795428061.5,
+    remote_address="203.0.113.9",
+    path="/room/7",
+    user_agent="Mozilla/5.0 \N{SNOWMAN}",
+    subprotocol="v2.chat",
+    groups=("room:7", "user:42"),
+    messages_in=3,
+    bytes_in=300,
+    messages_out=2,
+    bytes_out=20,
+    bytes_waiting_in=100,
+    bytes_waiting_out=10,
+)
+
+
+class FakeSession:
+    """A connection that notes what is done to it, and answers pushes with `outcome`."""
+
+    live = True
+
+    def __init__(self, id: str = HERE) -> None:
+        self.id = id
+        self.groups: set[str] = set()
+        self.outcome: Pushed | Exception = Pushed.SENT
+        self.about = FACTS
+        self.pushed: list[Frame] = []
+        self.closed: list[tuple[Cause, int, str]] = []
+
+    def push(self, frame: Frame) -> Pushed:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        self.pushed.append(frame)
+        return self.outcome
+
+    def close(self, cause: Cause, code: int, reason: str) -> None:
+        self.closed.append((cause, code, reason))
+
+    def facts(self) -> Facts:
+        return self.about
+
+
+def registry_of(*sessions: FakeSession, max_message_size: int = MAX_MESSAGE_SIZE) -> Registry:
+    registry = Registry(max_message_size)
+    for session in sessions:
+        registry.add(cast(Session, session))
+    return registry

@@ -1,0 +1,142 @@
+"""How events become requests."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.backend.contract import Contract, Webhook, iso8601
+from wsaas.gateway.model import Cause, Closed, Frame, Handshake, Limits, Opened, Received, Record
+from wsaas.gateway.session import Session
+
+ID = "Gateway1" + "c" * 24
+NOW = 1_763_892_000.25
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+HANDSHAKE = Handshake(
+    path="/room/7",
+    query="a=1",
+    origin="https://app.example",
+    remote_address="203.0.113.9",
+    subprotocols=("v2.chat",),
+    headers={"user-agent": "x"},
+    repeated=((b"Authorization", b"Bearer caf\xe9"),),
+)
+
+
+def headers_of(webhook: Webhook) -> dict[str, str]:
+    lines = webhook.head.decode("latin-1").split("\r\n")
+    assert lines.pop() == ""
+    pairs = [line.split(": ", 1) for line in lines]
+    result = {name.lower(): value for name, value in pairs}
+    assert len(result) == len(pairs), "a header is repeated"
+    return result
+
+
+class ContractTests(SynchronousTestCase):
+    def contract(self, secrets: tuple[bytes, ...] = (), content_type: str = "application/json") -> Contract:
+        return Contract(
+            local_address="http://gateway:8081",
+            ws_timeout=30.0,
+            message_content_type=content_type,
+            max_message_size=1000,
+            secrets=secrets,
+            now=lambda: NOW,
+            below=lambda n: 0xAB,
+        )
+
+    def session(self) -> Session:
+        record = Record(ID, NOW, HANDSHAKE.repeated, TRACE)
+        unused: Any = None
+        return Session(record, HANDSHAKE, unused, Limits(1000, 1000, 1000), unused)
+
+    def test_connect(self) -> None:
+        """A connect is a POST whose JSON has the core members and who wants to connect."""
+        webhook = self.contract().webhook(self.session(), Opened(HANDSHAKE))
+        self.assertEqual((webhook.method, webhook.id, webhook.limit), (b"POST", ID, 65536))
+        self.assertEqual(
+            json.loads(webhook.body),
+            {
+                "code": "NEW_CONNECTION",
+                "ws_uri": f"http://gateway:8081/{ID}",
+                "timeout": 30000,
+                "id": ID,
+                "path": "/room/7",
+                "query": "a=1",
+                "origin": "https://app.example",
+                "remote_address": "203.0.113.9",
+                "subprotocols": ["v2.chat"],
+                "headers": {"user-agent": "x"},
+            },
+        )
+        self.assertEqual(
+            headers_of(webhook),
+            {
+                "authorization": "Bearer caf\xe9",
+                "content-type": "application/json",
+                "wsaas-event": "connect",
+                "wsaas-connection-id": ID,
+                "webhook-id": f"{ID}_0_connect",
+                "webhook-timestamp": "1763892000",
+                "traceparent": f"00-{TRACE}-00000000000000ac-01",
+            },
+        )
+
+    def test_message(self) -> None:
+        """A message is a PUT with its bytes unchanged; its content type tells text from binary."""
+        text = self.contract(content_type="text/plain").webhook(self.session(), Received(7, Frame(b"h\xc3\xa9", False)))
+        self.assertEqual((text.method, text.body, text.limit), (b"PUT", b"h\xc3\xa9", 1000))
+        headers = headers_of(text)
+        self.assertEqual(headers["content-type"], "text/plain")
+        self.assertEqual(headers["webhook-id"], f"{ID}_7_message")
+        self.assertEqual(headers["wsaas-event"], "message")
+        binary = self.contract().webhook(self.session(), Received(8, Frame(b"\xff\0", True)))
+        self.assertEqual(binary.body, b"\xff\0")
+        self.assertEqual(headers_of(binary)["content-type"], "application/octet-stream")
+
+    def test_disconnect(self) -> None:
+        """A disconnect is a DELETE whose JSON says why."""
+        webhook = self.contract().webhook(self.session(), Closed(Cause.CLIENT, 1001, "bye", True, lost_messages=2))
+        self.assertEqual(webhook.method, b"DELETE")
+        self.assertEqual(
+            json.loads(webhook.body),
+            {
+                "code": "CONNECTION_CLOSE",
+                "ws_uri": f"http://gateway:8081/{ID}",
+                "id": ID,
+                "cause": "client",
+                "close_code": 1001,
+                "close_reason": "bye",
+                "clean": True,
+                "connected_at": iso8601(NOW),
+                "lost_messages": 2,
+            },
+        )
+        self.assertEqual(headers_of(webhook)["webhook-id"], f"{ID}_0_disconnect")
+
+    def test_repeated_headers(self) -> None:
+        """What the connect answer asked for goes out with every later webhook."""
+        session = self.session()
+        session.repeated += ((b"X-User", b"42"),)
+        for event in (Received(1, Frame(b"", False)), Closed(Cause.NETWORK, 1006, "", False)):
+            headers = headers_of(self.contract().webhook(session, event))
+            self.assertEqual((headers["x-user"], headers["authorization"]), ("42", "Bearer caf\xe9"))
+
+    def test_signature(self) -> None:
+        """With secrets each webhook is signed by each, over id, timestamp and the exact bytes; without, none is."""
+        keys = (b"k" * 24, b"l" * 32)
+        webhook = self.contract(secrets=keys).webhook(self.session(), Received(1, Frame(b"\xff\0.", True)))
+        signed = f"{ID}_1_message.1763892000.".encode() + b"\xff\0."
+        expected = [base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode() for key in keys]
+        self.assertEqual(headers_of(webhook)["webhook-signature"], f"v1,{expected[0]} v1,{expected[1]}")
+        unsigned = self.contract().webhook(self.session(), Received(1, Frame(b"", True)))
+        self.assertNotIn("webhook-signature", headers_of(unsigned))
+
+    def test_iso8601(self) -> None:
+        """Moments are UTC with milliseconds."""
+        self.assertEqual(iso8601(NOW), "2025-11-23T10:00:00.250Z")
+        self.assertEqual(iso8601(0), "1970-01-01T00:00:00.000Z")

@@ -1,0 +1,290 @@
+"""The courier: order, one in flight, shares, patience, and what a bug of ours leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.backend.contract import Contract, Webhook
+from wsaas.backend.courier import Courier
+from wsaas.backend.http1 import Answer, Lost, NotSent
+from wsaas.gateway.gateway import Gateway
+from wsaas.gateway.model import Cause, Frame, Handshake, Limits, Record, Refused, Unclear
+from wsaas.gateway.registry import Registry
+from wsaas.gateway.session import Session, State
+from wsaas.journal.memory import MemoryJournal
+
+OK = Answer(200, (), b'{"code":"OK"}', False)
+
+
+class FakeSender:
+    """Keeps what is sent, until the test answers it."""
+
+    def __init__(self) -> None:
+        self.sent: list[Webhook] = []
+        self.waiting: list[tuple[Webhook, Deferred[Answer]]] = []
+        self.at_once: Answer | None = None
+
+    def send(self, webhook: Webhook) -> Deferred[Answer]:
+        self.sent.append(webhook)
+        result: Deferred[Answer] = Deferred()
+        if self.at_once is not None:
+            result.callback(self.at_once)
+        else:
+            self.waiting.append((webhook, result))
+        return result
+
+    def answer(self, answer: Answer | Exception, index: int = 0) -> None:
+        _, result = self.waiting.pop(index)
+        if isinstance(answer, Exception):
+            result.errback(answer)
+        else:
+            result.callback(answer)
+
+
+class FakePeer:
+    session: Session | None = None
+    waiting = 0
+    last_active_at = 0.0
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def send(self, frame: Frame) -> bool:
+        self.calls.append(("send", frame.payload))
+        return True
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments: self.calls.append((name, *arguments))
+
+
+class CourierTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.build()
+
+    def build(self, concurrency: int = 64) -> None:
+        self.clock = Clock()
+        self.sender = FakeSender()
+        contract = Contract(
+            local_address="http://local",
+            ws_timeout=30,
+            message_content_type="application/json",
+            max_message_size=1000,
+            secrets=(),
+            now=lambda: 0.0,
+            below=lambda n: 0,
+        )
+        self.courier = Courier(
+            self.clock,
+            contract,
+            self.sender,
+            concurrency=concurrency,
+            message_patience=30.0,
+            disconnect_patience=300.0,
+            now=lambda: 0.0,
+            random=lambda: 1.0,
+        )
+        limits = Limits(1000, 100_000, 100_000)
+        numbers = iter(range(10**9))
+        self.registry = Registry(1000)
+        self.gateway = Gateway(
+            self.registry, MemoryJournal(), self.courier, limits, lambda: 0.0, lambda n: next(numbers) % n
+        )
+        self.gateway.accepting = True
+
+    def connect(self) -> FakePeer:
+        peer = FakePeer()
+        self.gateway.connect(peer, Handshake("/", "", None, "127.0.0.1"))  # type: ignore[arg-type]
+        return peer
+
+    def open(self) -> tuple[FakePeer, Session]:
+        peer = self.connect()
+        self.sender.answer(OK, -1)
+        session = peer.session
+        assert session is not None and session.state is State.OPEN
+        return peer, session
+
+    def say(self, session: Session, *texts: bytes) -> None:
+        for text in texts:
+            session.received(Frame(text, binary=False))
+
+    def bodies(self) -> list[bytes]:
+        return [webhook.body for webhook in self.sender.sent if webhook.method == b"PUT"]
+
+    def test_order(self) -> None:
+        """POST, then the messages in order, one at a time, then the DELETE."""
+        _, session = self.open()
+        self.say(session, b"1", b"2", b"3")
+        session.lost(Cause.CLIENT, 1000, "", True)
+        self.assertEqual(len(self.sender.waiting), 1)
+        for count in (1, 2, 3):
+            self.assertEqual(len(self.bodies()), count)
+            self.sender.answer(OK)
+        self.assertEqual(self.bodies(), [b"1", b"2", b"3"])
+        self.assertEqual([webhook.method for webhook in self.sender.sent], [b"POST", b"PUT", b"PUT", b"PUT", b"DELETE"])
+        self.sender.answer(OK)
+        self.assertEqual(len(self.registry), 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_answers_at_once(self) -> None:
+        """A sender whose answers are there at once neither recurses nor changes the order."""
+        _, session = self.open()
+        self.sender.at_once = OK
+        for number in range(3000):
+            self.say(session, b"%d" % number)
+        self.say(session, *(b"%d" % number for number in range(3000, 3010)))
+        self.assertEqual(self.bodies(), [b"%d" % number for number in range(3010)])
+
+    def test_retry_in_order(self) -> None:
+        """A failed message is sent again, with the same webhook-id, before the next one goes out."""
+        _, session = self.open()
+        self.say(session, b"1", b"2")
+        self.sender.answer(Lost("reset"))
+        self.assertEqual(self.sender.waiting, [])
+        self.clock.advance(0.2)
+        self.sender.answer(Answer(503, (), b"", False))
+        self.clock.advance(0.4)
+        self.sender.answer(OK)
+        self.assertEqual(self.bodies(), [b"1", b"1", b"1", b"2"])
+        ids = {webhook.head.split(b"webhook-id: ")[1].split(b"\r\n")[0] for webhook in self.sender.sent[1:4]}
+        self.assertEqual(len(ids), 1)
+
+    def test_others_go_on(self) -> None:
+        """While one connection's message waits to be tried again, another's goes out."""
+        _, first = self.open()
+        _, second = self.open()
+        self.say(first, b"1")
+        self.sender.answer(Lost("reset"))
+        self.say(second, b"2")
+        self.assertEqual(self.bodies(), [b"1", b"2"])
+
+    def test_retry_after(self) -> None:
+        """Retry-After is waited for, but not beyond 30 s."""
+        _, session = self.open()
+        self.say(session, b"1")
+        self.sender.answer(Answer(429, ((b"retry-after", b"7"),), b"", False))
+        self.clock.advance(6.9)
+        self.assertEqual(len(self.bodies()), 1)
+        self.clock.advance(0.2)
+        self.assertEqual(len(self.bodies()), 2)
+
+    def test_message_patience(self) -> None:
+        """After MESSAGE_PATIENCE the connection is closed with 1013, and its DELETE says what was lost."""
+        peer, session = self.open()
+        self.say(session, b"1", b"2")
+        while session.state is State.OPEN:
+            self.sender.answer(Lost("reset"))
+            self.clock.advance(30)
+        self.assertGreaterEqual(self.clock.seconds(), 30)
+        self.assertIn(("close", 1013, ""), peer.calls)
+        self.assertEqual(set(self.bodies()), {b"1"})
+        session.lost(Cause.NETWORK, 1006, "", False)
+        self.assertIn(b'"undelivered"', self.sender.sent[-1].body)
+        self.assertIn(b'"lost_messages": 2', self.sender.sent[-1].body)
+        self.assertEqual(len(self.flushLoggedErrors()), 0)
+
+    def test_disconnect_patience(self) -> None:
+        """A DELETE that nobody takes is given up after DISCONNECT_PATIENCE, and the session forgotten."""
+        _, session = self.open()
+        session.lost(Cause.NETWORK, 1006, "", False)
+        tries = 0
+        while len(self.registry):
+            tries += 1
+            self.sender.answer(NotSent("refused"))
+            self.clock.advance(30)
+        self.assertGreater(tries, 5)
+        self.assertGreaterEqual(self.clock.seconds(), 300)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_connect_is_tried_once(self) -> None:
+        """A connect that fails is not tried again: the client may come again."""
+        for fault, refusal in (
+            (NotSent("refused"), Refused(503, "UNAVAILABLE", ((b"retry-after", b"5"),))),
+            (Lost("reset"), Unclear(502, "BAD_GATEWAY")),
+        ):
+            peer = self.connect()
+            self.sender.answer(fault)
+            self.assertEqual(peer.calls, [("refuse", refusal)])
+        self.assertEqual([webhook.method for webhook in self.sender.sent], [b"POST", b"POST", b"DELETE"])
+
+    def test_concurrency(self) -> None:
+        """No more than `concurrency` are in flight; the rest take turns as places become free."""
+        self.build(concurrency=8)
+        sessions = [self.open()[1] for _ in range(20)]
+        for session in sessions:
+            self.say(session, b"a", b"b")
+        self.assertEqual(len(self.sender.waiting), 4)  # a quarter is kept for connects, one for disconnects
+        most = 0
+        while self.sender.waiting:
+            most = max(most, len(self.sender.waiting))
+            self.sender.answer(OK)
+        self.assertEqual(most, 4)
+        self.assertEqual(self.bodies()[:20], [b"a"] * 20)
+        self.assertEqual(len(self.bodies()), 40)
+
+    def test_mass_disconnect_starves_nobody(self) -> None:
+        """While very many disconnects wait, a connect and a message go out at once."""
+        _, talker = self.open()
+        for session in [self.open()[1] for _ in range(200)]:
+            session.lost(Cause.NETWORK, 1006, "", False)
+        sent = len(self.sender.sent)
+        self.say(talker, b"hi")
+        self.connect()
+        self.assertEqual([webhook.method for webhook in self.sender.sent[sent:]], [b"PUT", b"POST"])
+
+    def test_client_that_left_before_its_turn(self) -> None:
+        """A client that leaves while its connect waits for its turn is never mentioned to the backend."""
+        self.build(concurrency=1)
+        _, first = self.open()
+        self.say(first, b"1")
+        session = self.connect().session
+        assert session is not None
+        session.lost(Cause.NETWORK, 1006, "", False)
+        self.sender.answer(OK)
+        self.assertEqual([webhook.method for webhook in self.sender.sent], [b"POST", b"PUT"])
+        self.assertEqual(len(self.registry), 1)
+
+    def test_a_bug_closes_the_connection(self) -> None:
+        """If settling breaks, the failure is logged, the client let go with 1011, and the backend told."""
+        peer, session = self.open()
+        peer.send = lambda frame: 1 / 0  # type: ignore[assignment, return-value]
+        self.say(session, b"1")
+        self.sender.answer(Answer(200, ((b"wsaas-reply", b"text"),), b"x", False))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn(("close", 1011, ""), peer.calls)
+        session.lost(Cause.NETWORK, 1006, "", False)
+        self.sender.answer(OK)
+        self.assertEqual(len(self.registry), 0)
+
+    def test_a_sender_that_raises(self) -> None:
+        """If sending itself breaks, no lane hangs: the message counts as undelivered."""
+        peer, session = self.open()
+        self.sender.send = lambda webhook: 1 / 0  # type: ignore[assignment, return-value]
+        self.say(session, b"1")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn(("close", 1011, ""), peer.calls)
+
+    def test_stop(self) -> None:
+        """After `stop` nothing is sent, and what is still answered settles nothing."""
+        _, first = self.open()
+        _, second = self.open()
+        self.say(first, b"1")
+        self.say(second, b"2")
+        self.sender.answer(Lost("reset"), 0)
+        self.courier.stop()
+        sent = len(self.sender.sent)
+        self.sender.answer(OK)
+        self.say(second, b"3")
+        self.clock.advance(100)
+        self.assertEqual(len(self.sender.sent), sent)
+        self.assertEqual(len(second.lane), 2)
+
+    def test_revived(self) -> None:
+        """Connections of an earlier life get their DELETE, with what was recorded of them."""
+        self.gateway.revive([Record("x" * 32, 0.0, ((b"Authorization", b"a"),), "0" * 32)])
+        self.assertIn(b'"restart"', self.sender.sent[0].body)
+        self.assertIn(b"Authorization: a\r\n", self.sender.sent[0].head)

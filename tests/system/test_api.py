@@ -1,0 +1,328 @@
+"""The API on a connection's URL, the two probes, and who may call."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+from websockets.typing import Subprotocol
+
+from tests.system.answers import accept
+from tests.system.api import Api
+from tests.system.case import Pair, SharedTestCase, SystemTestCase, eventually
+from tests.system.client import closing
+
+NOBODY = "a" * 32
+
+
+class PushTests(SharedTestCase):
+    """PUT /{id}."""
+
+    def test_text(self) -> None:
+        """A PUT is one text message, as it is, whatever the Content-Type says; the answer is 200 OK."""
+        connection = self.client()
+        id = self.connection_id()
+        for headers in ({}, {"Content-Type": "application/json"}, {"Content-Type": "text/plain"}):
+            answer = self.api.request("PUT", f"/{id}", "\u2603\r\n".encode(), headers)
+            self.assertEqual((answer.status, answer.json()), (200, {"code": "OK"}))
+            self.assertEqual(answer.headers["content-type"].split(";")[0], "application/json")
+            self.assertEqual(connection.recv(timeout=10), "\u2603\r\n")
+
+    def test_binary(self) -> None:
+        """With application/octet-stream it is binary, every byte of it."""
+        connection = self.client()
+        id = self.connection_id()
+        for type in ("application/octet-stream", "Application/Octet-Stream; x=1"):
+            answer = self.api.request("PUT", f"/{id}", bytes(range(256)), {"Content-Type": type})
+            self.assertEqual((answer.status, answer.code), (200, "OK"))
+            self.assertEqual(connection.recv(timeout=10), bytes(range(256)))
+
+    def test_empty(self) -> None:
+        """An empty body is an empty message."""
+        connection = self.client()
+        self.assertEqual(self.api.push(self.connection_id(), "").status, 200)
+        self.assertEqual(self.api.push(self.connection_id(), b"").status, 200)
+        self.assertEqual([connection.recv(timeout=10), connection.recv(timeout=10)], ["", b""])
+
+    def test_order(self) -> None:
+        """Pushes made one after the other arrive in that order."""
+        connection = self.client()
+        id = self.connection_id()
+        for number in range(50):
+            self.assertEqual(self.api.push(id, str(number)).status, 200)
+        self.assertEqual([connection.recv(timeout=10) for _ in range(50)], [str(n) for n in range(50)])
+
+    def test_nobody(self) -> None:
+        """A push to an id that never was is 404 NOT_FOUND, with a word of advice."""
+        answer = self.api.push(NOBODY, "x")
+        self.assertEqual((answer.status, answer.code), (404, "NOT_FOUND"))
+        self.assertTrue(answer.json()["message"])
+
+    def test_gone(self) -> None:
+        """So is one to a connection that is over."""
+        self.client().close()
+        self.ended()
+        self.assertEqual(self.api.push(self.connection_id(), "x").status, 404)
+
+    def test_not_utf8(self) -> None:
+        """Text that is not UTF-8 is 400 NOT_UTF8, and nothing reaches the client."""
+        connection = self.client()
+        id = self.connection_id()
+        answer = self.api.request("PUT", f"/{id}", b"\xff\xfe")
+        self.assertEqual((answer.status, answer.code), (400, "NOT_UTF8"))
+        self.api.push(id, "next")
+        self.assertEqual(connection.recv(timeout=10), "next")
+
+    def test_too_long(self) -> None:
+        """A body over MAX_MESSAGE_SIZE is 413 MESSAGE_TOO_LONG; the largest allowed arrives."""
+        connection = self.client()
+        id = self.connection_id()
+        self.assertEqual(self.api.push(id, b"x" * 1048576).status, 200)
+        answer = self.api.push(id, b"x" * 1048577)
+        self.assertEqual((answer.status, answer.code), (413, "MESSAGE_TOO_LONG"))
+        self.assertEqual(connection.recv(timeout=10), b"x" * 1048576)
+
+    def test_too_long_early(self) -> None:
+        """413 comes before the body is read: on the length that is announced, or on the first chunk too many."""
+        self.client()
+        id = self.connection_id()
+        start = f"PUT /{id} HTTP/1.1\r\nHost: localhost\r\n"
+        with self.api.dial() as plain:
+            plain.sendall((start + "Content-Length: 1000000000\r\n\r\n").encode() + b"x" * 1000)
+            self.assertIn(b" 413 ", plain.recv(65536).split(b"\r\n")[0])
+        with self.api.dial() as plain:
+            plain.sendall((start + "Transfer-Encoding: chunked\r\n\r\n").encode())
+            try:
+                for _ in range(20):
+                    plain.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+            except ConnectionError:
+                pass
+            self.assertIn(b" 413 ", plain.recv(65536).split(b"\r\n")[0])
+
+    def test_keep_alive(self) -> None:
+        """Several requests on one connection, the good and the bad, each get their own answer."""
+        connection = self.client()
+        id = self.connection_id()
+        one = f"PUT /{id} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n1"
+        none = f"PUT /{NOBODY} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n1"
+        last = f"PUT /{id} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1\r\n\r\n2"
+        with self.api.dial() as plain:
+            plain.sendall((one + none + last).encode())
+            answer = b"".join(iter(lambda: plain.recv(65536), b""))
+        self.assertEqual(re.findall(rb"HTTP/1.1 (\d+)", answer), [b"200", b"404", b"200"])
+        self.assertEqual([connection.recv(timeout=10), connection.recv(timeout=10)], ["1", "2"])
+
+    def test_too_slow(self) -> None:
+        """A client that does not read: 429 CLIENT_TOO_SLOW with Retry-After, and each push that got 200 arrives."""
+        raw_client = self.raw_client(receive_buffer=4096)
+        id, sent = self.connection_id(), 0
+        before = self.gw.rss()
+        for number in range(1000):
+            answer = self.api.push(id, number.to_bytes(4, "big") * 16384)
+            if answer.status != 200:
+                break
+            sent += 1
+        self.assertEqual((answer.status, answer.code), (429, "CLIENT_TOO_SLOW"))
+        self.assertGreaterEqual(int(answer.headers["retry-after"]), 1)
+        self.assertLess(self.gw.rss() - before, 16 << 20)
+        received = b""
+        while len(received) < sent * 65546:
+            received += raw_client.socket.recv(1 << 20)
+        for number in range(sent):
+            self.assertEqual(received[number * 65546 + 10 : number * 65546 + 14], number.to_bytes(4, "big"))
+        self.assertEqual(self.api.push(id, "again").status, 200)
+
+
+class CloseTests(SharedTestCase):
+    """DELETE /{id}."""
+
+    def test_plain(self) -> None:
+        """A plain DELETE closes with 1000; the answer is 200 OK."""
+        connection = self.client()
+        answer = self.api.close(self.connection_id())
+        self.assertEqual((answer.status, answer.json()), (200, {"code": "OK"}))
+        self.assertEqual(closing(connection)[0], 1000)
+
+    def test_code(self) -> None:
+        """code and reason are what the client sees."""
+        for code, reason, query in (
+            (4001, "bye", "?code=4001&reason=bye"),
+            (3000, "a b\u2603", "?code=3000&reason=a%20b%E2%98%83"),
+            (4999, "", "?code=4999"),
+            (1000, "done", "?code=1000&reason=done"),
+        ):
+            self.stage.requests.clear()
+            connection = self.client()
+            self.assertEqual(self.api.close(self.connection_id(), query).status, 200)
+            self.assertEqual(closing(connection), (code, reason))
+
+    def test_bad_code(self) -> None:
+        """A code or reason that no close frame can have is 400 BAD_REQUEST, and the connection stays."""
+        self.client()
+        id = self.connection_id()
+        for query in (
+            *(f"?code={code}" for code in ("999", "1001", "1006", "2999", "5000", "x", "-1", "", "4001.0", "%D9%A4")),
+            "?code=4001&code=4002",
+            "?reason=" + "x" * 124,
+            "?reason=%FF",
+        ):
+            answer = self.api.close(id, query)
+            self.assertEqual((answer.status, answer.code), (400, "BAD_REQUEST"), query)
+        self.assertEqual(self.api.get(f"/{id}").status, 200)
+
+    def test_after_pushes(self) -> None:
+        """What was pushed before the DELETE arrives before the close."""
+        connection = self.client()
+        id = self.connection_id()
+        self.api.push(id, b"x" * 1000000)
+        self.api.close(id)
+        self.assertEqual(connection.recv(timeout=10), b"x" * 1000000)
+        self.assertEqual(closing(connection)[0], 1000)
+
+    def test_nobody(self) -> None:
+        """A DELETE of an id that is not, or not any more, is 404 NOT_FOUND."""
+        self.assertEqual(self.api.close(NOBODY).code, "NOT_FOUND")
+        connection = self.client()
+        id = self.connection_id()
+        self.api.close(id)
+        closing(connection)
+        self.ended()
+        self.assertEqual(self.api.close(id).status, 404)
+
+
+class FactsTests(SharedTestCase):
+    """GET and HEAD /{id}."""
+
+    def test_facts(self) -> None:
+        """GET tells what is known of a connection."""
+        self.stage.on_connect(accept(subprotocol="v1", groups=["room:7"]))
+        connection = self.client(subprotocols=[Subprotocol("v1")])
+        id = self.connection_id()
+        connection.send("12345")
+        eventually(lambda: self.stage.messages)
+        self.api.push(id, "123")
+        connection.recv(timeout=10)
+        answer = self.api.get(f"/{id}")
+        self.assertEqual(answer.status, 200)
+        facts = answer.json()
+        for name in ("connected_at", "last_active_at"):
+            self.assertTrue(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", facts[name]), facts)
+        self.assertEqual((facts["remote_address"], facts["path"]), ("127.0.0.1", self.path))
+        self.assertEqual((facts["subprotocol"], facts["groups"]), ("v1", ["room:7"]))
+        self.assertEqual((facts["messages_in"], facts["bytes_in"]), (1, 5))
+        self.assertEqual((facts["messages_out"], facts["bytes_out"]), (1, 3))
+        self.assertEqual((facts["bytes_waiting_in"], facts["bytes_waiting_out"]), (0, 0))
+
+    def test_head(self) -> None:
+        """HEAD says the same without saying it: 200 or 404, and no body."""
+        self.client()
+        for id, status in ((self.connection_id(), 200), (NOBODY, 404)):
+            answer = self.api.request("HEAD", f"/{id}")
+            self.assertEqual((answer.status, answer.body), (status, b""))
+
+    def test_nobody(self) -> None:
+        """404 NOT_FOUND for an id that is not."""
+        answer = self.api.get(f"/{NOBODY}")
+        self.assertEqual((answer.status, answer.code), (404, "NOT_FOUND"))
+
+
+class RouteTests(SharedTestCase):
+    """Everything else."""
+
+    def test_wrong_method(self) -> None:
+        """A method that a connection's URL does not know is 405 with Allow, whether the connection lives or not."""
+        self.client()
+        for id in (self.connection_id(), NOBODY):
+            for method in ("POST", "PATCH", "OPTIONS", "FOO"):
+                answer = self.api.request(method, f"/{id}")
+                self.assertEqual(answer.status, 405, method)
+                allowed = {word.strip() for word in answer.headers["allow"].split(",")}
+                self.assertEqual(allowed - {"OPTIONS"}, {"PUT", "DELETE", "GET", "HEAD"})
+                self.assertTrue(answer.code)
+
+    def test_unknown_path(self) -> None:
+        """A path that is nothing is 404, in JSON."""
+        for path in ("/", "//", "/nothing/here", "/-/nothing", f"/{NOBODY}/", f"/{NOBODY}/x", "/a", "/%2e%2e"):
+            answer = self.api.get(path)
+            self.assertEqual((answer.status, answer.code), (404, "NOT_FOUND"), path)
+
+    def test_probes(self) -> None:
+        """/-/healthy and /-/ready are 200 while all is well; they have no other methods than GET and HEAD."""
+        for path in ("/-/healthy", "/-/ready"):
+            answer = self.api.get(path)
+            self.assertEqual((answer.status, answer.code), (200, "OK"))
+            self.assertEqual(self.api.request("HEAD", path).status, 200)
+            self.assertEqual(self.api.request("PUT", path).status, 405)
+
+
+class TokenTests(SharedTestCase):
+    """API_TOKEN."""
+
+    settings = {"API_TOKEN": "the-token-of-the-api"}
+
+    def test_token(self) -> None:
+        """With the token, everything is as without."""
+        connection = self.client()
+        self.assertEqual(self.api.push(self.connection_id(), "hello").status, 200)
+        self.assertEqual(connection.recv(timeout=10), "hello")
+
+    def test_no_token(self) -> None:
+        """Without the token, or with another, every request is 401 UNAUTHORIZED and does nothing."""
+        connection = self.client()
+        id, api = self.connection_id(), Api(self.gw.http_port)
+        good = "the-token-of-the-api"
+        for value in (None, "", "Bearer", "Bearer ", "Bearer wrong", f"Basic {good}", good, f"Bearer {good}x", "Bearer \xff"):
+            headers = {} if value is None else {"Authorization": value}
+            for method, path in (("PUT", f"/{id}"), ("DELETE", f"/{id}"), ("GET", f"/{id}"), ("GET", f"/{NOBODY}")):
+                answer = api.request(method, path, b"", headers)
+                self.assertEqual((answer.status, answer.code), (401, "UNAUTHORIZED"), (value, method, path))
+                self.assertIn("www-authenticate", answer.headers)
+        self.api.push(id, "still here")
+        self.assertEqual(connection.recv(timeout=10), "still here")
+
+    def test_probes(self) -> None:
+        """The two probes need no token."""
+        api = Api(self.gw.http_port)
+        self.assertEqual((api.get("/-/healthy").status, api.get("/-/ready").status), (200, 200))
+
+    def test_secret(self) -> None:
+        """The token is in no log line."""
+        self.assertNotIn("the-token-of-the-api", self.gw.log())
+
+
+class ListeningTests(SystemTestCase):
+    """Where the API can be reached from."""
+
+    def pair(self, **settings: str) -> Pair:
+        pair = Pair(self.directory(), {"WS_ENDPOINT": "", **settings})
+        self.addCleanup(pair.backend.stop)
+        self.watched(pair.gateway)
+        return pair
+
+    def hosts(self, pair: Pair, port: int) -> set[str]:
+        return {host for host, listening in pair.gateway.listening() if listening == port}
+
+    def test_loopback(self) -> None:
+        """Without API_TOKEN the API listens on loopback only, of both kinds; clients come from anywhere."""
+        pair = self.pair()
+        self.assertIn("127.0.0.1", self.hosts(pair, pair.gateway.http_port))
+        self.assertLessEqual(self.hosts(pair, pair.gateway.http_port), {"127.0.0.1", "::1"})
+        if has_ipv6():
+            self.assertIn("::1", self.hosts(pair, pair.gateway.http_port))
+            self.assertEqual(Api(pair.gateway.http_port, host="::1").get("/-/ready").status, 200)
+        self.assertTrue(self.hosts(pair, pair.gateway.ws_port) & {"0.0.0.0", "::"})
+        self.connect(pair.gateway.ws)
+
+    def test_everywhere(self) -> None:
+        """With API_TOKEN it listens everywhere."""
+        pair = self.pair(API_TOKEN="the-token-of-the-api")
+        self.assertTrue(self.hosts(pair, pair.gateway.http_port) & {"0.0.0.0", "::"})
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,115 @@
+"""The tools of these tests do what the tests believe of them: a watchman that never barks proves nothing."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+
+from websockets.sync.server import ServerConnection, serve
+
+from tests.system.answers import Gate, Request, accept, after, drop, gated, reply, reset
+from tests.system.backend import Backend, overlapping
+from tests.system.backend_process import BackendProcess
+from tests.system.case import SystemTestCase, eventually
+from tests.system.client import TEXT, close_frame, closing, frame
+
+
+def send(backend: Backend | BackendProcess, method: str, id: str, body: bytes = b"") -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", backend.port, timeout=10)
+    connection.request(method, f"/websocket/{id}", body)
+    response = connection.getresponse()
+    answer = response.status, response.read()
+    connection.close()
+    return answer
+
+
+class BackendTests(SystemTestCase):
+    def test_stages(self) -> None:
+        """A connection's webhooks go to the stage of the path that its connect named; answers come in turn."""
+        backend = self.backend()
+        stage = backend.stage("/a")
+        stage.on_message(reply(503), reply(200))
+        self.assertEqual(send(backend, "POST", "1", b'{"path": "/a"}'), (200, b'{"code": "OK"}'))
+        self.assertEqual([send(backend, "PUT", "1", b"x")[0] for _ in range(3)], [503, 200, 200])
+        send(backend, "PUT", "2", b"y")
+        self.assertEqual([request.method for request in stage.requests], ["POST", "PUT", "PUT", "PUT"])
+        self.assertEqual(backend.strays.bodies, [b"y"])
+
+    def test_hangs_up(self) -> None:
+        """A dropped and a reset request are seen, and not answered."""
+        backend = self.backend()
+        backend.strays.on_message(drop(), reset())
+        self.assertRaises(http.client.RemoteDisconnected, send, backend, "PUT", "1")
+        self.assertRaises(ConnectionError, send, backend, "PUT", "1")
+        self.assertEqual([request.answered for request in backend.strays.requests], [None, None])
+
+    def test_overlap(self) -> None:
+        """Two requests at once are found out, two in turn are not."""
+        backend, gate = self.backend(), Gate()
+        backend.strays.on_message(gated(gate, reply()), reply())
+        first = threading.Thread(target=send, args=(backend, "PUT", "1"))
+        first.start()
+        eventually(lambda: backend.strays.messages)
+        send(backend, "PUT", "1")
+        gate.open()
+        first.join()
+        self.assertEqual(len(overlapping(backend.strays.messages)), 1)
+        backend.strays.requests.clear()
+        send(backend, "PUT", "1")
+        send(backend, "PUT", "1")
+        self.assertEqual(overlapping(backend.strays.messages), [])
+
+    def test_process(self) -> None:
+        """The same backend in a process can be told what to answer, asked what came, frozen and killed."""
+        backend = BackendProcess()
+        self.addCleanup(backend.stop)
+        self.assertEqual(send(backend, "POST", "1", b"{}"), (200, b'{"code": "OK"}'))
+        backend.answer("message", 418, "tea", [("X-A", "b")], 0.01)
+        self.assertEqual(send(backend, "PUT", "1", b"\xff"), (418, b"tea"))
+        self.assertEqual([(r.method, r.id, r.body) for r in backend.requests], [("POST", "1", b"{}"), ("PUT", "1", b"\xff")])
+        backend.freeze()
+        backend.thaw()
+        backend.stop()
+        self.assertRaises(ConnectionError, send, backend, "PUT", "1")
+
+
+class ClientTests(SystemTestCase):
+    def test_clients(self) -> None:
+        """Both clients hold a conversation with a server that is not ours."""
+        with serve(echo, "127.0.0.1", 0) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            port = server.socket.getsockname()[1]
+            connection = self.connect(f"ws://127.0.0.1:{port}/")
+            connection.send("hello")
+            self.assertEqual(connection.recv(timeout=10), "hello")
+            connection.send("close")
+            self.assertEqual(closing(connection), (4001, "bye"))
+            raw_client = self.raw(port).open("/")
+            raw_client.send(frame(TEXT, b"x" * 70000) + close_frame(1000))
+            self.assertEqual(raw_client.close_code(), 1000)
+            server.shutdown()
+            thread.join()
+
+
+def echo(connection: ServerConnection) -> None:
+    for message in connection:
+        if message == "close":
+            connection.close(4001, "bye")
+        else:
+            connection.send(message)
+
+
+class AnswerTests(SystemTestCase):
+    def test_request(self) -> None:
+        """A request's headers are told apart by name, and one that came twice is not taken for one."""
+        request = Request("PUT", "/websocket/1", [("A", "1"), ("b", "2"), ("B", "3")], b"{}", 1, 1, 0.0)
+        self.assertEqual((request.header("a"), request.header("c"), request.every("b")), ("1", None, ["2", "3"]))
+        self.assertRaises(AssertionError, request.header, "b")
+
+    def test_accept(self) -> None:
+        """What an OK carries is JSON."""
+        backend = self.backend()
+        backend.strays.on_connect(after(0.01, accept(groups=["a"])))
+        self.assertEqual(json.loads(send(backend, "POST", "1", b"{}")[1]), {"code": "OK", "groups": ["a"]})

@@ -1,0 +1,57 @@
+"""What an answer of the API looks like, whether Klein gives it or the connection itself refuses a request."""
+
+# mypy: allow-untyped-calls
+# (twisted.web is only partly annotated.)
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from twisted.web.http import RESPONSES, datetimeToString
+from twisted.web.iweb import IRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, a JSON object, and headers beside those that every answer has."""
+
+    status: int
+    content: Mapping[str, object]
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def body(self) -> bytes:
+        """The JSON object, in ASCII and on one line."""
+        return json.dumps(self.content).encode("ascii")
+
+    def all_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
+        """The headers of this answer; `body` is what `body()` gave."""
+        yield "Content-Type", "application/json"
+        yield "Content-Length", str(len(body))
+        yield "Cache-Control", "no-store"
+        yield from self.headers
+
+    def write_to(self, request: IRequest) -> bytes:
+        """Set status and headers of the request's answer, and return the body that is to follow."""
+        body = self.body()
+        request.setResponseCode(self.status)
+        for name, value in self.all_headers(body):
+            request.setHeader(name, value)
+        return body
+
+    def finish(self, request: IRequest) -> None:
+        """Give this answer to the request, and nothing after it."""
+        request.write(self.write_to(request))
+        request.finish()
+
+    def last_words(self, *, body_wanted: bool) -> bytes:
+        """The whole answer as it goes over the wire, the last one of its connection; without a body after a HEAD."""
+        body = self.body()
+        lines = [b"HTTP/1.1 %d %s" % (self.status, RESPONSES[self.status]), b"Date: " + datetimeToString()]
+        lines += [f"{name}: {value}".encode("ascii") for name, value in self.all_headers(body)]
+        lines += [b"Connection: close", b"", body if body_wanted else b""]
+        return b"\r\n".join(lines)
+
+
+OK = {"code": "OK"}

@@ -1,0 +1,74 @@
+"""The one table from what is wrong with a request to what the API answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import RequestRedirect
+
+from wsaas.api.answers import Answer
+from wsaas.gateway.errors import (
+    BadRequest,
+    ClientTooSlow,
+    GatewayError,
+    MessageTooLong,
+    NoSuchConnection,
+    NotUtf8,
+)
+
+
+class Malformed(GatewayError):
+    """The request is not HTTP/1.1 as RFC 9112 has it, or it is a form of it that two servers may read differently."""
+
+
+class Unauthorized(GatewayError):
+    """The request needs the API token and does not have it."""
+
+
+class NotReady(GatewayError):
+    """The gateway is starting or draining."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one kind of error is answered; the message is `str()` of the error unless it stands here."""
+
+    status: int
+    code: str
+    headers: tuple[tuple[str, str], ...] = ()
+    message: str = ""
+
+
+# One text for every 404: an id that is over, one that never was and a path that is no id cannot be told apart.
+NOT_FOUND = Row(404, "NOT_FOUND", message="there is no connection of this id, or it is over; and no such path")
+
+TABLE: Mapping[type[object], Row] = {
+    NoSuchConnection: NOT_FOUND,
+    NotFound: NOT_FOUND,
+    RequestRedirect: NOT_FOUND,
+    MethodNotAllowed: Row(405, "METHOD_NOT_ALLOWED", message="use one of the methods that the Allow header lists"),
+    BadRequest: Row(400, "BAD_REQUEST"),
+    Malformed: Row(400, "BAD_REQUEST"),
+    NotUtf8: Row(400, "NOT_UTF8"),
+    Unauthorized: Row(401, "UNAUTHORIZED", headers=(("WWW-Authenticate", "Bearer"),)),
+    MessageTooLong: Row(413, "MESSAGE_TOO_LONG"),
+    ClientTooSlow: Row(429, "CLIENT_TOO_SLOW", headers=(("Retry-After", "1"),)),
+    NotReady: Row(503, "NOT_READY"),
+}
+
+INTERNAL_ERROR = Answer(
+    500, {"code": "INTERNAL_ERROR", "message": "the gateway made a mistake; its log has the details"}
+)
+
+
+def answer_to(error: BaseException | None) -> Answer | None:
+    """What to answer to an error; None if it is no error of the caller's, but a mistake of ours."""
+    row = TABLE.get(type(error))
+    if row is None:
+        return None
+    headers = row.headers
+    if isinstance(error, MethodNotAllowed):
+        headers += (("Allow", ", ".join(sorted(error.valid_methods or ()))),)
+    return Answer(row.status, {"code": row.code, "message": row.message or str(error)}, headers)

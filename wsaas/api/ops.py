@@ -1,0 +1,25 @@
+"""The routes under `/-/`: what those who run the gateway ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.web.iweb import IRequest
+
+from wsaas.api.answers import OK, Answer
+from wsaas.api.errors import NotReady
+from wsaas.api.routes import Api
+
+
+def add_ops_routes(api: Api, ready: Callable[[], bool]) -> None:
+    """The probes. `ready()` says whether clients should be sent here: not while starting, not while draining."""
+
+    @api.route("/-/healthy", "GET")
+    async def healthy(request: IRequest) -> Answer:
+        return Answer(200, OK)
+
+    @api.route("/-/ready", "GET")
+    async def readiness(request: IRequest) -> Answer:
+        if not ready():
+            raise NotReady("starting or draining: send clients elsewhere for now")
+        return Answer(200, OK)

@@ -1,0 +1,194 @@
+"""The Klein application: one gate for all requests, one decorator for all routes, and the routes of a connection.
+
+    request -> Gate (token, path) -> Klein (path and method) -> handler -> Answer
+                    `------------------------`-------------------`--> error -> the table in errors.py -> Answer
+
+Modules add routes of their own through `Api.route`; the first segment of their paths has a shape that no id has.
+Importing this module installs the reactor, as Klein does.
+"""
+
+# mypy: allow-untyped-calls
+# (twisted.web is only partly annotated.)
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, unquote_to_bytes
+
+from klein import Klein
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import BaseConverter
+
+from wsaas.api.access import Access
+from wsaas.api.answers import OK, Answer
+from wsaas.api.errors import INTERNAL_ERROR, Unauthorized, answer_to
+from wsaas.gateway.errors import BadRequest
+from wsaas.gateway.ids import ID_LENGTH
+from wsaas.gateway.model import CloseCode, Facts, Pushed
+from wsaas.gateway.registry import Registry
+
+Handler = Callable[..., Awaitable[Answer]]
+
+_log = Logger()
+
+
+class ConnectionId(BaseConverter):
+    """`<id:name>` in a route: a path segment that has the shape of a connection id."""
+
+    regex = f"[A-Za-z0-9]{{{ID_LENGTH}}}"
+
+
+class Api:
+    """A Klein application whose answers are all JSON and whose errors are all looked up in one table."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._klein = Klein()
+        self._klein.url_map.converters["id"] = ConnectionId
+        self._klein.url_map.merge_slashes = False
+        self._klein.handle_errors(Exception)(_failed)
+
+    def route(self, rule: str, method: str) -> Callable[[Handler], Handler]:
+        """Answer requests for this path and method (HEAD comes with GET) by what the decorated coroutine returns.
+
+        It is called with the request and the variable parts of the rule, and raises the errors of the table.
+        """
+
+        def register(handler: Handler) -> Handler:
+            async def answered(request: IRequest, **arguments: str) -> bytes:
+                answer = await handler(request, **arguments)
+                return answer.write_to(request)
+
+            self._klein.route(rule, methods=[method], endpoint=f"{method} {rule}")(answered)
+            return handler
+
+        return register
+
+    def resource(self) -> Resource:
+        """The root of the site."""
+        return Gate(self._access, self._klein.resource())
+
+
+class Gate(Resource):
+    """What every request passes, before anything is looked up for it: no route can forget to ask for the token."""
+
+    isLeaf = True
+
+    def __init__(self, access: Access, inside: IResource) -> None:
+        super().__init__()
+        self._access = access
+        self._inside = inside
+
+    def render(self, request: IRequest) -> int:
+        try:
+            self._access.check(request.path, request.requestHeaders)
+            _check_path(request.path)
+        except (Unauthorized, NotFound):
+            answer_failure(request, Failure()).finish(request)
+            return NOT_DONE_YET
+        return self._inside.render(request)  # type: ignore[no-any-return]
+
+
+def _check_path(path: bytes) -> None:
+    """Raise NotFound for what the router would log (no UTF-8) or forgive (more than one slash in front)."""
+    try:
+        text = unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        raise NotFound from None
+    if text.startswith("//"):
+        raise NotFound
+
+
+def _failed(request: IRequest, failure: Failure) -> bytes:
+    return answer_failure(request, failure).write_to(request)
+
+
+def answer_failure(request: IRequest, failure: Failure) -> Answer:
+    """The table's answer to an error; one that is not in it is our mistake: logged here, and nothing said of it."""
+    answer = answer_to(failure.value)
+    if answer is None:
+        # The path is left out: who reads an id may push to it.
+        _log.failure("the API failed at a {method} request", failure=failure, method=request.method.decode("ascii"))
+        return INTERNAL_ERROR
+    return answer
+
+
+def add_connection_routes(api: Api, registry: Registry) -> None:
+    """PUT, DELETE, GET and HEAD on `/{id}`."""
+
+    @api.route("/<id:id>", "PUT")
+    async def push(request: IRequest, id: str) -> Answer:
+        pushed = registry.push(id, request.content.read(), is_binary(request))
+        return Answer(202 if pushed is Pushed.QUEUED else 200, OK)
+
+    @api.route("/<id:id>", "DELETE")
+    async def close(request: IRequest, id: str) -> Answer:
+        registry.close(id, *close_parameters(request))
+        return Answer(200, OK)
+
+    @api.route("/<id:id>", "GET")
+    async def facts(request: IRequest, id: str) -> Answer:
+        return Answer(200, facts_as_json(registry.facts(id)))
+
+
+def is_binary(request: IRequest) -> bool:
+    """Whether the body is a binary message: its media type is application/octet-stream, with or without parameters."""
+    types = request.requestHeaders.getRawHeaders(b"content-type", [b""])
+    if len(types) > 1:
+        raise BadRequest("Content-Type: send it once at most")
+    media_type: bytes = types[0].partition(b";")[0]
+    return media_type.strip().lower() == b"application/octet-stream"
+
+
+def close_parameters(request: IRequest) -> tuple[int, str]:
+    """Code and reason of `?code=&reason=`; parameters of other names are ignored. Their values are the registry's."""
+    code = query_parameter(request, "code")
+    if code is not None and not re.fullmatch("[0-9]{4}", code, re.ASCII):
+        raise BadRequest("code: a close code is 1000 or from 3000 to 4999")
+    return int(code or CloseCode.NORMAL), query_parameter(request, "reason") or ""
+
+
+def query_parameter(request: IRequest, name: str) -> str | None:
+    """The value of a query parameter, None if it is not there."""
+    try:
+        # Not request.args: Twisted takes ";" for a separator too, and a reason may have one.
+        query = parse_qs(request.uri.partition(b"?")[2].decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise BadRequest("the query is not UTF-8, percent-encoded") from None
+    values = query.get(name, [])
+    if len(values) > 1:
+        raise BadRequest(f"{name}: give it once")
+    return values[0] if values else None
+
+
+def facts_as_json(facts: Facts) -> dict[str, object]:
+    """What the API tells of a connection."""
+    return {
+        "id": facts.id,
+        "state": "connecting" if facts.connecting else "open",
+        "connected_at": iso_8601(facts.connected_at),
+        "last_active_at": iso_8601(facts.last_active_at),
+        "remote_address": facts.remote_address,
+        "path": facts.path,
+        "user_agent": facts.user_agent,
+        "subprotocol": facts.subprotocol,
+        "groups": list(facts.groups),
+        "messages_in": facts.messages_in,
+        "bytes_in": facts.bytes_in,
+        "messages_out": facts.messages_out,
+        "bytes_out": facts.bytes_out,
+        "bytes_waiting_in": facts.bytes_waiting_in,
+        "bytes_waiting_out": facts.bytes_waiting_out,
+    }
+
+
+def iso_8601(moment: float) -> str:
+    """Seconds since the epoch as 2026-11-23T10:00:00.000Z."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

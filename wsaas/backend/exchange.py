@@ -1,0 +1,125 @@
+"""A request and the wait for its answer, and the ways in which the wait can end."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from OpenSSL import SSL
+from twisted.internet import error
+from twisted.internet.defer import Deferred
+
+if TYPE_CHECKING:
+    from wsaas.backend.http1 import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the backend answered. Header names are in lower case; `body` is as it came, content codings included.
+
+    `truncated` says that the body was longer than asked for: the rest was not read, the connection was dropped.
+    """
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    truncated: bool
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of this (lower-case) name."""
+        for known, value in self.headers:
+            if known == name:
+                return value
+        return None
+
+
+class Fault(Exception):
+    """Why there is no answer; `str()` of it is a short cause for the log, without secrets."""
+
+
+class NotSent(Fault):
+    """Nothing of the request can have been acted upon: unknown name, refused, unreachable, TLS failed."""
+
+
+class Lost(Fault):
+    """The request went out, or part of it, and then the connection was lost or what came was no answer."""
+
+
+class TimedOut(Fault):
+    """The request went out, or part of it, and there was no whole answer within the deadline."""
+
+
+class Exchange:
+    """One request and the wait for its answer. `sent` counts the connections that it was written to."""
+
+    __slots__ = ("_result", "connecting", "connection", "deadline", "limit", "request", "sent")
+
+    def __init__(self, request: bytes, limit: int, deadline: float) -> None:
+        self.request = request
+        self.limit = limit
+        self.deadline = deadline
+        self.sent = 0
+        self.connecting: Deferred[Connection] | None = None
+        self.connection: Connection | None = None
+        self._result: Deferred[Answer] | None = None
+
+    def result(self) -> Deferred[Answer]:
+        """The Deferred that the caller waits on; cancelling it drops the connection."""
+        result: Deferred[Answer] = Deferred(self._cancelled)
+        self._result = result
+        return result
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._result is None
+
+    def answer(self, answer: Answer) -> None:
+        """The end, a good one."""
+        result, self._result = self._result, None
+        if result is not None:
+            result.callback(answer)
+
+    def fail(self, fault: Fault) -> None:
+        """The end, a bad one."""
+        result, self._result = self._result, None
+        if result is not None:
+            result.errback(fault)
+
+    def _cancelled(self, result: Deferred[Answer]) -> None:
+        self._result = None
+        if self.connecting is not None:
+            self.connecting.cancel()
+        if self.connection is not None:
+            self.connection.drop()
+
+
+_CAUSES: tuple[tuple[type[BaseException], str], ...] = (
+    (error.ConnectionRefusedError, "connection refused"),
+    (error.TimeoutError, "connect timeout"),
+    (error.NoRouteError, "no route to the host"),
+    (error.DNSLookupError, "unknown host name"),
+    (error.ConnectionDone, "closed by the backend"),
+    (error.ConnectionLost, "connection reset"),
+)
+
+
+def cause(failed: BaseException | None) -> str:
+    """A few words for the log on why a connection could not be made, or ended."""
+    if isinstance(failed, Fault):
+        return str(failed)
+    for kind, words in _CAUSES:
+        if isinstance(failed, kind):
+            return words
+    if isinstance(failed, SSL.Error):
+        return f"TLS: {tls_reason(failed)}"
+    if isinstance(failed, error.ConnectError) and failed.osError:
+        return os.strerror(failed.osError)
+    return type(failed).__name__
+
+
+def tls_reason(failed: SSL.Error) -> str:
+    """What OpenSSL says, such as "wrong version number"."""
+    queue = failed.args[0] if failed.args and isinstance(failed.args[0], list) else []
+    return ", ".join(reason for _, _, reason in queue) or "failed"

@@ -1,0 +1,150 @@
+"""Answers from bytes: llhttp with limits, whatever the backend sends and however it is cut into segments.
+
+What a backend can make us hold is bounded: a head by HEAD_LIMIT, a body by the request's limit, and all that is
+around the body (chunk sizes, chunk extensions, trailers) by OVERHEAD_LIMIT. Nothing is ever decompressed.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from wsaas.backend.exchange import Answer, Fault, Lost
+
+# Status line and headers of one answer, informational answers before it included.
+HEAD_LIMIT = 65536
+# What an answer may be longer on the wire than its body's limit.
+OVERHEAD_LIMIT = 131072
+
+
+class Part(Enum):
+    """Which part of an answer comes next."""
+
+    HEAD = "head"
+    BODY = "body"
+    NONE = "none"
+
+
+class AnswerParser:
+    """Parses one answer after another from one connection.
+
+    `received` counts the answer's bytes so far; `reusable` says, once it is whole, whether another may follow.
+    """
+
+    def __init__(self) -> None:
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
+        self.expect(0)
+
+    def expect(self, limit: int) -> None:
+        """Start over, for an answer whose body is wanted up to `limit` bytes."""
+        self.received = 0
+        self.reusable = False
+        self._limit = self._room = limit
+        self._status = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._part: Part = Part.HEAD
+
+    def feed(self, data: bytes) -> Fault | None:
+        """Take what came; a Fault if this is no answer."""
+        self.received += len(data)
+        return self._feed(data) if self.received <= HEAD_LIMIT else self._feed_measured(data)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the answer is complete, or as much of it as is wanted."""
+        return self._part is Part.NONE
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether this is a body that only the end of the connection ends (RFC 9112, 6.3, the last rule)."""
+        if self._part is not Part.BODY:
+            return False
+        framing = dict(self._headers)
+        if b"content-length" in framing:
+            return False
+        return not framing.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
+
+    def answer(self) -> Answer:
+        """What was read."""
+        return Answer(self._status, tuple(self._headers), b"".join(self._body), self._room < 0)
+
+    def stop(self) -> None:
+        """There will be no more: let go of llhttp's parser, which refers back to this object."""
+        self._parser = None
+
+    # What llhttp calls, under the names it looks for. None of this may lead to another call of the parser.
+
+    def on_message_begin(self) -> None:
+        """A first byte."""
+        if self._part is Part.NONE:
+            self.reusable = False  # more than one answer to one request
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header of the head, or a trailer: those are ignored."""
+        if self._part is Part.HEAD:
+            self._headers.append((name.lower(), value.strip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete. 101 is an answer to a question that we never ask."""
+        parser = self._parser
+        if self._part is Part.HEAD and parser is not None:
+            self._status = status = parser.get_status_code()
+            if not 100 <= status <= 599 or status == 101 or parser.get_http_version() not in ("1.1", "1.0"):
+                raise Lost("the answer's first line makes no sense here")
+            self._part = Part.BODY
+
+    def on_body(self, data: bytes) -> None:
+        """Some of the body."""
+        if self._part is Part.BODY:
+            self._room -= len(data)
+            if self._room < 0:
+                data = data[: self._room]
+                self._part = Part.NONE
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        """The end of an answer."""
+        parser = self._parser
+        if self._part is Part.BODY and parser is not None:
+            if self._status < 200:  # 100 Continue, 103 Early Hints: the answer proper is still to come
+                self._headers = []
+                self._part = Part.HEAD
+            else:
+                self._part = Part.NONE
+                self.reusable = parser.should_keep_alive()
+
+    # The rest.
+
+    def _feed(self, data: bytes) -> Fault | None:
+        if self._parser is not None:
+            try:
+                self._parser.feed_data(data)
+            except (HttpParserError, HttpParserUpgrade) as error:
+                if not self.whole:
+                    noted = error.__context__
+                    return noted if isinstance(noted, Fault) else Lost(f"the answer is no HTTP: {error}")
+                self.reusable = False  # the answer is whole, what follows it is not
+        return None
+
+    def _feed_measured(self, data: bytes) -> Fault | None:
+        """Feed no byte beyond the limits, so that it does not matter where the segments end."""
+        before = self.received - len(data)
+        if self._part is Part.HEAD:
+            allowed = HEAD_LIMIT - before
+            fault = self._feed(data[:allowed])
+            if fault is not None or self.whole:
+                self.reusable = False
+                return fault
+            if self._part is Part.HEAD:
+                return Lost("the answer's head is too long")
+            data = data[allowed:]
+            before = HEAD_LIMIT
+        allowed = self._limit + OVERHEAD_LIMIT - before
+        fault = self._feed(data[:allowed])
+        if len(data) > allowed:
+            self.reusable = False
+            if fault is None and not self.whole:
+                return Lost("the answer is much longer than its body")
+        return fault

@@ -1,0 +1,175 @@
+"""Keep-alive connections to the one backend: the newest idle one first, a new one when none is idle.
+
+There are at most as many connections as exchanges under way plus `max_idle`: whoever calls bounds the exchanges.
+Nothing is queued here, nothing pipelined, and nothing repeated, but for this: a kept-alive connection may have been
+closed by the backend in the moment it is used (RFC 9112, 9.3.1). An exchange that meets this, before one byte of an
+answer, goes out once more on a new connection.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+
+from wsaas.backend.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut, cause
+from wsaas.backend.http1 import Connection
+
+
+class Pool:
+    """HTTP/1.1 exchanges with one origin. `host` is the Host header's value; durations are seconds."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        endpoint: IStreamClientEndpoint,
+        host: bytes,
+        *,
+        max_idle: int,
+        idle_timeout: float = 30.0,
+        connect_timeout: float = 5.0,
+    ) -> None:
+        self.clock = clock
+        self.host = host
+        self._endpoint = endpoint
+        self._factory = _Connections(self, clock, idle_timeout)
+        self._max_idle = max_idle
+        self._connect_timeout = connect_timeout
+        self._after_path = b" HTTP/1.1\r\nHost: " + host + b"\r\nContent-Length: "
+        self._idle: list[Connection] = []
+        self._connections: set[Connection] = set()
+        self._connecting: set[Exchange] = set()
+        self._closed = False
+        self._closing: list[Deferred[None]] = []
+
+    def exchange(
+        self, method: bytes, path: bytes, head: bytes, body: bytes, *, limit: int, timeout: float
+    ) -> Deferred[Answer]:
+        """Send one request; fails with a Fault. Cancelling the Deferred drops the connection.
+
+        `head` is ready header lines, each ending in CRLF, without Host, Content-Length, Connection and Expect. Of the
+        answer's body at most `limit` bytes are kept. `timeout` is for all of it together: connecting, sending, and the
+        answer to its last byte.
+        """
+        request = b"".join((method, b" ", path, self._after_path, b"%d\r\n" % len(body), head, b"\r\n", body))
+        exchange = Exchange(request, limit, self.clock.seconds() + timeout)
+        result = exchange.result()
+        if self._idle:
+            self._idle.pop().begin(exchange)
+        else:
+            self._connect(exchange)
+        return result
+
+    def close(self) -> Deferred[None]:
+        """End all connections; what is under way fails. Fires when the last is gone. Later exchanges fail at once."""
+        self._closed = True
+        for exchange in list(self._connecting):
+            if exchange.connecting is not None:
+                exchange.connecting.cancel()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+        for connection in self._connections.difference(idle):
+            connection.break_off(Lost("the connection pool was closed"))
+        if not self._connections:
+            return succeed(None)
+        closed: Deferred[None] = Deferred()
+        self._closing.append(closed)
+        return closed
+
+    # Connecting.
+
+    def _connect(self, exchange: Exchange) -> None:
+        if self._closed:
+            self._unconnected(exchange, "the connection pool is closed", False)
+            return
+        self._connecting.add(exchange)
+        left = exchange.deadline - self.clock.seconds()
+        exchange.connecting = connecting = self._endpoint.connect(self._factory).addCallback(_opened)
+        timer = self.clock.callLater(max(0.0, min(left, self._connect_timeout)), self._too_late, connecting)
+        connecting.addCallbacks(
+            self._connected, self._failed, callbackArgs=(exchange, timer), errbackArgs=(exchange, timer)
+        )
+
+    @staticmethod
+    def _too_late(connecting: Deferred[Connection]) -> None:
+        connecting.cancel()
+
+    def _connected(self, connection: Connection, exchange: Exchange, timer: IDelayedCall) -> None:
+        timer.cancel()
+        self._connecting.discard(exchange)
+        exchange.connecting = None
+        connection.begin(exchange)
+
+    def _failed(self, failure: Failure, exchange: Exchange, timer: IDelayedCall) -> None:
+        self._connecting.discard(exchange)
+        exchange.connecting = None
+        expired = not timer.active()
+        if not expired:
+            timer.cancel()
+        words = "connect timeout" if expired else cause(failure.value)
+        self._unconnected(exchange, "the connection pool was closed" if self._closed else words, expired)
+
+    @staticmethod
+    def _unconnected(exchange: Exchange, words: str, expired: bool) -> None:
+        """No connection. If a stale one took the request before, it is not known what became of it."""
+        fault: Fault
+        if not exchange.sent:
+            fault = NotSent(words)
+        elif expired:
+            fault = TimedOut(f"no answer, and then no new connection: {words}")
+        else:
+            fault = Lost(f"no answer, and then no new connection: {words}")
+        exchange.fail(fault)
+
+    # What the connections tell: http1.Owner.
+
+    def made(self, connection: Connection) -> None:
+        """There is a new connection."""
+        self._connections.add(connection)
+
+    def freed(self, connection: Connection) -> None:
+        """Keep it for the next exchange, if there are not enough already."""
+        if len(self._idle) < self._max_idle and not self._closed:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def retired(self, connection: Connection) -> None:
+        """It was idle and ends."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def lost(self, connection: Connection) -> None:
+        """It is gone."""
+        self._connections.discard(connection)
+        if self._closed and not self._connections:
+            closing, self._closing = self._closing, []
+            for closed in closing:
+                closed.callback(None)
+
+    def stale(self, exchange: Exchange) -> None:
+        """Once more, on a new connection: that one cannot be stale."""
+        self._connect(exchange)
+
+
+def _opened(connection: object) -> Deferred[Connection]:
+    assert isinstance(connection, Connection)
+    return connection.opened()
+
+
+class _Connections(Factory):
+    """Builds the pool's connections."""
+
+    noisy = False
+
+    def __init__(self, pool: Pool, clock: IReactorTime, idle_timeout: float) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._idle_timeout = idle_timeout
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        connection = Connection(self._pool, self._clock, self._idle_timeout)
+        self._pool.made(connection)
+        return connection

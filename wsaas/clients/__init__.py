@@ -1,0 +1,1 @@
+"""The clients' side: Autobahn, with limits, and the session behind it."""

@@ -1,0 +1,76 @@
+"""Finds clients that are gone without a word."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+# Each connection is looked at this often in one timeout, and the looks are spread over this many turns.
+LOOKS = 8
+TURNS = 16
+
+
+class Watched(Protocol):
+    """A connection as the keepalive sees it."""
+
+    last_heard: float
+
+    def look(self, silent: float, forgiven: bool) -> None:
+        """Nothing came for `silent` seconds; `forgiven` if that may be the gateway's own fault."""
+
+
+class Keepalive:
+    """Looks at every connection `LOOKS` times in `timeout` seconds, a sixteenth of them at a time.
+
+    When the process itself stood still (SIGSTOP, a suspended machine), timers run before the sockets are read, and what
+    clients sent meanwhile seems not to have come: for a quarter of the timeout nobody is given up then.
+    Connections are bounded elsewhere; each is in one turn's set.
+    """
+
+    def __init__(self, clock: IReactorTime, timeout: float) -> None:
+        self._clock = clock
+        self._timeout = timeout
+        self._step = timeout / LOOKS / TURNS
+        self._turns: list[dict[Watched, None]] = [{} for _ in range(TURNS)]
+        self._turn = 0
+        self._next_home = 0
+        self._home: dict[Watched, int] = {}
+        self._forgive_until = 0.0
+        self._due = 0.0
+        self._call: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """Begin to look. With a timeout of 0 there is nothing to look for."""
+        if self._timeout:
+            self._wait()
+
+    def stop(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def add(self, connection: Watched) -> None:
+        turn = self._next_home
+        self._next_home = (turn + 1) % TURNS
+        self._home[connection] = turn
+        self._turns[turn][connection] = None
+
+    def remove(self, connection: Watched) -> None:
+        turn = self._home.pop(connection, None)
+        if turn is not None:
+            del self._turns[turn][connection]
+
+    def _wait(self) -> None:
+        self._due = self._clock.seconds() + self._step
+        self._call = self._clock.callLater(self._step, self._look)
+
+    def _look(self) -> None:
+        now = self._clock.seconds()
+        if now - self._due > min(1.0, self._timeout / 4):
+            self._forgive_until = now + self._timeout / 4
+        forgiven = now < self._forgive_until
+        self._turn = (self._turn + 1) % TURNS
+        for connection in list(self._turns[self._turn]):
+            connection.look(now - connection.last_heard, forgiven)
+        self._wait()

@@ -1,0 +1,326 @@
+"""One client's connection: Autobahn's server protocol, held to what the gateway needs, as the session's Peer.
+
+Autobahn reads and writes frames; here is what it leaves open: a bounded handshake, one session for it, reading that
+stops at once when there is no room, writing that is bounded, and an end that always comes.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionRequest
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from wsaas.clients.head import END, MAX_HEAD, fields, flaw, public
+from wsaas.clients.outbox import Outbox
+from wsaas.gateway.model import Cause, CloseCode, Frame, Handshake, Refused, Unclear
+
+if TYPE_CHECKING:
+    from wsaas.clients.factory import ClientFactory
+    from wsaas.gateway.session import Session
+
+_log = Logger()
+
+HANDSHAKE_TIMEOUT = 5.0
+"""Seconds for the whole request head to come. The connect webhook has its own time."""
+CLOSE_TIMEOUT = 5.0
+"""Seconds from our Close frame, or our last word, until a client that does not go is dropped."""
+MAX_EARLY = 65536
+"""Bytes that a client may send before its 101; over it they stay in its socket."""
+
+_LANE, _EARLY = "lane", "early"  # why nothing is read: the reasons of `_paused`
+_MESSAGES = {
+    426: ("UPGRADE_REQUIRED", ((b"upgrade", b"websocket"),)),
+    405: ("METHOD_NOT_ALLOWED", ((b"allow", b"GET"),)),
+    431: ("HEADERS_TOO_LARGE", ()),
+    505: ("HTTP_VERSION_NOT_SUPPORTED", ()),
+}
+
+
+class ClientProtocol(WebSocketServerProtocol):  # type: ignore[misc]
+    """A client's connection. `ClientFactory` makes the class that is used, with Autobahn's settings on it.
+
+    Bounds: `data` holds one read (64 KiB) and what was early; a message being assembled has at most MAX_MESSAGE_SIZE;
+    what waits for the client is bounded by the outbox.
+    """
+
+    factory: ClientFactory
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        clock = self.factory.clock
+        self.session: Session | None = None
+        self._asked = False
+        self._searched = 0
+        self._paused: set[str] = set()
+        self._pong: bytes | None = None
+        self._pinged_at = 0.0
+        self._ended_by: tuple[Cause, int, str] | None = None
+        self._leaving = False
+        self.last_heard = clock.seconds()
+        self._outbox = Outbox(self.transport, self.factory.send_buffer, self._drained)
+        self.transport.registerProducer(self._outbox, True)
+        self._deadline: IDelayedCall | None = clock.callLater(HANDSHAKE_TIMEOUT, self._abandon)
+
+    # Reading
+
+    def dataReceived(self, data: bytes) -> None:
+        self.last_heard = self.factory.clock.seconds()
+        self.data = self.data + data if self.data else data
+        self.consumeData()
+
+    def consumeData(self) -> None:
+        """Read what was received, as far as there is room for it."""
+        if self.state == self.STATE_OPEN or self.state == self.STATE_CLOSING:
+            while not self._paused and self.processData() and self.state != self.STATE_CLOSED:
+                pass
+        elif self.state == self.STATE_CONNECTING:
+            if self._asked:
+                if len(self.data) >= MAX_EARLY:
+                    self._pause(_EARLY)
+            else:
+                self._read_head()
+        else:
+            self.data = b""
+
+    def _read_head(self) -> None:
+        end = self.data.find(END, self._searched)
+        if end > MAX_HEAD or (end < 0 and len(self.data) > MAX_HEAD):
+            self.failHandshake(f"the request has more than {MAX_HEAD} bytes of headers", 431)
+        elif end < 0:
+            self._searched = max(0, len(self.data) - len(END) + 1)
+        else:
+            self._asked = True
+            problem = flaw(self.data[:end])
+            if problem is None:
+                self._fields = fields(self.data[:end])
+                self.processHandshake()
+                del self._fields
+            else:
+                self.failHandshake(problem)
+
+    def onConnect(self, request: ConnectionRequest) -> Deferred[None]:
+        """The handshake is sound: ask. The session answers by `accept` or `refuse`, so the Deferred never fires."""
+        path, _, query = self.http_request_uri.partition("?")
+        origin = request.origin or None
+        if not self.factory.allows_origin(origin):
+            self.refuse(Refused(403, "ORIGIN_NOT_ALLOWED"))
+            return Deferred()
+        self._stop_deadline()
+        repeats = self.factory.forward_headers
+        handshake = Handshake(
+            path=path,
+            query=query,
+            origin=origin,
+            remote_address=getattr(self.transport.getPeer(), "host", ""),
+            subprotocols=tuple(request.protocols),
+            headers=public(self._fields),
+            repeated=tuple((_TITLES.get(name, name), value) for name, value in self._fields if name in repeats),
+            traceparent=self.http_headers.get("traceparent"),
+        )
+        self.factory.gateway.connect(self, handshake)
+        return Deferred()
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        super().onMessageFrameBegin(length)
+        if self.session is not None and not self.failedByMe:
+            # How long a compressed message gets is known only when it is there.
+            expected = self.maxMessagePayloadSize if self._isMessageCompressed else self.message_data_total_length
+            self.session.announce(expected)
+
+    def onMessageEnd(self) -> None:
+        if not self.failedByMe and self.session is not None:
+            payload = b"".join(self.message_data)
+            self.message_data = None
+            self.session.received(Frame(payload, self.message_is_binary))
+
+    def pause_reading(self) -> None:
+        self._pause(_LANE)
+
+    def resume_reading(self) -> None:
+        self._resume(_LANE)
+
+    def _pause(self, reason: str) -> None:
+        if not self._paused:
+            self.transport.pauseProducing()
+        self._paused.add(reason)
+
+    def _resume(self, reason: str) -> None:
+        """What was received already comes first; only if there is still room the socket is read again."""
+        if reason in self._paused:
+            self._paused.discard(reason)
+            self.last_heard = self.factory.clock.seconds()
+            if not self._paused:
+                self.consumeData()
+            if not self._paused and not self._leaving:
+                self.transport.resumeProducing()
+
+    # Writing
+
+    @property
+    def waiting(self) -> int:
+        return self._outbox.waiting
+
+    @property
+    def last_active_at(self) -> float:
+        return self.factory.now() - (self.factory.clock.seconds() - self.last_heard)
+
+    def accept(self, subprotocol: str | None) -> None:
+        try:
+            self.succeedHandshake((subprotocol, {}))
+        except Exception:
+            _log.failure("a handshake could not be completed")
+            self._abandon()
+        else:
+            self._resume(_EARLY)
+
+    def _onOpen(self) -> None:
+        self.factory.keepalive.add(self)
+
+    def refuse(self, refusal: Refused | Unclear) -> None:
+        self.session = None
+        headers = refusal.headers if isinstance(refusal, Refused) else ()
+        self._answer(refusal.status, {"code": refusal.code}, headers)
+
+    def send(self, frame: Frame) -> bool:
+        if not self._outbox.room(len(frame.payload), self.factory.clock.seconds()):
+            return False
+        self.sendMessage(frame.payload, frame.binary)
+        return True
+
+    def close(self, code: int, reason: str) -> None:
+        self.sendCloseFrame(code, reason.encode())
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """Everything that Autobahn writes goes through the outbox."""
+        self._outbox.write(data)
+
+    def onPing(self, payload: bytes) -> None:
+        """Answered at once, or, for a client that does not read, only the last one when it does (RFC 6455, 5.5.3)."""
+        if self._outbox.paused:
+            self._pong = payload
+        else:
+            self.sendPong(payload)
+
+    def _drained(self) -> None:
+        if self._leaving:
+            self._lose_connection()
+            return
+        if self._pong is not None:
+            payload, self._pong = self._pong, None
+            self.sendPong(payload)
+        if self.session is not None:
+            self.session.writable()
+
+    # The end
+
+    def look(self, silent: float, forgiven: bool) -> None:
+        """The keepalive's look. A client that the gateway does not read from cannot be heard, so it is not given up."""
+        timeout = self.factory.ws_timeout
+        now = self.factory.clock.seconds()
+        full_since = self._outbox.full_since
+        if full_since is not None and now - full_since >= timeout and not forgiven:
+            self._end(Cause.TOO_SLOW, CloseCode.POLICY, "")
+        elif self._paused:
+            pass
+        elif silent >= timeout and not forgiven:
+            self._end(Cause.TIMEOUT, CloseCode.ABNORMAL, "")
+        elif silent >= timeout / 2 and self._pinged_at <= self.last_heard and not self._outbox.paused:
+            self._pinged_at = now
+            self.sendPing()
+
+    def _end(self, cause: Cause, code: int, reason: str) -> None:
+        self._ended_by = (cause, code, reason)
+        self._abandon()
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+        if self._deadline is None:
+            self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abandon)
+
+    def _fail_connection(self, code: int = CloseCode.INTERNAL_ERROR, reason: str = "") -> None:
+        """Autobahn found a violation: tell the session why before the closing handshake begins."""
+        if self.session is not None:
+            cause = Cause.TOO_BIG if code == CloseCode.TOO_BIG else Cause.PROTOCOL_ERROR
+            self.session.fail(cause, code, reason)
+        super()._fail_connection(code, reason)
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        """The handshake is no good. `reason` goes into the JSON body only, never into the status line."""
+        name, headers = _MESSAGES.get(code, ("BAD_REQUEST", ()))
+        extra = tuple((header.encode(), value.encode()) for header, value in responseHeaders or ())
+        self._answer(code, {"code": name, "message": reason[:200]}, headers + extra)
+
+    def _answer(self, status: int, body: dict[str, str], headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        content = json.dumps(body).encode() + b"\n"
+        try:
+            phrase = HTTPStatus(status).phrase
+        except ValueError:
+            phrase = "Refused"
+        lines = [b"HTTP/1.1 %d %b" % (status, phrase.encode())]
+        lines += [b"%b: %b" % (name.title(), value) for name, value in headers]
+        lines += [b"Content-Type: application/json", b"Content-Length: %d" % len(content), b"Connection: close"]
+        self.sendData(b"\r\n".join(lines) + END + content)
+        self.dropConnection(abort=False)
+
+    def unregisterProducer(self) -> None:
+        """Autobahn does this as it drops a connection; the outbox goes on until it is empty."""
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        """Close the transport once all is written, or at once; a client that does not let us is dropped in the end."""
+        if abort and not self.wasClean:
+            self.transport.abortConnection()
+            return
+        self._leaving = True
+        self._stop_deadline()
+        self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abandon)
+        if not self._outbox.paused:
+            self._lose_connection()
+
+    def _lose_connection(self) -> None:
+        self.transport.unregisterProducer()  # a TLS transport waits for its producer before it says goodbye
+        self.transport.loseConnection()
+
+    def _abandon(self) -> None:
+        self._deadline = None
+        self._digest()
+        self.transport.abortConnection()
+
+    def _digest(self) -> None:
+        """What was read from the client is not dropped: the whole messages in it are handed over, room or not."""
+        self._paused.clear()
+        if self.data and self.state != self.STATE_CONNECTING:
+            self.consumeData()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._digest()
+        self._stop_deadline()
+        self.factory.keepalive.remove(self)
+        self._connectionLost(reason)
+        self.factory.gone(self)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        session, self.session = self.session, None
+        if session is None:
+            return
+        if self._ended_by is not None:
+            session.lost(*self._ended_by, clean=False)
+        elif wasClean:
+            session.lost(Cause.CLIENT, code or CloseCode.NO_STATUS, reason or "", clean=True)
+        else:
+            session.lost(Cause.NETWORK, CloseCode.ABNORMAL, "", clean=False)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+_TITLES = {b"authorization": b"Authorization", b"cookie": b"Cookie"}

@@ -1,0 +1,27 @@
+"""What can be wrong with a request to the gateway. The API maps each to a status in one table."""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """A request that cannot be done; `str()` of it says what to do about it."""
+
+
+class NoSuchConnection(GatewayError):
+    """No live connection has this id: it never had, or it is over."""
+
+
+class ClientTooSlow(GatewayError):
+    """The client's send buffer is full: try again later."""
+
+
+class MessageTooLong(GatewayError):
+    """The message is over MAX_MESSAGE_SIZE."""
+
+
+class NotUtf8(GatewayError):
+    """A text message must be UTF-8 (RFC 6455, 5.6)."""
+
+
+class BadRequest(GatewayError):
+    """A parameter has a value it cannot have."""

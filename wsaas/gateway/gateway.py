@@ -1,0 +1,95 @@
+"""The gateway of one process: makes sessions, and tells registry, journal and courier of their steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from wsaas.gateway.ids import IdMint
+from wsaas.gateway.model import Accepted, Cause, CloseCode, Closed, Handshake, Limits, Record, Refused
+from wsaas.gateway.registry import Registry
+from wsaas.gateway.seams import Backend, Journal, Peer
+from wsaas.gateway.session import Session
+
+# W3C Trace Context, 3.2: version-traceid-parentid-flags, lower-case hex, neither id all zero.
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+
+
+class Gateway:
+    """Owner of all sessions.
+
+    `now()` is the time in seconds since the epoch, `below(n)` an unpredictable number from 0 to n - 1.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        journal: Journal,
+        backend: Backend,
+        limits: Limits,
+        now: Callable[[], float],
+        below: Callable[[int], int],
+    ) -> None:
+        self.registry = registry
+        self._journal = journal
+        self._backend = backend
+        self._limits = limits
+        self._now = now
+        self._below = below
+        self._ids = IdMint(below)
+        self.accepting = False
+
+    def connect(self, peer: Peer, handshake: Handshake) -> None:
+        """A client asks to connect: give it a session, or refuse it at once."""
+        if not self.accepting:
+            peer.refuse(Refused(503, "NOT_READY", ((b"retry-after", b"1"),)))
+            return
+        trace = _TRACEPARENT.fullmatch(handshake.traceparent or "")
+        record = Record(
+            id=self._ids.mint(),
+            connected_at=self._now(),
+            repeated=handshake.repeated,
+            trace_id=trace[1] if trace else f"{1 + self._below(2**128 - 1):032x}",
+        )
+        session = Session(record, handshake, peer, self._limits, self)
+        peer.session = session
+        self.registry.add(session)
+        self._journal.opened(record, lambda safe: self._recorded(session, safe))
+
+    def revive(self, records: Iterable[Record]) -> None:
+        """Send the DELETE of every connection that an earlier life of the gateway left behind."""
+        for record in records:
+            session = Session.revive(record, self._limits, self)
+            self.registry.add(session)
+            self.wake(session)
+
+    def close_for_restart(self, session: Session) -> None:
+        """Let one client go because the gateway stops (RFC 6455, 7.4: 1012)."""
+        session.close(Cause.DRAIN, CloseCode.SERVICE_RESTART, "")
+
+    # What a session tells its owner
+
+    def wake(self, session: Session) -> None:
+        self._backend.wake(session)
+
+    def opened(self, session: Session, accepted: Accepted) -> None:
+        for group in accepted.groups:
+            self.registry.join(session, group)
+        if accepted.headers:
+            self._journal.accepted(session.record)
+
+    def left(self, session: Session) -> None:
+        self.registry.leave_all(session)
+
+    def ending(self, session: Session, closed: Closed) -> None:
+        self._journal.closed(session.id, closed)
+
+    def forget(self, session: Session) -> None:
+        self.registry.remove(session)
+        self._journal.forget(session.id)
+
+    def _recorded(self, session: Session, safe: bool) -> None:
+        if safe:
+            self.wake(session)
+        else:
+            session.unrecorded()

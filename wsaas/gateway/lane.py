@@ -1,0 +1,59 @@
+"""A connection's ordered, bounded queue of messages for the backend."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from wsaas.gateway.model import Received
+
+# What holding one message costs beside its payload (objects and their slots), so that a flood of
+# empty messages is bounded like a flood of large ones.
+OVERHEAD = 256
+
+
+class Lane:
+    """Messages of one connection that the backend has not taken yet, oldest first, the one in flight included.
+
+    The bound is `capacity` bytes, payloads plus `OVERHEAD` each, which bounds the count as well. The lane never drops:
+    whoever fills it asks `has_room` before reading on, and stops reading from the client when there is none. An
+    empty lane has room for any one message that the size limit let through.
+    """
+
+    __slots__ = ("_capacity", "_messages", "size")
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._messages: deque[Received] = deque()
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def has_room(self, length: int) -> bool:
+        """Whether a message of `length` bytes fits now."""
+        return not self._messages or self.size + length + OVERHEAD <= self._capacity
+
+    @property
+    def relaxed(self) -> bool:
+        """Whether half of the lane is free: reading resumes here, not at the brim, so that it does not flutter."""
+        return self.size * 2 <= self._capacity
+
+    def push(self, message: Received) -> None:
+        self._messages.append(message)
+        self.size += len(message.frame.payload) + OVERHEAD
+
+    @property
+    def head(self) -> Received:
+        """The oldest message; it stays until `pop`."""
+        return self._messages[0]
+
+    def pop(self) -> None:
+        """The oldest message is done with."""
+        self.size -= len(self._messages.popleft().frame.payload) + OVERHEAD
+
+    def clear(self) -> int:
+        """Give up all that waits; how many messages that were."""
+        count = len(self._messages)
+        self._messages.clear()
+        self.size = 0
+        return count

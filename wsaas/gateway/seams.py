@@ -1,0 +1,89 @@
+"""The few places where the rules meet the world, each with more than one implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from wsaas.gateway.model import Accepted, Closed, Frame, Record, Refused, Unclear
+
+if TYPE_CHECKING:
+    from wsaas.gateway.session import Session
+
+
+class Peer(Protocol):
+    """The client's end of a connection. Any call may call back into the session before it returns."""
+
+    session: Session | None
+    """Set before the session's first call."""
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait to be written to the client."""
+
+    @property
+    def last_active_at(self) -> float:
+        """When anything last came from the client, in seconds since the epoch."""
+
+    def accept(self, subprotocol: str | None) -> None:
+        """Answer the handshake with 101. What the client sent early is received after it."""
+
+    def refuse(self, refusal: Refused | Unclear) -> None:
+        """Answer the handshake with an error and let the client go. The session hears nothing more."""
+
+    def send(self, frame: Frame) -> bool:
+        """Write a message behind all earlier ones; False, and nothing written, if there is no room for it.
+
+        Room for a frame that was once refused is announced by `Session.writable`.
+        """
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake; the session hears `lost` when the client is gone, however it goes."""
+
+    def pause_reading(self) -> None:
+        """Stop taking messages from the client: TCP slows it down. Idempotent."""
+
+    def resume_reading(self) -> None:
+        """Go on taking messages. Idempotent."""
+
+
+class Backend(Protocol):
+    """Whoever carries a session's events to the backend, one at a time, in order."""
+
+    def wake(self, session: Session) -> None:
+        """The session has (perhaps) an event to tell; fetch it by `session.next()` and answer by `settle`."""
+
+
+class Owner(Protocol):
+    """Whoever keeps a session: hears of each step that others must know."""
+
+    def wake(self, session: Session) -> None:
+        """There is (perhaps) an event to take."""
+
+    def opened(self, session: Session, accepted: Accepted) -> None:
+        """The backend accepted; the 101 is about to be sent."""
+
+    def left(self, session: Session) -> None:
+        """It is no longer live. May be called again."""
+
+    def ending(self, session: Session, closed: Closed) -> None:
+        """Its DELETE is about to be sent, and says this."""
+
+    def forget(self, session: Session) -> None:
+        """It is over, and nothing is left to say."""
+
+
+class Journal(Protocol):
+    """What survives the process. Calls return at once; rows of one connection are written in the order of calls."""
+
+    def opened(self, record: Record, stored: Callable[[bool], None]) -> None:
+        """Keep a connection before its POST leaves; `stored(True)` once it is safe, `stored(False)` if it cannot be."""
+
+    def accepted(self, record: Record) -> None:
+        """The connect was accepted: `repeated` may have grown."""
+
+    def closed(self, id: str, closed: Closed) -> None:
+        """The connection ended; keep how, for a DELETE that a later life of this process sends."""
+
+    def forget(self, id: str) -> None:
+        """Its DELETE was answered or given up, or it never was: nothing is left to say."""

@@ -1,0 +1,398 @@
+"""One connection's life, from the handshake to the answer of its last webhook.
+
+    STARTING --take--> CONNECTING --Accepted--> OPEN --lost--> LEAVING --Told--> CLOSED
+                           |                     |                ^
+                           |                     +-close/fail-> CLOSING / DISMISSED --lost--^
+                           +-lost/close-> ABANDONED --Accepted/Unclear--> LEAVING
+
+STARTING    the client waits, the backend knows nothing: whatever ends it here ends it without a word.
+CONNECTING  the POST is out. Pushes are queued.
+ABANDONED   the POST is out and the client is gone: if the backend may have accepted, it hears a DELETE.
+OPEN        101 was sent.
+CLOSING     a Close frame went to the client; what it sent is still delivered.
+DISMISSED   the same, but the backend takes nothing more: what the client sends is counted as lost.
+LEAVING     the client is gone: the lane is delivered, then the DELETE.
+CLOSED      nothing is left to say.
+
+Each input is a method. It changes the state first and calls out after, for `peer` may call back at once. In a state
+where an input means nothing it does nothing: the table test enumerates every pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from wsaas.gateway.errors import ClientTooSlow, NoSuchConnection
+from wsaas.gateway.lane import OVERHEAD, Lane
+from wsaas.gateway.model import (
+    Accepted,
+    Cause,
+    CloseCode,
+    Closed,
+    Delivered,
+    Dismissed,
+    Event,
+    Facts,
+    Frame,
+    Handshake,
+    Limits,
+    Opened,
+    Outcome,
+    Pushed,
+    Received,
+    Record,
+    Refused,
+    Told,
+    Unclear,
+    Undelivered,
+)
+
+if TYPE_CHECKING:
+    from wsaas.gateway.seams import Owner, Peer
+
+
+class State(Enum):
+    STARTING = "starting"
+    CONNECTING = "connecting"
+    ABANDONED = "abandoned"
+    OPEN = "open"
+    CLOSING = "closing"
+    DISMISSED = "dismissed"
+    LEAVING = "leaving"
+    CLOSED = "closed"
+
+
+LIVE = frozenset({State.STARTING, State.CONNECTING, State.OPEN})
+_BEFORE_THE_ANSWER = frozenset({State.STARTING, State.CONNECTING, State.ABANDONED})
+
+_UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
+
+
+class Session:
+    """The rules of one connection, between the client (`peer`), the backend's courier and the API.
+
+    Bounds: `lane` holds what waits for the backend; `_early` holds pushes that wait for the 101, at most
+    `limits.send_buffer` bytes, over it `push` raises ClientTooSlow; `_held` is at most one reply that waits for
+    room in the client's send buffer, and stops the lane meanwhile.
+    """
+
+    __slots__ = (
+        "_early",
+        "_early_size",
+        "_ending",
+        "_held",
+        "_limits",
+        "_lost",
+        "_owner",
+        "_wanted",
+        "bytes_in",
+        "bytes_out",
+        "connected_at",
+        "groups",
+        "handshake",
+        "id",
+        "lane",
+        "messages_in",
+        "messages_out",
+        "peer",
+        "repeated",
+        "state",
+        "subprotocol",
+        "trace_id",
+    )
+
+    def __init__(self, record: Record, handshake: Handshake, peer: Peer | None, limits: Limits, owner: Owner) -> None:
+        self.id = record.id
+        self.handshake = handshake
+        self.peer = peer
+        self.state = State.STARTING
+        self.lane = Lane(limits.receive_buffer)
+        self.connected_at = record.connected_at
+        self.repeated = record.repeated
+        self.trace_id = record.trace_id
+        self.subprotocol: str | None = None
+        self.groups: set[str] = set()
+        self.messages_in = self.bytes_in = self.messages_out = self.bytes_out = 0
+        self._limits = limits
+        self._owner = owner
+        self._early: list[Frame] = []
+        self._early_size = 0
+        self._held: Frame | None = None
+        self._wanted: int | None = None
+        self._lost = 0
+        self._ending: Closed | None = None
+
+    @classmethod
+    def revive(cls, record: Record, limits: Limits, owner: Owner) -> Session:
+        """A connection of an earlier life of the gateway, of which only the DELETE is left to send."""
+        session = cls(record, Handshake(path="", query="", origin=None, remote_address=""), None, limits, owner)
+        session.state = State.LEAVING
+        session._ending = record.closed or Closed(Cause.RESTART, CloseCode.ABNORMAL, "", clean=False)
+        return session
+
+    @property
+    def live(self) -> bool:
+        """Whether the API knows it: it is open, or may be soon."""
+        return self.state in LIVE
+
+    @property
+    def record(self) -> Record:
+        """What the journal keeps of it."""
+        return Record(self.id, self.connected_at, self.repeated, self.trace_id, self._ending)
+
+    # The client's side
+
+    def announce(self, length: int) -> None:
+        """The client has begun a message that will have `length` bytes or more; reading stops if there is no room."""
+        if self.peer is not None and not self.lane.has_room(length):
+            self._wanted = length
+            self.peer.pause_reading()
+
+    def received(self, frame: Frame) -> None:
+        """The client sent a whole message."""
+        if self.state is State.OPEN or self.state is State.CLOSING:
+            self.messages_in += 1
+            self.bytes_in += len(frame.payload)
+            self.lane.push(Received(self.messages_in, frame))
+            self._owner.wake(self)
+        elif self.state is State.DISMISSED:
+            self._lost += 1
+
+    def writable(self) -> None:
+        """The client has taken enough that a frame which found no room may find it now."""
+        held, self._held = self._held, None
+        if held is not None and self.state is State.OPEN:
+            self._reply(held)
+            if self._held is None:
+                self._owner.wake(self)
+
+    def fail(self, cause: Cause, code: int, reason: str) -> None:
+        """The client broke a rule or a limit and its end has begun to let it go by itself."""
+        if self.state is State.OPEN:
+            self.state = State.CLOSING
+            self._left(Closed(cause, code, reason, clean=False))
+
+    def lost(self, cause: Cause, code: int, reason: str, clean: bool) -> None:
+        """The client is gone. A cause that was known before (we closed it) stays."""
+        match self.state:
+            case State.STARTING:
+                self._forget()
+            case State.CONNECTING:
+                self.state = State.ABANDONED
+                self._left(Closed(cause, code, reason, clean))
+                self.peer = None
+            case State.OPEN:
+                self._leave(Closed(cause, code, reason, clean))
+            case State.CLOSING | State.DISMISSED:
+                assert self._ending is not None
+                self._leave(replace(self._ending, clean=clean))
+            case _:
+                pass
+
+    # The backend's side
+
+    @property
+    def pending(self) -> type[Event] | None:
+        """What kind of event `take` would give now."""
+        if self.state in _BEFORE_THE_ANSWER:
+            return Opened
+        if self._held is not None:
+            return None
+        if self.lane:
+            return Received
+        return Closed if self.state is State.LEAVING else None
+
+    def take(self) -> Event | None:
+        """The event that the backend is to be told now, if any; from here on it may have been. Answer by `settle`.
+
+        A message that is not settled is given again.
+        """
+        pending = self.pending
+        if pending is Opened:
+            if self.state is State.STARTING:
+                self.state = State.CONNECTING
+            return Opened(self.handshake)
+        if pending is Received:
+            return self.lane.head
+        return self._farewell() if pending is Closed else None
+
+    def settle(self, outcome: Outcome) -> None:
+        """What came of the event that `take` gave."""
+        match outcome:
+            case Accepted():
+                self._accepted(outcome)
+            case Refused() | Unclear():
+                self._rejected(outcome)
+            case Delivered(reply):
+                self.lane.pop()
+                if reply is not None and self.state is State.OPEN:
+                    self._reply(reply)
+                self._relieve()
+            case Dismissed(code):
+                self.lane.pop()
+                self._dismiss(Cause.BACKEND, code)
+            case Undelivered():
+                self._dismiss(Cause.UNDELIVERED, CloseCode.TRY_AGAIN_LATER)
+            case Told():
+                self._forget()
+
+    def unrecorded(self) -> None:
+        """The journal cannot keep this connection, so its end could not be promised: the client may come later."""
+        peer = self.peer
+        if self.state is State.STARTING and peer is not None:
+            self._forget()
+            peer.refuse(Refused(503, "NOT_READY", ((b"retry-after", b"5"),)))
+
+    # The API's side
+
+    def push(self, frame: Frame) -> Pushed:
+        """Send a message to the client. Raises NoSuchConnection, ClientTooSlow."""
+        if self.state is State.OPEN:
+            assert self.peer is not None
+            if not self.peer.send(frame):
+                raise ClientTooSlow("the client has not read what was sent before; try again later")
+            self._count_out(frame)
+            return Pushed.SENT
+        if self.state is State.CONNECTING:
+            size = len(frame.payload) + OVERHEAD
+            if self._early and self._early_size + size > self._limits.send_buffer:
+                raise ClientTooSlow("too much waits for the handshake to end; try again later")
+            self._early.append(frame)
+            self._early_size += size
+            return Pushed.QUEUED
+        raise NoSuchConnection("the connection is over")
+
+    def close(self, cause: Cause, code: int, reason: str) -> None:
+        """Let the client go with a Close frame; one that still waits for its 101 is refused."""
+        peer = self.peer
+        match self.state:
+            case State.STARTING:
+                self._forget()
+            case State.CONNECTING:
+                self.state = State.ABANDONED
+                self._left(Closed(cause, code, reason, clean=False))
+                self.peer = None
+            case State.OPEN:
+                self.state = State.CLOSING
+                self._left(Closed(cause, code, reason, clean=False))
+                if peer is not None:
+                    peer.close(code, reason)
+                return
+            case _:
+                return
+        if peer is not None:
+            peer.refuse(
+                Refused(403, "CLOSED")
+                if cause is Cause.API
+                else Refused(503, "NOT_READY", ((b"retry-after", b"1"),))
+            )
+
+    def facts(self) -> Facts:
+        """What is known of it. Only for a live session."""
+        assert self.peer is not None
+        return Facts(
+            id=self.id,
+            connecting=self.state is not State.OPEN,
+            connected_at=self.connected_at,
+            last_active_at=self.peer.last_active_at,
+            remote_address=self.handshake.remote_address,
+            path=self.handshake.path,
+            user_agent=self.handshake.headers.get("user-agent", ""),
+            subprotocol=self.subprotocol,
+            groups=tuple(sorted(self.groups)),
+            messages_in=self.messages_in,
+            bytes_in=self.bytes_in,
+            messages_out=self.messages_out,
+            bytes_out=self.bytes_out,
+            bytes_waiting_in=self.lane.size - OVERHEAD * len(self.lane),
+            bytes_waiting_out=self.peer.waiting + sum(len(frame.payload) for frame in self._early),
+        )
+
+    # Steps
+
+    def _accepted(self, accepted: Accepted) -> None:
+        self.repeated += accepted.headers
+        if self.state is State.ABANDONED:
+            assert self._ending is not None
+            self._leave(self._ending)
+            return
+        assert self.peer is not None
+        self.state = State.OPEN
+        self.subprotocol = accepted.subprotocol
+        early, self._early = self._early, []
+        self._owner.opened(self, accepted)
+        self.peer.accept(accepted.subprotocol)
+        for frame in early:
+            if self.state is State.OPEN:
+                if self.peer.send(frame):
+                    self._count_out(frame)
+                else:
+                    self.close(Cause.TOO_SLOW, CloseCode.POLICY, "")
+
+    def _rejected(self, outcome: Refused | Unclear) -> None:
+        peer, ending = self.peer, self._ending
+        self._early.clear()
+        if isinstance(outcome, Unclear):
+            self._leave(ending or _UNKNOWN)
+        else:
+            self._forget()
+        if peer is not None:
+            peer.refuse(outcome)
+
+    def _reply(self, frame: Frame) -> None:
+        assert self.peer is not None
+        if self.peer.send(frame):
+            self._count_out(frame)
+        else:
+            self._held = frame
+
+    def _count_out(self, frame: Frame) -> None:
+        self.messages_out += 1
+        self.bytes_out += len(frame.payload)
+
+    def _relieve(self) -> None:
+        """Reading goes on once there is room for the message that found none, and half of the lane is free."""
+        if self._wanted is not None and self.peer is not None:
+            if self.lane.relaxed and self.lane.has_room(self._wanted):
+                self._wanted = None
+                self.peer.resume_reading()
+
+    def _dismiss(self, cause: Cause, code: int) -> None:
+        """The backend takes no more messages of this connection."""
+        self._lost += self.lane.clear()
+        if self.state is State.OPEN:
+            assert self.peer is not None
+            self.state = State.DISMISSED
+            self._left(Closed(cause, code, "", clean=False))
+            self.peer.close(code, "")
+        elif self.state is State.CLOSING:
+            self.state = State.DISMISSED
+        self._relieve()
+
+    def _left(self, ending: Closed) -> None:
+        """It is no longer live: remember why, and let go of what waited for the client."""
+        self._ending = ending
+        self._held = None
+        self._early.clear()
+        self._owner.left(self)
+        self._owner.wake(self)
+
+    def _leave(self, ending: Closed) -> None:
+        self.state = State.LEAVING
+        self.peer = None
+        self._left(ending)
+
+    def _farewell(self) -> Closed:
+        assert self._ending is not None
+        self._ending = replace(self._ending, lost_messages=self._lost + self._ending.lost_messages)
+        self._lost = 0
+        self._owner.ending(self, self._ending)
+        return self._ending
+
+    def _forget(self) -> None:
+        self.state = State.CLOSED
+        self.peer = None
+        self._early.clear()
+        self._owner.forget(self)

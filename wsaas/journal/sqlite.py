@@ -1,0 +1,320 @@
+"""The journal that survives the process.
+
+    opened, accepted, closed, forget
+      -> what changed, by key      collapses: a connection that came and went meanwhile leaves nothing
+      -> after `batch_delay`, one batch at a time, one transaction    (the writer's thread)
+      -> stored(True), in the reactor's thread, after the commit
+
+When a batch cannot be written, its new connections are told stored(False) and dropped; changes of those that are in the
+file stay and are written when the disk takes them again, which is tried every `RETRY_AFTER`. Until then new
+connections are refused without trying.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from wsaas.gateway.model import Closed, Record
+from wsaas.journal.rows import CONNECTING, OPEN, Row, encode_closed, encode_record
+from wsaas.journal.store import JournalLocked, JournalUnusable, Store
+from wsaas.journal.writer import Worker, WriterThread
+
+__all__ = ["JournalLocked", "JournalUnusable", "SqliteJournal"]
+
+RETRY_AFTER = 1.0
+
+Stored = Callable[[bool], None]
+
+
+class Reactor(Protocol):
+    """What the journal asks of Twisted's reactor."""
+
+    def seconds(self) -> float: ...
+
+    def callLater(self, delay: float, callable: Callable[..., object], /) -> IDelayedCall: ...
+
+    def callFromThread(self, callable: Callable[..., object], /, *args: object) -> None: ...
+
+
+class _Changes:
+    """What is to be done to the file, by key; `waiting` are new connections whose POST waits for it.
+
+    A key stands in `puts` and `ends`, or in `forgotten`, never in both. Bound: one entry per connection that lives, or
+    whose row is in the file.
+    """
+
+    __slots__ = ("ends", "forgotten", "puts", "waiting")
+
+    def __init__(self) -> None:
+        self.puts: dict[int, tuple[str, Record]] = {}
+        self.ends: dict[int, Closed] = {}
+        self.forgotten: set[int] = set()
+        self.waiting: dict[int, Stored] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.puts or self.ends or self.forgotten or self.waiting)
+
+    def rows(self, keep_authorization: bool) -> list[Row]:
+        """What is to be written, encoded."""
+        ends = {key: encode_closed(closed) for key, closed in self.ends.items()}
+        rows = [
+            Row(key, phase, encode_record(record, keep_authorization), ends.pop(key, None))
+            for key, (phase, record) in self.puts.items()
+        ]
+        rows += [Row(key, None, None, ended) for key, ended in ends.items()]
+        return rows
+
+    def behind(self, later: _Changes) -> None:
+        """Add these changes to `later` ones, which win."""
+        for key, put in self.puts.items():
+            if key not in later.forgotten:
+                later.puts.setdefault(key, put)
+        for key, closed in self.ends.items():
+            if key not in later.forgotten:
+                later.ends.setdefault(key, closed)
+        later.forgotten |= self.forgotten
+
+
+class SqliteJournal:
+    """Connections in a file in `directory`, from before their POST until after their DELETE.
+
+    `stored` is always called from a later turn of the reactor, in the order of the `opened` calls, once for each, also for a
+    connection that was forgotten meanwhile. Without `keep_authorization` the Authorization header stays out of the file.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        directory: Path,
+        *,
+        keep_authorization: bool,
+        batch_delay: float = 0.005,
+        worker: Worker | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._directory = directory
+        self._keep_authorization = keep_authorization
+        self._batch_delay = batch_delay
+        self._worker = worker or WriterThread()
+        self._store = Store(directory, reactor.seconds)
+        self._keys: dict[str, int] = {}
+        self._next = 1
+        self._changes = _Changes()
+        self._writing = False
+        self._failing = False
+        self._flushing: IDelayedCall | None = None
+        self._retrying: IDelayedCall | None = None
+        self._started = False
+        self._stopped: Deferred[None] | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """False while the disk refuses writes, and new connections with it."""
+        return not self._failing
+
+    def start(self) -> list[Record]:
+        """Open the file, before anything listens; returns the connections of the previous life, oldest first.
+
+        Raises JournalLocked, JournalUnusable, for the operator to read. A damaged file is moved aside with an error and what
+        can be read of it returned.
+        """
+        self._store.lock()
+        try:
+            kept = self._store.open()
+        except JournalUnusable:
+            self._store.unlock()
+            raise
+        self._keys = {record.id: key for key, _, record in kept}
+        self._next = max(self._keys.values(), default=0) + 1
+        try:
+            self._store.write((), ())
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+        self._worker.start()
+        self._started = True
+        closed = sum(record.closed is not None for _, _, record in kept)
+        connecting = sum(record.closed is None and phase == CONNECTING for _, phase, record in kept)
+        self.log.info(
+            "journal in {directory}; of an earlier life {connecting} connecting, {open} open, {closed} closed "
+            "connections whose backend has to be told",
+            directory=str(self._directory),
+            connecting=connecting,
+            open=len(kept) - connecting - closed,
+            closed=closed,
+        )
+        return [record for _, _, record in kept]
+
+    def stop(self) -> Deferred[None]:
+        """Write what waits (one try), close the file and let others have the directory."""
+        if not self._started:
+            return succeed(None)
+        self._started = False
+        self._stopped = Deferred()
+        for call in (self._flushing, self._retrying):
+            if call is not None:
+                call.cancel()
+        self._flushing = self._retrying = None
+        if not self._writing:
+            self._wind_up(None)
+        return self._stopped
+
+    # The seam
+
+    def opened(self, record: Record, stored: Stored) -> None:
+        key = self._next
+        self._next = key + 1
+        self._keys[record.id] = key
+        self._changes.puts[key] = (CONNECTING, record)
+        self._changes.waiting[key] = stored
+        if self._flushing is None:
+            self._flush_soon()
+
+    def accepted(self, record: Record) -> None:
+        key = self._keys.get(record.id)
+        if key is not None:
+            self._changes.puts[key] = (OPEN, record)
+            if self._flushing is None:
+                self._flush_soon()
+
+    def closed(self, id: str, closed: Closed) -> None:
+        key = self._keys.get(id)
+        if key is not None:
+            self._changes.ends[key] = closed
+            if self._flushing is None:
+                self._flush_soon()
+
+    def forget(self, id: str) -> None:
+        key = self._keys.pop(id, None)
+        if key is not None:
+            self._changes.puts.pop(key, None)
+            self._changes.ends.pop(key, None)
+            if key not in self._changes.waiting:  # else it was never written, and now never will be
+                self._changes.forgotten.add(key)
+            if self._flushing is None:
+                self._flush_soon()
+
+    # Batches
+
+    def _flush_soon(self) -> None:
+        self._flushing = self._reactor.callLater(self._batch_delay, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        if self._writing:
+            return  # what has gathered is next
+        if self._failing or not self._started:
+            self._refuse(self._changes)
+        elif self._changes:
+            self._submit()
+
+    def _submit(self, probe: bool = False) -> None:
+        batch, self._changes = self._changes, _Changes()
+        self._writing = True
+        self._worker.submit(partial(self._write, batch, probe))
+
+    def _write(self, batch: _Changes, probe: bool) -> None:
+        """The writer thread's part."""
+        failed: Exception | None = None
+        try:
+            self._store.write(batch.rows(self._keep_authorization), tuple(batch.forgotten), probe)
+        except Exception as error:
+            failed = error
+        self._reactor.callFromThread(self._written, batch, failed)
+
+    def _written(self, batch: _Changes, failed: Exception | None) -> None:
+        self._writing = False
+        if failed is None:
+            if self._failing:
+                self._failing = False
+                self.log.warn("the journal can write to {directory} again", directory=str(self._directory))
+            self._answer(batch, True)
+        else:
+            self._fail(failed)
+            self._refuse(batch)
+            batch.behind(self._changes)
+            self._refuse(self._changes)
+        if self._stopped is not None:
+            self._wind_up(failed)
+        elif self._changes and self._flushing is None and not self._failing:
+            self._submit()
+
+    def _answer(self, changes: _Changes, safe: bool) -> None:
+        waiting, changes.waiting = changes.waiting, {}
+        for stored in waiting.values():
+            try:
+                stored(safe)
+            except Exception:
+                self.log.failure("after the journal wrote a connection")
+
+    # When the disk refuses
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failing:
+            self._failing = True
+            self.log.error(
+                "the journal cannot write to {directory}: {error}; new connections are refused (503) until it can, "
+                "which is tried every {seconds} s",
+                directory=str(self._directory),
+                error=str(error),
+                seconds=RETRY_AFTER,
+            )
+        if self._retrying is None and self._stopped is None:
+            self._retrying = self._reactor.callLater(RETRY_AFTER, self._retry)
+
+    def _retry(self) -> None:
+        self._retrying = None
+        self._refuse(self._changes)
+        self._submit(probe=True)
+
+    def _refuse(self, changes: _Changes) -> None:
+        """New connections among these are not kept; nothing of them stays."""
+        later = self._changes
+        for key in changes.waiting:
+            put = changes.puts.pop(key, None)
+            if put is not None:
+                self._keys.pop(put[1].id, None)
+            changes.ends.pop(key, None)
+            later.puts.pop(key, None)
+            later.ends.pop(key, None)
+            later.forgotten.discard(key)
+        self._answer(changes, False)
+
+    # The end
+
+    def _wind_up(self, failed: Exception | None) -> None:
+        if failed is None and self._changes:
+            self._submit()
+            return
+        if failed is not None:
+            self.log.error(
+                "the journal stops with changes that it could not write: the next start may repeat DELETEs of {count} "
+                "connections",
+                count=len(self._changes.forgotten),
+            )
+        self._writing = True
+        self._worker.submit(self._close)
+
+    def _close(self) -> None:
+        """The writer thread's last job."""
+        try:
+            self._store.close()
+        finally:
+            self._reactor.callFromThread(self._ended)
+
+    def _ended(self) -> None:
+        self._writing = False
+        self._worker.stop()
+        self._store.unlock()
+        self._refuse(self._changes)
+        assert self._stopped is not None
+        self._stopped.callback(None)

@@ -1,0 +1,359 @@
+"""The journal's file: who may open it, how it is written, and what is saved of it when it is damaged.
+
+    {directory}/journal.lock                      locked by the gateway that runs here; its text is that gateway's pid
+    {directory}/journal.sqlite, -wal              the rows, and those of the last moments (SQLite's write-ahead log)
+    {directory}/journal.sqlite.damaged-{moment}   a file that could not be read whole, for whoever wants to look at it
+
+SQLite's own locking is set to exclusive: half the cost of a transaction, no shared-memory file, and nobody else's open
+`sqlite3` can hold up a write. synchronous=NORMAL: what was committed survives the death of the process; a power cut may
+take the last moments, but leaves a file that is whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from twisted.logger import Logger
+
+from wsaas.gateway.model import Record
+from wsaas.journal.rows import CONNECTING, OPEN, Row, Unreadable, decode_closed, decode_record, encode_closed, encode_record
+
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+_LAST_KEY = 2**62
+
+_SETTINGS = (
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA wal_autocheckpoint = 1000",
+    "PRAGMA journal_size_limit = 4194304",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA secure_delete = ON",  # a forgotten Authorization value is overwritten, not just unlinked
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+)
+_SCHEMA = (
+    "BEGIN IMMEDIATE",
+    "CREATE TABLE connections (key INTEGER PRIMARY KEY, phase TEXT, record TEXT, ended TEXT)",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+    "COMMIT",
+)
+_UPSERT = (
+    "INSERT INTO connections (key, phase, record, ended) VALUES {} ON CONFLICT (key) DO UPDATE SET"
+    " phase = coalesce(excluded.phase, phase), record = coalesce(excluded.record, record),"
+    " ended = coalesce(excluded.ended, ended)"
+)
+_DELETE = "DELETE FROM connections WHERE key IN ({})"
+_SELECT = "SELECT key, phase, record, ended FROM connections"
+# Key 0 is never a connection: a row that is written and deleted to see whether there is room again, for about as much as a
+# hundred connections take.
+_PROBE = "INSERT OR REPLACE INTO connections (key, record) VALUES (0, zeroblob(65536))"
+_UNPROBE = "DELETE FROM connections WHERE key = 0"
+
+# Rows per statement: powers of two, so that there are few different statements, each prepared once.
+_ROWS = (128, 64, 32, 16, 8, 4, 2, 1)
+_UPSERTS = {size: _UPSERT.format(", ".join(["(?, ?, ?, ?)"] * size)) for size in _ROWS}
+_DELETES = {size: _DELETE.format(", ".join("?" * size)) for size in _ROWS}
+
+# What speaks of the file's content and not of the disk's mood; at the start, when the file could be opened for writing, some more.
+_DAMAGE = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_MISMATCH,
+    }
+)
+_DAMAGE_AT_START = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_TOOBIG})
+_BAD_READS = frozenset(
+    {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+)
+
+
+class JournalUnusable(Exception):
+    """The journal cannot be opened here and the gateway must not start; the text says why and what to do."""
+
+
+class JournalLocked(JournalUnusable):
+    """Another gateway runs on the same directory."""
+
+
+class _Damaged(sqlite3.DatabaseError):
+    """SQLite can open the file, but it is not what this version writes."""
+
+
+class Kept(NamedTuple):
+    """A row as it was read."""
+
+    key: int
+    phase: str
+    record: Record
+
+
+class Store:
+    """The rows in `directory`. `now` is the time, in seconds since the epoch, for the names of files that are moved aside.
+
+    For one thread at a time, whichever. A `write` that fails (sqlite3.Error, OSError) has changed nothing and may be tried
+    again. Damage is never an error here, whenever it is found: what can be read goes into a new file.
+    """
+
+    log = Logger()
+
+    def __init__(self, directory: Path, now: Callable[[], float]) -> None:
+        self.path = directory / "journal.sqlite"
+        self.database: sqlite3.Connection | None = None
+        self._directory = directory
+        self._now = now
+        self._lock: int | None = None
+        self._rescued: list[Row] = []
+
+    def lock(self) -> None:
+        """Make the directory and become its only user. Raises JournalLocked, JournalUnusable."""
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(self._directory / "journal.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(lock, 20).decode("ascii", "replace").strip()
+            os.close(lock)
+            raise JournalLocked(
+                f"STATE_DIR {str(self._directory)!r} is in use by another gateway{f' (pid {pid})' if pid else ''}: "
+                "stop that one, or give this one a STATE_DIR of its own"
+            ) from None
+        except OSError as error:
+            os.close(lock)
+            raise self._unusable(error) from error
+        self._lock = lock
+        with suppress(OSError):  # the pid is a courtesy; that a full disk has no room for it is no reason to stop
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+
+    def unlock(self) -> None:
+        """Let others have the directory."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def open(self) -> list[Kept]:
+        """What was not forgotten, oldest first. Raises JournalUnusable, but for no damage.
+
+        Nor when the disk has no room to make a new file: a later `write` will.
+        """
+        try:
+            new = not self.path.exists() or self.path.stat().st_size == 0
+            try:
+                self._connect()
+                kept, complaints = _decode(self._read())
+                if complaints:
+                    raise _Damaged("rows in it cannot be read")
+                return kept
+            except (sqlite3.Error, MemoryError) as error:
+                if _is_damage(error, at_start=True):
+                    return self._renew(error)
+                if not new:
+                    raise
+                self._disconnect()
+                return []
+        except (sqlite3.Error, MemoryError, OSError) as error:
+            self._disconnect()
+            raise self._unusable(error) from error
+
+    def write(self, rows: Sequence[Row], forgotten: Sequence[int], probe: bool = False) -> None:
+        """Write rows, then delete keys, in one transaction; with `probe`, fail unless there is room for a good deal more."""
+        try:
+            self._write(rows, forgotten, probe)
+        except sqlite3.Error as error:
+            if not _is_damage(error):
+                raise
+            self._renew(error)
+            self._write(rows, forgotten, probe)
+
+    def close(self) -> None:
+        """Leave one tidy file, if the disk lets us."""
+        if self.database is not None:
+            with suppress(sqlite3.Error):
+                self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._disconnect()
+
+    # Steps
+
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file; make it, if need be, with the mode that SQLite then gives to the files beside it as well."""
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.fchmod(file, 0o600)
+        finally:
+            os.close(file)
+        database = sqlite3.connect(self.path, timeout=1.0, isolation_level=None, check_same_thread=False)
+        self.database = database
+        database.text_factory = bytes
+        for setting in _SETTINGS:
+            database.execute(setting)
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if version == 0 and tables == 0:
+            for statement in _SCHEMA:
+                database.execute(statement)
+        elif version != SCHEMA_VERSION:
+            raise _Damaged(f"its schema version is {version}, and this gateway's is {SCHEMA_VERSION}")
+        return database
+
+    def _disconnect(self) -> None:
+        database, self.database = self.database, None
+        if database is not None:
+            with suppress(sqlite3.Error):
+                database.close()
+
+    def _read(self) -> list[Sequence[object]]:
+        """The rows of a file that SQLite finds whole and lets us write to."""
+        assert self.database is not None
+        (verdict,) = self.database.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != b"ok":
+            raise _Damaged(verdict.decode("ascii", "replace"))
+        self.database.execute("BEGIN IMMEDIATE")
+        self.database.execute("ROLLBACK")
+        return self.database.execute(f"{_SELECT} WHERE key > 0 ORDER BY key").fetchall()
+
+    def _write(self, rows: Sequence[Row], forgotten: Sequence[int], probe: bool) -> None:
+        database = self.database
+        if database is None:
+            try:
+                database = self._connect()
+            except sqlite3.Error:
+                self._disconnect()
+                raise
+        rows = [*self._rescued, *rows]
+        if rows or forgotten:
+            # Few statements, many rows: each statement lets go of the interpreter lock and, when the reactor is busy, waits
+            # up to 5 ms to get it back.
+            try:
+                database.execute("BEGIN IMMEDIATE")
+                for chunk in _chunks(rows):
+                    database.execute(_UPSERTS[len(chunk)], tuple(chain.from_iterable(chunk)))
+                for keys in _chunks(forgotten):
+                    database.execute(_DELETES[len(keys)], keys)
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    with suppress(sqlite3.Error):
+                        database.execute("ROLLBACK")
+                raise
+            self._rescued = []
+        if probe:
+            database.execute(_PROBE)
+            database.execute(_UNPROBE)
+
+    def _renew(self, reason: BaseException) -> list[Kept]:
+        """Move the file aside and save what can be read of it; the next `write` puts that into a new one."""
+        kept, complaints = _decode(self._salvage())
+        self._disconnect()
+        aside = self._move_aside()
+        self.log.error(
+            "the journal {path} is damaged ({reason}); {count} connections could be read and are kept, others may be lost "
+            "and their backend not be told. The file is now {aside}; it may hold Authorization values: delete it when "
+            "nobody needs it",
+            path=str(self.path),
+            reason=str(reason) or type(reason).__name__,
+            count=len(kept),
+            aside=str(aside),
+        )
+        for complaint in complaints:
+            self.log.warn("not readable in {aside}: {complaint}", aside=str(aside), complaint=complaint)
+        self._rescued += [
+            Row(key, phase, encode_record(record, True), record.closed and encode_closed(record.closed))
+            for key, phase, record in kept
+        ]
+        return kept
+
+    def _salvage(self) -> list[Sequence[object]]:
+        """Whatever rows a damaged file still gives away: from both ends, leaping over what cannot be read."""
+        found: dict[int, Sequence[object]] = {}
+        if self.database is not None:
+            for comparison, order, sign in ((">", "ASC", 1), ("<", "DESC", -1)):
+                query = f"{_SELECT} WHERE key {comparison} ? ORDER BY key {order}"
+                at, leap = (0 if sign > 0 else _LAST_KEY), 1
+                while 0 <= at <= _LAST_KEY:
+                    try:
+                        for row in self.database.execute(query, (at,)):
+                            if (row[0] - at) * sign <= 0:
+                                raise _Damaged("keys out of order")
+                            found.setdefault(row[0], row)
+                            at, leap = row[0], 1
+                        break
+                    except (sqlite3.Error, MemoryError):
+                        at, leap = at + leap * sign, leap * 2
+        return [found[key] for key in sorted(found) if 0 < key < _LAST_KEY]
+
+    def _move_aside(self) -> Path:
+        moment = datetime.fromtimestamp(self._now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        aside, count = self.path.with_name(f"{self.path.name}.damaged-{moment}"), 1
+        while aside.exists():
+            count += 1
+            aside = self.path.with_name(f"{self.path.name}.damaged-{moment}-{count}")
+        # The log first: left beside a new file it would be taken for that one's.
+        for suffix in ("-wal", "-shm", ""):
+            with suppress(FileNotFoundError):
+                Path(f"{self.path}{suffix}").rename(f"{aside}{suffix}")
+        return aside
+
+    def _unusable(self, error: BaseException) -> JournalUnusable:
+        return JournalUnusable(
+            f"STATE_DIR {str(self._directory)!r} cannot be used for the journal: {error}; name a directory that the gateway "
+            "may write to, or STATE_DIR=none to go without"
+        )
+
+
+def _is_damage(error: BaseException, at_start: bool = False) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(error, _Damaged):
+        return True
+    if code is None:
+        return at_start
+    return code & 0xFF in _DAMAGE or code in _BAD_READS or (at_start and code & 0xFF in _DAMAGE_AT_START)
+
+
+def _decode(rows: list[Sequence[object]]) -> tuple[list[Kept], list[str]]:
+    """The connections in these rows, and what is wrong with others or with parts of these."""
+    kept: dict[str, Kept] = {}
+    complaints = []
+    for key, phase, text, ended in rows:
+        assert isinstance(key, int)
+        try:
+            record = decode_record(text)
+        except Unreadable as error:
+            complaints.append(f"row {key}: {error}")
+            continue
+        if ended is not None:
+            try:
+                record = replace(record, closed=decode_closed(ended))
+            except Unreadable as error:
+                complaints.append(f"row {key}, how connection {record.id} ended: {error}")
+        if record.id in kept:
+            complaints.append(f"row {key}: connection {record.id} is there twice")
+            continue
+        kept[record.id] = Kept(key, CONNECTING if phase == b"connecting" else OPEN, record)
+    return list(kept.values()), complaints
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The items in order, in slices whose lengths are all in `_ROWS`."""
+    start = 0
+    for size in _ROWS:
+        while len(items) - start >= size:
+            yield items[start : start + size]
+            start += size

@@ -1,0 +1,236 @@
+"""The gateway as one Twisted service: who is given what, the order of the start, and the drain."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from twisted.application.service import IService, MultiService, Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from wsaas.api.site import api_site
+from wsaas.backend.contract import Contract
+from wsaas.backend.courier import Courier
+from wsaas.backend.pool import Pool
+from wsaas.backend.sender import Sender
+from wsaas.backend.target import target
+from wsaas.clients.factory import ClientFactory
+from wsaas.gateway.gateway import Gateway
+from wsaas.gateway.model import Limits
+from wsaas.gateway.registry import Registry
+from wsaas.journal.memory import MemoryJournal
+from wsaas.journal.sqlite import JournalLocked, SqliteJournal
+from wsaas.settings import Settings
+
+PACE = 0.1
+"""Seconds between two batches of clients that a drain closes."""
+SMALLEST_BATCH = 50
+
+
+def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
+    """The whole gateway, not yet started. With `demo` the demo backend stands beside it."""
+    backend = target(reactor, settings)
+    pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
+    courier = Courier(
+        reactor,
+        Contract(
+            local_address=settings.local_address,
+            ws_timeout=settings.ws_timeout,
+            message_content_type=settings.message_content_type,
+            max_message_size=settings.max_message_size,
+            secrets=settings.webhook_secret,
+            now=time.time,
+            below=random.randrange,
+        ),
+        Sender(pool, backend.url, backend.base_path, timeout=settings.webhook_timeout),
+        concurrency=settings.webhook_concurrency,
+        message_patience=settings.message_patience,
+        disconnect_patience=settings.disconnect_patience,
+        now=time.time,
+        random=random.random,
+    )
+    journal: MemoryJournal | SqliteJournal
+    if settings.state_dir is None:
+        journal = MemoryJournal()
+    else:
+        journal = SqliteJournal(reactor, Path(settings.state_dir), keep_authorization=settings.journal_authorization)
+    registry = Registry(settings.max_message_size)
+    limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer)
+    gateway = Gateway(registry, journal, courier, limits, time.time, secrets.randbelow)
+    clients = ClientFactory(
+        reactor,
+        gateway,
+        ws_timeout=settings.ws_timeout,
+        max_message_size=settings.max_message_size,
+        send_buffer=settings.send_buffer,
+        compression=settings.compression,
+        allowed_origins=settings.allowed_origins,
+        forward_headers=settings.forward_headers,
+        now=time.time,
+    )
+    daemon = Daemon(reactor, settings, gateway, clients, courier, pool, journal)
+    services = MultiService()
+    daemon.setServiceParent(services)
+    if demo:
+        from wsaas.demo.service import demo_service
+
+        demo_service(reactor, settings).setServiceParent(services)
+    return services
+
+
+class Daemon(Service):
+    """Starts and stops the parts of a gateway in the right order.
+
+    Start: listen (nothing is accepted before the reactor runs), open the journal, send the DELETEs that an earlier life
+    owes, be ready. Stop: `_drain`. A start that cannot succeed says why in one line and exits with status 1.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        gateway: Gateway,
+        clients: ClientFactory,
+        courier: Courier,
+        pool: Pool,
+        journal: MemoryJournal | SqliteJournal,
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._gateway = gateway
+        self._clients = clients
+        self._courier = courier
+        self._pool = pool
+        self._journal = journal
+        self._client_ports: list[IListeningPort] = []
+        self._api_ports: list[IListeningPort] = []
+        self._hurry: Deferred[None] = Deferred()
+
+    @property
+    def ready(self) -> bool:
+        return self._gateway.accepting and self._journal.healthy
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        settings = self._settings
+        api = api_site(
+            self._reactor,
+            self._gateway.registry,
+            tokens=settings.api_token,
+            max_message_size=settings.max_message_size,
+            ready=lambda: self.ready,
+        )
+        self._listen("HTTP_ENDPOINT", settings.api_endpoints, api, self._api_ports, not settings.http_endpoint)
+        self._listen("WS_ENDPOINT", settings.client_endpoints, self._clients, self._client_ports, False)
+
+    def _listen(
+        self, name: str, descriptions: Sequence[str], factory: Factory, ports: list[IListeningPort], lenient: bool
+    ) -> None:
+        """Listen on every endpoint. `lenient`: where the machine has no IPv6, loopback over IPv4 is enough."""
+        for description in descriptions:
+            try:
+                listening = serverFromString(self._reactor, description).listen(factory)
+            except Exception as error:
+                _give_up(f"{name}={description}: {error}")
+            failures: list[Failure] = []
+            listening.addCallbacks(ports.append, failures.append)
+            if failures and lenient and ports and failures[0].check(CannotListenError):
+                self._log.info("not listening on {endpoint}: {reason}", endpoint=description, reason=failures[0].value)
+            elif failures:
+                _give_up(f"{name}={description}: {failures[0].getErrorMessage()}")
+
+    def startService(self) -> None:
+        super().startService()
+        for name, value in self._settings.describe():
+            self._log.info("setting {name}={value}", name=name, value=value)
+        for warning in self._settings.warnings:
+            self._log.warn("{warning}", warning=warning)
+        if self._settings.state_dir is None:
+            self._log.warn("STATE_DIR=none: after a crash the backend will not hear of the connections it ended")
+        try:
+            owed = self._journal.start()
+        except JournalLocked as error:
+            _give_up(str(error))
+        if owed:
+            self._log.warn(
+                "{owed} connections ended with an earlier life of this gateway; telling the backend", owed=len(owed)
+            )
+        self._gateway.revive(owed)
+        self._clients.keepalive.start()
+        self._gateway.accepting = True
+        for what, ports in (("clients", self._client_ports), ("the API", self._api_ports)):
+            for port in ports:
+                self._log.info("listening for {what} on {address}", what=what, address=_spell(port.getHost()))
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._reactor.callFromThread(self._hurry_up))
+        return Deferred.fromCoroutine(self._drain())
+
+    def _hurry_up(self) -> None:
+        if not self._hurry.called:
+            self._log.warn("stopping at once")
+            self._hurry.callback(None)
+
+    async def _drain(self) -> None:
+        """Let everyone go, tell the backend, and stop: within DRAIN_TIMEOUT, or at once when told twice.
+
+        Pushes work to the end. What the backend has not heard by then is in the journal, for the next start.
+        """
+        registry = self._gateway.registry
+        deadline = self._reactor.seconds() + self._settings.drain_timeout
+        self._gateway.accepting = False
+        for port in self._client_ports:
+            await maybeDeferred(port.stopListening)
+        await self._close_everyone(self._settings.drain_timeout / 3)
+        while len(registry) and self._reactor.seconds() < deadline and not self._hurry.called:
+            await deferLater(self._reactor, PACE / 2)
+        if len(registry):
+            self._log.warn("stopped before the backend heard of the end of {left} connections", left=len(registry))
+        self._courier.stop()
+        self._clients.keepalive.stop()
+        for port in self._api_ports:
+            await maybeDeferred(port.stopListening)
+        await self._pool.close()
+        await self._journal.stop()
+
+    async def _close_everyone(self, within: float) -> None:
+        """Close all clients in batches, paced so that they, and the backend, are not all busy at once."""
+        sessions = list(self._gateway.registry)
+        batch = max(SMALLEST_BATCH, -(-len(sessions) // max(1, int(within / PACE))))
+        self._log.info("draining {count} connections", count=len(sessions))
+        for start in range(0, len(sessions), batch):
+            for session in sessions[start : start + batch]:
+                self._gateway.close_for_restart(session)
+            if start + batch < len(sessions) and not self._hurry.called:
+                await deferLater(self._reactor, PACE)
+
+
+def _spell(address: Any) -> str:
+    """An address as people write it."""
+    host = getattr(address, "host", None)
+    if host is None:
+        name = getattr(address, "name", None)
+        return name.decode(errors="replace") if isinstance(name, bytes) else str(name or address)
+    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+
+
+def _give_up(reason: str) -> NoReturn:
+    print(f"wsaas: {reason}", file=sys.stderr)
+    raise SystemExit(1)

@@ -1,0 +1,269 @@
+"""Every setting, once.
+
+    the fields of Settings      one entry each: parser, default, help, and whether it is secret or may be repeated
+    TABLE                       the same by name, for whoever lists them: the options of twistd, the start log
+    load(options, environment)  one Settings, or all mistakes at once (SettingsError)
+
+An option beats the environment, which beats the default. A secret X can also be given as X_FILE, the file that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar, cast
+
+from wsaas import settings_parsers as parse
+from wsaas.settings_sources import FILE, Given, find
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is known of one setting. `default` is text like any other; None means that nothing stands for it."""
+
+    parse: Callable[[str], object]
+    help: str
+    default: str | None
+    unset: object = None
+    unset_is: str = "none"
+    aliases: tuple[str, ...] = ()
+    secret: bool = False
+    repeats: bool = False
+
+
+def setting(
+    parse: Callable[[str], T], default: str, help: str, *, aliases: tuple[str, ...] = (), repeats: bool = False
+) -> T:
+    """A setting that always has a value. `{NAME}` in the default stands for the text of another setting."""
+    return cast(T, field(metadata={"row": Row(parse, help, default, aliases=aliases, repeats=repeats)}))
+
+
+def optional(
+    parse: Callable[[str], T],
+    unset: U,
+    help: str,
+    *,
+    unset_is: str = "none",
+    secret: bool = False,
+    repeats: bool = False,
+) -> T | U:
+    """A setting that may be left out: then its value is `unset`, which people know as `unset_is`."""
+    row = Row(parse, help, None, unset, unset_is, secret=secret, repeats=repeats)
+    return cast(T, field(metadata={"row": row}, repr=not secret))
+
+
+SIZE = parse.whole(1, 2**31)
+PORT = parse.whole(0, 65535)
+SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the gateway runs with. Durations are seconds, sizes bytes, lists tuples; made by `load` only."""
+
+    target_address: str = setting(
+        parse.address(), "http://localhost:3000/websocket", "Where webhooks go; http or https.", aliases=("API_URI",)
+    )
+    local_address: str = setting(
+        parse.address(lowest_port=0), "http://localhost:{HTTP_PORT}", "What ws_uri starts with: the API, for the backend."
+    )
+    ws_port: int = setting(PORT, "8080", "Port for clients, unless WS_ENDPOINT is set.")
+    http_port: int = setting(PORT, "8081", "Port for the API, unless HTTP_ENDPOINT is set.")
+    ws_timeout: float = setting(
+        parse.milliseconds(100, DAY, off=True),
+        "30000",
+        "Milliseconds of silence after which a client is gone; pinged after half of it; 0 for never.",
+    )
+    log_level: str = setting(parse.word("error", "warn", "info", "debug"), "info", "error, warn, info or debug.")
+    log_style: str = setting(
+        parse.word("auto", "always", "never", "json", info="auto"), "auto", "Colour: always, auto or never; or json."
+    )
+    ws_endpoint: tuple[str, ...] = optional(
+        parse.endpoints,
+        (),
+        "Twisted endpoint string where clients connect; can be repeated.",
+        unset_is="tcp:{WS_PORT}",
+        repeats=True,
+    )
+    http_endpoint: tuple[str, ...] = optional(
+        parse.endpoints,
+        (),
+        "Twisted endpoint string where the API listens; can be repeated.",
+        unset_is="HTTP_PORT on loopback, on every interface once API_TOKEN is set",
+        repeats=True,
+    )
+    api_token: tuple[str, ...] = optional(
+        parse.tokens, (), "Bearer token of the API; several while they are rotated.", secret=True, repeats=True
+    )
+    webhook_secret: tuple[bytes, ...] = optional(
+        parse.webhook_keys,
+        (),
+        "Signs webhooks (Standard Webhooks, whsec_...); several while they are rotated.",
+        secret=True,
+        repeats=True,
+    )
+    webhook_timeout: float = setting(parse.milliseconds(50, HOUR), "10000", "Milliseconds for one webhook in all.")
+    webhook_concurrency: int = setting(parse.whole(1, 10_000), "64", "Webhooks in flight in all.")
+    message_patience: float = setting(
+        parse.milliseconds(0, DAY), "30000", "Milliseconds for which a message is tried again."
+    )
+    disconnect_patience: float = setting(
+        parse.milliseconds(0, 30 * DAY), "86400000", "Milliseconds for which a disconnect is tried again."
+    )
+    message_content_type: str = setting(parse.media_type, "application/json", "Content-Type of text messages.")
+    target_ca: str | None = optional(
+        parse.pem("CERTIFICATE", "certificates"),
+        None,
+        "PEM file of the authorities that the backend's certificate is trusted from.",
+        unset_is="the system's",
+    )
+    target_cert: str | None = optional(
+        parse.pem("CERTIFICATE", "a certificate"), None, "PEM file of the client certificate towards the backend."
+    )
+    target_key: str | None = optional(
+        parse.pem("PRIVATE KEY", "a private key"), None, "PEM file of its key.", unset_is="in TARGET_CERT"
+    )
+    forward_headers: tuple[str, ...] = optional(
+        parse.header_names, (), "Handshake headers repeated on every webhook, such as Cookie.", repeats=True
+    )
+    allowed_origins: tuple[str, ...] = optional(
+        parse.origins, (), "Origins that browsers may connect from.", unset_is="any", repeats=True
+    )
+    max_message_size: int = setting(SIZE, "1048576", "Bytes of one message, either way.")
+    receive_buffer: int = setting(SIZE, "1048576", "Bytes per connection that wait for the backend.")
+    send_buffer: int = setting(SIZE, "1048576", "Bytes per connection that wait for the client.")
+    compression: bool = setting(parse.switch, "off", "permessage-deflate for clients that offer it: on or off.")
+    state_dir: str | None = setting(
+        parse.directory, "./wsaas-state", "Directory of the journal; none keeps it in memory: a crash then loses it."
+    )
+    journal_authorization: bool = setting(
+        parse.switch, "yes", "Whether the journal keeps Authorization values for the webhooks after a crash: yes or no."
+    )
+    drain_timeout: float = setting(
+        parse.milliseconds(0, HOUR), "30000", "Milliseconds in which a stop lets everybody go."
+    )
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def client_endpoints(self) -> tuple[str, ...]:
+        """Where clients connect."""
+        return self.ws_endpoint or (f"tcp:{self.ws_port}",)
+
+    @property
+    def api_endpoints(self) -> tuple[str, ...]:
+        """Where the API listens: without a token, and unless told otherwise, on loopback only."""
+        if self.http_endpoint or self.api_token:
+            return self.http_endpoint or (f"tcp:{self.http_port}",)
+        return (f"tcp:{self.http_port}:interface=127.0.0.1", rf"tcp6:{self.http_port}:interface=\:\:1")
+
+    def describe(self) -> list[tuple[str, str]]:
+        """Name and value of every setting as it is in effect, without the secrets."""
+        effective = {"WS_ENDPOINT": self.client_endpoints, "HTTP_ENDPOINT": self.api_endpoints}
+        found = []
+        for name, row in TABLE.items():
+            value = getattr(self, name.lower())
+            if row.secret:
+                shown = "**** (set)" if value else "unset"
+            else:
+                shown = _spell(effective.get(name, value), row)
+            found.append((name, shown))
+        return found
+
+
+TABLE: Mapping[str, Row] = {each.name.upper(): each.metadata["row"] for each in fields(Settings) if each.metadata}
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; `problems` says why, one line each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> Settings:
+    """The settings as given; raises SettingsError with all mistakes.
+
+    Both mappings have the settings' names as keys. An empty string in the environment counts as not given; an empty option
+    takes back what the environment gives.
+    """
+    problems: list[str] = []
+    given: dict[str, Given] = {}
+    for name, row in TABLE.items():
+        try:
+            keys = (name, *row.aliases, *((name + FILE,) if row.secret else ()))
+            given[name] = find(keys, row.default, row.secret, options, environ)
+        except ValueError as error:
+            problems.append(str(error))
+    texts = {name: each.text or "" for name, each in given.items()}
+    values: dict[str, Any] = {}
+    for name, each in given.items():
+        row = TABLE[name]
+        if each.text is None:
+            values[name] = row.unset
+            continue
+        try:
+            values[name] = row.parse(each.text.format_map(texts) if each.default else each.text)
+        except ValueError as error:
+            # A default is wrong only by way of the setting it is made of, and that is reported by itself.
+            if not each.default:
+                problems.append(each.line(str(error)))
+    if len(values) == len(TABLE):
+        values["TARGET_KEY"] = values["TARGET_KEY"] or values["TARGET_CERT"]
+        problems += _contradictions(values, given)
+    if problems:
+        raise SettingsError(tuple(problems))
+    warnings = (*(warning for each in given.values() for warning in each.warnings), *_doubts(values, given))
+    return Settings(**{name.lower(): value for name, value in values.items()}, warnings=warnings)
+
+
+def _contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
+    """Mistakes that no setting makes alone."""
+    for name in ("RECEIVE_BUFFER", "SEND_BUFFER"):
+        if values[name] < values["MAX_MESSAGE_SIZE"]:
+            yield given[name].line(f"must be at least MAX_MESSAGE_SIZE, {values['MAX_MESSAGE_SIZE']}")
+    if not values["WS_ENDPOINT"] and not values["HTTP_ENDPOINT"] and values["WS_PORT"] == values["HTTP_PORT"] != 0:
+        yield given["HTTP_PORT"].line("must not be WS_PORT as well")
+    if values["TARGET_KEY"] and not values["TARGET_CERT"]:
+        yield given["TARGET_KEY"].line("must come with TARGET_CERT, its certificate")
+    if values["TARGET_CERT"] and given["TARGET_KEY"].text is None and not parse.holds_pem(values["TARGET_CERT"], "PRIVATE KEY"):
+        yield given["TARGET_CERT"].line("must hold the private key too, or come with TARGET_KEY, the file that does")
+    if "cookie" in values["FORWARD_HEADERS"] and not values["ALLOWED_ORIGINS"]:
+        yield given["FORWARD_HEADERS"].line(
+            "must not name Cookie unless ALLOWED_ORIGINS lists who may connect: browsers send cookies from any page"
+        )
+
+
+def _doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
+    """What works, but perhaps not as it was meant."""
+    if (given["LOG_STYLE"].text or "").lower() == "info":
+        yield "LOG_STYLE=info is read as auto; what to log is for LOG_LEVEL to say"
+    public = [each for each in values["HTTP_ENDPOINT"] if not parse.is_private(each)]
+    if public and not values["API_TOKEN"]:
+        yield f"HTTP_ENDPOINT={public[0]}: API_TOKEN is not set, so whoever can reach this may push to every client"
+    local = values["LOCAL_ADDRESS"]
+    if values["HTTP_ENDPOINT"] and given["LOCAL_ADDRESS"].default:
+        yield f"LOCAL_ADDRESS is not set: backends are told {local}, which HTTP_ENDPOINT need not be"
+    elif local.startswith("https:") and not values["HTTP_ENDPOINT"]:
+        yield f"LOCAL_ADDRESS={local}: the API itself listens without TLS; set HTTP_ENDPOINT unless a proxy adds it"
+    for name in ("TARGET_CA", "TARGET_CERT"):
+        if values[name] and values["TARGET_ADDRESS"].startswith("http:"):
+            yield f"{name} has no effect: TARGET_ADDRESS is not https"
+
+
+def _spell(value: object, row: Row) -> str:
+    """A value the way one would write it in the environment."""
+    match value:
+        case None | ():
+            return "none" if row.default else row.unset_is
+        case bool():
+            return "on" if value else "off"
+        case float():
+            return str(round(value * 1000))
+        case tuple():
+            return " ".join(value)
+        case _:
+            return str(value)

@@ -1,0 +1,295 @@
+"""From the text of one setting to its value. ValueError says what would be right, and repeats no secret."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Callable
+from ipaddress import IPv6Address
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from twisted.internet.endpoints import serverFromString
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
+_HOST = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"  # RFC 3986, 3.2.2
+_PATH = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"  # RFC 3986, 3.3
+_MEDIA_TYPE = rf'{_TOKEN}/{_TOKEN}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|"[\t !#-\[\]-~]*"))*'  # RFC 9110, 8.3.1
+_ANY_PORT_OF_TCP = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl):(?:port=)?(-?[0-9]+)(?![^:])")
+_SYSTEMD = re.compile(r"(?:haproxy:)?systemd:")
+_PRIVATE = re.compile(r"(?:haproxy:)?(?:(?:unix|systemd):|.*:interface=(?:127\.[0-9.]+|localhost|\\:\\:1)(?::|$))")
+
+# Hop-by-hop and framing headers (RFC 9110, 7.6.1), those that make an answer unreadable, and those that the webhook itself
+# says; Authorization needs no naming, it is always sent.
+_NEVER_FORWARDED = frozenset(
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade "
+    "content-length content-type content-encoding host expect accept-encoding traceparent".split()
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_SWITCH = {**dict.fromkeys(("on", "yes", "true", "1"), True), **dict.fromkeys(("off", "no", "false", "0"), False)}
+
+
+def whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """A whole number between two bounds, both included."""
+
+    def parse(text: str) -> int:
+        # Not int() alone: it takes "1_000", "+5" and the digits of every script.
+        if re.fullmatch(r"[0-9]{1,18}", text) and lowest <= (number := int(text)) <= highest:
+            return number
+        raise ValueError(f"must be a whole number from {lowest} to {highest}")
+
+    return parse
+
+
+def milliseconds(lowest: int, highest: int, *, off: bool = False) -> Callable[[str], float]:
+    """A duration, written in milliseconds, in seconds. With `off`, 0 is allowed beside the bounds."""
+
+    def parse(text: str) -> float:
+        if re.fullmatch(r"[0-9]{1,18}", text) and (lowest <= (number := int(text)) <= highest or (off and number == 0)):
+            return number / 1000
+        zero = ", or 0 for off" if off else ""
+        raise ValueError(f"must be milliseconds, a whole number from {lowest} to {highest}{zero}")
+
+    return parse
+
+
+def word(*words: str, **synonyms: str) -> Callable[[str], str]:
+    """One of a few words, in upper or lower case."""
+
+    def parse(text: str) -> str:
+        lower = text.lower()
+        if lower in words:
+            return lower
+        if lower in synonyms:
+            return synonyms[lower]
+        raise ValueError(f"must be {', '.join(words[:-1])} or {words[-1]}")
+
+    return parse
+
+
+def switch(text: str) -> bool:
+    """on or off."""
+    try:
+        return _SWITCH[text.lower()]
+    except KeyError:
+        raise ValueError("must be on or off") from None
+
+
+def address(lowest_port: int = 1) -> Callable[[str], str]:
+    """An http or https URL to which a path can be added: without trailing slash, scheme and host in lower case."""
+
+    def wrong(why: str) -> NoReturn:
+        raise ValueError(f"must be a URL like http://host:3000/path; {why}")
+
+    def parse(text: str) -> str:
+        # Before urlsplit sees it: urlsplit drops line ends and tabs silently.
+        if not re.fullmatch(r"[!-~]+", text):
+            wrong("it may hold only ASCII characters and no spaces (write others percent-encoded, hosts in punycode)")
+        scheme, colon, _ = text.partition("://")
+        if not colon or scheme.lower() not in _DEFAULT_PORTS:
+            wrong("it must begin with http:// or https://")
+        if "?" in text or "#" in text:
+            wrong("it must have no query and no fragment")
+        try:
+            url = urlsplit(text)
+            host, port = url.hostname, url.port
+        except ValueError as error:
+            wrong(f"{error}")
+        if "@" in url.netloc:
+            wrong("it must hold no user name and no password")
+        if not host:
+            wrong("it must name a host")
+        if port is not None and port < lowest_port:
+            wrong(f"its port must be from {lowest_port} to 65535")
+        if "[" in url.netloc:
+            host = f"[{_ipv6(host, wrong)}]"
+        elif not re.fullmatch(_HOST, host):
+            wrong("its host has characters that no host has")
+        if not re.fullmatch(_PATH, url.path):
+            wrong("its path has characters that must be percent-encoded")
+        where = host if port is None else f"{host}:{port}"
+        return f"{scheme.lower()}://{where}{url.path.rstrip('/')}"
+
+    return parse
+
+
+def _ipv6(host: str, wrong: Callable[[str], NoReturn]) -> str:
+    try:
+        return str(IPv6Address(host))
+    except ValueError:
+        wrong("what stands in brackets must be an IPv6 address")
+
+
+class _ReactorWanted(Exception):
+    """An endpoint parser asked something of the reactor."""
+
+
+class _NoReactor:
+    """Stands where a parser of endpoint strings wants a reactor; most only keep it for later."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise _ReactorWanted(name)
+
+
+def endpoints(text: str) -> tuple[str, ...]:
+    """Twisted's endpoint strings, separated by white space; a backslash before a space keeps it in its string."""
+    found = tuple(re.findall(r"(?:\\.|[^\s\\])+", text))
+    if not found:
+        raise ValueError("must be Twisted endpoint strings such as tcp:8080")
+    for each in found:
+        flaw = _endpoint_flaw(each)
+        if flaw:
+            raise ValueError(f"must be Twisted endpoint strings such as tcp:8080; {each!r}: {flaw}")
+    return found
+
+
+def _endpoint_flaw(text: str) -> str | None:
+    """What is wrong with one endpoint string, as far as can be known without listening."""
+    port = _ANY_PORT_OF_TCP.match(text)
+    if port and not 0 <= int(port[1]) <= 65535:
+        return "its port must be from 0 to 65535"
+    try:
+        serverFromString(_NoReactor(), text)
+    except _ReactorWanted:
+        return None
+    except (KeyError, IndexError) as error:
+        # The form is right; that socket is not here now. Whether it is, counts where the gateway starts.
+        return None if _SYSTEMD.match(text) else repr(error)
+    except OSError as error:
+        return f"{error.strerror}: {error.filename}"
+    except Exception as error:
+        # Parsers come from anybody and raise anything; Twisted's own say "_parseTCP() missing 1 required ...".
+        return " ".join(re.sub(r"^\S+\(\) ", "", str(error)).split()) or type(error).__name__
+    return None
+
+
+def is_private(endpoint: str) -> bool:
+    """Whether only this machine can reach the endpoint, or systemd decides who can."""
+    return _PRIVATE.match(endpoint) is not None
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """Bearer tokens, separated by white space."""
+    found = tuple(text.split())
+    if not all(re.fullmatch(r"[!-~]{16,}", each) for each in found):
+        raise ValueError("each token must be 16 or more printable ASCII characters; make one with: openssl rand -hex 32")
+    return found
+
+
+def webhook_keys(text: str) -> tuple[bytes, ...]:
+    """The keys of Standard Webhooks secrets, separated by white space."""
+    keys = []
+    for each in text.split():
+        prefix, _, encoded = each.partition("_")
+        try:
+            key = base64.b64decode(encoded, validate=True) if prefix == "whsec" else b""
+        except (binascii.Error, ValueError):
+            key = b""
+        if not 24 <= len(key) <= 64:
+            raise ValueError(
+                "each secret must be whsec_ and the base64 of 24 to 64 random bytes; "
+                'make one with: echo "whsec_$(openssl rand -base64 32)"'
+            )
+        keys.append(key)
+    return tuple(keys)
+
+
+def pem(label: str, what: str) -> Callable[[str], str]:
+    """The path of a readable PEM file that holds a block with this label, as an absolute path."""
+
+    def parse(text: str) -> str:
+        if not holds_pem(text, label):
+            raise ValueError(f"must be a PEM file that holds {what}")
+        return os.path.abspath(text)
+
+    return parse
+
+
+def holds_pem(path: str, label: str) -> bool:
+    """Whether the file holds a PEM block whose label ends so (such as PRIVATE KEY, EC PRIVATE KEY)."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(4 * 1024 * 1024)
+    except OSError as error:
+        raise ValueError(f"must be a readable PEM file: {error.strerror}") from None
+    except ValueError:
+        raise ValueError("must be the path of a PEM file") from None
+    if b"ENCRYPTED" in content:
+        raise ValueError("must be a PEM file without a pass phrase: nobody would be there to type it")
+    return re.search(rb"-----BEGIN ([A-Z0-9]+ )*%b-----" % label.encode(), content) is not None
+
+
+def secret_file(path: str) -> str:
+    """What the file says, less the line end."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = file.read(65536).strip()
+    except UnicodeDecodeError:
+        raise ValueError("must be a text file that holds the value: it is not UTF-8") from None
+    except OSError as error:
+        raise ValueError(f"must be a readable file that holds the value: {error.strerror}") from None
+    except ValueError:
+        raise ValueError("must be the path of a file that holds the value") from None
+    if not content:
+        raise ValueError("must be a file that holds the value: it is empty")
+    return content
+
+
+def header_names(text: str) -> tuple[str, ...]:
+    """Header names in lower case, separated by commas or white space."""
+    names = _items(text)
+    for name in names:
+        if not re.fullmatch(_TOKEN, name):
+            raise ValueError(f"must be header names such as Cookie, X-Tenant; {name!r} is none")
+        if name == "authorization":
+            raise ValueError("must not name Authorization: it is always forwarded")
+        if name in _NEVER_FORWARDED or name.startswith(("webhook-", "wsaas-", "sec-websocket-")):
+            raise ValueError(f"must not name {name!r}: the gateway speaks for itself there")
+    return tuple(dict.fromkeys(names))
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins (RFC 6454, 6.2) in lower case without default ports, separated by commas or white space; empty for any."""
+    found = tuple(dict.fromkeys(_origin(item) for item in _items(text)))
+    if "*" in found:
+        if len(found) > 1:
+            raise ValueError("must be origins, or * alone for any")
+        return ()
+    return found
+
+
+def _origin(text: str) -> str:
+    if text in ("*", "null"):
+        return text
+    match = re.fullmatch(rf"([a-z][a-z0-9+.-]*)://({_HOST}|\[[0-9a-f:.]+\])(?::([0-9]{{1,5}}))?", text)
+    if match is None or int(match[3] or 1) not in range(1, 65536):
+        raise ValueError(f"must be origins such as https://app.example, with no path and no trailing slash; not {text!r}")
+    scheme, host, port = match.groups()
+    if port is None or int(port) == _DEFAULT_PORTS.get(scheme):
+        return f"{scheme}://{host}"
+    return f"{scheme}://{host}:{int(port)}"
+
+
+def _items(text: str) -> list[str]:
+    items = [item for item in re.split(r"[\s,]+", text.lower()) if item]
+    if not items:
+        raise ValueError("must name something, separated by commas or spaces")
+    return items
+
+
+def media_type(text: str) -> str:
+    """The value of a Content-Type header."""
+    if not re.fullmatch(_MEDIA_TYPE, text):
+        raise ValueError("must be a media type such as application/json or text/plain; charset=utf-8")
+    return text
+
+
+def directory(text: str) -> str | None:
+    """The absolute path of a directory, which need not exist yet; `none` for none."""
+    if text.lower() == "none":
+        return None
+    if "\0" in text or (os.path.exists(text) and not os.path.isdir(text)):
+        raise ValueError("must be the path of a directory, or none")
+    return os.path.abspath(text)

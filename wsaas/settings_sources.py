@@ -1,0 +1,93 @@
+"""Where a setting's text comes from: option, environment, default, or a file that one of them names."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wsaas.settings_parsers import secret_file
+
+FILE = "_FILE"
+LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The text of a setting, None for nothing, and the name under which it was found."""
+
+    label: str
+    text: str | None
+    default: bool = False
+    secret: bool = False
+    warnings: tuple[str, ...] = ()
+
+    def line(self, why: str) -> str:
+        """A mistake in it, in one line."""
+        if self.text is None:
+            return f"{self.label} is not set: {why}"
+        return f"{self.label}={_show(self.text, self.secret)}{' (default)' if self.default else ''}: {why}"
+
+
+def option(key: str) -> str:
+    """WS_PORT as --ws-port."""
+    return "--" + key.lower().replace("_", "-")
+
+
+def find(
+    keys: tuple[str, ...],
+    default: str | None,
+    secret: bool,
+    options: Mapping[str, str | list[str]],
+    environ: Mapping[str, str],
+) -> Given:
+    """The first of option, environment and default that has the setting, under any of its names `keys`.
+
+    Raises ValueError, with the whole line, if one source says two things or a file cannot be read.
+    """
+    for source, label in ((options, option), (environ, str)):
+        found = {key: text for key in keys if (text := _text(source.get(key))) is not None}
+        if source is environ:
+            found = {key: text for key, text in found.items() if text}
+        if not found:
+            continue
+        (key, text), *others = found.items()
+        for other, differently in others:
+            if differently != text or other.endswith(FILE):
+                raise ValueError(f"{label(other)} and {label(key)} are both set: only one of them may be")
+        if not text:
+            break
+        if secret and key.endswith(FILE):
+            return _from_file(label(key), text)
+        warnings: tuple[str, ...] = ()
+        if secret and source is options:
+            warnings = (f"{label(key)}: everybody on this machine can see it in the process list; use {keys[0]}{FILE}",)
+        return Given(label(key), text, secret=secret, warnings=warnings)
+    return Given(keys[0], default, default=True, secret=secret)
+
+
+def _text(value: str | list[str] | None) -> str | None:
+    if value is None:
+        return None
+    return (value if isinstance(value, str) else " ".join(value)).strip()
+
+
+def _from_file(label: str, path: str) -> Given:
+    try:
+        text = secret_file(path)
+        mode = os.stat(path).st_mode & 0o777
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{label}={_show(path, False)}: {error}") from None
+    warnings = (f"{label}={path}: everybody on this machine can read it (mode {mode:04o})",) if mode & 0o004 else ()
+    return Given(label, text, secret=True, warnings=warnings)
+
+
+def _show(text: str, secret: bool) -> str:
+    """The text in quotes, control characters escaped, less what may be a password in a URL."""
+    if secret:
+        return "****"
+    if "://" in text:
+        text = re.sub(r"(?<=://)[^/\s]*@", "****@", text)
+        text = re.sub(r"\?\S*", "?****", text)
+    return repr(text if len(text) <= LONGEST else text[:LONGEST] + "...")
