@@ -25,14 +25,15 @@ from wsaas.api.site import api_site
 from wsaas.backend.contract import Contract
 from wsaas.backend.courier import Courier
 from wsaas.backend.pool import Pool
-from wsaas.backend.sender import Sender
+from wsaas.backend.sender import PoolSender
 from wsaas.backend.target import target
 from wsaas.clients.factory import ClientFactory
 from wsaas.gateway.gateway import Gateway
 from wsaas.gateway.model import Limits
 from wsaas.gateway.registry import Registry
 from wsaas.journal.memory import MemoryJournal
-from wsaas.journal.sqlite import JournalLocked, SqliteJournal
+from wsaas.journal.lock import JournalUnusable
+from wsaas.journal.sqlite import SqliteJournal
 from wsaas.settings import Settings
 
 PACE = 0.1
@@ -55,7 +56,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
             now=time.time,
             below=random.randrange,
         ),
-        Sender(pool, backend.url, backend.base_path, timeout=settings.webhook_timeout),
+        PoolSender(pool, backend, settings.webhook_timeout),
         concurrency=settings.webhook_concurrency,
         message_patience=settings.message_patience,
         disconnect_patience=settings.disconnect_patience,
@@ -161,10 +162,10 @@ class Daemon(Service):
         for warning in self._settings.warnings:
             self._log.warn("{warning}", warning=warning)
         if self._settings.state_dir is None:
-            self._log.warn("STATE_DIR=none: after a crash the backend will not hear of the connections it ended")
+            self._log.warn("STATE_DIR=none: after kill -9 or a crash the backend will not hear of the connections it ended")
         try:
             owed = self._journal.start()
-        except JournalLocked as error:
+        except JournalUnusable as error:
             _give_up(str(error))
         if owed:
             self._log.warn(

@@ -4,7 +4,7 @@
     TABLE                       the same by name, for whoever lists them: the options of twistd, the start log
     load(options, environment)  one Settings, or all mistakes at once (SettingsError)
 
-An option beats the environment, which beats the default. A secret X can also be given as X_FILE, the file that holds it.
+An option beats the environment, which beats the default. A secret X may also be given as X_FILE, a file that holds it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ class Settings:
         parse.address(), "http://localhost:3000/websocket", "Where webhooks go; http or https.", aliases=("API_URI",)
     )
     local_address: str = setting(
-        parse.address(lowest_port=0), "http://localhost:{HTTP_PORT}", "What ws_uri starts with: the API, for the backend."
+        parse.address(lowest_port=0),
+        "http://localhost:{HTTP_PORT}",
+        "What ws_uri starts with: the API, for the backend.",
     )
     ws_port: int = setting(PORT, "8080", "Port for clients, unless WS_ENDPOINT is set.")
     http_port: int = setting(PORT, "8081", "Port for the API, unless HTTP_ENDPOINT is set.")
@@ -124,7 +126,7 @@ class Settings:
         parse.pem("CERTIFICATE", "a certificate"), None, "PEM file of the client certificate towards the backend."
     )
     target_key: str | None = optional(
-        parse.pem("PRIVATE KEY", "a private key"), None, "PEM file of its key.", unset_is="in TARGET_CERT"
+        parse.pem("PRIVATE KEY", "a private key"), None, "PEM file of its key, unless TARGET_CERT holds that too."
     )
     forward_headers: tuple[str, ...] = optional(
         parse.header_names, (), "Handshake headers repeated on every webhook, such as Cookie.", repeats=True
@@ -187,8 +189,8 @@ class SettingsError(Exception):
 def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> Settings:
     """The settings as given; raises SettingsError with all mistakes.
 
-    Both mappings have the settings' names as keys. An empty string in the environment counts as not given; an empty option
-    takes back what the environment gives.
+    Both mappings have the settings' names as keys. An empty string in the environment counts as not given; an empty
+    option takes back what the environment gives.
     """
     problems: list[str] = []
     given: dict[str, Given] = {}
@@ -205,36 +207,43 @@ def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
         if each.text is None:
             values[name] = row.unset
             continue
+        made_of_others = each.default and "{" in each.text
         try:
-            values[name] = row.parse(each.text.format_map(texts) if each.default else each.text)
+            values[name] = row.parse(each.text.format_map(texts) if made_of_others else each.text)
         except ValueError as error:
-            # A default is wrong only by way of the setting it is made of, and that is reported by itself.
-            if not each.default:
+            # A default that is made of other settings is wrong by their fault, and that is reported with them.
+            if not made_of_others:
                 problems.append(each.line(str(error)))
-    if len(values) == len(TABLE):
-        values["TARGET_KEY"] = values["TARGET_KEY"] or values["TARGET_CERT"]
-        problems += _contradictions(values, given)
+    problems += _contradictions(values, given)
     if problems:
         raise SettingsError(tuple(problems))
+    values["TARGET_KEY"] = values["TARGET_KEY"] or values["TARGET_CERT"]
     warnings = (*(warning for each in given.values() for warning in each.warnings), *_doubts(values, given))
     return Settings(**{name.lower(): value for name, value in values.items()}, warnings=warnings)
 
 
 def _contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
-    """Mistakes that no setting makes alone."""
+    """Mistakes that no setting makes alone; `values` lacks those that are wrong by themselves."""
+
+    def known(*names: str) -> bool:
+        return all(name in values for name in names)
+
     for name in ("RECEIVE_BUFFER", "SEND_BUFFER"):
-        if values[name] < values["MAX_MESSAGE_SIZE"]:
+        if known(name, "MAX_MESSAGE_SIZE") and values[name] < values["MAX_MESSAGE_SIZE"]:
             yield given[name].line(f"must be at least MAX_MESSAGE_SIZE, {values['MAX_MESSAGE_SIZE']}")
-    if not values["WS_ENDPOINT"] and not values["HTTP_ENDPOINT"] and values["WS_PORT"] == values["HTTP_PORT"] != 0:
+    by_port = not (given["WS_ENDPOINT"].text or given["HTTP_ENDPOINT"].text)
+    if by_port and known("WS_PORT", "HTTP_PORT") and values["WS_PORT"] == values["HTTP_PORT"] != 0:
         yield given["HTTP_PORT"].line("must not be WS_PORT as well")
-    if values["TARGET_KEY"] and not values["TARGET_CERT"]:
+    if given["TARGET_KEY"].text and not given["TARGET_CERT"].text:
         yield given["TARGET_KEY"].line("must come with TARGET_CERT, its certificate")
-    if values["TARGET_CERT"] and given["TARGET_KEY"].text is None and not parse.holds_pem(values["TARGET_CERT"], "PRIVATE KEY"):
-        yield given["TARGET_CERT"].line("must hold the private key too, or come with TARGET_KEY, the file that does")
-    if "cookie" in values["FORWARD_HEADERS"] and not values["ALLOWED_ORIGINS"]:
-        yield given["FORWARD_HEADERS"].line(
-            "must not name Cookie unless ALLOWED_ORIGINS lists who may connect: browsers send cookies from any page"
-        )
+    if values.get("TARGET_CERT") and not given["TARGET_KEY"].text:
+        if not parse.holds_pem(values["TARGET_CERT"], "PRIVATE KEY"):
+            yield given["TARGET_CERT"].line("must hold the private key too, or come with TARGET_KEY")
+    if known("FORWARD_HEADERS", "ALLOWED_ORIGINS"):
+        if "cookie" in values["FORWARD_HEADERS"] and not values["ALLOWED_ORIGINS"]:
+            yield given["FORWARD_HEADERS"].line(
+                "must not name Cookie unless ALLOWED_ORIGINS lists who may connect: browsers send cookies from any page"
+            )
 
 
 def _doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:

@@ -21,11 +21,10 @@ _ANY_PORT_OF_TCP = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl):(?:port=)?(-?[0-9]+)(
 _SYSTEMD = re.compile(r"(?:haproxy:)?systemd:")
 _PRIVATE = re.compile(r"(?:haproxy:)?(?:(?:unix|systemd):|.*:interface=(?:127\.[0-9.]+|localhost|\\:\\:1)(?::|$))")
 
-# Hop-by-hop and framing headers (RFC 9110, 7.6.1), those that make an answer unreadable, and those that the webhook itself
-# says; Authorization needs no naming, it is always sent.
+# Hop-by-hop and framing headers (RFC 9110, 7.6.1), and what the gateway itself says in a webhook.
 _NEVER_FORWARDED = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade "
-    "content-length content-type content-encoding host expect accept-encoding traceparent".split()
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
+    "upgrade content-length content-type content-encoding host expect accept-encoding traceparent".split()
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SWITCH = {**dict.fromkeys(("on", "yes", "true", "1"), True), **dict.fromkeys(("off", "no", "false", "0"), False)}
@@ -174,7 +173,7 @@ def tokens(text: str) -> tuple[str, ...]:
     """Bearer tokens, separated by white space."""
     found = tuple(text.split())
     if not all(re.fullmatch(r"[!-~]{16,}", each) for each in found):
-        raise ValueError("each token must be 16 or more printable ASCII characters; make one with: openssl rand -hex 32")
+        raise ValueError("each token must be 16 or more printable ASCII characters, as from: openssl rand -hex 32")
     return found
 
 
@@ -189,8 +188,8 @@ def webhook_keys(text: str) -> tuple[bytes, ...]:
             key = b""
         if not 24 <= len(key) <= 64:
             raise ValueError(
-                "each secret must be whsec_ and the base64 of 24 to 64 random bytes; "
-                'make one with: echo "whsec_$(openssl rand -base64 32)"'
+                "each secret must be whsec_ and the base64 of 24 to 64 random bytes, "
+                'as from: echo "whsec_$(openssl rand -base64 32)"'
             )
         keys.append(key)
     return tuple(keys)
@@ -251,7 +250,7 @@ def header_names(text: str) -> tuple[str, ...]:
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Origins (RFC 6454, 6.2) in lower case without default ports, separated by commas or white space; empty for any."""
+    """Origins (RFC 6454, 6.2) apart by commas or white space, in lower case without default ports; empty for any."""
     found = tuple(dict.fromkeys(_origin(item) for item in _items(text)))
     if "*" in found:
         if len(found) > 1:
@@ -265,7 +264,7 @@ def _origin(text: str) -> str:
         return text
     match = re.fullmatch(rf"([a-z][a-z0-9+.-]*)://({_HOST}|\[[0-9a-f:.]+\])(?::([0-9]{{1,5}}))?", text)
     if match is None or int(match[3] or 1) not in range(1, 65536):
-        raise ValueError(f"must be origins such as https://app.example, with no path and no trailing slash; not {text!r}")
+        raise ValueError(f"must be origins such as https://app.example, without path and trailing slash; not {text!r}")
     scheme, host, port = match.groups()
     if port is None or int(port) == _DEFAULT_PORTS.get(scheme):
         return f"{scheme}://{host}"

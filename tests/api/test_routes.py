@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import treq
 from treq.testing import StubTreq, _SynchronousProducer
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
@@ -69,16 +71,16 @@ class ApiCase(SynchronousTestCase):
         self.api = Api(Access(self.tokens))
         add_connection_routes(self.api, self.registry)
         add_ops_routes(self.api, lambda: self.ready)
-        self.treq = StubTreq(self.api.resource())
+        self.agent = StubTreq(self.api.resource())._agent
 
-    def ask(self, method: str, path: str, data: bytes | None = None, **headers: str | list[str]) -> Got:
+    def ask(self, method: str, path: str, data: bytes | None = None, **headers: str | Sequence[str]) -> Got:
         """One request; the path is sent as it stands, headers are written with underscores."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         url = b"http://api.example/" + path.encode("ascii")
         producer = None if data is None else _SynchronousProducer(data)
-        raw = Headers({name: value if isinstance(value, list) else [value] for name, value in sent.items()})
-        response = self.successResultOf(self.treq._agent.request(method.encode("ascii"), url, raw, producer))
-        body = self.successResultOf(self.treq.content(response))
+        raw = Headers({name: [value] if isinstance(value, str) else value for name, value in sent.items()})
+        response = self.successResultOf(self.agent.request(method.encode("ascii"), url, raw, producer))
+        body = self.successResultOf(treq.content(response))
         got = Got(response.code, response.headers, body)
         self.assertEqual(got.header("content-type"), ["application/json"])
         self.assertEqual(got.header("cache-control"), ["no-store"])
@@ -204,22 +206,7 @@ class CloseTests(ApiCase):
 
     def test_bad_parameters(self) -> None:
         """A code that the API may not send, a reason that fits into no Close frame, and either given twice: 400."""
-        codes = [
-            "",
-            "0",
-            "999",
-            "1001",
-            "1005",
-            "1006",
-            "2999",
-            "5000",
-            "-4001",
-            "+4001",
-            "4001.0",
-            "04001",
-            "x",
-            "4e3",
-        ]
+        codes = ["", *"0 999 1001 1005 1006 2999 5000 -4001 +4001 4e3 4001.0 04001 x".split()]
         queries = [f"code={code}" for code in codes]
         queries += ["code=%D9%A4001", "code=4001%0A", "code=" + "9" * 5000, "code"]
         queries += ["reason=" + "x" * 124, "reason=" + "%E2%98%83" * 42, "reason=%FF", "reason=%ED%A0%80", "code=%FF"]

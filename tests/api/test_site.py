@@ -41,7 +41,7 @@ EXPECT = b"Expect: 100-continue"
 
 class BodyTests(WireCase):
     def test_lengths(self) -> None:
-        """A body up to MAX_MESSAGE_SIZE is read, with a length and in chunks; whatever comes after it is the next request."""
+        """A body up to MAX_MESSAGE_SIZE is read, with a length and in chunks; what follows it is the next request."""
         body = b"x" * MAX_MESSAGE_SIZE
         chunked = put_head(CHUNKED) + chunk(body[:7]) + chunk(body[7:]) + b"0\r\nTrailer: x\r\n\r\n"
         wire = self.wire()
@@ -243,7 +243,7 @@ SMUGGLING = {
 
 class MalformedTests(WireCase):
     def test_table(self) -> None:
-        """What two servers might read differently, and what is no HTTP, is answered 400 in JSON: the connection's last word."""
+        """What two servers might read differently, and what is no HTTP, is answered 400, and the connection ends."""
         for name, request in SMUGGLING.items():
             with self.subTest(name):
                 wire = self.wire()
@@ -282,20 +282,7 @@ class MalformedTests(WireCase):
 
     def test_strange_paths(self) -> None:
         """No path makes the router fail, or log."""
-        for path in [
-            b"/%FF",
-            b"/\xa0",
-            b"/%",
-            b"/%zz",
-            b"/%00",
-            b"/?%FF",
-            b"//",
-            b"/..",
-            b"/;",
-            b"/#",
-            b"/<x>",
-            b"/%C3%A9",
-        ]:
+        for path in b"/%FF /\xa0 /% /%zz /%00 /?%FF // /.. /; /# /<x> /%C3%A9".split(b" "):
             self.assertEqual(self.exchange(READY.replace(b"/-/ready", path)), [404], path)
         for query in [b"?\xa0", b"?code=%FF", b"?" + b"&" * 10000, b"?reason=\xa0"]:
             request = GET.replace(b"GET", b"DELETE").replace(b" HTTP", query + b" HTTP", 1)
@@ -305,23 +292,8 @@ class MalformedTests(WireCase):
         """However a request is mangled, every answer is JSON, none is a 500, and nothing is logged as an error."""
         random = Random(20261123)
         seeds = [put(b"hello"), put_head(CHUNKED) + chunk(b"hello") + b"0\r\n\r\n", GET, READY, *SMUGGLING.values()]
-        spices = [
-            b"\r\n",
-            b"\r",
-            b"\n",
-            b" ",
-            b":",
-            b"\x00",
-            b"\xff",
-            b"%",
-            b"/",
-            b"0",
-            b"9" * 30,
-            b"chunked",
-            b"?",
-            b";",
-        ]
-        seen = set()
+        spices = [bytes([byte]) for byte in b"\r\n\t :\x00\x85\xff%/0?;"] + [b"\r\n", b"9" * 30, b"chunked"]
+        seen: set[int] = set()
         for _ in range(3000):
             request = bytearray(random.choice(seeds)[:2000])
             for _ in range(random.randrange(1, 4)):
@@ -511,7 +483,7 @@ class SiteTests(WireCase):
         self.addCleanup(self.site.doStop)
         with capturedLogs() as events:
             self.exchange(GET)
-            self.exchange(GET.replace(b"GET", b"HEAD"))
+            self.wire().send(GET.replace(b"GET", b"HEAD"))
             self.exchange(GET.replace(b"/", b"//"))
             self.exchange(put_head(b"Content-Length: 1001"))
             self.exchange(GET[:-2])

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.answers import Again, read
-from wsaas.backend.http1 import Answer, Fault, Lost, NotSent, TimedOut
+from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, TimedOut
 from wsaas.gateway.model import (
     Accepted,
     Cause,

@@ -29,11 +29,9 @@ HANDSHAKE = Handshake(
 
 
 def headers_of(webhook: Webhook) -> dict[str, str]:
-    lines = webhook.head.decode("latin-1").split("\r\n")
-    assert lines.pop() == ""
-    pairs = [line.split(": ", 1) for line in lines]
-    result = {name.lower(): value for name, value in pairs}
-    assert len(result) == len(pairs), "a header is repeated"
+    result = {name.decode().lower(): value.decode("latin-1") for name, value in webhook.headers}
+    assert len(result) == len(webhook.headers), "a header is repeated"
+    assert webhook.head == b"".join(b"%b: %b\r\n" % header for header in webhook.headers)
     return result
 
 

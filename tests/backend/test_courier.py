@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.courier import Courier
-from wsaas.backend.http1 import Answer, Lost, NotSent
+from wsaas.backend.exchange import Answer, Lost, NotSent
 from wsaas.gateway.gateway import Gateway
 from wsaas.gateway.model import Cause, Frame, Handshake, Limits, Record, Refused, Unclear
 from wsaas.gateway.registry import Registry

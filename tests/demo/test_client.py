@@ -232,6 +232,11 @@ class Run(ProcessProtocol):
 class ProcessTests(TestCase):
     """The whole client, over sockets and pipes."""
 
+    def file(self, content: bytes) -> Path:
+        path = Path(self.mktemp())
+        path.write_bytes(content)
+        return path
+
     async def serve(self, endpoint: str) -> int:
         factory = WebSocketServerFactory(reactor=reactor)
         factory.protocol = Server
@@ -272,9 +277,7 @@ class ProcessTests(TestCase):
     async def test_tls(self) -> None:
         """wss: works with a certificate that --ca vouches for, and with no other."""
         root = authority()
-        pem, ca = Path(self.mktemp()), Path(self.mktemp())
-        pem.write_bytes(issue(root, ["127.0.0.1"]).together)
-        ca.write_bytes(root.certificate)
+        pem, ca = self.file(issue(root, ["127.0.0.1"]).together), self.file(root.certificate)
         port = await self.serve(f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}")
         run = await self.run_client("--ca", str(ca), f"wss://127.0.0.1:{port}/")
         self.assertEqual((run.printed.splitlines()[-1], run.errors, self.status), (b"* closed: 1000", b"", 0))

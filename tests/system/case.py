@@ -22,6 +22,7 @@ from tests.system.client import RawClient, Refusal
 from tests.system.gateway import Gateway
 
 T = TypeVar("T")
+Settings = Mapping[str, str]
 
 
 def eventually(look: Callable[[], T], within: float = 10) -> T:
@@ -154,7 +155,7 @@ class SystemTestCase(SynchronousTestCase):
 class SharedTestCase(SystemTestCase):
     """One gateway and one backend for all tests of the class; each test plays on a path, and so a stage, of its own."""
 
-    settings: ClassVar[Mapping[str, str]] = {}
+    settings: ClassVar[Settings] = {}
 
     def setUp(self) -> None:
         super().setUp()

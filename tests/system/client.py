@@ -6,6 +6,7 @@ with `wsproto` to read what comes: a client that can do anything, the wrong thin
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -37,8 +38,9 @@ class Refusal:
 
 def connect(uri: str, **options: Any) -> ClientConnection:
     """A connected client, without compression and keepalive of its own unless asked for."""
-    defaults = {"compression": None, "ping_interval": None, "proxy": None, "max_size": None, "open_timeout": 20}
-    return websockets_connect(uri, **{**defaults, **options})
+    plain: dict[str, Any] = {"compression": None, "ping_interval": None, "proxy": None, "max_size": None}
+    connection: ClientConnection = websockets_connect(uri, **{**plain, "open_timeout": 20, **options})
+    return connection
 
 
 def refused(uri: str, **options: Any) -> Refusal:
@@ -80,6 +82,14 @@ def frame(opcode: int, payload: bytes, *, final: bool = True, masked: bool = Tru
 
 def close_frame(code: int, reason: str = "") -> bytes:
     return frame(CLOSE, struct.pack("!H", code) + reason.encode())
+
+
+def handshake(path: str, *lines: str) -> bytes:
+    """A good handshake, with further header lines."""
+    key = base64.b64encode(bytes(16)).decode()
+    fixed = ["Host: localhost", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
+    every = [f"GET {path} HTTP/1.1", *fixed, f"Sec-WebSocket-Key: {key}", *lines]
+    return ("\r\n".join(every) + "\r\n\r\n").encode("latin-1")
 
 
 class RawClient:
@@ -135,7 +145,7 @@ class RawClient:
                 status = event.status_code
                 if not event.has_body:
                     return status
-            elif isinstance(event, RejectData) and event.body_finished or event is None:
+            elif (isinstance(event, RejectData) and event.body_finished) or event is None:
                 return status
             elif not isinstance(event, RejectData):
                 raise AssertionError(f"not a refusal: {event}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import socket
+from typing import ClassVar
 
 from websockets.typing import Subprotocol
 
 from tests.system.answers import accept
 from tests.system.api import Api
-from tests.system.case import Pair, SharedTestCase, SystemTestCase, eventually
+from tests.system.case import Settings, SharedTestCase, eventually
 from tests.system.client import closing
 
 NOBODY = "a" * 32
@@ -258,7 +258,7 @@ class RouteTests(SharedTestCase):
 class TokenTests(SharedTestCase):
     """API_TOKEN."""
 
-    settings = {"API_TOKEN": "the-token-of-the-api"}
+    settings: ClassVar[Settings] = {"API_TOKEN": "the-token-of-the-api"}
 
     def test_token(self) -> None:
         """With the token, everything is as without."""
@@ -271,7 +271,8 @@ class TokenTests(SharedTestCase):
         connection = self.client()
         id, api = self.connection_id(), Api(self.gw.http_port)
         good = "the-token-of-the-api"
-        for value in (None, "", "Bearer", "Bearer ", "Bearer wrong", f"Basic {good}", good, f"Bearer {good}x", "Bearer \xff"):
+        wrong = ("", "Bearer", "Bearer ", "Bearer wrong", f"Basic {good}", good, f"Bearer {good}x", "Bearer \xff")
+        for value in (None, *wrong):
             headers = {} if value is None else {"Authorization": value}
             for method, path in (("PUT", f"/{id}"), ("DELETE", f"/{id}"), ("GET", f"/{id}"), ("GET", f"/{NOBODY}")):
                 answer = api.request(method, path, b"", headers)
@@ -288,41 +289,3 @@ class TokenTests(SharedTestCase):
     def test_secret(self) -> None:
         """The token is in no log line."""
         self.assertNotIn("the-token-of-the-api", self.gw.log())
-
-
-class ListeningTests(SystemTestCase):
-    """Where the API can be reached from."""
-
-    def pair(self, **settings: str) -> Pair:
-        pair = Pair(self.directory(), {"WS_ENDPOINT": "", **settings})
-        self.addCleanup(pair.backend.stop)
-        self.watched(pair.gateway)
-        return pair
-
-    def hosts(self, pair: Pair, port: int) -> set[str]:
-        return {host for host, listening in pair.gateway.listening() if listening == port}
-
-    def test_loopback(self) -> None:
-        """Without API_TOKEN the API listens on loopback only, of both kinds; clients come from anywhere."""
-        pair = self.pair()
-        self.assertIn("127.0.0.1", self.hosts(pair, pair.gateway.http_port))
-        self.assertLessEqual(self.hosts(pair, pair.gateway.http_port), {"127.0.0.1", "::1"})
-        if has_ipv6():
-            self.assertIn("::1", self.hosts(pair, pair.gateway.http_port))
-            self.assertEqual(Api(pair.gateway.http_port, host="::1").get("/-/ready").status, 200)
-        self.assertTrue(self.hosts(pair, pair.gateway.ws_port) & {"0.0.0.0", "::"})
-        self.connect(pair.gateway.ws)
-
-    def test_everywhere(self) -> None:
-        """With API_TOKEN it listens everywhere."""
-        pair = self.pair(API_TOKEN="the-token-of-the-api")
-        self.assertTrue(self.hosts(pair, pair.gateway.http_port) & {"0.0.0.0", "::"})
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True

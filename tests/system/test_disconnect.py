@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from wsproto.events import Ping
 
 from tests.system.answers import Answer, drop, hang, raw, reply, reset
-from tests.system.case import SharedTestCase, eventually
+from tests.system.case import Settings, SharedTestCase, eventually
 from tests.system.client import CLOSE, PING, PONG, TEXT, close_frame, closing, frame
 
 
 class CauseTests(SharedTestCase):
     """What the body says of each way to end."""
 
-    settings = {"MAX_MESSAGE_SIZE": "65536"}
+    settings: ClassVar[Settings] = {"MAX_MESSAGE_SIZE": "65536"}
 
     def assert_end(self, cause: str, code: int, clean: bool, reason: str = "") -> dict[str, Any]:
         end = self.ended()
@@ -158,7 +158,7 @@ class CauseTests(SharedTestCase):
 class AnswerTests(SharedTestCase):
     """What each answer to DELETE does."""
 
-    settings = {"WEBHOOK_TIMEOUT": "700"}
+    settings: ClassVar[Settings] = {"WEBHOOK_TIMEOUT": "700"}
 
     def test_ends(self) -> None:
         """2xx, 404, 410 and other 4xx end it: said once, never again."""
@@ -225,7 +225,7 @@ class AnswerTests(SharedTestCase):
 class KeepaliveTests(SharedTestCase):
     """WS_TIMEOUT."""
 
-    settings = {"WS_TIMEOUT": "2000"}
+    settings: ClassVar[Settings] = {"WS_TIMEOUT": "2000"}
 
     def test_silent(self) -> None:
         """A client from which nothing comes is pinged after half of WS_TIMEOUT and gone after all of it."""
@@ -262,7 +262,7 @@ class KeepaliveTests(SharedTestCase):
 
 
 class PatientTests(SharedTestCase):
-    settings = {"WS_TIMEOUT": "0"}
+    settings: ClassVar[Settings] = {"WS_TIMEOUT": "0"}
 
     def test_off(self) -> None:
         """WS_TIMEOUT=0 turns it off, and the backend is told so."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
+from wsproto.events import TextMessage
 
 from tests.system.answers import Gate, Request, accept, after, drop, gated, reply, reset
 from tests.system.backend import Backend, overlapping
@@ -67,7 +70,8 @@ class BackendTests(SystemTestCase):
         self.assertEqual(send(backend, "POST", "1", b"{}"), (200, b'{"code": "OK"}'))
         backend.answer("message", 418, "tea", [("X-A", "b")], 0.01)
         self.assertEqual(send(backend, "PUT", "1", b"\xff"), (418, b"tea"))
-        self.assertEqual([(r.method, r.id, r.body) for r in backend.requests], [("POST", "1", b"{}"), ("PUT", "1", b"\xff")])
+        came = [(request.method, request.id, request.body) for request in backend.requests]
+        self.assertEqual(came, [("POST", "1", b"{}"), ("PUT", "1", b"\xff")])
         backend.freeze()
         backend.thaw()
         backend.stop()
@@ -87,18 +91,20 @@ class ClientTests(SystemTestCase):
             connection.send("close")
             self.assertEqual(closing(connection), (4001, "bye"))
             raw_client = self.raw(port).open("/")
-            raw_client.send(frame(TEXT, b"x" * 70000) + close_frame(1000))
+            raw_client.send(frame(TEXT, b"x" * 70000))
+            self.assertIsInstance(raw_client.next(), TextMessage)
+            raw_client.send(close_frame(1000))
             self.assertEqual(raw_client.close_code(), 1000)
+            raw_client.leave()
             server.shutdown()
             thread.join()
 
 
 def echo(connection: ServerConnection) -> None:
-    for message in connection:
-        if message == "close":
-            connection.close(4001, "bye")
-        else:
+    with contextlib.suppress(ConnectionClosed):
+        while (message := connection.recv()) != "close":
             connection.send(message)
+        connection.close(4001, "bye")
 
 
 class AnswerTests(SystemTestCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import ClassVar
 
 from tests.system.answers import (
     Answer,
@@ -19,7 +20,7 @@ from tests.system.answers import (
     reset,
     stall,
 )
-from tests.system.case import SharedTestCase, eventually
+from tests.system.case import Settings, SharedTestCase, eventually
 from tests.system.client import CONTINUATION, PING, TEXT, closing, frame
 
 MIB = 1 << 20
@@ -65,7 +66,7 @@ class BytesTests(SharedTestCase):
 
 
 class ContentTypeTests(SharedTestCase):
-    settings = {"MESSAGE_CONTENT_TYPE": "text/plain; charset=utf-8"}
+    settings: ClassVar[Settings] = {"MESSAGE_CONTENT_TYPE": "text/plain; charset=utf-8"}
 
     def test_content_type(self) -> None:
         """MESSAGE_CONTENT_TYPE is the type of text messages, and of those only."""
@@ -132,7 +133,7 @@ class ReplyTests(SharedTestCase):
 class AnswerTests(SharedTestCase):
     """The table of answers to PUT."""
 
-    settings = {"WEBHOOK_TIMEOUT": "700"}
+    settings: ClassVar[Settings] = {"WEBHOOK_TIMEOUT": "700"}
 
     def assert_closed(self, status: int, code: int) -> None:
         self.stage.on_message(reply(status))
@@ -156,7 +157,7 @@ class AnswerTests(SharedTestCase):
         self.assert_closed(410, 1000)
 
     def test_refused(self) -> None:
-        """Any other 4xx, and 3xx, is the backend's word on this message; the connection goes on, nothing is repeated."""
+        """Any other 4xx, and 3xx, is the backend's word on this message: not repeated, and the connection goes on."""
         statuses = [400, 404, 405, 409, 413, 415, 418, 422, 451, 300, 301, 302, 303, 304, 307, 308]
         location = [("Location", "/elsewhere")]
         self.stage.on_message(*(reply(status, b"", location) for status in statuses), reply())
@@ -260,7 +261,7 @@ class AnswerTests(SharedTestCase):
 class PatienceTests(SharedTestCase):
     """A backend that does not come back in time."""
 
-    settings = {"MESSAGE_PATIENCE": "1000"}
+    settings: ClassVar[Settings] = {"MESSAGE_PATIENCE": "1000"}
 
     def test_undelivered(self) -> None:
         """After MESSAGE_PATIENCE the connection is closed with 1013, and the DELETE counts what was lost."""

@@ -8,9 +8,10 @@ import hmac
 import re
 import secrets
 import time
+from typing import ClassVar
 
 from tests.system.answers import Request, reply
-from tests.system.case import SharedTestCase, eventually
+from tests.system.case import Settings, SharedTestCase, eventually
 
 
 class WebhookTestCase(SharedTestCase):
@@ -132,7 +133,7 @@ class HeaderTests(WebhookTestCase):
 
 
 class ForwardTests(WebhookTestCase):
-    settings = {"FORWARD_HEADERS": "Cookie,X-Tenant"}
+    settings: ClassVar[Settings] = {"FORWARD_HEADERS": "Cookie,X-Tenant"}
 
     def test_forwarded(self) -> None:
         """The headers that FORWARD_HEADERS names are on every webhook as the handshake had them."""
@@ -159,7 +160,7 @@ OLD = "whsec_" + base64.b64encode(bytes(range(100, 132))).decode()
 
 
 class SignatureTests(WebhookTestCase):
-    settings = {"WEBHOOK_SECRET": f"{NEW} {OLD}"}
+    settings: ClassVar[Settings] = {"WEBHOOK_SECRET": f"{NEW} {OLD}"}
 
     def test_signed(self) -> None:
         """Every webhook can be verified with every secret, while they are rotated."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from wsaas.backend.http1 import Answer, Fault, NotSent, TimedOut
+from wsaas.backend.exchange import Answer, Fault, NotSent, TimedOut
 from wsaas.gateway.model import (
     Accepted,
     CloseCode,

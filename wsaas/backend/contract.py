@@ -26,13 +26,18 @@ MAX_DECISION = 65536
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One HTTP request, less what the connection adds: `head` is header lines that end in CRLF each."""
+    """One HTTP request, less what the connection adds. Of the answer's body `limit` bytes are read."""
 
     method: bytes
     id: str
-    head: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
     limit: int
+
+    @property
+    def head(self) -> bytes:
+        """The headers as lines that end in CRLF each."""
+        return b"".join([b"%b: %b\r\n" % header for header in self.headers])
 
 
 def iso8601(moment: float) -> str:
@@ -82,24 +87,19 @@ class Contract:
     ) -> Webhook:
         webhook_id = f"{session.id}_{sequence}_{event}"
         timestamp = int(self._now())
-        lines = [b"%b: %b\r\n" % header for header in session.repeated]
-        lines.append(
-            b"Content-Type: %b\r\nWSAAS-Event: %b\r\nWSAAS-Connection-Id: %b\r\nwebhook-id: %b\r\nwebhook-timestamp: %d\r\n"
-            b"traceparent: 00-%b-%016x-01\r\n"
-            % (
-                content_type,
-                event.encode(),
-                session.id.encode(),
-                webhook_id.encode(),
-                timestamp,
-                session.trace_id.encode(),
-                1 + self._below(2**64 - 1),
-            )
+        headers = (
+            *session.repeated,
+            (b"Content-Type", content_type),
+            (b"WSAAS-Event", event.encode()),
+            (b"WSAAS-Connection-Id", session.id.encode()),
+            (b"webhook-id", webhook_id.encode()),
+            (b"webhook-timestamp", b"%d" % timestamp),
+            (b"traceparent", b"00-%b-%016x-01" % (session.trace_id.encode(), 1 + self._below(2**64 - 1))),
         )
         if self._secrets:
-            lines.append(b"webhook-signature: %b\r\n" % sign(self._secrets, webhook_id, timestamp, body))
+            headers += ((b"webhook-signature", sign(self._secrets, webhook_id, timestamp, body)),)
         limit = self._max_message_size if method == b"PUT" else MAX_DECISION
-        return Webhook(method, session.id, b"".join(lines), body, limit)
+        return Webhook(method, session.id, headers, body, limit)
 
     def _hello(self, session: Session) -> bytes:
         handshake = session.handshake

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from wsaas.backend.answers import Again, read
 from wsaas.backend.contract import Contract, Webhook
-from wsaas.backend.http1 import Answer, Fault
+from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.shares import KINDS, Shares
 from wsaas.gateway.model import Cause, Closed, CloseCode, Event, Opened, Outcome, Received, Told, Unclear, Undelivered
 from wsaas.gateway.retry import Attempted, GiveUp, decide

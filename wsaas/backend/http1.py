@@ -92,7 +92,7 @@ class Connection(protocol.Protocol):
     def opened(self) -> Deferred[Connection]:
         """Fires once the connection can be used; fails with NotSent. Cancelling it drops the connection."""
         if self._phase is Phase.OPENING:
-            self._opening = Deferred(lambda _: self.drop())
+            self._opening = Deferred(self._give_up)
             return self._opening
         if self._phase is Phase.IDLE:
             return succeed(self)
@@ -189,6 +189,10 @@ class Connection(protocol.Protocol):
         """The connection is lost; connectionLost says so as well."""
 
     # The rest.
+
+    def _give_up(self, opening: Deferred[Connection]) -> None:
+        self._opening = None
+        self.drop()
 
     def _write(self, request: bytes) -> None:
         """Hand the request to the socket at once: Twisted would wait a turn of the reactor. What it does not take, and

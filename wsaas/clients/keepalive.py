@@ -43,7 +43,7 @@ class Keepalive:
     def start(self) -> None:
         """Begin to look. With a timeout of 0 there is nothing to look for."""
         if self._timeout:
-            self._wait()
+            self._wait(self._clock.seconds())
 
     def stop(self) -> None:
         if self._call is not None:
@@ -61,16 +61,18 @@ class Keepalive:
         if turn is not None:
             del self._turns[turn][connection]
 
-    def _wait(self) -> None:
-        self._due = self._clock.seconds() + self._step
-        self._call = self._clock.callLater(self._step, self._look)
+    def _wait(self, since: float) -> None:
+        self._due = since + self._step
+        self._call = self._clock.callLater(max(0.0, self._due - self._clock.seconds()), self._look)
 
     def _look(self) -> None:
         now = self._clock.seconds()
+        since = self._due  # not from now: small delays must not add up
         if now - self._due > min(1.0, self._timeout / 4):
             self._forgive_until = now + self._timeout / 4
+            since = now
         forgiven = now < self._forgive_until
         self._turn = (self._turn + 1) % TURNS
         for connection in list(self._turns[self._turn]):
             connection.look(now - connection.last_heard, forgiven)
-        self._wait()
+        self._wait(since)

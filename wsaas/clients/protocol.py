@@ -247,7 +247,7 @@ class ClientProtocol(WebSocketServerProtocol):  # type: ignore[misc]
 
     def _fail_connection(self, code: int = CloseCode.INTERNAL_ERROR, reason: str = "") -> None:
         """Autobahn found a violation: tell the session why before the closing handshake begins."""
-        if self.session is not None:
+        if self.session is not None and not self.failedByMe:
             cause = Cause.TOO_BIG if code == CloseCode.TOO_BIG else Cause.PROTOCOL_ERROR
             self.session.fail(cause, code, reason)
         super()._fail_connection(code, reason)

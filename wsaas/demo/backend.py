@@ -19,6 +19,7 @@ from klein import Klein
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
+from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
 BINARY = "application/octet-stream"  # the Content-Type of a binary message, in webhooks and in pushes
@@ -31,7 +32,7 @@ class Pusher:
 
     def __init__(self, http: HTTPClient, reactor: Any, api: str, token: str | None) -> None:
         self._http, self._reactor, self._api = http, reactor, api
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._headers = Headers({"Authorization": [f"Bearer {token}"]} if token else {})
         self.curl = 'curl -H "Authorization: Bearer $API_TOKEN"' if token else "curl"
 
     def owns(self, ws_uri: object) -> bool:
@@ -39,10 +40,12 @@ class Pusher:
 
     async def push(self, ws_uri: str, body: bytes, content_type: str) -> int:
         """Send one message to one client. 200: it is on its way; 404: there is no such client (any more)."""
+        headers = self._headers.copy()
+        headers.setRawHeaders("Content-Type", [content_type])
         response = await self._http.put(
             ws_uri,
             data=body,
-            headers={**self._headers, "Content-Type": content_type},
+            headers=headers,
             allow_redirects=False,
             timeout=PUSH_TIMEOUT,
             reactor=self._reactor,
@@ -65,7 +68,7 @@ class DemoBackend:
     def connect(self, request: Request, id: str) -> bytes:
         """May this client connect? OK lets it in; any other code is a 403 to it, a status of 4xx is passed on."""
         try:
-            ws_uri = json.loads(request.content.read())["ws_uri"]
+            ws_uri = json.loads(_body(request))["ws_uri"]
         except (ValueError, TypeError, KeyError):
             return _answer(request, 400, {"code": "BAD_REQUEST"})
         if not self._pusher.owns(ws_uri):
@@ -77,7 +80,7 @@ class DemoBackend:
     @app.route("/<id>", methods=["PUT"])
     async def message(self, request: Request, id: str) -> bytes:
         """The client said something. Its next message comes only after we have answered this one."""
-        said = request.content.read()
+        said = _body(request)
         binary = request.getHeader("Content-Type") == BINARY
         if said.strip() == b"/join" and not binary:
             return _reply(request, "text", self._join(id, request.getHeader("Demo-Push-To")))
@@ -104,12 +107,16 @@ class DemoBackend:
         """Push to everybody else at once. Whoever it does not reach misses it: a retry would tell the rest twice."""
         others = [(other, ws_uri) for other, ws_uri in self._room.items() if other != id]
         pushes = [Deferred.fromCoroutine(self._pusher.push(uri, said, content_type)) for _, uri in others]
-        results = await DeferredList(pushes, consumeErrors=True)
-        for (other, _), (pushed, status) in zip(others, results, strict=True):
-            if pushed and status == 404:
+        results: list[tuple[bool, Any]] = await DeferredList(pushes, consumeErrors=True)
+        for (other, _), (answered, status) in zip(others, results, strict=True):
+            if answered and status == 404:
                 self._room.pop(other, None)
-            elif not pushed or status not in (200, 202):
-                self.log.warn("no push to {id!r}: {status}", id=other, status=status if pushed else status.value)
+            elif not answered or status not in (200, 202):
+                self.log.warn("no push to {id!r}: {status}", id=other, status=status if answered else status.value)
+
+
+def _body(request: Request) -> bytes:
+    return request.content.read() if request.content else b""
 
 
 def _answer(request: Request, status: int, answer: dict[str, object]) -> bytes:

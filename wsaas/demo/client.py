@@ -31,6 +31,8 @@ HANDSHAKE_TIMEOUT = 60  # seconds; the gateway answers only when its backend has
 class Terminal(Protocol):
     """The person's end. `status` fires with the exit status when the conversation is over."""
 
+    transport: StandardIO
+
     def __init__(self) -> None:
         self.status: Deferred[int] = Deferred()
         self._flushed: Deferred[None] = Deferred()
@@ -137,10 +139,10 @@ def printable(text: str) -> str:
 async def converse(reactor: Any, options: argparse.Namespace, stdin: int = 0, stdout: int = 1) -> int:
     """Talk until one end closes; the exit status: 0 if the closing was clean, else 1."""
     terminal = Terminal()
-    StandardIO(terminal, stdin, stdout, reactor)
+    StandardIO(terminal, stdin, stdout, reactor)  # type: ignore[call-arg]
     try:
         endpoint, factory = way_to_gateway(reactor, options)
-        factory.protocol = partial(Conversation, terminal)
+        factory.protocol = partial(Conversation, terminal)  # type: ignore[assignment]
         await endpoint.connect(factory)
         status = await terminal.status
     except (OSError, ConnectError, DNSLookupError) as error:

@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 from treq.client import HTTPClient
 from twisted.application.service import IService, MultiService, Service
 from twisted.application.strports import service
+from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.web.client import Agent
+from twisted.web.http import Request
 from twisted.web.resource import Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import Site
 
 from wsaas.demo.backend import DemoBackend, Pusher
 from wsaas.settings import Settings
@@ -25,7 +27,7 @@ class QuietSite(Site):
 
 
 class DemoService(MultiService):
-    """Serves the demo where TARGET_ADDRESS says, on loopback; once it listens it logs three commands to copy."""
+    """Serves the demo; once it listens it logs three commands to copy."""
 
     log = Logger()
 
@@ -34,15 +36,25 @@ class DemoService(MultiService):
         self._hints = hints
         site.setServiceParent(self)
 
+    def privilegedStartService(self) -> None:
+        try:
+            super().privilegedStartService()
+        except CannotListenError as error:
+            raise SystemExit(f"wsaas: the demo backend cannot listen where TARGET_ADDRESS says: {error}") from None
+
     def startService(self) -> None:
         super().startService()
         for hint in self._hints:
             self.log.info("{hint}", hint=hint)
 
+    def stopService(self) -> None:
+        """Go on serving: the gateway's last disconnects come while everything stops. The process's end is ours."""
+        Service.stopService(self)
+
 
 def demo_site(backend: DemoBackend, prefix: str) -> Site:
     """The backend's webhooks below `prefix`, a path such as /websocket."""
-    resource = backend.app.resource()
+    resource: Resource = backend.app.resource()
     for segment in reversed([segment for segment in prefix.split("/") if segment]):
         parent = Resource()
         parent.putChild(segment.encode(), resource)
@@ -51,13 +63,10 @@ def demo_site(backend: DemoBackend, prefix: str) -> Site:
 
 
 def demo_service(reactor: Any, settings: Settings) -> IService:
-    """The demo for these settings; ValueError, with what to do, if TARGET_ADDRESS is no place it can serve.
-
-    Keep it running until the gateway has sent its last disconnect.
-    """
+    """The demo at TARGET_ADDRESS, on loopback only; ValueError if that is no place where it can serve."""
     target = urlsplit(settings.target_address)
     if target.scheme != "http" or target.hostname not in ("localhost", "127.0.0.1"):
-        raise ValueError("the demo serves a TARGET_ADDRESS like http://localhost:3000/websocket and no other")
+        raise ValueError(f"TARGET_ADDRESS={settings.target_address}: the demo must be at http://localhost")
     token = settings.api_token[0] if settings.api_token else None
     pusher = Pusher(HTTPClient(Agent(reactor)), reactor, settings.local_address, token)
     site = service(f"tcp:{target.port or 80}:interface=127.0.0.1", demo_site(DemoBackend(pusher), target.path), reactor)

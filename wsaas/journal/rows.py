@@ -1,7 +1,7 @@
 """What a connection looks like in the journal's file.
 
-Both texts of a row are ASCII: eight hexadecimal digits of CRC-32, then JSON. The checksum is there because SQLite has none: a bit
-that flipped on the disk must not become another connection's id, a wrong close code or a line break in a header.
+Both texts of a row are ASCII: eight hexadecimal digits of CRC-32, then JSON. The checksum is there because SQLite has
+none: a bit that flipped on the disk must not become another connection's id or a line break in a header.
 
     record   [id, connected_at, trace_id, [name, value, name, value, ...]]    header bytes as ISO 8859-1 text
     ended    [cause, code, reason, clean, lost_messages]
@@ -48,7 +48,7 @@ def encode_closed(closed: Closed) -> str:
 
 
 def decode_record(record: object) -> Record:
-    """What `encode_record` was given, from the bytes of the column, as a connection that has not ended. Raises Unreadable."""
+    """What `encode_record` was given, from the bytes of the column, without how it ended. Raises Unreadable."""
     try:
         id, connected_at, trace_id, headers = json.loads(_unseal(record))
         texts = [text.encode("latin-1") for text in headers]

@@ -16,22 +16,22 @@ import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from wsaas.gateway.model import Closed, Record
-from wsaas.journal.rows import CONNECTING, OPEN, Row, encode_closed, encode_record
-from wsaas.journal.store import JournalLocked, JournalUnusable, Store
+from wsaas.journal.changes import Changes, Stored
+from wsaas.journal.lock import JournalLocked, JournalUnusable, Lock
+from wsaas.journal.rows import CONNECTING, OPEN
+from wsaas.journal.store import Store
 from wsaas.journal.writer import Worker, WriterThread
 
 __all__ = ["JournalLocked", "JournalUnusable", "SqliteJournal"]
 
 RETRY_AFTER = 1.0
-
-Stored = Callable[[bool], None]
 
 
 class Reactor(Protocol):
@@ -44,50 +44,12 @@ class Reactor(Protocol):
     def callFromThread(self, callable: Callable[..., object], /, *args: object) -> None: ...
 
 
-class _Changes:
-    """What is to be done to the file, by key; `waiting` are new connections whose POST waits for it.
-
-    A key stands in `puts` and `ends`, or in `forgotten`, never in both. Bound: one entry per connection that lives, or
-    whose row is in the file.
-    """
-
-    __slots__ = ("ends", "forgotten", "puts", "waiting")
-
-    def __init__(self) -> None:
-        self.puts: dict[int, tuple[str, Record]] = {}
-        self.ends: dict[int, Closed] = {}
-        self.forgotten: set[int] = set()
-        self.waiting: dict[int, Stored] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.puts or self.ends or self.forgotten or self.waiting)
-
-    def rows(self, keep_authorization: bool) -> list[Row]:
-        """What is to be written, encoded."""
-        ends = {key: encode_closed(closed) for key, closed in self.ends.items()}
-        rows = [
-            Row(key, phase, encode_record(record, keep_authorization), ends.pop(key, None))
-            for key, (phase, record) in self.puts.items()
-        ]
-        rows += [Row(key, None, None, ended) for key, ended in ends.items()]
-        return rows
-
-    def behind(self, later: _Changes) -> None:
-        """Add these changes to `later` ones, which win."""
-        for key, put in self.puts.items():
-            if key not in later.forgotten:
-                later.puts.setdefault(key, put)
-        for key, closed in self.ends.items():
-            if key not in later.forgotten:
-                later.ends.setdefault(key, closed)
-        later.forgotten |= self.forgotten
-
-
 class SqliteJournal:
     """Connections in a file in `directory`, from before their POST until after their DELETE.
 
-    `stored` is always called from a later turn of the reactor, in the order of the `opened` calls, once for each, also for a
-    connection that was forgotten meanwhile. Without `keep_authorization` the Authorization header stays out of the file.
+    `stored` is called from a later turn of the reactor, in the order of the `opened` calls, once for each, also for a
+    connection that was forgotten meanwhile. Without `keep_authorization` the Authorization header stays out of the
+    file. After `stop`, or before `start`, nothing is kept and `stored(False)` says so.
     """
 
     log = Logger()
@@ -106,10 +68,11 @@ class SqliteJournal:
         self._keep_authorization = keep_authorization
         self._batch_delay = batch_delay
         self._worker = worker or WriterThread()
+        self._lock = Lock(directory)
         self._store = Store(directory, reactor.seconds)
         self._keys: dict[str, int] = {}
         self._next = 1
-        self._changes = _Changes()
+        self._changes = Changes()
         self._writing = False
         self._failing = False
         self._flushing: IDelayedCall | None = None
@@ -125,14 +88,14 @@ class SqliteJournal:
     def start(self) -> list[Record]:
         """Open the file, before anything listens; returns the connections of the previous life, oldest first.
 
-        Raises JournalLocked, JournalUnusable, for the operator to read. A damaged file is moved aside with an error and what
-        can be read of it returned.
+        Raises JournalLocked, JournalUnusable, for the operator to read. A damaged file is moved aside with an error,
+        and what can be read of it returned.
         """
-        self._store.lock()
+        self._lock.acquire()
         try:
             kept = self._store.open()
         except JournalUnusable:
-            self._store.unlock()
+            self._lock.release()
             raise
         self._keys = {record.id: key for key, _, record in kept}
         self._next = max(self._keys.values(), default=0) + 1
@@ -213,16 +176,16 @@ class SqliteJournal:
         if self._writing:
             return  # what has gathered is next
         if self._failing or not self._started:
-            self._refuse(self._changes)
+            self._refuse()
         elif self._changes:
             self._submit()
 
     def _submit(self, probe: bool = False) -> None:
-        batch, self._changes = self._changes, _Changes()
+        batch, self._changes = self._changes, Changes()
         self._writing = True
         self._worker.submit(partial(self._write, batch, probe))
 
-    def _write(self, batch: _Changes, probe: bool) -> None:
+    def _write(self, batch: Changes, probe: bool) -> None:
         """The writer thread's part."""
         failed: Exception | None = None
         try:
@@ -231,26 +194,26 @@ class SqliteJournal:
             failed = error
         self._reactor.callFromThread(self._written, batch, failed)
 
-    def _written(self, batch: _Changes, failed: Exception | None) -> None:
+    def _written(self, batch: Changes, failed: Exception | None) -> None:
         self._writing = False
         if failed is None:
             if self._failing:
                 self._failing = False
                 self.log.warn("the journal can write to {directory} again", directory=str(self._directory))
-            self._answer(batch, True)
+            self._answer(batch.told(), True)
         else:
             self._fail(failed)
-            self._refuse(batch)
+            refused = self._drop(batch)
             batch.behind(self._changes)
-            self._refuse(self._changes)
+            refused += self._drop(self._changes)
+            self._answer(refused, False)
         if self._stopped is not None:
             self._wind_up(failed)
         elif self._changes and self._flushing is None and not self._failing:
             self._submit()
 
-    def _answer(self, changes: _Changes, safe: bool) -> None:
-        waiting, changes.waiting = changes.waiting, {}
-        for stored in waiting.values():
+    def _answer(self, waiting: list[Stored], safe: bool) -> None:
+        for stored in waiting:
             try:
                 stored(safe)
             except Exception:
@@ -273,11 +236,11 @@ class SqliteJournal:
 
     def _retry(self) -> None:
         self._retrying = None
-        self._refuse(self._changes)
+        self._refuse()
         self._submit(probe=True)
 
-    def _refuse(self, changes: _Changes) -> None:
-        """New connections among these are not kept; nothing of them stays."""
+    def _drop(self, changes: Changes) -> list[Stored]:
+        """Nothing is kept of the new connections among these; returns who has to hear of it."""
         later = self._changes
         for key in changes.waiting:
             put = changes.puts.pop(key, None)
@@ -287,7 +250,11 @@ class SqliteJournal:
             later.puts.pop(key, None)
             later.ends.pop(key, None)
             later.forgotten.discard(key)
-        self._answer(changes, False)
+        return changes.told()
+
+    def _refuse(self) -> None:
+        """New connections that wait are not kept."""
+        self._answer(self._drop(self._changes), False)
 
     # The end
 
@@ -314,7 +281,10 @@ class SqliteJournal:
     def _ended(self) -> None:
         self._writing = False
         self._worker.stop()
-        self._store.unlock()
-        self._refuse(self._changes)
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        self._lock.release()
+        self._refuse()
         assert self._stopped is not None
         self._stopped.callback(None)

@@ -1,4 +1,4 @@
-"""The journal's file: who may open it, how it is written, and what is saved of it when it is damaged.
+"""The journal's file: how it is written, and what is saved of it when it is damaged.
 
     {directory}/journal.lock                      locked by the gateway that runs here; its text is that gateway's pid
     {directory}/journal.sqlite, -wal              the rows, and those of the last moments (SQLite's write-ahead log)
@@ -11,7 +11,6 @@ take the last moments, but leaves a file that is whole.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,17 @@ from typing import NamedTuple, TypeVar
 from twisted.logger import Logger
 
 from wsaas.gateway.model import Record
-from wsaas.journal.rows import CONNECTING, OPEN, Row, Unreadable, decode_closed, decode_record, encode_closed, encode_record
+from wsaas.journal.lock import unusable
+from wsaas.journal.rows import (
+    CONNECTING,
+    OPEN,
+    Row,
+    Unreadable,
+    decode_closed,
+    decode_record,
+    encode_closed,
+    encode_record,
+)
 
 T = TypeVar("T")
 
@@ -56,8 +65,8 @@ _UPSERT = (
 )
 _DELETE = "DELETE FROM connections WHERE key IN ({})"
 _SELECT = "SELECT key, phase, record, ended FROM connections"
-# Key 0 is never a connection: a row that is written and deleted to see whether there is room again, for about as much as a
-# hundred connections take.
+# Key 0 is never a connection: a row that is written and deleted to see whether there is room again, for about as much
+# as a hundred connections take.
 _PROBE = "INSERT OR REPLACE INTO connections (key, record) VALUES (0, zeroblob(65536))"
 _UNPROBE = "DELETE FROM connections WHERE key = 0"
 
@@ -66,7 +75,8 @@ _ROWS = (128, 64, 32, 16, 8, 4, 2, 1)
 _UPSERTS = {size: _UPSERT.format(", ".join(["(?, ?, ?, ?)"] * size)) for size in _ROWS}
 _DELETES = {size: _DELETE.format(", ".join("?" * size)) for size in _ROWS}
 
-# What speaks of the file's content and not of the disk's mood; at the start, when the file could be opened for writing, some more.
+# Errors that speak of the file's content and not of the disk's mood. At the start, when the file could be opened for
+# writing, that it is read-only speaks of its header.
 _DAMAGE = frozenset(
     {
         sqlite3.SQLITE_CORRUPT,
@@ -77,17 +87,7 @@ _DAMAGE = frozenset(
     }
 )
 _DAMAGE_AT_START = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_TOOBIG})
-_BAD_READS = frozenset(
-    {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
-)
-
-
-class JournalUnusable(Exception):
-    """The journal cannot be opened here and the gateway must not start; the text says why and what to do."""
-
-
-class JournalLocked(JournalUnusable):
-    """Another gateway runs on the same directory."""
+_BAD_READS = frozenset({sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
 
 
 class _Damaged(sqlite3.DatabaseError):
@@ -103,10 +103,10 @@ class Kept(NamedTuple):
 
 
 class Store:
-    """The rows in `directory`. `now` is the time, in seconds since the epoch, for the names of files that are moved aside.
+    """The rows in `directory`. `now` is the time, in seconds since the epoch, to name files that are moved aside.
 
-    For one thread at a time, whichever. A `write` that fails (sqlite3.Error, OSError) has changed nothing and may be tried
-    again. Damage is never an error here, whenever it is found: what can be read goes into a new file.
+    For one thread at a time, whichever. A `write` that fails (sqlite3.Error, OSError) may be tried again. Damage is
+    never an error here, whenever it is found: what can be read goes into a new file.
     """
 
     log = Logger()
@@ -116,38 +116,7 @@ class Store:
         self.database: sqlite3.Connection | None = None
         self._directory = directory
         self._now = now
-        self._lock: int | None = None
-        self._rescued: list[Row] = []
-
-    def lock(self) -> None:
-        """Make the directory and become its only user. Raises JournalLocked, JournalUnusable."""
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self._directory / "journal.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise self._unusable(error) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = os.read(lock, 20).decode("ascii", "replace").strip()
-            os.close(lock)
-            raise JournalLocked(
-                f"STATE_DIR {str(self._directory)!r} is in use by another gateway{f' (pid {pid})' if pid else ''}: "
-                "stop that one, or give this one a STATE_DIR of its own"
-            ) from None
-        except OSError as error:
-            os.close(lock)
-            raise self._unusable(error) from error
-        self._lock = lock
-        with suppress(OSError):  # the pid is a courtesy; that a full disk has no room for it is no reason to stop
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-
-    def unlock(self) -> None:
-        """Let others have the directory."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._rescued: dict[int, Row] = {}
 
     def open(self) -> list[Kept]:
         """What was not forgotten, oldest first. Raises JournalUnusable, but for no damage.
@@ -171,10 +140,10 @@ class Store:
                 return []
         except (sqlite3.Error, MemoryError, OSError) as error:
             self._disconnect()
-            raise self._unusable(error) from error
+            raise unusable(self._directory, error) from error
 
     def write(self, rows: Sequence[Row], forgotten: Sequence[int], probe: bool = False) -> None:
-        """Write rows, then delete keys, in one transaction; with `probe`, fail unless there is room for a good deal more."""
+        """Write rows, then delete keys, in one transaction; with `probe`, fail if there is no room for many more."""
         try:
             self._write(rows, forgotten, probe)
         except sqlite3.Error as error:
@@ -237,10 +206,10 @@ class Store:
             except sqlite3.Error:
                 self._disconnect()
                 raise
-        rows = [*self._rescued, *rows]
+        rows = [*self._rescued.values(), *rows]
         if rows or forgotten:
-            # Few statements, many rows: each statement lets go of the interpreter lock and, when the reactor is busy, waits
-            # up to 5 ms to get it back.
+            # Few statements, many rows: each statement lets go of the interpreter lock and, when the reactor is
+            # busy, waits up to 5 ms to get it back.
             try:
                 database.execute("BEGIN IMMEDIATE")
                 for chunk in _chunks(rows):
@@ -252,8 +221,10 @@ class Store:
                 if database.in_transaction:
                     with suppress(sqlite3.Error):
                         database.execute("ROLLBACK")
+                if database.in_transaction:
+                    self._disconnect()
                 raise
-            self._rescued = []
+            self._rescued.clear()
         if probe:
             database.execute(_PROBE)
             database.execute(_UNPROBE)
@@ -261,12 +232,15 @@ class Store:
     def _renew(self, reason: BaseException) -> list[Kept]:
         """Move the file aside and save what can be read of it; the next `write` puts that into a new one."""
         kept, complaints = _decode(self._salvage())
+        for key, phase, record in kept:
+            ended = None if record.closed is None else encode_closed(record.closed)
+            self._rescued[key] = Row(key, phase, encode_record(record, True), ended)
         self._disconnect()
         aside = self._move_aside()
         self.log.error(
-            "the journal {path} is damaged ({reason}); {count} connections could be read and are kept, others may be lost "
-            "and their backend not be told. The file is now {aside}; it may hold Authorization values: delete it when "
-            "nobody needs it",
+            "the journal {path} is damaged ({reason}); {count} connections could be read and are kept, others may be "
+            "lost, and their backend not be told. The file is now {aside}; it may hold Authorization values: delete it "
+            "when nobody needs it",
             path=str(self.path),
             reason=str(reason) or type(reason).__name__,
             count=len(kept),
@@ -274,10 +248,6 @@ class Store:
         )
         for complaint in complaints:
             self.log.warn("not readable in {aside}: {complaint}", aside=str(aside), complaint=complaint)
-        self._rescued += [
-            Row(key, phase, encode_record(record, True), record.closed and encode_closed(record.closed))
-            for key, phase, record in kept
-        ]
         return kept
 
     def _salvage(self) -> list[Sequence[object]]:
@@ -310,12 +280,6 @@ class Store:
             with suppress(FileNotFoundError):
                 Path(f"{self.path}{suffix}").rename(f"{aside}{suffix}")
         return aside
-
-    def _unusable(self, error: BaseException) -> JournalUnusable:
-        return JournalUnusable(
-            f"STATE_DIR {str(self._directory)!r} cannot be used for the journal: {error}; name a directory that the gateway "
-            "may write to, or STATE_DIR=none to go without"
-        )
 
 
 def _is_damage(error: BaseException, at_start: bool = False) -> bool:

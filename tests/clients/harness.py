@@ -1,0 +1,213 @@
+"""A ClientProtocol in memory: a transport that keeps what is written, an independent client codec (wsproto), a gateway
+that keeps what it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import Connection, ConnectionState
+from wsproto.events import Event, Request
+
+from wsaas.clients.factory import ClientFactory
+from wsaas.gateway.model import Cause, Frame, Handshake
+
+REQUEST = (
+    b"GET /room/7?a=1 HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
+END = b"\r\n"
+
+
+class Transport:
+    """A TCP transport whose socket the test opens and shuts: `stuck` keeps what is written in the buffer."""
+
+    MARK = 65536
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.written = b""
+        self.buffered = b""
+        self.stuck = False
+        self.reading = True
+        self.closed = False
+        self.aborted = False
+        self.producer: Any = None
+        self.producer_paused = False
+        self.protocol: Any = None
+
+    def write(self, data: bytes) -> None:
+        if self.closed:
+            return
+        if self.stuck:
+            self.buffered += data
+            if self.producer is not None and not self.producer_paused and len(self.buffered) > self.MARK:
+                self.producer_paused = True
+                self.producer.pauseProducing()
+        else:
+            self.written += data
+
+    def flow(self) -> None:
+        """The client reads: what was buffered is written, and the producer told."""
+        self.stuck = False
+        self.written += self.buffered
+        self.buffered = b""
+        if self.producer is not None and self.producer_paused:
+            self.producer_paused = False
+            self.producer.resumeProducing()
+        if self.closed and not self.aborted:
+            self.lose(ConnectionDone())
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        assert streaming and self.producer is None
+        self.producer = producer
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+    def pauseProducing(self) -> None:
+        self.reading = False
+
+    def resumeProducing(self) -> None:
+        assert not self.closed
+        self.reading = True
+
+    def loseConnection(self) -> None:
+        if not self.closed:
+            self.closed = True
+            if not self.buffered:
+                self.clock.callLater(0, self.lose, ConnectionDone())
+
+    def abortConnection(self) -> None:
+        if not self.aborted:
+            self.closed = self.aborted = True
+            self.clock.callLater(0, self.lose, ConnectionAborted())
+
+    def lose(self, why: Exception) -> None:
+        self.closed = True
+        protocol, self.protocol = self.protocol, None
+        if protocol is not None:
+            protocol.connectionLost(Failure(why))
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        pass
+
+    def getPeer(self) -> IPv4Address:
+        return IPv4Address("TCP", "203.0.113.9", 12345)
+
+    getHost = getPeer
+
+
+class FakeSession:
+    """What the protocol tells its session, in order; `room` is what `announce` allows."""
+
+    def __init__(self, peer: Any) -> None:
+        self.peer = peer
+        self.calls: list[tuple[Any, ...]] = []
+        self.room = 10**9
+        self.received_frames: list[Frame] = []
+
+    def announce(self, length: int) -> None:
+        if length > self.room:
+            self.peer.pause_reading()
+
+    def received(self, frame: Frame) -> None:
+        self.received_frames.append(frame)
+        self.calls.append(("received", frame.payload))
+
+    def writable(self) -> None:
+        self.calls.append(("writable",))
+
+    def fail(self, cause: Cause, code: int, reason: str) -> None:
+        self.calls.append(("fail", cause, code))
+
+    def lost(self, cause: Cause, code: int, reason: str, clean: bool) -> None:
+        self.calls.append(("lost", cause, code, reason, clean))
+
+
+class FakeGateway:
+    def __init__(self) -> None:
+        self.handshakes: list[Handshake] = []
+        self.sessions: list[FakeSession] = []
+
+    def connect(self, peer: Any, handshake: Handshake) -> None:
+        self.handshakes.append(handshake)
+        peer.session = FakeSession(peer)
+        self.sessions.append(peer.session)
+
+
+class Harness:
+    """One factory and the clients of it."""
+
+    def __init__(self, **options: Any) -> None:
+        self.clock = Clock()
+        self.clock.advance(1000)
+        self.gateway = FakeGateway()
+        settings: dict[str, Any] = {
+            "ws_timeout": 30.0,
+            "max_message_size": 1_000_000,
+            "send_buffer": 1_000_000,
+            "compression": False,
+            "allowed_origins": (),
+            "forward_headers": (),
+            "now": lambda: self.clock.seconds() + 1_000_000,
+        }
+        gateway: Any = self.gateway
+        self.factory = ClientFactory(self.clock, gateway, **{**settings, **options})
+        self.factory.keepalive.start()
+
+    def client(self) -> Client:
+        return Client(self)
+
+    def open(self, extra: bytes = b"", subprotocol: str | None = None) -> Client:
+        client = self.client()
+        client.say(REQUEST + extra + END)
+        client.peer.accept(subprotocol)
+        assert client.transport.written.startswith(b"HTTP/1.1 101 "), client.transport.written
+        client.transport.written = b""
+        return client
+
+
+class Client:
+    """The far end of one connection."""
+
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
+        self.transport = Transport(harness.clock)
+        self.peer: Any = harness.factory.buildProtocol(None)
+        self.transport.protocol = self.peer
+        self.peer.makeConnection(self.transport)
+        self.codec = Connection(ConnectionType.CLIENT)
+
+    @property
+    def session(self) -> FakeSession:
+        return self.harness.gateway.sessions[-1]
+
+    def say(self, data: bytes) -> None:
+        """Raw bytes arrive, as long as there is a connection."""
+        if self.transport.protocol is not None:
+            self.peer.dataReceived(data)
+
+    def send(self, event: Event) -> None:
+        self.say(self.codec.send(event))
+
+    def heard(self) -> list[Event]:
+        """The frames that the client has received since it was last asked."""
+        written, self.transport.written = self.transport.written, b""
+        if self.codec.state is not ConnectionState.CLOSED:
+            self.codec.receive_data(written)
+        return list(self.codec.events())
+
+    def vanish(self) -> None:
+        """The TCP connection breaks."""
+        self.transport.lose(ConnectionDone())
+
+
+def request_head(**headers: str) -> bytes:
+    """A handshake as wsproto makes it."""
+    connection = WSConnection(ConnectionType.CLIENT)
+    return connection.send(Request(host="gateway", target="/", extra_headers=[(k, v) for k, v in headers.items()]))

@@ -1,0 +1,190 @@
+"""The world around the rules, without a wire: each fake writes down what it is told, in one list for all.
+
+A call is a short text, such as "close 1000 bye". `Calls.then` plays the part of a world that calls back before a call
+returns; `Calls.states` are the states that the session was in when it called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wsaas.gateway.model import Accepted, Closed, Event, Frame, Handshake, Limits, Outcome, Record, Refused, Unclear
+from wsaas.gateway.session import Session, State
+
+ID = "abcdefgh" + "0" * 24
+
+
+def text(content: str) -> Frame:
+    return Frame(content.encode(), binary=False)
+
+
+def hello(**changes: object) -> Handshake:
+    return Handshake(**{"path": "/room/7", "query": "a=1", "origin": None, "remote_address": "203.0.113.9", **changes})
+
+
+class Calls(list[str]):
+    """What was called, oldest first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.then: dict[str, Callable[[], object]] = {}
+        self.states: list[State] = []
+
+    def say(self, call: str, session: Session | None) -> None:
+        """Write it down, then do what `then` has for this text or its first word, once."""
+        self.append(call)
+        if session is not None:
+            self.states.append(session.state)
+        happens = self.then.pop(call, None) or self.then.pop(call.split()[0], None)
+        if happens is not None:
+            happens()
+
+    def flush(self) -> list[str]:
+        """What was called since the last time."""
+        said = list(self)
+        self.clear()
+        self.states.clear()
+        return said
+
+
+class FakePeer:
+    """A client's end. While `full`, no frame has room."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.session: Session | None = None
+        self.waiting = 0
+        self.last_active_at = 1700000042.0
+        self.full = False
+        self.calls = calls
+
+    def accept(self, subprotocol: str | None) -> None:
+        self.calls.say(f"accept {subprotocol}", self.session)
+
+    def refuse(self, refusal: Refused | Unclear) -> None:
+        headers = refusal.headers if isinstance(refusal, Refused) else ()
+        spelled = "".join(f" {name.decode()}={value.decode()}" for name, value in headers)
+        self.calls.say(f"refuse {refusal.status} {refusal.code}{spelled}", self.session)
+
+    def send(self, frame: Frame) -> bool:
+        full = self.full
+        self.calls.say(f"{'no room for' if full else 'send'} {frame.payload.decode()}", self.session)
+        return not full
+
+    def close(self, code: int, reason: str) -> None:
+        self.calls.say(f"close {code} {reason}".rstrip(), self.session)
+
+    def pause_reading(self) -> None:
+        self.calls.say("pause", self.session)
+
+    def resume_reading(self) -> None:
+        self.calls.say("resume", self.session)
+
+
+class FakeOwner:
+    """Whoever keeps one session."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+
+    def wake(self, session: Session) -> None:
+        self.calls.say("wake", session)
+
+    def opened(self, session: Session, accepted: Accepted) -> None:
+        self.calls.say("opened", session)
+
+    def left(self, session: Session) -> None:
+        self.calls.say("left", session)
+
+    def ending(self, session: Session, closed: Closed) -> None:
+        self.calls.say(f"ending {spell(closed)}", session)
+
+    def forget(self, session: Session) -> None:
+        self.calls.say("forget", session)
+
+
+class FakeBackend:
+    """Whoever carries the webhooks: here nobody does, the test takes and settles."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+        self.woken: list[Session] = []
+
+    def wake(self, session: Session) -> None:
+        self.woken.append(session)
+        self.calls.say("wake", session)
+
+
+class FakeJournal:
+    """Remembers what it is told, and whom to tell that a record is stored: the test does that."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+        self.records: list[Record] = []
+        self.stored: list[Callable[[bool], None]] = []
+        self.closings: list[Closed] = []
+
+    def opened(self, record: Record, stored: Callable[[bool], None]) -> None:
+        self.records.append(record)
+        self.stored.append(stored)
+        self.calls.say("journal opened", None)
+
+    def accepted(self, record: Record) -> None:
+        self.records.append(record)
+        self.calls.say("journal accepted", None)
+
+    def closed(self, id: str, closed: Closed) -> None:
+        self.closings.append(closed)
+        self.calls.say(f"journal closed {id}", None)
+
+    def forget(self, id: str) -> None:
+        self.calls.say(f"journal forget {id}", None)
+
+
+class Stage:
+    """One session with fakes all around it, and a courier's memory of what is in flight."""
+
+    def __init__(self, receive_buffer: int = 100_000, send_buffer: int = 100_000) -> None:
+        self.calls = Calls()
+        self.peer = FakePeer(self.calls)
+        self.owner = FakeOwner(self.calls)
+        self.limits = Limits(1_000_000, receive_buffer, send_buffer)
+        record = Record(ID, 1700000000.0, ((b"Authorization", b"Basic eA=="),), "ab" * 16)
+        self.session = Session(record, hello(), self.peer, self.limits, self.owner)
+        self.peer.session = self.session
+        self.in_flight: Event | None = None
+
+    @classmethod
+    def connecting(cls, receive_buffer: int = 100_000, send_buffer: int = 100_000) -> Stage:
+        """The POST is out, and no call is written down yet."""
+        stage = cls(receive_buffer, send_buffer)
+        stage.take()
+        return stage
+
+    @classmethod
+    def open(cls, *messages: str, receive_buffer: int = 100_000, send_buffer: int = 100_000) -> Stage:
+        """Open, with these messages from the client in its lane, and no call written down yet."""
+        stage = cls.connecting(receive_buffer, send_buffer)
+        stage.settle(Accepted())
+        stage.receive(*messages)
+        stage.calls.flush()
+        return stage
+
+    def receive(self, *messages: str) -> None:
+        for message in messages:
+            self.session.received(text(message))
+
+    def take(self) -> Event | None:
+        self.in_flight = self.session.take()
+        return self.in_flight
+
+    def settle(self, outcome: Outcome) -> None:
+        """Settle what is in flight, as a courier does."""
+        self.in_flight = None
+        self.session.settle(outcome)
+
+
+def spell(closed: Closed) -> str:
+    """A farewell in one line: cause, code, reason if any, whether it was clean, messages lost if any."""
+    reason = f" {closed.reason!r}" if closed.reason else ""
+    lost = f" lost {closed.lost_messages}" if closed.lost_messages else ""
+    return f"{closed.cause.value} {closed.code}{reason} {'clean' if closed.clean else 'unclean'}{lost}"

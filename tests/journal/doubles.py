@@ -1,0 +1,62 @@
+"""What the journal's tests share: a reactor without threads, a disk that is waited for by hand, and sample connections."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.internet.task import Clock
+
+from wsaas.gateway.model import Cause, Closed, Record
+from wsaas.journal.sqlite import SqliteJournal
+
+BYE = Closed(Cause.CLIENT, 1001, "going away", clean=True, lost_messages=2)
+
+
+class ThreadlessReactor(Clock):
+    """A clock whose other threads are this one: what they want done is done in the next turn."""
+
+    def callFromThread(self, callable: Callable[..., object], /, *args: object) -> None:
+        self.callLater(0, callable, *args)
+
+
+class ManualWorker:
+    """A Worker whose jobs wait until the test lets them run; with `hold` False they run at once."""
+
+    def __init__(self) -> None:
+        self.jobs: deque[Callable[[], None]] = deque()
+        self.hold = False
+        self.stopped = False
+
+    def start(self) -> None:
+        pass
+
+    def submit(self, job: Callable[[], None]) -> None:
+        self.jobs.append(job)
+        if not self.hold:
+            self.work()
+
+    def work(self) -> None:
+        while self.jobs:
+            self.jobs.popleft()()
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def connection(number: int = 1, *repeated: tuple[bytes, bytes]) -> Record:
+    """A connection as the journal gets it; the same number always gives the same."""
+    headers = repeated or ((b"Authorization", b"Bearer caf\xe9-%d" % number), (b"X-User", b"%d" % number))
+    return Record(f"{number:032}", 1_790_000_000.125 + number, headers, f"{number:032x}")
+
+
+def previous_life(directory: Path) -> list[Record]:
+    """What a gateway that starts on `directory` hears of the one before; it leaves without a word to its backend."""
+    reactor, worker = ThreadlessReactor(), ManualWorker()
+    journal = SqliteJournal(reactor, directory, keep_authorization=True, worker=worker)
+    records = journal.start()
+    stopped = journal.stop()
+    reactor.advance(0)
+    assert stopped.called
+    return records

@@ -1,0 +1,180 @@
+"""TLS on all three sides, with certificates made here: wss for clients, https for the API, https to the backend."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.certificates import Authority, Issued, authority, issue
+from tests.system.answers import reply
+from tests.system.api import Api
+from tests.system.backend import Backend
+from tests.system.case import SystemTestCase, eventually
+from tests.system.client import BINARY, RawClient, connect, frame, refused
+from tests.system.gateway import Gateway
+
+
+def write(directory: Path, name: str, data: bytes) -> str:
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / name).write_bytes(data)
+    return str(directory / name)
+
+
+def trusting(root: Authority) -> ssl.SSLContext:
+    """A client's context that trusts this authority and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=root.certificate.decode())
+    return context
+
+
+class ServerTests(SystemTestCase):
+    """`ssl:` endpoints."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.root = authority()
+        issued = issue(self.root, ["localhost"])
+        files = self.directory()
+        key, certificate = write(files, "key.pem", issued.key), write(files, "certificate.pem", issued.certificate)
+
+        def make(ws_port: int, http_port: int) -> tuple[Mapping[str, str], Api]:
+            where = f"privateKey={key}:certKey={certificate}:interface=127.0.0.1"
+            settings = {
+                "WS_ENDPOINT": f"ssl:{ws_port}:{where}",
+                "HTTP_ENDPOINT": f"ssl:{http_port}:{where}",
+                "LOCAL_ADDRESS": f"https://localhost:{http_port}",
+            }
+            return settings, Api(http_port, context=trusting(self.root))
+
+        self.server = self.backend()
+        self.stage = self.server.stage("/tls")
+        settings = {"TARGET_ADDRESS": self.server.address}
+        self.gw = self.watched(Gateway.start(self.directory(), settings, make=make))
+        self.uri = f"wss://localhost:{self.gw.ws_port}/tls"
+
+    def test_wss_and_https(self) -> None:
+        """A wss client and an https API: a whole life, message by message, up to the largest."""
+        connection = connect(self.uri, ssl=trusting(self.root))
+        self.addCleanup(connection.close)
+        webhook = self.only(lambda: self.stage.connects)
+        self.assertEqual(webhook.json()["ws_uri"], f"https://localhost:{self.gw.http_port}/{webhook.id}")
+        connection.send(b"x" * 1048576)
+        self.assertEqual(len(self.only(lambda: self.stage.messages).body), 1048576)
+        self.assertEqual(self.gw.api.push(webhook.id, b"y" * 1048576).status, 200)
+        self.assertEqual(connection.recv(timeout=10), b"y" * 1048576)
+        self.assertEqual(self.gw.api.close(webhook.id).status, 200)
+        self.assertEqual(self.only(lambda: self.stage.disconnects).json()["cause"], "api")
+
+    def test_untrusted(self) -> None:
+        """Who does not trust the certificate does not connect; that and plain text are no news for the log."""
+        other = authority("Another")
+        self.assertRaises(ssl.SSLError, connect, self.uri, ssl=trusting(other))
+        raw_client = self.raw(self.gw.ws_port)
+        raw_client.send(b"GET /tls HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.assertNotIn(b"HTTP/1.1 1", raw_client.rest())
+        self.assertEqual(self.gw.api.get("/-/ready").status, 200)
+        self.assertEqual(self.stage.connects, [])
+
+    def test_network(self) -> None:
+        """A wss client that just goes is cause network; messages before that are delivered."""
+        raw_client = RawClient(self.gw.ws_port, context=trusting(self.root)).open("/tls")
+        raw_client.send(frame(BINARY, b"last words"))
+        self.only(lambda: self.stage.messages)
+        raw_client.leave()
+        self.assertEqual(self.only(lambda: self.stage.disconnects).json()["cause"], "network")
+
+    def test_stop(self) -> None:
+        """SIGTERM closes wss clients like others."""
+        connection = connect(self.uri, ssl=trusting(self.root))
+        self.addCleanup(connection.close)
+        self.assertEqual(self.gw.stop(), 0)
+        self.assertEqual(self.only(lambda: self.stage.disconnects).json()["cause"], "drain")
+
+
+class TargetTests(SystemTestCase):
+    """An https TARGET_ADDRESS."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.root = authority()
+        self.files = self.directory()
+
+    def https(self, issued: Issued, clients: Authority | None = None) -> Backend:
+        """An https backend; with `clients` it wants a certificate that this authority issued."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(write(self.files, "backend.pem", issued.together))
+        if clients is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(cadata=clients.certificate.decode())
+        return self.backend(context=context)
+
+    def trusted(self, backend: Backend, **settings: str) -> Gateway:
+        """A gateway that trusts our authority."""
+        return self.gateway(backend, TARGET_CA=write(self.files, "ca.pem", self.root.certificate), **settings)
+
+    def test_target(self) -> None:
+        """With TARGET_CA the backend is verified and all three webhooks go to it."""
+        backend = self.https(issue(self.root, ["localhost"]))
+        stage = backend.stage("/")
+        stage.on_message(reply(503), reply(200, b"reply", [("WSAAS-Reply", "text")]))
+        connection = self.connect(self.trusted(backend).ws + "/")
+        connection.send("hello")
+        self.assertEqual(connection.recv(timeout=10), "reply")
+        connection.close()
+        eventually(lambda: stage.disconnects)
+        self.assertEqual([r.method for r in stage.requests], ["POST", "PUT", "PUT", "DELETE"])
+
+    def assert_refused(self, gateway: Gateway, backend: Backend) -> None:
+        stage = backend.stage("/")
+        refusal = refused(gateway.ws + "/")
+        self.assertEqual(refusal.status, 503)
+        self.assertGreaterEqual(int(refusal.headers["retry-after"]), 1)
+        self.assertEqual(stage.requests + backend.strays.requests, [])
+
+    def test_unknown_authority(self) -> None:
+        """A backend that the system does not trust is not spoken to: 503 for the client, and no request was sent."""
+        backend = self.https(issue(self.root, ["localhost"]))
+        self.assert_refused(self.gateway(backend), backend)
+
+    def test_other_name(self) -> None:
+        """Nor is one whose certificate is for another name."""
+        backend = self.https(issue(self.root, ["elsewhere.example"]))
+        self.assert_refused(self.trusted(backend), backend)
+
+    def test_expired(self) -> None:
+        """Nor is one whose certificate has expired; the log says that it is the certificate."""
+        backend = self.https(issue(self.root, ["localhost"], expired=True))
+        gateway = self.trusted(backend)
+        self.assert_refused(gateway, backend)
+        self.assertIn("certificate", gateway.log())
+
+    def test_address(self) -> None:
+        """A certificate for an IP address is good for that address."""
+        backend = self.https(issue(self.root, ["127.0.0.1"]))
+        stage = backend.stage("/")
+        gateway = self.trusted(backend, TARGET_ADDRESS=f"https://127.0.0.1:{backend.port}/websocket")
+        self.connect(gateway.ws + "/")
+        self.only(lambda: stage.connects)
+
+    def test_client_certificate(self) -> None:
+        """With TARGET_CERT and TARGET_KEY the gateway shows its own certificate to a backend that wants one."""
+        backend = self.https(issue(self.root, ["localhost"]), self.root)
+        stage = backend.stage("/")
+        own = issue(self.root, ["gateway.example"], client=True)
+        gateway = self.trusted(
+            backend,
+            TARGET_CERT=write(self.files, "own.pem", own.certificate),
+            TARGET_KEY=write(self.files, "own.key", own.key),
+        )
+        self.connect(gateway.ws + "/")
+        certificate = self.only(lambda: stage.connects).certificate
+        assert certificate is not None
+        self.assertEqual(certificate["subjectAltName"], (("DNS", "gateway.example"),))
+
+    def test_no_client_certificate(self) -> None:
+        """Without them such a backend hears nothing, and the client does not get in."""
+        backend = self.https(issue(self.root, ["localhost"]), self.root)
+        stage = backend.stage("/")
+        self.assertIn(refused(self.trusted(backend).ws + "/").status, (502, 503))
+        self.assertEqual(stage.requests, [])

@@ -1,0 +1,251 @@
+"""treq over the pool: its comforts where they are worth their time, without what a webhook must never do.
+
+No redirect is followed, no cookie is kept or sent, no compressed answer is asked for or inflated, whatever the caller or
+the backend says.
+"""
+
+from __future__ import annotations
+
+import re
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+from treq.client import HTTPClient
+from treq.cookies import IndexableCookieJar
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone, ResponseFailed
+from twisted.web.http import RESPONSES
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IClientRequest, IResponse
+from zope.interface import implementer
+
+from wsaas.backend.exchange import Answer
+from wsaas.backend.pool import Pool
+
+# Framing and hop-by-hop headers are the pool's affair (RFC 9110, 7.6.1); Accept-Encoding would invite a decompression
+# bomb (treq adds it); Expect would make us wait for a 100 that the pool does not wait for.
+_NOT_PASSED_ON = frozenset(
+    b"accept-encoding connection content-length expect host keep-alive proxy-connection te trailer transfer-encoding "
+    b"upgrade".split()
+)
+_HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n")
+_PATH = re.compile(rb"/[!-~]*")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class TruncatedBody(Exception):
+    """The body is longer than the limit; what was delivered is its beginning."""
+
+
+@implementer(IAgent)
+class PoolAgent:
+    """IAgent for the pool's one origin. Its Deferreds fail with the pool's Faults, and with ValueError for a request
+    that must not be sent: to another origin, with a body that takes time, with headers that are none.
+    """
+
+    def __init__(self, pool: Pool, origin: bytes, *, timeout: float, limit: int) -> None:
+        self.pool = pool
+        self._origin = origin
+        self._parts = _origin_and_path(origin)[0]
+        self._timeout = timeout
+        self._limit = limit
+
+    def within(self, *, timeout: float, limit: int) -> PoolAgent:
+        """The same agent with other bounds: seconds for all of an exchange, bytes of an answer's body."""
+        return PoolAgent(self.pool, self._origin, timeout=timeout, limit=limit)
+
+    def request(
+        self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
+    ) -> Deferred[IResponse]:
+        """IAgent. The response is complete when the Deferred fires: its body is in memory."""
+        headers = Headers() if headers is None else headers
+        try:
+            parts, path = _origin_and_path(uri)
+            if parts != self._parts:
+                raise ValueError("this agent has another origin")
+            head = _head(headers)
+            body = b"" if bodyProducer is None else _collect(bodyProducer)
+        except ValueError:
+            return fail()
+        request = _Request(method, uri, headers)
+        exchange = self.pool.exchange(method, path, head, body, limit=self._limit, timeout=self._timeout)
+        return exchange.addCallback(Response, request)
+
+
+def _origin_and_path(uri: bytes) -> tuple[tuple[str, str | None, int | None], bytes]:
+    url = urlsplit(uri.decode("ascii"))
+    if "@" in url.netloc:
+        raise ValueError("a URL with credentials")
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    found = path.encode("ascii")
+    if not _PATH.fullmatch(found):
+        raise ValueError("a URL with characters that must be percent-encoded")
+    return (url.scheme, url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme)), found
+
+
+def _head(headers: Headers) -> bytes:
+    lines = []
+    for name, values in headers.getAllRawHeaders():
+        if name.lower() in _NOT_PASSED_ON:
+            continue
+        for value in values:
+            line = b"%s: %s\r\n" % (name, value)
+            if not _HEADER.fullmatch(line):
+                raise ValueError("a header that cannot be sent")
+            lines.append(line)
+    return b"".join(lines)
+
+
+@implementer(IConsumer)
+class _Collector:
+    """Takes a body that is written at once."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.pieces.append(data)
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        """A body producer registers nothing: it is started."""
+
+    def unregisterProducer(self) -> None:
+        """See registerProducer."""
+
+
+def _collect(producer: IBodyProducer) -> bytes:
+    collector = _Collector()
+    written = producer.startProducing(collector)
+    done: list[object] = []
+    written.addBoth(done.append)
+    if not done:
+        producer.stopProducing()
+        raise ValueError("a body that takes time: use BytesProducer")
+    if isinstance(done[0], Failure):
+        done[0].raiseException()
+    return b"".join(collector.pieces)
+
+
+@implementer(IBodyProducer)
+class BytesProducer:
+    """A body that is there. (treq's own producer asks the global reactor for a turn per piece.)"""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.length = len(body)
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """All of it, now."""
+        consumer.write(self._body)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        """Too late."""
+
+    def resumeProducing(self) -> None:
+        """Never paused."""
+
+    def stopProducing(self) -> None:
+        """Too late."""
+
+
+@implementer(IClientRequest)
+class _Request:
+    def __init__(self, method: bytes, uri: bytes, headers: Headers) -> None:
+        self.method = method
+        self.absoluteURI = uri
+        self.headers = headers
+
+
+@implementer(IResponse)
+class Response:
+    """An Answer as IResponse. Its body is delivered at once, as often as it is asked for.
+
+    A Content-Encoding is not among `headers`: treq would inflate the body without a bound. `answer` has it.
+    """
+
+    version = (b"HTTP", 1, 1)
+
+    def __init__(self, answer: Answer, request: IClientRequest) -> None:
+        self.answer = answer
+        self.code = answer.status
+        self.phrase = RESPONSES.get(answer.status, b"")
+        self.headers = Headers()
+        for name, value in answer.headers:
+            if name != b"content-encoding":
+                self.headers.addRawHeader(name, value)
+        self.length: int | Any = UNKNOWN_LENGTH if answer.truncated else len(answer.body)
+        self.request = request
+        self.previousResponse: IResponse | None = None
+
+    def setPreviousResponse(self, response: IResponse) -> None:
+        """IResponse."""
+        self.previousResponse = response
+
+    def deliverBody(self, protocol: IProtocol) -> None:
+        """IResponse. A truncated body ends with ResponseFailed."""
+        protocol.makeConnection(_Delivered())
+        if self.answer.body:
+            protocol.dataReceived(self.answer.body)
+        end: Exception = ResponseDone()
+        if self.answer.truncated:
+            end = ResponseFailed([Failure(TruncatedBody())])  # type: ignore[no-untyped-call]
+        protocol.connectionLost(Failure(end))  # type: ignore[no-untyped-call]
+
+
+@implementer(IPushProducer)
+class _Delivered:
+    """The transport of a body that is delivered in one piece."""
+
+    def pauseProducing(self) -> None:
+        """There is no more."""
+
+    def resumeProducing(self) -> None:
+        """There is no more."""
+
+    def stopProducing(self) -> None:
+        """There is no more."""
+
+    def loseConnection(self) -> None:
+        """There is no more."""
+
+
+class NoCookies(DefaultCookiePolicy):
+    """Takes no cookie and gives none: what one client's webhook brings must not go out with another's."""
+
+    def set_ok(self, cookie: Any, request: Any) -> bool:
+        """Never."""
+        return False
+
+    def return_ok(self, cookie: Any, request: Any) -> bool:
+        """Never."""
+        return False
+
+    def domain_return_ok(self, domain: Any, request: Any) -> bool:
+        """Never."""
+        return False
+
+    def path_return_ok(self, path: Any, request: Any) -> bool:
+        """Never."""
+        return False
+
+
+class WebhookClient(HTTPClient):
+    """treq's client with the options that a webhook needs; a caller cannot turn them off."""
+
+    def __init__(self, agent: PoolAgent) -> None:
+        super().__init__(agent, IndexableCookieJar(NoCookies()), BytesProducer)
+        self._reactor = agent.pool.clock
+
+    def request(self, method: str, url: Any, **options: Any) -> Any:  # type: ignore[override]
+        """See treq.request. Without `reactor` treq would import the global one."""
+        options.update(allow_redirects=False, unbuffered=True, reactor=self._reactor)
+        return super().request(method, url, **options)
+
+
+def webhook_client(agent: PoolAgent) -> HTTPClient:
+    """treq over the agent: no redirects, no cookies, no decompression, bodies given as bytes."""
+    return WebhookClient(agent)

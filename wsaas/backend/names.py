@@ -1,0 +1,202 @@
+"""From a host name to a connection: addresses that are remembered, and tried one after the other, not one by one.
+
+The reactor resolves names in a few threads and remembers nothing: a name server that hangs would stop every new
+connection. Here one name has at most one lookup under way, and what it once gave is used for as long as nothing newer
+is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import DNSLookupError
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHostResolution,
+    IProtocol,
+    IProtocolFactory,
+    IResolutionReceiver,
+    IStreamClientEndpoint,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+# Seconds for which addresses are fresh.
+FRESH = 30.0
+# Seconds to wait for fresh addresses when old ones are at hand.
+PATIENCE = 1.0
+# Seconds after which the next address is tried beside the ones before it (RFC 8305, 5).
+STAGGER = 0.25
+
+Address = IPv4Address | IPv6Address
+
+
+class Addresses:
+    """The addresses of one name, the one that last worked first."""
+
+    def __init__(self, reactor: Any, host: str, port: int) -> None:
+        self._reactor = reactor
+        self._host = host
+        self._port = port
+        self._known: list[Address] = []
+        self._fresh_until = 0.0
+        self._lookup: _Lookup | None = None
+        self._waiting: list[Deferred[list[Address]]] = []
+        self._patience: IDelayedCall | None = None
+
+    def get(self) -> Deferred[list[Address]]:
+        """The addresses, none if the name is unknown. Waits only while it must: see the constants of this module."""
+        now = self._reactor.seconds()
+        if self._known and now < self._fresh_until:
+            return succeed(list(self._known))
+        if self._lookup is None or now >= self._lookup.given_up_at:
+            self._lookup = lookup = _Lookup(now + FRESH, self._found)
+            if self._known:
+                self._patience = self._reactor.callLater(PATIENCE, self._serve)
+            self._reactor.nameResolver.resolveHostName(lookup, self._host, self._port)
+        elif self._known and self._patience is None:
+            return succeed(list(self._known))
+        if self._lookup is None:  # it was answered at once
+            return succeed(list(self._known))
+        waiting: Deferred[list[Address]] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        return waiting
+
+    def worked(self, address: Address) -> None:
+        """Try this one first from now on."""
+        if address in self._known:
+            self._known.remove(address)
+            self._known.insert(0, address)
+
+    def _found(self, lookup: _Lookup) -> None:
+        if lookup is not self._lookup:
+            return  # given up long ago, and another is under way
+        self._lookup = None
+        found = lookup.addresses
+        if found:
+            best = self._known[0] if self._known else None
+            self._known = sorted(found, key=lambda address: address != best)
+            self._fresh_until = self._reactor.seconds() + FRESH
+        self._serve()
+
+    def _serve(self) -> None:
+        """Give those who wait what there is."""
+        if self._patience is not None and self._patience.active():
+            self._patience.cancel()
+        self._patience = None
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(list(self._known))
+
+
+@implementer(IResolutionReceiver)
+class _Lookup:
+    """One question to the resolver."""
+
+    def __init__(self, given_up_at: float, done: Callable[[_Lookup], None]) -> None:
+        self.given_up_at = given_up_at
+        self.addresses: list[Address] = []
+        self._done = done
+
+    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
+        """Nothing to do."""
+
+    def addressResolved(self, address: IAddress) -> None:
+        """One of the answers."""
+        if isinstance(address, Address) and address not in self.addresses:
+            self.addresses.append(address)
+
+    def resolutionComplete(self) -> None:
+        """The last of the answers has been given."""
+        self._done(self)
+
+
+@implementer(IStreamClientEndpoint)
+class NamedEndpoint:
+    """Connects to whichever of a name's addresses answers first (RFC 8305, in small)."""
+
+    def __init__(self, reactor: Any, host: str, port: int, timeout: float) -> None:
+        self._reactor = reactor
+        self._host = host
+        self._timeout = timeout
+        self._addresses = Addresses(reactor, host, port)
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """IStreamClientEndpoint."""
+        return self._addresses.get().addCallback(self._race, protocolFactory)
+
+    def _race(self, addresses: list[Address], factory: IProtocolFactory) -> Deferred[IProtocol]:
+        if not addresses:
+            raise DNSLookupError(f"no address for {self._host}")
+        race = _Race(self._reactor, addresses, self._connect, factory, self._addresses.worked)
+        return race.run()
+
+    def _connect(self, address: Address, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        kind = TCP6ClientEndpoint if isinstance(address, IPv6Address) else TCP4ClientEndpoint
+        return kind(self._reactor, address.host, address.port, self._timeout).connect(factory)
+
+
+class _Race:
+    """One connecting to several addresses: the next one starts when the last one failed, or took its time."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        addresses: list[Address],
+        connect: Callable[[Address, IProtocolFactory], Deferred[IProtocol]],
+        factory: IProtocolFactory,
+        worked: Callable[[Address], None],
+    ) -> None:
+        self._reactor = reactor
+        self._left = addresses
+        self._connect = connect
+        self._factory = factory
+        self._worked = worked
+        self._running: list[Deferred[IProtocol]] = []
+        self._timer: IDelayedCall | None = None
+        self._over = False
+        self._result: Deferred[IProtocol] = Deferred(lambda _: self._stop())
+
+    def run(self) -> Deferred[IProtocol]:
+        """The first connection, or the failure of the last attempt. Cancelling it cancels every attempt."""
+        self._next()
+        return self._result
+
+    def _next(self) -> None:
+        address = self._left.pop(0)
+        self._timer = self._reactor.callLater(STAGGER, self._next) if self._left else None
+        attempt = self._connect(address, self._factory)
+        self._running.append(attempt)
+        attempt.addCallbacks(self._won, self._failed, callbackArgs=(attempt, address), errbackArgs=(attempt,))
+
+    def _won(self, connected: IProtocol, attempt: Deferred[IProtocol], address: Address) -> None:
+        self._running.remove(attempt)
+        if self._over:
+            return
+        self._stop()
+        self._worked(address)
+        self._result.callback(connected)
+
+    def _failed(self, failure: Failure, attempt: Deferred[IProtocol]) -> None:
+        self._running.remove(attempt)
+        if self._over:
+            return
+        if self._left:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._next()
+        elif not self._running:
+            self._over = True
+            self._result.errback(failure)
+
+    def _stop(self) -> None:
+        self._over = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        for attempt in list(self._running):
+            attempt.cancel()

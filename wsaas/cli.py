@@ -1,0 +1,115 @@
+"""The command `wsaas`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+USAGE = """\
+Usage: wsaas COMMAND
+
+  wsaas run [options]     run the gateway in the foreground, like: twistd -n --pidfile= wsaas [options]
+  wsaas check [options]   look at the settings only: print them and exit 0, or what is wrong with them and exit 1
+  wsaas connect URL       connect to a WebSocket: what you type is sent, what comes is printed
+  wsaas version           print the version
+  wsaas help              print this
+
+`wsaas run --help` lists the options and the settings.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["help"]
+    name = {"--help": "help", "-h": "help", "--version": "version"}.get(name, name)
+    command = COMMANDS.get(name)
+    if command is None:
+        return _misused(f"there is no command {name!r}; see wsaas help")
+    return command(rest)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The gateway in this process, until it is stopped."""
+    from twisted.application.service import ServiceMaker
+    from twisted.python.usage import UsageError
+    from twisted.scripts.twistd import ServerOptions, runApp  # type: ignore[attr-defined]
+
+    from wsaas.tap import Options
+
+    class RunOptions(Options):
+        def getSynopsis(self) -> str:
+            return "Usage: wsaas run [options]"
+
+    maker = ServiceMaker("WSAAS", "wsaas.tap", "", "wsaas")
+
+    class Twistd(ServerOptions):
+        """twistd that knows this service only: it looks for no plugins, of which any could be broken."""
+
+        loadedPlugins = {"wsaas": maker}  # noqa: RUF012
+        subCommands = (("wsaas", None, RunOptions, ""),)
+
+    twistd = Twistd()
+    try:
+        # No pid file: it would need a directory to write to, and nobody asks for it here.
+        twistd.parseOptions(["--nodaemon", "--pidfile=", "wsaas", *arguments])
+    except UsageError as error:
+        return _misused(f"{error}; see wsaas run --help")
+    runApp(twistd)
+    return 0
+
+
+def check(arguments: Sequence[str]) -> int:
+    """The settings, without starting anything."""
+    from twisted.python.usage import UsageError
+
+    from wsaas.tap import Options
+
+    class CheckOptions(Options):
+        def getSynopsis(self) -> str:
+            return "Usage: wsaas check [options]"
+
+    options = CheckOptions()
+    try:
+        options.parseOptions(list(arguments))
+    except UsageError as error:
+        return _misused(f"{error}; see wsaas check --help")
+    for name, value in options.settings.describe():
+        print(f"{name}={value}")
+    for warning in options.settings.warnings:
+        print(f"wsaas: warning: {warning}", file=sys.stderr)
+    return 0
+
+
+def connect(arguments: Sequence[str]) -> int:
+    """The interactive client."""
+    from wsaas.demo.client import main
+
+    return main(arguments)
+
+
+def version(arguments: Sequence[str]) -> int:
+    """Which version this is."""
+    from wsaas.tap import versions
+
+    print(versions())
+    return 0
+
+
+def help(arguments: Sequence[str]) -> int:
+    """What there is."""
+    print(USAGE, end="")
+    return 0
+
+
+def _misused(why: str) -> int:
+    print(f"wsaas: {why}", file=sys.stderr)
+    return 2
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "run": run,
+    "check": check,
+    "connect": connect,
+    "version": version,
+    "help": help,
+}
