@@ -16,7 +16,6 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -31,8 +30,8 @@ from wsaas.clients.factory import ClientFactory
 from wsaas.gateway.gateway import Gateway
 from wsaas.gateway.model import Limits
 from wsaas.gateway.registry import Registry
-from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.lock import JournalUnusable
+from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
 from wsaas.settings import Settings
 
@@ -140,7 +139,7 @@ class Daemon(Service):
         self._listen("WS_ENDPOINT", settings.client_endpoints, self._clients, self._client_ports, False)
 
     def _listen(
-        self, name: str, descriptions: Sequence[str], factory: Factory, ports: list[IListeningPort], lenient: bool
+        self, name: str, descriptions: Sequence[str], factory: Any, ports: list[IListeningPort], lenient: bool
     ) -> None:
         """Listen on every endpoint. `lenient`: where the machine has no IPv6, loopback over IPv4 is enough."""
         for description in descriptions:
@@ -162,7 +161,7 @@ class Daemon(Service):
         for warning in self._settings.warnings:
             self._log.warn("{warning}", warning=warning)
         if self._settings.state_dir is None:
-            self._log.warn("STATE_DIR=none: after kill -9 or a crash the backend will not hear of the connections it ended")
+            self._log.warn("STATE_DIR=none: after a crash the backend will not hear of the connections that it ended")
         try:
             owed = self._journal.start()
         except JournalUnusable as error:

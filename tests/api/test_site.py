@@ -479,9 +479,9 @@ class SiteTests(WireCase):
 
     def test_no_access_log(self) -> None:
         """Nothing of a request is written to the log, answered or refused or given up."""
-        self.site.doStart()
-        self.addCleanup(self.site.doStop)
         with capturedLogs() as events:
+            self.site.doStart()
+            self.addCleanup(self.site.doStop)
             self.exchange(GET)
             self.wire().send(GET.replace(b"GET", b"HEAD"))
             self.exchange(GET.replace(b"/", b"//"))

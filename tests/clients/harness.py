@@ -9,9 +9,9 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
-from wsproto import ConnectionType, WSConnection
+from wsproto import ConnectionType
 from wsproto.connection import Connection, ConnectionState
-from wsproto.events import Event, Request
+from wsproto.events import Event
 
 from wsaas.clients.factory import ClientFactory
 from wsaas.gateway.model import Cause, Frame, Handshake
@@ -205,9 +205,3 @@ class Client:
     def vanish(self) -> None:
         """The TCP connection breaks."""
         self.transport.lose(ConnectionDone())
-
-
-def request_head(**headers: str) -> bytes:
-    """A handshake as wsproto makes it."""
-    connection = WSConnection(ConnectionType.CLIENT)
-    return connection.send(Request(host="gateway", target="/", extra_headers=[(k, v) for k, v in headers.items()]))

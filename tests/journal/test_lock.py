@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.journal.doubles import ManualWorker, ThreadlessReactor, previous_life
@@ -31,7 +32,7 @@ class LockTests(SynchronousTestCase):
         self.assertIn("STATE_DIR of its own", message)
         self.successResultOf(self.stopped(first, reactor))
 
-    def stopped(self, journal, reactor):
+    def stopped(self, journal: SqliteJournal, reactor: ThreadlessReactor) -> Deferred[None]:
         stopped = journal.stop()
         reactor.advance(0)
         return stopped

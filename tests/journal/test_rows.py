@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -24,12 +24,14 @@ CLOSED = st.builds(
 
 
 class RowsTests(SynchronousTestCase):
+    @settings(deadline=None)
     @given(RECORD)
     def test_record(self, record: Record) -> None:
         """Any connection comes back as it was, header bytes included, from plain ASCII."""
         text = encode_record(record, keep_authorization=True).encode("ascii")
         self.assertEqual(decode_record(text), record)
 
+    @settings(deadline=None)
     @given(CLOSED)
     def test_closed(self, closed: Closed) -> None:
         """However a connection ended comes back as it was."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import RequestRedirect
 
 from wsaas.api.answers import Answer
 from wsaas.gateway.errors import (
@@ -47,7 +46,6 @@ NOT_FOUND = Row(404, "NOT_FOUND", message="there is no connection of this id, or
 TABLE: Mapping[type[object], Row] = {
     NoSuchConnection: NOT_FOUND,
     NotFound: NOT_FOUND,
-    RequestRedirect: NOT_FOUND,
     MethodNotAllowed: Row(405, "METHOD_NOT_ALLOWED", message="use one of the methods that the Allow header lists"),
     BadRequest: Row(400, "BAD_REQUEST"),
     Malformed: Row(400, "BAD_REQUEST"),

@@ -163,7 +163,6 @@ class ApiChannel(HTTPChannel):
         if self._phase is Phase.ANSWERING:
             self._enter(Phase.IDLE)
         super().requestDone(request)
-        self._notice_begin()
 
     def loseConnection(self) -> None:
         if self._phase not in (Phase.CLOSING, Phase.CLOSED):
@@ -191,8 +190,6 @@ class ApiChannel(HTTPChannel):
 
     def _refuse(self, error: GatewayError) -> None:
         """Answer before the request is complete, and take nothing more from this client."""
-        if self._phase in (Phase.LINGERING, Phase.CLOSING, Phase.CLOSED):
-            return
         self._enter(Phase.LINGERING)
         self._buffer = b""
         answer = answer_to(error) or INTERNAL_ERROR

@@ -1,7 +1,7 @@
 """treq over the pool: its comforts where they are worth their time, without what a webhook must never do.
 
-No redirect is followed, no cookie is kept or sent, no compressed answer is asked for or inflated, whatever the caller or
-the backend says.
+No redirect is followed, no cookie is kept or sent, no compressed answer is asked for or inflated, whatever the caller
+or the backend says.
 """
 
 from __future__ import annotations
@@ -118,11 +118,11 @@ class _Collector:
 
 def _collect(producer: IBodyProducer) -> bytes:
     collector = _Collector()
-    written = producer.startProducing(collector)
+    written = producer.startProducing(collector)  # type: ignore[no-untyped-call]
     done: list[object] = []
     written.addBoth(done.append)
     if not done:
-        producer.stopProducing()
+        producer.stopProducing()  # type: ignore[no-untyped-call]
         raise ValueError("a body that takes time: use BytesProducer")
     if isinstance(done[0], Failure):
         done[0].raiseException()
@@ -187,7 +187,7 @@ class Response:
 
     def deliverBody(self, protocol: IProtocol) -> None:
         """IResponse. A truncated body ends with ResponseFailed."""
-        protocol.makeConnection(_Delivered())
+        protocol.makeConnection(_Delivered())  # type: ignore[arg-type]  # an IPushProducer, as IResponse says
         if self.answer.body:
             protocol.dataReceived(self.answer.body)
         end: Exception = ResponseDone()
@@ -240,7 +240,7 @@ class WebhookClient(HTTPClient):
         super().__init__(agent, IndexableCookieJar(NoCookies()), BytesProducer)
         self._reactor = agent.pool.clock
 
-    def request(self, method: str, url: Any, **options: Any) -> Any:  # type: ignore[override]
+    def request(self, method: str, url: Any, **options: Any) -> Any:
         """See treq.request. Without `reactor` treq would import the global one."""
         options.update(allow_redirects=False, unbuffered=True, reactor=self._reactor)
         return super().request(method, url, **options)

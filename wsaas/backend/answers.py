@@ -43,8 +43,8 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 # Hop-by-hop and framing headers (RFC 9110, 7.6.1), and those that are the gateway's own to say.
 _RESERVED = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade "
-    "content-length content-type content-encoding host expect accept-encoding authorization traceparent".split()
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
+    "upgrade content-length content-type content-encoding host expect accept-encoding authorization traceparent".split()
 )
 _TO_THE_CLIENT = (b"www-authenticate", b"retry-after")
 _TRY_AGAIN = frozenset({408, 425, 429})

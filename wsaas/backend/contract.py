@@ -4,8 +4,8 @@
     Received  PUT     {TARGET_ADDRESS}/{id}   the message's bytes, as they are   webhook-id {id}_{n}_message, n from 1
     Closed    DELETE  {TARGET_ADDRESS}/{id}   JSON: why it ended                 webhook-id {id}_0_disconnect
 
-Of connect and disconnect there is one each in a connection's life; their sequence is always 0, so that a DELETE which is
-sent again after a crash carries the same webhook-id. What the backend answers is read in `answers`.
+Of connect and disconnect there is one each in a connection's life; their sequence is always 0, so that a DELETE which
+is sent again after a crash carries the same webhook-id. What the backend answers is read in `answers`.
 """
 
 from __future__ import annotations

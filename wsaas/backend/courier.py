@@ -20,10 +20,9 @@ from wsaas.backend.answers import Again, read
 from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.shares import KINDS, Shares
-from wsaas.gateway.model import Cause, Closed, CloseCode, Event, Opened, Outcome, Received, Told, Unclear, Undelivered
+from wsaas.gateway.model import Cause, CloseCode, Closed, Event, Opened, Outcome, Received, Told, Unclear, Undelivered
 from wsaas.gateway.retry import Attempted, GiveUp, decide
 from wsaas.gateway.session import Session
-
 
 _GIVEN_UP: dict[type[Event], Outcome] = {
     Opened: Unclear(502, "BAD_GATEWAY"),
@@ -154,7 +153,8 @@ class Courier:
         if self._stopped:
             return
         if isinstance(answer, Failure):
-            answer.trap(Fault)
+            if not isinstance(answer.value, Fault):
+                answer.raiseException()
             result = read(delivery.event, answer.value, self._now)
         else:
             result = read(delivery.event, answer, self._now)

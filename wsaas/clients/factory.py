@@ -7,7 +7,7 @@ from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 
 from wsaas.clients.keepalive import Keepalive
 from wsaas.clients.protocol import ClientProtocol
@@ -22,7 +22,7 @@ def _deflate(offers: list[Any]) -> Any:
     return None
 
 
-class ClientFactory(WebSocketServerFactory):  # type: ignore[misc]
+class ClientFactory(WebSocketServerFactory):
     """Accepts clients for one gateway.
 
     `allowed_origins` are serialised origins (RFC 6454, 6.2) in lower case without default ports; empty allows any.
@@ -65,7 +65,7 @@ class ClientFactory(WebSocketServerFactory):  # type: ignore[misc]
             allowNullOrigin=True,
             perMessageCompressionAccept=_deflate if compression else None,
         )
-        self.protocol = self._settled_protocol()
+        self._protocol = self._settled_protocol()
 
     def _settled_protocol(self) -> type[ClientProtocol]:
         """A protocol class that has Autobahn's settings as its own, so that they are not copied to each connection."""
@@ -73,8 +73,9 @@ class ClientFactory(WebSocketServerFactory):  # type: ignore[misc]
         values["perMessageCompressionAccept"] = staticmethod(values["perMessageCompressionAccept"])
         return type("ClientProtocol", (ClientProtocol,), {**values, "CONFIG_ATTRS": [], "trackTimings": False})
 
-    def buildProtocol(self, addr: object) -> ClientProtocol:
-        protocol: ClientProtocol = super().buildProtocol(addr)
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        protocol = self._protocol()
+        protocol.factory = self
         self._connections.add(protocol)
         return protocol
 

@@ -1,7 +1,7 @@
 """The head of a handshake, checked before Autobahn reads it.
 
 Autobahn splits lines where `str.splitlines` does, joins repeated headers and ignores lines it does not understand, so
-that a header could be smuggled past a proxy in front (X: a\\x85Origin: https://good). What is ambiguous is refused here.
+that a header could be smuggled past a proxy in front (X: a\\x85Origin: https://good). What is ambiguous is refused.
 """
 
 from __future__ import annotations

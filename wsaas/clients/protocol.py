@@ -44,7 +44,7 @@ _MESSAGES = {
 }
 
 
-class ClientProtocol(WebSocketServerProtocol):  # type: ignore[misc]
+class ClientProtocol(WebSocketServerProtocol):
     """A client's connection. `ClientFactory` makes the class that is used, with Autobahn's settings on it.
 
     Bounds: `data` holds one read (64 KiB) and what was early; a message being assembled has at most MAX_MESSAGE_SIZE;
@@ -52,6 +52,11 @@ class ClientProtocol(WebSocketServerProtocol):  # type: ignore[misc]
     """
 
     factory: ClientFactory
+    transport: Any
+    # Autobahn's own, which it sets where mypy cannot see it.
+    maxMessagePayloadSize: int
+    message_data: list[bytes] | None  # type: ignore[assignment]
+    _isMessageCompressed: bool
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -106,7 +111,7 @@ class ClientProtocol(WebSocketServerProtocol):  # type: ignore[misc]
             else:
                 self.failHandshake(problem)
 
-    def onConnect(self, request: ConnectionRequest) -> Deferred[None]:
+    def onConnect(self, request: ConnectionRequest) -> Any:
         """The handshake is sound: ask. The session answers by `accept` or `refuse`, so the Deferred never fires."""
         path, _, query = self.http_request_uri.partition("?")
         origin = request.origin or None
@@ -137,7 +142,7 @@ class ClientProtocol(WebSocketServerProtocol):  # type: ignore[misc]
 
     def onMessageEnd(self) -> None:
         if not self.failedByMe and self.session is not None:
-            payload = b"".join(self.message_data)
+            payload = b"".join(self.message_data or ())
             self.message_data = None
             self.session.received(Frame(payload, self.message_is_binary))
 
@@ -303,7 +308,7 @@ class ClientProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         self._digest()
         self._stop_deadline()
         self.factory.keepalive.remove(self)
-        self._connectionLost(reason)
+        self._connectionLost(reason)  # type: ignore[arg-type]  # Autobahn says str and takes a Failure
         self.factory.gone(self)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:

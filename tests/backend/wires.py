@@ -1,0 +1,107 @@
+"""A backend in memory: an endpoint whose connections end in StringTransports, driven by the test."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from wsaas.backend.exchange import Answer
+from wsaas.backend.pool import Pool
+
+T = TypeVar("T")
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
+LIMIT = 1000
+
+
+class Wire(StringTransport):
+    """One connection as the backend sees it. `gone` says that the client's protocol was told of its end."""
+
+    def __init__(self) -> None:
+        super().__init__(lenient=True)
+        self.protocol: IProtocol | None = None
+        self.gone = False
+
+    @property
+    def aborted(self) -> bool:
+        """Whether the client ended it at once."""
+        return self.disconnected
+
+    def requests(self) -> bytes:
+        """What was written since the last call."""
+        written: bytes = self.value()
+        self.clear()
+        return written
+
+    def answer(self, data: bytes) -> None:
+        """The backend sends."""
+        assert self.protocol is not None
+        self.protocol.dataReceived(data)
+
+    def end(self, clean: bool = True) -> None:
+        """The connection is over: closed by the backend (or reset), or by the client."""
+        assert self.protocol is not None and not self.gone
+        self.gone = True
+        self.protocol.connectionLost(Failure(ConnectionDone() if clean else ConnectionLost()))
+
+
+@implementer(IStreamClientEndpoint)
+class Backend:
+    """Connects at once; or fails with `refusal`; or leaves everybody waiting when `slow`."""
+
+    def __init__(self) -> None:
+        self.wires: list[Wire] = []
+        self.refusal: Exception | None = None
+        self.slow = False
+        self.cancelled = 0
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        if self.refusal is not None:
+            return fail(self.refusal)
+        if self.slow:
+            return Deferred(self._cancel)
+        wire = Wire()
+        wire.protocol = protocol = protocolFactory.buildProtocol(None)
+        assert protocol is not None
+        self.wires.append(wire)
+        protocol.makeConnection(wire)
+        return succeed(protocol)
+
+    def _cancel(self, connecting: Deferred[IProtocol]) -> None:
+        self.cancelled += 1
+
+
+class PoolTestCase(SynchronousTestCase):
+    """A pool with a backend in memory."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.backend = Backend()
+        self.pool = Pool(
+            self.clock, self.backend, b"backend.example", max_idle=2, idle_timeout=30.0, connect_timeout=5.0
+        )
+
+    def exchange(self, body: bytes = b"", limit: int = LIMIT, timeout: float = 10.0) -> Deferred[Answer]:
+        return self.pool.exchange(b"PUT", b"/x", b"A: b\r\n", body, limit=limit, timeout=timeout)
+
+    def settle(self) -> None:
+        """Let the ends that the client asked for happen."""
+        for wire in self.backend.wires:
+            if wire.disconnecting and not wire.gone:
+                wire.end()
+
+    def answered(self, waiting: Deferred[Answer]) -> Answer:
+        return self.successResultOf(waiting)
+
+    def fault(self, waiting: Deferred[Answer], kind: type[Exception]) -> str:
+        """The words of the failure, which must be of exactly this kind."""
+        failure = self.failureResultOf(waiting)
+        self.assertIs(type(failure.value), kind)
+        return str(failure.value)
