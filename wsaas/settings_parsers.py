@@ -79,6 +79,8 @@ def switch(text: str) -> bool:
 def address(lowest_port: int = 1) -> Callable[[str], str]:
     """An http or https URL to which a path can be added: without trailing slash, scheme and host in lower case."""
 
+    in_brackets = "what stands in brackets must be an IPv6 address"
+
     def wrong(why: str) -> NoReturn:
         raise ValueError(f"must be a URL like http://host:3000/path; {why}")
 
@@ -93,17 +95,23 @@ def address(lowest_port: int = 1) -> Callable[[str], str]:
             wrong("it must have no query and no fragment")
         try:
             url = urlsplit(text)
+        except ValueError:
+            wrong(in_brackets)
+        try:
             host, port = url.hostname, url.port
-        except ValueError as error:
-            wrong(f"{error}")
+        except ValueError:
+            host, port = url.hostname, -1
         if "@" in url.netloc:
             wrong("it must hold no user name and no password")
         if not host:
             wrong("it must name a host")
         if port is not None and port < lowest_port:
             wrong(f"its port must be from {lowest_port} to 65535")
-        if "[" in url.netloc:
-            host = f"[{_ipv6(host, wrong)}]"
+        if "[" in url.netloc and "%" not in host:  # no zones: they are this machine's own names
+            try:
+                host = f"[{IPv6Address(host)}]"
+            except ValueError:
+                wrong(in_brackets)
         elif not re.fullmatch(_HOST, host):
             wrong("its host has characters that no host has")
         if not re.fullmatch(_PATH, url.path):
@@ -112,13 +120,6 @@ def address(lowest_port: int = 1) -> Callable[[str], str]:
         return f"{scheme.lower()}://{where}{url.path.rstrip('/')}"
 
     return parse
-
-
-def _ipv6(host: str, wrong: Callable[[str], NoReturn]) -> str:
-    try:
-        return str(IPv6Address(host))
-    except ValueError:
-        wrong("what stands in brackets must be an IPv6 address")
 
 
 class _ReactorWanted(Exception):
@@ -262,7 +263,7 @@ def origins(text: str) -> tuple[str, ...]:
 def _origin(text: str) -> str:
     if text in ("*", "null"):
         return text
-    match = re.fullmatch(rf"([a-z][a-z0-9+.-]*)://({_HOST}|\[[0-9a-f:.]+\])(?::([0-9]{{1,5}}))?", text)
+    match = re.fullmatch(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", text)
     if match is None or int(match[3] or 1) not in range(1, 65536):
         raise ValueError(f"must be origins such as https://app.example, without path and trailing slash; not {text!r}")
     scheme, host, port = match.groups()

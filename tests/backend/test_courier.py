@@ -268,6 +268,83 @@ class CourierTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertIn(("close", 1011, ""), peer.calls)
 
+    def fail_everything(self) -> list[Session]:
+        """Sessions with a message each, and a backend that has refused enough of them."""
+        sessions = [self.open()[1] for _ in range(20)]
+        for session in sessions:
+            self.say(session, b"x")
+        while self.sender.waiting:
+            self.sender.answer(NotSent("refused"))
+        return sessions
+
+    def test_breaker_opens(self) -> None:
+        """A backend that fails everything is sent one webhook in up to 2 s, not every connection's retries."""
+        self.fail_everything()
+        sent = len(self.sender.sent)
+        for _ in range(100):
+            self.clock.advance(0.1)
+            while self.sender.waiting:
+                self.sender.answer(NotSent("refused"))
+        self.assertLessEqual(len(self.sender.sent) - sent, 10)
+        self.assertGreaterEqual(len(self.sender.sent) - sent, 5)
+
+    def test_breaker_and_connects(self) -> None:
+        """While it is open a connect is turned away at once, and the backend never hears of it."""
+        self.fail_everything()
+        sent = len(self.sender.sent)
+        peer = self.connect()
+        self.assertEqual(peer.calls, [("refuse", Refused(503, "NOT_READY", ((b"retry-after", b"5"),)))])
+        self.assertEqual(len(self.sender.sent), sent)
+        self.assertEqual(len(self.registry), 20)
+
+    def test_breaker_closes(self) -> None:
+        """The first success lets everybody try at once."""
+        self.fail_everything()
+        while not self.sender.waiting:
+            self.clock.advance(0.1)
+        self.sender.answer(OK)
+        self.assertEqual(len(self.sender.waiting), 19)
+        self.assertEqual(self.connect().calls, [])
+
+    def test_a_hanging_probe(self) -> None:
+        """A probe that hangs does not keep the next one from being sent."""
+        self.fail_everything()
+        self.clock.pump([0.1] * 60)
+        self.assertGreaterEqual(len(self.sender.waiting), 3)
+
+    def test_retry_after_survives_the_return(self) -> None:
+        """What the backend itself asked to wait for is not tried earlier because others succeed."""
+        _, patient = self.open()
+        self.say(patient, b"patient")
+        self.sender.answer(Answer(503, ((b"retry-after", b"20"),), b"", False))
+        self.fail_everything()
+        self.clock.advance(3)
+        self.sender.answer(OK)
+        self.assertEqual(self.bodies().count(b"patient"), 1)
+
+    def test_patience_while_open(self) -> None:
+        """MESSAGE_PATIENCE ends for those too that are not tried meanwhile, and connections are closed, in order."""
+        sessions = self.fail_everything()
+        for _ in range(400):
+            self.clock.advance(0.1)
+            while self.sender.waiting:
+                self.sender.answer(NotSent("refused"))
+        self.assertEqual([session.state for session in sessions], [State.DISMISSED] * 20)
+
+    def test_one_bad_message(self) -> None:
+        """One connection's message that always fails does not open the circuit while others succeed."""
+        _, good = self.open()
+        _, bad = self.open()
+        self.say(bad, b"poison")
+        for _ in range(50):
+            for index in reversed(range(len(self.sender.waiting))):
+                webhook, _ = self.sender.waiting[index]
+                self.sender.answer(Answer(500, (), b"", False) if webhook.body == b"poison" else OK, index)
+            self.say(good, b"fine")
+            self.clock.advance(0.5)
+        self.assertEqual(self.bodies().count(b"fine"), 50)
+        self.assertEqual(self.connect().calls, [])
+
     def test_stop(self) -> None:
         """After `stop` nothing is sent, and what is still answered settles nothing."""
         _, first = self.open()

@@ -227,7 +227,7 @@ class AnswerTests(PoolTestCase):
     def test_chunk_games(self) -> None:
         """Endless chunk extensions, trailers or one-byte chunks: Lost, after OVERHEAD_LIMIT bytes beside the body."""
         start = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-        count = OVERHEAD_LIMIT // 100 + 10
+        count = (OVERHEAD_LIMIT + LIMIT) // 100 + 10
         for data in [
             start + b"1;" + b"x" * (100 * count),
             start + (b"1;" + b"x" * 1000 + b"\r\nx\r\n") * (count // 5),

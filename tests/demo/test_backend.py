@@ -152,7 +152,7 @@ class BackendTests(SynchronousTestCase):
         self.backend = self.make(Broken())
         self.join("a", "b")
         self.assertEqual(self.say("a", b"hello"), (200, None, b""))
-        self.assertIn(b"with 1 others", self.say("a", b"/join")[2])
+        self.assertIn(b"others there: 1", self.say("a", b"/join")[2])
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_bounded(self) -> None:

@@ -1,7 +1,8 @@
 """Every input in every state of a session: the next state, and what is called.
 
-A situation is a state and what is in flight to the backend, and where that makes a difference also what waits. Each cell
-reads "NEXT STATE: call, call -> what the input returned (! what it raised)"; calls are those of `tests.gateway.fakes`.
+A situation is a state and what is in flight to the backend, and where that makes a difference also what waits. Each
+cell reads "NEXT STATE: call, call -> what the input returned (! what it raised)", calls as `tests.gateway.fakes` spells
+them.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ INPUTS: dict[str, Callable[[Stage], object]] = {
     "lost": lambda stage: stage.session.lost(Cause.NETWORK, 1006, "", False),
     "take": lambda stage: stage.take(),
     **{name: lambda stage, outcome=outcome: stage.settle(outcome) for name, outcome in OUTCOMES.items()},
-    "unrecorded": lambda stage: stage.session.unrecorded(),
+    "turn_away": lambda stage: stage.session.turn_away(),
     "push": lambda stage: stage.session.push(text("push")),
     "close by the API": lambda stage: stage.session.close(Cause.API, 4001, "bye"),
     "close by the drain": lambda stage: stage.session.close(Cause.DRAIN, 1012, ""),
@@ -131,14 +132,14 @@ TABLE: dict[str, dict[str, str]] = {
         "lost": "CLOSED: forget",
         "take": "CONNECTING -> Opened",
         ANY_OUTCOME: NONE,
-        "unrecorded": "CLOSED: forget, refuse 503 NOT_READY retry-after=5",
+        "turn_away": "CLOSED: forget, refuse 503 NOT_READY retry-after=5",
         "push": "STARTING ! NoSuchConnection",
         "close by the API": "CLOSED: forget, refuse 403 CLOSED",
         "close by the drain": "CLOSED: forget, refuse 503 NOT_READY retry-after=1",
         "facts": "STARTING -> Facts",
     },
     "CONNECTING": {
-        "announce | received | writable | fail | unrecorded": "CONNECTING",
+        "announce | received | writable | fail | turn_away": "CONNECTING",
         "lost": "ABANDONED: left, wake",
         "take": "CONNECTING -> Opened",
         "Accepted": "OPEN: opened, accept v1",
@@ -151,7 +152,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": "CONNECTING -> Facts",
     },
     "CONNECTING, a push waits": {
-        "announce | received | writable | fail | unrecorded": "CONNECTING",
+        "announce | received | writable | fail | turn_away": "CONNECTING",
         "lost": "ABANDONED: left, wake",
         "take": "CONNECTING -> Opened",
         "Accepted": "OPEN: opened, accept v1, send push",
@@ -165,7 +166,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     # The client has its answer, or is gone; the backend's is still to come.
     "ABANDONED": {
-        "announce | received | writable | fail | lost | unrecorded": "ABANDONED",
+        "announce | received | writable | fail | lost | turn_away": "ABANDONED",
         "close by the API | close by the drain": "ABANDONED",
         "take": "ABANDONED -> Opened",
         "Accepted | Unclear": "LEAVING: left, wake",
@@ -175,7 +176,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": NOT_LIVE,
     },
     "OPEN": {
-        "announce | writable | take | unrecorded": "OPEN",
+        "announce | writable | take | turn_away": "OPEN",
         "received": "OPEN: wake",
         "fail": "CLOSING: left, wake",
         "lost": "LEAVING: left, wake",
@@ -188,7 +189,7 @@ TABLE: dict[str, dict[str, str]] = {
     "OPEN, busy": {
         "announce": "OPEN: pause",
         "received": "OPEN: wake",
-        "writable | unrecorded": "OPEN",
+        "writable | turn_away": "OPEN",
         "fail": "CLOSING: left, wake",
         "lost": "LEAVING: left, wake",
         "take": "OPEN -> Received 1 one",
@@ -208,7 +209,7 @@ TABLE: dict[str, dict[str, str]] = {
         "writable": "OPEN: send reply, wake",
         "fail": "CLOSING: left, wake",
         "lost": "LEAVING: left, wake",
-        "take | unrecorded": "OPEN",
+        "take | turn_away": "OPEN",
         ANY_OUTCOME: NONE,
         "push": "OPEN: send push -> SENT",
         "close by the API": "CLOSING: left, wake, close 4001 bye",
@@ -216,7 +217,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": "OPEN -> Facts",
     },
     "OPEN, no room": {
-        "announce | writable | take | unrecorded": "OPEN",
+        "announce | writable | take | turn_away": "OPEN",
         "received": "OPEN: wake",
         "fail": "CLOSING: left, wake",
         "lost": "LEAVING: left, wake",
@@ -228,7 +229,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     # A Close frame is out: the client is still heard, and hears nothing more.
     "CLOSING": {
-        "announce | writable | fail | take | unrecorded": "CLOSING",
+        "announce | writable | fail | take | turn_away": "CLOSING",
         "close by the API | close by the drain": "CLOSING",
         "received": "CLOSING: wake",
         "lost": "LEAVING: left, wake",
@@ -238,7 +239,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "CLOSING, busy": {
         "announce": "CLOSING: pause",
-        "writable | fail | unrecorded": "CLOSING",
+        "writable | fail | turn_away": "CLOSING",
         "close by the API | close by the drain": "CLOSING",
         "received": "CLOSING: wake",
         "lost": "LEAVING: left, wake",
@@ -250,7 +251,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": NOT_LIVE,
     },
     "DISMISSED": {
-        "announce | received | writable | fail | take | unrecorded": "DISMISSED",
+        "announce | received | writable | fail | take | turn_away": "DISMISSED",
         "close by the API | close by the drain": "DISMISSED",
         "lost": "LEAVING: left, wake",
         ANY_OUTCOME: NONE,
@@ -259,7 +260,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     # The client is gone: only the backend has a say.
     "LEAVING": {
-        "announce | received | writable | fail | lost | unrecorded": "LEAVING",
+        "announce | received | writable | fail | lost | turn_away": "LEAVING",
         "close by the API | close by the drain": "LEAVING",
         "take": "LEAVING: ending network 1006 unclean -> Closed network 1006 unclean",
         ANY_OUTCOME: NONE,
@@ -267,7 +268,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": NOT_LIVE,
     },
     "LEAVING, busy": {
-        "announce | received | writable | fail | lost | unrecorded": "LEAVING",
+        "announce | received | writable | fail | lost | turn_away": "LEAVING",
         "close by the API | close by the drain": "LEAVING",
         "take": "LEAVING -> Received 1 one",
         OF_MESSAGE: "LEAVING",
@@ -276,7 +277,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": NOT_LIVE,
     },
     "LEAVING, telling": {
-        "announce | received | writable | fail | lost | unrecorded": "LEAVING",
+        "announce | received | writable | fail | lost | turn_away": "LEAVING",
         "close by the API | close by the drain": "LEAVING",
         "take": "LEAVING: ending network 1006 unclean -> Closed network 1006 unclean",
         f"{OF_CONNECT} | {OF_MESSAGE}": DELETE,
@@ -285,7 +286,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": NOT_LIVE,
     },
     "CLOSED": {
-        "announce | received | writable | fail | lost | take | unrecorded": "CLOSED",
+        "announce | received | writable | fail | lost | take | turn_away": "CLOSED",
         "close by the API | close by the drain": "CLOSED",
         ANY_OUTCOME: NONE,
         "push": "CLOSED ! NoSuchConnection",

@@ -133,7 +133,7 @@ class HeaderTests(WebhookTestCase):
 
 
 class ForwardTests(WebhookTestCase):
-    settings: ClassVar[Settings] = {"FORWARD_HEADERS": "Cookie,X-Tenant"}
+    settings: ClassVar[Settings] = {"FORWARD_HEADERS": "Cookie,X-Tenant", "ALLOWED_ORIGINS": "https://app.example"}
 
     def test_forwarded(self) -> None:
         """The headers that FORWARD_HEADERS names are on every webhook as the handshake had them."""

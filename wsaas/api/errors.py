@@ -41,7 +41,9 @@ class Row:
 
 
 # One text for every 404: an id that is over, one that never was and a path that is no id cannot be told apart.
-NOT_FOUND = Row(404, "NOT_FOUND", message="there is no connection of this id, or it is over; and no such path")
+NOT_FOUND = Row(
+    404, "NOT_FOUND", message="no such connection, or it is over, and no such path: forget the id or check the path"
+)
 
 TABLE: Mapping[type[object], Row] = {
     NoSuchConnection: NOT_FOUND,

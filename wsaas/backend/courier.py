@@ -3,6 +3,9 @@
     wake -> ready (one queue per kind) -> in flight -> settled -> ready, while the session has more
                                              |
                                              +-> waiting (backoff) -> ready
+
+While the breaker is open, connects are turned away, what is ready waits for its turn to be the probe, and what waits
+is made ready again as soon as the backend returns.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wsaas.backend.answers import Again, read
+from wsaas.backend.breaker import Breaker
 from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.shares import KINDS, Shares
@@ -41,15 +45,17 @@ class Sender(Protocol):
 class Delivery:
     """An event on its way, over all its tries."""
 
-    __slots__ = ("began", "event", "kind", "session", "tries", "waiting")
+    __slots__ = ("began", "event", "kind", "session", "told_when", "tries", "waiting")
 
-    def __init__(self, session: Session, event: Event, began: float) -> None:
+    def __init__(self, session: Session, kind: type[Event], began: float) -> None:
         self.session = session
-        self.event = event
-        self.kind = type(event)
+        self.kind = kind
+        self.event: Event | None = None
         self.began = began
         self.tries = 0
         self.waiting: IDelayedCall | None = None
+        self.told_when = False
+        """Whether it waits because the backend said how long."""
 
 
 class Courier:
@@ -83,8 +89,10 @@ class Courier:
         self._patience: dict[type[Event], float] = {Received: message_patience, Closed: disconnect_patience}
         self._now = now
         self._random = random
-        self._ready: dict[type[Event], deque[Session]] = {kind: deque() for kind in KINDS}
-        self._deliveries: dict[Session, Delivery | None] = {}
+        self._breaker = Breaker(random)
+        self._ready: dict[type[Event], deque[Delivery]] = {kind: deque() for kind in KINDS}
+        self._deliveries: dict[Session, Delivery] = {}
+        self._probing: IDelayedCall | None = None
         self._pumping = False
         self._stopped = False
 
@@ -98,19 +106,20 @@ class Courier:
         """Send nothing more. What is in flight may still be answered, and is not settled any more."""
         self._stopped = True
         for delivery in self._deliveries.values():
-            if delivery is not None and delivery.waiting is not None:
+            if delivery.waiting is not None:
                 delivery.waiting.cancel()
+        if self._probing is not None:
+            self._probing.cancel()
+            self._probing = None
         self._deliveries.clear()
         for queue in self._ready.values():
             queue.clear()
 
     def _enqueue(self, session: Session) -> None:
         kind = session.pending
-        if kind is None or self._stopped:
-            self._deliveries.pop(session, None)
-        else:
-            self._deliveries.setdefault(session, None)
-            self._ready[kind].append(session)
+        if kind is not None and not self._stopped:
+            delivery = self._deliveries[session] = Delivery(session, kind, self._clock.seconds())
+            self._ready[kind].append(delivery)
 
     def _pump(self) -> None:
         """Send what may be sent. A send that ends at once comes back through `_answered`, not through here."""
@@ -118,31 +127,61 @@ class Courier:
             return
         self._pumping = True
         try:
-            progress = True
-            while progress:
-                progress = False
-                for kind, queue in self._ready.items():
-                    if queue and self._shares.allows(kind):
-                        progress = True
-                        self._send(queue.popleft(), kind)
+            while any([self._advance(kind) for kind in KINDS]):
+                pass
         finally:
             self._pumping = False
+        if self._breaker.open and self._probing is None and any(self._ready.values()):
+            pause = max(0.0, self._breaker.next_probe - self._clock.seconds())
+            self._probing = self._clock.callLater(pause, self._probe)
 
-    def _send(self, session: Session, kind: type[Event]) -> None:
-        delivery = self._deliveries[session]
-        if delivery is None:
-            if session.pending is not kind:  # its lane was given up since, or it was closed
+    def _advance(self, kind: type[Event]) -> bool:
+        """Do something with the first that is ready of this kind; whether anything was done."""
+        queue = self._ready[kind]
+        if not queue:
+            return False
+        admitted = self._breaker.admits(self._clock.seconds())
+        if admitted and self._shares.allows(kind):
+            self._send(queue.popleft())
+            return True
+        if kind is Opened and not admitted:
+            session = queue.popleft().session
+            del self._deliveries[session]
+            session.turn_away()
+            return True
+        return False
+
+    def _probe(self) -> None:
+        """The pause is over. What waited for it too long is given up: patience counts while nothing is sent, too."""
+        self._probing = None
+        now = self._clock.seconds()
+        for kind, patience in self._patience.items():
+            queue = self._ready[kind]
+            for _ in range(len(queue)):
+                delivery = queue.popleft()
+                if now - delivery.began < patience:
+                    queue.append(delivery)
+                else:
+                    self._give_up(delivery, f"nothing was sent for {patience:g} s: the backend fails everything")
+        self._pump()
+
+    def _send(self, delivery: Delivery) -> None:
+        session = delivery.session
+        if delivery.event is None:
+            if session.pending is not delivery.kind:  # it was closed since
+                del self._deliveries[session]
                 self._enqueue(session)
                 return
-            event = session.take()
-            assert event is not None
-            delivery = self._deliveries[session] = Delivery(session, event, self._clock.seconds())
+            delivery.event = session.take()
+            delivery.began = self._clock.seconds()
+        assert delivery.event is not None
         delivery.tries += 1
-        self._shares.enter(kind)
+        self._breaker.sent(self._clock.seconds())
+        self._shares.enter(delivery.kind)
         try:
             sent = self._sender.send(self._contract.webhook(session, delivery.event))
         except Exception:
-            self._shares.leave(kind)
+            self._shares.leave(delivery.kind)
             self._broken(Failure(), delivery)
         else:
             sent.addBoth(self._answered, delivery)
@@ -152,17 +191,32 @@ class Courier:
         self._shares.leave(delivery.kind)
         if self._stopped:
             return
-        if isinstance(answer, Failure):
-            if not isinstance(answer.value, Fault):
-                answer.raiseException()
-            result = read(delivery.event, answer.value, self._now)
-        else:
-            result = read(delivery.event, answer, self._now)
+        found = answer.value if isinstance(answer, Failure) else answer
+        if not isinstance(found, Answer | Fault):
+            assert found is not None
+            raise found
+        self._note(found)
+        assert delivery.event is not None
+        result = read(delivery.event, found, self._now)
         if isinstance(result, Again):
             self._again(delivery, result)
         else:
             self._settle(delivery, result)
         self._pump()
+
+    def _note(self, answer: Answer | Fault) -> None:
+        """Tell the breaker, and let everybody try at once when the backend is back."""
+        if isinstance(answer, Fault) or answer.status >= 500:
+            if self._breaker.failed(self._clock.seconds()):
+                what = str(answer) if isinstance(answer, Fault) else f"status {answer.status}"
+                self._log.error("the backend fails everything; it is only probed now; last: {last}", last=what)
+        elif self._breaker.succeeded():
+            self._log.info("the backend is back")
+            for delivery in list(self._deliveries.values()):
+                if delivery.waiting is not None and not delivery.told_when:
+                    delivery.waiting.cancel()
+                    delivery.waiting = None
+                    self._ready[delivery.kind].append(delivery)
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
         session = delivery.session
@@ -176,14 +230,7 @@ class Courier:
         attempted = Attempted(delivery.tries, self._clock.seconds() - delivery.began, again.retry_after)
         decision = decide(attempted, self._patience[kind], self._random)
         if isinstance(decision, GiveUp):
-            self._log.error(
-                "gave up a {event} webhook of {connection}: {reason}; last: {last}",
-                event="message" if kind is Received else "disconnect",
-                connection=session.id,
-                reason=decision.reason,
-                last=again.reason,
-            )
-            self._settle(delivery, _GIVEN_UP[kind])
+            self._give_up(delivery, f"{decision.reason}; last: {again.reason}")
             return
         self._log.debug(
             "trying again in {seconds:.3f} s, {connection}: {last}",
@@ -191,11 +238,22 @@ class Courier:
             connection=session.id,
             last=again.reason,
         )
+        delivery.told_when = again.retry_after is not None
         delivery.waiting = self._clock.callLater(decision.seconds, self._retry, delivery)
+
+    def _give_up(self, delivery: Delivery, reason: str) -> None:
+        what = "message" if delivery.kind is Received else "disconnect"
+        self._log.error(
+            "gave up a {what} webhook of {connection}: {reason}",
+            what=what,
+            connection=delivery.session.id,
+            reason=reason,
+        )
+        self._settle(delivery, _GIVEN_UP[delivery.kind])
 
     def _retry(self, delivery: Delivery) -> None:
         delivery.waiting = None
-        self._ready[delivery.kind].append(delivery.session)
+        self._ready[delivery.kind].append(delivery)
         self._pump()
 
     def _broken(self, failure: Failure, delivery: Delivery) -> None:

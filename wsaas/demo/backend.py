@@ -101,7 +101,7 @@ class DemoBackend:
         if ws_uri is None or not self._pusher.owns(ws_uri) or (len(self._room) >= ROOM and id not in self._room):
             return b"there is no room for you"
         self._room[id] = ws_uri
-        return f"you are in the room with {len(self._room) - 1} others; /leave leaves it".encode()
+        return f"you are in the room; others there: {len(self._room) - 1}".encode()
 
     async def _tell_the_others(self, id: str, said: bytes, content_type: str) -> None:
         """Push to everybody else at once. Whoever it does not reach misses it: a retry would tell the rest twice."""

@@ -22,6 +22,8 @@ from wsaas.settings import Settings
 class QuietSite(Site):
     """A site without an access log: its lines would carry connection ids, and one per message."""
 
+    noisy = False
+
     def log(self, request: Request) -> None:
         pass
 

@@ -92,4 +92,4 @@ class Gateway:
         if safe:
             self.wake(session)
         else:
-            session.unrecorded()
+            session.turn_away()

@@ -238,8 +238,8 @@ class Session:
             case Told():
                 self._forget()
 
-    def unrecorded(self) -> None:
-        """The journal cannot keep this connection, so its end could not be promised: the client may come later."""
+    def turn_away(self) -> None:
+        """No POST can be sent, or the connection's end could not be promised: the client may come later."""
         peer = self.peer
         if self.state is State.STARTING and peer is not None:
             self._forget()

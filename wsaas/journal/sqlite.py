@@ -197,20 +197,18 @@ class SqliteJournal:
     def _written(self, batch: Changes, failed: Exception | None) -> None:
         self._writing = False
         if failed is None:
-            if self._failing:
-                self._failing = False
-                self.log.warn("the journal can write to {directory} again", directory=str(self._directory))
-            self._answer(batch.told(), True)
+            self._recovered()
+            told = batch.told()
         else:
             self._fail(failed)
-            refused = self._drop(batch)
+            told = self._drop(batch)
             batch.behind(self._changes)
-            refused += self._drop(self._changes)
-            self._answer(refused, False)
+            told += self._drop(self._changes)
         if self._stopped is not None:
             self._wind_up(failed)
         elif self._changes and self._flushing is None and not self._failing:
             self._submit()
+        self._answer(told, failed is None)
 
     def _answer(self, waiting: list[Stored], safe: bool) -> None:
         for stored in waiting:
@@ -233,6 +231,11 @@ class SqliteJournal:
             )
         if self._retrying is None and self._stopped is None:
             self._retrying = self._reactor.callLater(RETRY_AFTER, self._retry)
+
+    def _recovered(self) -> None:
+        if self._failing:
+            self._failing = False
+            self.log.warn("the journal can write to {directory} again", directory=str(self._directory))
 
     def _retry(self) -> None:
         self._retrying = None

@@ -1,4 +1,4 @@
-"""The journal's file: how it is written, and what is saved of it when it is damaged.
+"""The journal's file: how it is opened and written, and when it is given up for a new one.
 
     {directory}/journal.lock                      locked by the gateway that runs here; its text is that gateway's pid
     {directory}/journal.sqlite, -wal              the rows, and those of the last moments (SQLite's write-ahead log)
@@ -15,31 +15,20 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from twisted.logger import Logger
 
-from wsaas.gateway.model import Record
 from wsaas.journal.lock import unusable
-from wsaas.journal.rows import (
-    CONNECTING,
-    OPEN,
-    Row,
-    Unreadable,
-    decode_closed,
-    decode_record,
-    encode_closed,
-    encode_record,
-)
+from wsaas.journal.rows import Row, encode_closed, encode_record
+from wsaas.journal.salvage import SELECT, Kept, carve, decode, scan
 
 T = TypeVar("T")
 
 SCHEMA_VERSION = 1
-_LAST_KEY = 2**62
 
 _SETTINGS = (
     "PRAGMA locking_mode = EXCLUSIVE",
@@ -64,7 +53,6 @@ _UPSERT = (
     " ended = coalesce(excluded.ended, ended)"
 )
 _DELETE = "DELETE FROM connections WHERE key IN ({})"
-_SELECT = "SELECT key, phase, record, ended FROM connections"
 # Key 0 is never a connection: a row that is written and deleted to see whether there is room again, for about as much
 # as a hundred connections take.
 _PROBE = "INSERT OR REPLACE INTO connections (key, record) VALUES (0, zeroblob(65536))"
@@ -94,14 +82,6 @@ class _Damaged(sqlite3.DatabaseError):
     """SQLite can open the file, but it is not what this version writes."""
 
 
-class Kept(NamedTuple):
-    """A row as it was read."""
-
-    key: int
-    phase: str
-    record: Record
-
-
 class Store:
     """The rows in `directory`. `now` is the time, in seconds since the epoch, to name files that are moved aside.
 
@@ -127,13 +107,13 @@ class Store:
             new = not self.path.exists() or self.path.stat().st_size == 0
             try:
                 self._connect()
-                kept, complaints = _decode(self._read())
+                kept, complaints = decode(self._read())
                 if complaints:
                     raise _Damaged("rows in it cannot be read")
                 return kept
             except (sqlite3.Error, MemoryError) as error:
                 if _is_damage(error, at_start=True):
-                    return self._renew(error)
+                    return self._renew(error, at_start=True)
                 if not new:
                     raise
                 self._disconnect()
@@ -194,9 +174,10 @@ class Store:
         (verdict,) = self.database.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != b"ok":
             raise _Damaged(verdict.decode("ascii", "replace"))
-        self.database.execute("BEGIN IMMEDIATE")
+        self.database.execute("BEGIN")
+        self.database.execute(_UNPROBE)
         self.database.execute("ROLLBACK")
-        return self.database.execute(f"{_SELECT} WHERE key > 0 ORDER BY key").fetchall()
+        return self.database.execute(f"{SELECT} WHERE key > 0 ORDER BY key").fetchall()
 
     def _write(self, rows: Sequence[Row], forgotten: Sequence[int], probe: bool) -> None:
         database = self.database
@@ -229,9 +210,14 @@ class Store:
             database.execute(_PROBE)
             database.execute(_UNPROBE)
 
-    def _renew(self, reason: BaseException) -> list[Kept]:
-        """Move the file aside and save what can be read of it; the next `write` puts that into a new one."""
-        kept, complaints = _decode(self._salvage())
+    def _renew(self, reason: BaseException, at_start: bool = False) -> list[Kept]:
+        """Move the file aside and save what can be read of it; the next `write` puts that into a new one.
+
+        At the start that is more: connections found in the raw bytes, without their keys, get new ones.
+        """
+        kept, complaints = decode([] if self.database is None else scan(self.database))
+        if at_start:
+            kept += carve(self.path, kept)
         for key, phase, record in kept:
             ended = None if record.closed is None else encode_closed(record.closed)
             self._rescued[key] = Row(key, phase, encode_record(record, True), ended)
@@ -249,25 +235,6 @@ class Store:
         for complaint in complaints:
             self.log.warn("not readable in {aside}: {complaint}", aside=str(aside), complaint=complaint)
         return kept
-
-    def _salvage(self) -> list[Sequence[object]]:
-        """Whatever rows a damaged file still gives away: from both ends, leaping over what cannot be read."""
-        found: dict[int, Sequence[object]] = {}
-        if self.database is not None:
-            for comparison, order, sign in ((">", "ASC", 1), ("<", "DESC", -1)):
-                query = f"{_SELECT} WHERE key {comparison} ? ORDER BY key {order}"
-                at, leap = (0 if sign > 0 else _LAST_KEY), 1
-                while 0 <= at <= _LAST_KEY:
-                    try:
-                        for row in self.database.execute(query, (at,)):
-                            if (row[0] - at) * sign <= 0:
-                                raise _Damaged("keys out of order")
-                            found.setdefault(row[0], row)
-                            at, leap = row[0], 1
-                        break
-                    except (sqlite3.Error, MemoryError):
-                        at, leap = at + leap * sign, leap * 2
-        return [found[key] for key in sorted(found) if 0 < key < _LAST_KEY]
 
     def _move_aside(self) -> Path:
         moment = datetime.fromtimestamp(self._now(), UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -289,29 +256,6 @@ def _is_damage(error: BaseException, at_start: bool = False) -> bool:
     if code is None:
         return at_start
     return code & 0xFF in _DAMAGE or code in _BAD_READS or (at_start and code & 0xFF in _DAMAGE_AT_START)
-
-
-def _decode(rows: list[Sequence[object]]) -> tuple[list[Kept], list[str]]:
-    """The connections in these rows, and what is wrong with others or with parts of these."""
-    kept: dict[str, Kept] = {}
-    complaints = []
-    for key, phase, text, ended in rows:
-        assert isinstance(key, int)
-        try:
-            record = decode_record(text)
-        except Unreadable as error:
-            complaints.append(f"row {key}: {error}")
-            continue
-        if ended is not None:
-            try:
-                record = replace(record, closed=decode_closed(ended))
-            except Unreadable as error:
-                complaints.append(f"row {key}, how connection {record.id} ended: {error}")
-        if record.id in kept:
-            complaints.append(f"row {key}: connection {record.id} is there twice")
-            continue
-        kept[record.id] = Kept(key, CONNECTING if phase == b"connecting" else OPEN, record)
-    return list(kept.values()), complaints
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

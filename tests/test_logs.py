@@ -1,0 +1,304 @@
+"""wsaas.logs: which events are shown, one line each, and nothing a client says can look like more."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel
+from twisted.python.failure import Failure
+from twisted.python.logfile import LogFile
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from wsaas.logs import Observer, as_json, as_text, observer, open_stream
+
+MOMENT = 1795082400.1234  # 2026-11-19
+TIME = "2026-11-19T10:00:00.123Z"
+
+
+def event(
+    pattern: str = "{text}", /, level: Any = LogLevel.info, place: str = "wsaas.room", **fields: object
+) -> LogEvent:
+    return {"log_format": pattern, "log_level": level, "log_namespace": place, "log_time": MOMENT, **fields}
+
+
+def failure(message: str) -> Failure:
+    try:
+        raise ValueError(message)
+    except ValueError:
+        return Failure()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class LevelTests(SynchronousTestCase):
+    def shown(self, level: str, namespace: str) -> str:
+        """The levels that come through, in one word."""
+        stream = io.StringIO()
+        watch = observer(level, "never", stream)
+        for each in LogLevel.iterconstants():
+            watch(event("x", each, namespace))
+        return "".join(line.split()[1][0] for line in stream.getvalue().splitlines())
+
+    def test_levels(self) -> None:
+        """Ours from LOG_LEVEL on; of the libraries warnings and worse, of Autobahn errors."""
+        for level, ours, theirs, autobahn in [
+            ("debug", "diwec", "wec", "ec"),
+            ("info", "iwec", "wec", "ec"),
+            ("warn", "wec", "wec", "ec"),
+            ("error", "ec", "ec", "ec"),
+        ]:
+            for namespace in ("wsaas.service.Daemon", "stdout"):
+                self.assertEqual(self.shown(level, namespace), ours, (level, namespace))
+            for namespace in ("twisted.web", "klein", "treq.client", "log_legacy", "stderr", "wsaasx", "-", ""):
+                self.assertEqual(self.shown(level, namespace), theirs, (level, namespace))
+            for namespace in ("autobahn.websocket.protocol.WebSocketServerProtocol", "txaio.tx"):
+                self.assertEqual(self.shown(level, namespace), autobahn, (level, namespace))
+
+    def test_without_level(self) -> None:
+        """An event without level or namespace is no event of anybody's."""
+        stream = io.StringIO()
+        observer("debug", "never", stream)({"log_format": "x"})
+        self.assertEqual(stream.getvalue(), "")
+
+    def test_not_formatted(self) -> None:
+        """An event that is not shown is not formatted either: debug lines on hot paths stay cheap."""
+        formatted: list[LogEvent] = []
+
+        def remember(event: LogEvent) -> str:
+            formatted.append(event)
+            return "x"
+
+        watch = Observer("info", io.StringIO(), remember)
+        watch(event("x", LogLevel.debug))
+        self.assertEqual(formatted, [])
+        watch(event("x", LogLevel.info))
+        self.assertEqual(len(formatted), 1)
+
+    def test_with_a_logger(self) -> None:
+        """It observes what Twisted's Logger emits."""
+        stream = io.StringIO()
+        watch = observer("info", "never", stream)
+        verifyObject(ILogObserver, watch)
+        Logger("wsaas.room", observer=watch).info("delivered {what}", what="it")
+        self.assertTrue(stream.getvalue().endswith("Z info  room: delivered it\n"), stream.getvalue())
+
+
+class TextTests(SynchronousTestCase):
+    def test_line(self) -> None:
+        """UTC with milliseconds, level, where in our code, what."""
+        self.assertEqual(as_text(event("hello {who}", who="you")), f"{TIME} info  room: hello you\n")
+        self.assertEqual(as_text(event("x", LogLevel.critical, "klein")), f"{TIME} critical klein: x\n")
+
+    def test_empty(self) -> None:
+        """An event that says nothing makes no line."""
+        self.assertEqual((as_text(event("")), as_json(event(""))), ("", ""))
+
+    def test_controls(self) -> None:
+        """No character that begins a line, moves the cursor or turns the writing comes through."""
+        evil = "".join(map(chr, (*range(32), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x202E, 0x2028, 0x2029, 0x2067)))
+        line = as_text(event(text=f"a{evil}b"))
+        self.assertTrue(line[:-1].isprintable(), line)
+        self.assertEqual(len(line.splitlines()), 1)
+        self.assertIn("a\\x00\\x01", line)
+        self.assertIn("\\t\\n\\x0b\\x0c\\r\\x0e", line)
+        self.assertIn("\\x1b", line)
+        self.assertIn("\\x7f\\x80", line)
+        self.assertTrue(line.endswith("\\u061c\\u200e\\u202e\\u2028\\u2029\\u2067b\n"), line)
+
+    def test_forged_line(self) -> None:
+        """A client cannot write a line of its own."""
+        line = as_text(event("path {text}", text=f"/\n{TIME} error  service: all is lost"))
+        self.assertEqual(line, f"{TIME} info  room: path /\\n{TIME} error  service: all is lost\n")
+
+    def test_forged_namespace(self) -> None:
+        """Nor can a name."""
+        self.assertEqual(as_text(event("x", place="a\nb")), f"{TIME} info  a\\nb: x\n")
+
+    def test_text_is_text(self) -> None:
+        """Other alphabets and braces stay as they are."""
+        self.assertEqual(
+            as_text(event(text="größe {x.__class__} 数")), f"{TIME} info  room: größe {{x.__class__}} 数\n"
+        )
+
+    def test_traceback(self) -> None:
+        """A traceback follows, indented, escaped like the rest."""
+        lines = as_text(event("oh", LogLevel.error, log_failure=failure(f"a\x1b\n{TIME} forged"))).splitlines()
+        self.assertEqual(lines[:2], [f"{TIME} error room: oh", "    Traceback (most recent call last):"])
+        self.assertEqual(lines[-2:], ["    builtins.ValueError: a\\x1b", f"    {TIME} forged"])
+        self.assertTrue(all(line.startswith("    ") for line in lines[1:]))
+
+    def test_traceback_alone(self) -> None:
+        """A failure without a message is shown too."""
+        lines = as_text(event("", LogLevel.critical, log_failure=failure("a"))).splitlines()
+        self.assertEqual(lines[0], f"{TIME} critical room: ")
+        self.assertEqual(lines[-1], "    builtins.ValueError: a")
+
+    def test_stdout_and_legacy(self) -> None:
+        """What is printed, and what the older log says, are events like others."""
+        self.assertEqual(as_text(event("{log_io}", place="stdout", log_io="hi")), f"{TIME} info  stdout: hi\n")
+        legacy = event("{log_text}", LogLevel.critical, "log_legacy", log_text="oh", isError=1, message=("oh",))
+        self.assertEqual(as_text(legacy), f"{TIME} critical log_legacy: oh\n")
+
+
+class StyleTests(SynchronousTestCase):
+    def written(self, style: str, stream: io.StringIO) -> str:
+        observer("info", style, stream)(event("x", LogLevel.warn))
+        return stream.getvalue()
+
+    def test_colour(self) -> None:
+        """auto is colour on a terminal only; always and never are what they say."""
+        plain = f"{TIME} warn  room: x\n"
+        colour = f"\x1b[2m{TIME}\x1b[0m \x1b[33mwarn \x1b[0m room: x\n"
+        for style, stream, expected in [
+            ("auto", io.StringIO(), plain),
+            ("auto", Terminal(), colour),
+            ("always", io.StringIO(), colour),
+            ("never", Terminal(), plain),
+        ]:
+            self.assertEqual(self.written(style, stream), expected, style)
+
+    def test_every_level_has_a_colour(self) -> None:
+        """Each level is shown in colour, and what clients say is escaped there as well."""
+        for level in LogLevel.iterconstants():
+            stream = io.StringIO()
+            observer("debug", "always", stream)(event(level=level, text="\x1b{0}"))
+            self.assertTrue(stream.getvalue().endswith(" room: \\x1b{0}\n"), stream.getvalue())
+
+    def test_json_on_a_terminal(self) -> None:
+        """json is JSON everywhere."""
+        self.assertEqual(json.loads(self.written("json", Terminal()))["level"], "warn")
+
+    def test_what_the_stream_cannot_say(self) -> None:
+        """Characters that the stream's encoding lacks, and lone surrogates, are escaped."""
+        for encoding, expected in (("ascii", b"gr\\xf6\\udc80"), ("utf-8", b"gr\xc3\xb6\\udc80")):
+            raw = io.BytesIO()
+            stream = io.TextIOWrapper(raw, encoding=encoding)
+            observer("info", "never", stream)(event(text="grö\udc80"))
+            self.assertTrue(raw.getvalue().endswith(expected + b"\n"), raw.getvalue())
+
+    def test_log_file(self) -> None:
+        """A log file is written at once, in UTF-8 and without colour."""
+        path = self.mktemp()
+        file = LogFile(path, ".")
+        self.addCleanup(file.close)
+        observer("info", "auto", file)(event(text="grö\udc80"))
+        self.assertEqual(Path(path).read_bytes(), f"{TIME} info  room: grö\\udc80\n".encode())
+
+
+class JsonTests(SynchronousTestCase):
+    def test_object(self) -> None:
+        """One flat object a line: time, level, namespace, message, and the plain fields."""
+        line = as_json(event("{who} sent {n}", who="a", n=3, ratio=0.5, ok=True, nothing=None))
+        self.assertEqual(line.count("\n"), 1)
+        self.assertEqual(
+            json.loads(line),
+            {
+                "time": TIME,
+                "level": "info",
+                "namespace": "wsaas.room",
+                "message": "a sent 3",
+                "who": "a",
+                "n": 3,
+                "ratio": 0.5,
+                "ok": True,
+                "nothing": None,
+            },
+        )
+
+    def test_traceback(self) -> None:
+        """The traceback is a member."""
+        members = json.loads(as_json(event("oh", LogLevel.error, log_failure=failure("a\nb"))))
+        self.assertTrue(members["traceback"].startswith("Traceback (most recent call last):\n"))
+        self.assertTrue(members["traceback"].endswith("builtins.ValueError: a\nb"))
+        self.assertEqual(members["message"], "oh")
+
+    def test_objects_stay_out(self) -> None:
+        """Fields that are objects may hold secrets, and are no plain fields; neither are Twisted's own."""
+        members = json.loads(
+            as_json(event("x", key=b"secret", many=["secret"], thing=object(), log_source=self, isError=1, system="-"))
+        )
+        self.assertEqual(set(members), {"time", "level", "namespace", "message"})
+
+    def test_no_field_replaces_ours(self) -> None:
+        """A field named like one of our four does not replace it."""
+        members = json.loads(as_json(event("{namespace}", namespace="forged")))
+        self.assertEqual((members["namespace"], members["message"]), ("wsaas.room", "forged"))
+
+    def test_numbers_that_json_lacks(self) -> None:
+        """Infinity and NaN are text, for JSON has no such numbers."""
+        members = json.loads(as_json(event("x", a=float("inf"), b=float("nan"))))
+        self.assertEqual((members["a"], members["b"]), ("inf", "nan"))
+
+    def test_controls(self) -> None:
+        """The line is printable ASCII whatever a client says, and the text comes back as it was."""
+        evil = "".join(map(chr, (*range(0xA0), 0x2028, 0x202E, 0xDC80)))
+        line = as_json(event(text=evil + "."))
+        self.assertTrue(line[:-1].isascii() and line[:-1].isprintable(), line)
+        self.assertEqual(json.loads(line)["text"], evil + ".")
+
+
+class StreamTests(SynchronousTestCase):
+    """twistd's own options say where the log goes."""
+
+    def setUp(self) -> None:
+        handler = signal.getsignal(signal.SIGUSR1)
+        self.addCleanup(signal.signal, signal.SIGUSR1, handler)
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        self.later: list[Any] = []
+        self.reactor = SimpleNamespace(callFromThread=self.later.append)
+
+    def stream(self, **options: object) -> Any:
+        stream = open_stream({"nodaemon": 0, "logfile": None, "logger": None, "syslog": 0, **options}, self.reactor)
+        if isinstance(stream, LogFile):
+            self.addCleanup(stream.close)
+        return stream
+
+    def test_not_ours(self) -> None:
+        """With --logger or --syslog, or when it is not twistd that runs us, the log is not ours."""
+        self.assertIsNone(self.stream(logger=print))
+        self.assertIsNone(self.stream(syslog=1, nodaemon=1))
+        self.assertIsNone(open_stream({}, self.reactor))
+
+    def test_foreground(self) -> None:
+        """In the foreground the log goes to standard output, as with --logfile=-."""
+        self.assertIs(self.stream(nodaemon=1), sys.stdout)
+        self.assertIs(self.stream(nodaemon=1, logfile="-"), sys.stdout)
+
+    def test_daemon_on_stdout(self) -> None:
+        """A daemon has no standard output."""
+        error = self.assertRaises(ValueError, self.stream, logfile="-")
+        self.assertIn("--nodaemon", str(error))
+
+    def test_file(self) -> None:
+        """--logfile names the file; a daemon's is twistd.log by default."""
+        path = self.mktemp()
+        os.mkdir(path)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(path)
+        self.assertEqual(self.stream().path, os.path.abspath("twistd.log"))
+        self.assertEqual(self.stream(nodaemon=1, logfile="our.log").path, os.path.abspath("our.log"))
+        self.assertEqual(sorted(os.listdir()), ["our.log", "twistd.log"])
+
+    def test_rotation(self) -> None:
+        """SIGUSR1 rotates the file, in the reactor's thread, unless somebody else has that signal."""
+        path = self.mktemp()
+        stream = self.stream(logfile=path)
+        stream.write("old")
+        os.kill(os.getpid(), signal.SIGUSR1)
+        self.assertEqual([call() for call in self.later], [None])
+        stream.write("new")
+        self.assertEqual((Path(path).read_text(), Path(path + ".1").read_text()), ("new", "old"))
+        handler = signal.getsignal(signal.SIGUSR1)
+        self.stream(logfile=path)
+        self.assertIs(signal.getsignal(signal.SIGUSR1), handler)

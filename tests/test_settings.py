@@ -1,0 +1,561 @@
+"""wsaas.settings: every setting with its default, what it takes, and the exact line for what it does not."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.settings import TABLE, Settings, SettingsError, load
+from wsaas.settings_sources import option
+
+TOKEN = "0123456789abcdef"
+KEY = bytes(range(32))
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+PRIVATE_KEY = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"
+
+PORT = "must be a whole number from 0 to 65535"
+SIZE = "must be a whole number from 1 to 2147483648"
+URL = "must be a URL like http://host:3000/path; "
+SCHEME = URL + "it must begin with http:// or https://"
+ASCII = URL + "it may hold only ASCII characters and no spaces (write others percent-encoded, hosts in punycode)"
+ENDPOINT = "must be Twisted endpoint strings such as tcp:8080; "
+HEADER = "must be header names such as Cookie, X-Tenant; "
+ORIGIN = "must be origins such as https://app.example, without path and trailing slash; not "
+WHSEC = (
+    "each secret must be whsec_ and the base64 of 24 to 64 random bytes, "
+    'as from: echo "whsec_$(openssl rand -base64 32)"'
+)
+BEARER = "each token must be 16 or more printable ASCII characters, as from: openssl rand -hex 32"
+MEDIA_TYPE = "must be a media type such as application/json or text/plain; charset=utf-8"
+ONOFF = "must be on or off"
+
+DEFAULTS: dict[str, Any] = {
+    "TARGET_ADDRESS": "http://localhost:3000/websocket",
+    "LOCAL_ADDRESS": "http://localhost:8081",
+    "WS_PORT": 8080,
+    "HTTP_PORT": 8081,
+    "WS_TIMEOUT": 30.0,
+    "LOG_LEVEL": "info",
+    "LOG_STYLE": "auto",
+    "WS_ENDPOINT": (),
+    "HTTP_ENDPOINT": (),
+    "API_TOKEN": (),
+    "WEBHOOK_SECRET": (),
+    "WEBHOOK_TIMEOUT": 10.0,
+    "WEBHOOK_CONCURRENCY": 64,
+    "MESSAGE_PATIENCE": 30.0,
+    "DISCONNECT_PATIENCE": 86400.0,
+    "MESSAGE_CONTENT_TYPE": "application/json",
+    "TARGET_CA": None,
+    "TARGET_CERT": None,
+    "TARGET_KEY": None,
+    "FORWARD_HEADERS": (),
+    "ALLOWED_ORIGINS": (),
+    "MAX_MESSAGE_SIZE": 1048576,
+    "RECEIVE_BUFFER": 1048576,
+    "SEND_BUFFER": 1048576,
+    "COMPRESSION": False,
+    "JOURNAL_AUTHORIZATION": True,
+    "DRAIN_TIMEOUT": 30.0,
+}
+
+GOOD: dict[str, dict[str, Any]] = {
+    "TARGET_ADDRESS": {
+        "https://Backend.example/": "https://backend.example",
+        "HTTP://b:80/a/b//": "http://b:80/a/b",
+        "http://[0:0::1]:3000/x%20y": "http://[::1]:3000/x%20y",
+        " http://b \n": "http://b",
+    },
+    "LOCAL_ADDRESS": {"https://gateway.example/push/": "https://gateway.example/push", "http://l:0": "http://l:0"},
+    "WS_PORT": {"0": 0, "65535": 65535, " 80 ": 80},
+    "HTTP_PORT": {"0": 0, "65535": 65535},
+    "WS_TIMEOUT": {"0": 0.0, "100": 0.1, "1500": 1.5, "86400000": 86400.0},
+    "LOG_LEVEL": {"error": "error", "WARN": "warn", "info": "info", "debug": "debug"},
+    "LOG_STYLE": {"auto": "auto", "Always": "always", "never": "never", "json": "json", "info": "auto"},
+    "WS_ENDPOINT": {
+        "tcp:0": ("tcp:0",),
+        "tcp:80  haproxy:tcp:81\ntcp6:82:interface=\\:\\:1": ("tcp:80", "haproxy:tcp:81", "tcp6:82:interface=\\:\\:1"),
+        "unix:/a\\ b/c": ("unix:/a\\ b/c",),
+        "systemd:domain=INET:name=clients": ("systemd:domain=INET:name=clients",),
+    },
+    "HTTP_ENDPOINT": {"unix:/run/api.sock:mode=660": ("unix:/run/api.sock:mode=660",)},
+    "API_TOKEN": {TOKEN: (TOKEN,), f"{TOKEN} ~!{TOKEN}": (TOKEN, f"~!{TOKEN}")},
+    "WEBHOOK_SECRET": {
+        SECRET: (KEY,),
+        f"{SECRET}  whsec_{base64.b64encode(KEY * 2).decode()}": (KEY, KEY * 2),
+        "whsec_" + base64.b64encode(KEY[:24]).decode(): (KEY[:24],),
+    },
+    "WEBHOOK_TIMEOUT": {"50": 0.05, "3600000": 3600.0},
+    "WEBHOOK_CONCURRENCY": {"1": 1, "10000": 10000},
+    "MESSAGE_PATIENCE": {"0": 0.0, "86400000": 86400.0},
+    "DISCONNECT_PATIENCE": {"0": 0.0, "2592000000": 2592000.0},
+    "MESSAGE_CONTENT_TYPE": {
+        "text/plain; charset=utf-8": "text/plain; charset=utf-8",
+        'a/b;c="d e"': 'a/b;c="d e"',
+    },
+    "FORWARD_HEADERS": {"X-Tenant, accept-language X-Tenant": ("x-tenant", "accept-language")},
+    "ALLOWED_ORIGINS": {
+        "*": (),
+        "HTTPS://App.Example:443, http://a:80 http://a:8080": ("https://app.example", "http://a", "http://a:8080"),
+        "null https://[::1]:8443": ("null", "https://[::1]:8443"),
+        "http://a:443 capacitor://localhost": ("http://a:443", "capacitor://localhost"),
+    },
+    "MAX_MESSAGE_SIZE": {"1": 1, "1048576": 1048576},
+    "RECEIVE_BUFFER": {"2147483648": 2**31},
+    "SEND_BUFFER": {"2147483648": 2**31},
+    "COMPRESSION": {"on": True, "Yes": True, "TRUE": True, "1": True, "off": False, "no": False, "0": False},
+    "STATE_DIR": {"none": None, "None": None, "/tmp/x/../y": "/tmp/y"},
+    "JOURNAL_AUTHORIZATION": {"no": False, "false": False, "on": True},
+    "DRAIN_TIMEOUT": {"0": 0.0, "3600000": 3600.0},
+}
+
+BAD: dict[str, dict[str, str]] = {
+    "TARGET_ADDRESS": {
+        "ftp://b": f"'ftp://b': {SCHEME}",
+        "localhost:3000": f"'localhost:3000': {SCHEME}",
+        "http://": f"'http://': {URL}it must name a host",
+        "http://:3000": f"'http://:3000': {URL}it must name a host",
+        "http://u:pass@b/": f"'http://****@b/': {URL}it must hold no user name and no password",
+        "http://b/f?code=pass": f"'http://b/f?****': {URL}it must have no query and no fragment",
+        "http://b/?": f"'http://b/?****': {URL}it must have no query and no fragment",
+        "http://b/#a": f"'http://b/#a': {URL}it must have no query and no fragment",
+        "http://b:0": f"'http://b:0': {URL}its port must be from 1 to 65535",
+        "http://b:65536": f"'http://b:65536': {URL}its port must be from 1 to 65535",
+        "http://b:x": f"'http://b:x': {URL}its port must be from 1 to 65535",
+        "http://[::x]": f"'http://[::x]': {URL}what stands in brackets must be an IPv6 address",
+        "http://[::1": f"'http://[::1': {URL}what stands in brackets must be an IPv6 address",
+        "http://[127.0.0.1]": f"'http://[127.0.0.1]': {URL}what stands in brackets must be an IPv6 address",
+        "http://[fe80::1%25eth0]": f"'http://[fe80::1%25eth0]': {URL}its host has characters that no host has",
+        "http://a b": f"'http://a b': {ASCII}",
+        "http://b/\tx\nForged: line": f"'http://b/\\tx\\nForged: line': {ASCII}",
+        "http://bücher": f"'http://bücher': {ASCII}",
+        "http://a\\b": f"'http://a\\\\b': {URL}its host has characters that no host has",
+        "http://a/b|c": f"'http://a/b|c': {URL}its path has characters that must be percent-encoded",
+        "http://a/%zz": f"'http://a/%zz': {URL}its path has characters that must be percent-encoded",
+    },
+    "LOCAL_ADDRESS": {"gateway": f"'gateway': {SCHEME}"},
+    "WS_PORT": {
+        "abc": f"'abc': {PORT}",
+        "65536": f"'65536': {PORT}",
+        "-1": f"'-1': {PORT}",
+        "8_0": f"'8_0': {PORT}",
+        "٨": f"'٨': {PORT}",
+        "9" * 5000: f"'{'9' * 200}...': {PORT}",
+    },
+    "HTTP_PORT": {"80.5": f"'80.5': {PORT}"},
+    "WS_TIMEOUT": {"30": "'30': must be milliseconds, a whole number from 100 to 86400000, or 0 for off"},
+    "LOG_LEVEL": {"verbose": "'verbose': must be error, warn, info or debug"},
+    "LOG_STYLE": {"pink": "'pink': must be auto, always, never or json"},
+    "WS_ENDPOINT": {
+        "8080": f"'8080': {ENDPOINT}'8080': Unknown endpoint type: '8080'",
+        "tcp:1 tcp:x": f"'tcp:1 tcp:x': {ENDPOINT}'tcp:x': invalid literal for int() with base 10: 'x'",
+        "tcp:65536": f"'tcp:65536': {ENDPOINT}'tcp:65536': its port must be from 0 to 65535",
+        "haproxy:tcp6:port=-1": f"'haproxy:tcp6:port=-1': {ENDPOINT}'haproxy:tcp6:port=-1': "
+        "its port must be from 0 to 65535",
+        "tcp": f"'tcp': {ENDPOINT}'tcp': missing 1 required positional argument: 'port'",
+        "ssl:1:privateKey=/no": f"'ssl:1:privateKey=/no': {ENDPOINT}'ssl:1:privateKey=/no': "
+        "No such file or directory: /no",
+        "systemd:domain=INET": f"'systemd:domain=INET': {ENDPOINT}'systemd:domain=INET': "
+        "Specify exactly one of descriptor index or name",
+        "\\": "'\\\\': must be Twisted endpoint strings such as tcp:8080",
+    },
+    "HTTP_ENDPOINT": {"x:1": f"'x:1': {ENDPOINT}'x:1': Unknown endpoint type: 'x'"},
+    "API_TOKEN": {
+        TOKEN[:-1]: f"****: {BEARER}",
+        f"{TOKEN} short": f"****: {BEARER}",
+        TOKEN + "\x07": f"****: {BEARER}",
+        TOKEN + "ü": f"****: {BEARER}",
+    },
+    "WEBHOOK_SECRET": {
+        "whsec_!!!!": f"****: {WHSEC}",
+        SECRET.removeprefix("whsec_"): f"****: {WHSEC}",
+        "whsec_" + base64.b64encode(KEY[:23]).decode(): f"****: {WHSEC}",
+        "whsec_" + base64.b64encode(KEY * 3).decode(): f"****: {WHSEC}",
+        f"{SECRET} whsec_": f"****: {WHSEC}",
+        "whsec_é": f"****: {WHSEC}",
+    },
+    "WEBHOOK_TIMEOUT": {"0": "'0': must be milliseconds, a whole number from 50 to 3600000"},
+    "WEBHOOK_CONCURRENCY": {
+        "0": "'0': must be a whole number from 1 to 10000",
+        "10001": "'10001': must be a whole number from 1 to 10000",
+    },
+    "MESSAGE_PATIENCE": {"forever": "'forever': must be milliseconds, a whole number from 0 to 86400000"},
+    "DISCONNECT_PATIENCE": {"2592000001": "'2592000001': must be milliseconds, a whole number from 0 to 2592000000"},
+    "MESSAGE_CONTENT_TYPE": {
+        "json": f"'json': {MEDIA_TYPE}",
+        "a/b\r\nX: y": f"'a/b\\r\\nX: y': {MEDIA_TYPE}",
+        "text/ü": f"'text/ü': {MEDIA_TYPE}",
+    },
+    "TARGET_CA": {
+        "/nowhere.pem": "'/nowhere.pem': must be a readable PEM file: No such file or directory",
+        "/": "'/': must be a readable PEM file: Is a directory",
+        "\0": "'\\x00': must be the path of a PEM file",
+    },
+    "TARGET_CERT": {"/nowhere.pem": "'/nowhere.pem': must be a readable PEM file: No such file or directory"},
+    "FORWARD_HEADERS": {
+        "X-Ü": f"'X-Ü': {HEADER}'x-ü' is none",
+        "X-A: b": f"'X-A: b': {HEADER}'x-a:' is none",
+        ",": "',': must name something, separated by commas or spaces",
+        "Authorization": "'Authorization': must not name Authorization: it is always forwarded",
+        "Cookie": "'Cookie': must not name Cookie unless ALLOWED_ORIGINS lists who may connect: "
+        "browsers send cookies from any page",
+        **{
+            name: f"'{name}': must not name '{name.lower()}': the gateway speaks for itself there"
+            for name in (
+                "Connection Keep-Alive TE Trailer Transfer-Encoding Upgrade Proxy-Authorization Content-Length "
+                "Content-Type Host Expect Accept-Encoding Sec-WebSocket-Key webhook-id WSAAS-Event traceparent"
+            ).split()
+        },
+    },
+    "ALLOWED_ORIGINS": {
+        "app.example": f"'app.example': {ORIGIN}'app.example'",
+        "https://a/": f"'https://a/': {ORIGIN}'https://a/'",
+        "https://*.a": f"'https://*.a': {ORIGIN}'https://*.a'",
+        "https://a:0": f"'https://a:0': {ORIGIN}'https://a:0'",
+        "https://a:65536": f"'https://a:65536': {ORIGIN}'https://a:65536'",
+        "https://u@a": f"'https://****@a': {ORIGIN}'https://u@a'",
+        "* https://a": "'* https://a': must be origins, or * alone for any",
+        ",": "',': must name something, separated by commas or spaces",
+    },
+    "MAX_MESSAGE_SIZE": {"0": f"'0': {SIZE}", "1M": f"'1M': {SIZE}", "2147483649": f"'2147483649': {SIZE}"},
+    "RECEIVE_BUFFER": {"0": f"'0': {SIZE}", "1048575": "'1048575': must be at least MAX_MESSAGE_SIZE, 1048576"},
+    "SEND_BUFFER": {"0": f"'0': {SIZE}", "1048575": "'1048575': must be at least MAX_MESSAGE_SIZE, 1048576"},
+    "COMPRESSION": {"maybe": f"'maybe': {ONOFF}"},
+    "STATE_DIR": {"/dev/null": "'/dev/null': must be the path of a directory, or none"},
+    "JOURNAL_AUTHORIZATION": {"2": f"'2': {ONOFF}"},
+    "DRAIN_TIMEOUT": {"-5": "'-5': must be milliseconds, a whole number from 0 to 3600000"},
+}
+
+
+class Case(SynchronousTestCase):
+    def problems(self, environ: dict[str, str], options: dict[str, str | list[str]] | None = None) -> tuple[str, ...]:
+        return self.assertRaises(SettingsError, load, options or {}, environ).problems
+
+    def file(self, content: str | bytes, mode: int = 0o600) -> str:
+        path = Path(self.mktemp())
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(mode)
+        return str(path)
+
+
+class TableTests(Case):
+    def test_defaults(self) -> None:
+        """With nothing given, every setting has the contract's default, and nothing is warned of."""
+        settings = load({}, {})
+        defaults = {**DEFAULTS, "STATE_DIR": os.path.abspath("wsaas-state")}
+        self.assertEqual({name: getattr(settings, name.lower()) for name in TABLE}, defaults)
+        self.assertEqual(settings.warnings, ())
+
+    def test_every_setting_is_tested(self) -> None:
+        """No setting is without its good and bad values here (those of files have tests of their own)."""
+        self.assertEqual(set(TABLE) - set(GOOD), {"TARGET_CA", "TARGET_CERT", "TARGET_KEY"})
+        self.assertEqual(set(TABLE) - set(BAD), {"TARGET_KEY"})
+
+    def test_good_from_the_environment(self) -> None:
+        """Every setting takes its good values from the environment."""
+        for name, values in GOOD.items():
+            for text, value in values.items():
+                self.assertEqual(getattr(load({}, {name: text}), name.lower()), value, (name, text))
+
+    def test_good_from_options(self) -> None:
+        """Every setting takes the same values as options."""
+        for name, values in GOOD.items():
+            for text, value in values.items():
+                self.assertEqual(getattr(load({name: text}, {}), name.lower()), value, (name, text))
+
+    def test_bad_from_the_environment(self) -> None:
+        """Each bad value is one line: the name, the value, what would be right."""
+        for name, values in BAD.items():
+            for text, line in values.items():
+                self.assertEqual(self.problems({name: text}), (f"{name}={line}",), (name, text))
+
+    def test_bad_from_options(self) -> None:
+        """A bad option is reported under the name of the option."""
+        for name, values in BAD.items():
+            for text, line in values.items():
+                self.assertEqual(self.problems({}, {name: text}), (f"{option(name)}={line}",), (name, text))
+
+    def test_one_line_each(self) -> None:
+        """No problem has a line end or a control character, whatever the value."""
+        for name in TABLE:
+            for problem in self.problems({name: "\x1b[31m\n\x00\x85\u2028:\\"}):
+                self.assertTrue(problem.isprintable(), problem)
+
+
+class SourceTests(Case):
+    def test_precedence(self) -> None:
+        """An option beats the environment, and the environment beats the default."""
+        self.assertEqual(load({"WS_PORT": "1"}, {"WS_PORT": "2"}).ws_port, 1)
+        self.assertEqual(load({}, {"WS_PORT": "2"}).ws_port, 2)
+
+    def test_a_beaten_mistake_is_none(self) -> None:
+        """What the environment says does not matter where an option says something else."""
+        self.assertEqual(load({"WS_PORT": "1"}, {"WS_PORT": "x"}).ws_port, 1)
+
+    def test_empty_in_the_environment(self) -> None:
+        """Empty and blank variables count as not given."""
+        blank = dict.fromkeys(TABLE, "") | {"API_TOKEN_FILE": "", "API_URI": " ", "WS_PORT": " \n"}
+        self.assertEqual(load({}, blank), load({}, {}))
+
+    def test_an_empty_option(self) -> None:
+        """An empty option takes back what the environment gives."""
+        self.assertEqual(load({"WS_PORT": "", "API_TOKEN": [""]}, {"WS_PORT": "1", "API_TOKEN": TOKEN}), load({}, {}))
+
+    def test_lists(self) -> None:
+        """An option that is repeated makes a list."""
+        settings = load({"WS_ENDPOINT": ["tcp:1", "tcp:2 tcp:3"], "FORWARD_HEADERS": ["X-A", "X-B"]}, {})
+        self.assertEqual(settings.ws_endpoint, ("tcp:1", "tcp:2", "tcp:3"))
+        self.assertEqual(settings.forward_headers, ("x-a", "x-b"))
+
+    def test_alias(self) -> None:
+        """API_URI is TARGET_ADDRESS; its mistakes go by its own name."""
+        self.assertEqual(load({}, {"API_URI": "http://b"}).target_address, "http://b")
+        self.assertEqual(load({"API_URI": "http://b"}, {"TARGET_ADDRESS": "http://c"}).target_address, "http://b")
+        self.assertEqual(load({}, {"API_URI": "http://b", "TARGET_ADDRESS": "http://b"}).target_address, "http://b")
+        self.assertEqual(self.problems({"API_URI": "b"}), (f"API_URI='b': {SCHEME}",))
+
+    def test_alias_that_says_something_else(self) -> None:
+        """TARGET_ADDRESS and API_URI may not disagree."""
+        self.assertEqual(
+            self.problems({"API_URI": "http://b", "TARGET_ADDRESS": "http://c"}),
+            ("API_URI and TARGET_ADDRESS are both set: only one of them may be",),
+        )
+
+    def test_all_at_once(self) -> None:
+        """All mistakes are reported together, those between settings too."""
+        self.assertEqual(
+            self.problems(
+                {"HTTP_PORT": "x", "API_TOKEN": "short", "MAX_MESSAGE_SIZE": "2000000", "API_URI": "b"},
+                {"WS_PORT": "y", "SEND_BUFFER": "2000000"},
+            ),
+            (
+                f"API_URI='b': {SCHEME}",
+                f"--ws-port='y': {PORT}",
+                f"HTTP_PORT='x': {PORT}",
+                f"API_TOKEN=****: {BEARER}",
+                "RECEIVE_BUFFER='1048576' (default): must be at least MAX_MESSAGE_SIZE, 2000000",
+            ),
+        )
+
+    def test_a_default_that_is_wrong(self) -> None:
+        """A default can be wrong on this machine: a file where the journal's directory would be."""
+        path = self.mktemp()
+        os.mkdir(path)
+        Path(path, "wsaas-state").touch()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(path)
+        self.assertEqual(
+            self.problems({}), ("STATE_DIR='./wsaas-state' (default): must be the path of a directory, or none",)
+        )
+
+
+class FileTests(Case):
+    def test_secret_from_a_file(self) -> None:
+        """X_FILE is a file that holds the secret, line end and all."""
+        token, secret = self.file(f"{TOKEN}\n"), self.file(SECRET + "\r\n")
+        settings = load({}, {"API_TOKEN_FILE": token, "WEBHOOK_SECRET_FILE": secret})
+        self.assertEqual((settings.api_token, settings.webhook_secret), ((TOKEN,), (KEY,)))
+        self.assertEqual(settings.warnings, ())
+        self.assertEqual(load({"API_TOKEN_FILE": token}, {"API_TOKEN": "beaten"}).api_token, (TOKEN,))
+
+    def test_both(self) -> None:
+        """X and X_FILE together are a mistake, even where they agree."""
+        both = {"API_TOKEN": TOKEN, "API_TOKEN_FILE": TOKEN}
+        self.assertEqual(self.problems(both), ("API_TOKEN_FILE and API_TOKEN are both set: only one of them may be",))
+        self.assertEqual(
+            self.problems({}, {**both}), ("--api-token-file and --api-token are both set: only one of them may be",)
+        )
+
+    def test_bad_files(self) -> None:
+        """A file that cannot be read, is empty or no text, is a mistake that names the file."""
+        hold = "that holds the value"
+        empty, binary = self.file(" \n"), self.file(b"\xff" * 20)
+        for path, why in {
+            "/nowhere": f"must be a readable file {hold}: No such file or directory",
+            "/": f"must be a readable file {hold}: Is a directory",
+            "a\0b": f"must be the path of a file {hold}",
+            empty: f"must be a file {hold}: it is empty",
+            binary: f"must be a text file {hold}: it is not UTF-8",
+        }.items():
+            self.assertEqual(self.problems({"API_TOKEN_FILE": path}), (f"API_TOKEN_FILE={path!r}: {why}",))
+
+    def test_bad_content(self) -> None:
+        """What is wrong in the file is said without the content."""
+        self.assertEqual(self.problems({"API_TOKEN_FILE": self.file("short")}), (f"API_TOKEN_FILE=****: {BEARER}",))
+
+    def test_readable_by_all(self) -> None:
+        """A secret's file that everybody may read is warned of."""
+        path = self.file(TOKEN, 0o644)
+        self.assertEqual(
+            load({}, {"API_TOKEN_FILE": path}).warnings,
+            (f"API_TOKEN_FILE={path}: everybody on this machine can read it (mode 0644)",),
+        )
+
+    def test_pem(self) -> None:
+        """TARGET_CA, TARGET_CERT and TARGET_KEY are files, absolute paths; the certificate's may hold the key too."""
+        https = {"TARGET_ADDRESS": "https://b"}
+        ca, cert, key, both = map(self.file, (CERTIFICATE, CERTIFICATE, PRIVATE_KEY, CERTIFICATE + PRIVATE_KEY))
+        settings = load({}, {**https, "TARGET_CA": ca, "TARGET_CERT": cert, "TARGET_KEY": key})
+        found = (settings.target_ca, settings.target_cert, settings.target_key)
+        self.assertEqual(found, tuple(map(os.path.abspath, (ca, cert, key))))
+        settings = load({}, {**https, "TARGET_CERT": both})
+        self.assertEqual((settings.target_cert, settings.target_key), (os.path.abspath(both),) * 2)
+
+    def test_wrong_pem(self) -> None:
+        """Each PEM file must hold what it is for, unencrypted, and a certificate and its key come together."""
+        cert, key = self.file(CERTIFICATE), self.file(PRIVATE_KEY)
+        encrypted = self.file(PRIVATE_KEY.replace("EC PRIVATE", "ENCRYPTED PRIVATE"))
+        for environ, line in [
+            ({"TARGET_CA": key}, f"TARGET_CA={key!r}: must be a PEM file that holds certificates"),
+            (
+                {"TARGET_CERT": key, "TARGET_KEY": key},
+                f"TARGET_CERT={key!r}: must be a PEM file that holds a certificate",
+            ),
+            (
+                {"TARGET_CERT": cert, "TARGET_KEY": cert},
+                f"TARGET_KEY={cert!r}: must be a PEM file that holds a private key",
+            ),
+            (
+                {"TARGET_CERT": cert, "TARGET_KEY": encrypted},
+                f"TARGET_KEY={encrypted!r}: must be a PEM file without a pass phrase: nobody would be there to type it",
+            ),
+            (
+                {"TARGET_CERT": cert},
+                f"TARGET_CERT={cert!r}: must hold the private key too, or come with TARGET_KEY",
+            ),
+            ({"TARGET_KEY": key}, f"TARGET_KEY={key!r}: must come with TARGET_CERT, its certificate"),
+        ]:
+            self.assertEqual(self.problems(environ), (line,))
+
+
+class TogetherTests(Case):
+    def test_local_address_follows_the_port(self) -> None:
+        """LOCAL_ADDRESS is by default the API's port on localhost; a bad port is reported once."""
+        self.assertEqual(load({}, {"HTTP_PORT": "9000"}).local_address, "http://localhost:9000")
+        self.assertEqual(load({}, {"HTTP_PORT": "0"}).local_address, "http://localhost:0")
+        self.assertEqual(self.problems({"HTTP_PORT": "x"}), (f"HTTP_PORT='x': {PORT}",))
+
+    def test_endpoints(self) -> None:
+        """Clients on WS_PORT; the API on loopback, unless a token guards it or HTTP_ENDPOINT says where."""
+        settings = load({}, {})
+        self.assertEqual(settings.client_endpoints, ("tcp:8080",))
+        self.assertEqual(settings.api_endpoints, ("tcp:8081:interface=127.0.0.1", "tcp6:8081:interface=\\:\\:1"))
+        self.assertEqual(load({}, {"API_TOKEN": TOKEN}).api_endpoints, ("tcp:8081",))
+        settings = load({}, {"WS_ENDPOINT": "tcp:1", "HTTP_ENDPOINT": "tcp:2", "API_TOKEN": TOKEN})
+        self.assertEqual((settings.client_endpoints, settings.api_endpoints), (("tcp:1",), ("tcp:2",)))
+
+    def test_one_port_for_both(self) -> None:
+        """Clients and API cannot share a port, except the one that stands for any."""
+        self.assertEqual(
+            self.problems({"WS_PORT": "8081"}), ("HTTP_PORT='8081' (default): must not be WS_PORT as well",)
+        )
+        load({}, {"WS_PORT": "0", "HTTP_PORT": "0"})
+        load({}, {"WS_PORT": "8081", "WS_ENDPOINT": "tcp:1"})
+
+    def test_cookies(self) -> None:
+        """Cookies are forwarded only where origins are listed; * lists none."""
+        cookie = {"FORWARD_HEADERS": "X-A Cookie"}
+        self.assertEqual(len(self.problems({**cookie, "ALLOWED_ORIGINS": "*"})), 1)
+        settings = load({}, {**cookie, "ALLOWED_ORIGINS": "https://a"})
+        self.assertEqual(settings.forward_headers, ("x-a", "cookie"))
+
+    def test_warnings(self) -> None:
+        """What works but is perhaps not meant is warned of, in one line each."""
+        ca = self.file(CERTIFICATE)
+        for options, environ, warning in [
+            ({}, {"LOG_STYLE": "info"}, "LOG_STYLE=info is read as auto; what to log is for LOG_LEVEL to say"),
+            (
+                {"API_TOKEN": [TOKEN]},
+                {},
+                "--api-token: everybody on this machine can see it in the process list; use API_TOKEN_FILE",
+            ),
+            (
+                {},
+                {"HTTP_ENDPOINT": "unix:/run/x"},
+                "LOCAL_ADDRESS is not set: backends are told http://localhost:8081, which HTTP_ENDPOINT need not be",
+            ),
+            (
+                {},
+                {"LOCAL_ADDRESS": "https://g"},
+                "LOCAL_ADDRESS=https://g: the API itself listens without TLS; set HTTP_ENDPOINT unless a proxy adds it",
+            ),
+            (
+                {},
+                {"HTTP_ENDPOINT": "tcp:1:interface=127.0.0.1 tcp:2", "LOCAL_ADDRESS": "http://g"},
+                "HTTP_ENDPOINT=tcp:2: API_TOKEN is not set, so whoever can reach this may push to every client",
+            ),
+            ({}, {"TARGET_CA": ca}, "TARGET_CA has no effect: TARGET_ADDRESS is not https"),
+        ]:
+            self.assertEqual(load(options, environ).warnings, (warning,))
+
+    def test_no_warning(self) -> None:
+        """Endpoints that only this machine reaches, or that a token guards, are no cause for warnings."""
+        for environ in [
+            {"HTTP_ENDPOINT": "unix:/x haproxy:unix:/x tcp:1:interface=127.0.0.1 tcp6:1:interface=\\:\\:1"},
+            {"HTTP_ENDPOINT": "tcp:1:backlog=9:interface=localhost systemd:domain=UNIX:name=api"},
+            {"HTTP_ENDPOINT": "tcp:1", "API_TOKEN": TOKEN},
+        ]:
+            self.assertEqual(load({}, {**environ, "LOCAL_ADDRESS": "https://g"}).warnings, ())
+
+
+class DescribeTests(Case):
+    def test_secrets(self) -> None:
+        """Neither the description nor the repr, nor a warning or problem, says a secret."""
+        secrets = {"API_TOKEN": TOKEN, "WEBHOOK_SECRET": SECRET}
+        settings = load({}, secrets)
+        described = dict(settings.describe())
+        self.assertEqual({described[name] for name in secrets}, {"**** (set)"})
+        told = "".join((str(described), repr(settings), *load({**secrets}, {}).warnings))
+        told += "".join(self.problems({**secrets, "WS_PORT": "x", "API_TOKEN": TOKEN[:9]}))
+        for secret in (TOKEN, TOKEN[:9], SECRET, repr(KEY)[2:-1]):
+            self.assertNotIn(secret, told)
+
+    def test_values(self) -> None:
+        """Every setting is described once, in the table's order, as one would write it."""
+        described = load({}, {"STATE_DIR": "none", "ALLOWED_ORIGINS": "https://A, null", "WS_TIMEOUT": "0"}).describe()
+        self.assertEqual([name for name, _ in described], list(TABLE))
+        self.assertEqual(
+            dict(described),
+            {
+                "TARGET_ADDRESS": "http://localhost:3000/websocket",
+                "LOCAL_ADDRESS": "http://localhost:8081",
+                "WS_PORT": "8080",
+                "HTTP_PORT": "8081",
+                "WS_TIMEOUT": "0",
+                "LOG_LEVEL": "info",
+                "LOG_STYLE": "auto",
+                "WS_ENDPOINT": "tcp:8080",
+                "HTTP_ENDPOINT": "tcp:8081:interface=127.0.0.1 tcp6:8081:interface=\\:\\:1",
+                "API_TOKEN": "unset",
+                "WEBHOOK_SECRET": "unset",
+                "WEBHOOK_TIMEOUT": "10000",
+                "WEBHOOK_CONCURRENCY": "64",
+                "MESSAGE_PATIENCE": "30000",
+                "DISCONNECT_PATIENCE": "86400000",
+                "MESSAGE_CONTENT_TYPE": "application/json",
+                "TARGET_CA": "the system's",
+                "TARGET_CERT": "none",
+                "TARGET_KEY": "none",
+                "FORWARD_HEADERS": "none",
+                "ALLOWED_ORIGINS": "https://a null",
+                "MAX_MESSAGE_SIZE": "1048576",
+                "RECEIVE_BUFFER": "1048576",
+                "SEND_BUFFER": "1048576",
+                "COMPRESSION": "off",
+                "STATE_DIR": "none",
+                "JOURNAL_AUTHORIZATION": "on",
+                "DRAIN_TIMEOUT": "30000",
+            },
+        )
+        self.assertEqual(dict(load({}, {"ALLOWED_ORIGINS": "*"}).describe())["ALLOWED_ORIGINS"], "any")
+
+    def test_frozen(self) -> None:
+        """Settings do not change while the gateway runs."""
+        with self.assertRaises(AttributeError):
+            load({}, {}).ws_port = 1  # type: ignore[misc]
+        self.assertIsInstance(load({}, {}), Settings)
