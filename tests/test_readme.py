@@ -25,7 +25,8 @@ def settings_table() -> str:
     lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 25 55", ""]
     lines += ["   * - setting", "     - default", "     - meaning"]
     for name, row in TABLE.items():
-        meaning = row.help + "".join(f" ``{alias}`` is another name for it." for alias in row.aliases)
+        help = re.sub(r"_(?!\w)", r"\_", row.help)  # whsec_ would be a reference
+        meaning = help + "".join(f" ``{alias}`` is another name for it." for alias in row.aliases)
         default = row.unset_is if row.default is None else f"``{row.default}``"
         lines += [f"   * - ``{name}``", f"     - {default}", f"     - {meaning}"]
     return "\n".join(lines) + "\n"

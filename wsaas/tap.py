@@ -106,13 +106,18 @@ class Root(MultiService):
 
 
 def makeService(options: Options) -> IService:
-    """The gateway, ready to be started by twistd. What keeps it from being made is said in one line; exit status 1."""
+    """The gateway, ready to be started by twistd."""
     from twisted.internet import reactor
 
     from wsaas.service import assemble
 
+    return rooted(options, reactor, assemble)
+
+
+def rooted(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bool], IService]) -> IService:
+    """What `assemble` makes of the options, and its log. What keeps it from being made is one line, and status 1."""
     # Twisted's timers follow the wall clock otherwise: set back by an hour, they all stop for an hour (Twisted #2424).
-    reactor.seconds = time.monotonic  # type: ignore[method-assign]
+    reactor.seconds = time.monotonic
     settings = options.settings
     try:
         stream = open_stream(options.parent or {}, reactor)

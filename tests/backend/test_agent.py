@@ -52,7 +52,6 @@ class TreqTests(AgentTestCase):
         self.assertEqual(response.headers.getRawHeaders(b"content-type"), [b"application/json"])
         self.assertEqual(self.successResultOf(response.json()), {"code": "OK"})
         self.assertEqual(self.successResultOf(response.content()), JSON[-13:])
-        self.assertEqual(response.request.absolute_uri if hasattr(response.request, "absolute_uri") else None, None)
 
     def test_no_redirect(self) -> None:
         """A redirect is an answer like any other, whatever the caller asks for."""
@@ -96,8 +95,6 @@ class TreqTests(AgentTestCase):
         waiting = self.client.get("https://backend.example/x")
         self.clock.advance(10)
         self.failureResultOf(waiting, TimedOut)
-        self.successResultOf(self.pool.close()) if not self.backend.wires[0].disconnecting else None
-        self.settle()
         self.backend.refusal = OSError()
         self.failureResultOf(self.client.get("https://backend.example/x"), NotSent)
 
@@ -181,7 +178,7 @@ class AgentTests(AgentTestCase):
         mine.addRawHeader("X-Mine", b"caf\xe9")
         self.ask(headers=mine)
         self.assertEqual(self.request()[1], [b"Host: backend.example", b"Content-Length: 0", b"X-Mine: caf\xe9"])
-        for name, value in [(b"A B", b"x"), (b"", b"x"), (b"X", b"a\x00b"), (b"X", b"a\x1bb")]:
+        for name, value in [(b"X", b"a\x00b"), (b"X", b"a\x1bb"), (b"X", b"a\x7f")]:
             self.failureResultOf(self.ask(headers=Headers({name: [value]})), ValueError)
 
     def test_delivery(self) -> None:

@@ -118,7 +118,7 @@ class HandshakeTests(SynchronousTestCase):
             ((b"Host: gateway", b"Host: gateway\r\nOrigin: a\r\nOrigin: b"), 400),
             ((b"Host: gateway", b"Host: gateway\r\n folded"), 400),
             ((b"Host: gateway", b"Host: gateway\r\nno colon"), 400),
-            *(((b"Host: gateway", b"Host: gateway\r\nX: a%cOrigin: b" % byte), 400) for byte in b"\0\v\f\x1c\x1d\x1e\x85"),
+            *(((b"Host: gateway", b"Host: gateway\r\nX: a%cY: b" % byte), 400) for byte in b"\0\v\f\x1c\x1d\x1e\x85"),
             ((b"Host: gateway", b"Host: gateway\nX: y"), 400),
             ((b"Host: gateway", b"Host: gateway\rX: y"), 400),
         ):

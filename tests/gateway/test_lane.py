@@ -63,7 +63,7 @@ class LaneTests(SynchronousTestCase):
         st.lists(st.one_of(st.integers(0, 5 * OVERHEAD), st.sampled_from(["pop", "pop", "clear"]))),
     )
     def test_against_a_list(self, capacity: int, steps: list[int | str]) -> None:
-        """With any messages in and out it holds what a list would, within its capacity or one message, and knows its size.
+        """It holds what a list would, knows its size, and holds no more than its capacity or one message.
 
         A number is a message of that length, pushed if it has room.
         """

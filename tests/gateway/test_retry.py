@@ -73,7 +73,7 @@ class RetryTests(SynchronousTestCase):
         st.floats(0, 1),
     )
     def test_bounds(self, attempted: Attempted, patience: float, random: float) -> None:
-        """A wait is never longer than the bound of its try, Retry-After or what is left of patience, and then it ends."""
+        """A wait is within the bound of its try or Retry-After and within patience; past that there is none."""
         decision = decide(attempted, patience, lambda: random)
         if attempted.elapsed >= patience:
             self.assertIsInstance(decision, GiveUp)

@@ -1,4 +1,4 @@
-"""What the journal's tests share: a reactor without threads, a disk that is waited for by hand, and sample connections."""
+"""What the journal's tests share: a reactor without threads, a disk that waits for the test, sample connections."""
 
 from __future__ import annotations
 

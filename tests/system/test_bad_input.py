@@ -190,10 +190,10 @@ class BadInputTests(SharedTestCase):
             raw_client = self.raw_client()
             raw_client.send(data)
             self.assertEqual(raw_client.close_code(), code, name)
+            raw_client.leave()
             end = self.ended()
             self.assertEqual(end["cause"], "too_big" if code == 1009 else "protocol_error", name)
             self.assertEqual(self.stage.messages, [], name)
-            raw_client.leave()
         self.assert_alive()
 
     def test_noise(self) -> None:

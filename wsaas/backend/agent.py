@@ -68,7 +68,7 @@ class PoolAgent:
                 raise ValueError("this agent has another origin")
             head = _head(headers)
             body = b"" if bodyProducer is None else _collect(bodyProducer)
-        except ValueError:
+        except Exception:  # a Deferred is promised
             return fail()
         request = _Request(method, uri, headers)
         exchange = self.pool.exchange(method, path, head, body, limit=self._limit, timeout=self._timeout)

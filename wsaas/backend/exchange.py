@@ -98,6 +98,7 @@ class Exchange:
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (error.ConnectionRefusedError, "connection refused"),
     (error.TimeoutError, "connect timeout"),
+    (error.TCPTimedOutError, "connect timeout"),
     (error.NoRouteError, "no route to the host"),
     (error.DNSLookupError, "unknown host name"),
     (error.ConnectionDone, "closed by the backend"),
@@ -117,6 +118,20 @@ def cause(failed: BaseException | None) -> str:
     if isinstance(failed, error.ConnectError) and failed.osError:
         return os.strerror(failed.osError)
     return type(failed).__name__
+
+
+def refuses_certificate(failed: BaseException | None) -> bool:
+    """Whether this is the peer's alert that our certificate, or the lack of one, will not do (RFC 8446, 6.2).
+
+    In TLS 1.3 it comes only after our side of the handshake is done and the request may be on its way, unread.
+    """
+    if not isinstance(failed, SSL.Error):
+        return False
+    reason = tls_reason(failed)
+    return "alert" in reason and any(word in reason for word in _ABOUT_CERTIFICATES)
+
+
+_ABOUT_CERTIFICATES = ("certificate", "unknown ca", "decrypt error", "access denied")
 
 
 def tls_reason(failed: SSL.Error) -> str:

@@ -14,7 +14,6 @@ import socket
 from enum import Enum
 from typing import Protocol, cast
 
-from OpenSSL import SSL
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
@@ -31,7 +30,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from wsaas.backend.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut, cause, tls_reason
+from wsaas.backend.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut, cause, refuses_certificate
 from wsaas.backend.parser import AnswerParser
 
 __all__ = ["Answer", "Connection", "Exchange", "Fault", "Lost", "NotSent", "Owner", "TimedOut"]
@@ -244,8 +243,7 @@ class Connection(protocol.Protocol):
         if self._parser.received == 0:
             if self._used:
                 self._owner.stale(exchange)
-            elif exchange.sent == 1 and isinstance(error, SSL.Error) and "certificate" in tls_reason(error):
-                # TLS 1.3: the backend refuses our certificate only after our side of the handshake is done.
+            elif exchange.sent == 1 and refuses_certificate(error):
                 exchange.fail(NotSent(cause(error)))
             else:
                 exchange.fail(Lost(f"no answer: {cause(error)}"))

@@ -64,3 +64,11 @@ def public(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
         if name not in _PRIVATE:
             result[name] = f"{result[name]}, {value}" if name in result else value
     return result
+
+
+def repeated(headers: list[tuple[bytes, bytes]], names: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers of these (lower-case) names, values as they came, for every webhook."""
+    return tuple((_SPELLED.get(name, name), value) for name, value in headers if name in names)
+
+
+_SPELLED = {b"authorization": b"Authorization", b"cookie": b"Cookie"}

@@ -6,8 +6,6 @@ stops at once when there is no room, writing that is bounded, and an end that al
 
 from __future__ import annotations
 
-import json
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
@@ -18,8 +16,10 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from wsaas.clients.head import END, MAX_HEAD, fields, flaw, public
+from wsaas.clients.hangup import hung_up
+from wsaas.clients.head import END, MAX_HEAD, fields, flaw, public, repeated
 from wsaas.clients.outbox import Outbox
+from wsaas.clients.refusal import malformed, refused
 from wsaas.gateway.model import Cause, CloseCode, Frame, Handshake, Refused, Unclear
 
 if TYPE_CHECKING:
@@ -36,12 +36,6 @@ MAX_EARLY = 65536
 """Bytes that a client may send before its 101; over it they stay in its socket."""
 
 _LANE, _EARLY = "lane", "early"  # why nothing is read: the reasons of `_paused`
-_MESSAGES = {
-    426: ("UPGRADE_REQUIRED", ((b"upgrade", b"websocket"),)),
-    405: ("METHOD_NOT_ALLOWED", ((b"allow", b"GET"),)),
-    431: ("HEADERS_TOO_LARGE", ()),
-    505: ("HTTP_VERSION_NOT_SUPPORTED", ()),
-}
 
 
 class ClientProtocol(WebSocketServerProtocol):
@@ -67,6 +61,7 @@ class ClientProtocol(WebSocketServerProtocol):
         self._paused: set[str] = set()
         self._pong: bytes | None = None
         self._pinged_at = 0.0
+        self._hung_up_at: float | None = None
         self._ended_by: tuple[Cause, int, str] | None = None
         self._leaving = False
         self.last_heard = clock.seconds()
@@ -119,7 +114,6 @@ class ClientProtocol(WebSocketServerProtocol):
             self.refuse(Refused(403, "ORIGIN_NOT_ALLOWED"))
             return Deferred()
         self._stop_deadline()
-        repeats = self.factory.forward_headers
         handshake = Handshake(
             path=path,
             query=query,
@@ -127,7 +121,7 @@ class ClientProtocol(WebSocketServerProtocol):
             remote_address=getattr(self.transport.getPeer(), "host", ""),
             subprotocols=tuple(request.protocols),
             headers=public(self._fields),
-            repeated=tuple((_TITLES.get(name, name), value) for name, value in self._fields if name in repeats),
+            repeated=repeated(self._fields, self.factory.forward_headers),
             traceparent=self.http_headers.get("traceparent"),
         )
         self.factory.gateway.connect(self, handshake)
@@ -161,6 +155,7 @@ class ClientProtocol(WebSocketServerProtocol):
         """What was received already comes first; only if there is still room the socket is read again."""
         if reason in self._paused:
             self._paused.discard(reason)
+            self._hung_up_at = None
             self.last_heard = self.factory.clock.seconds()
             if not self._paused:
                 self.consumeData()
@@ -192,7 +187,7 @@ class ClientProtocol(WebSocketServerProtocol):
     def refuse(self, refusal: Refused | Unclear) -> None:
         self.session = None
         headers = refusal.headers if isinstance(refusal, Refused) else ()
-        self._answer(refusal.status, {"code": refusal.code}, headers)
+        self._answer(refused(refusal.status, {"code": refusal.code}, headers))
 
     def send(self, frame: Frame) -> bool:
         if not self._outbox.room(len(frame.payload), self.factory.clock.seconds()):
@@ -234,12 +229,22 @@ class ClientProtocol(WebSocketServerProtocol):
         if full_since is not None and now - full_since >= timeout and not forgiven:
             self._end(Cause.TOO_SLOW, CloseCode.POLICY, "")
         elif self._paused:
-            pass
+            self._look_for_hangup(now)
         elif silent >= timeout and not forgiven:
             self._end(Cause.TIMEOUT, CloseCode.ABNORMAL, "")
         elif silent >= timeout / 2 and self._pinged_at <= self.last_heard and not self._outbox.paused:
             self._pinged_at = now
             self.sendPing()
+
+    def _look_for_hangup(self, now: float) -> None:
+        """Nothing is read, so a client that closes is not noticed by reading. What it sent before may still be read
+        when there is room again; if there is none for most of WS_TIMEOUT, it is given up.
+        """
+        if self._hung_up_at is None:
+            if hung_up(self.transport):
+                self._hung_up_at = now
+        elif now - self._hung_up_at >= self.factory.ws_timeout * 3 / 4:
+            self._end(Cause.NETWORK, CloseCode.ABNORMAL, "")
 
     def _end(self, cause: Cause, code: int, reason: str) -> None:
         self._ended_by = (cause, code, reason)
@@ -258,21 +263,10 @@ class ClientProtocol(WebSocketServerProtocol):
         super()._fail_connection(code, reason)
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
-        """The handshake is no good. `reason` goes into the JSON body only, never into the status line."""
-        name, headers = _MESSAGES.get(code, ("BAD_REQUEST", ()))
-        extra = tuple((header.encode(), value.encode()) for header, value in responseHeaders or ())
-        self._answer(code, {"code": name, "message": reason[:200]}, headers + extra)
+        self._answer(malformed(code, reason, responseHeaders or ()))
 
-    def _answer(self, status: int, body: dict[str, str], headers: tuple[tuple[bytes, bytes], ...]) -> None:
-        content = json.dumps(body).encode() + b"\n"
-        try:
-            phrase = HTTPStatus(status).phrase
-        except ValueError:
-            phrase = "Refused"
-        lines = [b"HTTP/1.1 %d %b" % (status, phrase.encode())]
-        lines += [b"%b: %b" % (name.title(), value) for name, value in headers]
-        lines += [b"Content-Type: application/json", b"Content-Length: %d" % len(content), b"Connection: close"]
-        self.sendData(b"\r\n".join(lines) + END + content)
+    def _answer(self, answer: bytes) -> None:
+        self.sendData(answer)
         self.dropConnection(abort=False)
 
     def unregisterProducer(self) -> None:
@@ -326,6 +320,3 @@ class ClientProtocol(WebSocketServerProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-
-
-_TITLES = {b"authorization": b"Authorization", b"cookie": b"Cookie"}

@@ -1,8 +1,8 @@
 """Reading the journal's file, whole or damaged.
 
-    decode   rows -> connections, and what is wrong with the others
-    scan     the rows that SQLite still finds in a damaged file
-    carve    the connections that stand in its bytes where SQLite finds nothing: each text carries its own checksum
+decode   rows -> connections, and what is wrong with the others
+scan     the rows that SQLite still finds in a damaged file
+carve    the connections that stand in its bytes where SQLite finds nothing: each text carries its own checksum
 """
 
 from __future__ import annotations
@@ -87,17 +87,18 @@ def scan(database: sqlite3.Connection) -> list[Sequence[object]]:
 def carve(path: Path, kept: Sequence[Kept]) -> list[Kept]:
     """Connections in the bytes of the file, and not among those that are `kept`; how they ended is not known.
 
-    One that was forgotten in the last moments may be among them: its backend is told once more.
+    Where nothing is kept, SQLite could not open the file, and its log is read too. A connection that was forgotten in
+    the last moments may be found again: its backend is told once more.
     """
-    key = max((row.key for row in kept), default=0)
     known = {row.record.id for row in kept}
-    carved = []
-    for record in _records(path.read_bytes()):
-        if record.id not in known:
-            known.add(record.id)
-            key += 1
-            carved.append(Kept(key, OPEN, record))
-    return carved
+    carved: dict[str, Record] = {}
+    for file in (path,) if kept else (path, Path(f"{path}-wal")):
+        for record in _records(file.read_bytes() if file.exists() else b""):
+            if record.id not in known:
+                carved[record.id] = record
+    first = max((row.key for row in kept), default=0) + 1
+    oldest_first = sorted(carved.values(), key=lambda record: record.connected_at)
+    return [Kept(key, OPEN, record) for key, record in enumerate(oldest_first, first)]
 
 
 def _records(content: bytes) -> Iterator[Record]:

@@ -104,8 +104,10 @@ class Store:
         Nor when the disk has no room to make a new file: a later `write` will.
         """
         try:
-            new = not self.path.exists() or self.path.stat().st_size == 0
+            new = _size(self.path) == 0
             try:
+                if new and _size(Path(f"{self.path}-wal")) > 0:
+                    raise _Damaged("it is empty, and its log is not")  # SQLite would throw that away
                 self._connect()
                 kept, complaints = decode(self._read())
                 if complaints:
@@ -256,6 +258,10 @@ def _is_damage(error: BaseException, at_start: bool = False) -> bool:
     if code is None:
         return at_start
     return code & 0xFF in _DAMAGE or code in _BAD_READS or (at_start and code & 0xFF in _DAMAGE_AT_START)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
