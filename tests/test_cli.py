@@ -103,6 +103,13 @@ class ProcessTests(SynchronousTestCase):
             "wsaas: HTTP_PORT='y': must be a whole number from 0 to 65535\n",
         )
 
+    def test_run(self) -> None:
+        """run is twistd with the gateway; what keeps that from being made is one line and status 1."""
+        result = run(MAIN, "run", "--demo", TARGET_ADDRESS="https://backend.example", STATE_DIR="none")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertTrue(result.stderr.startswith("wsaas: TARGET_ADDRESS=https://backend.example"), result.stderr)
+
     def test_connect(self) -> None:
         """connect is the interactive client, with its own arguments."""
         result = run(MAIN, "connect", "--help")

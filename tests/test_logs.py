@@ -103,6 +103,9 @@ class TextTests(SynchronousTestCase):
     def test_empty(self) -> None:
         """An event that says nothing makes no line."""
         self.assertEqual((as_text(event("")), as_json(event(""))), ("", ""))
+        stream = io.StringIO()
+        observer("info", "never", stream)(event(""))
+        self.assertEqual(stream.getvalue(), "")
 
     def test_controls(self) -> None:
         """No character that begins a line, moves the cursor or turns the writing comes through."""

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import twisted.internet.endpoints
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.settings import TABLE, Settings, SettingsError, load
@@ -129,6 +130,7 @@ BAD: dict[str, dict[str, str]] = {
         "http://b:x": f"'http://b:x': {URL}its port must be from 1 to 65535",
         "http://[::x]": f"'http://[::x]': {URL}what stands in brackets must be an IPv6 address",
         "http://[::1": f"'http://[::1': {URL}what stands in brackets must be an IPv6 address",
+        "http://[v1.a]": f"'http://[v1.a]': {URL}what stands in brackets must be an IPv6 address",
         "http://[127.0.0.1]": f"'http://[127.0.0.1]': {URL}what stands in brackets must be an IPv6 address",
         "http://[fe80::1%25eth0]": f"'http://[fe80::1%25eth0]': {URL}its host has characters that no host has",
         "http://a b": f"'http://a b': {ASCII}",
@@ -234,7 +236,10 @@ BAD: dict[str, dict[str, str]] = {
 
 class Case(SynchronousTestCase):
     def problems(self, environ: dict[str, str], options: dict[str, str | list[str]] | None = None) -> tuple[str, ...]:
-        return self.assertRaises(SettingsError, load, options or {}, environ).problems
+        with self.assertRaises(SettingsError) as caught:
+            load(options or {}, environ)
+        problems: tuple[str, ...] = caught.exception.problems
+        return problems
 
     def file(self, content: str | bytes, mode: int = 0o600) -> str:
         path = Path(self.mktemp())
@@ -395,6 +400,7 @@ class FileTests(Case):
             load({}, {"API_TOKEN_FILE": path}).warnings,
             (f"API_TOKEN_FILE={path}: everybody on this machine can read it (mode 0644)",),
         )
+        self.assertEqual(load({}, {"API_TOKEN_FILE": self.file(TOKEN, 0o640)}).warnings, ())
 
     def test_pem(self) -> None:
         """TARGET_CA, TARGET_CERT and TARGET_KEY are files, absolute paths; the certificate's may hold the key too."""
@@ -433,7 +439,22 @@ class FileTests(Case):
             self.assertEqual(self.problems(environ), (line,))
 
 
+class Curious:
+    """A parser of endpoint strings that wants something of the reactor."""
+
+    prefix = "curious"
+
+    def parseStreamServer(self, reactor: Any, *args: str, **kwargs: str) -> object:
+        return reactor.getThreadPool()
+
+
 class TogetherTests(Case):
+    def test_endpoint_that_needs_the_reactor(self) -> None:
+        """What cannot be known before there is a reactor is left to the start."""
+        self.patch(twisted.internet.endpoints, "getPlugins", lambda interface: [Curious()])
+        self.assertEqual(load({}, {"WS_ENDPOINT": "curious:1"}).ws_endpoint, ("curious:1",))
+        self.assertEqual(len(self.problems({"WS_ENDPOINT": "dull:1"})), 1)
+
     def test_local_address_follows_the_port(self) -> None:
         """LOCAL_ADDRESS is by default the API's port on localhost; a bad port is reported once."""
         self.assertEqual(load({}, {"HTTP_PORT": "9000"}).local_address, "http://localhost:9000")

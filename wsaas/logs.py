@@ -118,7 +118,7 @@ def as_json(event: LogEvent) -> str:
         if not name.startswith("log_") and name not in _LEGACY and isinstance(value, str | int | float | None):
             finite = not isinstance(value, float) or math.isfinite(value)  # JSON has no word for the others
             members.setdefault(name, value if finite else str(value))
-    return json.dumps(members).replace("\x7f", "\\u007f") + "\n"
+    return json.dumps(members) + "\n"
 
 
 def _time(event: LogEvent) -> str:

@@ -33,6 +33,7 @@ from wsaas.gateway.registry import Registry
 from wsaas.journal.lock import JournalUnusable
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
+from wsaas.reload import Reloadable, Reloader
 from wsaas.settings import Settings
 
 PACE = 0.1
@@ -84,6 +85,8 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
     daemon = Daemon(reactor, settings, gateway, clients, courier, pool, journal)
     services = MultiService()
     daemon.setServiceParent(services)
+    backend_tls = [] if backend.tls is None else [backend.tls]
+    Reloader(reactor, lambda: [*daemon.reloadable(), *backend_tls]).setServiceParent(services)
     if demo:
         from wsaas.demo.service import demo_service
 
@@ -124,6 +127,10 @@ class Daemon(Service):
     @property
     def ready(self) -> bool:
         return self._gateway.accepting and self._journal.healthy
+
+    def reloadable(self) -> list[Reloadable]:
+        """The listening ports that have certificates of their own."""
+        return [port for port in (*self._client_ports, *self._api_ports) if isinstance(port, Reloadable)]
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()

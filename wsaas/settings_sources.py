@@ -26,9 +26,7 @@ class Given:
     def line(self, why: str) -> str:
         """A mistake in it, in one line."""
         why = "".join(char if char.isprintable() else repr(char)[1:-1] for char in why)
-        if self.text is None:
-            return f"{self.label} is not set: {why}"
-        return f"{self.label}={_show(self.text, self.secret)}{' (default)' if self.default else ''}: {why}"
+        return f"{self.label}={_show(self.text or '', self.secret)}{' (default)' if self.default else ''}: {why}"
 
 
 def option(key: str) -> str:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import socket
 from collections.abc import Iterator
 
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from tests.backend.wires import LIMIT, OK, PoolTestCase
-from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, TimedOut
+from wsaas.backend.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut
 from wsaas.backend.http1 import Connection
 from wsaas.backend.parser import HEAD_LIMIT, OVERHEAD_LIMIT, AnswerParser
 
@@ -26,19 +32,22 @@ WHOLE = [
     (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nOK", answer(200, L2), True),
     (b"HTTP/1.1 404 Not Found\r\nX-A:  b c \t\r\nE:\r\nContent-Length: 0\r\n\r\n",
      answer(404, (b"x-a", b"b c"), (b"e", b""), (b"content-length", b"0"), body=b""), True),
-    (b"HTTP/1.1 200 OK\r\nA: 1\r\na: 2\r\nContent-Length: 2\r\n\r\nOK", answer(200, (b"a", b"1"), (b"a", b"2"), L2), True),
+    (b"HTTP/1.1 200 OK\r\nA: 1\r\na: 2\r\nContent-Length: 2\r\n\r\nOK",
+     answer(200, (b"a", b"1"), (b"a", b"2"), L2), True),
     (b"HTTP/1.1 200 OK\r\nA: \xe9\xff\r\nContent-Length: 2\r\n\r\nOK", answer(200, (b"a", b"\xe9\xff"), L2), True),
     (b"HTTP/1.1 204 No Content\r\n\r\n", answer(204, body=b""), True),
     (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n", answer(204, L2, body=b""), True),
     (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n", answer(304, L2, body=b""), True),
-    (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nOK", answer(200, (b"connection", b"close"), L2), False),
+    (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nOK",
+     answer(200, (b"connection", b"close"), L2), False),
     (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK", answer(200, L2), False),
     (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nOK",
      answer(200, (b"connection", b"keep-alive"), L2), True),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nO\r\n1;ext=1\r\nK\r\n0\r\nTrailer: t\r\n\r\n",
      answer(200, (b"transfer-encoding", b"chunked")), True),
     (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, answer(200, L2), True),
-    (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </y>\r\n\r\n" + OK, answer(200, L2), True),
+    (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </y>\r\n\r\n" + OK,
+     answer(200, L2), True),
     (b"HTTP/1.1 200 OK\r\nUpgrade: h2c\r\nConnection: upgrade\r\nContent-Length: 2\r\n\r\nOK",
      answer(200, (b"upgrade", b"h2c"), (b"connection", b"upgrade"), L2), True),
     (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nOK",
@@ -160,11 +169,21 @@ class AnswerTests(PoolTestCase):
 
     def test_more_than_asked(self) -> None:
         """An answer with something behind it counts; the connection does not, lest the rest answer the next request."""
-        for extra in (OK, b"garbage", b"H"):
-            for data in (OK, b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nOK"):
-                found, kept = self.talk([data + extra])
-                self.assertIsInstance(found, Answer)
-                self.assertFalse(kept, (data, extra))
+        closing = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nOK"
+        for data in (OK, b"HTTP/1.1 204 No Content\r\n\r\n", closing):
+            for extra in (OK, b"garbage", b"H", b"\r\n" * HEAD_LIMIT):
+                for padding in (b"", b"x" * HEAD_LIMIT, b"x" * (LIMIT + HEAD_LIMIT + OVERHEAD_LIMIT)):
+                    found, kept = self.talk([data + extra + padding])
+                    self.assertIsInstance(found, Answer)
+                    self.assertFalse(kept, (data, extra[:20]))
+
+    def test_far_more_than_asked(self) -> None:
+        """The same when what follows begins beyond all limits, behind line ends that llhttp skips."""
+        body = bytes(2 * HEAD_LIMIT)
+        data = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        found, kept = self.talk([data + b"\r\n" * OVERHEAD_LIMIT + OK], limit=len(body))
+        self.assertIsInstance(found, Answer)
+        self.assertFalse(kept)
 
     def test_long_body(self) -> None:
         """A body over the limit is cut there, marked, and its connection dropped, at once and however it is cut."""
@@ -396,12 +415,112 @@ class ConnectionTests(PoolTestCase):
         self.clock.advance(0.0011)
         self.fault(waiting, TimedOut)
 
+    def test_tls(self) -> None:
+        """Over TLS nothing is sent before the handshake is done, and its failure is NotSent."""
+        for end in ("done", "failed", "dropped"):
+            transport = TlsTransport()
+            connection = Connection(self.pool, self.clock, 30.0)
+            connection.makeConnection(transport)
+            opened = connection.opened()
+            self.assertNoResult(opened)
+            if end == "done":
+                connection.handshakeCompleted()
+                self.assertIs(self.successResultOf(opened), connection)
+                self.assertTrue(transport.no_delay)
+            elif end == "failed":
+                connection.connectionLost(Failure(ConnectionLost()))
+                self.assertEqual(self.fault(opened, NotSent), "connection reset")
+            else:
+                opened.cancel()
+                self.failureResultOf(opened)
+                self.assertTrue(transport.disconnected)
+                connection.handshakeCompleted()
+                connection.connectionLost()
+                connection.drop()
+            self.assertEqual(transport.value(), b"")
+
     def test_lost_before_use(self) -> None:
         """A connection that is gone before anybody uses it says that nothing was sent."""
         connection = Connection(self.pool, self.clock, 30.0)
         connection.makeConnection(StringTransport())
         connection.connectionLost()
         self.failureResultOf(connection.opened(), NotSent)
+
+
+@implementer(ISSLTransport)
+class TlsTransport(StringTransport):
+    """Looks like TLS, without any."""
+
+    no_delay = False
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.no_delay = enabled
+
+
+@implementer(ISystemHandle)
+class SocketTransport(StringTransport):
+    """A transport with a socket behind it, the peer of which is `peer`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handle, self.peer = socket.socketpair()
+        self.handle.setblocking(False)
+        self.peer.setblocking(False)
+
+    def getHandle(self) -> socket.socket:
+        return self.handle
+
+
+class WriteThroughTests(PoolTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.transport = SocketTransport()
+        self.addCleanup(self.transport.handle.close)
+        self.addCleanup(self.transport.peer.close)
+        self.connection = Connection(self.pool, self.clock, 30.0)
+        self.connection.makeConnection(self.transport)
+
+    def send(self, request: bytes) -> Deferred[Answer]:
+        exchange = Exchange(request, LIMIT, 10.0)
+        result = exchange.result()
+        self.connection.begin(exchange)
+        return result
+
+    def received(self) -> bytes:
+        found = b""
+        while True:
+            try:
+                found += self.transport.peer.recv(1_000_000)
+            except BlockingIOError:
+                return found
+
+    def test_at_once(self) -> None:
+        """A request that the socket takes is there at once, and nothing waits in the transport."""
+        for number in range(3):
+            waiting = self.send(b"request %d" % number)
+            self.assertEqual(self.received(), b"request %d" % number)
+            self.connection.dataReceived(OK)
+            self.answered(waiting)
+        self.assertEqual(self.transport.value(), b"")
+
+    def test_the_rest(self) -> None:
+        """What the socket does not take goes by the transport, and so does all that follows: the order stays."""
+        request = bytes(range(256)) * 40_000
+        waiting = self.send(request)
+        taken = self.received()
+        self.assertTrue(0 < len(taken) < len(request))
+        self.assertTrue(taken + self.transport.value() == request)
+        self.connection.dataReceived(OK)
+        self.answered(waiting)
+        self.transport.clear()
+        self.send(b"next")
+        self.assertEqual((self.received(), self.transport.value()), (b"", b"next"))
+
+    def test_broken(self) -> None:
+        """A socket that takes nothing leaves it to the transport, which will tell what is wrong with it."""
+        self.transport.handle.close()
+        self.send(b"request")
+        self.assertEqual(self.transport.value(), b"request")
 
 
 class ParserTests(SynchronousTestCase):

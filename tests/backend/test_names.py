@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.names import FRESH, PATIENCE, STAGGER, Address, Addresses, NamedEndpoint
 
-ONE, TWO, SIX = IPv4Address("TCP", "192.0.2.1", 80), IPv4Address("TCP", "192.0.2.2", 80), IPv6Address("TCP", "2001:db8::1", 80)
+ONE, TWO = IPv4Address("TCP", "192.0.2.1", 80), IPv4Address("TCP", "192.0.2.2", 80)
+SIX = IPv6Address("TCP", "2001:db8::1", 80)
 
 
 class Resolver:
@@ -175,7 +176,7 @@ class NamedEndpointTests(NamesTestCase):
         self.assertEqual(self.attempts()[2:], [ONE.host])
 
     def test_next_after_a_while(self) -> None:
-        """An address that does not answer is joined by the next after STAGGER; the first to connect wins, the others end."""
+        """After STAGGER the next address is tried as well; the first to connect wins, the other attempts end."""
         self.resolver.answer(SIX, ONE, TWO)
         self.reactor.advance(STAGGER)
         self.assertEqual(self.attempts(), [SIX.host, ONE.host])

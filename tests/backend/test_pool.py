@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.backend.wires import OK, PoolTestCase
 from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TCPTimedOutError
 
+from tests.backend.wires import OK, PoolTestCase
 from wsaas.backend.exchange import Lost, NotSent, TimedOut
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from tests.certificates import Authority, Issued, authority, intermediate, issue
 from twisted.internet import reactor, ssl
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -16,6 +15,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tests.certificates import Authority, Issued, authority, intermediate, issue
 from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, TimedOut
 from wsaas.backend.names import NamedEndpoint
 from wsaas.backend.pool import Pool

@@ -89,8 +89,8 @@ class FakeOwner:
     def wake(self, session: Session) -> None:
         self.calls.say("wake", session)
 
-    def opened(self, session: Session, accepted: Accepted) -> None:
-        self.calls.say("opened", session)
+    def accepted(self, session: Session, accepted: Accepted) -> None:
+        self.calls.say("accepted", session)
 
     def left(self, session: Session) -> None:
         self.calls.say("left", session)

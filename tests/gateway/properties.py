@@ -20,5 +20,6 @@ def examples(count: int, steps: int = 50) -> settings:
         database=None,
         deadline=None,
         print_blob=True,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )

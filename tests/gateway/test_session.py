@@ -62,7 +62,7 @@ class ConnectTests(SynchronousTestCase):
         for word in ("one", "two", "three"):
             self.assertIs(stage.session.push(text(word)), Pushed.QUEUED)
         stage.settle(Accepted())
-        self.assertEqual(stage.calls, ["opened", "accept None", "send one", "send two", "send three"])
+        self.assertEqual(stage.calls, ["accepted", "accept None", "send one", "send two", "send three"])
         self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (3, 11))
         self.assertEqual(stage.session.facts().bytes_waiting_out, 0)
 
@@ -91,7 +91,7 @@ class ConnectTests(SynchronousTestCase):
         stage.calls.then["send one"] = lambda: setattr(stage.peer, "full", True)
         stage.settle(Accepted())
         self.assertEqual(
-            stage.calls, ["opened", "accept None", "send one", "no room for two", "left", "wake", "close 1008"]
+            stage.calls, ["accepted", "accept None", "send one", "no room for two", "left", "wake", "close 1008"]
         )
         stage.session.lost(Cause.CLIENT, 1008, "", True)
         self.assertEqual(farewell(stage), "too_slow 1008 clean")
@@ -103,7 +103,7 @@ class ConnectTests(SynchronousTestCase):
         stage.session.push(text("two"))
         stage.calls.then["send one"] = lambda: stage.session.lost(Cause.NETWORK, 1006, "", False)
         stage.settle(Accepted())
-        self.assertEqual(stage.calls, ["opened", "accept None", "send one", "left", "wake"])
+        self.assertEqual(stage.calls, ["accepted", "accept None", "send one", "left", "wake"])
         self.assertEqual(farewell(stage), "network 1006 unclean")
 
     def test_early_messages(self) -> None:
@@ -111,7 +111,7 @@ class ConnectTests(SynchronousTestCase):
         stage = Stage.connecting()
         stage.calls.then["accept"] = lambda: stage.receive("one", "two")
         stage.settle(Accepted())
-        self.assertEqual(stage.calls, ["opened", "accept None", "wake", "wake"])
+        self.assertEqual(stage.calls, ["accepted", "accept None", "wake", "wake"])
         self.assertEqual(deliver_all(stage), ["one", "two"])
 
     def test_client_leaves_within_the_101(self) -> None:
@@ -125,7 +125,7 @@ class ConnectTests(SynchronousTestCase):
 
         stage.calls.then["accept"] = hand_over_and_go
         stage.settle(Accepted())
-        self.assertEqual(stage.calls, ["opened", "accept None", "wake", "left", "wake"])
+        self.assertEqual(stage.calls, ["accepted", "accept None", "wake", "left", "wake"])
         self.assertEqual(deliver_all(stage), ["one"])
         self.assertEqual(farewell(stage), "network 1006 unclean")
 
@@ -180,7 +180,7 @@ class ConnectTests(SynchronousTestCase):
         stage.session.close(Cause.API, 4001, "bye")
         self.assertRaises(NoSuchConnection, stage.session.push, text("late"))
         stage.settle(Accepted())
-        self.assertEqual(stage.calls, ["left", "wake", "refuse 403 CLOSED", "left", "wake"])
+        self.assertEqual(stage.calls, ["left", "wake", "refuse 403 CLOSED", "accepted", "left", "wake"])
         self.assertEqual(farewell(stage), "api 4001 'bye' unclean")
 
     def test_refused(self) -> None:
@@ -283,7 +283,6 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(deliver_all(stage), ["two"])
         self.assertEqual(farewell(stage), "network 1006 unclean")
 
-    test_client_goes_as_a_reply_is_refused.todo = "held for ever: no DELETE"
 
     def test_client_goes_as_a_held_reply_is_refused(self) -> None:
         """The same when the reply has waited before."""
@@ -296,7 +295,6 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(deliver_all(stage), ["two"])
         self.assertEqual(farewell(stage), "network 1006 unclean")
 
-    test_client_goes_as_a_held_reply_is_refused.todo = "held for ever: no DELETE"
 
     def test_push_without_room(self) -> None:
         """A push that finds no room is not written, not counted, and the pusher is told."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -59,6 +61,16 @@ class LockTests(SynchronousTestCase):
         message = str(self.assertRaises(JournalUnusable, journal_in(self.directory)[0].start))
         self.assertIn(str(self.directory), message)
         self.assertIn("STATE_DIR=none", message)
+
+    def test_no_locks(self) -> None:
+        """A file system without locks is named as the reason."""
+
+        def flock(*_: object) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        self.patch(fcntl, "flock", flock)
+        message = str(self.assertRaises(JournalUnusable, journal_in(self.directory)[0].start))
+        self.assertIn("No locks available", message)
 
     def test_unusable_is_unlocked(self) -> None:
         """A start that fails for another reason does not keep the directory locked."""

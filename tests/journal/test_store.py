@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.journal.doubles import BYE, ManualWorker, ThreadlessReactor, connection, previous_life
 from wsaas.gateway.model import Record
+from wsaas.journal import store
 from wsaas.journal.sqlite import RETRY_AFTER, JournalUnusable, SqliteJournal
-from wsaas.journal.store import Store
 
 NAME = "journal.sqlite"
 COUNT = 120
@@ -28,7 +28,9 @@ def by_id(record: Record) -> str:
 
 class DamageCase(SynchronousTestCase):
     def setUp(self) -> None:
+        self.patch(store, "_SETTINGS", (*store._SETTINGS, "PRAGMA synchronous = OFF"))  # hundreds of starts: no fsync
         self.originals = [connection(number) for number in range(COUNT)]
+        self.alive = set(self.originals)
         self.originals[7] = replace(self.originals[7], closed=BYE)
         self.directory = Path(self.mktemp())
         reactor, journal = self.journal()
@@ -67,9 +69,8 @@ class DamageCase(SynchronousTestCase):
         """Start on the damaged directory: nothing is made up, the journal works, and keeps what it returned."""
         reactor, journal = self.journal()
         records = journal.start()
-        for record in records:
-            self.assertIn(replace(record, closed=None), [replace(original, closed=None) for original in self.originals])
-            self.assertIn(record.closed, (None, BYE))
+        self.assertLessEqual({replace(record, closed=None) for record in records}, self.alive)
+        self.assertLessEqual({record.closed for record in records}, {None, BYE})
         answers: list[bool] = []
         journal.opened(connection(999), answers.append)
         if records:
@@ -129,7 +130,7 @@ class DamageTests(DamageCase):
         shutil.copytree(self.directory, whole)
         for source, name in ((whole, NAME), (self.crashed, NAME), (self.crashed, f"{NAME}-wal")):
             content = (source / name).read_bytes()
-            for position in [*range(0, 100, 7), *(choose.randrange(len(content)) for _ in range(40))]:
+            for position in [*range(0, 100, 7), *(choose.randrange(len(content)) for _ in range(30))]:
                 flipped = bytearray(content)
                 flipped[position] ^= 1 << choose.randrange(8)
                 self.damaged(source, name, bytes(flipped))
@@ -288,28 +289,50 @@ class DamageWhileRunningTests(DamageCase):
         self.assertGreaterEqual(len(records), COUNT - rows)
         self.assertEqual(len(self.aside()), 1)
 
+    def test_again_and_again(self) -> None:
+        """A disk on which nothing stays whole is not filled with damaged files."""
+
+        def write(*_: object) -> None:
+            error = sqlite3.DatabaseError("database disk image is malformed")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+
+        reactor, journal = self.journal()
+        journal.start()
+        self.patch(store.Store, "_write", write)
+        answers: list[bool] = []
+        for times in (1, 2):
+            journal.opened(connection(999), answers.append)
+            for _ in range(round(store.RENEW_AFTER / RETRY_AFTER) - 1):
+                reactor.advance(RETRY_AFTER)
+                reactor.advance(0)
+            self.assertEqual(len(self.aside()), times)
+            reactor.advance(2 * RETRY_AFTER)
+        self.assertEqual(answers, [False, False])
+        self.finish(reactor, journal)
+
     def test_no_room_to_repair(self) -> None:
         """What was read of a damaged file waits in memory while the disk has no room for a new one."""
         (self.directory / NAME).write_bytes((self.directory / NAME).read_bytes()[:-PAGE])
         reactor, journal = self.journal()
-        connect = Store._connect
+        connect = store.Store._connect
         calls = 0
 
-        def full_disk(store: Store) -> sqlite3.Connection:
+        def full_disk(this: store.Store) -> sqlite3.Connection:
             nonlocal calls
             calls += 1
             if calls == 1:
-                return connect(store)
+                return connect(this)
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise error
 
-        self.patch(Store, "_connect", full_disk)
+        self.patch(store.Store, "_connect", full_disk)
         records = journal.start()
         self.assertGreater(len(records), COUNT // 2)
         self.assertFalse(journal.healthy)
         journal.forget(records[0].id)
-        self.patch(Store, "_connect", connect)
+        self.patch(store.Store, "_connect", connect)
         reactor.advance(RETRY_AFTER)
         reactor.advance(0)
         self.assertTrue(journal.healthy)

@@ -39,7 +39,8 @@ class Refusal:
 def connect(uri: str, **options: Any) -> ClientConnection:
     """A connected client, without compression and keepalive of its own unless asked for."""
     plain: dict[str, Any] = {"compression": None, "ping_interval": None, "proxy": None, "max_size": None}
-    connection: ClientConnection = websockets_connect(uri, **{**plain, "open_timeout": 20, **options})
+    # Entered here, as the library wants it, and left by `close`.
+    connection: ClientConnection = websockets_connect(uri, **{**plain, "open_timeout": 20, **options}).__enter__()
     return connection
 
 
@@ -77,7 +78,8 @@ def frame(opcode: int, payload: bytes, *, final: bool = True, masked: bool = Tru
     if not masked:
         return first + payload
     key = os.urandom(4)
-    return first + key + bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
+    mask = (key * (size // 4 + 1))[:size]
+    return first + key + (int.from_bytes(payload) ^ int.from_bytes(mask)).to_bytes(size)
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

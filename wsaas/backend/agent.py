@@ -220,15 +220,7 @@ class NoCookies(DefaultCookiePolicy):
         """Never."""
         return False
 
-    def return_ok(self, cookie: Any, request: Any) -> bool:
-        """Never."""
-        return False
-
     def domain_return_ok(self, domain: Any, request: Any) -> bool:
-        """Never."""
-        return False
-
-    def path_return_ok(self, path: Any, request: Any) -> bool:
         """Never."""
         return False
 

@@ -70,11 +70,6 @@ class Exchange:
         self._result = result
         return result
 
-    @property
-    def over(self) -> bool:
-        """Whether nobody waits any more."""
-        return self._result is None
-
     def answer(self, answer: Answer) -> None:
         """The end, a good one."""
         result, self._result = self._result, None

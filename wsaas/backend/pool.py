@@ -50,7 +50,7 @@ class Pool:
 
         `head` is ready header lines, each ending in CRLF, without Host, Content-Length, Connection and Expect. Of the
         answer's body at most `limit` bytes are kept. `timeout` is for all of it together: connecting, sending, and the
-        answer to its last byte.
+        answer to its last byte. The method must not be HEAD or CONNECT, whose answers are framed otherwise.
         """
         request = b"".join((method, b" ", path, self._after_path, b"%d\r\n" % len(body), head, b"\r\n", body))
         exchange = Exchange(request, limit, self.clock.seconds() + timeout)

@@ -6,8 +6,9 @@ The backend's certificate is always verified, its chain and its name; there is n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ from twisted.internet.ssl import (
     platformTrust,
     trustRootFromCertificates,
 )
+from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -54,7 +56,8 @@ _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\s.+?\s-----END CERTIFIC
 class Target:
     """Where webhooks go. `url` is the whole address without a slash at its end; `origin` its beginning, without path.
 
-    `host` is the Host header's value, `base_path` what every request's path begins with (empty for the root).
+    `host` is the Host header's value, `base_path` what every request's path begins with (empty for the root). `tls`
+    is there for https.
     """
 
     endpoint: IStreamClientEndpoint
@@ -62,6 +65,7 @@ class Target:
     origin: bytes
     host: bytes
     base_path: bytes
+    tls: Verifier | None = None
 
 
 def target(reactor: Any, settings: Settings) -> Target:
@@ -72,14 +76,15 @@ def target(reactor: Any, settings: Settings) -> Target:
     default_port = _DEFAULT_PORTS[url.scheme]
     port = default_port if url.port is None else url.port
     endpoint = _tcp(reactor, url.hostname, port)
+    tls = None
     if url.scheme == "https":
-        options = _options(settings.target_ca, settings.target_cert, settings.target_key)
-        endpoint = TlsEndpoint(reactor, endpoint, Verifier(options, url.hostname))
+        tls = Verifier(partial(_options, settings.target_ca, settings.target_cert, settings.target_key), url.hostname)
+        endpoint = TlsEndpoint(reactor, endpoint, tls)
     shown = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     host = shown if port == default_port else f"{shown}:{port}"
     path = url.path.rstrip("/")
     origin = f"{url.scheme}://{host}"
-    return Target(endpoint, origin + path, origin.encode("ascii"), host.encode("ascii"), path.encode("ascii"))
+    return Target(endpoint, origin + path, origin.encode("ascii"), host.encode("ascii"), path.encode("ascii"), tls)
 
 
 def _tcp(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
@@ -121,16 +126,26 @@ class Verifier:
 
     twisted.internet.ssl.optionsForClientTLS does the same but for the reason: with it "expired", "unknown authority"
     and "not yet valid" all read "certificate verify failed".
+
+    `read()` makes the options of files; it is called again by `reload`.
     """
 
-    def __init__(self, options: CertificateOptions, host: str) -> None:
-        self._options = options
+    _log = Logger()
+
+    def __init__(self, read: Callable[[], CertificateOptions], host: str) -> None:
+        self._read = read
+        self._options = read()
         self._host = host
         self._is_address = isIPAddress(host) or isIPv6Address(host)
         try:
             self._service = IPAddress_ID(host) if self._is_address else DNS_ID(host)
         except ValueError:
             raise ValueError(f"TARGET_ADDRESS: no certificate can be valid for the host name {host}") from None
+
+    def reload(self) -> None:
+        """Take the files as they are now, for new connections; ValueError, and nothing changed, if they are no good."""
+        self._options = self._read()
+        self._log.info("TARGET_CA, TARGET_CERT and TARGET_KEY are reloaded")
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """IOpenSSLClientConnectionCreator."""

@@ -12,7 +12,13 @@ from wsaas.gateway.seams import Backend, Journal, Peer
 from wsaas.gateway.session import Session
 
 # W3C Trace Context, 3.2: version-traceid-parentid-flags, lower-case hex, neither id all zero.
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+
+
+def _trace_id(traceparent: str) -> str | None:
+    """The trace id to continue; only versions after 00 may have a fifth field."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return found[2] if found and (found[1] != "00" or not found[3]) else None
 
 
 class Gateway:
@@ -44,12 +50,11 @@ class Gateway:
         if not self.accepting:
             peer.refuse(Refused(503, "NOT_READY", ((b"retry-after", b"1"),)))
             return
-        trace = _TRACEPARENT.fullmatch(handshake.traceparent or "")
         record = Record(
             id=self._ids.mint(),
             connected_at=self._now(),
             repeated=handshake.repeated,
-            trace_id=trace[1] if trace else f"{1 + self._below(2**128 - 1):032x}",
+            trace_id=_trace_id(handshake.traceparent or "") or f"{1 + self._below(2**128 - 1):032x}",
         )
         session = Session(record, handshake, peer, self._limits, self)
         peer.session = session
@@ -72,9 +77,10 @@ class Gateway:
     def wake(self, session: Session) -> None:
         self._backend.wake(session)
 
-    def opened(self, session: Session, accepted: Accepted) -> None:
-        for group in accepted.groups:
-            self.registry.join(session, group)
+    def accepted(self, session: Session, accepted: Accepted) -> None:
+        if session.live:
+            for group in accepted.groups:
+                self.registry.join(session, group)
         if accepted.headers:
             self._journal.accepted(session.record)
 

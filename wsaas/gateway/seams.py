@@ -60,8 +60,8 @@ class Owner(Protocol):
     def wake(self, session: Session) -> None:
         """There is (perhaps) an event to take."""
 
-    def opened(self, session: Session, accepted: Accepted) -> None:
-        """The backend accepted; the 101 is about to be sent."""
+    def accepted(self, session: Session, accepted: Accepted) -> None:
+        """The backend accepted. If the session is live, the 101 is about to be sent."""
 
     def left(self, session: Session) -> None:
         """It is no longer live. May be called again."""

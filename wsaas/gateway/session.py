@@ -316,13 +316,14 @@ class Session:
         self.repeated += accepted.headers
         if self.state is State.ABANDONED:
             assert self._ending is not None
+            self._owner.accepted(self, accepted)
             self._leave(self._ending)
             return
         assert self.peer is not None
         self.state = State.OPEN
         self.subprotocol = accepted.subprotocol
         early, self._early = self._early, []
-        self._owner.opened(self, accepted)
+        self._owner.accepted(self, accepted)
         self.peer.accept(accepted.subprotocol)
         for frame in early:
             if self.state is State.OPEN:
@@ -345,7 +346,7 @@ class Session:
         assert self.peer is not None
         if self.peer.send(frame):
             self._count_out(frame)
-        else:
+        elif self.state is State.OPEN:  # else the client was found gone: nothing waits for it
             self._held = frame
 
     def _count_out(self, frame: Frame) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +30,7 @@ from wsaas.journal.salvage import SELECT, Kept, carve, decode, scan
 T = TypeVar("T")
 
 SCHEMA_VERSION = 1
+RENEW_AFTER = 60.0  # a disk on which nothing stays whole is not to be filled with damaged files
 
 _SETTINGS = (
     "PRAGMA locking_mode = EXCLUSIVE",
@@ -97,6 +99,7 @@ class Store:
         self._directory = directory
         self._now = now
         self._rescued: dict[int, Row] = {}
+        self._renewed_at = -inf
 
     def open(self) -> list[Kept]:
         """What was not forgotten, oldest first. Raises JournalUnusable, but for no damage.
@@ -129,7 +132,7 @@ class Store:
         try:
             self._write(rows, forgotten, probe)
         except sqlite3.Error as error:
-            if not _is_damage(error):
+            if not _is_damage(error) or self._now() < self._renewed_at + RENEW_AFTER:
                 raise
             self._renew(error)
             self._write(rows, forgotten, probe)
@@ -224,6 +227,7 @@ class Store:
             ended = None if record.closed is None else encode_closed(record.closed)
             self._rescued[key] = Row(key, phase, encode_record(record, True), ended)
         self._disconnect()
+        self._renewed_at = self._now()
         aside = self._move_aside()
         self.log.error(
             "the journal {path} is damaged ({reason}); {count} connections could be read and are kept, others may be "

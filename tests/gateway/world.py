@@ -1,0 +1,534 @@
+"""A world for the state machine: clients, a backend with its courier, and a journal that survives crashes.
+
+Beside what the rules do, each connection's `Story` records what really happened to it; the promises are checked
+against that, by `told` whenever the backend hears something and by `check` between any two steps.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from wsaas.gateway.errors import ClientTooSlow, NoSuchConnection
+from wsaas.gateway.gateway import Gateway
+from wsaas.gateway.lane import OVERHEAD
+from wsaas.gateway.model import (
+    Accepted,
+    Cause,
+    Closed,
+    Delivered,
+    Dismissed,
+    Event,
+    Frame,
+    Handshake,
+    Limits,
+    Opened,
+    Outcome,
+    Pushed,
+    Received,
+    Record,
+    Refused,
+    Told,
+    Unclear,
+    Undelivered,
+)
+from wsaas.gateway.registry import Registry
+from wsaas.gateway.session import Session, State
+
+MAX_MESSAGE = 600
+
+
+@dataclass
+class Story:
+    """What happened to one connection, over all lives of the gateway."""
+
+    id: str
+    client: Client
+    posted: bool = False
+    answer: str = ""
+    """"" while the POST is unanswered, then accepted, refused or unclear."""
+    read: list[Frame] = field(default_factory=list)
+    """What was read from the client."""
+    taken: int = 0
+    """How many of those the backend has taken."""
+    gave_up: bool = False
+    """Whether the backend takes nothing more: it said so, or patience ended."""
+    ending: tuple[Cause, int, str] | None = None
+    """Who ended it first, and with what."""
+    clean: bool = False
+    pushes: list[Frame] = field(default_factory=list)
+    """What was pushed and answered with 200 or 202."""
+    replies: list[Frame] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    """What was sent to the backend in this life: POST, PUT, DELETE."""
+    over: bool = False
+    """Whether its DELETE was answered, or its POST refused."""
+    deletes: int = 0
+    """DELETEs that were answered, in all lives."""
+    crashed: bool = False
+    """Whether the gateway died before it was over."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """Those that the connect answer asked for."""
+    synced: Record | None = None
+    """What the journal said of it when last everything was written."""
+
+    def end(self, cause: Cause, code: int, reason: str = "") -> None:
+        if self.ending is None:
+            self.ending = (cause, code, reason)
+
+    @property
+    def connecting(self) -> bool:
+        return self.posted and not self.answer and self.ending is None and not self.crashed
+
+    @property
+    def open(self) -> bool:
+        return self.answer == "accepted" and self.ending is None and not self.crashed
+
+
+class Client:
+    """A client and its end in the gateway, a Peer: two bounded pipes and a network that may break."""
+
+    last_active_at = 0.0
+
+    def __init__(self, world: World, number: int, send_buffer: int) -> None:
+        self.world = world
+        self.send_buffer = send_buffer
+        self.handshake = Handshake(f"/{number}", "", None, "", repeated=((b"Authorization", b"%d" % number),))
+        self._session: Session | None = None
+        self.story: Story | None = None
+        self.handshaken = False
+        self.paused = False
+        self.broken = False
+        """The network is, which is found out by the next call."""
+        self.unread: deque[Frame] = deque()
+        self.begun = False
+        """Whether the head of the oldest unread message was read."""
+        self.buffer: deque[Frame] = deque()
+        self.written: list[Frame] = []
+
+    @property
+    def session(self) -> Session | None:
+        return self._session
+
+    @session.setter
+    def session(self, session: Session | None) -> None:
+        """The gateway gives one once, before anybody can speak of it: here the story begins."""
+        self._session = session
+        if session is not None:
+            assert self.story is None
+            self.story = self.world.stories[session.id] = Story(session.id, self)
+
+    @property
+    def waiting(self) -> int:
+        return sum(len(frame.payload) for frame in self.buffer)
+
+    def has_room(self, frame: Frame) -> bool:
+        return not self.buffer or self.waiting + len(frame.payload) <= self.send_buffer
+
+    # What the gateway does
+
+    def accept(self, subprotocol: str | None) -> None:
+        assert not self.handshaken
+        self.handshaken = True
+        self._find_out()
+        self.pump()
+
+    def refuse(self, refusal: Refused | Unclear) -> None:
+        assert not self.handshaken
+        self.session = None
+
+    def send(self, frame: Frame) -> bool:
+        assert self.handshaken
+        room = self.has_room(frame)
+        if room:
+            self.written.append(frame)
+            self.buffer.append(frame)
+        elif self.story is not None and frame in self.story.pushes:  # one that was queued before the 101
+            self.story.end(Cause.TOO_SLOW, 1008)
+        self._find_out()
+        return room
+
+    def close(self, code: int, reason: str) -> None:
+        assert self.handshaken
+        self._find_out()
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+        self._find_out()
+        self.pump()
+
+    # What happens to it
+
+    def pump(self) -> None:
+        """Hand over what was sent, as far as the gateway reads."""
+        while self.handshaken and self.unread and self.session is not None and not self.paused:
+            if not self.begun:
+                self.begun = True
+                self.session.announce(len(self.unread[0].payload))
+            else:
+                self.begun = False
+                frame = self.unread.popleft()
+                self.story.read.append(frame)
+                self.session.received(frame)
+
+    def leave(self, cause: Cause, code: int, reason: str, clean: bool) -> None:
+        session, self.session = self.session, None
+        if session is not None:
+            self.story.end(cause, code, reason)
+            self.story.clean = clean
+            session.lost(cause, code, reason, clean)
+
+    def take_what_was_written(self) -> None:
+        self.buffer.clear()
+        if self.session is not None:
+            self.session.writable()
+
+    def _find_out(self) -> None:
+        if self.broken:
+            self.leave(Cause.NETWORK, 1006, "", False)
+
+
+class ModelJournal:
+    """Rows that are written when `sync` is called, or at once; a crash keeps any first part of each connection's."""
+
+    def __init__(self, at_once: bool) -> None:
+        self.disk: dict[str, Record] = {}
+        self.full = False
+        self._at_once = at_once
+        self._waiting: deque[tuple[str, Callable[[], None], Callable[[bool], None]]] = deque()
+
+    def opened(self, record: Record, stored: Callable[[bool], None]) -> None:
+        self._write(record.id, lambda: self.disk.__setitem__(record.id, record), stored)
+
+    def accepted(self, record: Record) -> None:
+        self._change(record.id, lambda old: replace(record, closed=old.closed))
+
+    def closed(self, id: str, closed: Closed) -> None:
+        self._change(id, lambda old: replace(old, closed=closed))
+
+    def forget(self, id: str) -> None:
+        self._write(id, lambda: self.disk.pop(id, None))
+
+    def sync(self) -> None:
+        """Write all that waits. On a full disk nothing new is stored, and what concerns older rows waits on."""
+        waiting, self._waiting = self._waiting, deque()
+        for id, write, stored in waiting:
+            if not self.full:
+                write()
+                stored(True)
+            elif stored is not _nobody:
+                stored(False)
+            else:
+                self._waiting.append((id, write, stored))
+
+    @property
+    def quiet(self) -> bool:
+        return not self._waiting
+
+    def crash(self, rolls: Iterable[int]) -> None:
+        """Of what waited, write each connection's first so many, as the rolls say, and lose the rest."""
+        waiting = defaultdict(list)
+        for id, write, _ in self._waiting:
+            waiting[id].append(write)
+        for writes, keep in zip(waiting.values(), rolls, strict=False):
+            for write in writes[:keep]:
+                write()
+        self._waiting.clear()
+        self.full = False
+
+    def _change(self, id: str, change: Callable[[Record], Record]) -> None:
+        def write() -> None:
+            if id in self.disk:
+                self.disk[id] = change(self.disk[id])
+
+        self._write(id, write)
+
+    def _write(self, id: str, write: Callable[[], None], stored: Callable[[bool], None] | None = None) -> None:
+        self._waiting.append((id, write, stored or _nobody))
+        if self._at_once:
+            self.sync()
+
+
+def _nobody(stored: bool) -> None:
+    """Nobody waits for this write."""
+
+
+class ModelCourier:
+    """One webhook in flight per session. Eager: it goes out within `wake`; else when `send` is called.
+
+    `prompt` says how the next ones are answered within the call that sends them: well or badly.
+    """
+
+    def __init__(self, world: World, eager: bool) -> None:
+        self._world = world
+        self._eager = eager
+        self.ready: list[Session] = []
+        self.in_flight: dict[Session, Event] = {}
+        self.prompt: deque[bool] = deque()
+
+    def wake(self, session: Session) -> None:
+        if session not in self.in_flight and session not in self.ready and session.pending is not None:
+            self.ready.append(session)
+            if self._eager:
+                self.send(session)
+
+    def send(self, session: Session) -> None:
+        self.ready.remove(session)
+        pending, event = session.pending, session.take()
+        assert (None if event is None else type(event)) is pending
+        if event is not None:
+            self.in_flight[session] = event
+            self._world.told(session, event)
+            if self.prompt:
+                self.answer(session, self._outcome(event, self.prompt.popleft()))
+
+    def answer(self, session: Session, outcome: Outcome) -> None:
+        """While the session settles, it is in flight still: waking it does nothing then."""
+        self._world.answered(session, outcome)
+        session.settle(outcome)
+        del self.in_flight[session]
+        self.wake(session)
+
+    def _outcome(self, event: Event, good: bool) -> Outcome:
+        match event:
+            case Opened():
+                return Accepted() if good else Unclear(502, "BAD_GATEWAY")
+            case Received():
+                return Delivered(self._world.frame("reply", 20)) if good else Undelivered()
+            case Closed():
+                return Told()
+
+
+class World:
+    """All of it, with one gateway at a time."""
+
+    def __init__(self, limits: Limits, journal_at_once: bool, eager: bool) -> None:
+        self.limits = limits
+        self.eager = eager
+        self.journal = ModelJournal(journal_at_once)
+        self.stories: dict[str, Story] = {}
+        self._numbers = count()
+        self.start()
+
+    def start(self) -> None:
+        """A new life of the gateway, which hears from the journal what the last one left behind."""
+        self.registry = Registry(MAX_MESSAGE)
+        self.courier = ModelCourier(self, self.eager)
+        self.gateway = Gateway(
+            self.registry, self.journal, self.courier, self.limits, lambda: 0.0, lambda n: next(self._numbers) % n
+        )
+        self.gateway.revive(list(self.journal.disk.values()))
+        self.gateway.accepting = True
+
+    def frame(self, kind: str, length: int) -> Frame:
+        """A message like no other, of this length or a little more."""
+        return Frame(f"{kind} {next(self._numbers)}".encode().ljust(length, b"."), binary=False)
+
+    def connect(self, early: Iterable[Frame]) -> Client:
+        client = Client(self, next(self._numbers), self.limits.send_buffer)
+        client.unread.extend(early)
+        self.gateway.connect(client, client.handshake)
+        return client
+
+    def push(self, story: Story, frame: Frame) -> None:
+        client = story.client
+        if not (story.connecting or story.open):
+            expected: object = NoSuchConnection
+        elif story.open:
+            expected = Pushed.SENT if client.has_room(frame) else ClientTooSlow
+        else:
+            size = sum(len(each.payload) + OVERHEAD for each in [*story.pushes, frame])
+            expected = Pushed.QUEUED if size <= self.limits.send_buffer or not story.pushes else ClientTooSlow
+        try:
+            result: object = self.registry.push(story.id, frame.payload, frame.binary)
+        except (NoSuchConnection, ClientTooSlow) as error:
+            result = type(error)
+        assert result is expected, (result, expected)
+        if isinstance(result, Pushed):
+            story.pushes.append(frame)
+
+    def close(self, story: Story, code: int) -> None:
+        live = not (story.over or story.crashed or story.ending or story.answer in ("refused", "unclear"))
+        if live:
+            story.end(Cause.API, code, "bye")
+        try:
+            self.registry.close(story.id, code, "bye")
+        except NoSuchConnection:
+            assert not live
+        else:
+            assert live
+
+    def drain(self) -> None:
+        self.gateway.accepting = False
+        for session in self.registry:
+            if session.live:
+                self.stories[session.id].end(Cause.DRAIN, 1012)
+            self.gateway.close_for_restart(session)
+
+    def crash(self, rolls: Iterable[int]) -> None:
+        """kill -9, and a new start."""
+        self.journal.crash(rolls)
+        for story in self.stories.values():
+            story.client.session = None
+            story.told.clear()
+            story.crashed = story.crashed or not story.over
+            revived = self.journal.disk.get(story.id)
+            # G2: what the backend may have accepted, and was not told the end of, is in the journal.
+            assert revived or not story.posted or story.over, story
+            if revived and story.synced:
+                assert set(story.synced.repeated) <= set(revived.repeated), (story.synced, revived)
+                assert story.synced.closed in (None, revived.closed), (story.synced, revived)
+        self.start()
+
+    # What the backend hears and says
+
+    def told(self, session: Session, event: Event) -> None:
+        """The backend hears of this: is it what it should hear now?"""
+        story = self.stories[session.id]
+        base = story.client.handshake.repeated
+        match event:
+            case Opened(handshake):
+                assert not story.told and not story.crashed and not story.posted
+                assert handshake is story.client.handshake
+                assert session.id in self.journal.disk, "the POST is out before the journal has it"
+                story.posted = True
+                story.told.append("POST")
+            case Received(sequence, frame):
+                # G1 and G3: after the POST was accepted, before the DELETE, in order, nothing left out.
+                assert story.answer == "accepted" and story.told[0] == "POST" and "DELETE" not in story.told
+                assert sequence == story.taken + 1 and frame is story.read[story.taken], (sequence, story)
+                assert not story.gave_up
+                if story.open:
+                    assert self._written(story, b"reply") == story.replies, "a message overtakes a reply"
+                story.told.append("PUT")
+            case Closed():
+                # G2: one in a life, and only for what may have been accepted.
+                assert "DELETE" not in story.told and not (story.answer == "refused" and not story.crashed)
+                if not story.crashed:
+                    assert story.posted and story.client.session is None and story.answer
+                    assert (event.cause, event.code, event.reason) == story.ending, (event, story)
+                    assert event.clean == story.clean
+                    # G3: what was read and not taken is said to be lost, and is lost only if it was given up.
+                    assert event.lost_messages == len(story.read) - story.taken, (event, story)
+                    assert story.gave_up or not event.lost_messages
+                    assert session.repeated == base + story.headers
+                elif story.ending is None or event.cause is Cause.RESTART:
+                    assert (event.cause, event.code, event.lost_messages) == (Cause.RESTART, 1006, 0), event
+                else:
+                    assert (event.cause, event.code, event.reason) == story.ending, (event, story)
+                    assert event.lost_messages == len(story.read) - story.taken, (event, story)
+                assert session.repeated in (base, base + story.headers)
+                story.told.append("DELETE")
+
+    def answered(self, session: Session, outcome: Outcome) -> None:
+        """The backend has said this."""
+        story = self.stories[session.id]
+        match outcome:
+            case Accepted():
+                story.answer = "accepted"
+                story.headers = outcome.headers
+            case Refused():
+                story.answer = "refused"
+                story.over = True
+            case Unclear():
+                story.answer = "unclear"
+                story.end(Cause.UNKNOWN_CONNECT, 1006)
+            case Delivered(reply):
+                story.taken += 1
+                if reply is not None and story.open:
+                    story.replies.append(reply)
+            case Dismissed(code):
+                story.taken += 1
+                story.gave_up = True
+                story.end(Cause.BACKEND, code)
+            case Undelivered():
+                story.gave_up = True
+                story.end(Cause.UNDELIVERED, 1013)
+            case Told():
+                story.deletes += 1
+                story.over = True
+
+    def sync(self) -> None:
+        self.journal.sync()
+        if self.journal.quiet:
+            for story in self.stories.values():
+                story.synced = self.journal.disk.get(story.id)
+                if not story.crashed and story.synced:
+                    assert story.synced.repeated == story.client.handshake.repeated + story.headers, story
+
+    # What holds between any two steps
+
+    def check(self) -> None:
+        for session in self.registry:
+            self._check(session, self.stories[session.id])
+        groups = defaultdict(set)
+        for session in self.registry:
+            for group in session.groups:
+                assert self.stories[session.id].open
+                groups[group].add(session.id)
+        assert self.registry._groups == groups
+        assert set(self.courier.in_flight) | set(self.courier.ready) <= set(self.registry)
+
+    def _check(self, session: Session, story: Story) -> None:
+        client = story.client
+        assert not story.over and session.live == (session.id in {each.id for each in self.registry if each.live})
+        assert (session.state is State.OPEN) == story.open, (session.state, story)
+        assert (session.state is State.CONNECTING) == story.connecting, (session.state, story)
+        if story.posted:
+            assert story.id in self.journal.disk, story
+        # Nothing hangs: what is pending is on its way, and what is not waits for a client that is there.
+        if session.state is State.STARTING:
+            assert not self.journal.quiet
+        elif session.pending is not None:
+            assert session in self.courier.in_flight or session in self.courier.ready, (session.state, session.pending)
+        else:
+            assert client.session is session
+            assert not session.lane or client.buffer, "a reply waits for a client that has room"
+        # G3: nothing that was read is missing.
+        waiting = len(session.lane)
+        assert waiting == (0 if story.gave_up else len(story.read) - story.taken), story
+        # G4: what was pushed was written, in order and completely.
+        written = self._written(story, b"push")
+        assert written == (story.pushes if story.open else story.pushes[: len(written)]), (written, story)
+        replies = self._written(story, b"reply")
+        assert replies == story.replies[: len(replies)] and len(story.replies) - len(replies) <= 1
+        # Bounds.
+        assert session.lane.size <= max(self.limits.receive_buffer, MAX_MESSAGE + OVERHEAD)
+        assert client.waiting <= max(self.limits.send_buffer, MAX_MESSAGE)
+        if session.live:
+            facts = self.registry.facts(session.id)
+            assert facts.bytes_waiting_out <= max(self.limits.send_buffer, MAX_MESSAGE)
+            assert facts.messages_in == len(story.read)
+            assert facts.messages_out == len(client.written)
+        if client.session is session and client.paused:
+            assert session.lane, "nobody reads from the client, and nothing will resume it"
+
+    def _written(self, story: Story, kind: bytes) -> list[Frame]:
+        return [frame for frame in story.client.written if frame.payload.startswith(kind)]
+
+    # The end
+
+    def finish(self) -> None:
+        """Everybody leaves, the backend answers everything: then all is told, and all is forgotten."""
+        self.journal.full = False
+        self.sync()
+        for story in self.stories.values():
+            story.client.leave(Cause.NETWORK, 1006, "", False)
+        while self.courier.ready or self.courier.in_flight:
+            for session in list(self.courier.ready):
+                self.courier.send(session)
+            for session, event in list(self.courier.in_flight.items()):
+                self.courier.answer(session, self.courier._outcome(event, True))
+            self.check()
+        self.sync()
+        assert not len(self.registry) and not self.journal.disk
+        for story in self.stories.values():
+            if story.posted and story.answer != "refused":
+                assert story.deletes >= 1, story  # G2
+            if not story.crashed:
+                assert story.deletes == (story.posted and story.answer != "refused"), story

@@ -1,0 +1,109 @@
+"""A backend that fails: for some, for all, for a while, for good."""
+
+from __future__ import annotations
+
+import time
+
+from tests.system.answers import accept, after, reply
+from tests.system.backend_process import BackendProcess
+from tests.system.case import SystemTestCase, eventually
+from tests.system.client import closing, refused
+
+
+class FaultTests(SystemTestCase):
+    def test_poison(self) -> None:
+        """A few clients whose every message the backend chokes on keep nobody else out, and delay nobody for long."""
+        backend = self.backend()
+        poisoned, good = backend.stage("/poisoned"), backend.stage("/good")
+        poisoned.on_message(reply(500))
+        gateway = self.gateway(backend)
+        for _ in range(4):
+            self.connect(gateway.ws + "/poisoned").send("poison")
+        eventually(lambda: len(poisoned.messages) >= 15, 30)
+        for number in range(5):
+            self.connect(gateway.ws + "/good").send(str(number))
+        eventually(lambda: len(good.messages) == 5)
+
+    def test_slow_for_some(self) -> None:
+        """Clients whose webhooks take long do not delay those whose webhooks are quick."""
+        backend = self.backend()
+        slow, quick = backend.stage("/slow"), backend.stage("/quick")
+        slow.on_message(after(2, reply()))
+        gateway = self.gateway(backend)
+        for _ in range(20):
+            self.connect(gateway.ws + "/slow").send("slow")
+        eventually(lambda: len(slow.messages) == 20)
+        began = time.monotonic()
+        self.connect(gateway.ws + "/quick").send("quick")
+        eventually(lambda: quick.messages)
+        self.assertLess(time.monotonic() - began, 1.5)
+
+    def test_down_and_up(self) -> None:
+        """Messages outlast a backend that dies and comes back: none is lost, none overtakes; so does the DELETE."""
+        backend = BackendProcess()
+        self.addCleanup(backend.stop)
+        gateway = self.gateway(TARGET_ADDRESS=backend.address)
+        connection = self.connect(gateway.ws + "/")
+        connection.send("1")
+        eventually(lambda: [request for request in backend.requests if request.method == "PUT"])
+        backend.stop()
+        for number in range(2, 10):
+            connection.send(str(number))
+        refusal = refused(gateway.ws + "/")
+        self.assertEqual(refusal.status, 503)
+        connection.close()
+        revived = BackendProcess(backend.port)
+        self.addCleanup(revived.stop)
+        eventually(lambda: revived.requests and revived.requests[-1].method == "DELETE", 30)
+        requests = revived.requests
+        self.assertEqual([request.body for request in requests[:-1]], [str(n).encode() for n in range(2, 10)])
+        self.assertEqual(requests[-1].json()["lost_messages"], 0)
+
+    def test_frozen(self) -> None:
+        """Nor does a backend that stands still, with its sockets open, and goes on, cost a message."""
+        backend = BackendProcess()
+        self.addCleanup(backend.stop)
+        gateway = self.gateway(TARGET_ADDRESS=backend.address, WEBHOOK_TIMEOUT="700")
+        connection = self.connect(gateway.ws + "/")
+        backend.freeze()
+        connection.send("1")
+        connection.send("2")
+        self.assertEqual(refused(gateway.ws + "/").status, 504)
+        backend.thaw()
+        eventually(lambda: [request for request in backend.requests if request.body == b"2"], 30)
+        heard = [
+            (request.header("webhook-id"), request.body) for request in backend.requests if request.method == "PUT"
+        ]
+        self.assertEqual([body for _, body in dict.fromkeys(heard)], [b"1", b"2"])
+
+    def test_all_fail(self) -> None:
+        """A backend that fails everything: newcomers get 503 with Retry-After, and are let in soon after it is well."""
+        backend = self.backend()
+        stage = backend.stage("/")
+        stage.on_connect(reply(500))
+        gateway = self.gateway(backend)
+        for _ in range(30):
+            refusal = refused(gateway.ws + "/")
+            self.assertEqual(refusal.status, 503)
+            self.assertGreaterEqual(int(refusal.headers["retry-after"]), 1)
+        stage.on_connect(accept())
+
+        def let_in() -> bool:
+            try:
+                refused(gateway.ws + "/")
+            except AssertionError:
+                return True
+            return False
+
+        eventually(let_in, 15)
+
+    def test_gone_for_good(self) -> None:
+        """When it does not come back within MESSAGE_PATIENCE, clients with something to say are closed with 1013."""
+        backend = self.backend()
+        gateway = self.gateway(backend, MESSAGE_PATIENCE="1000")
+        connections = [self.connect(gateway.ws + "/") for _ in range(20)]
+        backend.stop()
+        for connection in connections:
+            connection.send("anybody?")
+        self.assertEqual({closing(connection, 30)[0] for connection in connections}, {1013})
+        self.assertEqual(gateway.api.get("/-/ready").status, 200)

@@ -1,0 +1,128 @@
+"""Certificates and keys as they lie in PEM files: read, and checked before anybody is shown them.
+
+Every flaw is a ValueError of one line that names the file and says what to do about it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from OpenSSL import crypto
+
+_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\s.+?\s-----END CERTIFICATE-----", re.DOTALL)
+_ALTERNATIVE_NAMES = "2.5.29.17"  # RFC 5280, 4.2.1.6
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a server shows: its own certificate, those behind it, and the key, each an object of `cryptography`.
+
+    `description` is for the log: subject, names, expiry. `warnings` are what clients may stumble over.
+    """
+
+    certificate: Any
+    chain: tuple[Any, ...]
+    key: Any
+    description: str
+    warnings: tuple[str, ...]
+
+
+def identity(certificate_file: str, key_file: str) -> Identity:
+    """The certificate in one file, its issuers behind it, and the key in another or the same."""
+    certificates = _certificates(certificate_file)
+    key = _key(key_file)
+    public = key.public_key()
+    if certificates[0].public_key() != public:
+        if any(each.public_key() == public for each in certificates):
+            raise ValueError(f"{certificate_file}: the certificate of the key must be the first, its issuers follow")
+        raise ValueError(
+            f"the key in {key_file} is not that of the certificate in {certificate_file} "
+            f"({_subject(certificates[0])}): give the two that belong together"
+        )
+    warnings = _expired(certificate_file, certificates)
+    path = _path(certificates)
+    if len(path) < len(certificates):
+        warnings = (*warnings, f"{certificate_file} holds certificates that issued none of the others")
+    elif path != certificates:
+        order = ", ".join(_subject(each) for each in path)
+        raise ValueError(f"{certificate_file}: each certificate must be followed by its issuer; the order is {order}")
+    return Identity(certificates[0], tuple(certificates[1:]), key, _describe(certificates[0]), warnings)
+
+
+def authorities(file: str) -> tuple[list[Any], tuple[str, ...]]:
+    """All certificates in a file, and warnings."""
+    found = _certificates(file)
+    return found, _expired(file, found)
+
+
+def _read(file: str) -> bytes:
+    try:
+        with open(file, "rb") as opened:
+            data = opened.read()
+    except OSError as error:
+        raise ValueError(f"cannot read {file}: {error.strerror}") from None
+    if not data.strip():
+        raise ValueError(f"{file} is empty: it must hold PEM blocks")
+    return data
+
+
+def _certificates(file: str) -> list[Any]:
+    blocks = _BLOCK.findall(_read(file))
+    if not blocks:
+        raise ValueError(f"{file} holds no PEM certificate (-----BEGIN CERTIFICATE-----)")
+    found = []
+    for number, block in enumerate(blocks, 1):
+        try:
+            found.append(crypto.load_certificate(crypto.FILETYPE_PEM, block).to_cryptography())
+        except (crypto.Error, ValueError):
+            raise ValueError(f"{file}: certificate {number} is damaged; get the file anew from its authority") from None
+    return found
+
+
+def _key(file: str) -> Any:
+    data = _read(file)
+    if b"ENCRYPTED" in data:  # OpenSSL would ask on the terminal
+        raise ValueError(
+            f"the key in {file} is encrypted; it must be without passphrase, as from: openssl pkey -in {file}"
+        )
+    try:
+        return crypto.load_privatekey(crypto.FILETYPE_PEM, data).to_cryptography_key()
+    except (crypto.Error, ValueError, TypeError):
+        raise ValueError(f"{file} holds no PEM private key; if it is in another file, say key=") from None
+
+
+def _path(certificates: list[Any]) -> list[Any]:
+    """The first, its issuer, that one's issuer, and so on, as far as they are here."""
+    path, left = certificates[:1], certificates[1:]
+    while issuers := [each for each in left if _issued(each, path[-1])]:
+        path.append(issuers[0])
+        left.remove(issuers[0])
+    return path
+
+
+def _issued(issuer: Any, certificate: Any) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except Exception:  # a wrong name, a wrong signature, a kind of key that cannot sign
+        return False
+    return True
+
+
+def _expired(file: str, certificates: list[Any]) -> tuple[str, ...]:
+    return tuple(
+        f"{file}: the certificate {_subject(each)} expired on {each.not_valid_after_utc:%Y-%m-%d %H:%M} UTC; renew it"
+        for each in certificates
+        if crypto.X509.from_cryptography(each).has_expired()
+    )
+
+
+def _subject(certificate: Any) -> str:
+    return str(certificate.subject.rfc4514_string()) or "without subject"
+
+
+def _describe(certificate: Any) -> str:
+    extensions = [each for each in certificate.extensions if each.oid.dotted_string == _ALTERNATIVE_NAMES]
+    names = ", ".join(str(name.value) for each in extensions for name in each.value) or "no name"
+    return f"{_subject(certificate)}, for {names}, valid until {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,223 @@
+"""The server endpoint `wsaas-tls:`: TLS with certificates from PEM files, which can be read anew while it listens.
+
+    wsaas-tls:443:certificate=/etc/ssl/fullchain.pem:key=/etc/ssl/privkey.pem
+    wsaas-tls:443:interface=\\:\\::certificate=both.pem:clientCA=clients.pem:minimumVersion=1.3:proxy=yes
+    wsaas-tls:endpoint=unix\\:/run/wsaas.socket:certificate=both.pem
+
+It can stand wherever Twisted takes an endpoint string. The listening port has a `reload` (wsaas.reload.Reloadable).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from OpenSSL import SSL, crypto
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from wsaas.certificates import authorities, identity
+from wsaas.proxy_header import ProxiedFactory
+
+# TLS 1.2 with forward secrecy and authenticated encryption; all of TLS 1.3 is so.
+CIPHERS = (
+    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    b"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+)
+_VERSIONS = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
+_CLIENTS = {"required": SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, "optional": SSL.VERIFY_PEER}
+_ANSWERS = {"yes": True, "no": False}
+_HTTP = b"http/1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms clients are let in. Paths are absolute; `verify` is pyOpenSSL's mode, used if there is a CA."""
+
+    certificate: str
+    key: str
+    client_ca: str | None
+    verify: int
+    minimum: int
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class Credentials:
+    """What new connections are shown: made of files, and made anew by `reload`. ValueError if they are no good."""
+
+    _log = Logger()
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._context, self._description, self._warnings = _context(terms)
+
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """IOpenSSLServerConnectionCreator. A connection keeps the context with which it began."""
+        return SSL.Connection(self._context)
+
+    def reload(self) -> None:
+        """Reloadable. Session tickets of before are no good any more, so every client sees the new certificate."""
+        self._context, self._description, self._warnings = _context(self._terms)
+        self.tell()
+
+    def tell(self) -> None:
+        """Log what is shown."""
+        self._log.info("certificate {file}: {shown}", file=self._terms.certificate, shown=self._description)
+        for warning in self._warnings:
+            self._log.warn("{warning}", warning=warning)
+
+
+def _context(terms: Terms) -> tuple[SSL.Context, str, tuple[str, ...]]:
+    """The context, what it shows, and warnings."""
+    own = identity(terms.certificate, terms.key)
+    warnings = own.warnings
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(terms.minimum)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # idle connections are many here
+    context.set_cipher_list(CIPHERS)
+    context.set_alpn_select_callback(_negotiate)
+    context.set_session_id(secrets.token_bytes(16))  # without one, clients with certificates cannot resume
+    try:
+        context.use_certificate(own.certificate)
+        for each in own.chain:
+            context.add_extra_chain_cert(each)
+        context.use_privatekey(own.key)
+        context.check_privatekey()
+    except SSL.Error as error:
+        reason = ", ".join(each[2] for each in error.args[0]) if error.args else "no reason given"
+        raise ValueError(f"{terms.certificate}: OpenSSL refuses it ({reason}); have one issued with new keys") from None
+    if terms.client_ca is not None:
+        trusted, more = authorities(terms.client_ca)
+        warnings += more
+        store = context.get_cert_store()
+        assert store is not None
+        for each in trusted:
+            store.add_cert(crypto.X509.from_cryptography(each))
+            context.add_client_ca(each)
+        context.set_verify(terms.verify)
+    return context, own.description, warnings
+
+
+def _negotiate(_: SSL.Connection, offered: list[bytes]) -> Any:
+    """ALPN (RFC 7301). A client that wants something else may still try: HTTP/1.1 is what it gets."""
+    return _HTTP if _HTTP in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+
+
+@implementer(IListeningPort)
+class TlsPort:
+    """A listening port that can reload what it shows."""
+
+    def __init__(self, port: IListeningPort, credentials: Credentials) -> None:
+        self._port = port
+        self._credentials = credentials
+
+    def startListening(self) -> None:
+        self._port.startListening()
+
+    def stopListening(self) -> Deferred[None] | None:
+        return self._port.stopListening()
+
+    def getHost(self) -> IAddress:
+        return self._port.getHost()
+
+    def reload(self) -> None:
+        """Reloadable."""
+        self._credentials.reload()
+
+
+@implementer(IStreamServerEndpoint)
+class TlsServerEndpoint:
+    """TLS over another endpoint; with `proxied`, a PROXY header comes before TLS begins."""
+
+    def __init__(self, reactor: Any, endpoint: IStreamServerEndpoint, credentials: Credentials, proxied: bool) -> None:
+        self._reactor = reactor
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._proxied = proxied
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """IStreamServerEndpoint. Fires with a TlsPort."""
+        factory: Any = TLSMemoryBIOFactory(self._credentials, False, protocolFactory, clock=self._reactor)
+        if self._proxied:
+            factory = ProxiedFactory(factory)
+        return self._endpoint.listen(factory).addCallback(self._listening)
+
+    def _listening(self, port: IListeningPort) -> IListeningPort:
+        self._credentials.tell()
+        return TlsPort(port, self._credentials)
+
+
+def endpoint_from(
+    reactor: Any,
+    port: str | None = None,
+    *,
+    certificate: str | None = None,
+    key: str | None = None,
+    clientCA: str | None = None,
+    clientCertificate: str | None = None,
+    minimumVersion: str = "1.2",
+    interface: str = "",
+    backlog: str = "50",
+    proxy: str = "no",
+    endpoint: str | None = None,
+) -> TlsServerEndpoint:
+    """The endpoint for the arguments of a string, all checked, files included; ValueError says what is wrong."""
+    if certificate is None:
+        raise ValueError("certificate= must name a PEM file: the certificate, its issuers behind it")
+    if clientCA is None and clientCertificate is not None:
+        raise ValueError("clientCertificate= is of no use without clientCA=, the authorities that clients may have")
+    terms = Terms(
+        certificate=os.path.abspath(certificate),
+        key=os.path.abspath(key or certificate),
+        client_ca=os.path.abspath(clientCA) if clientCA else None,
+        verify=_one_of("clientCertificate", _CLIENTS, clientCertificate or "required"),
+        minimum=_one_of("minimumVersion", _VERSIONS, minimumVersion),
+    )
+    proxied = _one_of("proxy", _ANSWERS, proxy)
+    if endpoint is None:
+        below = _tcp(reactor, port, interface, backlog)
+    elif port is not None or interface:
+        raise ValueError("endpoint= says where to listen: port and interface= cannot stand beside it")
+    else:
+        below = serverFromString(reactor, endpoint)
+    return TlsServerEndpoint(reactor, below, Credentials(terms), bool(proxied))
+
+
+def _tcp(reactor: Any, port: str | None, interface: str, backlog: str) -> IStreamServerEndpoint:
+    number = _number(port)
+    if number is None or number > 65535:
+        raise ValueError("the port must be a number from 0 to 65535, as in wsaas-tls:443:certificate=...")
+    waiting = _number(backlog)
+    if not waiting:
+        raise ValueError("backlog= must be a number from 1 on")
+    if isIPv6Address(interface):
+        return TCP6ServerEndpoint(reactor, number, waiting, interface)
+    if interface and not isIPAddress(interface):
+        raise ValueError("interface= must be an IP address; colons need a backslash: interface=\\:\\:1")
+    return TCP4ServerEndpoint(reactor, number, waiting, interface)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and re.fullmatch("[0-9]{1,9}", text) else None
+
+
+def _one_of(name: str, words: Mapping[str, int], word: str) -> int:
+    if word not in words:
+        raise ValueError(f"{name}= must be {' or '.join(words)}")
+    return words[word]
