@@ -79,7 +79,7 @@ class Credentials:
         """Log what is shown."""
         self._log.info("certificate {file}: {shown}", file=self._terms.certificate, shown=self._description)
         for warning in self._warnings:
-            self._log.warn("{warning}", warning=warning)
+            self._log.warn("{problem}", problem=warning)
 
 
 def _context(terms: Terms) -> tuple[SSL.Context, str, tuple[str, ...]]:

@@ -34,7 +34,7 @@ FACTS = Facts(
 class FakeSession:
     """A connection that notes what is done to it, and answers pushes with `outcome`."""
 
-    live = True
+    live = open = True
 
     def __init__(self, id: str = HERE) -> None:
         self.id = id

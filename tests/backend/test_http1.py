@@ -435,6 +435,7 @@ class ConnectionTests(PoolTestCase):
                 self.failureResultOf(opened)
                 self.assertTrue(transport.disconnected)
                 connection.handshakeCompleted()
+                self.failureResultOf(connection.opened(), NotSent)
                 connection.connectionLost()
                 connection.drop()
             self.assertEqual(transport.value(), b"")

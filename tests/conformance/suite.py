@@ -16,7 +16,7 @@ BASIC = ("[1-7].*", "9.*", "10.*")
 """All but compression: framing, ping and pong, reserved bits, opcodes, fragments, UTF-8, closing, long messages."""
 
 COMPRESSION = ("12.*.[1-6]", "13.*.[1-6]")
-"""Compression with messages of up to 8 KiB; the others repeat it with up to 128 KiB and take 12 times as long."""
+"""Compression with messages of up to 8 KiB; the others repeat it with up to 128 KiB and take most of an hour."""
 
 COMPRESSION_FULL = ("12.*", "13.*")
 

@@ -150,7 +150,6 @@ class TraceTests(GatewayTestCase):
         """What says it is version 00 and has more than its four fields is no traceparent (W3C Trace Context, 3.2.2)."""
         self.assertNotEqual(self.trace(PARENT + "-more"), "0af7651916cd43dd8448eb211c80319c")
 
-
     def test_never_zero(self) -> None:
         """The all-zero trace id, which the standard forbids, is never made, and the largest has 32 digits."""
         for draw, expected in [(lambda below: 0, "0" * 31 + "1"), (lambda below: below - 1, "f" * 32)]:
@@ -185,7 +184,6 @@ class LifeTests(GatewayTestCase):
         session.lost(Cause.NETWORK, 1006, "", False)
         session.settle(Accepted(headers=((b"X-User", b"42"),)))
         self.assertEqual(self.journal.records[-1].repeated, ((b"X-User", b"42"),))
-
 
     def test_nothing_new_to_keep(self) -> None:
         """An accept without headers is not worth a row."""

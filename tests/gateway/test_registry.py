@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.gateway.fakes import ID, Stage, text
 from wsaas.gateway.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
-from wsaas.gateway.model import Accepted, Cause, Limits, Pushed, Record, Refused
+from wsaas.gateway.model import Cause, Limits, Pushed, Record, Refused
 from wsaas.gateway.registry import Registry
 from wsaas.gateway.session import Session
 
@@ -160,42 +160,3 @@ class CloseTests(RegistryTestCase):
         stage = self.add(Stage.connecting())
         self.registry.close(ID, 1000, "")
         self.assertEqual(stage.calls[-1], "refuse 403 CLOSED")
-
-
-class GroupTests(RegistryTestCase):
-    def members(self) -> dict[str, set[str]]:
-        return self.registry._groups
-
-    def test_join(self) -> None:
-        """Members are in their groups, and know it; joining twice is joining once."""
-        one, two = self.revived("1" * 32), self.revived("2" * 32)
-        self.registry.join(one, "room:7")
-        self.registry.join(one, "room:7")
-        self.registry.join(two, "room:7")
-        self.registry.join(two, "user:42")
-        self.assertEqual(self.members(), {"room:7": {one.id, two.id}, "user:42": {two.id}})
-        self.assertEqual((one.groups, two.groups), ({"room:7"}, {"room:7", "user:42"}))
-
-    def test_leave_all(self) -> None:
-        """Who leaves is in no group any more, the others stay, and an empty group is no more."""
-        one, two = self.revived("1" * 32), self.revived("2" * 32)
-        for group in ("room:7", "user:42"):
-            self.registry.join(one, group)
-        self.registry.join(two, "room:7")
-        self.registry.leave_all(one)
-        self.registry.leave_all(one)
-        self.assertEqual((self.members(), one.groups), ({"room:7": {two.id}}, set()))
-
-    def test_remove(self) -> None:
-        """Who is removed has left its groups."""
-        session = self.revived("1" * 32)
-        self.registry.join(session, "room:7")
-        self.registry.remove(session)
-        self.assertEqual(self.members(), {})
-
-    def test_accepted(self) -> None:
-        """Groups are in what is known of a connection."""
-        stage = self.add(Stage.connecting())
-        stage.settle(Accepted())
-        self.registry.join(stage.session, "room:7")
-        self.assertEqual(self.registry.facts(ID).groups, ("room:7",))

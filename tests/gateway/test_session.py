@@ -283,7 +283,6 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(deliver_all(stage), ["two"])
         self.assertEqual(farewell(stage), "network 1006 unclean")
 
-
     def test_client_goes_as_a_held_reply_is_refused(self) -> None:
         """The same when the reply has waited before."""
         stage = Stage.open("one", "two")
@@ -294,7 +293,6 @@ class MessageTests(SynchronousTestCase):
         stage.session.writable()
         self.assertEqual(deliver_all(stage), ["two"])
         self.assertEqual(farewell(stage), "network 1006 unclean")
-
 
     def test_push_without_room(self) -> None:
         """A push that finds no room is not written, not counted, and the pusher is told."""

@@ -142,7 +142,7 @@ TABLE: dict[str, dict[str, str]] = {
         "announce | received | writable | fail | turn_away": "CONNECTING",
         "lost": "ABANDONED: left, wake",
         "take": "CONNECTING -> Opened",
-        "Accepted": "OPEN: opened, accept v1",
+        "Accepted": "OPEN: accepted, accept v1",
         "Refused": "CLOSED: forget, refuse 401 WHO",
         "Unclear": "LEAVING: left, wake, refuse 504 LATE",
         f"{OF_MESSAGE} | Told": POST,
@@ -155,7 +155,7 @@ TABLE: dict[str, dict[str, str]] = {
         "announce | received | writable | fail | turn_away": "CONNECTING",
         "lost": "ABANDONED: left, wake",
         "take": "CONNECTING -> Opened",
-        "Accepted": "OPEN: opened, accept v1, send push",
+        "Accepted": "OPEN: accepted, accept v1, send push",
         "Refused": "CLOSED: forget, refuse 401 WHO",
         "Unclear": "LEAVING: left, wake, refuse 504 LATE",
         f"{OF_MESSAGE} | Told": POST,
@@ -169,7 +169,8 @@ TABLE: dict[str, dict[str, str]] = {
         "announce | received | writable | fail | lost | turn_away": "ABANDONED",
         "close by the API | close by the drain": "ABANDONED",
         "take": "ABANDONED -> Opened",
-        "Accepted | Unclear": "LEAVING: left, wake",
+        "Accepted": "LEAVING: accepted, left, wake",
+        "Unclear": "LEAVING: left, wake",
         "Refused": "CLOSED: forget",
         f"{OF_MESSAGE} | Told": POST,
         "push": "ABANDONED ! NoSuchConnection",
@@ -384,7 +385,10 @@ class TableTests(SynchronousTestCase):
                 if not cell.startswith("impossible"):
                     stage = build()
                     happens(stage, name)
-                    self.assertLessEqual(set(stage.calls.states), {stage.session.state}, f"{situation}, {name}")
+                    found = set(stage.calls.states)
+                    if (situation, name) == ("ABANDONED", "Accepted"):
+                        found.discard(State.ABANDONED)  # the owner, who hears of the headers first, calls nobody back
+                    self.assertLessEqual(found, {stage.session.state}, f"{situation}, {name}")
 
     def test_nothing_else_can_be_reached(self) -> None:
         """Whatever happens in whatever order, a session is in a state with something in flight that the table knows.

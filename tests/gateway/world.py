@@ -64,11 +64,11 @@ class Story:
     told: list[str] = field(default_factory=list)
     """What was sent to the backend in this life: POST, PUT, DELETE."""
     over: bool = False
-    """Whether its DELETE was answered, or its POST refused."""
+    """Whether there is nothing more to say: its DELETE was answered, or it was refused. A crash may undo this."""
     deletes: int = 0
     """DELETEs that were answered, in all lives."""
     crashed: bool = False
-    """Whether the gateway died before it was over."""
+    """Whether the gateway died before it was over, or before the journal had written that it was."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """Those that the connect answer asked for."""
     synced: Record | None = None
@@ -138,6 +138,8 @@ class Client:
     def refuse(self, refusal: Refused | Unclear) -> None:
         assert not self.handshaken
         self.session = None
+        if self.story is not None and not self.story.posted:
+            self.story.over = True
 
     def send(self, frame: Frame) -> bool:
         assert self.handshaken
@@ -376,10 +378,12 @@ class World:
         for story in self.stories.values():
             story.client.session = None
             story.told.clear()
-            story.crashed = story.crashed or not story.over
             revived = self.journal.disk.get(story.id)
             # G2: what the backend may have accepted, and was not told the end of, is in the journal.
             assert revived or not story.posted or story.over, story
+            if revived or not story.over:
+                story.crashed = True
+                story.over = False
             if revived and story.synced:
                 assert set(story.synced.repeated) <= set(revived.repeated), (story.synced, revived)
                 assert story.synced.closed in (None, revived.closed), (story.synced, revived)
@@ -472,7 +476,9 @@ class World:
                 assert self.stories[session.id].open
                 groups[group].add(session.id)
         assert self.registry._groups == groups
-        assert set(self.courier.in_flight) | set(self.courier.ready) <= set(self.registry)
+        known = set(self.registry)
+        assert known >= set(self.courier.in_flight)
+        assert all(session in known or session.pending is None for session in self.courier.ready)
 
     def _check(self, session: Session, story: Story) -> None:
         client = story.client
@@ -483,12 +489,15 @@ class World:
             assert story.id in self.journal.disk, story
         # Nothing hangs: what is pending is on its way, and what is not waits for a client that is there.
         if session.state is State.STARTING:
-            assert not self.journal.quiet
+            assert session in self.courier.ready or not self.journal.quiet
         elif session.pending is not None:
             assert session in self.courier.in_flight or session in self.courier.ready, (session.state, session.pending)
         else:
             assert client.session is session
             assert not session.lane or client.buffer, "a reply waits for a client that has room"
+        if story.crashed:
+            assert session.state is State.LEAVING and not session.lane and session.peer is None
+            return
         # G3: nothing that was read is missing.
         waiting = len(session.lane)
         assert waiting == (0 if story.gave_up else len(story.read) - story.taken), story

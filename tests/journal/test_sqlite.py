@@ -131,6 +131,7 @@ class LifeTests(JournalCase):
         self.patch(Store, "write", lambda _, *what: written.append(what))
         record = self.open(1)
         self.journal.accepted(record)
+        self.journal.closed(record.id, BYE)
         self.journal.forget(record.id)
         self.flush()
         self.assertEqual(written, [([], (), False)])
@@ -412,6 +413,8 @@ class FullTests(JournalCase):
         self.worker.hold = False
         self.worker.work()
         self.reactor.advance(0)
+        changes = self.journal._changes
+        self.assertEqual(changes.forgotten & (changes.puts.keys() | changes.ends.keys()), set())
         self.recover()
         self.assertEqual(self.restart(), [replace(grown, closed=BYE), replace(self.old[1], closed=later)])
 

@@ -231,6 +231,11 @@ class DamageTests(DamageCase):
         )
         self.assertEqual(self.survives(), self.originals)
 
+    def test_twice(self) -> None:
+        """A connection that is there twice comes back once, and once forgotten does not come back."""
+        self.sql("INSERT INTO connections SELECT 9000, phase, record, ended FROM connections WHERE key = 1")
+        self.assertEqual(self.survives(), self.originals)
+
     def test_in_use(self) -> None:
         """A file that another program holds is not damaged: the start is refused, and the file left alone."""
         other = sqlite3.connect(self.directory / NAME, isolation_level=None)
@@ -292,13 +297,15 @@ class DamageWhileRunningTests(DamageCase):
     def test_again_and_again(self) -> None:
         """A disk on which nothing stays whole is not filled with damaged files."""
 
-        def write(*_: object) -> None:
+        def write(this: store.Store, *_: object) -> None:
+            this.database or this._connect()
             error = sqlite3.DatabaseError("database disk image is malformed")
             error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
             raise error
 
         reactor, journal = self.journal()
         journal.start()
+        journal._store.close()
         self.patch(store.Store, "_write", write)
         answers: list[bool] = []
         for times in (1, 2):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, unquote_to_bytes
+from urllib.parse import parse_qs, unquote, unquote_to_bytes
 
 from klein import Klein
 from twisted.logger import Logger
@@ -45,6 +45,18 @@ class ConnectionId(BaseConverter):
     regex = f"[A-Za-z0-9]{{{ID_LENGTH}}}"
 
 
+class Name(BaseConverter):
+    """`<name:name>` in a route: a path segment that is any text, percent-encoded where it must be.
+
+    The gate hands "%" and "/" on encoded: a slash in a name separates nothing.
+    """
+
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> str:
+        return unquote(value)
+
+
 class Api:
     """A Klein application whose answers are all JSON and whose errors are all looked up in one table."""
 
@@ -52,6 +64,7 @@ class Api:
         self._access = access
         self._klein = Klein()
         self._klein.url_map.converters["id"] = ConnectionId
+        self._klein.url_map.converters["name"] = Name
         self._klein.url_map.merge_slashes = False
         self._klein.handle_errors(Exception)(_failed)
 
@@ -93,6 +106,7 @@ class Gate(Resource):
         except (Unauthorized, NotFound):
             answer_failure(request, Failure()).finish(request)
             return NOT_DONE_YET
+        request.postpath = _segments(request.path)
         return self._inside.render(request)  # type: ignore[no-any-return]
 
 
@@ -104,6 +118,12 @@ def _check_path(path: bytes) -> None:
         raise NotFound from None
     if text.startswith("//"):
         raise NotFound
+
+
+def _segments(path: bytes) -> list[bytes]:
+    """The path's segments, decoded but for what was encoded to be no separator and must not become one."""
+    segments = (unquote_to_bytes(segment) for segment in path[1:].split(b"/"))
+    return [segment.replace(b"%", b"%25").replace(b"/", b"%2F") for segment in segments]
 
 
 def _failed(request: IRequest, failure: Failure) -> bytes:

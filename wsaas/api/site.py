@@ -17,7 +17,6 @@ from collections.abc import Callable
 from enum import Enum, auto
 from io import BytesIO
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
 from twisted.internet.protocol import connectionDone
@@ -28,6 +27,7 @@ from twisted.web.server import Request, Site
 
 from wsaas.api.access import Access
 from wsaas.api.errors import INTERNAL_ERROR, Malformed, answer_to
+from wsaas.api.groups import add_group_routes
 from wsaas.api.ops import add_ops_routes
 from wsaas.api.routes import Api, add_connection_routes, answer_failure
 from wsaas.gateway.errors import GatewayError, MessageTooLong
@@ -83,8 +83,7 @@ class ApiRequest(Request):
         """As in the base class, but no Server header, and no answer of its own to `*`."""
         self.site = self.channel.site
         self.setHeader(b"Date", datetimeToString())
-        self.prepath = []
-        self.postpath = [unquote_to_bytes(segment) for segment in self.path[1:].split(b"/")]
+        self.prepath, self.postpath = [], []
         try:
             self.render(self.site.resource)
         except Exception:
@@ -271,5 +270,6 @@ def api_site(
     access = Access(tokens)
     api = Api(access)
     add_connection_routes(api, registry)
+    add_group_routes(api, registry, reactor)
     add_ops_routes(api, ready)
     return ApiSite(reactor, api.resource(), access, max_message_size, request_timeout)

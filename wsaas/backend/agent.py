@@ -118,11 +118,11 @@ class _Collector:
 
 def _collect(producer: IBodyProducer) -> bytes:
     collector = _Collector()
-    written = producer.startProducing(collector)  # type: ignore[no-untyped-call]
+    written = producer.startProducing(collector)
     done: list[object] = []
     written.addBoth(done.append)
     if not done:
-        producer.stopProducing()  # type: ignore[no-untyped-call]
+        producer.stopProducing()
         raise ValueError("a body that takes time: use BytesProducer")
     if isinstance(done[0], Failure):
         done[0].raiseException()
@@ -192,8 +192,8 @@ class Response:
             protocol.dataReceived(self.answer.body)
         end: Exception = ResponseDone()
         if self.answer.truncated:
-            end = ResponseFailed([Failure(TruncatedBody())])  # type: ignore[no-untyped-call]
-        protocol.connectionLost(Failure(end))  # type: ignore[no-untyped-call]
+            end = ResponseFailed([Failure(TruncatedBody())])
+        protocol.connectionLost(Failure(end))
 
 
 @implementer(IPushProducer)

@@ -91,7 +91,7 @@ def _tcp(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
     if isIPAddress(host):
         return TCP4ClientEndpoint(reactor, host, port, ADDRESS_TIMEOUT)
     if isIPv6Address(host):
-        return TCP6ClientEndpoint(reactor, host, port, ADDRESS_TIMEOUT)  # type: ignore[no-untyped-call]
+        return TCP6ClientEndpoint(reactor, host, port, ADDRESS_TIMEOUT)
     return NamedEndpoint(reactor, host, port, ADDRESS_TIMEOUT)
 
 
@@ -165,8 +165,8 @@ class Verifier:
                 except Exception as failed:
                     flaw = f"certificate verify failed: {type(failed).__name__}"
             if flaw is not None and protocols:
-                failure = Failure(NotSent(f"TLS: {flaw}"))  # type: ignore[no-untyped-call]
-                protocols.pop().failVerification(failure)  # type: ignore[no-untyped-call]
+                failure = Failure(NotSent(f"TLS: {flaw}"))
+                protocols.pop().failVerification(failure)
             elif depth == 0:
                 protocols.clear()
             return flaw is None
@@ -195,9 +195,9 @@ _FLAWS = {
 
 def _options(ca: str | None, certificate: str | None, key: str | None) -> CertificateOptions:
     if ca is None:
-        trust = platformTrust()  # type: ignore[no-untyped-call]
+        trust = platformTrust()
     else:
-        trust = trustRootFromCertificates(_certificates("TARGET_CA", ca))  # type: ignore[no-untyped-call]
+        trust = trustRootFromCertificates(_certificates("TARGET_CA", ca))
     if certificate is None:
         if key is not None:
             raise ValueError("TARGET_KEY is of no use without TARGET_CERT")
@@ -205,7 +205,7 @@ def _options(ca: str | None, certificate: str | None, key: str | None) -> Certif
     leaf, *chain = _certificates("TARGET_CERT", certificate)
     pair = _key("TARGET_CERT", certificate) if key is None else _key("TARGET_KEY", key)
     try:
-        own = PrivateCertificate.fromCertificateAndKeyPair(leaf, pair)  # type: ignore[no-untyped-call]
+        own = PrivateCertificate.fromCertificateAndKeyPair(leaf, pair)
     except Exception:
         raise ValueError("TARGET_CERT and TARGET_KEY do not belong together") from None
     return CertificateOptions(

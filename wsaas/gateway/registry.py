@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import nsmallest
 
+from wsaas.gateway.cast import Cast
 from wsaas.gateway.errors import BadRequest, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.gateway.model import Cause, CloseCode, Facts, Frame, Pushed
 from wsaas.gateway.session import Session
 
 # RFC 6455, 5.5: a control frame carries at most 125 bytes, two of which are the close code.
 MAX_REASON = 123
+MAX_GROUP = 256
+"""Bytes of UTF-8 in the name of a group."""
+MAX_GROUPS = 1024
+"""Groups that one connection may be in."""
 
 
 class Registry:
@@ -18,7 +24,7 @@ class Registry:
     def __init__(self, max_message_size: int) -> None:
         self._max_message_size = max_message_size
         self._sessions: dict[str, Session] = {}
-        self._groups: dict[str, set[str]] = {}
+        self._groups: dict[str, dict[str, None]] = {}
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -49,28 +55,78 @@ class Registry:
     def close(self, id: str, code: int, reason: str) -> None:
         """Close one connection. Raises NoSuchConnection, BadRequest."""
         session = self.find(id)
-        if code != CloseCode.NORMAL and not 3000 <= code <= 4999:
-            raise BadRequest(f"code={code}: a close code is 1000 or from 3000 to 4999")
-        if len(reason.encode()) > MAX_REASON:
-            raise BadRequest(f"reason: at most {MAX_REASON} bytes of UTF-8 fit into a Close frame")
+        _check_close(code, reason)
         session.close(Cause.API, code, reason)
 
     def facts(self, id: str) -> Facts:
         """What is known of one connection. Raises NoSuchConnection."""
         return self.find(id).facts()
 
-    def join(self, session: Session, group: str) -> None:
+    @property
+    def count(self) -> int:
+        """How many connections are live."""
+        return sum(session.live for session in self._sessions.values())
+
+    def page(self, limit: int, after: str) -> list[str]:
+        """The first `limit` ids of live connections behind `after`, in the order of ids.
+
+        Who follows the pages sees each connection that is there all the while exactly once, whoever comes and goes.
+        """
+        return nsmallest(limit, (id for id, session in self._sessions.items() if id > after and session.live))
+
+    # Many at once
+
+    def broadcast(self, payload: bytes, binary: bool, but: str | None) -> Cast:
+        """Send one message to every open connection except `but`. Raises MessageTooLong, NotUtf8."""
+        everyone = [id for id, session in self._sessions.items() if session.open]
+        return self._cast(everyone, payload, binary, but)
+
+    def push_to_group(self, group: str, payload: bytes, binary: bool, but: str | None) -> Cast:
+        """Send one message to every member except `but`. Raises MessageTooLong, NotUtf8, BadRequest."""
+        return self._cast(self.members(group), payload, binary, but)
+
+    def close_group(self, group: str, code: int, reason: str) -> Cast:
+        """Close every member. Raises BadRequest."""
+        _check_close(code, reason)
+        return Cast(self.members(group), lambda id: self.close(id, code, reason))
+
+    def members(self, group: str) -> list[str]:
+        """The ids of the group's members of this moment, in the order in which they joined. Raises BadRequest."""
+        _check_group(group)
+        return list(self._groups.get(group, ()))
+
+    def join(self, id: str, group: str) -> None:
+        """Make the connection a member. Raises NoSuchConnection, BadRequest."""
+        session = self.find(id)
+        _check_group(group)
+        if len(session.groups) >= MAX_GROUPS and group not in session.groups:
+            raise BadRequest(f"a connection is in at most {MAX_GROUPS} groups; leave one first")
         session.groups.add(group)
-        self._groups.setdefault(group, set()).add(session.id)
+        self._groups.setdefault(group, {})[id] = None
+
+    def leave(self, id: str, group: str) -> None:
+        """The connection is no member any more. Raises NoSuchConnection, BadRequest."""
+        session = self.find(id)
+        _check_group(group)
+        if group in session.groups:
+            session.groups.discard(group)
+            self._leave(id, group)
 
     def leave_all(self, session: Session) -> None:
         """The session leaves every group it is in; a group without members is no more."""
         for group in session.groups:
-            members = self._groups[group]
-            members.discard(session.id)
-            if not members:
-                del self._groups[group]
+            self._leave(session.id, group)
         session.groups.clear()
+
+    def _leave(self, id: str, group: str) -> None:
+        members = self._groups[group]
+        del members[id]
+        if not members:
+            del self._groups[group]
+
+    def _cast(self, ids: list[str], payload: bytes, binary: bool, but: str | None) -> Cast:
+        frame = self._frame(payload, binary)
+        return Cast((id for id in ids if id != but), lambda id: self.find(id).push(frame))
 
     def _frame(self, payload: bytes, binary: bool) -> Frame:
         if len(payload) > self._max_message_size:
@@ -83,3 +139,15 @@ class Registry:
                     f"byte {error.start} is not UTF-8: send binary with Content-Type: application/octet-stream"
                 ) from None
         return Frame(payload, binary)
+
+
+def _check_close(code: int, reason: str) -> None:
+    if code != CloseCode.NORMAL and not 3000 <= code <= 4999:
+        raise BadRequest(f"code={code}: a close code is 1000 or from 3000 to 4999")
+    if len(reason.encode()) > MAX_REASON:
+        raise BadRequest(f"reason: at most {MAX_REASON} bytes of UTF-8 fit into a Close frame")
+
+
+def _check_group(group: str) -> None:
+    if not 0 < len(group.encode()) <= MAX_GROUP:
+        raise BadRequest(f"the name of a group has 1 to {MAX_GROUP} bytes of UTF-8")

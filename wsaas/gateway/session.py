@@ -138,6 +138,11 @@ class Session:
         return self.state in LIVE
 
     @property
+    def open(self) -> bool:
+        """Whether its 101 was sent and no Close."""
+        return self.state is State.OPEN
+
+    @property
     def record(self) -> Record:
         """What the journal keeps of it."""
         return Record(self.id, self.connected_at, self.repeated, self.trace_id, self._ending)
