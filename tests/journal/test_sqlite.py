@@ -246,6 +246,17 @@ class BatchTests(JournalCase):
         self.assertEqual(self.answers, [(number, True) for number in range(300)])
         self.assertEqual(len(self.restart()), 300)
 
+    def test_one_timer(self) -> None:
+        """However much is said of connections within a delay, there is one timer."""
+        for number in range(4):
+            self.open(number)
+        self.flush()
+        for number in range(4):
+            self.journal.accepted(connection(number))
+            self.journal.closed(connection(number).id, BYE)
+            self.journal.forget(connection(number).id)
+            self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+
     def test_one_at_a_time(self) -> None:
         """While a batch is on its way, what happens gathers, and is one batch when it has arrived."""
         self.worker.hold = True
