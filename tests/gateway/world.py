@@ -473,16 +473,18 @@ class World:
         groups = defaultdict(set)
         for session in self.registry:
             for group in session.groups:
-                assert self.stories[session.id].open
+                assert session.live
                 groups[group].add(session.id)
-        assert self.registry._groups == groups
+        assert set(self.registry._groups) == set(groups)
+        for group, members in groups.items():
+            assert set(self.registry.members(group)) == members
         known = set(self.registry)
         assert known >= set(self.courier.in_flight)
         assert all(session in known or session.pending is None for session in self.courier.ready)
 
     def _check(self, session: Session, story: Story) -> None:
         client = story.client
-        assert not story.over and session.live == (session.id in {each.id for each in self.registry if each.live})
+        assert not story.over
         assert (session.state is State.OPEN) == story.open, (session.state, story)
         assert (session.state is State.CONNECTING) == story.connecting, (session.state, story)
         if story.posted:

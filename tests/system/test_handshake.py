@@ -170,6 +170,20 @@ class MeanwhileTests(SharedTestCase):
         eventually(lambda: len(self.stage.messages) == 3)
         self.assertEqual(self.stage.bodies, [b"one", b"two", b"three"])
 
+    def test_many_early_messages(self) -> None:
+        """What is more than may wait stays in the client's socket until the 101; nothing of it is lost."""
+        gate = Gate()
+        self.stage.on_connect(gated(gate, accept()))
+        raw_client = self.raw(self.gw.ws_port)
+        raw_client.ask(self.path)
+        self.only(lambda: self.stage.connects)
+        for number in range(6):
+            raw_client.send(frame(TEXT, b"%d" % number * 30000))
+        gate.open()
+        raw_client.accepted()
+        eventually(lambda: len(self.stage.messages) == 6)
+        self.assertEqual([(body[:1], len(body)) for body in self.stage.bodies], [(b"%d" % n, 30000) for n in range(6)])
+
     def test_early_messages_refused(self) -> None:
         """What a client sends before it is refused goes nowhere."""
         gate = Gate()
@@ -191,8 +205,10 @@ class MeanwhileTests(SharedTestCase):
         self.stage.on_connect(gated(gate, accept()))
         raw_client = self.raw(self.gw.ws_port)
         raw_client.ask(self.path)
-        raw_client.send(handshake(self.path))
         self.only(lambda: self.stage.connects)
+        raw_client.send(handshake(self.path))
+        for _ in range(3):  # by then the gateway has seen it
+            self.api.get("/-/ready")
         gate.open()
         raw_client.accepted()
         self.ended()
