@@ -184,16 +184,25 @@ class Daemon(Service):
             for port in ports:
                 self._log.info("listening for {what} on {address}", what=what, address=_spell(port.getHost()))
 
+        self._reactor.callWhenRunning(self._mind_signals)
+
+    def _mind_signals(self) -> None:
+        """Stop when told, at once when told twice. Twisted's own handlers would end a clean stop with the signal's exit
+        status, and take no second one.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._reactor.callFromThread(self._told_to_stop))
+
+    def _told_to_stop(self) -> None:
+        if self.running:
+            self._reactor.stop()
+        elif not self._hurry.called:
+            self._log.warn("told twice: stopping at once")
+            self._hurry.callback(None)
+
     def stopService(self) -> Deferred[None]:
         super().stopService()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._reactor.callFromThread(self._hurry_up))
         return Deferred.fromCoroutine(self._drain())
-
-    def _hurry_up(self) -> None:
-        if not self._hurry.called:
-            self._log.warn("stopping at once")
-            self._hurry.callback(None)
 
     async def _drain(self) -> None:
         """Let everyone go, tell the backend, and stop: within DRAIN_TIMEOUT, or at once when told twice.

@@ -136,13 +136,20 @@ class GatewayMachine(RuleBasedStateMachine):
             client.story.end(Cause.TOO_BIG, 1009, "too long")
             client.session.fail(Cause.TOO_BIG, 1009, "too long")
 
-    # The backend
+    # The backend and its courier
 
     @precondition(lambda self: self.world.courier.ready)
     @rule(which=WHICH)
     def webhook_goes_out(self, which: int) -> None:
         ready = self.world.courier.ready
         self.world.courier.send(ready[which % len(ready)])
+
+    @precondition(lambda self: self.world.courier.ready)
+    @rule(which=WHICH)
+    def webhook_cannot_go_out(self, which: int) -> None:
+        session = self.world.courier.ready[which % len(self.world.courier.ready)]
+        if session.pending is Opened:
+            self.world.courier.turn_away(session)
 
     @precondition(lambda self: self.world.courier.in_flight)
     @rule(
@@ -178,6 +185,15 @@ class GatewayMachine(RuleBasedStateMachine):
     @rule(which=WHICH, code=st.sampled_from([1000, 4001]))
     def close(self, which: int, code: int) -> None:
         self.world.close(self.a_story(which), code)
+
+    @precondition(lambda self: self.world.stories)
+    @rule(which=WHICH, group=st.sampled_from(["a", "b"]))
+    def join(self, which: int, group: str) -> None:
+        self.world.join(self.a_story(which), group)
+
+    @rule(length=LENGTHS)
+    def broadcast(self, length: int) -> None:
+        self.world.broadcast(self.world.frame("push", length))
 
     # The gateway's own fate
 

@@ -83,6 +83,11 @@ class Story:
         return self.posted and not self.answer and self.ending is None and not self.crashed
 
     @property
+    def live(self) -> bool:
+        """Whether the API knows it."""
+        return not (self.ending or self.over or self.crashed or self.answer in ("refused", "unclear"))
+
+    @property
     def open(self) -> bool:
         return self.answer == "accepted" and self.ending is None and not self.crashed
 
@@ -296,6 +301,11 @@ class ModelCourier:
         del self.in_flight[session]
         self.wake(session)
 
+    def turn_away(self, session: Session) -> None:
+        """Its POST cannot be sent."""
+        self.ready.remove(session)
+        session.turn_away()
+
     def _outcome(self, event: Event, good: bool) -> Outcome:
         match event:
             case Opened():
@@ -355,7 +365,7 @@ class World:
             story.pushes.append(frame)
 
     def close(self, story: Story, code: int) -> None:
-        live = not (story.over or story.crashed or story.ending or story.answer in ("refused", "unclear"))
+        live = story.live
         if live:
             story.end(Cause.API, code, "bye")
         try:
@@ -364,6 +374,25 @@ class World:
             assert not live
         else:
             assert live
+
+    def join(self, story: Story, group: str) -> None:
+        try:
+            self.registry.join(story.id, group)
+        except NoSuchConnection:
+            assert not story.live
+        else:
+            assert story.live
+
+    def broadcast(self, frame: Frame) -> None:
+        """Whether one has room is seen when its turn comes: a push may find out that another client is gone."""
+        cast = self.registry.broadcast(frame.payload, frame.binary, None)
+        reached = {story.id for story in self.stories.values() if story.open}
+        while cast.advance():
+            pass
+        sent = [self.stories[id] for id in reached if frame.payload in self._payloads(self.stories[id])]
+        assert (cast.sent, cast.skipped) == (len(sent), len(reached) - len(sent))
+        for story in sent:
+            story.pushes.append(story.client.written[-1])
 
     def drain(self) -> None:
         self.gateway.accepting = False
@@ -518,6 +547,9 @@ class World:
             assert facts.messages_out == len(client.written)
         if client.session is session and client.paused:
             assert session.lane, "nobody reads from the client, and nothing will resume it"
+
+    def _payloads(self, story: Story) -> set[bytes]:
+        return {frame.payload for frame in story.client.written}
 
     def _written(self, story: Story, kind: bytes) -> list[Frame]:
         return [frame for frame in story.client.written if frame.payload.startswith(kind)]
