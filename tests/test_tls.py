@@ -372,7 +372,8 @@ class ReloadTests(TlsTestCase):
         self.assertEqual([before.say(b"x"), after.say(b"y")], [b"10.0.0.1:x", b"10.0.0.1:y"])
         self.assertEqual(len(self.said(LogLevel.info)), 2)
         for part in (self.certificate, "CN=localhost", "localhost, new.example, ::1", " UTC"):
-            self.assertIn(part, self.said()[1])
+            self.assertIn(part, self.said()[0])
+        self.assertEqual(self.said()[1], "reloaded 1 of 1")
 
     def test_bad_certificate(self) -> None:
         """A new certificate that is no good is told as an error, and the old one kept."""
@@ -435,7 +436,8 @@ class ReloaderTests(SynchronousTestCase):
         with capturedLogs() as events:
             Reloader(None, lambda: sources).reload()
         self.assertEqual([source.reloaded for source in sources], [1, 1, 1])
-        self.assertIn("no good", str(formatEvent(events[1])))
+        self.assertIn("no good", str(formatEvent(events[0])))
+        self.assertEqual(formatEvent(events[-1]), "reloaded 1 of 3")
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_signal(self) -> None:
@@ -550,6 +552,7 @@ class StartTests(TlsTestCase):
             (["443"], {"proxy": "maybe"}, "proxy= must be yes or no"),
             (["443"], {"endpoint": "tcp:443"}, "cannot stand beside it"),
             ([], {"endpoint": "nonsense:443"}, "nonsense"),
+            ([], {"endpoint": "systemd:domain=INET:name=wss"}, "no such socket"),
         ]:
             self.assertIn(words, self.flaw(*arguments, **{**good, **options}))
 

@@ -46,14 +46,18 @@ class Reloader(Service):
 
     def reload(self) -> None:
         """Reload everything now."""
-        self._log.info("reloading")
-        for source in self._sources():
+        sources = list(self._sources())
+        good = 0
+        for source in sources:
             try:
                 source.reload()
             except ValueError as error:
                 self._log.error("not reloaded, what was there before stays in use: {reason}", reason=str(error))
             except Exception:
                 self._log.failure("not reloaded, what was there before stays in use")
+            else:
+                good += 1
+        self._log.info("reloaded {good} of {all}", good=good, all=len(sources))
 
 
 def reopen(file: LogFile) -> None:

@@ -9,11 +9,13 @@ An option beats the environment, which beats the default. A secret X may also be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, cast
 
+from wsaas import settings_client_parsers as clients
 from wsaas import settings_parsers as parse
+from wsaas.settings_checks import contradictions, doubts
 from wsaas.settings_sources import FILE, Given, find
 
 T = TypeVar("T")
@@ -57,6 +59,7 @@ def optional(
 
 SIZE = parse.whole(1, 2**31)
 PORT = parse.whole(0, 65535)
+COUNT = parse.whole(0, 10_000_000)
 SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
 
 
@@ -129,14 +132,36 @@ class Settings:
         parse.pem("PRIVATE KEY", "a private key"), None, "PEM file of its key, unless TARGET_CERT holds that too."
     )
     forward_headers: tuple[str, ...] = optional(
-        parse.header_names, (), "Handshake headers repeated on every webhook, such as Cookie.", repeats=True
+        clients.header_names, (), "Handshake headers repeated on every webhook, such as Cookie.", repeats=True
     )
     allowed_origins: tuple[str, ...] = optional(
-        parse.origins, (), "Origins that browsers may connect from.", unset_is="any", repeats=True
+        clients.origins, (), "Origins that browsers may connect from.", unset_is="any", repeats=True
+    )
+    auth_query: str | None = optional(
+        clients.query_parameter,
+        None,
+        "Query parameter that holds a bearer token, for browsers, such as access_token.",
+        unset_is="off",
+    )
+    auth_subprotocol: bool = setting(
+        parse.switch, "off", "Whether a bearer token may come as a subprotocol, for browsers: on or off."
     )
     max_message_size: int = setting(SIZE, "1048576", "Bytes of one message, either way.")
     receive_buffer: int = setting(SIZE, "1048576", "Bytes per connection that wait for the backend.")
     send_buffer: int = setting(SIZE, "1048576", "Bytes per connection that wait for the client.")
+    max_connections: int = setting(COUNT, "0", "Clients at once; 0 for as many as the limit of open files allows.")
+    max_connections_per_address: int = setting(
+        COUNT, "0", "Clients at once from one address (IPv6: one /64 network); 0 for no limit."
+    )
+    trusted_proxies: tuple[str, ...] = optional(
+        clients.proxies,
+        (),
+        "Addresses and networks of proxies whose X-Forwarded-For is believed; unix for those on a unix socket.",
+        repeats=True,
+    )
+    message_rate: int = setting(
+        COUNT, "1000", "Frames a second read from one client, beyond a burst; more wait in its socket; 0 for no limit."
+    )
     compression: bool = setting(parse.switch, "off", "permessage-deflate for clients that offer it: on or off.")
     state_dir: str | None = setting(
         parse.directory, "./wsaas-state", "Directory of the journal; none keeps it in memory: a crash then loses it."
@@ -214,53 +239,12 @@ def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
             # A default that is made of other settings is wrong by their fault, and that is reported with them.
             if not made_of_others:
                 problems.append(each.line(str(error)))
-    problems += _contradictions(values, given)
+    problems += contradictions(values, given)
     if problems:
         raise SettingsError(tuple(problems))
     values["TARGET_KEY"] = values["TARGET_KEY"] or values["TARGET_CERT"]
-    warnings = (*(warning for each in given.values() for warning in each.warnings), *_doubts(values, given))
+    warnings = (*(warning for each in given.values() for warning in each.warnings), *doubts(values, given))
     return Settings(**{name.lower(): value for name, value in values.items()}, warnings=warnings)
-
-
-def _contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
-    """Mistakes that no setting makes alone; `values` lacks those that are wrong by themselves."""
-
-    def known(*names: str) -> bool:
-        return all(name in values for name in names)
-
-    for name in ("RECEIVE_BUFFER", "SEND_BUFFER"):
-        if known(name, "MAX_MESSAGE_SIZE") and values[name] < values["MAX_MESSAGE_SIZE"]:
-            yield given[name].line(f"must be at least MAX_MESSAGE_SIZE, {values['MAX_MESSAGE_SIZE']}")
-    by_port = not (given["WS_ENDPOINT"].text or given["HTTP_ENDPOINT"].text)
-    if by_port and known("WS_PORT", "HTTP_PORT") and values["WS_PORT"] == values["HTTP_PORT"] != 0:
-        yield given["HTTP_PORT"].line("must not be WS_PORT as well")
-    if given["TARGET_KEY"].text and not given["TARGET_CERT"].text:
-        yield given["TARGET_KEY"].line("must come with TARGET_CERT, its certificate")
-    if values.get("TARGET_CERT") and not given["TARGET_KEY"].text:
-        if not parse.holds_pem(values["TARGET_CERT"], "PRIVATE KEY"):
-            yield given["TARGET_CERT"].line("must hold the private key too, or come with TARGET_KEY")
-    if known("FORWARD_HEADERS", "ALLOWED_ORIGINS"):
-        if "cookie" in values["FORWARD_HEADERS"] and not values["ALLOWED_ORIGINS"]:
-            yield given["FORWARD_HEADERS"].line(
-                "must not name Cookie unless ALLOWED_ORIGINS lists who may connect: browsers send cookies from any page"
-            )
-
-
-def _doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
-    """What works, but perhaps not as it was meant."""
-    if (given["LOG_STYLE"].text or "").lower() == "info":
-        yield "LOG_STYLE=info is read as auto; what to log is for LOG_LEVEL to say"
-    public = [each for each in values["HTTP_ENDPOINT"] if not parse.is_private(each)]
-    if public and not values["API_TOKEN"]:
-        yield f"HTTP_ENDPOINT={public[0]}: API_TOKEN is not set, so whoever can reach this may push to every client"
-    local = values["LOCAL_ADDRESS"]
-    if values["HTTP_ENDPOINT"] and given["LOCAL_ADDRESS"].default:
-        yield f"LOCAL_ADDRESS is not set: backends are told {local}, which HTTP_ENDPOINT need not be"
-    elif local.startswith("https:") and not values["HTTP_ENDPOINT"]:
-        yield f"LOCAL_ADDRESS={local}: the API itself listens without TLS; set HTTP_ENDPOINT unless a proxy adds it"
-    for name in ("TARGET_CA", "TARGET_CERT"):
-        if values[name] and values["TARGET_ADDRESS"].startswith("http:"):
-            yield f"{name} has no effect: TARGET_ADDRESS is not https"
 
 
 def _spell(value: object, row: Row) -> str:

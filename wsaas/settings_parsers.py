@@ -21,11 +21,6 @@ _ANY_PORT_OF_TCP = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl):(?:port=)?(-?[0-9]+)(
 _SYSTEMD = re.compile(r"(?:haproxy:)?systemd:")
 _PRIVATE = re.compile(r"(?:haproxy:)?(?:(?:unix|systemd):|.*:interface=(?:127\.[0-9.]+|localhost|\\:\\:1)(?::|$))")
 
-# Hop-by-hop and framing headers (RFC 9110, 7.6.1), and what the gateway itself says in a webhook.
-_NEVER_FORWARDED = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
-    "upgrade content-length content-type content-encoding host expect accept-encoding traceparent".split()
-)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SWITCH = {**dict.fromkeys(("on", "yes", "true", "1"), True), **dict.fromkeys(("off", "no", "false", "0"), False)}
 
@@ -235,48 +230,6 @@ def secret_file(path: str) -> str:
     if not content:
         raise ValueError("must be a file that holds the value: it is empty")
     return content
-
-
-def header_names(text: str) -> tuple[str, ...]:
-    """Header names in lower case, separated by commas or white space."""
-    names = _items(text)
-    for name in names:
-        if not re.fullmatch(_TOKEN, name):
-            raise ValueError(f"must be header names such as Cookie, X-Tenant; {name!r} is none")
-        if name == "authorization":
-            raise ValueError("must not name Authorization: it is always forwarded")
-        if name in _NEVER_FORWARDED or name.startswith(("webhook-", "wsaas-", "sec-websocket-")):
-            raise ValueError(f"must not name {name!r}: the gateway speaks for itself there")
-    return tuple(dict.fromkeys(names))
-
-
-def origins(text: str) -> tuple[str, ...]:
-    """Origins (RFC 6454, 6.2) apart by commas or white space, in lower case without default ports; empty for any."""
-    found = tuple(dict.fromkeys(_origin(item) for item in _items(text)))
-    if "*" in found:
-        if len(found) > 1:
-            raise ValueError("must be origins, or * alone for any")
-        return ()
-    return found
-
-
-def _origin(text: str) -> str:
-    if text in ("*", "null"):
-        return text
-    match = re.fullmatch(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", text)
-    if match is None or int(match[3] or 1) not in range(1, 65536):
-        raise ValueError(f"must be origins such as https://app.example, without path and trailing slash; not {text!r}")
-    scheme, host, port = match.groups()
-    if port is None or int(port) == _DEFAULT_PORTS.get(scheme):
-        return f"{scheme}://{host}"
-    return f"{scheme}://{host}:{int(port)}"
-
-
-def _items(text: str) -> list[str]:
-    items = [item for item in re.split(r"[\s,]+", text.lower()) if item]
-    if not items:
-        raise ValueError("must name something, separated by commas or spaces")
-    return items
 
 
 def media_type(text: str) -> str:

@@ -195,7 +195,10 @@ def endpoint_from(
     elif port is not None or interface:
         raise ValueError("endpoint= says where to listen: port and interface= cannot stand beside it")
     else:
-        below = serverFromString(reactor, endpoint)
+        try:
+            below = serverFromString(reactor, endpoint)
+        except (KeyError, IndexError):  # of systemd's parser
+            raise ValueError(f"endpoint={endpoint}: this process was given no such socket") from None
     return TlsServerEndpoint(reactor, below, Credentials(terms), bool(proxied))
 
 

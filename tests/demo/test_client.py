@@ -96,6 +96,7 @@ class ConversationTests(SynchronousTestCase):
         self.start()
         self.type("hello\nlast")
         self.terminal.readConnectionLost()
+        self.assertIsNone(self.pump.clientIO.producer)  # over TLS the connection would wait for it to end
         self.pump.flush()
         self.assertEqual([payload for payload, _ in self.server.messages], [b"hello", b"last"])
         self.assertEqual(self.server.closed_with, 1000)

@@ -27,6 +27,22 @@ class Taken(MemoryReactorClock):
         raise CannotListenError(interface, port, OSError(98, "Address already in use"))
 
 
+class Counting(MemoryReactorClock):
+    """A reactor that counts the ports that listen."""
+
+    listening = 0
+
+    def listenTCP(self, *args: Any, **kwargs: Any) -> Any:
+        port = super().listenTCP(*args, **kwargs)
+        self.listening += 1
+
+        def stop() -> None:
+            self.listening -= 1
+
+        port.stopListening = stop
+        return port
+
+
 class ServiceTests(SynchronousTestCase):
     def start(self, **environment: str) -> tuple[MemoryReactorClock, Any, list[str]]:
         events: list[Any] = []
@@ -77,10 +93,13 @@ class ServiceTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """It still listens when it is told to stop: the gateway's last disconnects come then."""
-        reactor, service, _ = self.start()
-        port = reactor.tcpServers
-        service.stopService()
-        self.assertEqual(reactor.tcpServers, port)
+        reactor = Counting()
+        service: Any = demo_service(reactor, settings())
+        service.privilegedStartService()
+        service.startService()
+        self.assertEqual(reactor.listening, 1)
+        self.assertIsNone(service.stopService())
+        self.assertEqual(reactor.listening, 1)
         self.assertFalse(service.running)
 
     def test_prefix(self) -> None:
@@ -98,7 +117,10 @@ class ServiceTests(SynchronousTestCase):
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         backend = DemoBackend(Pusher(StubTreq(None), Clock(), "http://localhost:8081", None))
-        protocol = demo_site(backend, "").buildProtocol(None)
+        site = demo_site(backend, "")
+        site.doStart()
+        self.addCleanup(site.doStop)
+        protocol = site.buildProtocol(None)
         transport = StringTransport()
         protocol.makeConnection(transport)
         protocol.dataReceived(b"DELETE /an-id HTTP/1.1\r\nHost: localhost\r\n\r\n")

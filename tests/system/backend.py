@@ -183,12 +183,16 @@ class Backend(Server):
         """What TARGET_ADDRESS is to be. A name and not a number under TLS: certificates are for names."""
         return f"https://localhost:{self.port}{ROOT}" if self._context else f"http://127.0.0.1:{self.port}{ROOT}"
 
+    async def _unlisten(self) -> None:
+        # In the loop, as asyncio is not safe to call from another thread.
+        self._listener.close()
+        await self.close()
+
     def stop(self) -> None:
         """Hang up, stop listening and end the thread. Can be repeated."""
         if self._loop.is_closed():
             return
-        self._listener.close()
-        asyncio.run_coroutine_threadsafe(self.close(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._unlisten(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()

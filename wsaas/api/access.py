@@ -26,6 +26,10 @@ class Access:
         if self._tokens and path not in WITHOUT_TOKEN and not self._knows(_bearer(headers)):
             raise Unauthorized("send the header Authorization: Bearer with the API token")
 
+    def admits(self, authorization: bytes | None) -> bool:
+        """Whether a request that needs the token may pass with this Authorization header, its only one."""
+        return not self._tokens or self._knows(_credential(authorization or b""))
+
     def _knows(self, credential: bytes) -> bool:
         # All tokens are compared, in constant time each: how long it takes says nothing about any of them.
         return sum(compare_digest(credential, token) for token in self._tokens) > 0
@@ -34,7 +38,9 @@ class Access:
 def _bearer(headers: Headers) -> bytes:
     """The token that the request carries, or nothing: several Authorization headers are none."""
     values = headers.getRawHeaders(b"authorization", [])
-    if len(values) != 1:
-        return b""
-    scheme, _, credential = values[0].partition(b" ")
+    return _credential(values[0]) if len(values) == 1 else b""
+
+
+def _credential(authorization: bytes) -> bytes:
+    scheme, _, credential = authorization.partition(b" ")
     return credential.strip(b" ") if scheme.lower() == b"bearer" else b""

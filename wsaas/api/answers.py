@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
-from twisted.web.http import RESPONSES, datetimeToString
+from twisted.web.http import datetimeToString
 from twisted.web.iweb import IRequest
 
 
@@ -20,6 +21,11 @@ class Answer:
     status: int
     content: Mapping[str, object]
     headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def phrase(self) -> bytes:
+        """What the status line calls the status."""
+        return HTTPStatus(self.status).phrase.encode("ascii")
 
     def body(self) -> bytes:
         """The JSON object, in ASCII and on one line."""
@@ -35,7 +41,7 @@ class Answer:
     def write_to(self, request: IRequest) -> bytes:
         """Set status and headers of the request's answer, and return the body that is to follow."""
         body = self.body()
-        request.setResponseCode(self.status)
+        request.setResponseCode(self.status, self.phrase)
         for name, value in self.all_headers(body):
             request.setHeader(name, value)
         return body
@@ -48,10 +54,13 @@ class Answer:
     def last_words(self, *, body_wanted: bool) -> bytes:
         """The whole answer as it goes over the wire, the last one of its connection; without a body after a HEAD."""
         body = self.body()
-        lines = [b"HTTP/1.1 %d %s" % (self.status, RESPONSES[self.status]), b"Date: " + datetimeToString()]
-        lines += [f"{name}: {value}".encode("ascii") for name, value in self.all_headers(body)]
-        lines += [b"Connection: close", b"", body if body_wanted else b""]
-        return b"\r\n".join(lines)
+        return self.spell(b"Connection: close", b"", body if body_wanted else b"")
+
+    def spell(self, *rest: bytes) -> bytes:
+        """Status line and headers as they go over the wire, and then the lines that are given."""
+        lines = [b"HTTP/1.1 %d %s" % (self.status, self.phrase), b"Date: " + datetimeToString()]
+        lines += [f"{name}: {value}".encode("ascii") for name, value in self.all_headers(self.body())]
+        return b"\r\n".join([*lines, *rest])
 
 
 OK = {"code": "OK"}

@@ -29,8 +29,10 @@ from wsaas.api.access import Access
 from wsaas.api.errors import INTERNAL_ERROR, Malformed, answer_to
 from wsaas.api.groups import add_group_routes
 from wsaas.api.ops import add_ops_routes
+from wsaas.api.quick import QuickWay
 from wsaas.api.routes import Api, add_connection_routes, answer_failure
 from wsaas.gateway.errors import GatewayError, MessageTooLong
+from wsaas.writing import can_write_through, write_through
 
 if TYPE_CHECKING:
     from wsaas.gateway.registry import Registry
@@ -109,6 +111,7 @@ class ApiChannel(HTTPChannel):
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        self._through = can_write_through(self.transport)
         self._enter(Phase.IDLE)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -118,6 +121,13 @@ class ApiChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         if self._phase in (Phase.LINGERING, Phase.CLOSING, Phase.CLOSED):
             return
+        if self._phase is Phase.IDLE and self.site.quick_way is not None and not self._waitingForTransport:
+            answers, data = self.site.quick_way.serve(data)
+            if answers:
+                self._idle_since = self.site.reactor.seconds()
+                self._write(answers)
+            if not data:
+                return
         super().dataReceived(data)
         self._notice_begin()
 
@@ -205,8 +215,23 @@ class ApiChannel(HTTPChannel):
         elif self._phase is Phase.RECEIVING and not begun:
             self._enter(Phase.IDLE)
 
+    def _write(self, answers: bytes) -> None:
+        if self._through:
+            write_through(self.transport, answers)
+        else:
+            self.transport.write(answers)
+
+    def _idle_too_long(self) -> None:
+        """What went the short way has not touched the timer."""
+        left = self._idle_since + IDLE_TIMEOUT - self.site.reactor.seconds()
+        if left > 0:
+            self._limit = self.callLater(left, self._idle_too_long)
+        else:
+            self.loseConnection()
+
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
+        self._idle_since = self.site.reactor.seconds()
         if self._limit is not None and self._limit.active():
             self._limit.cancel()
         self._limit = None
@@ -216,7 +241,7 @@ class ApiChannel(HTTPChannel):
 
     def _limits(self) -> dict[Phase, tuple[float, Callable[[], None]]]:
         return {
-            Phase.IDLE: (IDLE_TIMEOUT, self.loseConnection),
+            Phase.IDLE: (IDLE_TIMEOUT, self._idle_too_long),
             Phase.RECEIVING: (self.site.request_timeout, self.loseConnection),
             Phase.LINGERING: (LINGER, self.loseConnection),
             Phase.CLOSING: (CLOSE_TIMEOUT, self.transport.abortConnection),
@@ -237,11 +262,13 @@ class ApiSite(Site):
         access: Access,
         max_message_size: int,
         request_timeout: float,
+        quick_way: QuickWay | None = None,
     ) -> None:
         super().__init__(resource, reactor=reactor, parsePOSTFormSubmission=False)
         # The channel has limits of its own: Twisted's starts again with every byte.
         self.timeOut = None
         self.access = access
+        self.quick_way = quick_way
         self.max_message_size = max_message_size
         self.request_timeout = request_timeout
 
@@ -272,4 +299,5 @@ def api_site(
     add_connection_routes(api, registry)
     add_group_routes(api, registry, reactor)
     add_ops_routes(api, ready)
-    return ApiSite(reactor, api.resource(), access, max_message_size, request_timeout)
+    quick_way = QuickWay(registry, access, max_message_size, reactor)
+    return ApiSite(reactor, api.resource(), access, max_message_size, request_timeout, quick_way)

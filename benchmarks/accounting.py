@@ -1,0 +1,50 @@
+"""What a system's processes have used, from /proc: processor time and memory, children included."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+PROC = Path("/proc")
+TICK = 1.0 / os.sysconf("SC_CLK_TCK")
+_PPID, _UTIME, _CUTIME = 1, 11, 13
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the third on, the state being number 0; see proc_pid_stat(5)."""
+    return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+
+
+def family(roots: Iterable[int]) -> list[int]:
+    """These processes and all below them."""
+    parents: dict[int, int] = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int(_stat(int(entry.name))[_PPID])
+            except OSError:
+                continue
+    members = {pid for pid in roots if pid in parents}
+    while more := {pid for pid, parent in parents.items() if parent in members and pid not in members}:
+        members |= more
+    return sorted(members)
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """User and system time, with that of children that are gone; in steps of TICK."""
+    total = 0
+    for pid in pids:
+        fields = _stat(pid)
+        total += sum(map(int, fields[_UTIME : _CUTIME + 2]))
+    return total * TICK
+
+
+def memory_bytes(pids: Iterable[int]) -> int:
+    """The proportional set size: what is shared counts once."""
+    total = 0
+    for pid in pids:
+        for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1]) * 1024
+    return total

@@ -1,0 +1,279 @@
+"""The clients and the pushers, in a process of their own.
+
+    python -m benchmarks.load {sink's port}      a JSON object a line on standard input, one back for each
+
+    {"do": "open", "url": "ws://.../{n}", "count": n}       connect; they stay, numbered from 0
+    {"do": "close"}                                         close them all
+    {"do": "messages", "total": n, "size": bytes, "window": clients}
+    {"do": "pushes", "port": p, "requests": [..], "total": n, "frames": n, "connections": n}
+    {"do": "cycles", "url": .., "total": n, "width": n}     connect and close, `width` of them at a time
+    {"do": "mixed", ...}                                    the fields of messages, pushes and cycles, all at once
+    {"do": "latency", "port": p, "requests": [..], "rate": per second, "seconds": s, "connections": n}
+
+A client sends its next message when the last one has reached the sink; a pusher its next request when the last one is
+answered. Only `latency` keeps to a timetable: a push is as late as its frame is after the moment it was due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import json
+import ssl
+import struct
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import uvloop
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+from benchmarks.pushers import Pushers
+
+Job = dict[str, Any]
+Figures = dict[str, Any]
+NUMBER = b"@number@"
+"""Where a request of `latency` has the eight digits that its frame is recognised by."""
+PATIENCE = 60.0
+"""Seconds after which whatever has not arrived is lost."""
+
+
+class Frames:
+    """How many frames arrived at all clients together, and when they are as many as expected."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.look: Callable[[bytes], None] | None = None
+        self._target = -1
+        self._reached: asyncio.Future[None] | None = None
+
+    def arrived(self, frame: WSFrame) -> None:
+        self.count += 1
+        if self.look is not None:
+            self.look(frame.get_payload_as_bytes())
+        if self.count == self._target and self._reached is not None:
+            self._reached.set_result(None)
+
+    async def reach(self, target: int) -> None:
+        """Wait until `count` is that many; in vain for PATIENCE at most."""
+        if self.count < target:
+            self._target, self._reached = target, asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.wait_for(self._reached, PATIENCE)
+            except TimeoutError:
+                pass
+            self._target = -1
+
+
+class Client(WSListener):  # type: ignore[misc]  # compiled
+    def __init__(self, frames: Frames) -> None:
+        super().__init__()
+        self._frames = frames
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            self._frames.arrived(frame)
+        elif frame.msg_type == WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+
+
+class Watch(asyncio.Protocol):
+    """The sink's word of each message that reached it."""
+
+    def __init__(self, heard: Callable[[tuple[int, ...]], None]) -> None:
+        self._heard = heard
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).write(b"GET /-/watch HTTP/1.1\r\n\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        data = self._buffer + data
+        whole = len(data) // 4
+        self._buffer = data[whole * 4 :]
+        self._heard(struct.unpack(f"={whole}I", data[: whole * 4]))
+
+
+class Load:
+    def __init__(self) -> None:
+        self._frames = Frames()
+        self._clients: list[WSTransport] = []
+        self._tls = ssl.create_default_context()
+        self._tls.check_hostname = False
+        self._tls.verify_mode = ssl.CERT_NONE
+        self._heard: Callable[[tuple[int, ...]], None] = lambda numbers: None
+
+    async def watch(self, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: Watch(lambda numbers: self._heard(numbers)), "127.0.0.1", port)
+
+    async def obey(self, job: Job) -> Figures:
+        began = time.monotonic()
+        gc.collect()
+        figures = await {
+            "open": self._open,
+            "close": self._close,
+            "messages": self._messages,
+            "pushes": self._pushes,
+            "cycles": self._cycles,
+            "mixed": self._mixed,
+            "latency": self._latency,
+        }[job["do"]](job)
+        return {"seconds": time.monotonic() - began, **figures}
+
+    async def _connect(self, url: str) -> WSTransport:
+        transport, _ = await ws_connect(
+            lambda: Client(self._frames),
+            url,
+            ssl_context=self._tls if url.startswith("wss:") else None,
+            websocket_handshake_timeout=PATIENCE,
+            read_buffer_init_size=2048,
+        )
+        return transport
+
+    async def _open(self, job: Job) -> Figures:
+        numbers = iter(range(job["count"]))
+        clients: list[WSTransport | None] = [None] * job["count"]
+
+        async def one_by_one() -> None:
+            for number in numbers:
+                clients[number] = await self._connect(job["url"].replace("{n}", str(number)))
+
+        await asyncio.gather(*(one_by_one() for _ in range(32)))
+        self._clients = [each for each in clients if each is not None]
+        return {"opened": len(self._clients)}
+
+    async def _close(self, job: Job) -> Figures:
+        clients, self._clients = self._clients, []
+        for begin in range(0, len(clients), 64):
+            some = clients[begin : begin + 64]
+            for transport in some:
+                transport.send_close(WSCloseCode.OK)
+            await asyncio.gather(*(_gone(transport) for transport in some))
+        return {"closed": len(clients)}
+
+    async def _messages(self, job: Job) -> Figures:
+        total, window = job["total"], min(job["window"], len(self._clients), job["total"])
+        messages = [b"%08d" % number + b"m" * (job["size"] - 8) for number in range(window)]
+        clients = self._clients
+        left, answered = total - window, 0
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def heard(numbers: tuple[int, ...]) -> None:
+            nonlocal left, answered
+            answered += len(numbers)
+            for number in numbers:
+                if left > 0:
+                    left -= 1
+                    clients[number].send(WSMsgType.TEXT, messages[number])
+            if answered >= total and not done.done():
+                done.set_result(None)
+
+        self._heard = heard
+        for number in range(window):
+            clients[number].send(WSMsgType.TEXT, messages[number])
+        try:
+            await asyncio.wait_for(done, PATIENCE)
+        except TimeoutError:
+            pass
+        return {"sent": total - left, "answered": answered}
+
+    async def _pushes(self, job: Job) -> Figures:
+        pushers = await Pushers.open(job["port"], job["connections"])
+        requests = [each.encode("latin-1") for each in job["requests"]]
+        before = self._frames.count
+        frames_each, seen = job["frames"], 0
+
+        run = itertools.islice(itertools.cycle(requests), job["total"])
+        try:
+            # One to many: the next is sent when the last frame of this one has arrived.
+            for some in [run] if frames_each == 1 else ([request] for request in run):
+                await asyncio.wait_for(pushers.run(some), PATIENCE)
+                seen += frames_each * (job["total"] if frames_each == 1 else 1)
+                await self._frames.reach(before + seen)
+        except TimeoutError:
+            pass
+        finally:
+            pushers.close()
+        return {
+            "frames": self._frames.count - before,
+            "expected": job["total"] * frames_each,
+            "statuses": dict(pushers.statuses),
+        }
+
+    async def _cycles(self, job: Job) -> Figures:
+        left = iter(range(job["total"]))
+        done = 0
+
+        async def one_by_one() -> None:
+            nonlocal done
+            for number in left:
+                transport = await self._connect(job["url"].replace("{n}", f"cycle{number}"))
+                transport.send_close(WSCloseCode.OK)
+                await _gone(transport)
+                done += 1
+
+        await asyncio.gather(*(one_by_one() for _ in range(job["width"])))
+        return {"cycles": done}
+
+    async def _mixed(self, job: Job) -> Figures:
+        parts = await asyncio.gather(
+            self._messages(job["messages"]), self._pushes(job["pushes"]), self._cycles(job["cycles"])
+        )
+        return {name: value for part in parts for name, value in part.items()}
+
+    async def _latency(self, job: Job) -> Figures:
+        total = int(job["rate"] * job["seconds"])
+        pushers = await Pushers.open(job["port"], job["connections"])
+        requests = [each.encode("latin-1") for each in job["requests"]]
+        due: list[float] = []
+        late: list[float] = []
+        before = self._frames.count
+        self._frames.look = lambda payload: late.append(time.monotonic() - due[int(payload[:8])])
+        began = time.monotonic()
+        while len(due) < total:
+            now = time.monotonic()
+            while len(due) < total and (at := began + len(due) / job["rate"]) <= now:
+                number = len(due)
+                due.append(at)
+                pushers.submit(requests[number % len(requests)].replace(NUMBER, b"%08d" % number))
+            await asyncio.sleep(0.0005)
+        await self._frames.reach(before + total)
+        self._frames.look = None
+        pushers.close()
+        late.sort()
+        return {
+            "frames": len(late),
+            "expected": total,
+            "statuses": dict(pushers.statuses),
+            "p50": late[len(late) // 2],
+            "p99": late[len(late) * 99 // 100],
+            "max": late[-1],
+        }
+
+
+async def _gone(transport: WSTransport) -> None:
+    try:
+        await asyncio.wait_for(transport.wait_disconnected(), PATIENCE)
+    except TimeoutError:
+        transport.disconnect()
+
+
+async def main() -> None:
+    gc.disable()
+    load = Load()
+    await load.watch(int(sys.argv[1]))
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        try:
+            answer = await load.obey(json.loads(line))
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,97 @@
+"""Where a client comes from: the peer of its socket, or what a trusted proxy says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
+
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
+
+from wsaas.proxy_header import Proxied
+
+Address = IPv4Address | IPv6Address
+
+# Some proxies add the port.
+_WITH_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}|\[([0-9a-fA-F:.]+)\](?::[0-9]{1,5})?")
+
+
+def parse(text: str) -> Address | None:
+    """An IP address, or None; an IPv4 address in the clothes of IPv6 (::ffff:192.0.2.1) is one of IPv4."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def announced(transport: Any) -> bool:
+    """Whether a PROXY header says, or will say, who the peer of this transport is."""
+    while transport is not None:
+        if isinstance(transport, Proxied | HAProxyProtocolWrapper):
+            return True
+        transport = getattr(transport, "transport", None)
+    return False
+
+
+class Proxies:
+    """Those whose X-Forwarded-For is believed: networks, and `unix` for whoever comes by a unix socket."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._networks = [ip_network(name) for name in names if name != "unix"]
+        self._unix = "unix" in names
+
+    def trusts(self, host: str) -> bool:
+        """`host` is as Twisted says it, empty for a unix socket."""
+        if not host:
+            return self._unix
+        address = parse(host) if self._networks else None
+        return address is not None and self._trusts(address)
+
+    def _trusts(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+    def client(self, host: str, forwarded: Iterable[bytes]) -> str:
+        """The client's address, where `host` is the peer's, given the values of X-Forwarded-For in their order.
+
+        Each proxy appends whom it heard: from the right, those that are trusted are believed. What is no address ends
+        the chain.
+        """
+        found = _spelled(host)
+        if not self.trusts(host):
+            return found
+        for item in reversed(b",".join(forwarded).decode("latin-1").split(",")):
+            address = _item(item.strip(" \t"))
+            if address is None:
+                break
+            found = str(address)
+            if not self._trusts(address):
+                break
+        return found
+
+
+def _spelled(host: str) -> str:
+    address = parse(host)
+    return host if address is None else str(address)
+
+
+def _item(text: str) -> Address | None:
+    match = _WITH_PORT.fullmatch(text)
+    if match is not None:
+        text = match[1] or match[2]
+    return None if "%" in text else parse(text)
+
+
+def network(host: str) -> str:
+    """Who is counted as one: an IPv4 address, or the /64 that a household has of IPv6."""
+    address = parse(host)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False))
+    return host if address is None else str(address)
+
+
+def is_public(host: str) -> bool:
+    """Whether it is an address of the internet. Another may stand for many: a proxy, a container's bridge."""
+    address = parse(host)
+    return address is not None and address.is_global

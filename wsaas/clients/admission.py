@@ -1,0 +1,131 @@
+"""Who may come in: so many in all, so many from one address, so fast, and so many waiting for their answer.
+
+    accept -> enter -> (a Visit) -> admit, once the address is known -> ask, when the handshake is sound -> leave
+
+One over a limit is told so after its handshake (503, come back later), as long as there are not too many of that
+kind here; the others are cut off at once. Plain rules: no sockets, and the time is passed in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from wsaas.clients.address import is_public, network
+from wsaas.gateway.model import Refused
+from wsaas.gateway.rates import Rates
+
+RATE = 50.0
+BURST = 500
+"""Connections a second from one public address, and at once after a rest: a company behind one address reconnects."""
+ADDRESSES = 10_000
+"""Addresses whose rate is remembered."""
+ASKING_PER_WEBHOOK = 32
+"""Clients that wait for the answer to their connect, for each webhook that may be in flight: the last one waits as long
+as the backend takes for so many answers."""
+FULL, FROM_ADDRESS, FAST, BUSY = "TOO_MANY_CONNECTIONS", "TOO_MANY_FROM_ADDRESS", "TOO_FAST", "BUSY"
+LATEST = 15
+"""A client that is turned away is told to come back after 1 to so many seconds: not all at once."""
+
+
+class Visit:
+    """One connection's part in the counts of an Admission."""
+
+    __slots__ = ("_admission", "_asking", "_gone", "_network", "refusal")
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._network: str | None = None
+        self._asking = False
+        self._gone = False
+        self.refusal: Refused | None = None
+        """What it is to be answered, if it may not come in."""
+
+    def admit(self, host: str, limited: bool, now: float) -> bool:
+        """It comes from there; `limited` unless the address is that of a proxy. False if it is to be cut off."""
+        admission = self._admission
+        if self.refusal is None and limited and host:
+            self._network = network(host)
+            if admission.too_many_from(self._network):
+                self._refuse(FROM_ADDRESS)
+            elif is_public(host) and not admission.rates.allows(self._network, now):
+                self._refuse(FAST)
+        return self.refusal is None or admission.surplus <= admission.most_surplus
+
+    def ask(self) -> Refused | None:
+        """Its handshake is sound, and it will wait until `answered`; or what it is to be answered now."""
+        if self.refusal is None and self._admission.asking >= self._admission.most_asking:
+            self._refuse(BUSY)
+        if self.refusal is None:
+            self._asking = True
+            self._admission.asking += 1
+        return self.refusal
+
+    def answered(self) -> None:
+        if self._asking:
+            self._asking = False
+            self._admission.asking -= 1
+
+    def leave(self) -> None:
+        """It is gone. Can be repeated."""
+        if not self._gone:
+            self._gone = True
+            self.answered()
+            self._admission.left(self, self._network)
+
+    def _refuse(self, code: str) -> None:
+        self.refusal = self._admission.refusal(code)
+
+
+class Admission:
+    """The counts and their limits; 0 for no limit per address. `below(n)` is a random number from 0 to n - 1.
+
+    The tables are bounded: that of the networks by the connections, that of the rates by itself.
+    """
+
+    def __init__(self, *, most_per_address: int, most_asking: int, below: Callable[[int], int]) -> None:
+        self.most: int | None = None
+        """How many may be here, and how many more that are only told so; known when the gateway starts."""
+        self.most_surplus = 64
+        self.most_asking = most_asking
+        self.present = self.surplus = self.asking = 0
+        self.rates = Rates(RATE, BURST, ADDRESSES)
+        self.turned_away: Counter[str] = Counter()
+        self._most_per_address = most_per_address
+        self._networks: Counter[str] = Counter()
+        self._below = below
+
+    @property
+    def full(self) -> bool:
+        return self.most is not None and self.present - self.surplus >= self.most
+
+    def enter(self) -> Visit | None:
+        """Somebody connects; None if there is no room even to say that there is none."""
+        if self.most is not None and self.present >= self.most + self.most_surplus:
+            self.turned_away[FULL] += 1
+            return None
+        visit = Visit(self)
+        if self.full:
+            visit.refusal = self.refusal(FULL)
+        self.present += 1
+        return visit
+
+    def too_many_from(self, network: str) -> bool:
+        """Count one more from there."""
+        self._networks[network] += 1
+        return 0 < self._most_per_address < self._networks[network]
+
+    def refusal(self, code: str) -> Refused:
+        """One more that is over a limit."""
+        self.surplus += 1
+        self.turned_away[code] += 1
+        return Refused(503, code, ((b"retry-after", b"%d" % (1 + self._below(LATEST))),))
+
+    def left(self, visit: Visit, network: str | None) -> None:
+        self.present -= 1
+        if visit.refusal is not None:
+            self.surplus -= 1
+        if network is not None:
+            self._networks[network] -= 1
+            if not self._networks[network]:
+                del self._networks[network]

@@ -1,0 +1,87 @@
+"""Settings that are about clients and what they send, from their text. ValueError says what would be right."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# Hop-by-hop and framing headers (RFC 9110, 7.6.1), and what the gateway itself says in a webhook.
+_NEVER_FORWARDED = frozenset(
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
+    "upgrade content-length content-type content-encoding host expect accept-encoding traceparent".split()
+)
+
+
+def header_names(text: str) -> tuple[str, ...]:
+    """Header names in lower case, separated by commas or white space."""
+    names = _items(text)
+    for name in names:
+        if not re.fullmatch(_TOKEN, name):
+            raise ValueError(f"must be header names such as Cookie, X-Tenant; {name!r} is none")
+        if name == "authorization":
+            raise ValueError("must not name Authorization: it is always forwarded")
+        if name in _NEVER_FORWARDED or name.startswith(("webhook-", "wsaas-", "sec-websocket-")):
+            raise ValueError(f"must not name {name!r}: the gateway speaks for itself there")
+    return tuple(dict.fromkeys(names))
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins (RFC 6454, 6.2) apart by commas or white space, in lower case without default ports; empty for any."""
+    found = tuple(dict.fromkeys(_origin(item) for item in _items(text)))
+    if "*" in found:
+        if len(found) > 1:
+            raise ValueError("must be origins, or * alone for any")
+        return ()
+    return found
+
+
+def _origin(text: str) -> str:
+    if text in ("*", "null"):
+        return text
+    match = re.fullmatch(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", text)
+    if match is None or int(match[3] or 1) not in range(1, 65536):
+        raise ValueError(f"must be origins such as https://app.example, without path and trailing slash; not {text!r}")
+    scheme, host, port = match.groups()
+    if port is None or int(port) == _DEFAULT_PORTS.get(scheme):
+        return f"{scheme}://{host}"
+    return f"{scheme}://{host}:{int(port)}"
+
+
+def query_parameter(text: str) -> str | None:
+    """The name of a query parameter; `off` for none."""
+    if text.lower() == "off":
+        return None
+    if not re.fullmatch(r"[A-Za-z0-9._~-]+", text):
+        raise ValueError(
+            "must be the name of a query parameter such as access_token (letters, digits, . _ ~ -), or off"
+        )
+    return text
+
+
+def proxies(text: str) -> tuple[str, ...]:
+    """Addresses and networks, apart by commas or white space, as `ipaddress` spells networks; `unix` as it is."""
+    return tuple(dict.fromkeys(_proxy(item) for item in _items(text)))
+
+
+def _proxy(text: str) -> str:
+    if text == "unix":
+        return text
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        network = None
+    if network is None or "%" in text:
+        raise ValueError(f"must be addresses and networks such as 10.0.0.0/8, 2001:db8::1, or unix; {text!r} is none")
+    if "/" in text and ip_network(text.partition("/")[0]).network_address != network.network_address:
+        raise ValueError(f"has {text!r}, which is not the beginning of a network: {network} is")
+    return str(network)
+
+
+def _items(text: str) -> list[str]:
+    items = [item for item in re.split(r"[\s,]+", text.lower()) if item]
+    if not items:
+        raise ValueError("must name something, separated by commas or spaces")
+    return items
