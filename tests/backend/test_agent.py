@@ -69,9 +69,7 @@ class TreqTests(AgentTestCase):
         for cookie in (b"s=1", b"s=1; Domain=backend.example; Path=/", b"s=1; Max-Age=1000; Secure"):
             waiting = self.client.get("https://backend.example/x")
             self.request()
-            self.backend.wires[0].answer(
-                b"HTTP/1.1 200 OK\r\nSet-Cookie: " + cookie + b"\r\nContent-Length: 0\r\n\r\n"
-            )
+            self.backend.wires[0].answer(b"HTTP/1.1 200 OK\r\nSet-Cookie: " + cookie + b"\r\nContent-Length: 0\r\n\r\n")
             self.assertEqual(list(self.successResultOf(waiting).cookies()), [])
             self.client.get("https://backend.example/x").addErrback(lambda _: None)
             self.assertNotIn(b"ookie", b"".join(self.request()[1]))
@@ -150,7 +148,9 @@ class AgentTests(AgentTestCase):
         verifyObject(IResponse, response)
         response.setPreviousResponse(response)
         self.assertIs(response.previousResponse, response)
-        self.assertEqual((response.request.method, response.request.absoluteURI), (b"PUT", b"https://backend.example/x"))
+        self.assertEqual(
+            (response.request.method, response.request.absoluteURI), (b"PUT", b"https://backend.example/x")
+        )
 
     def test_origin(self) -> None:
         """Only the pool's own origin is spoken to: scheme, host and port, and no credentials."""

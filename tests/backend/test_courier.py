@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from wsaas.backend.breaker import THRESHOLD
 from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.courier import Courier
 from wsaas.backend.exchange import Answer, Lost, NotSent
@@ -278,24 +279,42 @@ class CourierTests(SynchronousTestCase):
         return sessions
 
     def test_breaker_opens(self) -> None:
-        """A backend that fails everything is sent one webhook in up to 2 s, not every connection's retries."""
+        """A backend that fails everything is sent a webhook or two a second, not every connection's retries."""
         self.fail_everything()
         sent = len(self.sender.sent)
         for _ in range(100):
             self.clock.advance(0.1)
             while self.sender.waiting:
                 self.sender.answer(NotSent("refused"))
-        self.assertLessEqual(len(self.sender.sent) - sent, 10)
-        self.assertGreaterEqual(len(self.sender.sent) - sent, 5)
+        self.assertLessEqual(len(self.sender.sent) - sent, 40)
+        self.assertGreaterEqual(len(self.sender.sent) - sent, 15)
 
     def test_breaker_and_connects(self) -> None:
-        """While it is open a connect is turned away at once, and the backend never hears of it."""
-        self.fail_everything()
+        """When connects fail, too, further ones are turned away at once, and the backend never hears of them."""
+        for _ in range(THRESHOLD):
+            self.connect()
+            self.sender.answer(NotSent("refused"))
         sent = len(self.sender.sent)
         peer = self.connect()
         self.assertEqual(peer.calls, [("refuse", Refused(503, "NOT_READY", ((b"retry-after", b"5"),)))])
-        self.assertEqual(len(self.sender.sent), sent)
-        self.assertEqual(len(self.registry), 20)
+        self.assertEqual((len(self.sender.sent), len(self.registry)), (sent, 0))
+        self.clock.advance(1)
+        self.connect()
+        self.sender.answer(OK)
+        self.connect()
+        self.assertEqual(len(self.sender.sent), sent + 2)
+
+    def test_failing_messages_keep_nobody_out(self) -> None:
+        """Clients whose messages always fail keep neither newcomers out nor others' messages."""
+        self.fail_everything()
+        _, session = self.open()
+        self.fail_everything()
+        self.say(session, b"fine")
+        while self.bodies()[-1] != b"fine":
+            self.clock.advance(0.1)
+            if self.bodies()[-1] != b"fine":
+                self.assertEqual(self.sender.waiting, [])
+        self.assertLess(self.clock.seconds(), 2)
 
     def test_breaker_closes(self) -> None:
         """The first success lets everybody try at once."""

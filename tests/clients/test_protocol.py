@@ -276,7 +276,8 @@ class MessageTests(SynchronousTestCase):
         self.assertTrue(client.peer.send(Frame(b"h\xc3\xa9", False)))
         self.assertTrue(client.peer.send(Frame(b"\xff" * 70000, True)))
         self.assertEqual(
-            [event.data for event in client.heard()], ["", "h\xe9", b"\xff" * 70000]  # type: ignore[attr-defined]
+            [event.data for event in client.heard()],
+            ["", "h\xe9", b"\xff" * 70000],  # type: ignore[attr-defined]
         )
 
     def test_too_big(self) -> None:

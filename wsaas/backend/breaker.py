@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 THRESHOLD = 10
-"""So many failures in a row, of any webhooks, and not one success between them, and the circuit opens."""
+"""So many failures in a row, and not one success between them, and the circuit opens."""
 FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 2.0
+LONGEST_PAUSE = 0.5
 
 
 class Breaker:
@@ -16,6 +16,9 @@ class Breaker:
     While it is open one webhook, the probe, may go out after each pause; the pauses grow from `FIRST_PAUSE` to
     `LONGEST_PAUSE` seconds, with half of each random. The first success closes it. A probe that hangs does not keep the
     next from being sent, so a backend that returns is noticed within `LONGEST_PAUSE`.
+
+    Each kind of event has one: clients whose messages always fail must not keep newcomers out. A success of any kind is
+    told to all.
     """
 
     def __init__(self, random: Callable[[], float]) -> None:

@@ -28,6 +28,10 @@ from wsaas.gateway.model import Cause, CloseCode, Closed, Event, Opened, Outcome
 from wsaas.gateway.retry import Attempted, GiveUp, decide
 from wsaas.gateway.session import Session
 
+WARN_EVERY = 10.0
+"""Seconds between two warnings that a webhook failed; a backend that is down is told once, not per connection."""
+
+_NAMES: dict[type[Event], str] = {Opened: "connect", Received: "message", Closed: "disconnect"}
 _GIVEN_UP: dict[type[Event], Outcome] = {
     Opened: Unclear(502, "BAD_GATEWAY"),
     Received: Undelivered(),
@@ -89,7 +93,8 @@ class Courier:
         self._patience: dict[type[Event], float] = {Received: message_patience, Closed: disconnect_patience}
         self._now = now
         self._random = random
-        self._breaker = Breaker(random)
+        self._breakers = {kind: Breaker(random) for kind in KINDS}
+        self._warned_at = -WARN_EVERY
         self._ready: dict[type[Event], deque[Delivery]] = {kind: deque() for kind in KINDS}
         self._deliveries: dict[Session, Delivery] = {}
         self._probing: IDelayedCall | None = None
@@ -119,7 +124,11 @@ class Courier:
         kind = session.pending
         if kind is not None and not self._stopped:
             delivery = self._deliveries[session] = Delivery(session, kind, self._clock.seconds())
-            self._ready[kind].append(delivery)
+            if self._breakers[kind].open:
+                # Before those that have failed already: if it is they who are at fault, this one ends it.
+                self._ready[kind].appendleft(delivery)
+            else:
+                self._ready[kind].append(delivery)
 
     def _pump(self) -> None:
         """Send what may be sent. A send that ends at once comes back through `_answered`, not through here."""
@@ -131,16 +140,20 @@ class Courier:
                 pass
         finally:
             self._pumping = False
-        if self._breaker.open and self._probing is None and any(self._ready.values()):
-            pause = max(0.0, self._breaker.next_probe - self._clock.seconds())
-            self._probing = self._clock.callLater(pause, self._probe)
+        due = [
+            self._breakers[kind].next_probe
+            for kind, queue in self._ready.items()
+            if self._breakers[kind].open and queue
+        ]
+        if due and self._probing is None:
+            self._probing = self._clock.callLater(max(0.0, min(due) - self._clock.seconds()), self._probe)
 
     def _advance(self, kind: type[Event]) -> bool:
         """Do something with the first that is ready of this kind; whether anything was done."""
         queue = self._ready[kind]
         if not queue:
             return False
-        admitted = self._breaker.admits(self._clock.seconds())
+        admitted = self._breakers[kind].admits(self._clock.seconds())
         if admitted and self._shares.allows(kind):
             self._send(queue.popleft())
             return True
@@ -176,7 +189,7 @@ class Courier:
             delivery.began = self._clock.seconds()
         assert delivery.event is not None
         delivery.tries += 1
-        self._breaker.sent(self._clock.seconds())
+        self._breakers[delivery.kind].sent(self._clock.seconds())
         self._shares.enter(delivery.kind)
         try:
             sent = self._sender.send(self._contract.webhook(session, delivery.event))
@@ -195,7 +208,7 @@ class Courier:
         if not isinstance(found, Answer | Fault):
             assert found is not None
             raise found
-        self._note(found)
+        self._note(found, delivery.kind)
         assert delivery.event is not None
         result = read(delivery.event, found, self._now)
         if isinstance(result, Again):
@@ -204,13 +217,19 @@ class Courier:
             self._settle(delivery, result)
         self._pump()
 
-    def _note(self, answer: Answer | Fault) -> None:
-        """Tell the breaker, and let everybody try at once when the backend is back."""
+    def _note(self, answer: Answer | Fault, kind: type[Event]) -> None:
+        """Tell the breakers, and let everybody try at once when the backend is back."""
         if isinstance(answer, Fault) or answer.status >= 500:
-            if self._breaker.failed(self._clock.seconds()):
-                what = str(answer) if isinstance(answer, Fault) else f"status {answer.status}"
-                self._log.error("the backend fails everything; it is only probed now; last: {last}", last=what)
-        elif self._breaker.succeeded():
+            now = self._clock.seconds()
+            reason = str(answer) if isinstance(answer, Fault) else f"status {answer.status}"
+            if self._breakers[kind].failed(now):
+                self._log.error(
+                    "the backend fails every {kind}; it is only probed now: {reason}", kind=_NAMES[kind], reason=reason
+                )
+            elif now - self._warned_at >= WARN_EVERY:
+                self._warned_at = now
+                self._log.warn("a {kind} webhook failed: {reason}", kind=_NAMES[kind], reason=reason)
+        elif any([breaker.succeeded() for breaker in self._breakers.values()]):
             self._log.info("the backend is back")
             for delivery in list(self._deliveries.values()):
                 if delivery.waiting is not None and not delivery.told_when:
@@ -242,10 +261,9 @@ class Courier:
         delivery.waiting = self._clock.callLater(decision.seconds, self._retry, delivery)
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
-        what = "message" if delivery.kind is Received else "disconnect"
         self._log.error(
-            "gave up a {what} webhook of {connection}: {reason}",
-            what=what,
+            "gave up a {kind} webhook of {connection}: {reason}",
+            kind=_NAMES[delivery.kind],
             connection=delivery.session.id,
             reason=reason,
         )

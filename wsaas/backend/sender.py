@@ -44,9 +44,7 @@ class PoolSender:
         response = await client.request(
             webhook.method.decode(), f"{self._url}/{webhook.id}", headers=headers, data=webhook.body
         )
-        found = tuple(
-            (name.lower(), value) for name, values in response.headers.getAllRawHeaders() for value in values
-        )
+        found = tuple((name.lower(), value) for name, values in response.headers.getAllRawHeaders() for value in values)
         pieces: list[bytes] = []
         truncated = False
         try:

@@ -16,11 +16,15 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from wsaas.clients.hangup import hung_up
-from wsaas.clients.head import END, MAX_HEAD, fields, flaw, public, repeated
+from wsaas.clients.address import announced
+from wsaas.clients.admission import Visit
+from wsaas.clients.entrance import Malformed, Request
+from wsaas.clients.head import END, MAX_HEAD
 from wsaas.clients.outbox import Outbox
+from wsaas.clients.pulse import Pulse
 from wsaas.clients.refusal import malformed, refused
-from wsaas.gateway.model import Cause, CloseCode, Frame, Handshake, Refused, Unclear
+from wsaas.gateway.model import Cause, CloseCode, Closed, Frame, Refused, Unclear
+from wsaas.gateway.rates import Pace
 
 if TYPE_CHECKING:
     from wsaas.clients.factory import ClientFactory
@@ -35,7 +39,13 @@ CLOSE_TIMEOUT = 5.0
 MAX_EARLY = 65536
 """Bytes that a client may send before its 101; over it they stay in its socket."""
 
-_LANE, _EARLY = "lane", "early"  # why nothing is read: the reasons of `_paused`
+TURN = 128
+"""Frames of one client that are read in one turn of the reactor, before others have theirs."""
+MAX_FRAGMENTS = 1024
+"""A message may have more only if they are of `WORTHWHILE` bytes on average."""
+WORTHWHILE = 64
+
+_LANE, _EARLY, _PACE = "lane", "early", "pace"  # why nothing is read: the reasons of `_paused`
 
 
 class ClientProtocol(WebSocketServerProtocol):
@@ -56,24 +66,36 @@ class ClientProtocol(WebSocketServerProtocol):
         super().connectionMade()
         clock = self.factory.clock
         self.session: Session | None = None
-        self._asked = False
+        self._request: Request | None = None
+        self._default: str | None = None
+        self._admitted = False
         self._searched = 0
         self._paused: set[str] = set()
+        self._pace = Pace(self.factory.message_rate, clock.seconds())
+        self._turn = TURN
+        self._fragments = 0
+        self._next_turn: IDelayedCall | None = None
         self._pong: bytes | None = None
-        self._pinged_at = 0.0
-        self._hung_up_at: float | None = None
-        self._ended_by: tuple[Cause, int, str] | None = None
+        self._ended_by: Closed | None = None
         self._leaving = False
-        self.last_heard = clock.seconds()
+        self._lost: Failure | None = None
+        self.pulse = Pulse(clock.seconds())
         self._outbox = Outbox(self.transport, self.factory.send_buffer, self._drained)
         self.transport.registerProducer(self._outbox, True)
         self._deadline: IDelayedCall | None = clock.callLater(HANDSHAKE_TIMEOUT, self._abandon)
+        host = self._peer_host()
+        if not self.factory.entrance.proxies.trusts(host) and not announced(self.transport):
+            self._admit(host)
+
+    def _peer_host(self) -> str:
+        return getattr(self.transport.getPeer(), "host", "")
 
     # Reading
 
     def dataReceived(self, data: bytes) -> None:
-        self.last_heard = self.factory.clock.seconds()
+        self.pulse.beat(self.factory.clock.seconds())
         self.data = self.data + data if self.data else data
+        self._turn = TURN
         self.consumeData()
 
     def consumeData(self) -> None:
@@ -82,11 +104,10 @@ class ClientProtocol(WebSocketServerProtocol):
             while not self._paused and self.processData() and self.state != self.STATE_CLOSED:
                 pass
         elif self.state == self.STATE_CONNECTING:
-            if self._asked:
-                if len(self.data) >= MAX_EARLY:
-                    self._pause(_EARLY)
-            else:
+            if self._request is None:
                 self._read_head()
+            elif len(self.data) >= MAX_EARLY:
+                self._pause(_EARLY)
         else:
             self.data = b""
 
@@ -97,39 +118,85 @@ class ClientProtocol(WebSocketServerProtocol):
         elif end < 0:
             self._searched = max(0, len(self.data) - len(END) + 1)
         else:
-            self._asked = True
-            problem = flaw(self.data[:end])
-            if problem is None:
-                self._fields = fields(self.data[:end])
-                self.processHandshake()
-                del self._fields
+            try:
+                self._request = self.factory.entrance.read(self.data[:end], self._peer_host())
+            except Malformed as problem:
+                self.failHandshake(str(problem))
             else:
-                self.failHandshake(problem)
+                self.data = self._request.head + self.data[end:]
+                self._ask(self._request)
+
+    def _ask(self, request: Request) -> None:
+        if not self._admitted and not self._admit(request.address):
+            return
+        if self.visit.refusal is not None:
+            self.refuse(self.visit.refusal)
+        else:
+            self.processHandshake()
+
+    def _admit(self, address: str) -> bool:
+        """The client's address is known: whether it may stay, were it only to be refused."""
+        self._admitted = True
+        stays = self.visit.admit(
+            address, not self.factory.entrance.proxies.trusts(address), self.factory.clock.seconds()
+        )
+        if self.visit.refusal is not None:
+            self.factory.turned_away(address, self.visit.refusal.code)
+        if not stays:
+            self.transport.abortConnection()
+        return stays
 
     def onConnect(self, request: ConnectionRequest) -> Any:
         """The handshake is sound: ask. The session answers by `accept` or `refuse`, so the Deferred never fires."""
-        path, _, query = self.http_request_uri.partition("?")
-        origin = request.origin or None
-        if not self.factory.allows_origin(origin):
+        assert self._request is not None
+        handshake = self.factory.entrance.handshake(self._request, self.http_request_uri, request)
+        if not self.factory.entrance.allows(handshake.origin):
             self.refuse(Refused(403, "ORIGIN_NOT_ALLOWED"))
             return Deferred()
+        busy = self.visit.ask()
+        if busy is not None:
+            self.factory.turned_away(handshake.remote_address, busy.code)
+            self.refuse(busy)
+            return Deferred()
         self._stop_deadline()
-        handshake = Handshake(
-            path=path,
-            query=query,
-            origin=origin,
-            remote_address=getattr(self.transport.getPeer(), "host", ""),
-            subprotocols=tuple(request.protocols),
-            headers=public(self._fields),
-            repeated=repeated(self._fields, self.factory.forward_headers),
-            traceparent=self.http_headers.get("traceparent"),
-        )
+        self._default = self._request.default
+        if self._request.carrier is not None and self._default == self._request.carrier:
+            self.websocket_protocols.append(self._default)
         self.factory.gateway.connect(self, handshake)
         return Deferred()
 
+    def onFrameBegin(self) -> None:
+        super().onFrameBegin()
+        self._turn -= 1
+        self._pace.count()
+        if self._turn <= 0 or self._pace.spent:
+            wait = self._pace.pause(self.factory.clock.seconds()) if self._pace.spent else 0.0
+            if self._turn <= 0 or wait:
+                self._rest(wait)
+
+    def _rest(self, seconds: float) -> None:
+        """Nothing more is read for a while, not even of what has come; how TCP slows down a flood."""
+        if _PACE not in self._paused:
+            self._pause(_PACE)
+            if self._lost is None:
+                self._next_turn = self.factory.clock.callLater(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        self._next_turn = None
+        self._turn = TURN
+        self._resume(_PACE)
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        super().onMessageBegin(isBinary)
+        self._fragments = 0
+
     def onMessageFrameBegin(self, length: int) -> None:
         super().onMessageFrameBegin(length)
-        if self.session is not None and not self.failedByMe:
+        self._fragments += 1
+        if self._fragments > MAX_FRAGMENTS and self.message_data_total_length < WORTHWHILE * self._fragments:
+            if not self.failedByMe:
+                self._fail_connection(CloseCode.POLICY, "a message in too many small fragments")
+        elif self.session is not None and not self.failedByMe:
             # How long a compressed message gets is known only when it is there.
             expected = self.maxMessagePayloadSize if self._isMessageCompressed else self.message_data_total_length
             self.session.announce(expected)
@@ -147,7 +214,7 @@ class ClientProtocol(WebSocketServerProtocol):
         self._resume(_LANE)
 
     def _pause(self, reason: str) -> None:
-        if not self._paused:
+        if not self._paused and self._lost is None:
             self.transport.pauseProducing()
         self._paused.add(reason)
 
@@ -155,8 +222,7 @@ class ClientProtocol(WebSocketServerProtocol):
         """What was received already comes first; only if there is still room the socket is read again."""
         if reason in self._paused:
             self._paused.discard(reason)
-            self._hung_up_at = None
-            self.last_heard = self.factory.clock.seconds()
+            self.pulse.beat(self.factory.clock.seconds())
             if not self._paused:
                 self.consumeData()
             if not self._paused and not self._leaving:

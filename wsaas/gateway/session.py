@@ -289,9 +289,7 @@ class Session:
                 return
         if peer is not None:
             peer.refuse(
-                Refused(403, "CLOSED")
-                if cause is Cause.API
-                else Refused(503, "NOT_READY", ((b"retry-after", b"1"),))
+                Refused(403, "CLOSED") if cause is Cause.API else Refused(503, "NOT_READY", ((b"retry-after", b"1"),))
             )
 
     def facts(self) -> Facts:

@@ -1,0 +1,97 @@
+"""How fast one client is read: not at all while there is a reason, and never so fast that others have to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from wsaas.gateway.rates import Pace
+
+TURN = 128
+"""Frames of one client that are read in one turn of the reactor, before others have theirs."""
+
+LANE, EARLY, PACE = "lane", "early", "pace"
+"""Why nothing is read: no room for what comes, or not yet; or too much came in too short a time."""
+
+
+class Flow:
+    """The reasons why a client is not read from: only the first in and the last out touch the transport.
+
+    Frames are counted: over `rate` a second, or more than a turn's, they wait where they are, in the protocol's
+    buffer and the client's socket, and `go_on` is called when it is time for more. What is in the buffer comes
+    before what is in the socket: `go_on` reads that, and `flowing` says afterwards whether there is still room.
+    """
+
+    __slots__ = ("_call", "_clock", "_closed", "_go_on", "_pace", "_reasons", "_transport", "_turn")
+
+    def __init__(self, transport: Any, clock: IReactorTime, rate: int, go_on: Callable[[], None]) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._go_on = go_on
+        self._pace = Pace(rate, clock.seconds())
+        self._turn = TURN
+        self._reasons: set[str] = set()
+        self._call: IDelayedCall | None = None
+        self._closed = False
+
+    @property
+    def paused(self) -> bool:
+        return bool(self._reasons)
+
+    def begin_turn(self) -> None:
+        """The reactor has been elsewhere since the last frame."""
+        self._turn = TURN
+
+    def frame(self) -> None:
+        """A frame has begun."""
+        self._turn -= 1
+        self._pace.count()
+        wait = self._pace.pause(self._clock.seconds()) if self._pace.spent and not self._closed else 0.0
+        if wait or self._turn <= 0:
+            self._rest(wait)
+
+    def _rest(self, seconds: float) -> None:
+        self.pause(PACE)
+        if self._call is None:
+            self._call = self._clock.callLater(seconds, self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._call = None
+        self._turn = TURN
+        if self._closed:
+            self._go_on()
+        else:
+            self.resume(PACE)
+
+    def pause(self, reason: str) -> None:
+        """Idempotent."""
+        if not self._reasons and not self._closed:
+            self._transport.pauseProducing()
+        self._reasons.add(reason)
+
+    def resume(self, reason: str) -> None:
+        """Idempotent."""
+        if reason in self._reasons:
+            self._reasons.discard(reason)
+            if not self._reasons:
+                self._go_on()
+            if not self._reasons and not self._closed:
+                self._transport.resumeProducing()
+
+    def close(self) -> None:
+        """The transport is gone, or about to go: it is not touched again. Only turns still count."""
+        self._closed = True
+
+    def press_on(self) -> bool:
+        """Forget the reasons; False if it is for the next turn to go on, which it will."""
+        if self._call is None:
+            self._reasons.clear()
+        return self._call is None
+
+    def stop(self) -> None:
+        """There will be no further turn."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None

@@ -1,0 +1,58 @@
+"""Whether a client is still there, judged by when it was heard and when it took what it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+
+class Finding(Enum):
+    FINE = "fine"
+    SILENT = "silent"
+    """Not heard for half of the timeout: ping it, once."""
+    GONE = "gone"
+    TOO_SLOW = "too slow"
+    HUNG_UP = "hung up"
+
+
+class Pulse:
+    """What is remembered of one client. Moments and durations are seconds of one clock."""
+
+    __slots__ = ("_hung_up_at", "_pinged_at", "heard")
+
+    def __init__(self, now: float) -> None:
+        self.heard = now
+        self._pinged_at = 0.0
+        self._hung_up_at: float | None = None
+
+    def beat(self, now: float) -> None:
+        """Something came, or the gateway listens again after it did not."""
+        self.heard = now
+        self._hung_up_at = None
+
+    def find(
+        self, now: float, timeout: float, *, full_since: float | None, reading: bool, hung_up: Callable[[], bool]
+    ) -> Finding:
+        """How it is now; `full_since` is when it last had no room for a message.
+
+        One that is not read from cannot be heard, so it is not given up for that. If it closes, that is not noticed by
+        reading either: hence `hung_up`. What it sent before may still be read when there is room again; if there is none
+        for most of the timeout, it is given up.
+        """
+        if full_since is not None and now - full_since >= timeout:
+            return Finding.TOO_SLOW
+        if not reading:
+            if self._hung_up_at is None:
+                self._hung_up_at = now if hung_up() else None
+            elif now - self._hung_up_at >= timeout * 3 / 4:
+                return Finding.HUNG_UP
+            return Finding.FINE
+        silent = now - self.heard
+        if silent >= timeout:
+            return Finding.GONE
+        if silent >= timeout / 2 and self._pinged_at <= self.heard:
+            return Finding.SILENT
+        return Finding.FINE
+
+    def pinged(self, now: float) -> None:
+        self._pinged_at = now
