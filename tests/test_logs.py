@@ -255,9 +255,9 @@ class StreamTests(SynchronousTestCase):
     """twistd's own options say where the log goes."""
 
     def setUp(self) -> None:
-        handler = signal.getsignal(signal.SIGUSR1)
-        self.addCleanup(signal.signal, signal.SIGUSR1, handler)
-        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        for number in (signal.SIGUSR1, signal.SIGHUP):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+            signal.signal(number, signal.SIG_DFL)
         self.later: list[Any] = []
         self.reactor = SimpleNamespace(callFromThread=self.later.append)
 
@@ -292,6 +292,19 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(self.stream().path, os.path.abspath("twistd.log"))
         self.assertEqual(self.stream(nodaemon=1, logfile="our.log").path, os.path.abspath("our.log"))
         self.assertEqual(sorted(os.listdir()), ["our.log", "twistd.log"])
+
+    def test_reopening(self) -> None:
+        """SIGHUP goes on in a new file of the same name, for a rotation tool that moved the old one away."""
+        path = self.mktemp()
+        stream = self.stream(logfile=path)
+        stream.write("old")
+        stream.flush()
+        os.rename(path, path + ".moved")
+        os.kill(os.getpid(), signal.SIGHUP)
+        self.assertEqual([call() for call in self.later], [None])
+        stream.write("new")
+        stream.flush()
+        self.assertEqual((Path(path).read_text(), Path(path + ".moved").read_text()), ("new", "old"))
 
     def test_rotation(self) -> None:
         """SIGUSR1 rotates the file, in the reactor's thread, unless somebody else has that signal."""

@@ -23,6 +23,8 @@ from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
+from wsaas.reload import reopen
+
 _COLOURS = {"critical": "1;31", "error": "31", "warn": "33", "info": "32", "debug": "2"}
 
 # C0, DEL, C1, and what turns or breaks a line in Unicode: none of it may reach a terminal, or begin a line of its own.
@@ -138,7 +140,7 @@ def _from(lowest: Any) -> frozenset[object]:
 def open_stream(twistd: Mapping[str, Any], reactor: Any) -> TextIO | LogFile | None:
     """Where twistd's own options (--logfile, --nodaemon) say that the log goes; None if it is not ours to write.
 
-    A file is rotated by size and on SIGUSR1, as by twistd.
+    A file is rotated by size and on SIGUSR1, as by twistd, and opened anew on SIGHUP.
     """
     if "nodaemon" not in twistd or twistd.get("logger") or twistd.get("syslog"):  # without the first, it is not twistd
         return None
@@ -151,4 +153,5 @@ def open_stream(twistd: Mapping[str, Any], reactor: Any) -> TextIO | LogFile | N
     file = LogFile(os.path.basename(path), os.path.dirname(path))
     if not signal.getsignal(signal.SIGUSR1):
         signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(file.rotate))
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(lambda: reopen(file)))
     return file

@@ -166,7 +166,7 @@ class Daemon(Service):
         for name, value in self._settings.describe():
             self._log.info("setting {name}={value}", name=name, value=value)
         for warning in self._settings.warnings:
-            self._log.warn("{warning}", warning=warning)
+            self._log.warn("{doubt}", doubt=warning)
         if self._settings.state_dir is None:
             self._log.warn("STATE_DIR=none: after a crash the backend will not hear of the connections that it ended")
         try:
