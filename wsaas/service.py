@@ -26,6 +26,11 @@ from wsaas.backend.courier import Courier
 from wsaas.backend.pool import Pool
 from wsaas.backend.sender import PoolSender
 from wsaas.backend.target import target
+from wsaas.capacity import capacity, open_files
+from wsaas.clients.address import Proxies
+from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
+from wsaas.clients.credentials import Credentials
+from wsaas.clients.entrance import Entrance
 from wsaas.clients.factory import ClientFactory
 from wsaas.gateway.gateway import Gateway
 from wsaas.gateway.model import Limits
@@ -74,12 +79,22 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
     clients = ClientFactory(
         reactor,
         gateway,
+        Entrance(
+            proxies=Proxies(settings.trusted_proxies),
+            credentials=Credentials(settings.auth_query, settings.auth_subprotocol),
+            allowed_origins=settings.allowed_origins,
+            forward_headers=settings.forward_headers,
+        ),
+        Admission(
+            most_per_address=settings.max_connections_per_address,
+            most_asking=settings.webhook_concurrency * ASKING_PER_WEBHOOK,
+            below=random.randrange,
+        ),
         ws_timeout=settings.ws_timeout,
         max_message_size=settings.max_message_size,
+        message_rate=settings.message_rate,
         send_buffer=settings.send_buffer,
         compression=settings.compression,
-        allowed_origins=settings.allowed_origins,
-        forward_headers=settings.forward_headers,
         now=time.time,
     )
     daemon = Daemon(reactor, settings, gateway, clients, courier, pool, journal)
@@ -135,6 +150,7 @@ class Daemon(Service):
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
         settings = self._settings
+        self._limit_connections()
         api = api_site(
             self._reactor,
             self._gateway.registry,
@@ -144,6 +160,17 @@ class Daemon(Service):
         )
         self._listen("HTTP_ENDPOINT", settings.api_endpoints, api, self._api_ports, not settings.http_endpoint)
         self._listen("WS_ENDPOINT", settings.client_endpoints, self._clients, self._client_ports, False)
+
+    def _limit_connections(self) -> None:
+        """As many as there is room for, and are wished."""
+        try:
+            room = capacity(self._settings.max_connections, self._settings.webhook_concurrency, open_files())
+        except ValueError as error:
+            _give_up(str(error))
+        if room.warning:
+            self._log.warn("{warning}", warning=room.warning)
+        self._log.info("room for {clients} clients, with {files} open files", clients=room.clients, files=room.open_files)
+        self._clients.admission.limit(room.clients, room.surplus)
 
     def _listen(
         self, name: str, descriptions: Sequence[str], factory: Any, ports: list[IListeningPort], lenient: bool

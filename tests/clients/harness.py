@@ -13,6 +13,10 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import Event
 
+from wsaas.clients.address import Proxies
+from wsaas.clients.admission import Admission
+from wsaas.clients.credentials import Credentials
+from wsaas.clients.entrance import Entrance
 from wsaas.clients.factory import ClientFactory
 from wsaas.gateway.model import Cause, Frame, Handshake
 
@@ -150,14 +154,24 @@ class Harness:
         settings: dict[str, Any] = {
             "ws_timeout": 30.0,
             "max_message_size": 1_000_000,
+            "message_rate": 1000,
             "send_buffer": 1_000_000,
             "compression": False,
-            "allowed_origins": (),
-            "forward_headers": (),
             "now": lambda: self.clock.seconds() + 1_000_000,
         }
+        entrance = Entrance(
+            proxies=Proxies(options.pop("trusted_proxies", ())),
+            credentials=Credentials(options.pop("auth_query", None), options.pop("auth_subprotocol", False)),
+            allowed_origins=options.pop("allowed_origins", ()),
+            forward_headers=options.pop("forward_headers", ()),
+        )
+        self.admission = Admission(
+            most_per_address=options.pop("most_per_address", 0),
+            most_asking=options.pop("most_asking", 1000),
+            below=lambda bound: bound - 1,
+        )
         gateway: Any = self.gateway
-        self.factory = ClientFactory(self.clock, gateway, **{**settings, **options})
+        self.factory = ClientFactory(self.clock, gateway, entrance, self.admission, **{**settings, **options})
         self.factory.keepalive.start()
 
     def client(self) -> Client:

@@ -24,20 +24,33 @@ from wsaas.gateway.session import Session
 MAX_DECISION = 65536
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Webhook:
-    """One HTTP request, less what the connection adds. Of the answer's body `limit` bytes are read."""
+    """One HTTP request, less what the connection adds. Of the answer's body `limit` bytes are read.
+
+    `head` is header lines that end in CRLF each.
+    """
 
     method: bytes
     id: str
-    headers: tuple[tuple[bytes, bytes], ...]
+    head: bytes
     body: bytes
     limit: int
 
     @property
-    def head(self) -> bytes:
-        """The headers as lines that end in CRLF each."""
-        return b"".join([b"%b: %b\r\n" % header for header in self.headers])
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The head as names and values."""
+        lines = (line.partition(b": ") for line in self.head.split(b"\r\n")[:-1])
+        return [(name, value) for name, _, value in lines]
+
+
+@dataclass(slots=True)
+class Notes:
+    """What all webhooks of a connection begin with, kept with its session: made for these `repeated` headers."""
+
+    repeated: tuple[tuple[bytes, bytes], ...]
+    head: bytes
+    webhook_id: bytes
 
 
 def iso8601(moment: float) -> str:
@@ -75,31 +88,38 @@ class Contract:
         match event:
             case Received(sequence, frame):
                 content_type = b"application/octet-stream" if frame.binary else self._text
-                return self._webhook(session, b"PUT", sequence, "message", content_type, frame.payload)
+                return self._webhook(session, b"PUT", sequence, b"message", content_type, frame.payload)
             case Opened():
-                return self._webhook(session, b"POST", 0, "connect", b"application/json", self._hello(session))
+                return self._webhook(session, b"POST", 0, b"connect", b"application/json", self._hello(session))
             case Closed():
                 body = self._farewell(session, event)
-                return self._webhook(session, b"DELETE", 0, "disconnect", b"application/json", body)
+                return self._webhook(session, b"DELETE", 0, b"disconnect", b"application/json", body)
 
     def _webhook(
-        self, session: Session, method: bytes, sequence: int, event: str, content_type: bytes, body: bytes
+        self, session: Session, method: bytes, sequence: int, event: bytes, content_type: bytes, body: bytes
     ) -> Webhook:
-        webhook_id = f"{session.id}_{sequence}_{event}"
+        notes = session.backend_notes
+        if not isinstance(notes, Notes) or notes.repeated is not session.repeated:
+            notes = session.backend_notes = _notes(session)
         timestamp = int(self._now())
-        headers = (
-            *session.repeated,
-            (b"Content-Type", content_type),
-            (b"WSAAS-Event", event.encode()),
-            (b"WSAAS-Connection-Id", session.id.encode()),
-            (b"webhook-id", webhook_id.encode()),
-            (b"webhook-timestamp", b"%d" % timestamp),
-            (b"traceparent", b"00-%b-%016x-01" % (session.trace_id.encode(), 1 + self._below(2**64 - 1))),
+        head = (
+            b"%b%016x-01\r\nContent-Type: %b\r\nWSAAS-Event: %b\r\nwebhook-id: %b_%d_%b\r\nwebhook-timestamp: %d\r\n"
+            % (
+                notes.head,
+                1 + self._below(2**64 - 1),
+                content_type,
+                event,
+                notes.webhook_id,
+                sequence,
+                event,
+                timestamp,
+            )
         )
         if self._secrets:
-            headers += ((b"webhook-signature", sign(self._secrets, webhook_id, timestamp, body)),)
+            signature = sign(self._secrets, b"%b_%d_%b" % (notes.webhook_id, sequence, event), timestamp, body)
+            head += b"webhook-signature: %b\r\n" % signature
         limit = self._max_message_size if method == b"PUT" else MAX_DECISION
-        return Webhook(method, session.id, headers, body, limit)
+        return Webhook(method, session.id, head, body, limit)
 
     def _hello(self, session: Session) -> bytes:
         handshake = session.handshake
@@ -128,6 +148,13 @@ class Contract:
             connected_at=iso8601(session.connected_at),
             lost_messages=closed.lost_messages,
         )
+
+
+def _notes(session: Session) -> Notes:
+    lines = [b"%b: %b\r\n" % header for header in session.repeated]
+    lines.append(b"WSAAS-Connection-Id: %b\r\n" % session.id.encode())
+    lines.append(b"traceparent: 00-%b-" % session.trace_id.encode())
+    return Notes(session.repeated, b"".join(lines), session.id.encode())
 
 
 def _json(**members: object) -> bytes:

@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from wsaas.backend.answers import Again, read
 from wsaas.backend.breaker import Breaker
 from wsaas.backend.contract import Contract, Webhook
+from wsaas.backend.delivery import Delivery
 from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.shares import KINDS, Shares
 from wsaas.gateway.model import Cause, CloseCode, Closed, Event, Opened, Outcome, Received, Told, Unclear, Undelivered
@@ -44,22 +45,6 @@ class Sender(Protocol):
 
     def send(self, webhook: Webhook) -> Deferred[Answer]:
         """The backend's answer, whatever its status; fails with a Fault."""
-
-
-class Delivery:
-    """An event on its way, over all its tries."""
-
-    __slots__ = ("began", "event", "kind", "session", "told_when", "tries", "waiting")
-
-    def __init__(self, session: Session, kind: type[Event], began: float) -> None:
-        self.session = session
-        self.kind = kind
-        self.event: Event | None = None
-        self.began = began
-        self.tries = 0
-        self.waiting: IDelayedCall | None = None
-        self.told_when = False
-        """Whether it waits because the backend said how long."""
 
 
 class Courier:
@@ -95,7 +80,10 @@ class Courier:
         self._random = random
         self._breakers = {kind: Breaker(random) for kind in KINDS}
         self._warned_at = -WARN_EVERY
+        self._failing = False
+        """Whether any breaker has noted a failure since the last success: only then they are asked."""
         self._ready: dict[type[Event], deque[Delivery]] = {kind: deque() for kind in KINDS}
+        self._queues = tuple(self._ready.items())
         self._deliveries: dict[Session, Delivery] = {}
         self._probing: IDelayedCall | None = None
         self._pumping = False
@@ -136,24 +124,20 @@ class Courier:
             return
         self._pumping = True
         try:
-            while any([self._advance(kind) for kind in KINDS]):
-                pass
+            progress = True
+            while progress:
+                progress = False
+                for kind, queue in self._queues:
+                    if queue and self._advance(kind, queue):
+                        progress = True
         finally:
             self._pumping = False
-        due = [
-            self._breakers[kind].next_probe
-            for kind, queue in self._ready.items()
-            if self._breakers[kind].open and queue
-        ]
-        if due and self._probing is None:
-            self._probing = self._clock.callLater(max(0.0, min(due) - self._clock.seconds()), self._probe)
+        if self._failing:
+            self._plan_probe()
 
-    def _advance(self, kind: type[Event]) -> bool:
+    def _advance(self, kind: type[Event], queue: deque[Delivery]) -> bool:
         """Do something with the first that is ready of this kind; whether anything was done."""
-        queue = self._ready[kind]
-        if not queue:
-            return False
-        admitted = self._breakers[kind].admits(self._clock.seconds())
+        admitted = not self._failing or self._breakers[kind].admits(self._clock.seconds())
         if admitted and self._shares.allows(kind):
             self._send(queue.popleft())
             return True
@@ -163,6 +147,11 @@ class Courier:
             session.turn_away()
             return True
         return False
+
+    def _plan_probe(self) -> None:
+        due = [self._breakers[kind].next_probe for kind, queue in self._queues if self._breakers[kind].open and queue]
+        if due and self._probing is None:
+            self._probing = self._clock.callLater(max(0.0, min(due) - self._clock.seconds()), self._probe)
 
     def _probe(self) -> None:
         """The pause is over. What waited for it too long is given up: patience counts while nothing is sent, too."""
@@ -198,28 +187,28 @@ class Courier:
             self._broken(Failure(), delivery)
         else:
             sent.addBoth(self._answered, delivery)
-            sent.addErrback(self._broken, delivery)
 
     def _answered(self, answer: Answer | Failure, delivery: Delivery) -> None:
         self._shares.leave(delivery.kind)
         if self._stopped:
             return
-        found = answer.value if isinstance(answer, Failure) else answer
-        if not isinstance(found, Answer | Fault):
-            assert found is not None
-            raise found
-        self._note(found, delivery.kind)
-        assert delivery.event is not None
-        result = read(delivery.event, found, self._now)
-        if isinstance(result, Again):
-            self._again(delivery, result)
-        else:
-            self._settle(delivery, result)
+        try:
+            found = answer if isinstance(answer, Answer) else _fault(answer)
+            self._note(found, delivery.kind)
+            assert delivery.event is not None
+            result = read(delivery.event, found, self._now)
+            if isinstance(result, Again):
+                self._again(delivery, result)
+            else:
+                self._settle(delivery, result)
+        except Exception:
+            self._broken(Failure(), delivery)
         self._pump()
 
     def _note(self, answer: Answer | Fault, kind: type[Event]) -> None:
         """Tell the breakers, and let everybody try at once when the backend is back."""
         if isinstance(answer, Fault) or answer.status >= 500:
+            self._failing = True
             now = self._clock.seconds()
             reason = str(answer) if isinstance(answer, Fault) else f"status {answer.status}"
             if self._breakers[kind].failed(now):
@@ -229,13 +218,18 @@ class Courier:
             elif now - self._warned_at >= WARN_EVERY:
                 self._warned_at = now
                 self._log.warn("a {kind} webhook failed: {reason}", kind=_NAMES[kind], reason=reason)
-        elif any([breaker.succeeded() for breaker in self._breakers.values()]):
-            self._log.info("the backend is back")
-            for delivery in list(self._deliveries.values()):
-                if delivery.waiting is not None and not delivery.told_when:
-                    delivery.waiting.cancel()
-                    delivery.waiting = None
-                    self._ready[delivery.kind].append(delivery)
+        elif self._failing:
+            self._failing = False
+            if any([breaker.succeeded() for breaker in self._breakers.values()]):
+                self._log.info("the backend is back")
+                self._retry_everybody()
+
+    def _retry_everybody(self) -> None:
+        for delivery in list(self._deliveries.values()):
+            if delivery.waiting is not None and not delivery.told_when:
+                delivery.waiting.cancel()
+                delivery.waiting = None
+                self._ready[delivery.kind].append(delivery)
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
         session = delivery.session
@@ -285,4 +279,11 @@ class Courier:
             else:
                 del self._deliveries[session]
                 self._enqueue(session)
-            self._pump()
+
+
+def _fault(failure: Failure) -> Fault:
+    """What a sender failed with; anything but a Fault is a bug of ours, and raised."""
+    if not isinstance(failure.value, Fault):
+        failure.raiseException()
+    assert isinstance(failure.value, Fault)
+    return failure.value

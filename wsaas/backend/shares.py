@@ -17,20 +17,22 @@ class Shares:
     def __init__(self, total: int) -> None:
         self._total = total
         self._kept = total // 4
+        self._used = 0
         self.in_flight: dict[type[Event], int] = dict.fromkeys(KINDS, 0)
 
     def allows(self, kind: type[Event]) -> bool:
         """Whether one more of this kind may go out."""
-        used = sum(self.in_flight.values())
-        if used >= self._total:
-            return False
+        free = self._total - self._used
+        if free > 2 * self._kept or free <= 0:  # enough even if the others take nothing of theirs, or nothing
+            return free > 0
         if self.in_flight[kind] < self._kept:
             return True
-        kept_for_others = sum(max(0, self._kept - self.in_flight[other]) for other in KINDS if other is not kind)
-        return used + kept_for_others < self._total
+        return free > sum(max(0, self._kept - self.in_flight[other]) for other in KINDS if other is not kind)
 
     def enter(self, kind: type[Event]) -> None:
+        self._used += 1
         self.in_flight[kind] += 1
 
     def leave(self, kind: type[Event]) -> None:
+        self._used -= 1
         self.in_flight[kind] -= 1

@@ -8,13 +8,13 @@ import hmac
 from collections.abc import Sequence
 
 
-def sign(keys: Sequence[bytes], webhook_id: str, timestamp: int, body: bytes) -> bytes:
+def sign(keys: Sequence[bytes], webhook_id: bytes, timestamp: int, body: bytes) -> bytes:
     """The value of `webhook-signature`: one `v1,<base64>` for each key, separated by spaces.
 
     HMAC-SHA256 over `webhook_id.timestamp.body`, the body as the exact bytes that are sent. Neither method nor URL are
     covered, which is why the webhook-id names connection and event. Several keys are for rotation: a receiver accepts
     the webhook if any signature fits.
     """
-    content = b"%b.%d.%b" % (webhook_id.encode(), timestamp, body)
+    content = b"%b.%d.%b" % (webhook_id, timestamp, body)
     signatures = (hmac.new(key, content, hashlib.sha256).digest() for key in keys)
     return b" ".join(b"v1," + base64.b64encode(signature) for signature in signatures)

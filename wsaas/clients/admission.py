@@ -85,7 +85,6 @@ class Admission:
 
     def __init__(self, *, most_per_address: int, most_asking: int, below: Callable[[int], int]) -> None:
         self.most: int | None = None
-        """How many may be here, and how many more that are only told so; known when the gateway starts."""
         self.most_surplus = 64
         self.most_asking = most_asking
         self.present = self.surplus = self.asking = 0
@@ -94,6 +93,10 @@ class Admission:
         self._most_per_address = most_per_address
         self._networks: Counter[str] = Counter()
         self._below = below
+
+    def limit(self, most: int, surplus: int) -> None:
+        """From now on at most so many clients, and so many more that are only told so."""
+        self.most, self.most_surplus = most, surplus
 
     @property
     def full(self) -> bool:

@@ -29,14 +29,14 @@ class BadCredential(Exception):
 class Presented:
     """A request's head with at most an Authorization header for a credential.
 
-    `carrier` is the subprotocol that was taken away, if any; `default` is what is selected when the backend names none.
-    A browser gives up a handshake for which it offered subprotocols and none was selected: so the first other one it
-    is, or the carrier itself where there is no other.
+    A browser gives up a handshake for which it offered subprotocols and none was selected. So, if a subprotocol carried
+    the credential and the backend names none, the first other one is selected (`default`), or, where there is no other,
+    the carrier itself is sent back (`echo`).
     """
 
     head: bytes
-    carrier: str | None = None
     default: str | None = None
+    echo: str | None = None
 
 
 class Credentials:
@@ -63,7 +63,9 @@ class Credentials:
         if not _TOKEN.fullmatch(tokens[0]):
             raise BadCredential("the credential is not a bearer token: printable ASCII characters without spaces")
         head = b"\r\n".join([request_line, *lines, b"Authorization: Bearer " + tokens[0]])
-        return Presented(head, carrier, others[0] if others else carrier)
+        if carrier is None:
+            return Presented(head)
+        return Presented(head, others[0]) if others else Presented(head, echo=carrier)
 
     def _from_query(self, request_line: bytes, parameter: bytes, tokens: list[bytes]) -> bytes:
         method, target, version = request_line.split(b" ")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from autobahn.websocket.types import ConnectionRequest
 
 from wsaas.clients.address import Proxies
-from wsaas.clients.credentials import BadCredential, Credentials
+from wsaas.clients.credentials import BadCredential, Credentials, Presented
 from wsaas.clients.head import fields, flaw, public, repeated
 from wsaas.gateway.model import Handshake
 
@@ -19,15 +19,11 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A head that is understood in one way only, its credential where it should be; `Presented` says what the
-    subprotocols are about.
-    """
+    """A head that can only be understood in one way, as it is for everybody who reads on, and the client's address."""
 
-    head: bytes
+    presented: Presented
     fields: list[tuple[bytes, bytes]]
     address: str
-    carrier: str | None
-    default: str | None
 
 
 class Entrance:
@@ -60,9 +56,7 @@ class Entrance:
             raise Malformed(str(error)) from None
         found = fields(presented.head)
         forwarded = [value for name, value in found if name == b"x-forwarded-for"]
-        return Request(
-            presented.head, found, self.proxies.client(host, forwarded), presented.carrier, presented.default
-        )
+        return Request(presented, found, self.proxies.client(host, forwarded))
 
     def allows(self, origin: str | None) -> bool:
         """Whether a browser page of this origin may connect; who sends none is no browser."""

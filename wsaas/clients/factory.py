@@ -8,10 +8,23 @@ from typing import Any
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
 
+from wsaas.clients.admission import FULL, Admission
+from wsaas.clients.entrance import Entrance
 from wsaas.clients.keepalive import Keepalive
+from wsaas.clients.opening import Opening
 from wsaas.clients.protocol import ClientProtocol
 from wsaas.gateway.gateway import Gateway
+from wsaas.gateway.model import Refused
+
+_log = Logger()
+
+UNTIL_TOLD_AGAIN = 60.0
+"""Seconds between two log lines about clients that are turned away for one reason."""
+PATIENCE = 1.0
+"""Seconds after which a handshake that is not there yet gives up its place, if a newcomer would have none."""
 
 
 def _deflate(offers: list[Any]) -> Any:
@@ -22,11 +35,18 @@ def _deflate(offers: list[Any]) -> Any:
     return None
 
 
+class _CutOff(Protocol):
+    """Somebody for whom there is no room. (A factory that makes None breaks those that wrap it, such as TLS.)"""
+
+    def connectionMade(self) -> None:
+        self.transport.abortConnection()  # type: ignore[union-attr]  # ITCPTransport
+
+
 class ClientFactory(WebSocketServerFactory):
     """Accepts clients for one gateway.
 
-    `allowed_origins` are serialised origins (RFC 6454, 6.2) in lower case without default ports; empty allows any.
-    `ws_timeout` is in seconds, 0 turns the keepalive off. `now()` is the time in seconds since the epoch.
+    `ws_timeout` is in seconds, 0 turns the keepalive off; `message_rate` is in frames a second, 0 for no limit. `now()`
+    is the time in seconds since the epoch.
     """
 
     noisy = False
@@ -35,25 +55,29 @@ class ClientFactory(WebSocketServerFactory):
         self,
         clock: IReactorTime,
         gateway: Gateway,
+        entrance: Entrance,
+        admission: Admission,
         *,
         ws_timeout: float,
         max_message_size: int,
+        message_rate: int,
         send_buffer: int,
         compression: bool,
-        allowed_origins: tuple[str, ...],
-        forward_headers: tuple[str, ...],
         now: Callable[[], float],
     ) -> None:
         super().__init__(reactor=clock, server="")
         self.clock = clock
         self.gateway = gateway
+        self.entrance = entrance
+        self.admission = admission
         self.ws_timeout = ws_timeout
+        self.message_rate = message_rate
         self.send_buffer = send_buffer
         self.now = now
         self.keepalive = Keepalive(clock, ws_timeout)
-        self.forward_headers = frozenset(name.encode() for name in forward_headers) | {b"authorization"}
-        self._allowed_origins = frozenset(allowed_origins)
         self._connections: set[ClientProtocol] = set()
+        self._opening: dict[Opening, float] = {}
+        self._told: dict[str, float] = {}
         self.setProtocolOptions(
             versions=[13],
             webStatus=False,
@@ -74,22 +98,51 @@ class ClientFactory(WebSocketServerFactory):
         return type("ClientProtocol", (ClientProtocol,), {**values, "CONFIG_ATTRS": [], "trackTimings": False})
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
+        now = self.clock.seconds()
+        if self.admission.full:
+            self._make_room(now)
+        visit = self.admission.enter()
+        if visit is None:
+            self.tell_turned_away(getattr(addr, "host", ""), Refused(503, FULL))
+            return _CutOff()
         protocol = self._protocol()
         protocol.factory = self
+        protocol.visit = visit
         self._connections.add(protocol)
+        self._opening[protocol] = now
         return protocol
 
+    def _make_room(self, now: float) -> None:
+        """The handshake that takes longest goes: whoever opens connections and says nothing keeps nobody out."""
+        slowest = next(iter(self._opening), None)
+        if slowest is not None and now - self._opening[slowest] >= PATIENCE:
+            self._forget(slowest)
+            slowest.transport.abortConnection()
+
+    def asked(self, protocol: Opening) -> None:
+        """Its handshake is there: it is not its fault any more if it takes longer."""
+        self._opening.pop(protocol, None)
+
+    def opened(self, protocol: ClientProtocol) -> None:
+        self.keepalive.add(protocol)
+
     def gone(self, protocol: ClientProtocol) -> None:
+        self.keepalive.remove(protocol)
         self._connections.discard(protocol)
+        self._forget(protocol)
 
-    def allows_origin(self, origin: str | None) -> bool:
-        """Whether a browser page of this origin may connect; who sends none is no browser."""
-        return not self._allowed_origins or origin is None or _normal(origin) in self._allowed_origins
+    def _forget(self, protocol: Opening) -> None:
+        self._opening.pop(protocol, None)
+        protocol.visit.leave()
 
-
-def _normal(origin: str) -> str:
-    origin = origin.lower()
-    for scheme, port in (("http://", ":80"), ("https://", ":443")):
-        if origin.startswith(scheme):
-            return origin.removesuffix(port)
-    return origin
+    def tell_turned_away(self, address: str, refusal: Refused) -> None:
+        """Log it, but not each one."""
+        now = self.clock.seconds()
+        if now - self._told.get(refusal.code, -UNTIL_TOLD_AGAIN) >= UNTIL_TOLD_AGAIN:
+            self._told[refusal.code] = now
+            _log.warn(
+                "turning clients away, {code}: {count} so far, the last from {address}",
+                code=refusal.code,
+                count=self.admission.turned_away[refusal.code],
+                address=address,
+            )

@@ -14,10 +14,8 @@ TURNS = 16
 class Watched(Protocol):
     """A connection as the keepalive sees it."""
 
-    last_heard: float
-
-    def look(self, silent: float, forgiven: bool) -> None:
-        """Nothing came for `silent` seconds; `forgiven` if that may be the gateway's own fault."""
+    def look(self, forgiven: bool) -> None:
+        """See whether it still lives; its silence is `forgiven` if that may be the gateway's own fault."""
 
 
 class Keepalive:
@@ -74,5 +72,5 @@ class Keepalive:
         forgiven = now < self._forgive_until
         self._turn = (self._turn + 1) % TURNS
         for connection in list(self._turns[self._turn]):
-            connection.look(now - connection.last_heard, forgiven)
+            connection.look(forgiven)
         self._wait(since)

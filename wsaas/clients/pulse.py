@@ -31,15 +31,23 @@ class Pulse:
         self._hung_up_at = None
 
     def find(
-        self, now: float, timeout: float, *, full_since: float | None, reading: bool, hung_up: Callable[[], bool]
+        self,
+        now: float,
+        timeout: float,
+        *,
+        full_since: float | None,
+        reading: bool,
+        hung_up: Callable[[], bool],
+        forgiven: bool,
     ) -> Finding:
-        """How it is now; `full_since` is when it last had no room for a message.
+        """How it is now; `full_since` is since when it has no room for a message. `forgiven` if its silence may be the
+        gateway's own fault.
 
         One that is not read from cannot be heard, so it is not given up for that. If it closes, that is not noticed by
         reading either: hence `hung_up`. What it sent before may still be read when there is room again; if there is none
         for most of the timeout, it is given up.
         """
-        if full_since is not None and now - full_since >= timeout:
+        if full_since is not None and now - full_since >= timeout and not forgiven:
             return Finding.TOO_SLOW
         if not reading:
             if self._hung_up_at is None:
@@ -48,7 +56,7 @@ class Pulse:
                 return Finding.HUNG_UP
             return Finding.FINE
         silent = now - self.heard
-        if silent >= timeout:
+        if silent >= timeout and not forgiven:
             return Finding.GONE
         if silent >= timeout / 2 and self._pinged_at <= self.heard:
             return Finding.SILENT

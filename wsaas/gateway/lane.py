@@ -19,19 +19,19 @@ class Lane:
     empty lane has room for any one message that the size limit let through.
     """
 
-    __slots__ = ("_capacity", "_messages", "size")
+    __slots__ = ("_capacity", "messages", "size")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._messages: deque[Received] = deque()
+        self.messages: deque[Received] = deque()
         self.size = 0
 
     def __len__(self) -> int:
-        return len(self._messages)
+        return len(self.messages)
 
     def has_room(self, length: int) -> bool:
         """Whether a message of `length` bytes fits now."""
-        return not self._messages or self.size + length + OVERHEAD <= self._capacity
+        return not self.messages or self.size + length + OVERHEAD <= self._capacity
 
     @property
     def relaxed(self) -> bool:
@@ -39,21 +39,21 @@ class Lane:
         return self.size * 2 <= self._capacity
 
     def push(self, message: Received) -> None:
-        self._messages.append(message)
+        self.messages.append(message)
         self.size += len(message.frame.payload) + OVERHEAD
 
     @property
     def head(self) -> Received:
         """The oldest message; it stays until `pop`."""
-        return self._messages[0]
+        return self.messages[0]
 
     def pop(self) -> None:
         """The oldest message is done with."""
-        self.size -= len(self._messages.popleft().frame.payload) + OVERHEAD
+        self.size -= len(self.messages.popleft().frame.payload) + OVERHEAD
 
     def clear(self) -> int:
         """Give up all that waits; how many messages that were."""
-        count = len(self._messages)
-        self._messages.clear()
+        count = len(self.messages)
+        self.messages.clear()
         self.size = 0
         return count

@@ -65,6 +65,7 @@ class State(Enum):
 
 
 LIVE = frozenset({State.STARTING, State.CONNECTING, State.OPEN})
+_OPEN = State.OPEN
 _BEFORE_THE_ANSWER = frozenset({State.STARTING, State.CONNECTING, State.ABANDONED})
 
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
@@ -87,6 +88,7 @@ class Session:
         "_lost",
         "_owner",
         "_wanted",
+        "backend_notes",
         "bytes_in",
         "bytes_out",
         "connected_at",
@@ -114,6 +116,8 @@ class Session:
         self.trace_id = record.trace_id
         self.subprotocol: str | None = None
         self.groups: set[str] = set()
+        self.backend_notes: object = None
+        """For whoever carries the events: what it would otherwise make anew for each."""
         self.messages_in = self.bytes_in = self.messages_out = self.bytes_out = 0
         self._limits = limits
         self._owner = owner
@@ -201,13 +205,14 @@ class Session:
     @property
     def pending(self) -> type[Event] | None:
         """What kind of event `take` would give now."""
-        if self.state in _BEFORE_THE_ANSWER:
+        state = self.state
+        if state is not _OPEN and state in _BEFORE_THE_ANSWER:
             return Opened
         if self._held is not None:
             return None
-        if self.lane:
+        if self.lane.messages:
             return Received
-        return Closed if self.state is State.LEAVING else None
+        return Closed if state is State.LEAVING else None
 
     def take(self) -> Event | None:
         """The event that the backend is to be told now, if any; from here on it may have been. Answer by `settle`.
@@ -226,15 +231,15 @@ class Session:
     def settle(self, outcome: Outcome) -> None:
         """What came of the event that `take` gave."""
         match outcome:
-            case Accepted():
-                self._accepted(outcome)
-            case Refused() | Unclear():
-                self._rejected(outcome)
             case Delivered(reply):
                 self.lane.pop()
                 if reply is not None and self.state is State.OPEN:
                     self._reply(reply)
                 self._relieve()
+            case Accepted():
+                self._accepted(outcome)
+            case Refused() | Unclear():
+                self._rejected(outcome)
             case Dismissed(code):
                 self.lane.pop()
                 self._dismiss(Cause.BACKEND, code)

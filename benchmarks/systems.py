@@ -1,0 +1,208 @@
+"""The systems under test: how each is started, and how it is spoken to."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.accounting import family
+
+ROOT = Path(__file__).resolve().parent.parent
+START = 30.0
+"""Seconds in which a system must listen."""
+
+
+@dataclass
+class Place:
+    """What a system is given: a directory of its own, the sink's port, and a PEM file with key and certificate."""
+
+    directory: Path
+    sink: int
+    pem: Path
+
+
+@dataclass
+class System:
+    """One system. It names its connections itself, and the backend learns the names, unless `clients_choose` them."""
+
+    name: str
+    place: Place
+    clients_choose = False
+    methods: frozenset[str] = frozenset(("tls", "broadcast"))
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.port, self.tls_port, self.api_port = free_ports(3)
+
+    @property
+    def slug(self) -> str:
+        """Its name in paths."""
+        return re.sub(r"\W+", "-", self.name)
+
+    @property
+    def target(self) -> str:
+        return f"http://127.0.0.1:{self.place.sink}/{self.slug}"
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        self.launch()
+        deadline = time.monotonic() + START
+        for port in self.listening():
+            while not _answers(port):
+                dead = [each for each in self.processes if each.poll() is not None]
+                if dead or time.monotonic() > deadline:
+                    self.stop()
+                    raise RuntimeError(f"{self.name} does not start: see {self.place.directory}/{self.slug}.log")
+                time.sleep(0.05)
+
+    def launch(self) -> None:
+        raise NotImplementedError
+
+    def listening(self) -> list[int]:
+        return [self.port, self.api_port, *([self.tls_port] if "tls" in self.methods else [])]
+
+    def spawn(self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
+        log = self.place.directory / f"{self.slug}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [str(each) for each in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.place.directory,
+                env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), **(environment or {})},
+            )
+        self.processes.append(process)
+
+    def pids(self) -> list[int]:
+        return family(each.pid for each in self.processes)
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.processes.clear()
+
+    def url(self, *, tls: bool = False, crowd: bool = False) -> str:
+        """Where clients connect; `{n}` becomes a client's number. A crowd is there for a broadcast."""
+        return f"wss://127.0.0.1:{self.tls_port}/{{n}}" if tls else f"ws://127.0.0.1:{self.port}/{{n}}"
+
+    def push(self, id: str, body: str) -> str:
+        """The request that sends `body` to one connection."""
+        return request("PUT", f"/{id}", body)
+
+    def broadcast(self, body: str) -> str:
+        """The request that sends `body` to all."""
+        return request("PUT", "/broadcast", body)
+
+
+class Wsaas(System):
+    """The gateway of this checkout, with the journal on disk and every limit at its default.
+
+    `wsaas:VARIANT` is the same with another setting, `wsaas@DIRECTORY` the gateway of another checkout.
+    """
+
+    variants: Mapping[str, Mapping[str, str]] = {  # noqa: RUF012
+        "journal-in-memory": {"STATE_DIR": "none"},
+        "signed": {"WEBHOOK_SECRET": "whsec_YmVuY2htYXJrcy1iZW5jaG1hcmtzLWJlbmNobWFyaw=="},
+        "token": {"API_TOKEN": "benchmarks-benchmarks-benchmarks"},
+        "no-keepalive": {"WS_TIMEOUT": "0"},
+    }
+
+    def launch(self) -> None:
+        head, _, tree = self.name.partition("@")
+        variant = head.partition(":")[2]
+        directory = self.place.directory / self.slug
+        directory.mkdir(exist_ok=True)
+        settings = self.variants[variant] if variant else {}
+        self.token = settings.get("API_TOKEN")
+        self.spawn(
+            [
+                sys.executable,
+                "-c",
+                "import sys, os; os.chdir(sys.argv.pop(1)); from twisted.scripts.twistd import run; run()",
+                directory,
+                "--nodaemon",
+                "--pidfile=",
+                "wsaas",
+            ],
+            {
+                "PYTHONPATH": str(Path(tree).resolve()) if tree else str(ROOT),
+                "TARGET_ADDRESS": self.target,
+                "WS_ENDPOINT": f"tcp:{self.port}:interface=127.0.0.1 "
+                f"wsaas-tls:{self.tls_port}:interface=127.0.0.1:certificate={self.place.pem}",
+                "HTTP_PORT": str(self.api_port),
+                **settings,
+            },
+        )
+
+    def push(self, id: str, body: str) -> str:
+        return request("PUT", f"/{id}", body, self.token)
+
+    def broadcast(self, body: str) -> str:
+        return request("PUT", "/broadcast", body, self.token)
+
+    def group(self, name: str, body: str) -> str:
+        """The request that sends `body` to a group."""
+        return request("PUT", f"/groups/{name}", body, self.token)
+
+    def join(self, name: str, id: str) -> str:
+        """The request that makes a connection a member of a group."""
+        return request("PUT", f"/groups/{name}/{id}", "", self.token)
+
+
+class Plain(System):
+    def launch(self) -> None:
+        endpoints = [
+            f"tcp:{self.port}:interface=127.0.0.1",
+            f"ssl:{self.tls_port}:interface=127.0.0.1:privateKey={self.place.pem}:certKey={self.place.pem}",
+        ]
+        self.spawn(
+            [sys.executable, "-m", "benchmarks.peers.plain", self.target, *endpoints, str(self.api_port)]
+        )
+
+
+class Aiohttp(System):
+    def launch(self) -> None:
+        ports = [str(self.port), str(self.api_port), str(self.tls_port)]
+        self.spawn([sys.executable, "-m", "benchmarks.peers.aiohttp_gateway", self.target, *ports, self.place.pem])
+
+
+def request(method: str, path: str, body: str, token: str | None = None) -> str:
+    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+    return (
+        f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}Content-Type: text/plain\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,269 @@
+"""What the systems are made to do: one function for each kind of work, the same for all of them.
+
+Each opens its clients, warms up, takes the account before and after, checks that all has arrived, and lets its clients
+go. How much is done follows from how fast the warm-up was, so that each takes about `Bench.seconds`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.accounting import cpu_seconds, memory_bytes
+from benchmarks.driver import Load, Lost, Sink
+from benchmarks.systems import System
+
+KB = 1024
+SETTLED = 20.0
+"""Seconds that the webhooks of a work may still take after its last client is served."""
+
+
+@dataclass
+class Bench:
+    """The load, the sink, and how much is asked of the systems."""
+
+    load: Load
+    sink: Sink
+    seconds: float
+    clients: int = 256
+    window: int = 64
+    pushers: int = 16
+    crowd: int = 1000
+    idle: int = 1000
+
+
+@dataclass
+class Measure:
+    """What one work cost one system, once. `cost` is microseconds of processor time for each operation, but for
+    memory (bytes for each connection) and latency (milliseconds, at the 99th percentile)."""
+
+    cost: float
+    operations: int
+    seconds: float = 0.0
+    system_cpu: float = 0.0
+    load_cpu: float = 0.0
+    sink_cpu: float = 0.0
+    lost: int = 0
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A row of the table."""
+
+    name: str
+    unit: str
+    run: Callable[[Bench, System], Measure]
+    needs: frozenset[str] = frozenset()
+    fresh: bool = False
+    """Whether it needs a system that has done nothing before."""
+
+    @property
+    def kind(self) -> str:
+        return self.name.split()[0]
+
+
+class Account:
+    """Processor time from here on."""
+
+    def __init__(self, bench: Bench, system: System) -> None:
+        self._bench = bench
+        self._groups = (system.pids(), [bench.load.process.pid], [bench.sink.process.pid])
+        self._began = [cpu_seconds(each) for each in self._groups]
+
+    def close(self, operations: int, seconds: float, lost: int, **details: Any) -> Measure:
+        """Wait until the system is at rest, and say what it took."""
+        before = -1.0
+        deadline = time.monotonic() + SETTLED
+        while (now := cpu_seconds(self._groups[0])) != before and time.monotonic() < deadline:
+            before = now
+            time.sleep(0.1)
+        used = [cpu_seconds(each) - began for each, began in zip(self._groups, self._began, strict=True)]
+        return Measure(used[0] / operations * 1e6, operations, seconds, *used, lost, details)
+
+
+def _open(bench: Bench, system: System, count: int, *, tls: bool = False, crowd: bool = False) -> list[str]:
+    """Connect that many; the names of their connections."""
+    before = bench.sink.counts(system.slug)["connect"]
+    opened = bench.load.ask("open", url=system.url(tls=tls, crowd=crowd), count=count)["opened"]
+    if opened != count:
+        raise Lost(f"{opened} of {count} clients connected")
+    _arrive(bench, system, "connect", before + count)
+    return [str(number) for number in range(count)] if system.clients_choose else bench.sink.ids(system.slug)[-count:]
+
+
+def _close(bench: Bench, system: System) -> None:
+    bench.load.ask("close")
+    _arrive(bench, system, "disconnect", bench.sink.counts(system.slug)["connect"])
+
+
+def _arrive(bench: Bench, system: System, event: str, expected: int) -> int:
+    """Wait until the sink has had that many; how many of them are missing."""
+    deadline = time.monotonic() + SETTLED
+    while (missing := expected - bench.sink.counts(system.slug)[event]) > 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return missing
+
+
+def _total(bench: Bench, warm: int, seconds: float, most: int = 200_000) -> int:
+    """How many to ask for, when that many took so long."""
+    return int(min(max(warm / seconds * bench.seconds, warm), most))
+
+
+def message(size: int, tls: bool = False) -> Callable[[Bench, System], Measure]:
+    def run(bench: Bench, system: System) -> Measure:
+        _open(bench, system, bench.clients, tls=tls)
+        job = {"size": size, "window": bench.window}
+        warm = bench.window * 5
+        total = _total(bench, warm, bench.load.ask("messages", total=warm, **job)["seconds"])
+        before = bench.sink.counts(system.slug)
+        account = Account(bench, system)
+        figures = bench.load.ask("messages", total=total, **job)
+        missing = _arrive(bench, system, "message", before["message"] + total)
+        size_lost = (total - missing) * size != bench.sink.counts(system.slug)["bytes"] - before["bytes"]
+        measure = account.close(total, figures["seconds"], abs(missing) + size_lost)
+        _close(bench, system)
+        return measure
+
+    return run
+
+
+def push(size: int, tls: bool = False) -> Callable[[Bench, System], Measure]:
+    def run(bench: Bench, system: System) -> Measure:
+        ids = _open(bench, system, bench.clients, tls=tls)
+        job = {
+            "port": system.api_port,
+            "requests": [system.push(id, "p" * size) for id in ids],
+            "frames": 1,
+            "connections": bench.pushers,
+        }
+        warm = bench.clients
+        total = _total(bench, warm, bench.load.ask("pushes", total=warm, **job)["seconds"])
+        account = Account(bench, system)
+        figures = bench.load.ask("pushes", total=total, **job)
+        lost = figures["expected"] - figures["frames"]
+        measure = account.close(total, figures["seconds"], lost, statuses=figures["statuses"])
+        _close(bench, system)
+        return measure
+
+    return run
+
+
+def broadcast(size: int) -> Callable[[Bench, System], Measure]:
+    def run(bench: Bench, system: System) -> Measure:
+        _open(bench, system, bench.crowd, crowd=True)
+        measure = _one_to_many(bench, system, system.broadcast("b" * size), bench.crowd)
+        _close(bench, system)
+        return measure
+
+    return run
+
+
+def _one_to_many(bench: Bench, system: System, request: str, members: int) -> Measure:
+    job = {"port": system.api_port, "requests": [request], "frames": members, "connections": 1}
+    total = _total(bench, 3, bench.load.ask("pushes", total=3, **job)["seconds"])
+    account = Account(bench, system)
+    figures = bench.load.ask("pushes", total=total, **job)
+    lost = figures["expected"] - figures["frames"]
+    return account.close(total * members, figures["seconds"], lost, statuses=figures["statuses"])
+
+
+def connect(tls: bool = False) -> Callable[[Bench, System], Measure]:
+    def run(bench: Bench, system: System) -> Measure:
+        job = {"url": system.url(tls=tls), "width": 16}
+        warm = 64
+        total = _total(bench, warm, bench.load.ask("cycles", total=warm, **job)["seconds"], most=10_000)
+        before = bench.sink.counts(system.slug)
+        account = Account(bench, system)
+        figures = bench.load.ask("cycles", total=total, **job)
+        missing = _arrive(bench, system, "connect", before["connect"] + total)
+        missing += _arrive(bench, system, "disconnect", before["connect"] + total)
+        return account.close(total, figures["seconds"], abs(missing))
+
+    return run
+
+
+def mixed(bench: Bench, system: System) -> Measure:
+    """Twenty messages, ten pushes and one connection that comes and goes are one operation."""
+    ids = _open(bench, system, bench.clients)
+
+    def job(total: int) -> dict[str, Any]:
+        return {
+            "messages": {"total": total * 20, "size": 100, "window": bench.window // 2},
+            "pushes": {
+                "total": total * 10,
+                "port": system.api_port,
+                "requests": [system.push(id, "p" * 100) for id in ids],
+                "frames": 1,
+                "connections": bench.pushers // 2,
+            },
+            "cycles": {"total": total, "url": system.url(), "width": 2},
+        }
+
+    total = _total(bench, 20, bench.load.ask("mixed", **job(20))["seconds"])
+    before = bench.sink.counts(system.slug)
+    account = Account(bench, system)
+    figures = bench.load.ask("mixed", **job(total))
+    lost = figures["expected"] - figures["frames"]
+    lost += abs(_arrive(bench, system, "message", before["message"] + total * 20))
+    lost += abs(_arrive(bench, system, "connect", before["connect"] + total))
+    measure = account.close(total, figures["seconds"], lost, statuses=figures["statuses"])
+    _close(bench, system)
+    return measure
+
+
+def idle(tls: bool = False) -> Callable[[Bench, System], Measure]:
+    def run(bench: Bench, system: System) -> Measure:
+        bench.load.ask("cycles", total=64, url=system.url(tls=tls), width=16)
+        before = memory_bytes(system.pids())
+        began = time.monotonic()
+        _open(bench, system, bench.idle, tls=tls)
+        # Some free what a handshake needed only a while after it.
+        time.sleep(1)
+        used = memory_bytes(system.pids()) - before
+        measure = Measure(used / bench.idle, bench.idle, time.monotonic() - began)
+        _close(bench, system)
+        return measure
+
+    return run
+
+
+def latency(bench: Bench, system: System) -> Measure:
+    """From the moment a push is due until its frame is at the client, at half of what the system can do."""
+    ids = _open(bench, system, bench.clients)
+    job = {"port": system.api_port, "connections": bench.pushers * 2}
+    requests = [system.push(id, "@number@" + "p" * 92) for id in ids]
+    full = bench.load.ask("pushes", total=bench.clients * 8, requests=requests, frames=1, **job)
+    rate = bench.clients * 8 / full["seconds"] / 2
+    account = Account(bench, system)
+    figures = bench.load.ask("latency", requests=requests, rate=rate, seconds=bench.seconds, **job)
+    lost = figures["expected"] - figures["frames"]
+    measure = account.close(figures["expected"], figures["seconds"], lost, statuses=figures["statuses"], rate=rate)
+    measure.details |= {name: figures[name] * 1000 for name in ("p50", "p99", "max")}
+    measure.cost = figures["p99"] * 1000
+    _close(bench, system)
+    return measure
+
+
+def all_works(sizes: tuple[int, ...]) -> list[Work]:
+    """The rows, in the order in which they are run."""
+    needs_tls, needs_broadcast = frozenset(("tls",)), frozenset(("broadcast",))
+    return [
+        Work("idle", "KB", idle(), fresh=True),
+        Work("idle TLS", "KB", idle(tls=True), needs_tls, fresh=True),
+        Work("connect", "us", connect()),
+        Work("connect TLS", "us", connect(tls=True), needs_tls),
+        *(Work(f"message {spell(size)}", "us", message(size)) for size in sizes),
+        Work(f"message {spell(sizes[0])} TLS", "us", message(sizes[0], tls=True), needs_tls),
+        *(Work(f"push {spell(size)}", "us", push(size)) for size in sizes),
+        Work(f"push {spell(sizes[0])} TLS", "us", push(sizes[0], tls=True), needs_tls),
+        *(Work(f"broadcast {spell(size)}", "us", broadcast(size), needs_broadcast) for size in sizes),
+        Work("mixed", "us", mixed),
+        Work("latency", "ms", latency),
+    ]
+
+
+def spell(size: int) -> str:
+    return f"{size // KB} KB" if size % KB == 0 else f"{size} B"

@@ -1,0 +1,149 @@
+"""The beginning of a client's connection: from its first byte to the 101, or to the answer that there will be none.
+
+    accept -> (too many: cut off) -> head -> (malformed, too many, origin, busy: refused) -> ask -> accept or refuse
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionRequest
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from wsaas.clients.address import announced
+from wsaas.clients.admission import Visit
+from wsaas.clients.entrance import Malformed, Request
+from wsaas.clients.head import END, MAX_HEAD
+from wsaas.clients.refusal import malformed, refused
+from wsaas.gateway.model import Refused, Unclear
+
+if TYPE_CHECKING:
+    from wsaas.clients.factory import ClientFactory
+    from wsaas.gateway.session import Session
+
+_log = Logger()
+
+HANDSHAKE_TIMEOUT = 5.0
+"""Seconds for the whole request head to come. The connect webhook has its own time."""
+
+
+class Opening(WebSocketServerProtocol):
+    """What a connection is before it is open. Autobahn has the head only when it is whole, sound and admitted."""
+
+    factory: ClientFactory
+    transport: Any
+    visit: Visit
+    """Set before the connection is made."""
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.session: Session | None = None
+        self._asked = False
+        self._searched = 0
+        self._request: Request | None = None
+        self._default: str | None = None
+        self._echo: str | None = None
+        self._admitted = False
+        self._deadline: IDelayedCall | None = self.factory.clock.callLater(HANDSHAKE_TIMEOUT, self._abandon)
+        host = self._peer_host()
+        if not self.factory.entrance.proxies.trusts(host) and not announced(self.transport):
+            self._admit(host)
+
+    def _peer_host(self) -> str:
+        host: str = getattr(self.transport.getPeer(), "host", "")
+        return host
+
+    def _admit(self, address: str) -> bool:
+        """The client's address is known: whether it may stay, were it only to be refused."""
+        self._admitted = True
+        limited = not self.factory.entrance.proxies.trusts(address)
+        stays = self.visit.admit(address, limited, self.factory.clock.seconds())
+        if self.visit.refusal is not None:
+            self.factory.tell_turned_away(address, self.visit.refusal)
+        if not stays:
+            self.transport.abortConnection()
+        return stays
+
+    def _read_head(self) -> None:
+        end = self.data.find(END, self._searched)
+        if end > MAX_HEAD or (end < 0 and len(self.data) > MAX_HEAD):
+            self.failHandshake(f"the request has more than {MAX_HEAD} bytes of headers", 431)
+        elif end < 0:
+            self._searched = max(0, len(self.data) - len(END) + 1)
+        else:
+            self._asked = True
+            self.factory.asked(self)
+            try:
+                request = self.factory.entrance.read(self.data[:end], self._peer_host())
+            except Malformed as problem:
+                self.failHandshake(str(problem))
+            else:
+                self.data = request.presented.head + self.data[end:]
+                self._enter(request)
+
+    def _enter(self, request: Request) -> None:
+        if not self._admitted and not self._admit(request.address):
+            return
+        if self.visit.refusal is not None:
+            self.refuse(self.visit.refusal)
+        else:
+            self._request = request
+            self.processHandshake()
+            self._request = None
+
+    def onConnect(self, request: ConnectionRequest) -> Any:
+        """The handshake is sound: ask. The session answers by `accept` or `refuse`, so the Deferred never fires."""
+        assert self._request is not None
+        presented = self._request.presented
+        handshake = self.factory.entrance.handshake(self._request, self.http_request_uri, request)
+        if not self.factory.entrance.allows(handshake.origin):
+            self.refuse(Refused(403, "ORIGIN_NOT_ALLOWED"))
+        elif busy := self.visit.ask():
+            self.factory.tell_turned_away(handshake.remote_address, busy)
+            self.refuse(busy)
+        else:
+            self._stop_deadline()
+            self._default, self._echo = presented.default, presented.echo
+            self.factory.gateway.connect(self, handshake)
+        return Deferred()
+
+    def accept(self, subprotocol: str | None) -> None:
+        self.visit.answered()
+        if subprotocol is None and self._default is not None:
+            subprotocol = self._default
+            if self.session is not None:
+                self.session.subprotocol = subprotocol
+        elif subprotocol is None and self._echo is not None:
+            subprotocol, self._echo = self._echo, None
+            self.websocket_protocols.append(subprotocol)
+        try:
+            self.succeedHandshake((subprotocol, {}))
+        except Exception:
+            _log.failure("a handshake could not be completed")
+            self._abandon()
+
+    def refuse(self, refusal: Refused | Unclear) -> None:
+        self.visit.answered()
+        self.session = None
+        headers = refusal.headers if isinstance(refusal, Refused) else ()
+        self._answer(refused(refusal.status, {"code": refusal.code}, headers))
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        self._answer(malformed(code, reason, responseHeaders or ()))
+
+    def _answer(self, answer: bytes) -> None:
+        self.wasClean = self.session is None  # Autobahn logs a warning otherwise, and these are many
+        self.sendData(answer)
+        self.dropConnection(abort=False)
+
+    def _abandon(self) -> None:
+        self._deadline = None
+        self.transport.abortConnection()
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
