@@ -11,6 +11,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
+from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import Deferred, fail, succeed
@@ -33,6 +34,7 @@ _NOT_PASSED_ON = frozenset(
 )
 _HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n")
 _PATH = re.compile(rb"/[!-~]*")
+_PLAIN_PATH = re.compile(rb"/[!\"$->@-~]*")  # the same without query and fragment
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -63,16 +65,26 @@ class PoolAgent:
         """IAgent. The response is complete when the Deferred fires: its body is in memory."""
         headers = Headers() if headers is None else headers
         try:
-            parts, path = _origin_and_path(uri)
-            if parts != self._parts:
-                raise ValueError("this agent has another origin")
+            path = self._path(uri)
             head = _head(headers)
+            if isinstance(bodyProducer, BytesProducer):
+                head += bodyProducer.head
             body = b"" if bodyProducer is None else _collect(bodyProducer)
         except Exception:  # a Deferred is promised
             return fail()
         request = _Request(method, uri, headers)
         exchange = self.pool.exchange(method, path, head, body, limit=self._limit, timeout=self._timeout)
         return exchange.addCallback(Response, request)
+
+
+    def _path(self, uri: bytes) -> bytes:
+        """The path and query of an address of our origin; spelled as the origin is, it need not be parsed."""
+        path = uri[len(self._origin) :]
+        if not uri.startswith(self._origin) or not _PLAIN_PATH.fullmatch(path):
+            parts, path = _origin_and_path(uri)
+            if parts != self._parts:
+                raise ValueError("this agent has another origin")
+        return path
 
 
 def _origin_and_path(uri: bytes) -> tuple[tuple[str, str | None, int | None], bytes]:
@@ -131,10 +143,14 @@ def _collect(producer: IBodyProducer) -> bytes:
 
 @implementer(IBodyProducer)
 class BytesProducer:
-    """A body that is there. (treq's own producer asks the global reactor for a turn per piece.)"""
+    """A body that is there. (treq's own producer asks the global reactor for a turn per piece.)
 
-    def __init__(self, body: bytes) -> None:
+    With it may come `head`, ready header lines that end in CRLF each: PoolAgent sends them as they are.
+    """
+
+    def __init__(self, body: bytes, head: bytes = b"") -> None:
         self._body = body
+        self.head = head
         self.length = len(body)
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
@@ -225,11 +241,28 @@ class NoCookies(DefaultCookiePolicy):
         return False
 
 
+class ReadyUrl(EncodedURL):
+    """A URL that is in its normal form already: hyperlink would take it apart and put it together again for treq."""
+
+    def __init__(self, text: str) -> None:
+        self._ready = text
+
+    def to_uri(self) -> ReadyUrl:
+        return self
+
+    def to_text(self, with_password: bool = False) -> str:
+        return self._ready
+
+
+def _as_producer(data: bytes | BytesProducer) -> BytesProducer:
+    return data if isinstance(data, BytesProducer) else BytesProducer(data)
+
+
 class WebhookClient(HTTPClient):
     """treq's client with the options that a webhook needs; a caller cannot turn them off."""
 
     def __init__(self, agent: PoolAgent) -> None:
-        super().__init__(agent, IndexableCookieJar(NoCookies()), BytesProducer)
+        super().__init__(agent, IndexableCookieJar(NoCookies()), _as_producer)
         self._reactor = agent.pool.clock
 
     def request(self, method: str, url: Any, **options: Any) -> Any:
