@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import signal
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
@@ -49,7 +48,7 @@ def measure(systems: list[str], works: list[Work], bench: Bench, rounds: int, di
                         running[name] = known()[name.split(":")[0].split("@")[0]](name, Place(place, bench.sink.port, pem))
                         running[name].start()
                     system = running[name]
-                    if not work.needs <= system.methods:
+                    if not work.needs <= system.can:
                         continue
                     try:
                         found = work.run(bench, system)
@@ -74,6 +73,8 @@ def main(argv: list[str]) -> int:
     if options.only:
         works = [each for each in works if each.kind in options.only.split(",")]
     systems = options.systems.split(",") if options.systems else available()
+    # So that a run that is ended from outside takes its processes along.
+    signal.signal(signal.SIGTERM, lambda *args: sys.exit(1))
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wsaas-benchmarks-")))
         sink = Sink()

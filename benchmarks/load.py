@@ -37,7 +37,9 @@ Figures = dict[str, Any]
 NUMBER = b"@number@"
 """Where a request of `latency` has the eight digits that its frame is recognised by."""
 PATIENCE = 60.0
-"""Seconds after which whatever has not arrived is lost."""
+"""Seconds for one request or handshake."""
+STALL = 5.0
+"""Seconds without any progress after which whatever has not arrived is lost."""
 
 
 class Frames:
@@ -57,13 +59,10 @@ class Frames:
             self._reached.set_result(None)
 
     async def reach(self, target: int) -> None:
-        """Wait until `count` is that many; in vain for PATIENCE at most."""
+        """Wait until `count` is that many, or until it stalls."""
         if self.count < target:
             self._target, self._reached = target, asyncio.get_running_loop().create_future()
-            try:
-                await asyncio.wait_for(self._reached, PATIENCE)
-            except TimeoutError:
-                pass
+            await _until(self._reached, lambda: self.count)
             self._target = -1
 
 
@@ -175,10 +174,7 @@ class Load:
         self._heard = heard
         for number in range(window):
             clients[number].send(WSMsgType.TEXT, messages[number])
-        try:
-            await asyncio.wait_for(done, PATIENCE)
-        except TimeoutError:
-            pass
+        await _until(done, lambda: answered)
         return {"sent": total - left, "answered": answered}
 
     async def _pushes(self, job: Job) -> Figures:
@@ -253,6 +249,14 @@ class Load:
             "p99": late[len(late) * 99 // 100],
             "max": late[-1],
         }
+
+
+async def _until(done: asyncio.Future[None], progress: Callable[[], int]) -> None:
+    """Wait for it as long as there is progress."""
+    before = -1
+    while not done.done() and progress() != before:
+        before = progress()
+        await asyncio.wait([done], timeout=STALL)
 
 
 async def _gone(transport: WSTransport) -> None:

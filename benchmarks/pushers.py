@@ -10,23 +10,49 @@ from typing import Any
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 LAST_CHUNK = b"0\r\n\r\n"
+CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 
 
 class Pusher(asyncio.Protocol):
-    """A connection kept alive, with one request on it at a time; `answered` gets the status of each answer."""
+    """A connection kept alive, with one request on it at a time; `answered` gets the status of each answer.
+
+    A server that closes after an answer gets a new connection for the next request.
+    """
 
     transport: Any
 
-    def __init__(self, answered: Callable[[Pusher, int], None], lost: Callable[[], None]) -> None:
+    def __init__(self, port: int, answered: Callable[[Pusher, int], None], lost: Callable[[], None]) -> None:
+        self._port = port
         self._answered = answered
         self._lost = lost
         self._buffer = b""
+        self._spent = True
+        self._connecting: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
+        self._spent = False
+
+    def send(self, request: bytes) -> None:
+        if self._spent:
+            self._connecting = asyncio.create_task(self._send_anew(request))
+        else:
+            self.transport.write(request)
+
+    async def _send_anew(self, request: bytes) -> None:
+        try:
+            await self.connect()
+        except OSError:
+            self._lost()
+        else:
+            self.transport.write(request)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._lost()
+        if not self._spent:
+            self._lost()
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data
@@ -43,6 +69,9 @@ class Pusher(asyncio.Protocol):
             whole = buffer.endswith(LAST_CHUNK)
         if whole:
             self._buffer = b""
+            if CLOSE.search(buffer, 0, end):
+                self._spent = True
+                self.transport.close()
             self._answered(self, int(buffer[9:12]))
 
 
@@ -61,9 +90,9 @@ class Pushers:
     @classmethod
     async def open(cls, port: int, count: int) -> Pushers:
         self = cls()
-        loop = asyncio.get_running_loop()
         for _ in range(count):
-            _, pusher = await loop.create_connection(lambda: Pusher(self._answered, self._lost), "127.0.0.1", port)
+            pusher = Pusher(port, self._answered, self._lost)
+            await pusher.connect()
             self._all.append(pusher)
         self._idle = list(self._all)
         return self
@@ -80,7 +109,7 @@ class Pushers:
     def submit(self, request: bytes) -> None:
         """Send this as soon as a connection is free."""
         if self._idle:
-            self._idle.pop().transport.write(request)
+            self._idle.pop().send(request)
         else:
             self._waiting.append(request)
 
@@ -92,7 +121,7 @@ class Pushers:
     def _next(self, pusher: Pusher) -> None:
         request = self._waiting.popleft() if self._waiting else next(self._requests, None)
         if request is not None:
-            pusher.transport.write(request)
+            pusher.send(request)
             return
         self._idle.append(pusher)
         if len(self._idle) == len(self._all) and self._done is not None and not self._done.done():

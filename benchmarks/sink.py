@@ -99,7 +99,7 @@ class Sink(asyncio.Protocol):
 
     def _request(self, head: bytes, body: bytes) -> None:
         method, path, _ = head.split(b" ", 2)
-        _, system, id = path.decode().split("/", 2)
+        _, system, id = path.decode("latin-1").split("/", 2)
         if system == "grip":
             self._grip(id, body)
         elif system == "-":

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from benchmarks.accounting import family
 
@@ -34,8 +35,10 @@ class System:
 
     name: str
     place: Place
-    clients_choose = False
-    methods: frozenset[str] = frozenset(("tls", "broadcast"))
+    clients_choose: ClassVar[bool] = False
+    subscribes_in: ClassVar[float] = 0.0
+    """Seconds after which a client that is connected can be pushed to."""
+    can: ClassVar[frozenset[str]] = frozenset(("tls", "broadcast"))
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -59,14 +62,14 @@ class System:
                 dead = [each for each in self.processes if each.poll() is not None]
                 if dead or time.monotonic() > deadline:
                     self.stop()
-                    raise RuntimeError(f"{self.name} does not start: see {self.place.directory}/{self.slug}.log")
+                    raise RuntimeError(f"{self.name} does not start: {self.last_words()}")
                 time.sleep(0.05)
 
     def launch(self) -> None:
         raise NotImplementedError
 
     def listening(self) -> list[int]:
-        return [self.port, self.api_port, *([self.tls_port] if "tls" in self.methods else [])]
+        return [self.port, self.api_port, *([self.tls_port] if "tls" in self.can else [])]
 
     def spawn(self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
         log = self.place.directory / f"{self.slug}.log"
@@ -80,6 +83,10 @@ class System:
                 env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), **(environment or {})},
             )
         self.processes.append(process)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return (self.place.directory / f"{self.slug}.log").read_text(errors="replace")[-1000:]
 
     def pids(self) -> list[int]:
         return family(each.pid for each in self.processes)
@@ -114,7 +121,7 @@ class Wsaas(System):
     `wsaas:VARIANT` is the same with another setting, `wsaas@DIRECTORY` the gateway of another checkout.
     """
 
-    variants: Mapping[str, Mapping[str, str]] = {  # noqa: RUF012
+    variants: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "journal-in-memory": {"STATE_DIR": "none"},
         "signed": {"WEBHOOK_SECRET": "whsec_YmVuY2htYXJrcy1iZW5jaG1hcmtzLWJlbmNobWFyaw=="},
         "token": {"API_TOKEN": "benchmarks-benchmarks-benchmarks"},

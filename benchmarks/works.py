@@ -17,7 +17,9 @@ from benchmarks.systems import System
 
 KB = 1024
 SETTLED = 20.0
-"""Seconds that the webhooks of a work may still take after its last client is served."""
+"""Seconds in which a system must be at rest after its work."""
+STALL = 10.0
+"""Seconds without any webhook after which those that have not come are lost."""
 
 
 @dataclass
@@ -91,6 +93,7 @@ def _open(bench: Bench, system: System, count: int, *, tls: bool = False, crowd:
     if opened != count:
         raise Lost(f"{opened} of {count} clients connected")
     _arrive(bench, system, "connect", before + count)
+    time.sleep(system.subscribes_in)
     return [str(number) for number in range(count)] if system.clients_choose else bench.sink.ids(system.slug)[-count:]
 
 
@@ -101,8 +104,12 @@ def _close(bench: Bench, system: System) -> None:
 
 def _arrive(bench: Bench, system: System, event: str, expected: int) -> int:
     """Wait until the sink has had that many; how many of them are missing."""
-    deadline = time.monotonic() + SETTLED
-    while (missing := expected - bench.sink.counts(system.slug)[event]) > 0 and time.monotonic() < deadline:
+    before, deadline = expected, 0.0
+    while (missing := expected - bench.sink.counts(system.slug)[event]) > 0:
+        if missing < before or not deadline:
+            before, deadline = missing, time.monotonic() + STALL
+        elif time.monotonic() > deadline:
+            break
         time.sleep(0.02)
     return missing
 

@@ -56,5 +56,7 @@ def capacity(wanted: int, webhooks: int, files: int) -> Capacity:
             "raise it (ulimit -n, LimitNOFILE=)"
         )
     if wanted > room:
-        return Capacity(room, surplus, files, f"MAX_CONNECTIONS={wanted}: the limit of open files, {files}, allows {room}")
+        return Capacity(
+            room, surplus, files, f"MAX_CONNECTIONS={wanted}: the limit of open files, {files}, allows {room}"
+        )
     return Capacity(wanted or room, surplus, files)

@@ -11,6 +11,8 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 from twisted.python.logfile import LogFile
 
+from wsaas.notify import Notifier
+
 
 @runtime_checkable
 class Reloadable(Protocol):
@@ -29,9 +31,12 @@ class Reloader(Service):
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, sources: Callable[[], Iterable[Reloadable]]) -> None:
+    def __init__(
+        self, reactor: Any, sources: Callable[[], Iterable[Reloadable]], notifier: Notifier | None = None
+    ) -> None:
         self._reactor = reactor
         self._sources = sources
+        self._notifier = notifier or Notifier(None)
 
     def startService(self) -> None:
         super().startService()
@@ -46,6 +51,7 @@ class Reloader(Service):
 
     def reload(self) -> None:
         """Reload everything now."""
+        self._notifier.reloading()
         sources = list(self._sources())
         good = 0
         for source in sources:
@@ -58,6 +64,7 @@ class Reloader(Service):
             else:
                 good += 1
         self._log.info("reloaded {good} of {all}", good=good, all=len(sources))
+        self._notifier.ready()
 
 
 def reopen(file: LogFile) -> None:

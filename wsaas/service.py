@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import signal
@@ -38,12 +39,15 @@ from wsaas.gateway.registry import Registry
 from wsaas.journal.lock import JournalUnusable
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
+from wsaas.notify import Notifier
 from wsaas.reload import Reloadable, Reloader
 from wsaas.settings import Settings
 
 PACE = 0.1
 """Seconds between two batches of clients that a drain closes."""
 SMALLEST_BATCH = 50
+LAST_WORDS = 10.0
+"""Seconds that the end may take beyond DRAIN_TIMEOUT: the journal's last batch, goodbyes on the API."""
 
 
 def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
@@ -97,11 +101,12 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
         compression=settings.compression,
         now=time.time,
     )
-    daemon = Daemon(reactor, settings, gateway, clients, courier, pool, journal)
+    notifier = Notifier.of(os.environ)
+    daemon = Daemon(reactor, settings, gateway, clients, courier, pool, journal, notifier)
     services = MultiService()
     daemon.setServiceParent(services)
     backend_tls = [] if backend.tls is None else [backend.tls]
-    Reloader(reactor, lambda: [*daemon.reloadable(), *backend_tls]).setServiceParent(services)
+    Reloader(reactor, lambda: [*daemon.reloadable(), *backend_tls], notifier).setServiceParent(services)
     if demo:
         from wsaas.demo.service import demo_service
 
@@ -127,6 +132,7 @@ class Daemon(Service):
         courier: Courier,
         pool: Pool,
         journal: MemoryJournal | SqliteJournal,
+        notifier: Notifier,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
@@ -135,6 +141,7 @@ class Daemon(Service):
         self._courier = courier
         self._pool = pool
         self._journal = journal
+        self._notifier = notifier
         self._client_ports: list[IListeningPort] = []
         self._api_ports: list[IListeningPort] = []
         self._hurry: Deferred[None] = Deferred()
@@ -169,7 +176,7 @@ class Daemon(Service):
             _give_up(str(error))
         if room.warning:
             self._log.warn("{warning}", warning=room.warning)
-        self._log.info("room for {clients} clients, with {files} open files", clients=room.clients, files=room.open_files)
+        self._log.info("room for {clients} clients in {files} files", clients=room.clients, files=room.open_files)
         self._clients.admission.limit(room.clients, room.surplus)
 
     def _listen(
@@ -180,7 +187,7 @@ class Daemon(Service):
             try:
                 listening = serverFromString(self._reactor, description).listen(factory)
             except Exception as error:
-                _give_up(f"{name}={description}: {error}")
+                _give_up(f"{name}={description}: {_flaw(error)}")
             failures: list[Failure] = []
             listening.addCallbacks(ports.append, failures.append)
             if failures and lenient and ports and failures[0].check(CannotListenError):
@@ -211,7 +218,10 @@ class Daemon(Service):
             for port in ports:
                 self._log.info("listening for {what} on {address}", what=what, address=_spell(port.getHost()))
 
+        if not (self._settings.http_endpoint or self._settings.api_token):
+            self._log.info("the API is for this machine only: to open it to others, set API_TOKEN_FILE or API_TOKEN")
         self._reactor.callWhenRunning(self._mind_signals)
+        self._reactor.callWhenRunning(self._notifier.ready)
 
     def _mind_signals(self) -> None:
         """Stop when told, at once when told twice. Twisted's own handlers would end a clean stop with the signal's exit
@@ -229,6 +239,7 @@ class Daemon(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
+        self._notifier.stopping(self._settings.drain_timeout + LAST_WORDS)
         return Deferred.fromCoroutine(self._drain())
 
     async def _drain(self) -> None:
@@ -272,6 +283,14 @@ def _spell(address: Any) -> str:
         name = getattr(address, "name", None)
         return name.decode(errors="replace") if isinstance(name, bytes) else str(name or address)
     return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+
+
+def _flaw(error: Exception) -> str:
+    """What is wrong with an endpoint string. Of a socket that systemd has not passed, Twisted says the name only."""
+    if isinstance(error, KeyError | IndexError):
+        passed = os.environ.get("LISTEN_FDNAMES") or "none"
+        return f"systemd passed no such socket to this process; passed: {passed} (see FileDescriptorName=)"
+    return str(error)
 
 
 def _give_up(reason: str) -> NoReturn:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from benchmarks.peers import nchan, pushpin
 from benchmarks.systems import Aiohttp, Plain, System, Wsaas
 
 
 def known() -> dict[str, type[System]]:
     """All that can be measured, the gateway first."""
-    return {"wsaas": Wsaas, "plain": Plain, "aiohttp": Aiohttp}
+    return {
+        "wsaas": Wsaas,
+        "plain": Plain,
+        "aiohttp": Aiohttp,
+        "nchan": nchan.Nchan,
+        "pushpin": pushpin.Pushpin,
+    }
 
 
 def available() -> list[str]:
     """Those that can be started here."""
-    here = ["wsaas", "plain"]
-    if find_spec("aiohttp"):
-        here.append("aiohttp")
-    return here
+    missing = set()
+    if not find_spec("aiohttp"):
+        missing.add("aiohttp")
+    if not nchan.installed():
+        missing.add("nchan")
+    if not pushpin.installed():
+        missing.add("pushpin")
+    return [name for name in known() if name not in missing]

@@ -32,8 +32,9 @@ class Transport:
 
     MARK = 65536
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, host: str = "203.0.113.9") -> None:
         self.clock = clock
+        self.host = host
         self.written = b""
         self.buffered = b""
         self.stuck = False
@@ -101,7 +102,7 @@ class Transport:
         pass
 
     def getPeer(self) -> IPv4Address:
-        return IPv4Address("TCP", "203.0.113.9", 12345)
+        return IPv4Address("TCP", self.host, 12345)
 
     getHost = getPeer
 
@@ -113,6 +114,7 @@ class FakeSession:
         self.peer = peer
         self.calls: list[tuple[Any, ...]] = []
         self.room = 10**9
+        self.subprotocol: str | None = None
         self.received_frames: list[Frame] = []
 
     def announce(self, length: int) -> None:
@@ -174,11 +176,11 @@ class Harness:
         self.factory = ClientFactory(self.clock, gateway, entrance, self.admission, **{**settings, **options})
         self.factory.keepalive.start()
 
-    def client(self) -> Client:
-        return Client(self)
+    def client(self, host: str = "203.0.113.9") -> Client:
+        return Client(self, host)
 
-    def open(self, extra: bytes = b"", subprotocol: str | None = None) -> Client:
-        client = self.client()
+    def open(self, extra: bytes = b"", subprotocol: str | None = None, host: str = "203.0.113.9") -> Client:
+        client = self.client(host)
         client.say(REQUEST + extra + END)
         client.peer.accept(subprotocol)
         assert client.transport.written.startswith(b"HTTP/1.1 101 "), client.transport.written
@@ -189,10 +191,10 @@ class Harness:
 class Client:
     """The far end of one connection."""
 
-    def __init__(self, harness: Harness) -> None:
+    def __init__(self, harness: Harness, host: str) -> None:
         self.harness = harness
-        self.transport = Transport(harness.clock)
-        self.peer: Any = harness.factory.buildProtocol(None)
+        self.transport = Transport(harness.clock, host)
+        self.peer: Any = harness.factory.buildProtocol(self.transport.getPeer())
         self.transport.protocol = self.peer
         self.peer.makeConnection(self.transport)
         self.codec = Connection(ConnectionType.CLIENT)

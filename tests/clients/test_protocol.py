@@ -187,6 +187,13 @@ class HandshakeTests(SynchronousTestCase):
             if not allowed:
                 self.assertEqual((status(client), body(client)), (403, {"code": "ORIGIN_NOT_ALLOWED"}))
 
+    def test_opaque_origin(self) -> None:
+        """`null` is what pages in a sandbox or a file say, whoever made them: it must be listed to be let in."""
+        for allowed, expected in (((), 1), (("https://app.example",), 0), (("null",), 1)):
+            harness = Harness(allowed_origins=allowed)
+            harness.client().say(REQUEST + b"Origin: null\r\n" + END)
+            self.assertEqual(len(harness.gateway.handshakes), expected, allowed)
+
     def test_second_request(self) -> None:
         """A second request sent while the first waits asks nobody: it is what the client sends early."""
         client = self.harness.client()

@@ -20,6 +20,7 @@ def echo(directory: Path, *, compression: bool) -> Gateway:
         "SEND_BUFFER": str(2 * NEEDS),
         "WEBHOOK_TIMEOUT": "60000",
         "COMPRESSION": "on" if compression else "off",
+        "MESSAGE_RATE": "0",  # cases of 65,536 fragments are not to wait
         "STATE_DIR": str(directory / "state"),
         "LOG_STYLE": "never",
     }

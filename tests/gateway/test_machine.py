@@ -42,8 +42,13 @@ from wsaas.gateway.model import (
 
 WHICH = st.integers(0, 3)
 LENGTHS = st.sampled_from([0, 20, 100, 300, MAX_MESSAGE - 20])
-GROUPS = st.sampled_from([(), ("a",), ("a", "b")])
-HEADERS = st.sampled_from([(), ((b"X-User", b"42"),)])
+ACCEPTED = st.builds(
+    Accepted,
+    subprotocol=st.just("v1"),
+    groups=st.sampled_from([(), ("a",), ("a", "b")]),
+    headers=st.sampled_from([(), ((b"X-User", b"42"),)]),
+)
+REJECTED = st.sampled_from([Refused(403, "NO"), Unclear(504, "LATE")])
 
 
 class GatewayMachine(RuleBasedStateMachine):
@@ -53,10 +58,13 @@ class GatewayMachine(RuleBasedStateMachine):
         receive_buffer=st.sampled_from([1, 700, 2000]),
         send_buffer=st.sampled_from([1, 700, 2000]),
         journal_at_once=st.booleans(),
-        eager=st.booleans(),
+        eager=st.sampled_from([True, True, False]),
+        clients=st.integers(1, 3),
     )
-    def begin(self, receive_buffer: int, send_buffer: int, journal_at_once: bool, eager: bool) -> None:
+    def begin(self, receive_buffer: int, send_buffer: int, journal_at_once: bool, eager: bool, clients: int) -> None:
         self.world = World(Limits(MAX_MESSAGE, receive_buffer, send_buffer), journal_at_once, eager)
+        for _ in range(clients):
+            self.connect_and_be_answered([], [], False, Accepted())
 
     # Whom a step concerns
 
@@ -72,23 +80,28 @@ class GatewayMachine(RuleBasedStateMachine):
         stories = list(self.world.stories.values())
         return stories[-1 - which % len(stories)]
 
+    def busy(self) -> bool:
+        """Whether there is anybody, so that not all steps go into the void."""
+        return len(self.world.registry) > 0
+
     # Clients
 
-    @precondition(lambda self: len(self.clients()) < 4)
-    @rule(early=st.lists(LENGTHS, max_size=2))
-    def connect(self, early: list[int]) -> None:
+    @precondition(lambda self: self.busy() and len(self.clients()) < 4)
+    @rule(early=st.lists(LENGTHS, max_size=2), recorded=st.booleans())
+    def connect(self, early: list[int], recorded: bool) -> None:
         self.world.connect([self.world.frame("message", length) for length in early])
+        if recorded:
+            self.world.sync()
 
     @precondition(lambda self: self.world.gateway.accepting and len(self.clients()) < 4)
-    @rule(early=st.lists(LENGTHS, max_size=2), pushes=st.lists(LENGTHS, max_size=2), groups=GROUPS, headers=HEADERS)
-    def connect_and_be_accepted(
-        self,
-        early: list[int],
-        pushes: list[int],
-        groups: tuple[str, ...],
-        headers: tuple[tuple[bytes, bytes], ...],
-    ) -> None:
-        """What most other steps need: a client that is connected."""
+    @rule(
+        early=st.lists(LENGTHS, max_size=2),
+        pushes=st.lists(LENGTHS, max_size=2),
+        leaves=st.sampled_from([False, False, False, True]),
+        answer=st.one_of(ACCEPTED, ACCEPTED, REJECTED),
+    )
+    def connect_and_be_answered(self, early: list[int], pushes: list[int], leaves: bool, answer: Outcome) -> None:
+        """What most other steps need: a client that is connected. Some leave while their POST is out."""
         world = self.world
         client = world.connect([world.frame("message", length) for length in early])
         world.sync()
@@ -97,7 +110,10 @@ class GatewayMachine(RuleBasedStateMachine):
         if isinstance(world.courier.in_flight.get(client.session), Opened):
             for length in pushes:
                 world.push(client.story, world.frame("push", length))
-            world.courier.answer(client.session, Accepted(None, groups, headers))
+            session = client.session
+            if leaves:
+                client.leave(Cause.NETWORK, 1006, "", False)
+            world.courier.answer(session, answer)
 
     @precondition(lambda self: self.clients())
     @rule(which=WHICH, lengths=st.lists(LENGTHS, min_size=1, max_size=4))
@@ -133,8 +149,7 @@ class GatewayMachine(RuleBasedStateMachine):
     def client_breaks_a_rule(self, which: int) -> None:
         client = self.a_client(which)
         if client.handshaken:
-            client.story.end(Cause.TOO_BIG, 1009, "too long")
-            client.session.fail(Cause.TOO_BIG, 1009, "too long")
+            client.break_a_rule()
 
     # The backend and its courier
 
@@ -154,10 +169,7 @@ class GatewayMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.courier.in_flight)
     @rule(
         which=WHICH,
-        connect=st.one_of(
-            st.builds(Accepted, st.just("v1"), GROUPS, HEADERS),
-            st.sampled_from([Refused(403, "NO"), Unclear(504, "LATE")]),
-        ),
+        connect=ACCEPTED | REJECTED,
         message=st.one_of(
             st.just(Delivered()), LENGTHS, LENGTHS, st.sampled_from([Dismissed(1008), Dismissed(1000), Undelivered()])
         ),
@@ -170,41 +182,91 @@ class GatewayMachine(RuleBasedStateMachine):
             message = Delivered(self.world.frame("reply", message))
         courier.answer(session, {Opened: connect, Received: message, Closed: Told()}[type(event)])
 
+    @precondition(lambda self: self.world.courier.in_flight)
+    @rule()
+    def backend_hears_of_all_ends(self) -> None:
+        courier = self.world.courier
+        for session, event in list(courier.in_flight.items()):
+            if isinstance(event, Closed):
+                courier.answer(session, Told())
+
+    @precondition(lambda self: self.clients())
+    @rule(which=WHICH, length=st.none() | LENGTHS, limit=st.integers(1, 4))
+    def backend_echoes(self, which: int, length: int | None, limit: int) -> None:
+        """Some messages of one client are delivered, as they are or with a reply."""
+        courier = self.world.courier
+        session = self.a_client(which).session
+        for _ in range(limit):
+            if session in courier.ready and session.pending is Received:
+                courier.send(session)
+            if isinstance(courier.in_flight.get(session), Received):
+                courier.answer(session, Delivered(None if length is None else self.world.frame("reply", length)))
+
+    @precondition(lambda self: self.clients())
+    @rule(
+        which=WHICH,
+        lengths=st.lists(LENGTHS, min_size=1, max_size=4),
+        reply=st.none() | LENGTHS,
+        last=st.sampled_from([Delivered(), Delivered(), Dismissed(1008), Undelivered()]),
+        leaves=st.booleans(),
+    )
+    def conversation(self, which: int, lengths: list[int], reply: int | None, last: Outcome, leaves: bool) -> None:
+        """What most clients do: speak and be answered, up to a message with another outcome, and perhaps leave."""
+        client = self.a_client(which)
+        session = client.session
+        self.client_speaks(which, lengths)
+        if client.session is not None:
+            self.backend_echoes(which, reply, len(lengths) // 2)
+        if isinstance(self.world.courier.in_flight.get(session), Received):
+            self.world.courier.answer(session, last)
+        if leaves:
+            client.leave(Cause.CLIENT, 1000, "", True)
+
+    @precondition(busy)
     @rule(answers=st.lists(st.booleans(), max_size=4))
     def backend_will_answer_promptly(self, answers: list[bool]) -> None:
         self.world.courier.prompt.extend(answers)
 
     # The API
 
-    @precondition(lambda self: self.world.stories)
+    @precondition(busy)
     @rule(which=WHICH, length=LENGTHS)
     def push(self, which: int, length: int) -> None:
         self.world.push(self.a_story(which), self.world.frame("push", length))
 
-    @precondition(lambda self: self.world.stories)
+    @precondition(busy)
     @rule(which=WHICH, code=st.sampled_from([1000, 4001]))
     def close(self, which: int, code: int) -> None:
         self.world.close(self.a_story(which), code)
 
-    @precondition(lambda self: self.world.stories)
+    @precondition(busy)
     @rule(which=WHICH, group=st.sampled_from(["a", "b"]))
     def join(self, which: int, group: str) -> None:
         self.world.join(self.a_story(which), group)
 
+    @precondition(busy)
     @rule(length=LENGTHS)
     def broadcast(self, length: int) -> None:
         self.world.broadcast(self.world.frame("push", length))
 
     # The gateway's own fate
 
+    @precondition(busy)
     @rule()
     def journal_writes(self) -> None:
         self.world.sync()
 
-    @rule(full=st.booleans())
-    def disk_is_full(self, full: bool) -> None:
-        self.world.journal.full = full
+    @precondition(busy)
+    @rule()
+    def disk_fills(self) -> None:
+        self.world.journal.full = True
 
+    @precondition(lambda self: self.world.journal.full)
+    @rule()
+    def disk_has_room(self) -> None:
+        self.world.journal.full = False
+
+    @precondition(busy)
     @rule()
     def drain(self) -> None:
         self.world.drain()
@@ -227,6 +289,6 @@ class MachineTests(SynchronousTestCase):
     def test_any_order(self) -> None:
         """Order, accounting, no silent gap, honest pushes, bounds (G1 to G5) hold in whatever order things happen."""
         try:
-            run_state_machine_as_test(GatewayMachine, settings=examples(300))
+            run_state_machine_as_test(GatewayMachine, settings=examples(500))
         except Exception as error:  # trial does not print the notes, in which hypothesis tells the steps
             raise AssertionError("\n".join([repr(error), *getattr(error, "__notes__", ())])) from error

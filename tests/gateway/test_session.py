@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.gateway.fakes import ID, Calls, FakeOwner, Stage, hello, spell, text
@@ -254,7 +256,7 @@ class MessageTests(SynchronousTestCase):
 
     def test_held_reply_of_a_client_that_goes(self) -> None:
         """A held reply holds nothing up once the client is let go: what it sent is delivered, then the DELETE."""
-        for leave in ("close", "fail", "lost"):
+        for leave, readable in itertools.product(("close", "fail", "lost"), (True, False)):
             stage = Stage.open("one", "two")
             stage.take()
             stage.peer.full = True
@@ -267,7 +269,8 @@ class MessageTests(SynchronousTestCase):
             else:
                 stage.session.lost(Cause.CLIENT, 1000, "", True)
             stage.calls.flush()
-            stage.session.writable()
+            if readable:
+                stage.session.writable()
             stage.session.lost(Cause.CLIENT, 1000, "", True)
             self.assertNotIn("send reply", stage.calls)
             self.assertEqual(deliver_all(stage), ["two"])
@@ -358,6 +361,14 @@ class BackpressureTests(SynchronousTestCase):
         self.assertEqual(stage.calls, ["resume", "wake", "pause"])
         self.assertEqual(deliver_all(stage), ["two"])
         self.assertEqual(stage.calls[3:], ["resume"])
+
+    def test_reply_before_reading(self) -> None:
+        """A reply is written before more is read from the client that it is for."""
+        stage = Stage.open("one", receive_buffer=2 * OVERHEAD)
+        stage.session.announce(1000)
+        stage.take()
+        stage.settle(Delivered(text("reply")))
+        self.assertEqual(stage.calls, ["pause", "send reply", "resume"])
 
     def test_dismissed_while_paused(self) -> None:
         """A client that is closed while it is not read from is read again, so that its own Close can be heard."""

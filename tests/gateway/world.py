@@ -104,6 +104,8 @@ class Client:
         self._session: Session | None = None
         self.story: Story | None = None
         self.handshaken = False
+        self.closing = False
+        """Whether the gateway sent a Close frame, or its end of the connection does by itself."""
         self.paused = False
         self.broken = False
         """The network is, which is found out by the next call."""
@@ -137,6 +139,7 @@ class Client:
     def accept(self, subprotocol: str | None) -> None:
         assert not self.handshaken
         self.handshaken = True
+        self.buffer.append(Frame(b"101 Switching Protocols".ljust(200), binary=True))
         self._find_out()
         self.pump()
 
@@ -158,7 +161,8 @@ class Client:
         return room
 
     def close(self, code: int, reason: str) -> None:
-        assert self.handshaken
+        assert self.handshaken and not self.closing
+        self.closing = True
         self._find_out()
 
     def pause_reading(self) -> None:
@@ -189,6 +193,12 @@ class Client:
             self.story.end(cause, code, reason)
             self.story.clean = clean
             session.lost(cause, code, reason, clean)
+
+    def break_a_rule(self) -> None:
+        if self.story.open:
+            self.closing = True
+            self.story.end(Cause.TOO_BIG, 1009, "too long")
+        self.session.fail(Cause.TOO_BIG, 1009, "too long")
 
     def take_what_was_written(self) -> None:
         self.buffer.clear()
@@ -450,6 +460,8 @@ class World:
                     assert event.lost_messages == len(story.read) - story.taken, (event, story)
                     assert story.gave_up or not event.lost_messages
                     assert session.repeated == base + story.headers
+                elif story.synced and story.synced.closed:
+                    assert event == story.synced.closed
                 elif story.ending is None or event.cause is Cause.RESTART:
                     assert (event.cause, event.code, event.lost_messages) == (Cause.RESTART, 1006, 0), event
                 else:
@@ -491,8 +503,9 @@ class World:
         if self.journal.quiet:
             for story in self.stories.values():
                 story.synced = self.journal.disk.get(story.id)
-                if not story.crashed and story.synced:
+                if story.synced and not story.crashed:
                     assert story.synced.repeated == story.client.handshake.repeated + story.headers, story
+                    assert story.synced.closed or "DELETE" not in story.told, story
 
     # What holds between any two steps
 
@@ -529,6 +542,7 @@ class World:
         if story.crashed:
             assert session.state is State.LEAVING and not session.lane and session.peer is None
             return
+        assert client.closing or session.state not in (State.CLOSING, State.DISMISSED)
         # G3: nothing that was read is missing.
         waiting = len(session.lane)
         assert waiting == (0 if story.gave_up else len(story.read) - story.taken), story

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from wsaas.clients.admission import FULL, Admission
 from wsaas.clients.entrance import Entrance
+from wsaas.clients.frames import Encoder
 from wsaas.clients.keepalive import Keepalive
 from wsaas.clients.opening import Opening
 from wsaas.clients.protocol import ClientProtocol
@@ -74,6 +75,7 @@ class ClientFactory(WebSocketServerFactory):
         self.message_rate = message_rate
         self.send_buffer = send_buffer
         self.now = now
+        self.encoder = Encoder()
         self.keepalive = Keepalive(clock, ws_timeout)
         self._connections: set[ClientProtocol] = set()
         self._opening: dict[Opening, float] = {}

@@ -1,11 +1,11 @@
 """The beginning of a client's connection: from its first byte to the 101, or to the answer that there will be none.
 
-    accept -> (too many: cut off) -> head -> (malformed, too many, origin, busy: refused) -> ask -> accept or refuse
+accept -> (too many: cut off) -> head -> (malformed, too many, origin, busy: refused) -> ask -> accept or refuse
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
@@ -22,6 +22,7 @@ from wsaas.gateway.model import Refused, Unclear
 
 if TYPE_CHECKING:
     from wsaas.clients.factory import ClientFactory
+    from wsaas.gateway.seams import Peer
     from wsaas.gateway.session import Session
 
 _log = Logger()
@@ -107,7 +108,7 @@ class Opening(WebSocketServerProtocol):
         else:
             self._stop_deadline()
             self._default, self._echo = presented.default, presented.echo
-            self.factory.gateway.connect(self, handshake)
+            self.factory.gateway.connect(cast("Peer", self), handshake)  # what builds on this is one
         return Deferred()
 
     def accept(self, subprotocol: str | None) -> None:

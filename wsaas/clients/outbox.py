@@ -8,6 +8,8 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IPushProducer, ITransport
 from zope.interface import implementer
 
+from wsaas.writing import can_write_through, write_through
+
 
 @implementer(IPushProducer)
 class Outbox:
@@ -19,10 +21,25 @@ class Outbox:
     connection's life, and Pongs are held back by whoever sends them while `paused`.
     """
 
-    __slots__ = ("_capacity", "_drained", "_handed", "_queue", "_queued", "_transport", "full_since", "paused")
+    __slots__ = (
+        "_capacity",
+        "_drained",
+        "_handed",
+        "_now",
+        "_queue",
+        "_queued",
+        "_through",
+        "_transport",
+        "full_since",
+        "paused",
+    )
 
-    def __init__(self, transport: ITransport, capacity: int, drained: Callable[[], None]) -> None:
+    def __init__(
+        self, transport: ITransport, capacity: int, now: Callable[[], float], drained: Callable[[], None]
+    ) -> None:
         self._transport = transport
+        self._through = can_write_through(transport)
+        self._now = now
         self._capacity = capacity
         self._drained = drained
         self._queue: deque[bytes] = deque()
@@ -37,23 +54,45 @@ class Outbox:
         """Bytes that the client has not taken. What is under the transport's own mark (64 KiB) counts as taken."""
         return self._queued + self._handed
 
-    def room(self, length: int, now: float) -> bool:
+    def room(self, length: int) -> bool:
         """Whether a message of `length` bytes may be written now."""
+        if not self.paused:
+            return True
         waiting = self._queued + self._handed
         if waiting == 0 or waiting + length <= self._capacity:
             return True
         if self.full_since is None:
-            self.full_since = now
+            self.full_since = self._now()
         return False
 
+    def offer(self, data: bytes) -> bool:
+        """Write a message if there is room for it; whether there was."""
+        if not self.paused:
+            self._write(data)
+        elif self.room(len(data)):
+            self._wait(data)
+        else:
+            return False
+        return True
+
     def write(self, data: bytes) -> None:
+        """Write what cannot be refused."""
         if self.paused:
-            self._queue.append(data)
-            self._queued += len(data)
+            self._wait(data)
+        else:
+            self._write(data)
+
+    def _wait(self, data: bytes) -> None:
+        self._queue.append(data)
+        self._queued += len(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._through:
+            write_through(self._transport, data)
         else:
             self._transport.write(data)
-            if self.paused:
-                self._handed = len(data)
+        if self.paused:
+            self._handed = len(data)
 
     def pauseProducing(self) -> None:
         """The transport has had enough (IPushProducer)."""
@@ -67,7 +106,7 @@ class Outbox:
         while self._queue and not self.paused:
             data = self._queue.popleft()
             self._queued -= len(data)
-            self.write(data)
+            self._write(data)
         if not self.paused:
             self._drained()
 

@@ -6,12 +6,11 @@ when there is no room and that leaves time for others, writing that is bounded, 
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from wsaas.clients.flow import EARLY, LANE, Flow
+from wsaas.clients.frames import MASK_LENGTH, measure, take
 from wsaas.clients.hangup import hung_up
 from wsaas.clients.opening import HANDSHAKE_TIMEOUT as HANDSHAKE_TIMEOUT
 from wsaas.clients.opening import Opening
@@ -52,10 +51,11 @@ class ClientProtocol(Opening):
         self._fragments = 0
         self._pong: bytes | None = None
         self._ended_by: tuple[Cause, int] | None = None
+        self._consuming = False
         self._leaving = False
         self._lost: Failure | None = None
         self._pulse = Pulse(clock.seconds())
-        self._outbox = Outbox(self.transport, self.factory.send_buffer, self._drained)
+        self._outbox = Outbox(self.transport, self.factory.send_buffer, clock.seconds, self._drained)
         self.transport.registerProducer(self._outbox, True)
         super().connectionMade()
 
@@ -70,8 +70,14 @@ class ClientProtocol(Opening):
     def consumeData(self) -> None:
         """Read what was received, as far as there is room for it."""
         if self.state == self.STATE_OPEN or self.state == self.STATE_CLOSING:
-            while not self._flow.paused and self.processData() and self.state != self.STATE_CLOSED:
-                pass
+            if self._consuming:  # a message that was handed over has made room: the loop below sees it
+                return
+            self._consuming = True
+            try:
+                while not self._flow.paused and self._read_frames() and self.state != self.STATE_CLOSED:
+                    pass
+            finally:
+                self._consuming = False
         elif self.state == self.STATE_CONNECTING:
             if not self._asked:
                 self._read_head()
@@ -79,6 +85,26 @@ class ClientProtocol(Opening):
                 self._flow.pause(EARLY)
         else:
             self.data = b""
+
+    def _read_frames(self) -> bool:
+        """Whole messages the short way, all there are, or else Autobahn's next step; whether there may be more."""
+        usual = self.current_frame is None and not self.inside_message and not self.failedByMe and self._lost is None
+        if usual and self._perMessageCompress is None and self.session is not None:
+            data, at = self.data, 0
+            try:
+                while not self._flow.paused and (found := measure(data, at)) and found[1] <= self.maxMessagePayloadSize:
+                    self.session.announce(found[1])
+                    frame = None if self._flow.paused else take(data, at, *found)
+                    if frame is None:
+                        break
+                    at = sum(found) + MASK_LENGTH
+                    self._flow.frame()
+                    self.session.received(frame)
+            finally:
+                self.data = data[at:]
+            if at or self._flow.paused:
+                return bool(self.data)
+        return bool(self.processData())
 
     def _go_on(self) -> None:
         """There is room, or time, again."""
@@ -135,7 +161,12 @@ class ClientProtocol(Opening):
         self._flow.resume(EARLY)
 
     def send(self, frame: Frame) -> bool:
-        if self._lost is not None or not self._outbox.room(len(frame.payload), self.factory.clock.seconds()):
+        # Not open: it has sent its Close, and the session hears of that when all before is written.
+        if self._lost is not None or self.state != self.STATE_OPEN:
+            return False
+        if self._perMessageCompress is None:
+            return self._outbox.offer(self.factory.encoder.encode(frame))
+        if not self._outbox.room(len(frame.payload)):
             return False
         self.sendMessage(frame.payload, frame.binary)
         return True
@@ -225,7 +256,7 @@ class ClientProtocol(Opening):
         self._conclude(reason)
 
     def _conclude(self, reason: Failure) -> None:
-        """What was read before the connection was lost is handed over, room or not, a turn at a time; then it is over."""
+        """What was read before the connection was lost is handed over, room or not, turn by turn; then it is over."""
         if self.state == self.STATE_OPEN or self.state == self.STATE_CLOSING:
             while self._flow.press_on():
                 self.consumeData()

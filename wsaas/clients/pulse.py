@@ -44,8 +44,8 @@ class Pulse:
         gateway's own fault.
 
         One that is not read from cannot be heard, so it is not given up for that. If it closes, that is not noticed by
-        reading either: hence `hung_up`. What it sent before may still be read when there is room again; if there is none
-        for most of the timeout, it is given up.
+        reading either: hence `hung_up`. What it sent before may still be read when there is room again; if there is
+        none for most of the timeout, it is given up.
         """
         if full_since is not None and now - full_since >= timeout and not forgiven:
             return Finding.TOO_SLOW

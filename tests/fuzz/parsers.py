@@ -1,0 +1,149 @@
+"""The parsers that are ours, each as a function of bytes: whatever they are, it returns, and what it found makes sense.
+
+An AssertionError, or any other exception, is a finding. Hypothesis calls these, and atheris does (`guided`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from wsaas import proxy_header
+from wsaas.api.quick import read_head
+from wsaas.backend.answers import read as read_answer
+from wsaas.backend.exchange import Answer, Fault
+from wsaas.backend.parser import OVERHEAD_LIMIT, AnswerParser
+from wsaas.clients.address import Proxies, network, parse
+from wsaas.clients.credentials import Credentials
+from wsaas.clients.entrance import Entrance, Malformed
+from wsaas.clients.head import fields, flaw, public
+from wsaas.gateway.model import Cause, Closed, Frame, Handshake, Opened, Received
+from wsaas.settings import TABLE, SettingsError, load
+
+EVENTS = (
+    Opened(Handshake("/", "", None, "192.0.2.1", subprotocols=("v1",))),
+    Received(1, Frame(b"hello", False)),
+    Closed(Cause.CLIENT, 1000, "", True),
+)
+ENTRANCE = Entrance(
+    proxies=Proxies(("10.0.0.0/8", "2001:db8::/32", "unix")),
+    credentials=Credentials("access_token", True),
+    allowed_origins=("https://app.example",),
+    forward_headers=("cookie",),
+)
+# Settings that read files, or ask plugins, are not for random text by the million.
+SETTINGS = [
+    name for name in TABLE if name not in ("TARGET_CA", "TARGET_CERT", "TARGET_KEY", "WS_ENDPOINT", "HTTP_ENDPOINT")
+]
+
+
+def handshake(data: bytes) -> None:
+    """wsaas.clients: head, credentials, address. What is flawless has one reading, before and after the rewriting."""
+    flaws = flaw(data)
+    if flaws is None:
+        assert data.count(b"\n") == data.count(b"\r") == data.count(b"\r\n")
+        assert len(fields(data)) == data.count(b"\r\n")
+        for name, value in public(fields(data)).items():
+            assert name and not {"\r", "\n", "\0"} & {*name, *value}
+    for host in ("10.0.0.1", "203.0.113.9", ""):
+        try:
+            request = ENTRANCE.read(data, host)
+        except Malformed as error:
+            assert str(error)
+        else:
+            assert flaws is None and flaw(request.presented.head) is None
+            assert request.fields == fields(request.presented.head)
+            assert request.address == host or (host != "203.0.113.9" and parse(request.address) is not None)
+            assert network(request.address) or not request.address
+            assert sum(name == b"authorization" for name, _ in request.fields) <= 1
+            query = request.presented.head.split(b" ")[1].partition(b"?")[2]
+            assert not any(pair.startswith(b"access_token=") for pair in query.split(b"&"))
+
+
+def quick(data: bytes) -> None:
+    """wsaas.api.quick: what the short way takes has one length, and no coding."""
+    head = read_head(data)
+    if head is not None:
+        names = [line.partition(b":")[0].lower() for line in data.split(b"\r\n")]
+        assert 0 <= head.length < 10**9
+        assert names.count(b"content-length") == names.count(b"host") == 1
+        assert not {b"transfer-encoding", b"expect", b"connection", b""} & {*names}
+        assert all(name == name.strip() for name in names)
+        assert data.count(b"\n") == data.count(b"\r\n") == data.count(b"\r")
+
+
+def answer(data: bytes) -> None:
+    """wsaas.backend: the bytes as the body of a good answer, and as an answer, whole and in two pieces."""
+    for status in (200, 403, 503):
+        for event in EVENTS:
+            read_answer(event, Answer(status, ((b"wsaas-reply", b"text"), (b"retry-after", data[:40])), data, False), float)
+    found = []
+    for cut in (len(data), len(data) // 2):
+        parser = AnswerParser()
+        parser.expect(100)
+        faults: list[Fault | None] = [parser.feed(data[:cut])]
+        if faults == [None] and not parser.whole and cut < len(data):
+            faults.append(parser.feed(data[cut:]))
+        result = parser.answer()
+        assert len(result.body) <= 100 and parser.received <= len(data) <= max(len(data), OVERHEAD_LIMIT)
+        found.append((str(faults[-1]), result if parser.whole else None))
+        if faults[-1] is None and parser.whole:
+            for event in EVENTS:
+                read_answer(event, result, float)
+        parser.stop()
+    assert found[0] == found[1], found
+
+
+def settings(data: bytes) -> None:
+    """wsaas.settings: lines of NAME=text; a name that is none is made one by its first byte."""
+    environ = {}
+    for line in data.decode("utf-8", "surrogateescape").replace("\0", "").split("\n"):
+        name, _, text = line.partition("=")
+        environ[name if name in SETTINGS else SETTINGS[len(name) % len(SETTINGS)]] = text
+    try:
+        load({}, environ).describe()
+    except SettingsError as error:
+        assert error.problems and all(problem.isprintable() for problem in error.problems)
+
+
+def proxy(data: bytes) -> None:
+    """wsaas.proxy_header: a header, no header, or more to come; and more to come only as long as one may be."""
+    try:
+        header = proxy_header.read(data)
+    except ValueError:
+        return
+    if header is None:
+        assert len(data) < 16 + proxy_header.MAX_V2
+    else:
+        assert 0 < header.length <= len(data)
+
+
+PARSERS: Mapping[str, Callable[[bytes], None]] = {
+    parse.__name__: parse for parse in (handshake, quick, answer, settings, proxy)
+}
+
+SEEDS: Mapping[str, list[bytes]] = {
+    "handshake": [
+        b"GET /a?b=1&access_token=abc HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1, 10.0.0.1",
+        b"GET / HTTP/1.1\r\nSec-WebSocket-Protocol: bearer.YWJj, v1\r\nOrigin: https://app.example:443",
+        b"GET / HTTP/1.1\r\nAuthorization: Bearer abc\r\nX-Forwarded-For: [2001:db8::1]:9",
+    ],
+    "quick": [
+        b"Host: x\r\nContent-Length: 5\r\nContent-Type: application/octet-stream; x=y\r\nAuthorization: Bearer t",
+        b"Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+    ],
+    "answer": [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",
+        b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nOK\r\n0\r\nA: b\r\n\r\n",
+        b'{"code": "OK", "groups": ["a"], "headers": {"X-User": "42"}, "subprotocol": "v1"}',
+        b"Mon, 23 Nov 2026 10:00:00 GMT",
+    ],
+    "settings": [
+        b"TARGET_ADDRESS=https://[::1]:8080/x\nWS_TIMEOUT=30000\nALLOWED_ORIGINS=https://a, null",
+        b"TRUSTED_PROXIES=10.0.0.0/8 unix\nFORWARD_HEADERS=Cookie\nWEBHOOK_SECRET=whsec_AAAA\nAUTH_QUERY=token",
+    ],
+    "proxy": [
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nrest",
+        b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + bytes(12),
+        b"\r\n\r\n\x00\r\nQUIT\n\x21\x31\x00\xd8" + bytes(216),
+    ],
+}
