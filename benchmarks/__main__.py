@@ -4,77 +4,119 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks import report
 from benchmarks.certificate import self_signed
 from benchmarks.driver import Load, Lost, Sink
 from benchmarks.peers.known import available, known
-from benchmarks.report import Results, as_json, table
+from benchmarks.plots import draw
+from benchmarks.report import Results
 from benchmarks.systems import Place, System
-from benchmarks.works import KB, Bench, Measure, Work, all_works
+from benchmarks.works import Bench, Measure, Work, all_works, growing_works
 
 
-def arguments(argv: list[str]) -> argparse.Namespace:
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="The gateway beside its peers.")
-    parser.add_argument("--quick", action="store_true", help="seconds: one short round, the gateway and the plain stack")
-    parser.add_argument("--systems", help="comma-separated: " + ", ".join(known()) + "; [default: those that are here]")
+    parser.add_argument("--quick", action="store_true", help="seconds: a short round, the gateway and the plain stack")
+    parser.add_argument("--growth", action="store_true", help="among 100, 1,000, 10,000 connections; groups up to that")
+    parser.add_argument(
+        "--systems", help=f"comma-separated, of {', '.join(known())} [default: what is here; for --growth wsaas]"
+    )
     parser.add_argument("--only", help="comma-separated kinds of work: idle, connect, message, push, ...")
     parser.add_argument("--sizes", default="100,1024,16384", help="payloads in bytes [default: %(default)s]")
+    parser.add_argument("--crowds", default="100,1000,10000", help="numbers for --growth [default: %(default)s]")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured [default: %(default)s]")
     parser.add_argument("--seconds", type=float, default=3.0, help="about how long each takes [default: %(default)s]")
+    parser.add_argument("--nice", type=int, default=0, help="priority of all processes, for a machine that is not idle")
     parser.add_argument("--json", type=Path, help="write everything measured there")
-    return parser.parse_args(argv)
+    parser.add_argument("--docs", type=Path, help="write the tables and the plots into that directory")
+    options = parser.parse_args(argv)
+    if options.quick:
+        options.rounds, options.seconds, options.sizes = 1, 0.5, "100"
+    default = ["wsaas"] if options.growth else ["wsaas", "plain"] if options.quick else available()
+    options.systems = options.systems.split(",") if options.systems else default
+    for name in options.systems:
+        if kind(name) not in known():
+            parser.error(f"no system is called {name}")
+    sizes, crowds = ([int(each) for each in getattr(options, name).split(",")] for name in ("sizes", "crowds"))
+    works = growing_works(crowds, crowds) if options.growth else all_works(sizes)
+    kinds = options.only.split(",") if options.only else {work.kind for work in works}
+    options.works = [work for work in works if work.kind in kinds]
+    return options
 
 
-def measure(systems: list[str], works: list[Work], bench: Bench, rounds: int, directory: Path) -> Results:
+def kind(name: str) -> str:
+    return name.partition("@")[0].partition(":")[0]
+
+
+class Stage:
+    """The systems that run now; each starts when it is first asked for."""
+
+    def __init__(self, bench: Bench, directory: Path) -> None:
+        self._bench = bench
+        self._directory = directory
+        self._pem = self_signed(directory)
+        self._running: dict[str, System] = {}
+
+    def system(self, name: str, fresh: bool) -> System:
+        if fresh:
+            self.stop(name)
+        if name not in self._running:
+            place = Place(Path(tempfile.mkdtemp(dir=self._directory)), self._bench.sink.port, self._pem)
+            system = known()[kind(name)](name, place)
+            self._running[name] = system
+            system.start()
+        return self._running[name]
+
+    def stop(self, name: str) -> None:
+        if name in self._running:
+            self._running.pop(name).stop()
+
+    def clear(self) -> None:
+        for name in list(self._running):
+            self.stop(name)
+
+
+def measure(systems: Sequence[str], works: Sequence[Work], bench: Bench, rounds: int, stage: Stage) -> Results:
     """Every work on every system, in turns, `rounds` times."""
     results: Results = defaultdict(lambda: defaultdict(list))
-    pem = self_signed(directory)
     for round in range(rounds):
-        running: dict[str, System] = {}
-        try:
-            for work in works:
-                # Who comes first has the caches: each round begins with another.
-                for name in systems[round % len(systems) :] + systems[: round % len(systems)]:
-                    if work.fresh and name in running:
-                        running.pop(name).stop()
-                    if name not in running:
-                        place = Path(tempfile.mkdtemp(dir=directory))
-                        running[name] = known()[name.split(":")[0].split("@")[0]](name, Place(place, bench.sink.port, pem))
-                        running[name].start()
-                    system = running[name]
-                    if not work.needs <= system.can:
-                        continue
-                    try:
-                        found = work.run(bench, system)
-                    except Lost as error:
-                        found = Measure(float("nan"), 0, lost=1, details={"error": str(error)})
-                        running.pop(name).stop()
-                    results[work.name][name].append(found)
-                    print(f"  {round + 1}/{rounds} {work.name:20} {name:12} {found.cost:10.1f}", file=sys.stderr)
-        finally:
-            for system in running.values():
-                system.stop()
+        for work in works:
+            # Whoever comes first has the machine as the work before left it: in each round another does.
+            first = round % len(systems)
+            for name in [*systems[first:], *systems[:first]]:
+                if not work.needs <= known()[kind(name)].can:
+                    continue
+                system = stage.system(name, work.fresh)
+                try:
+                    found = work.run(bench, system)
+                except Lost as error:
+                    found = Measure(0.0, 0, lost=1, details={"error": str(error)})
+                    stage.stop(name)
+                    bench.load.ask("close")
+                results[work.name][name].append(found)
+                said = report.spell(found.cost, work.unit) if found.operations else found.details["error"]
+                lost = f"  {found.lost} lost" if found.lost else ""
+                print(f"{round + 1}/{rounds}  {work.name:20}  {name:12}  {said:>8}{lost}", file=sys.stderr)
+        stage.clear()
     return results
 
 
-def main(argv: list[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     options = arguments(argv)
-    if options.quick:
-        options.rounds, options.seconds = 1, 0.5
-        options.systems = options.systems or "wsaas,plain"
-        options.sizes = "100"
-    works = all_works(tuple(int(size) for size in options.sizes.split(",")))
-    if options.only:
-        works = [each for each in works if each.kind in options.only.split(",")]
-    systems = options.systems.split(",") if options.systems else available()
     # So that a run that is ended from outside takes its processes along.
-    signal.signal(signal.SIGTERM, lambda *args: sys.exit(1))
+    signal.signal(signal.SIGTERM, lambda *ignored: sys.exit(1))
+    os.nice(options.nice)
+    if os.getloadavg()[0] > 0.5 and not options.quick:
+        print(f"the machine is not idle (load {os.getloadavg()[0]:.1f}): latencies will tell of that", file=sys.stderr)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wsaas-benchmarks-")))
         sink = Sink()
@@ -83,12 +125,26 @@ def main(argv: list[str]) -> int:
         stack.callback(load.stop)
         bench = Bench(load, sink, options.seconds)
         if options.quick:
-            bench.crowd = bench.idle = 200
-        results = measure(systems, works, bench, options.rounds, directory)
-    print(table(works, systems, results))
+            bench.crowd, bench.idle = 200, 500
+        stage = Stage(bench, directory)
+        stack.callback(stage.clear)
+        results = measure(options.systems, options.works, bench, options.rounds, stage)
+    tables = {"costs": report.costs(options.works, options.systems, results)}
+    if not options.growth:
+        tables["rates"] = report.rates(options.works, options.systems, results)
+        tables["latencies"] = report.latencies(options.systems, results)
+        tables["targets"] = report.verdicts(options.works, options.systems[0], results)
+    print("\n\n".join(text for text in tables.values() if text))
+    found = report.as_json(options.works, results)
     if options.json:
-        options.json.write_text(json.dumps(as_json(works, results), indent=1))
-    return 1 if any(each.lost for name in systems if name.startswith("wsaas") for row in results.values() for each in row[name]) else 0
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    if options.docs:
+        draw(found, options.docs)
+        for name, text in tables.items():
+            prefix = "growth-" if options.growth else ""
+            (options.docs / f"{prefix}{name}.txt").write_text(text + "\n")
+    ours = [each for row in results.values() for name in row if kind(name) == "wsaas" for each in row[name]]
+    return 1 if any(each.lost for each in ours) else 0
 
 
 if __name__ == "__main__":

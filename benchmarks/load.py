@@ -6,6 +6,7 @@
     {"do": "close"}                                         close them all
     {"do": "messages", "total": n, "size": bytes, "window": clients}
     {"do": "pushes", "port": p, "requests": [..], "total": n, "frames": n, "connections": n}
+                                                            each is to make so many frames; if several, one at a time
     {"do": "cycles", "url": .., "total": n, "width": n}     connect and close, `width` of them at a time
     {"do": "mixed", ...}                                    the fields of messages, pushes and cycles, all at once
     {"do": "latency", "port": p, "requests": [..], "rate": per second, "seconds": s, "connections": n}
@@ -38,7 +39,7 @@ NUMBER = b"@number@"
 """Where a request of `latency` has the eight digits that its frame is recognised by."""
 PATIENCE = 60.0
 """Seconds for one request or handshake."""
-STALL = 5.0
+STALL = 10.0
 """Seconds without any progress after which whatever has not arrived is lost."""
 
 
@@ -186,9 +187,9 @@ class Load:
         run = itertools.islice(itertools.cycle(requests), job["total"])
         try:
             # One to many: the next is sent when the last frame of this one has arrived.
-            for some in [run] if frames_each == 1 else ([request] for request in run):
+            for some in [run] if frames_each <= 1 else ([request] for request in run):
                 await asyncio.wait_for(pushers.run(some), PATIENCE)
-                seen += frames_each * (job["total"] if frames_each == 1 else 1)
+                seen += frames_each * (job["total"] if frames_each <= 1 else 1)
                 await self._frames.reach(before + seen)
         except TimeoutError:
             pass

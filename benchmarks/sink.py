@@ -27,10 +27,7 @@ from typing import Any
 
 import uvloop
 
-OK = (
-    b"HTTP/1.1 200 OK\r\nServer: sink\r\nContent-Type: application/json\r\n"
-    b'Content-Length: 14\r\n\r\n{"code": "OK"}'
-)
+OK = b'HTTP/1.1 200 OK\r\nServer: sink\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{"code": "OK"}'
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\nServer: sink\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 EVENTS = {b"POST": "connect", b"PUT": "message", b"DELETE": "disconnect"}

@@ -121,6 +121,7 @@ class Wsaas(System):
     `wsaas:VARIANT` is the same with another setting, `wsaas@DIRECTORY` the gateway of another checkout.
     """
 
+    can = System.can | {"group"}
     variants: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "journal-in-memory": {"STATE_DIR": "none"},
         "signed": {"WEBHOOK_SECRET": "whsec_YmVuY2htYXJrcy1iZW5jaG1hcmtzLWJlbmNobWFyaw=="},
@@ -176,9 +177,7 @@ class Plain(System):
             f"tcp:{self.port}:interface=127.0.0.1",
             f"ssl:{self.tls_port}:interface=127.0.0.1:privateKey={self.place.pem}:certKey={self.place.pem}",
         ]
-        self.spawn(
-            [sys.executable, "-m", "benchmarks.peers.plain", self.target, *endpoints, str(self.api_port)]
-        )
+        self.spawn([sys.executable, "-m", "benchmarks.peers.plain", self.target, *endpoints, str(self.api_port)])
 
 
 class Aiohttp(System):

@@ -7,13 +7,13 @@ go. How much is done follows from how fast the warm-up was, so that each takes a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.accounting import cpu_seconds, memory_bytes
 from benchmarks.driver import Load, Lost, Sink
-from benchmarks.systems import System
+from benchmarks.systems import System, Wsaas
 
 KB = 1024
 SETTLED = 20.0
@@ -51,13 +51,16 @@ class Measure:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+Run = Callable[[Bench, System], Measure]
+
+
 @dataclass(frozen=True)
 class Work:
     """A row of the table."""
 
     name: str
     unit: str
-    run: Callable[[Bench, System], Measure]
+    run: Run
     needs: frozenset[str] = frozenset()
     fresh: bool = False
     """Whether it needs a system that has done nothing before."""
@@ -119,9 +122,11 @@ def _total(bench: Bench, warm: int, seconds: float, most: int = 200_000) -> int:
     return int(min(max(warm / seconds * bench.seconds, warm), most))
 
 
-def message(size: int, tls: bool = False) -> Callable[[Bench, System], Measure]:
+def message(size: int, tls: bool = False, among: int = 0) -> Run:
+    """A client's message, until its webhook is answered; `among` so many connections."""
+
     def run(bench: Bench, system: System) -> Measure:
-        _open(bench, system, bench.clients, tls=tls)
+        _open(bench, system, among or bench.clients, tls=tls)
         job = {"size": size, "window": bench.window}
         warm = bench.window * 5
         total = _total(bench, warm, bench.load.ask("messages", total=warm, **job)["seconds"])
@@ -129,17 +134,19 @@ def message(size: int, tls: bool = False) -> Callable[[Bench, System], Measure]:
         account = Account(bench, system)
         figures = bench.load.ask("messages", total=total, **job)
         missing = _arrive(bench, system, "message", before["message"] + total)
-        size_lost = (total - missing) * size != bench.sink.counts(system.slug)["bytes"] - before["bytes"]
-        measure = account.close(total, figures["seconds"], abs(missing) + size_lost)
+        cut = (total - missing) * size != bench.sink.counts(system.slug)["bytes"] - before["bytes"]
+        measure = account.close(total, figures["seconds"], abs(missing) + cut)
         _close(bench, system)
         return measure
 
     return run
 
 
-def push(size: int, tls: bool = False) -> Callable[[Bench, System], Measure]:
+def push(size: int, tls: bool = False, among: int = 0) -> Run:
+    """A push, until its frame is at the client."""
+
     def run(bench: Bench, system: System) -> Measure:
-        ids = _open(bench, system, bench.clients, tls=tls)
+        ids = _open(bench, system, among or bench.clients, tls=tls)
         job = {
             "port": system.api_port,
             "requests": [system.push(id, "p" * size) for id in ids],
@@ -158,10 +165,30 @@ def push(size: int, tls: bool = False) -> Callable[[Bench, System], Measure]:
     return run
 
 
-def broadcast(size: int) -> Callable[[Bench, System], Measure]:
+def broadcast(size: int, among: int = 0) -> Run:
+    """One push to all, for each frame; the next when all have the last."""
+
     def run(bench: Bench, system: System) -> Measure:
-        _open(bench, system, bench.crowd, crowd=True)
-        measure = _one_to_many(bench, system, system.broadcast("b" * size), bench.crowd)
+        _open(bench, system, among or bench.crowd, crowd=True)
+        measure = _one_to_many(bench, system, system.broadcast("b" * size), among or bench.crowd)
+        _close(bench, system)
+        return measure
+
+    return run
+
+
+def group(size: int, members: int, among: int) -> Run:
+    """One push to a group, for each frame."""
+
+    def run(bench: Bench, system: System) -> Measure:
+        assert isinstance(system, Wsaas)
+        ids = _open(bench, system, among)
+        joins = [system.join("some", id) for id in ids[:members]]
+        job = {"port": system.api_port, "frames": 0, "connections": bench.pushers}
+        statuses = bench.load.ask("pushes", requests=joins, total=members, **job)["statuses"]
+        if statuses != {"200": members}:
+            raise Lost(f"joining a group: {statuses}")
+        measure = _one_to_many(bench, system, system.group("some", "g" * size), members)
         _close(bench, system)
         return measure
 
@@ -177,8 +204,12 @@ def _one_to_many(bench: Bench, system: System, request: str, members: int) -> Me
     return account.close(total * members, figures["seconds"], lost, statuses=figures["statuses"])
 
 
-def connect(tls: bool = False) -> Callable[[Bench, System], Measure]:
+def connect(tls: bool = False, among: int = 0) -> Run:
+    """A connection that comes and goes, until both its webhooks are answered."""
+
     def run(bench: Bench, system: System) -> Measure:
+        if among:
+            _open(bench, system, among)
         job = {"url": system.url(tls=tls), "width": 16}
         warm = 64
         total = _total(bench, warm, bench.load.ask("cycles", total=warm, **job)["seconds"], most=10_000)
@@ -186,8 +217,10 @@ def connect(tls: bool = False) -> Callable[[Bench, System], Measure]:
         account = Account(bench, system)
         figures = bench.load.ask("cycles", total=total, **job)
         missing = _arrive(bench, system, "connect", before["connect"] + total)
-        missing += _arrive(bench, system, "disconnect", before["connect"] + total)
-        return account.close(total, figures["seconds"], abs(missing))
+        missing += _arrive(bench, system, "disconnect", before["connect"] + total - among)
+        measure = account.close(total, figures["seconds"], abs(missing))
+        _close(bench, system)
+        return measure
 
     return run
 
@@ -221,16 +254,19 @@ def mixed(bench: Bench, system: System) -> Measure:
     return measure
 
 
-def idle(tls: bool = False) -> Callable[[Bench, System], Measure]:
+def idle(tls: bool = False, among: int = 0) -> Run:
+    """What a connection takes that does nothing."""
+
     def run(bench: Bench, system: System) -> Measure:
+        count = among or bench.idle
         bench.load.ask("cycles", total=64, url=system.url(tls=tls), width=16)
         before = memory_bytes(system.pids())
         began = time.monotonic()
-        _open(bench, system, bench.idle, tls=tls)
+        _open(bench, system, count, tls=tls)
         # Some free what a handshake needed only a while after it.
         time.sleep(1)
         used = memory_bytes(system.pids()) - before
-        measure = Measure(used / bench.idle, bench.idle, time.monotonic() - began)
+        measure = Measure(used / count, count, time.monotonic() - began)
         _close(bench, system)
         return measure
 
@@ -254,7 +290,7 @@ def latency(bench: Bench, system: System) -> Measure:
     return measure
 
 
-def all_works(sizes: tuple[int, ...]) -> list[Work]:
+def all_works(sizes: Sequence[int]) -> list[Work]:
     """The rows, in the order in which they are run."""
     needs_tls, needs_broadcast = frozenset(("tls",)), frozenset(("broadcast",))
     return [
@@ -270,6 +306,22 @@ def all_works(sizes: tuple[int, ...]) -> list[Work]:
         Work("mixed", "us", mixed),
         Work("latency", "ms", latency),
     ]
+
+
+def growing_works(counts: Sequence[int], groups: Sequence[int]) -> list[Work]:
+    """The same work among more and more connections, and groups that grow among as many as there are at most."""
+    size = 100
+    works = []
+    for count in counts:
+        works += [
+            Work(f"idle of {count}", "KB", idle(among=count), fresh=True),
+            Work(f"connect among {count}", "us", connect(among=count)),
+            Work(f"message among {count}", "us", message(size, among=count)),
+            Work(f"push among {count}", "us", push(size, among=count)),
+            Work(f"broadcast to {count}", "us", broadcast(size, among=count), frozenset(("broadcast",))),
+        ]
+    grouped = frozenset(("group",))
+    return works + [Work(f"group of {each}", "us", group(size, each, max(counts)), grouped) for each in groups]
 
 
 def spell(size: int) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 from twisted.internet import tcp
 
 # What is read of Twisted's transport below: where it keeps what its socket has not taken.
-_KNOWN = all(hasattr(tcp.Connection, name) for name in ("dataBuffer", "_tempDataLen", "disconnecting"))
+_READ = ("connected", "dataBuffer", "_tempDataLen", "disconnecting", "socket")
 
 
 def can_write_through(transport: object) -> bool:
     """Whether `write_through` may be used for this transport: a plain TCP one, neither TLS nor another over it."""
-    return _KNOWN and type(transport) is tcp.Server
+    return type(transport) is tcp.Server and all(hasattr(transport, name) for name in _READ)
 
 
 def write_through(transport: Any, data: bytes) -> None:

@@ -55,8 +55,8 @@ http {{
         }}
         location = /.message {{ internal; proxy_pass http://backend/{slug}/$client; proxy_method PUT; }}
         location = /.disconnect {{
-            internal; proxy_pass http://backend/{slug}/$nchan_channel_id; proxy_method DELETE; proxy_ignore_client_abort on;
-            proxy_pass_request_body off; proxy_set_header Content-Length "";
+            internal; proxy_pass http://backend/{slug}/$nchan_channel_id; proxy_method DELETE;
+            proxy_ignore_client_abort on; proxy_pass_request_body off; proxy_set_header Content-Length "";
         }}
     }}
     server {{

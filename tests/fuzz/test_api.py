@@ -97,7 +97,7 @@ class ApiFuzz(WireCase):
                 event = reader.next_event()
                 if event is h11.PAUSED:
                     if reader.our_state is h11.SEND_RESPONSE:
-                        reader.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
+                        reader.send(h11.Response(status_code=404, headers=[("Content-Length", "0")]))
                         reader.send(h11.EndOfMessage())
                     if reader.our_state is h11.MUST_CLOSE:
                         return bodies, deletes
@@ -114,7 +114,7 @@ class ApiFuzz(WireCase):
                         bodies += [body] if request.method == b"PUT" else []
                         deletes += request.method == b"DELETE"
                     if reader.our_state is h11.SEND_RESPONSE:
-                        reader.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
+                        reader.send(h11.Response(status_code=404, headers=[("Content-Length", "0")]))
                         reader.send(h11.EndOfMessage())
                     if reader.our_state is not h11.DONE or reader.their_state is not h11.DONE:
                         return bodies, deletes

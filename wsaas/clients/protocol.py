@@ -24,7 +24,7 @@ MAX_EARLY = 65536
 """Bytes that a client may send before its 101; over it they stay in its socket."""
 MAX_FRAGMENTS = 1024
 """Fragments of one message. It may have more only if they have `WORTHWHILE` bytes on average."""
-WORTHWHILE = 64
+WORTHWHILE = 32
 
 _ENDS = {
     Finding.GONE: (Cause.TIMEOUT, CloseCode.ABNORMAL),

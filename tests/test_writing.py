@@ -1,0 +1,88 @@
+"""Writing straight to the socket."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet import tcp
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.writing import can_write_through, write_through
+
+
+class Reactor:
+    """Notes who waits to write."""
+
+    def __init__(self) -> None:
+        self.writers: list[object] = []
+
+    def addReader(self, reader: object) -> None:
+        pass
+
+    def addWriter(self, writer: object) -> None:
+        self.writers.append(writer)
+
+    def removeWriter(self, writer: object) -> None:
+        self.writers.clear()
+
+
+class WritingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.far = socket.create_connection(server.getsockname())
+            near, address = server.accept()
+        near.setblocking(False)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.addCleanup(self.far.close)
+        self.addCleanup(near.close)
+        self.reactor = Reactor()
+        unused: Any = None
+        self.transport: Any = tcp.Server(near, Protocol(), address, unused, 1, self.reactor)
+
+    def received(self, size: int) -> bytes:
+        got = b""
+        while len(got) < size:
+            self.transport.doWrite()
+            got += self.far.recv(size - len(got))
+        return got
+
+    def test_which(self) -> None:
+        """Plain TCP as this Twisted has it can be written through; anything else is left to its own write."""
+        self.assertTrue(can_write_through(self.transport))
+        self.assertFalse(can_write_through(StringTransport()))
+
+    def test_at_once(self) -> None:
+        """What the socket takes is there at once, and nobody waits for a turn of the reactor."""
+        write_through(self.transport, b"hello")
+        self.assertEqual(self.far.recv(100), b"hello")
+        self.assertEqual(self.reactor.writers, [])
+
+    def test_order(self) -> None:
+        """What the socket does not take waits in the transport, and what comes after it waits behind it."""
+        pieces = [bytes([number]) * 100_000 for number in range(60)]
+        for piece in pieces:
+            write_through(self.transport, piece)
+        self.assertEqual(self.reactor.writers[:1], [self.transport])
+        self.assertTrue(self.transport.dataBuffer or self.transport._tempDataLen)
+        sent = b"".join(pieces)
+        self.assertEqual(self.received(len(sent)), sent)
+        self.transport.doWrite()
+        write_through(self.transport, b"at once again")
+        self.assertEqual(self.far.recv(100), b"at once again")
+
+    def test_broken(self) -> None:
+        """A broken connection is met by the transport, as with its own write."""
+        self.far.close()
+        for _ in range(3):
+            write_through(self.transport, b"x" * 1000)
+        self.assertTrue(self.reactor.writers)
+
+    def test_closing(self) -> None:
+        """After loseConnection nothing gets past what waits."""
+        self.transport.loseConnection()
+        write_through(self.transport, b"late")
+        self.far.setblocking(False)
+        self.assertRaises(BlockingIOError, self.far.recv, 10)
