@@ -35,6 +35,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--crowds", default="100,1000,10000", help="numbers for --growth [default: %(default)s]")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured [default: %(default)s]")
     parser.add_argument("--seconds", type=float, default=3.0, help="about how long each takes [default: %(default)s]")
+    parser.add_argument("--clients", type=int, help="how many are connected, as a rule [default: 256]")
+    parser.add_argument("--crowd", type=int, help="how many for broadcast and idle [default: 1000; with --quick 200]")
     parser.add_argument("--nice", type=int, default=0, help="priority of all processes, for a machine that is not idle")
     parser.add_argument("--json", type=Path, help="write everything measured there")
     parser.add_argument("--docs", type=Path, help="write the tables and the plots into that directory")
@@ -123,9 +125,9 @@ def main(argv: Sequence[str]) -> int:
         stack.callback(sink.stop)
         load = Load(sink.port)
         stack.callback(load.stop)
-        bench = Bench(load, sink, options.seconds)
-        if options.quick:
-            bench.crowd, bench.idle = 200, 500
+        bench = Bench(
+            load, sink, options.seconds, options.clients or 256, options.crowd or (200 if options.quick else 1000)
+        )
         stage = Stage(bench, directory)
         stack.callback(stage.clear)
         results = measure(options.systems, options.works, bench, options.rounds, stage)

@@ -67,7 +67,7 @@ class Frames:
             self._target = -1
 
 
-class Client(WSListener):  # type: ignore[misc]  # compiled
+class Client(WSListener):
     def __init__(self, frames: Frames) -> None:
         super().__init__()
         self._frames = frames

@@ -73,12 +73,14 @@ def lines(works: dict[str, Any], system: str, title: str) -> str:
 
     parts = []
     for power in range(bottom, top + 1):
-        _, y = at(10**low, 10**power)
+        _, y = at(math.pow(10, low), math.pow(10, power))
         parts.append(f'<line x1="60" x2="{WIDTH - 40}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
         parts.append(f'<text x="50" y="{y + 4:.1f}" {FONT} font-size="12" text-anchor="end">{10**power:g} us</text>')
     for number in sorted({x for x, _ in points}):
-        x, _ = at(number, 10**bottom)
-        parts.append(f'<text x="{x:.1f}" y="{height + 48}" {FONT} font-size="12" text-anchor="middle">{number}</text>')
+        place, _ = at(number, 10**bottom)
+        parts.append(
+            f'<text x="{place:.1f}" y="{height + 48}" {FONT} font-size="12" text-anchor="middle">{number}</text>'
+        )
     for index, each in enumerate(series.values()):
         places = " ".join("{:.1f},{:.1f}".format(*at(*point)) for point in sorted(each))
         parts.append(

@@ -30,10 +30,9 @@ class Bench:
     sink: Sink
     seconds: float
     clients: int = 256
+    crowd: int = 1000
     window: int = 64
     pushers: int = 16
-    crowd: int = 1000
-    idle: int = 1000
 
 
 @dataclass
@@ -85,8 +84,8 @@ class Account:
         while (now := cpu_seconds(self._groups[0])) != before and time.monotonic() < deadline:
             before = now
             time.sleep(0.1)
-        used = [cpu_seconds(each) - began for each, began in zip(self._groups, self._began, strict=True)]
-        return Measure(used[0] / operations * 1e6, operations, seconds, *used, lost, details)
+        cpu, load, sink = (cpu_seconds(each) - began for each, began in zip(self._groups, self._began, strict=True))
+        return Measure(cpu / operations * 1e6, operations, seconds, cpu, load, sink, lost, details)
 
 
 def _open(bench: Bench, system: System, count: int, *, tls: bool = False, crowd: bool = False) -> list[str]:
@@ -128,7 +127,7 @@ def message(size: int, tls: bool = False, among: int = 0) -> Run:
     def run(bench: Bench, system: System) -> Measure:
         _open(bench, system, among or bench.clients, tls=tls)
         job = {"size": size, "window": bench.window}
-        warm = bench.window * 5
+        warm = min(bench.window, bench.clients) * 5
         total = _total(bench, warm, bench.load.ask("messages", total=warm, **job)["seconds"])
         before = bench.sink.counts(system.slug)
         account = Account(bench, system)
@@ -258,7 +257,7 @@ def idle(tls: bool = False, among: int = 0) -> Run:
     """What a connection takes that does nothing."""
 
     def run(bench: Bench, system: System) -> Measure:
-        count = among or bench.idle
+        count = among or bench.crowd
         bench.load.ask("cycles", total=64, url=system.url(tls=tls), width=16)
         before = memory_bytes(system.pids())
         began = time.monotonic()

@@ -1,6 +1,6 @@
 """What a Python user would write instead: the core interface on aiohttp and uvloop.
 
-    python -m benchmarks.peers.aiohttp_gateway {target} {client port} {API port} [{TLS port} {PEM file}]
+    python -m benchmarks.peers.aiohttp_gateway {target} {client port} {API port} {TLS port} {PEM file}
 
 No guarantee, no limit, no journal, no keepalive; messages of a client are in order while nothing fails.
 """
@@ -66,7 +66,7 @@ async def broadcast(request: web.Request) -> web.Response:
     return web.json_response({"code": "OK"})
 
 
-async def main(ws_port: int, http_port: int, tls_port: int = 0, pem: str = "") -> None:
+async def main(ws_port: int, http_port: int, tls_port: int, pem: str) -> None:
     clients, api = web.Application(), web.Application()
     clients.router.add_get("/{path:.*}", client)
     api.router.add_put("/broadcast", broadcast)
@@ -78,12 +78,11 @@ async def main(ws_port: int, http_port: int, tls_port: int = 0, pem: str = "") -
             await runner.setup()
         await web.TCPSite(runners[0], "127.0.0.1", ws_port).start()
         await web.TCPSite(runners[1], "127.0.0.1", http_port).start()
-        if tls_port:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(pem)
-            await web.TCPSite(runners[0], "127.0.0.1", tls_port, ssl_context=context).start()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(pem)
+        await web.TCPSite(runners[0], "127.0.0.1", tls_port, ssl_context=context).start()
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[2]), int(sys.argv[3]), *map(int, sys.argv[4:5]), *sys.argv[5:6]))
+    uvloop.run(main(*map(int, sys.argv[2:5]), pem=sys.argv[5]))

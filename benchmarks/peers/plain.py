@@ -20,6 +20,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.http_headers import Headers
 from twisted.web.server import Site
 
 target = sys.argv[1]
@@ -31,16 +32,16 @@ sockets: dict[str, Socket] = {}
 
 
 async def webhook(method: str, id: str, body: bytes, authorization: str | None) -> bytes:
-    headers = {"Content-Type": "application/json"}
+    headers = Headers({"Content-Type": ["application/json"]})
     if authorization is not None:
-        headers["Authorization"] = authorization
+        headers.addRawHeader("Authorization", authorization)
     response = await treq.request(method, f"{target}/{id}", data=body, headers=headers, agent=agent)
     content: bytes = await treq.content(response)
     return content
 
 
-class Socket(WebSocketServerProtocol):  # type: ignore[misc]  # untyped
-    async def onConnect(self, request: Any) -> None:
+class Socket(WebSocketServerProtocol):
+    async def onConnect(self, request: Any) -> None:  # type: ignore[override]  # Autobahn waits for a coroutine
         self.id = secrets.token_hex(16)
         self.authorization = request.headers.get("authorization")
         event = {"code": "NEW_CONNECTION", "ws_uri": f"http://localhost/{self.id}", "timeout": 30000}

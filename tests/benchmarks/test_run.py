@@ -37,7 +37,7 @@ class RunTests(SynchronousTestCase):
 
     def test_quick(self) -> None:
         """Every kind of work is done by the gateway and by the plain stack, and nothing is lost."""
-        done, found, directory = self.run_benchmarks("--quick", "--seconds", "0.05")
+        done, found, directory = self.run_benchmarks("--quick", "--seconds", "0.05", "--clients", "16", "--crowd", "20")
         self.assertEqual(done.returncode, 0, done.stderr)
         kinds = {work.split()[0] for work in found["works"]}
         self.assertEqual(kinds, {"idle", "connect", "message", "push", "broadcast", "mixed", "latency"})
@@ -54,7 +54,9 @@ class RunTests(SynchronousTestCase):
 
     def test_growth(self) -> None:
         """The growth of a crowd and of its groups is measured on the gateway alone."""
-        done, found, directory = self.run_benchmarks("--growth", "--crowds", "10,20", "--quick", "--seconds", "0.05")
+        done, found, directory = self.run_benchmarks(
+            "--growth", "--crowds", "10,20", "--quick", "--seconds", "0.05", "--clients", "16", "--crowd", "20"
+        )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual({name for row in found["works"].values() for name in row["systems"]}, {"wsaas"})
         for work in ("message among 20", "push among 10", "broadcast to 20", "group of 10", "group of 20"):

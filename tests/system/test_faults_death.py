@@ -1,0 +1,218 @@
+"""kill -9, and what the next life of the gateway tells the backend: every connection is accounted for (G2).
+
+For the full size (1,000 connections, a backend that is away for a minute, 40 deaths in a row) see `faults`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+
+from tests.system.answers import Request, accept, calling, hang, reply
+from tests.system.backend import Stage
+from tests.system.case import eventually
+from tests.system.client import TEXT, closing, frame
+from tests.system.faults import PATIENCE, FaultsTestCase, by_id, heard, note, size, want_files
+from tests.system.gateway import Gateway
+
+CONNECTIONS = size(150, 1000)
+DEATHS = size(3, 40)
+
+
+def ended(stage: Stage) -> set[str]:
+    return {request.id for request in stage.disconnects}
+
+
+class PhaseTests(FaultsTestCase):
+    """Killed in each phase of a connection's life."""
+
+    def die_and_tell(self, gateway: Gateway, stage: Stage, count: int = 1) -> list[Request]:
+        """Kill it, start it again, and see the DELETEs that come of it."""
+        gateway.kill()
+        stage.on_connect(accept())
+        stage.on_message(reply())
+        stage.on_disconnect(reply())
+        backend = f"http://127.0.0.1:{self.port}/websocket"
+        self.next_life(gateway, TARGET_ADDRESS=backend, LOCAL_ADDRESS="http://gateway")
+        eventually(lambda: len(ended(stage)) == count, PATIENCE)
+        self.assert_accounted(stage.requests)
+        return stage.disconnects
+
+    def begin(self) -> tuple[Gateway, Stage]:
+        backend = self.backend()
+        self.port = backend.port
+        return self.gateway(backend, LOCAL_ADDRESS="http://gateway"), backend.stage("/")
+
+    def test_post_pending(self) -> None:
+        """While a connect webhook waits for its answer: the backend may have accepted, so it hears a DELETE."""
+        gateway, stage = self.begin()
+        stage.on_connect(hang())
+        crowd = self.crowd(gateway)
+        crowd.ask(5)
+        crowd.until(lambda: len(stage.connects) == 5)
+        ends = self.die_and_tell(gateway, stage, 5)
+        self.assertEqual({end.json()["cause"] for end in ends}, {"restart"})
+
+    def test_post_just_arrived(self) -> None:
+        """In the moment in which the POST is at the backend: what it hears of is already in the journal."""
+        for _ in range(size(2, 30)):
+            gateway, stage = self.begin()
+            pid = gateway.pid
+            stage.on_connect(calling(lambda request, pid=pid: os.kill(pid, signal.SIGKILL), accept()))  # type: ignore[misc]
+            self.raw(gateway.ws_port).ask("/")
+            eventually(lambda stage=stage: stage.connects)  # type: ignore[misc]
+            self.die_and_tell(gateway, stage)
+
+    def test_open(self) -> None:
+        """While the connection is open: cause restart, 1006, not clean, and what the OK asked to be repeated is."""
+        gateway, stage = self.begin()
+        stage.on_connect(accept(headers={"X-User": "42"}))
+        self.crowd(gateway).enter(5)
+        time.sleep(0.1)  # the headers of an OK are written a moment after it
+        for end in self.die_and_tell(gateway, stage, 5):
+            body = end.json()
+            self.assertEqual((body["cause"], body["close_code"], body["clean"]), ("restart", 1006, False))
+            self.assertEqual(end.header("X-User"), "42")
+
+    def test_message_in_flight(self) -> None:
+        """While a message waits for its answer, and others behind it: the DELETE comes, and nothing after it."""
+        gateway, stage = self.begin()
+        stage.on_message(hang())
+        client = self.raw(gateway.ws_port).open("/")
+        client.send(b"".join(frame(TEXT, b"%d" % number) for number in range(10)))
+        eventually(lambda: stage.messages)
+        (end,) = self.die_and_tell(gateway, stage)
+        self.assertEqual([request.method for request in stage.requests], ["POST", "PUT", "DELETE"])
+        self.assertEqual(end.json()["cause"], "restart")
+
+    def test_delete_pending(self) -> None:
+        """While the DELETE waits for its answer: it is said again, with the same words and webhook-id."""
+        gateway, stage = self.begin()
+        stage.on_disconnect(hang())
+        self.connect(gateway.ws + "/").close(4321, "bye")
+        eventually(lambda: stage.disconnects)
+        time.sleep(0.1)  # how it ended is written a moment after it is known
+        first, *_ = self.die_and_tell(gateway, stage)
+        eventually(lambda: len(stage.disconnects) > 1, PATIENCE)
+        for again in stage.disconnects[1:]:
+            self.assertEqual((again.body, again.header("webhook-id")), (first.body, first.header("webhook-id")))
+        self.assertEqual(first.json()["close_code"], 4321)
+
+    def test_delete_answered(self) -> None:
+        """After the DELETE was answered it is not said again."""
+        gateway, stage = self.begin()
+        self.connect(gateway.ws + "/").close()
+        eventually(lambda: stage.disconnects)
+        time.sleep(0.2)  # that it is over is written a moment after the answer
+        self.connect(gateway.ws + "/")
+        self.die_and_tell(gateway, stage, 2)
+        self.assertEqual(len(stage.disconnects), 2)
+
+    def test_again_and_again(self) -> None:
+        """Several times in a row, in all phases at once, the DELETEs of earlier lives among them."""
+        backend = self.backend()
+        stages = {path: backend.stage(path) for path in ("/post", "/open", "/message", "/delete")}
+        stages["/post"].on_connect(hang())
+        stages["/message"].on_message(hang())
+        for stage in stages.values():
+            stage.on_disconnect(hang())
+        gateway = self.gateway(backend, WEBHOOK_TIMEOUT="1000")
+        for life in (1, 2):
+            askers, speakers, leavers = [self.crowd(gateway, path) for path in ("/post", "/message", "/delete")]
+            askers.ask(3)
+            self.crowd(gateway, "/open").enter(3)
+            for member in speakers.enter(3):
+                speakers.say(member, b"hello")
+            leavers.reset(leavers.enter(3))
+            askers.until(lambda: len(by_id(stages["/post"].connects)) == 3 * life)  # noqa: B023
+            speakers.until(lambda: len(by_id(stages["/message"].messages)) == 3 * life)  # noqa: B023
+            gateway.kill()
+            gateway = self.next_life(gateway, TARGET_ADDRESS=backend.address, WEBHOOK_TIMEOUT="1000")
+        for stage in stages.values():
+            stage.on_disconnect(reply())
+        for stage in stages.values():
+            eventually(lambda: len(ended(stage)) == 6, PATIENCE)  # noqa: B023
+        self.assert_accounted(heard(*stages.values()))
+        gateway.stop()
+        total = len(heard(*stages.values()))
+        self.next_life(gateway, TARGET_ADDRESS=backend.address).stop()
+        self.assertEqual(len(heard(*stages.values())), total, "what was answered is not said again")
+
+    def test_any_moment(self) -> None:
+        """At random moments of a busy life, several times: whoever the backend heard of, it hears the end of."""
+        chance = random.Random(3)
+        backend = self.backend()
+        stage = backend.stage("/")
+        gateway = self.gateway(backend)
+        for _ in range(DEATHS):
+            crowd, until = self.crowd(gateway), time.monotonic() + chance.uniform(0.1, 0.6)
+            while time.monotonic() < until:
+                crowd.ask(2)
+                for member in crowd.living[-20:]:
+                    crowd.say(member, b"hello")
+                crowd.reset(crowd.living[:1])
+                crowd.wait(0.01)
+            gateway.kill()
+            gateway = self.next_life(gateway, TARGET_ADDRESS=backend.address)
+        eventually(lambda: ended(stage) == {request.id for request in stage.connects}, PATIENCE)
+        self.assert_accounted(stage.requests)
+        self.assertGreater(len(ended(stage)), 10 * DEATHS)
+
+
+class ManyTests(FaultsTestCase):
+    def begin(self) -> None:
+        want_files(CONNECTIONS + 500)
+        self.first = self.lasting_backend()
+        self.stage = self.first.stage("/")
+        self.life = self.gateway(self.first)
+        self.members = self.crowd(self.life).enter(CONNECTIONS)
+
+    def assert_all_told(self, again: list[Request]) -> None:
+        """Each has its DELETE with its Authorization, and repeats have an equal webhook-id."""
+        requests = [*self.stage.requests, *again]
+        stories = self.assert_accounted(requests)
+        self.assertEqual(len(stories), CONNECTIONS)
+        said = {story[-1].header("Authorization") for story in stories.values() if story[-1].method == "DELETE"}
+        self.assertEqual(said, {f"Bearer {member.name}" for member in self.members})
+        self.assertEqual({story[-1].json()["cause"] for story in stories.values()}, {"restart"})
+
+    def test_many(self) -> None:
+        """Many connections, kill -9, a new start: as many DELETEs, each with its Authorization, none missing."""
+        self.begin()
+        self.life.kill()
+        began = time.monotonic()
+        self.next_life(self.life, TARGET_ADDRESS=self.first.address)
+        eventually(lambda: len(ended(self.stage)) == CONNECTIONS, PATIENCE)
+        note(f"{CONNECTIONS} DELETEs {time.monotonic() - began:.1f} s after the new start")
+        self.assert_all_told([])
+
+    def test_backend_down(self) -> None:
+        """The same while the backend is down: it is told when it comes back, and newcomers are served meanwhile."""
+        self.begin()
+        self.first.stop()
+        self.life.kill()
+        gateway = self.next_life(self.life, TARGET_ADDRESS=self.first.address)
+        time.sleep(size(2, 60))
+        self.assertEqual(gateway.api.get("/-/ready").status, 200)
+        revived = self.back(self.first)
+        began = time.monotonic()
+        eventually(lambda: len(ended(revived.strays)) == CONNECTIONS, PATIENCE)
+        note(f"{CONNECTIONS} DELETEs {time.monotonic() - began:.1f} s after the backend's return")
+        self.assert_all_told(revived.strays.requests)
+
+    def test_death_while_telling(self) -> None:
+        """Killed again while it tells them: the next life tells the rest, and repeats only with an equal webhook-id."""
+        self.begin()
+        self.life.kill()
+        gateway = self.next_life(self.life, TARGET_ADDRESS=self.first.address)
+        eventually(lambda: len(self.stage.disconnects) > CONNECTIONS // 4, PATIENCE)
+        gateway.kill()
+        gateway = self.next_life(gateway, TARGET_ADDRESS=self.first.address)
+        client = self.connect(gateway.ws + "/more")
+        eventually(lambda: len(ended(self.stage)) == CONNECTIONS, PATIENCE)
+        self.assert_all_told([])
+        self.assertLess(len(self.stage.disconnects), 2 * CONNECTIONS)
+        gateway.terminate()
+        self.assertEqual(closing(client, 30)[0], 1012)
