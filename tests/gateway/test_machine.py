@@ -208,18 +208,20 @@ class GatewayMachine(RuleBasedStateMachine):
         lengths=st.lists(LENGTHS, min_size=1, max_size=4),
         reply=st.none() | LENGTHS,
         last=st.sampled_from([Delivered(), Delivered(), Dismissed(1008), Undelivered()]),
-        leaves=st.booleans(),
+        then=st.sampled_from(["stays", "reads", "leaves"]),
     )
-    def conversation(self, which: int, lengths: list[int], reply: int | None, last: Outcome, leaves: bool) -> None:
-        """What most clients do: speak and be answered, up to a message with another outcome, and perhaps leave."""
+    def conversation(self, which: int, lengths: list[int], reply: int | None, last: Outcome, then: str) -> None:
+        """What most clients do: speak and be answered, up to a message with another outcome."""
         client = self.a_client(which)
         session = client.session
         self.client_speaks(which, lengths)
         if client.session is not None:
-            self.backend_echoes(which, reply, len(lengths) // 2)
+            self.backend_echoes(which, reply, 1 + len(lengths) // 2)
         if isinstance(self.world.courier.in_flight.get(session), Received):
             self.world.courier.answer(session, last)
-        if leaves:
+        if then == "reads":
+            client.take_what_was_written()
+        elif then == "leaves":
             client.leave(Cause.CLIENT, 1000, "", True)
 
     @precondition(busy)
