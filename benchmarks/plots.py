@@ -76,13 +76,13 @@ def lines(works: dict[str, Any], system: str, title: str) -> str:
         _, y = at(math.pow(10, low), math.pow(10, power))
         parts.append(f'<line x1="60" x2="{WIDTH - 40}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
         parts.append(f'<text x="50" y="{y + 4:.1f}" {FONT} font-size="12" text-anchor="end">{10**power:g} us</text>')
-    for number in sorted({x for x, _ in points}):
-        place, _ = at(number, 10**bottom)
+    for count in sorted({x for x, _ in points}):
+        place, _ = at(count, 10**bottom)
         parts.append(
-            f'<text x="{place:.1f}" y="{height + 48}" {FONT} font-size="12" text-anchor="middle">{number}</text>'
+            f'<text x="{place:.1f}" y="{height + 48}" {FONT} font-size="12" text-anchor="middle">{count}</text>'
         )
-    for index, each in enumerate(series.values()):
-        places = " ".join("{:.1f},{:.1f}".format(*at(*point)) for point in sorted(each))
+    for index, line in enumerate(series.values()):
+        places = " ".join("{:.1f},{:.1f}".format(*at(*point)) for point in sorted(line))
         parts.append(
             f'<polyline points="{places}" fill="none" stroke="{COLOURS[index % len(COLOURS)]}" stroke-width="2"/>'
         )

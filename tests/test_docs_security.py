@@ -102,7 +102,15 @@ class SourceTests(SynchronousTestCase):
         [knows] = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_knows"]
         called = [ast.unparse(node.func) for node in ast.walk(knows) if isinstance(node, ast.Call)]
         self.assertEqual(sorted(called), ["compare_digest", "sum"])  # sum, unlike any, does not stop at the first
-        self.assertFalse([node for node in ast.walk(knows) if isinstance(node, ast.Compare) and "credential" in ast.unparse(node.left) and not ast.unparse(node.left).startswith("sum(")])
+        self.assertFalse(
+            [
+                node
+                for node in ast.walk(knows)
+                if isinstance(node, ast.Compare)
+                and "credential" in ast.unparse(node.left)
+                and not ast.unparse(node.left).startswith("sum(")
+            ]
+        )
         users = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "_tokens"]
         self.assertEqual(len(users), 5)
 

@@ -85,4 +85,4 @@ async def main(ws_port: int, http_port: int, tls_port: int, pem: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*map(int, sys.argv[2:5]), pem=sys.argv[5]))
+    uvloop.run(main(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]))

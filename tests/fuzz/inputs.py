@@ -123,7 +123,16 @@ def frame(
     return head + mask + bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
 
 
-_TEXTS = [b"", b"hello", "gr\xfc\xdf \N{SNOWMAN}\U0001f600".encode(), b"\xe2\x98", b"\x83", b"\xed\xa0\x80", b"\xff", b"x" * 500]
+_TEXTS = [
+    b"",
+    b"hello",
+    "gr\xfc\xdf \N{SNOWMAN}\U0001f600".encode(),
+    b"\xe2\x98",
+    b"\x83",
+    b"\xed\xa0\x80",
+    b"\xff",
+    b"x" * 500,
+]
 PAYLOADS = st.sampled_from(_TEXTS) | st.binary(max_size=200)
 _CODES = st.sampled_from([0, 999, 1000, 1001, 1004, 1005, 1006, 1015, 2999, 3000, 4999, 5000, 65535])
 
@@ -157,20 +166,53 @@ STREAMS = spoilt(st.lists(frames(), max_size=8).map(b"".join), most=2)
 
 _API_LINES = [
     *(b"Host: x", b"Host: x", b"Content-Type: application/octet-stream", b"Content-Type: text/plain", b"X: y"),
-    *(b"Content-Length: 5", b"Content-Length: 0", b"Content-Length: +5", b"Content-Length: 5, 5", b"Content-Length: 0x5"),
+    *(
+        b"Content-Length: 5",
+        b"Content-Length: 0",
+        b"Content-Length: +5",
+        b"Content-Length: 5, 5",
+        b"Content-Length: 0x5",
+    ),
     *(b"Content-Length: 99999999999999999999", b"Content-Length : 5", b"Content-Length:\t5", b"content-length:5"),
     *(b"Transfer-Encoding: chunked", b"Transfer-Encoding: identity", b"Transfer-Encoding: gzip, chunked"),
     *(b"Transfer-Encoding:\x0bchunked", b"Transfer-Encoding: chunked, chunked", b"Transfer_Encoding: chunked"),
     *(b"Expect: 100-continue", b"Connection: close", b"Connection: upgrade, http2-settings", b"Upgrade: h2c"),
-    *(b"Authorization: Bearer " + b"t" * 16, b"Authorization: bearer  " + b"t" * 16 + b" ", b"Authorization: Basic eDp5"),
+    *(
+        b"Authorization: Bearer " + b"t" * 16,
+        b"Authorization: bearer  " + b"t" * 16 + b" ",
+        b"Authorization: Basic eDp5",
+    ),
     *(b" folded", b"X: a\rContent-Length: 5", b"X: a\nTransfer-Encoding: chunked", b"noise", b"X: " + b"y" * 5000),
 ]
 _API_TARGETS = [
     *(b"/" + HERE.encode(), b"/" + HERE.encode() + b"?code=4000&reason=bye", b"/" + HERE.encode() + b"?code=%FF"),
-    *(b"/-/ready", b"/connections?limit=2&after=x", b"/broadcast?except=x", b"/groups/a%2Fb", b"/groups/g/" + HERE.encode()),
-    *(b"/groups/%FF", b"/%FF", b"//", b"*", b"http://x/", b"/\xff", b"/" + b"x" * 3000, b"/?&&&", b"/connections?limit=-1"),
+    *(
+        b"/-/ready",
+        b"/connections?limit=2&after=x",
+        b"/broadcast?except=x",
+        b"/groups/a%2Fb",
+        b"/groups/g/" + HERE.encode(),
+    ),
+    *(
+        b"/groups/%FF",
+        b"/%FF",
+        b"//",
+        b"*",
+        b"http://x/",
+        b"/\xff",
+        b"/" + b"x" * 3000,
+        b"/?&&&",
+        b"/connections?limit=-1",
+    ),
 ]
-_BODIES = [b"", b"hello", b"5\r\nhello\r\n0\r\n\r\n", b"0\r\n\r\n", b"5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n"]
+_BODIES = [
+    b"",
+    b"hello",
+    b"5\r\nhello\r\n0\r\n\r\n",
+    b"0\r\n\r\n",
+    b"5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n",
+    b"0x5\r\nhello\r\n0\r\n\r\n",
+]
 
 
 @st.composite
@@ -199,7 +241,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=8,
 )
-_NAMES = st.sampled_from(["X-User", "Authorization", "content-length", "X Y", "", "WSAAS-Event", "X\r\nY"]) | st.text(max_size=8)
+_NAMES = st.sampled_from(["X-User", "Authorization", "content-length", "X Y", "", "WSAAS-Event", "X\r\nY"]) | st.text(
+    max_size=8
+)
 _VALUES = st.sampled_from(["42", "a\r\nX: b", "\x00", "\x85", "\u20ac", " x ", "\t"]) | st.text(max_size=20)
 
 
@@ -218,19 +262,46 @@ def decisions(draw: Any) -> bytes:
 
 
 _ANSWER_LINES = [
-    *(b"Retry-After: 5", b"Retry-After: -1", b"Retry-After: Mon, 23 Nov 2026 10:00:00 GMT", b"Retry-After: 9" + b"9" * 400),
-    *(b"Retry-After: Mon, 99 Foo 99999 99:99:99 +9999", b"WSAAS-Reply: text", b"WSAAS-Reply: binary", b"WSAAS-Reply: \xff"),
+    *(
+        b"Retry-After: 5",
+        b"Retry-After: -1",
+        b"Retry-After: Mon, 23 Nov 2026 10:00:00 GMT",
+        b"Retry-After: 9" + b"9" * 400,
+    ),
+    *(
+        b"Retry-After: Mon, 99 Foo 99999 99:99:99 +9999",
+        b"WSAAS-Reply: text",
+        b"WSAAS-Reply: binary",
+        b"WSAAS-Reply: \xff",
+    ),
     *(b"WWW-Authenticate: Basic realm=x", b"WWW-Authenticate: a\x00b", b"Set-Cookie: a=b", b"Location: http://evil/"),
-    *(b"Content-Encoding: gzip", b"Connection: close", b"Connection: keep-alive", b"X: " + b"y" * 70000, b"X: \x85 \xff"),
-    *(b"Transfer-Encoding: chunked", b"Content-Length: 5", b"Content-Length: 1000000000000", b"Content-Length: -1", b"noise"),
+    *(
+        b"Content-Encoding: gzip",
+        b"Connection: close",
+        b"Connection: keep-alive",
+        b"X: " + b"y" * 70000,
+        b"X: \x85 \xff",
+    ),
+    *(
+        b"Transfer-Encoding: chunked",
+        b"Content-Length: 5",
+        b"Content-Length: 1000000000000",
+        b"Content-Length: -1",
+        b"noise",
+    ),
 ]
 
 
 @st.composite
 def answers(draw: Any) -> bytes:
     """One answer of the backend's, framed well or badly, perhaps behind an informational one."""
-    status = draw(st.sampled_from([b"200"] * 6 + [b"100", b"101", b"103", b"204", b"301", b"304", b"401", b"403", b"404"]
-                                  + [b"410", b"429", b"500", b"503", b"599", b"600", b"999", b"1000", b"0", b"-1", b"x"]))
+    status = draw(
+        st.sampled_from(
+            [b"200"] * 6
+            + [b"100", b"101", b"103", b"204", b"301", b"304", b"401", b"403", b"404"]
+            + [b"410", b"429", b"500", b"503", b"599", b"600", b"999", b"1000", b"0", b"-1", b"x"]
+        )
+    )
     body = draw(decisions() | st.sampled_from([b"", b"OK", b"x" * 2000, b"\xff", b"[" * 3000]) | st.binary(max_size=50))
     lines = draw(st.lists(st.sampled_from(_ANSWER_LINES), max_size=2))
     framing = draw(st.sampled_from(["length"] * 5 + ["chunks"] * 2 + ["none"]))
@@ -240,7 +311,9 @@ def answers(draw: Any) -> bytes:
         lines.append(b"Transfer-Encoding: chunked")
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
     version = draw(st.sampled_from([b"HTTP/1.1"] * 8 + [b"HTTP/1.0", b"HTTP/2.0", b"HTTP/9.9", b"ICY"]))
-    before = draw(st.sampled_from([b""] * 6 + [b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"]))
+    before = draw(
+        st.sampled_from([b""] * 6 + [b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+    )
     return before + b"\r\n".join([version + b" " + status + b" Reason", *lines, b"", b""]) + body
 
 

@@ -75,7 +75,9 @@ def answer(data: bytes) -> None:
     """wsaas.backend: the bytes as the body of a good answer, and as an answer, whole and in two pieces."""
     for status in (200, 403, 503):
         for event in EVENTS:
-            read_answer(event, Answer(status, ((b"wsaas-reply", b"text"), (b"retry-after", data[:40])), data, False), float)
+            read_answer(
+                event, Answer(status, ((b"wsaas-reply", b"text"), (b"retry-after", data[:40])), data, False), float
+            )
     found = []
     for cut in (len(data), len(data) // 2):
         parser = AnswerParser()

@@ -46,7 +46,10 @@ class ApiFuzz(WireCase):
         """Read what was answered by another implementation of HTTP, which must not find anything wrong with it."""
         found = []
         while written:
-            for asked in (b"GET", b"HEAD"):  # of the answer to a HEAD, whose method we do not know here, no body follows
+            for asked in (
+                b"GET",
+                b"HEAD",
+            ):  # of the answer to a HEAD, whose method we do not know here, no body follows
                 reader = h11.Connection(h11.CLIENT)
                 reader.send(h11.Request(method=asked, target="/", headers=[("Host", "x")]))
                 reader.send(h11.EndOfMessage())

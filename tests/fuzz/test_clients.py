@@ -283,7 +283,9 @@ class FrameFuzz(ClientTestCase):
                 self.assertLessEqual(len(received.payload), self.LIMIT)
             failed = [call for call in client.session.calls if call[0] == "fail"]
             if not spoil and length * parts <= self.LIMIT:
-                self.assertEqual([received.payload for received in client.session.received_frames], [b"x" * length * parts])
+                self.assertEqual(
+                    [received.payload for received in client.session.received_frames], [b"x" * length * parts]
+                )
             elif not spoil:
                 self.assertEqual([call[2] for call in failed], [1009])
             self.end(harness, [client])

@@ -41,7 +41,15 @@ class ParserTests(SynchronousTestCase):
             raise SkipTest("atheris is not installed")
         for name in PARSERS:
             run = subprocess.run(
-                [sys.executable, "-m", "tests.fuzz.guided", name, f"-runs={RUNS}", "-seed=1", "-artifact_prefix=" + self.mktemp()],
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.fuzz.guided",
+                    name,
+                    f"-runs={RUNS}",
+                    "-seed=1",
+                    "-artifact_prefix=" + self.mktemp(),
+                ],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
                 capture_output=True,
                 timeout=600 + int(RUNS) / 100,

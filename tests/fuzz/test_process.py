@@ -90,7 +90,13 @@ def bad_handshake(rng: random.Random) -> Attack:
 
 def bad_frames(rng: random.Random) -> Attack:
     """Frames of which one at least is spoilt, behind a good handshake: at once, or when that is answered."""
-    sent = [frame(1, b"hello"), frame(2, rng.randbytes(200)), frame(9, b"ping"), frame(0, b"x"), frame(1, b"x", final=False)]
+    sent = [
+        frame(1, b"hello"),
+        frame(2, rng.randbytes(200)),
+        frame(9, b"ping"),
+        frame(0, b"x"),
+        frame(1, b"x", final=False),
+    ]
     bad = rng.choice([*(data for data, _ in FRAMES.values()), rng.randbytes(rng.randrange(1, 300))])
     mixed = [*rng.choices(sent, k=rng.randrange(3)), bad, *rng.choices(sent, k=rng.randrange(3))]
     data = b"".join(mixed) if rng.randrange(2) else spoil(b"".join(mixed), rng)
@@ -147,7 +153,11 @@ class AssaultTests(SystemTestCase):
     def attack(self, port: int, make: Maker, count: int, seed: int) -> None:
         with ThreadPoolExecutor(AT_A_TIME) as threads:
             seeds = [seed * 10 + number for number in range(AT_A_TIME)]
-            wrong = [each for found in threads.map(lambda own: assault(port, make, count // AT_A_TIME, own), seeds) for each in found]
+            wrong = [
+                each
+                for found in threads.map(lambda own: assault(port, make, count // AT_A_TIME, own), seeds)
+                for each in found
+            ]
         self.assertEqual(wrong[:3], [])
 
     def assault(self, what: str, make: Maker) -> None:

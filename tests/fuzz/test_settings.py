@@ -30,7 +30,16 @@ GOOD = st.sampled_from(
     [
         *("0", "1", "8080", "30000", "65535", "65536", "1_000", "\u0663", "-1", "+5", "9" * 30, "on", "off", "none"),
         *("http://h:1/x", "https://[::1]/", "http://[", "http://h:x", "http://h/%zz", "HTTP://H", "ftp://h", "http://"),
-        *("tcp:8080", "tcp:99999", "tcp6:1:interface=\\:\\:1", "unix:/x", "ssl:1", "wsaas-tls:1", "systemd:name=x", "tcp"),
+        *(
+            "tcp:8080",
+            "tcp:99999",
+            "tcp6:1:interface=\\:\\:1",
+            "unix:/x",
+            "ssl:1",
+            "wsaas-tls:1",
+            "systemd:name=x",
+            "tcp",
+        ),
         *("wsaas-tls:1:certificate=/none", "haproxy:tcp:1", "x:y:z", "tcp:1 tcp:2", "tcp:1:backlog=x", ":", "\\", "="),
         *("Cookie, X-A", "authorization", "X Y", "10.0.0.0/8 unix", "10.0.0.1/8", "fe80::1%0", "::/129", "1.2.3"),
         *("https://a.example", "https://a:443/", "*", "null *", "https://[::1", "text/plain; charset=utf-8", "x/y;"),
@@ -70,7 +79,10 @@ class SettingsFuzz(SynchronousTestCase):
     def test_anything(self, environ: dict[str, str], options: dict[str, str]) -> None:
         """Whatever is set, there are settings, or lines that say what is wrong, one line each."""
         with Guard():
-            self.said({name: [text] if name in TABLE and TABLE[name].repeats else text for name, text in options.items()}, environ)
+            self.said(
+                {name: [text] if name in TABLE and TABLE[name].repeats else text for name, text in options.items()},
+                environ,
+            )
 
     @examples(300)
     @given(environments(), secrets(), st.sampled_from(["API_TOKEN", "WEBHOOK_SECRET"]), st.booleans(), st.booleans())
@@ -89,7 +101,9 @@ class SettingsFuzz(SynchronousTestCase):
             self.assertNotIn(part, said)
 
     @examples(200)
-    @given(st.sampled_from(["TARGET_ADDRESS", "LOCAL_ADDRESS", "API_URI"]), TEXT, st.sampled_from(["http", "https", "x"]))
+    @given(
+        st.sampled_from(["TARGET_ADDRESS", "LOCAL_ADDRESS", "API_URI"]), TEXT, st.sampled_from(["http", "https", "x"])
+    )
     def test_passwords(self, name: str, noise: str, scheme: str) -> None:
         """A password in a URL, which is refused there, is not repeated either."""
         noise = "".join(char for char in noise if char not in "/@" and not char.isspace())

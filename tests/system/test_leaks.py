@@ -58,7 +58,12 @@ class CanaryTests(LeakTestCase):
         headers = [("Authorization", f"Bearer {AUTHORIZATION}"), ("Cookie", f"session={COOKIE}")]
         odd_reply = reply(200, b"\xff" + PAYLOAD.encode(), [("WSAAS-Reply", "text")])
         stage.on_message(
-            reply(200, PAYLOAD.encode(), [("WSAAS-Reply", "text")]), odd_reply, reply(400), reply(503), reply(500), reply()
+            reply(200, PAYLOAD.encode(), [("WSAAS-Reply", "text")]),
+            odd_reply,
+            reply(400),
+            reply(503),
+            reply(500),
+            reply(),
         )
         stage.on_disconnect(reply(500, PAYLOAD.encode()), reply(418), reply())
         client = self.connect(gateway.ws + "/leak?a=1", additional_headers=headers, origin="https://app.example")
@@ -85,12 +90,19 @@ class CanaryTests(LeakTestCase):
     def handshakes(self, gateway: Gateway, stage: Stage) -> Iterator[bytes]:
         """Credentials in the query and in the subprotocol, used well and badly; backends that refuse them."""
         stage.requests.clear()
-        for uri, offered in ((f"/leak?access_token={QUERY}", []), ("/leak", [Subprotocol(f"bearer.{CARRIED}"), Subprotocol("v1")])):
+        for uri, offered in (
+            (f"/leak?access_token={QUERY}", []),
+            ("/leak", [Subprotocol(f"bearer.{CARRIED}"), Subprotocol("v1")]),
+        ):
             self.connect(gateway.ws + uri, subprotocols=offered or None).close()
         credentials = [webhook.header("Authorization") for webhook in stage.connects]
         self.assertEqual(credentials, [f"Bearer {QUERY}", f"Bearer {SUBPROTOCOL}"])
         self.assert_nowhere(*(webhook.body for webhook in stage.requests))
-        every = (f"Authorization: Bearer {AUTHORIZATION}", f"Cookie: {COOKIE}", f"Sec-WebSocket-Protocol: bearer.{CARRIED}, v1")
+        every = (
+            f"Authorization: Bearer {AUTHORIZATION}",
+            f"Cookie: {COOKIE}",
+            f"Sec-WebSocket-Protocol: bearer.{CARRIED}, v1",
+        )
         uri = f"/leak?access_token={QUERY}"
         for data in (
             handshake(uri, *every),
@@ -125,7 +137,12 @@ class CanaryTests(LeakTestCase):
     def violations(self, gateway: Gateway) -> Iterator[bytes]:
         """Messages that break a rule: the Close frame, and what is behind it."""
         text = PAYLOAD.encode()
-        for data in (frame(TEXT, text + b"\xff"), frame(3, text), frame(BINARY, text, masked=False), close_frame(999, PAYLOAD)):
+        for data in (
+            frame(TEXT, text + b"\xff"),
+            frame(3, text),
+            frame(BINARY, text, masked=False),
+            close_frame(999, PAYLOAD),
+        ):
             raw_client = self.raw(gateway.ws_port).open("/leak", [("Authorization", AUTHORIZATION)])
             raw_client.send(data)
             raw_client.half_close()
@@ -225,7 +242,9 @@ class LogTests(SystemTestCase):
 
     def check(self, style: str) -> str:
         backend = self.backend()
-        gateway = self.gateway(backend, LOG_LEVEL="debug", LOG_STYLE=style, TRUSTED_PROXIES="127.0.0.1", MAX_CONNECTIONS="20")
+        gateway = self.gateway(
+            backend, LOG_LEVEL="debug", LOG_STYLE=style, TRUSTED_PROXIES="127.0.0.1", MAX_CONNECTIONS="20"
+        )
         stage = backend.stage("/log")
         raw = HOSTILE.encode()
         for data in (
@@ -279,11 +298,22 @@ class LogTests(SystemTestCase):
     def test_json(self) -> None:
         """In the log as JSON, every line is one object."""
         for line in self.check("json").splitlines():
-            self.assertEqual(set(json.loads(line)) & {"time", "level", "namespace", "message"}, {"time", "level", "namespace", "message"})
+            self.assertEqual(
+                set(json.loads(line)) & {"time", "level", "namespace", "message"},
+                {"time", "level", "namespace", "message"},
+            )
 
 
 OURS = {
-    *("host", "content-length", "content-type", "wsaas-event", "wsaas-connection-id", "webhook-id", "webhook-timestamp"),
+    *(
+        "host",
+        "content-length",
+        "content-type",
+        "wsaas-event",
+        "wsaas-connection-id",
+        "webhook-id",
+        "webhook-timestamp",
+    ),
     *("traceparent", "authorization", "x-user", "connection", "accept", "accept-encoding", "user-agent"),
 }
 ANSWERED = {
@@ -303,8 +333,16 @@ class InjectionTests(SharedTestCase):
     def test_handshake(self) -> None:
         """A handshake's text goes into webhooks as values and JSON only."""
         for lines in (
-            ["Authorization: Bearer a%0d%0aX-Injected: 1", "X: %0d%0aX-Injected: 1", "Origin: https://a%0d%0aX-Injected:1"],
-            ["Authorization: a\tb \xe9 X-Injected: 1", "traceparent: 00-0-0-0 X-Injected: 1", "User-Agent: \\r\\nX-Injected: 1"],
+            [
+                "Authorization: Bearer a%0d%0aX-Injected: 1",
+                "X: %0d%0aX-Injected: 1",
+                "Origin: https://a%0d%0aX-Injected:1",
+            ],
+            [
+                "Authorization: a\tb \xe9 X-Injected: 1",
+                "traceparent: 00-0-0-0 X-Injected: 1",
+                "User-Agent: \\r\\nX-Injected: 1",
+            ],
         ):
             self.stage.requests.clear()
             raw_client = self.raw(self.gw.ws_port)
@@ -406,5 +444,7 @@ class ElsewhereTests(SharedTestCase):
             eventually(lambda: len(self.stage.messages) == 2)
             connection.close()
             self.ended()
-            self.assertEqual([webhook.every("Cookie") for webhook in self.stage.requests], [[cookie] if cookie else []] * 4)
+            self.assertEqual(
+                [webhook.every("Cookie") for webhook in self.stage.requests], [[cookie] if cookie else []] * 4
+            )
             self.stage.requests.clear()
