@@ -49,7 +49,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         if kind(name) not in known():
             parser.error(f"no system is called {name}")
     sizes, crowds = ([int(each) for each in getattr(options, name).split(",")] for name in ("sizes", "crowds"))
-    works = growing_works(crowds, crowds) if options.growth else all_works(sizes)
+    works = growing_works(crowds, [each // 10 for each in crowds[:1]] + crowds) if options.growth else all_works(sizes)
     kinds = options.only.split(",") if options.only else {work.kind for work in works}
     options.works = [work for work in works if work.kind in kinds]
     return options

@@ -59,7 +59,7 @@ class RunTests(SynchronousTestCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual({name for row in found["works"].values() for name in row["systems"]}, {"wsaas"})
-        for work in ("message among 20", "push among 10", "broadcast to 20", "group of 10", "group of 20"):
+        for work in ("message among 20", "push among 10", "broadcast to 20", "group of 1", "group of 20"):
             (measure,) = found["works"][work]["systems"]["wsaas"]["rounds"]
             self.assertEqual(measure["lost"], 0, (work, measure))
         ElementTree.parse(directory / "growth.svg")

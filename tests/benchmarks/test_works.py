@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks import works
 from benchmarks.accounting import cpu_seconds, family, memory_bytes
+from benchmarks.pushers import Pusher
 from benchmarks.report import Results, costs, verdicts
 from benchmarks.systems import Place, Plain, System
 from benchmarks.works import Bench, Measure, Work, message, push
@@ -138,6 +139,30 @@ class ReportTests(SynchronousTestCase):
         self.assertIn(["idle", "12.0", "KB", "10.0", "KB", "yes"], lines)
         self.assertNotIn("latency", str(lines))
         self.assertNotIn("nchan", str(lines))
+
+
+class PusherTests(SynchronousTestCase):
+    """The reader of answers, however the bytes come."""
+
+    def statuses(self, *chunks: bytes) -> list[int]:
+        found: list[int] = []
+        pusher = Pusher(0, lambda pusher, status: found.append(status), lambda: None)
+        pusher.connection_made(cast(Any, SimpleNamespace(close=lambda: None)))
+        for chunk in chunks:
+            pusher.data_received(chunk)
+        return found
+
+    def test_splits(self) -> None:
+        """An answer counts once, when it is whole, whichever way its length is told."""
+        for answer, status in [
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd", 200),
+            (b"HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n", 429),
+            (b"HTTP/1.1 204 No Content\r\n\r\n", 204),
+            (b"HTTP/1.1 200 OK\r\nConnection: close\r\ncontent-length: 0\r\n\r\n", 200),
+        ]:
+            for cut in range(1, len(answer)):
+                self.assertEqual(self.statuses(answer[:cut], answer[cut:]), [status], (answer, cut))
+                self.assertEqual(self.statuses(answer[:cut]), [], (answer, cut))
 
 
 if find_spec("uvloop"):

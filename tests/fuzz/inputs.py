@@ -9,6 +9,7 @@ import json
 import struct
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -37,7 +38,7 @@ class Guard:
 def pieces(data: bytes, cuts: list[int]) -> Iterator[bytes]:
     """The data, cut at these places (taken modulo its length)."""
     places = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
-    return (data[start:stop] for start, stop in zip(places, places[1:], strict=False))
+    return (data[start:stop] for start, stop in pairwise(places))
 
 
 CUTS = st.lists(st.integers(0, 1 << 16), max_size=6)
@@ -107,7 +108,7 @@ def frame(
     width: int | None = None,
     announced: int | None = None,
 ) -> bytes:
-    """A frame's bytes (RFC 6455, 5.2), correct or not: `width` is that of its length field, `announced` what it says."""
+    """A frame's bytes (RFC 6455, 5.2), correct or not: `width` is its length field's, `announced` what it says."""
     size = len(payload) if announced is None else announced
     width = width or (7 if size < 126 else 16 if size < 65536 else 64)
     bit = 0 if mask is None else 0x80

@@ -135,7 +135,8 @@ SEEDS: Mapping[str, list[bytes]] = {
     ],
     "answer": [
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",
-        b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nOK\r\n0\r\nA: b\r\n\r\n",
+        b"HTTP/1.1 103 Early\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nOK\r\n0\r\nA: b\r\n\r\n",
         b'{"code": "OK", "groups": ["a"], "headers": {"X-User": "42"}, "subprotocol": "v1"}',
         b"Mon, 23 Nov 2026 10:00:00 GMT",
     ],

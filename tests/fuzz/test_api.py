@@ -49,7 +49,7 @@ class ApiFuzz(WireCase):
             for asked in (
                 b"GET",
                 b"HEAD",
-            ):  # of the answer to a HEAD, whose method we do not know here, no body follows
+            ):  # behind the answer to a HEAD there is no body
                 reader = h11.Connection(h11.CLIENT)
                 reader.send(h11.Request(method=asked, target="/", headers=[("Host", "x")]))
                 reader.send(h11.EndOfMessage())

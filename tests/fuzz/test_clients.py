@@ -266,7 +266,7 @@ class FrameFuzz(ClientTestCase):
     @examples(150)
     @given(st.binary(max_size=300), st.integers(0, 3000), CUTS, st.integers(1, 5), st.booleans())
     def test_compressed(self, noise: bytes, length: int, cuts: list[int], parts: int, spoil: bool) -> None:
-        """Compressed messages are whole or a violation; over MAX_MESSAGE_SIZE they are refused, however small they came."""
+        """Compressed messages are whole or a violation; those over MAX_MESSAGE_SIZE are refused, small as they come."""
         harness = Harness(max_message_size=self.LIMIT, compression=True)
         client = harness.open(b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
         extension = PerMessageDeflate()

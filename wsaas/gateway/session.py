@@ -1,18 +1,4 @@
-"""One connection's life, from the handshake to the answer of its last webhook.
-
-    STARTING --take--> CONNECTING --Accepted--> OPEN --lost--> LEAVING --Told--> CLOSED
-                           |                     |                ^
-                           |                     +-close/fail-> CLOSING / DISMISSED --lost--^
-                           +-lost/close-> ABANDONED --Accepted/Unclear--> LEAVING
-
-STARTING    the client waits, the backend knows nothing: whatever ends it here ends it without a word.
-CONNECTING  the POST is out. Pushes are queued.
-ABANDONED   the POST is out and the client is gone: if the backend may have accepted, it hears a DELETE.
-OPEN        101 was sent.
-CLOSING     a Close frame went to the client; what it sent is still delivered.
-DISMISSED   the same, but the backend takes nothing more: what the client sends is counted as lost.
-LEAVING     the client is gone: the lane is delivered, then the DELETE.
-CLOSED      nothing is left to say.
+"""One connection's life, from the handshake to the answer of its last webhook, as `state` draws it.
 
 Each input is a method. It changes the state first and calls out after, for `peer` may call back at once. In a state
 where an input means nothing it does nothing: the table test enumerates every pair.
@@ -21,9 +7,9 @@ where an input means nothing it does nothing: the table test enumerates every pa
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import Enum
 from typing import TYPE_CHECKING
 
+from wsaas.gateway.early import EarlyPushes
 from wsaas.gateway.errors import ClientTooSlow, NoSuchConnection
 from wsaas.gateway.lane import OVERHEAD, Lane
 from wsaas.gateway.model import (
@@ -48,26 +34,13 @@ from wsaas.gateway.model import (
     Unclear,
     Undelivered,
 )
+from wsaas.gateway.state import BEFORE_THE_ANSWER, LIVE, State
 
 if TYPE_CHECKING:
     from wsaas.gateway.seams import Owner, Peer
 
 
-class State(Enum):
-    STARTING = "starting"
-    CONNECTING = "connecting"
-    ABANDONED = "abandoned"
-    OPEN = "open"
-    CLOSING = "closing"
-    DISMISSED = "dismissed"
-    LEAVING = "leaving"
-    CLOSED = "closed"
-
-
-LIVE = frozenset({State.STARTING, State.CONNECTING, State.OPEN})
 _OPEN = State.OPEN
-_BEFORE_THE_ANSWER = frozenset({State.STARTING, State.CONNECTING, State.ABANDONED})
-
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
 
 
@@ -81,10 +54,8 @@ class Session:
 
     __slots__ = (
         "_early",
-        "_early_size",
         "_ending",
         "_held",
-        "_limits",
         "_lost",
         "_owner",
         "_wanted",
@@ -119,10 +90,8 @@ class Session:
         self.backend_notes: object = None
         """For whoever carries the events: what it would otherwise make anew for each."""
         self.messages_in = self.bytes_in = self.messages_out = self.bytes_out = 0
-        self._limits = limits
         self._owner = owner
-        self._early: list[Frame] = []
-        self._early_size = 0
+        self._early = EarlyPushes(limits.send_buffer)
         self._held: Frame | None = None
         self._wanted: int | None = None
         self._lost = 0
@@ -206,7 +175,7 @@ class Session:
     def pending(self) -> type[Event] | None:
         """What kind of event `take` would give now."""
         state = self.state
-        if state is not _OPEN and state in _BEFORE_THE_ANSWER:
+        if state is not _OPEN and state in BEFORE_THE_ANSWER:
             return Opened
         if self._held is not None:
             return None
@@ -266,11 +235,7 @@ class Session:
             self._count_out(frame)
             return Pushed.SENT
         if self.state is State.CONNECTING:
-            size = len(frame.payload) + OVERHEAD
-            if self._early and self._early_size + size > self._limits.send_buffer:
-                raise ClientTooSlow("too much waits for the handshake to end; try again later")
-            self._early.append(frame)
-            self._early_size += size
+            self._early.add(frame)
             return Pushed.QUEUED
         raise NoSuchConnection("the connection is over")
 
@@ -315,7 +280,7 @@ class Session:
             messages_out=self.messages_out,
             bytes_out=self.bytes_out,
             bytes_waiting_in=self.lane.size - OVERHEAD * len(self.lane),
-            bytes_waiting_out=self.peer.waiting + sum(len(frame.payload) for frame in self._early),
+            bytes_waiting_out=self.peer.waiting + self._early.size,
         )
 
     # Steps
@@ -330,10 +295,9 @@ class Session:
         assert self.peer is not None
         self.state = State.OPEN
         self.subprotocol = accepted.subprotocol
-        early, self._early = self._early, []
         self._owner.accepted(self, accepted)
         self.peer.accept(accepted.subprotocol)
-        for frame in early:
+        for frame in self._early.take():
             if self.state is State.OPEN:
                 if self.peer.send(frame):
                     self._count_out(frame)
