@@ -80,7 +80,7 @@ class Gateway:
     def accepted(self, session: Session, accepted: Accepted) -> None:
         if session.live:
             for group in accepted.groups:
-                self.registry.join(session.id, group)
+                self.registry.admit(session, group)
         if accepted.headers:
             self._journal.accepted(session.record)
 

@@ -15,7 +15,7 @@ MAX_REASON = 123
 MAX_GROUP = 256
 """Bytes of UTF-8 in the name of a group."""
 MAX_GROUPS = 1024
-"""Groups that one connection may be in."""
+"""Groups that one connection may join, beside those that its connect answer named."""
 
 
 class Registry:
@@ -101,8 +101,12 @@ class Registry:
         _check_group(group)
         if len(session.groups) >= MAX_GROUPS and group not in session.groups:
             raise BadRequest(f"a connection is in at most {MAX_GROUPS} groups; leave one first")
+        self.admit(session, group)
+
+    def admit(self, session: Session, group: str) -> None:
+        """The same for what the connect answer said, whose groups are few: nothing may fail any more."""
         session.groups.add(group)
-        self._groups.setdefault(group, {})[id] = None
+        self._groups.setdefault(group, {})[session.id] = None
 
     def leave(self, id: str, group: str) -> None:
         """The connection is no member any more. Raises NoSuchConnection, BadRequest."""
