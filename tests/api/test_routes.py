@@ -16,9 +16,10 @@ from tests.api.doubles import FACTS, GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, 
 from wsaas.api.access import Access
 from wsaas.api.errors import TABLE
 from wsaas.api.ops import add_ops_routes
-from wsaas.api.routes import Api, add_connection_routes, iso_8601
+from wsaas.api.routes import Api, add_connection_routes
 from wsaas.gateway.errors import ClientTooSlow, NoSuchConnection
 from wsaas.gateway.model import Cause, Frame, Pushed
+from wsaas.gateway.moment import iso8601
 
 NO_IDS = [
     "",
@@ -266,8 +267,8 @@ class FactsTests(ApiCase):
 
     def test_moments(self) -> None:
         """Moments have milliseconds and a Z, always, and never run ahead."""
-        self.assertEqual(iso_8601(0), "1970-01-01T00:00:00.000Z")
-        self.assertEqual(iso_8601(1795428000.9999), "2026-11-23T10:00:00.999Z")
+        self.assertEqual(iso8601(0), "1970-01-01T00:00:00.000Z")
+        self.assertEqual(iso8601(1795428000.9999), "2026-11-23T10:00:00.999Z")
 
 
 class PathTests(ApiCase):

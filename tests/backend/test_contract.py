@@ -10,8 +10,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.backend.contract import Contract, Webhook, iso8601
+from wsaas.backend.contract import Contract, Webhook
 from wsaas.gateway.model import Cause, Closed, Frame, Handshake, Limits, Opened, Received, Record
+from wsaas.gateway.moment import iso8601
 from wsaas.gateway.session import Session
 
 ID = "Gateway1" + "c" * 24

@@ -189,7 +189,6 @@ class LifeTests(GatewayTestCase):
         session.settle(Accepted(groups=("room:7",)))
         self.assertEqual((session.state, self.calls[-1]), (State.OPEN, "accept None"))
 
-
     def test_headers_are_kept(self) -> None:
         """Headers that the connect answer asked for are kept in the journal, for a DELETE after a crash."""
         session = self.open(Accepted(headers=((b"X-User", b"42"),)))

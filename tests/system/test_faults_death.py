@@ -5,12 +5,13 @@ For the full size (1,000 connections, a backend that is away for a minute, 40 de
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import time
 
-from tests.system.answers import Request, accept, calling, hang, reply
+from tests.system.answers import Answer, Exchange, Request, accept, hang, reply
 from tests.system.backend import Stage
 from tests.system.case import eventually
 from tests.system.client import TEXT, closing, frame
@@ -23,6 +24,17 @@ DEATHS = size(3, 40)
 
 def ended(stage: Stage) -> set[str]:
     return {request.id for request in stage.disconnects}
+
+
+def killing(pid: int, then: Answer) -> Answer:
+    """Kill a process as soon as a request is here."""
+
+    async def answer(exchange: Exchange) -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return await then(exchange)
+
+    return answer
 
 
 class PhaseTests(FaultsTestCase):
@@ -56,14 +68,16 @@ class PhaseTests(FaultsTestCase):
         self.assertEqual({end.json()["cause"] for end in ends}, {"restart"})
 
     def test_post_just_arrived(self) -> None:
-        """In the moment in which the POST is at the backend: what it hears of is already in the journal."""
+        """In the moment in which the first POST is at the backend: what it hears of is already in the journal."""
         for _ in range(size(2, 30)):
             gateway, stage = self.begin()
-            pid = gateway.pid
-            stage.on_connect(calling(lambda request, pid=pid: os.kill(pid, signal.SIGKILL), accept()))  # type: ignore[misc]
-            self.raw(gateway.ws_port).ask("/")
-            eventually(lambda stage=stage: stage.connects)  # type: ignore[misc]
-            self.die_and_tell(gateway, stage)
+            stage.on_connect(killing(gateway.pid, accept()))
+            crowd = self.crowd(gateway)
+            crowd.ask(10)
+            crowd.until(lambda: stage.connects)  # noqa: B023
+            crowd.until(lambda: gateway.process.poll() is not None)  # noqa: B023
+            time.sleep(0.1)  # what else it sent in its last moment is read by the backend
+            self.die_and_tell(gateway, stage, len(by_id(stage.connects)))
 
     def test_open(self) -> None:
         """While the connection is open: cause restart, 1006, not clean, and what the OK asked to be repeated is."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from urllib.parse import parse_qs, unquote, unquote_to_bytes
 
 from klein import Klein
@@ -32,6 +31,7 @@ from wsaas.api.errors import INTERNAL_ERROR, Unauthorized, answer_to
 from wsaas.gateway.errors import BadRequest
 from wsaas.gateway.ids import ID_LENGTH
 from wsaas.gateway.model import CloseCode, Facts, Pushed
+from wsaas.gateway.moment import iso8601
 from wsaas.gateway.registry import Registry
 
 Handler = Callable[..., Awaitable[Answer]]
@@ -193,8 +193,8 @@ def facts_as_json(facts: Facts) -> dict[str, object]:
     return {
         "id": facts.id,
         "state": "connecting" if facts.connecting else "open",
-        "connected_at": iso_8601(facts.connected_at),
-        "last_active_at": iso_8601(facts.last_active_at),
+        "connected_at": iso8601(facts.connected_at),
+        "last_active_at": iso8601(facts.last_active_at),
         "remote_address": facts.remote_address,
         "path": facts.path,
         "user_agent": facts.user_agent,
@@ -207,8 +207,3 @@ def facts_as_json(facts: Facts) -> dict[str, object]:
         "bytes_waiting_in": facts.bytes_waiting_in,
         "bytes_waiting_out": facts.bytes_waiting_out,
     }
-
-
-def iso_8601(moment: float) -> str:
-    """Seconds since the epoch as 2026-11-23T10:00:00.000Z."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

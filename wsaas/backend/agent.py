@@ -76,7 +76,6 @@ class PoolAgent:
         exchange = self.pool.exchange(method, path, head, body, limit=self._limit, timeout=self._timeout)
         return exchange.addCallback(Response, request)
 
-
     def _path(self, uri: bytes) -> bytes:
         """The path and query of an address of our origin; spelled as the origin is, it need not be parsed."""
         path = uri[len(self._origin) :]

@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from wsaas.backend.signing import sign
 from wsaas.gateway.model import Closed, Event, Opened, Received
+from wsaas.gateway.moment import iso8601
 from wsaas.gateway.session import Session
 
 # An answer's body beyond this is not read: a decision about a connection is short. A reply to a message may be as long
@@ -51,11 +51,6 @@ class Notes:
     repeated: tuple[tuple[bytes, bytes], ...]
     head: bytes
     webhook_id: bytes
-
-
-def iso8601(moment: float) -> str:
-    """Seconds since the epoch as UTC with milliseconds, such as 2026-11-23T10:00:00.000Z."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Contract:
