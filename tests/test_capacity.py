@@ -20,7 +20,8 @@ class CapacityTests(SynchronousTestCase):
         for files, webhooks in ((256, 64), (1024, 64), (20000, 64), (20000, 10000), (1 << 20, 64)):
             room = capacity(0, webhooks, files)
             self.assertGreaterEqual(room.clients, 16)
-            self.assertGreaterEqual(files - room.clients - room.surplus, webhooks + 64)
+            self.assertGreaterEqual(files - room.clients - room.surplus - room.api, webhooks + 64)
+            self.assertGreaterEqual(room.api, 16)
             self.assertIsNone(room.warning)
         self.assertGreater(capacity(0, 64, 20000).clients, 19000)
 

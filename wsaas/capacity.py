@@ -12,7 +12,7 @@ from dataclasses import dataclass
 OWN = 64
 """Files that a gateway has open by itself, the log, journal, listening sockets, name look-ups; with some to spare."""
 API = 64
-"""Connections to the API."""
+"""Connections to the API, or a thirty-second of the room if that is more."""
 SURPLUS = 64
 """Clients over the limit, at most, that are told so."""
 FEWEST = 16
@@ -21,10 +21,14 @@ FEWEST = 16
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """So many clients, `surplus` more while they are told that there are too many; `warning` if fewer than wished."""
+    """So many clients, `surplus` more while they are told that there are too many, and `api` connections to the API.
+
+    `warning` if these are fewer clients than wished.
+    """
 
     clients: int
     surplus: int
+    api: int
     open_files: int
     warning: str | None = None
 
@@ -47,7 +51,8 @@ def capacity(wanted: int, webhooks: int, files: int) -> Capacity:
     """
     # A webhook may need a second socket for a moment: an old one that is just closed, an address that is tried as well.
     room = files - OWN - webhooks * 5 // 4
-    room -= min(API, room // 4)
+    api = min(max(API, room // 32), room // 4)
+    room -= api
     surplus = min(SURPLUS, room // 8)
     room -= surplus
     if room < FEWEST:
@@ -57,6 +62,6 @@ def capacity(wanted: int, webhooks: int, files: int) -> Capacity:
         )
     if wanted > room:
         return Capacity(
-            room, surplus, files, f"MAX_CONNECTIONS={wanted}: the limit of open files, {files}, allows {room}"
+            room, surplus, api, files, f"MAX_CONNECTIONS={wanted}: the limit of open files, {files}, allows {room}"
         )
-    return Capacity(wanted or room, surplus, files)
+    return Capacity(wanted or room, surplus, api, files)

@@ -21,7 +21,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from wsaas.api.site import api_site
+from wsaas.api.site import ApiSite, api_site
 from wsaas.backend.contract import Contract
 from wsaas.backend.courier import Courier
 from wsaas.backend.pool import Pool
@@ -157,7 +157,6 @@ class Daemon(Service):
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
         settings = self._settings
-        self._limit_connections()
         api = api_site(
             self._reactor,
             self._gateway.registry,
@@ -165,19 +164,21 @@ class Daemon(Service):
             max_message_size=settings.max_message_size,
             ready=lambda: self.ready,
         )
+        self._limit_connections(api)
         self._listen("HTTP_ENDPOINT", settings.api_endpoints, api, self._api_ports, not settings.http_endpoint)
         self._listen("WS_ENDPOINT", settings.client_endpoints, self._clients, self._client_ports, False)
 
-    def _limit_connections(self) -> None:
+    def _limit_connections(self, api: ApiSite) -> None:
         """As many as there is room for, and are wished."""
         try:
             room = capacity(self._settings.max_connections, self._settings.webhook_concurrency, open_files())
         except ValueError as error:
             _give_up(str(error))
         if room.warning:
-            self._log.warn("{warning}", warning=room.warning)
+            self._log.warn("{doubt}", doubt=room.warning)
         self._log.info("room for {clients} clients in {files} files", clients=room.clients, files=room.open_files)
         self._clients.admission.limit(room.clients, room.surplus)
+        api.most_connections = room.api
 
     def _listen(
         self, name: str, descriptions: Sequence[str], factory: Any, ports: list[IListeningPort], lenient: bool

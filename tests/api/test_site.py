@@ -510,3 +510,13 @@ class SiteTests(WireCase):
         """A gateway that is not ready says 503 to the one probe."""
         self.site = self.new_site(ready=lambda: False)
         self.assertEqual(self.exchange(READY), [503])
+
+
+class ConnectionsTests(WireCase):
+    def test_most(self) -> None:
+        """Beyond so many connections another is dropped at once, until one of them has gone."""
+        self.site.most_connections = 3
+        wires = [self.wire() for _ in range(3)]
+        self.assertIsNone(self.site.buildProtocol(None))
+        wires[0].hang_up()
+        self.assertIsNotNone(self.site.buildProtocol(None))

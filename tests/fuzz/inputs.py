@@ -84,6 +84,9 @@ def handshakes(draw: Any) -> bytes:
     if draw(st.integers(0, 3)) == 0:
         good.pop(draw(st.integers(0, len(good) - 1)))
     lines = draw(st.permutations(good + draw(st.lists(st.sampled_from(_LINES), max_size=4))))
+    if draw(st.integers(0, 3)) == 0:
+        name = draw(st.sampled_from(lines)).partition(b":")[0]
+        lines = [*lines, name + b": another", name.upper() + b":another"][: len(lines) + draw(st.integers(1, 2))]
     method = draw(st.sampled_from([b"GET"] * 8 + [b"POST", b"G(T", b"", b"PRI"]))
     version = draw(st.sampled_from([b"HTTP/1.1"] * 8 + [b"HTTP/1.0", b"HTTP/2.0", b"HTTP/1.1 ", b"http/1.1", b""]))
     target = draw(st.sampled_from([b"/"] * 6 + _TARGETS))

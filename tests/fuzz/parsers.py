@@ -42,6 +42,8 @@ def handshake(data: bytes) -> None:
     if flaws is None:
         assert data.count(b"\n") == data.count(b"\r") == data.count(b"\r\n")
         assert len(fields(data)) == data.count(b"\r\n")
+        names = [name for name, _ in fields(data)]
+        assert all(names.count(name) <= 1 for name in (b"host", b"origin", b"authorization", b"upgrade"))
         for name, value in public(fields(data)).items():
             assert name and not {"\r", "\n", "\0"} & {*name, *value}
     for host in ("10.0.0.1", "203.0.113.9", ""):
@@ -128,10 +130,12 @@ SEEDS: Mapping[str, list[bytes]] = {
         b"GET /a?b=1&access_token=abc HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1, 10.0.0.1",
         b"GET / HTTP/1.1\r\nSec-WebSocket-Protocol: bearer.YWJj, v1\r\nOrigin: https://app.example:443",
         b"GET / HTTP/1.1\r\nAuthorization: Bearer abc\r\nX-Forwarded-For: [2001:db8::1]:9",
+        b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer abc\r\nAUTHORIZATION:Bearer def\r\nhost:b",
     ],
     "quick": [
         b"Host: x\r\nContent-Length: 5\r\nContent-Type: application/octet-stream; x=y\r\nAuthorization: Bearer t",
         b"Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+        b"Host: x\r\nContent-Length: 5\r\ncontent-length: 6",
     ],
     "answer": [
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",

@@ -125,7 +125,12 @@ class HandshakeFuzz(ClientTestCase):
             self.assertIn("code", json.loads(rest))
 
     def check_reading(self, data: bytes, handshake: Any) -> None:
-        """Another parser of HTTP reads the same request: target, credentials and origin."""
+        """Nothing in it is ambiguous, and another parser of HTTP reads the same: target, credentials, origin."""
+        head = data[: data.index(b"\r\n\r\n")]
+        names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:]]
+        for name in (b"host", b"origin", b"authorization", b"sec-websocket-key", b"upgrade"):
+            self.assertLessEqual(names.count(name), 1, head)
+        self.assertEqual(len(head.splitlines()), len(names) + 1, head)
         other = h11.Connection(h11.SERVER, max_incomplete_event_size=100_000)
         other.receive_data(data[: data.index(b"\r\n\r\n") + 4])
         try:

@@ -20,13 +20,18 @@ from tests.fuzz.parsers import PARSERS, SEEDS
 from tests.gateway.properties import examples
 
 CASES = st.sampled_from(sorted(PARSERS)).flatmap(
-    lambda name: st.tuples(st.just(name), spoilt(st.sampled_from(SEEDS[name]), most=5) | st.binary(max_size=300))
+    lambda name: st.tuples(
+        st.just(name),
+        spoilt(st.sampled_from(SEEDS[name]), most=1)
+        | spoilt(st.sampled_from(SEEDS[name]), most=5)
+        | st.binary(max_size=300),
+    )
 )
 RUNS = os.environ.get("WSAAS_EXAMPLES", "2000")
 
 
 class ParserTests(SynchronousTestCase):
-    @examples(1000)
+    @examples(2000)
     @given(CASES)
     def test_anything(self, case: tuple[str, bytes]) -> None:
         """Whatever bytes a parser is given, it returns, and what it found makes sense."""

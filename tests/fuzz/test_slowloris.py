@@ -13,7 +13,6 @@ import time
 
 from tests.system.case import SystemTestCase, eventually
 from tests.system.client import RawClient, handshake
-from wsaas.clients.factory import PATIENCE
 from wsaas.clients.protocol import HANDSHAKE_TIMEOUT
 
 COUNT = int(os.environ.get("WSAAS_EXAMPLES", "300"))
@@ -77,10 +76,13 @@ class SlowlorisTests(SystemTestCase):
     def test_no_room(self) -> None:
         """When they take all the room there is, the one that has been slow for longest makes room for a good client."""
         gateway = self.gateway(self.backend(), MAX_CONNECTIONS=str(COUNT))
+        first = time.monotonic()
         slow = self.half_open(gateway.ws_port, COUNT)
-        began = time.monotonic()
+        full = time.monotonic()
         self.let_in(gateway.ws_port)
-        took, left = time.monotonic() - began, self.ended(slow)
-        print(f"{COUNT} half-open handshakes, and no more room: a good client was let in after {took * 1000:.0f} ms")
-        self.assertLess(took, PATIENCE + HANDSHAKE_TIMEOUT / 2)
-        self.assertLess(left, COUNT // 2, "it was let in when they were gone anyway")
+        now, ended = time.monotonic(), self.ended(slow)
+        print(
+            f"{COUNT} half-open handshakes, no more room: a good client was let in after {(now - full) * 1000:.0f} ms"
+        )
+        self.assertLess(now - first, HANDSHAKE_TIMEOUT, "it was let in when they had to go anyway")
+        self.assertLess(ended, COUNT // 2)

@@ -399,5 +399,5 @@ class FaultsTestCase(SystemTestCase):
         """Nothing is wrong with the story of any connection; returns them by id."""
         stories = by_id(requests)
         wrong = {id: found for id, story in stories.items() if (found := faults_in(story, ends=ends))}
-        self.assertEqual(wrong, {})
+        self.assertEqual(dict(list(wrong.items())[:3]), {}, f"{len(wrong)} of {len(stories)}")
         return stories

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, auto
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
@@ -111,10 +111,12 @@ class ApiChannel(HTTPChannel):
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        self.site.connections += 1
         self._through = can_write_through(self.transport)
         self._enter(Phase.IDLE)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.site.connections -= 1
         self._enter(Phase.CLOSED)
         super().connectionLost(reason)
 
@@ -254,6 +256,8 @@ class ApiSite(Site):
     protocol = ApiChannel  # type: ignore[assignment]
     requestFactory = ApiRequest
     noisy = False
+    most_connections = 1000
+    """Connections at once. Who comes beyond is dropped at once: the file it would hold belongs to a client."""
 
     def __init__(
         self,
@@ -271,6 +275,10 @@ class ApiSite(Site):
         self.quick_way = quick_way
         self.max_message_size = max_message_size
         self.request_timeout = request_timeout
+        self.connections = 0
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        return super().buildProtocol(addr) if self.connections < self.most_connections else None
 
     def startFactory(self) -> None:
         """Open no access log, and run no clock for one."""
