@@ -145,9 +145,10 @@ _CODES = st.sampled_from([0, 999, 1000, 1001, 1004, 1005, 1006, 1015, 2999, 3000
 def frames(draw: Any) -> bytes:
     """One frame: mostly a good one."""
     kind = draw(st.sampled_from(["data"] * 6 + ["control"] * 3 + ["close"] * 2 + ["odd"]))
-    mask = draw(st.sampled_from([b"\0\0\0\0", b"mask", b"\xff\xff\xff\xff"]))
+    mask = draw(st.sampled_from([b"\0\0\0\0", b"mask", b"\xff\xff\xff\xff"] * 4 + [None]))
     if kind == "data":
-        return frame(draw(st.sampled_from([0, 1, 2])), draw(PAYLOADS), final=draw(st.booleans()), mask=mask)
+        opcode, width = draw(st.sampled_from([0, 1, 2])), draw(st.sampled_from([None] * 5 + [16]))
+        return frame(opcode, draw(PAYLOADS), final=draw(st.booleans()), mask=mask, width=width)
     if kind == "control":
         return frame(draw(st.sampled_from([9, 10])), draw(PAYLOADS)[: draw(st.sampled_from([125, 126]))], mask=mask)
     if kind == "close":
@@ -223,15 +224,20 @@ _BODIES = [
 def requests(draw: Any) -> bytes:
     """One request to the API, good or ambiguous."""
     lines = [b"Host: x"] if draw(st.integers(0, 7)) else []
-    if draw(st.booleans()):
+    if draw(st.integers(0, 7)):
         lines.append(b"Authorization: Bearer " + b"t" * 16)
-    body = draw(st.sampled_from(_BODIES))
-    if body and draw(st.integers(0, 5)):
-        lines.append(b"Content-Length: %d" % len(body) if body == b"hello" else b"Transfer-Encoding: chunked")
+    body = draw(st.sampled_from([*_BODIES, b"hello", b"hello"]))
+    length, chunks = b"Content-Length: %d" % len(body), b"Transfer-Encoding: chunked"
+    right = length if body in (b"", b"hello") else chunks
+    lines += draw(
+        st.sampled_from([[right]] * 8 + [[length, chunks], [chunks, length], [length, b"Content-Length: 3"], []])
+    )
     lines += draw(st.lists(st.sampled_from(_API_LINES), max_size=2))
-    method = draw(st.sampled_from([b"PUT"] * 6 + [b"DELETE", b"GET", b"HEAD", b"POST", b"OPTIONS", b"CONNECT", b"p(t"]))
+    method = draw(
+        st.sampled_from([b"PUT"] * 18 + [b"DELETE", b"GET", b"HEAD", b"POST", b"OPTIONS", b"CONNECT", b"p(t"])
+    )
     version = draw(st.sampled_from([b"HTTP/1.1"] * 10 + [b"HTTP/1.0", b"HTTP/0.9", b"HTTP/1.2", b""]))
-    target = draw(st.sampled_from(_API_TARGETS[:1] * 8 + _API_TARGETS))
+    target = draw(st.sampled_from(_API_TARGETS[:1] * 40 + _API_TARGETS))
     return b"\r\n".join([b" ".join((method, target, version)), *lines, b"", b""]) + body
 
 
@@ -245,9 +251,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=8,
 )
-_NAMES = st.sampled_from(["X-User", "Authorization", "content-length", "X Y", "", "WSAAS-Event", "X\r\nY"]) | st.text(
-    max_size=8
-)
+_NAMES = st.sampled_from(
+    [*["X-User"] * 6, "Authorization", "content-length", "X Y", "", "WSAAS-Event", "X\r\nY"]
+) | st.text(max_size=8)
 _VALUES = st.sampled_from(["42", "a\r\nX: b", "\x00", "\x85", "\u20ac", " x ", "\t"]) | st.text(max_size=20)
 
 
@@ -256,13 +262,15 @@ def decisions(draw: Any) -> bytes:
     """The JSON of a connect answer, with members of any kind."""
     found = {"code": draw(st.sampled_from(["OK"] * 6 + ["NO", "", 7, None, "\r\n\ud800"]))}
     for name, good in (
-        ("groups", st.lists(st.text(max_size=10), max_size=3)),
-        ("headers", st.dictionaries(_NAMES, _VALUES, max_size=3)),
-        ("subprotocol", st.sampled_from(["v1", "v9", "\r\n"])),
+        ("groups", st.lists(st.text(st.characters(), max_size=10), max_size=3)),
+        ("headers", st.dictionaries(_NAMES, _VALUES, max_size=2)),
+        ("subprotocol", st.sampled_from([*["v1"] * 8, "v9", "\r\n"])),
     ):
         if draw(st.booleans()):
-            found[name] = draw(good | JSON)
-    return json.dumps(draw(st.just(found)) if draw(st.integers(0, 7)) else draw(JSON)).encode("utf-8", "surrogatepass")
+            found[name] = draw(st.one_of(good, good, good, JSON))
+    if draw(st.integers(0, 7)):
+        return json.dumps(found).encode()
+    return draw(JSON.map(lambda value: json.dumps(value).encode()) | st.just(b"[" * 100_000))
 
 
 _ANSWER_LINES = [

@@ -116,7 +116,10 @@ def proxy(data: bytes) -> None:
     except ValueError:
         return
     if header is None:
-        assert len(data) < 16 + proxy_header.MAX_V2
+        try:
+            assert proxy_header.read(data + bytes(16 + proxy_header.MAX_V2)) is not None
+        except ValueError:
+            pass
     else:
         assert 0 < header.length <= len(data)
 

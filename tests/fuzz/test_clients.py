@@ -49,11 +49,14 @@ class ClientTestCase(SynchronousTestCase):
                 self.assertLessEqual(len(kept), max(MAX_HEAD, MAX_EARLY) + READ)
 
     def end(self, harness: Harness, clients: list[Client], vanish: bool = True) -> None:
-        """All go, and then nothing is left of them: no timer, no connection, no count, no error in the log."""
+        """All go, and then nothing is left of them: no timer, no connection, no count, no error in the log.
+
+        It takes no time if they just `vanish`: a timer that would still have something to do is one too many.
+        """
         for client in clients:
             if vanish:
                 client.vanish()
-        harness.clock.pump([0.1] * 100 + [5.0] * 20)
+        harness.clock.pump([0.0] * 100 if vanish else [0.1] * 100 + [5.0] * 20)
         self.assertEqual([client for client in clients if client.transport.protocol is not None], [])
         harness.factory.keepalive.stop()
         self.assertEqual(harness.clock.getDelayedCalls(), [])
@@ -171,8 +174,8 @@ class FrameFuzz(ClientTestCase):
     LIMIT = 1000
 
     @examples(500)
-    @given(STREAMS, CUTS, st.booleans(), st.sampled_from([10**9, 400, 0]), st.sampled_from([1, 3, 1000]))
-    def test_anything(self, data: bytes, cuts: list[int], stuck: bool, room: int, rate: int) -> None:
+    @given(STREAMS, CUTS, st.booleans(), st.sampled_from([10**9, 400, 0]), st.sampled_from([1, 3, 1000]), st.booleans())
+    def test_anything(self, data: bytes, cuts: list[int], stuck: bool, room: int, rate: int, hasty: bool) -> None:
         """Whatever comes for frames, what is handed over is what another implementation reads, in order."""
         harness = Harness(max_message_size=self.LIMIT, message_rate=rate, send_buffer=2000)
         with Guard():
@@ -181,14 +184,14 @@ class FrameFuzz(ClientTestCase):
             session = client.session
             session.room = room
             self.tell(client, data, cuts)
-            for _ in range(50):
+            for _ in range(0 if hasty else 50):
                 client.peer.resume_reading()
                 harness.clock.advance(0.5)
             expected, broken = self.read(data)
             got = [(received.binary, received.payload) for received in session.received_frames]
             failed = any(call[0] == "fail" for call in session.calls)
             self.assertEqual(got, expected[: len(got)])
-            if room == 10**9 and not failed:
+            if room == 10**9 and not failed and not hasty:
                 self.assertEqual(got, expected)
                 self.assertFalse(broken, "we took what the other implementation calls a violation")
             self.assertLessEqual(client.peer.waiting, 2000 + 65536)

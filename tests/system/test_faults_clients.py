@@ -68,7 +68,7 @@ class CrowdTests(FaultsTestCase):
 class SilenceTests(FaultsTestCase):
     def test_half_open(self) -> None:
         """A client whose network dies without a FIN is found within WS_TIMEOUT and a third: cause timeout."""
-        timeout = 3.0
+        timeout = 2.0
         backend = self.backend()
         stage = backend.stage("/")
         gateway = self.gateway(backend, WS_TIMEOUT=str(int(timeout * 1000)))

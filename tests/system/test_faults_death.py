@@ -11,6 +11,7 @@ import random
 import signal
 import time
 
+from tests.system import gateway as gateway_module
 from tests.system.answers import Answer, Exchange, Request, accept, hang, reply
 from tests.system.backend import Stage
 from tests.system.case import eventually
@@ -19,7 +20,19 @@ from tests.system.faults import PATIENCE, FaultsTestCase, by_id, heard, note, si
 from tests.system.gateway import Gateway
 
 CONNECTIONS = size(150, 1000)
-DEATHS = size(3, 40)
+DEATHS = size(2, 40)
+SLOW_DISK = f"""
+import time
+from wsaas.journal.store import Store
+
+write = Store.write
+
+def slowly(self, *arguments):
+    time.sleep(0.3)
+    write(self, *arguments)
+
+Store.write = slowly
+{gateway_module.TWISTD}"""
 
 
 def ended(stage: Stage) -> set[str]:
@@ -68,16 +81,16 @@ class PhaseTests(FaultsTestCase):
         self.assertEqual({end.json()["cause"] for end in ends}, {"restart"})
 
     def test_post_just_arrived(self) -> None:
-        """In the moment in which the first POST is at the backend: what it hears of is already in the journal."""
-        for _ in range(size(2, 30)):
-            gateway, stage = self.begin()
-            stage.on_connect(killing(gateway.pid, accept()))
-            crowd = self.crowd(gateway)
-            crowd.ask(10)
-            crowd.until(lambda: stage.connects)  # noqa: B023
-            crowd.until(lambda: gateway.process.poll() is not None)  # noqa: B023
-            time.sleep(0.1)  # what else it sent in its last moment is read by the backend
-            self.die_and_tell(gateway, stage, len(by_id(stage.connects)))
+        """In the moment in which the first POST is at the backend, and with a slow disk: what the backend hears of is
+        already in the journal."""
+        self.patch(gateway_module, "TWISTD", SLOW_DISK)
+        gateway, stage = self.begin()
+        stage.on_connect(killing(gateway.pid, accept()))
+        crowd = self.crowd(gateway)
+        crowd.ask(10)
+        crowd.until(lambda: stage.connects and gateway.process.poll() is not None)
+        time.sleep(0.1)  # what else it sent in its last moment is read by the backend
+        self.die_and_tell(gateway, stage, len(by_id(stage.connects)))
 
     def test_open(self) -> None:
         """While the connection is open: cause restart, 1006, not clean, and what the OK asked to be repeated is."""

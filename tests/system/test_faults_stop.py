@@ -8,6 +8,7 @@ from tests.system.answers import after, hang, reply
 from tests.system.backend import Stage
 from tests.system.case import eventually
 from tests.system.faults import PATIENCE, FaultsTestCase, note, size, want_files
+from wsaas.service import PACE, SMALLEST_BATCH
 
 IDLE = size(500, 10_000)
 BUSY = size(300, 1000)
@@ -36,8 +37,9 @@ class ManyTests(FaultsTestCase):
         self.assertEqual(said, {("drain", 1012, 0)})
         drain = int(settings.get("DRAIN_TIMEOUT", "30000")) / 1000
         self.assertLess(took, drain + 5)
-        # In batches with a pause between them: not all in the first moment.
-        self.assertGreater(closed[-1] - closed[0], min(drain / 3, count / 500) / 2)
+        # In batches with a pause between them (of 0.1 s, over a third of the time at most), not all in one moment.
+        pauses = min(count / SMALLEST_BATCH, drain / 3 / PACE) - 1
+        self.assertGreater(closed[-1] - closed[0], pauses * PACE * 0.8)
 
     def test_idle(self) -> None:
         """Many idle clients: all closed with 1012, in paced batches, all DELETEs answered, within DRAIN_TIMEOUT."""

@@ -243,7 +243,7 @@ class LogTests(SystemTestCase):
     def check(self, style: str) -> str:
         backend = self.backend()
         gateway = self.gateway(
-            backend, LOG_LEVEL="debug", LOG_STYLE=style, TRUSTED_PROXIES="127.0.0.1", MAX_CONNECTIONS="20"
+            backend, LOG_LEVEL="debug", LOG_STYLE=style, TRUSTED_PROXIES="127.0.0.1", STATE_DIR="state\x1b[2J\u2028"
         )
         stage = backend.stage("/log")
         raw = HOSTILE.encode()

@@ -51,7 +51,7 @@ class Backend(Protocol):
     """Whoever carries a session's events to the backend, one at a time, in order."""
 
     def wake(self, session: Session) -> None:
-        """The session has (perhaps) an event to tell; fetch it by `session.next()` and answer by `settle`."""
+        """The session has (perhaps) an event to tell; fetch it by `session.take()` and answer by `settle`."""
 
 
 class Owner(Protocol):

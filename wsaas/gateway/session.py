@@ -30,7 +30,6 @@ from wsaas.gateway.model import (
     Received,
     Record,
     Refused,
-    Told,
     Unclear,
     Undelivered,
 )
@@ -214,7 +213,7 @@ class Session:
                 self._dismiss(Cause.BACKEND, code)
             case Undelivered():
                 self._dismiss(Cause.UNDELIVERED, CloseCode.TRY_AGAIN_LATER)
-            case Told():
+            case _:  # Told
                 self._forget()
 
     def turn_away(self) -> None:
@@ -252,15 +251,15 @@ class Session:
             case State.OPEN:
                 self.state = State.CLOSING
                 self._left(Closed(cause, code, reason, clean=False))
-                if peer is not None:
-                    peer.close(code, reason)
+                assert peer is not None
+                peer.close(code, reason)
                 return
             case _:
                 return
-        if peer is not None:
-            peer.refuse(
-                Refused(403, "CLOSED") if cause is Cause.API else Refused(503, "NOT_READY", ((b"retry-after", b"1"),))
-            )
+        assert peer is not None
+        peer.refuse(
+            Refused(403, "CLOSED") if cause is Cause.API else Refused(503, "NOT_READY", ((b"retry-after", b"1"),))
+        )
 
     def facts(self) -> Facts:
         """What is known of it. Only for a live session."""
@@ -280,7 +279,7 @@ class Session:
             messages_out=self.messages_out,
             bytes_out=self.bytes_out,
             bytes_waiting_in=self.lane.size - OVERHEAD * len(self.lane),
-            bytes_waiting_out=self.peer.waiting + self._early.size,
+            bytes_waiting_out=self.peer.waiting + self._early.size + (len(self._held.payload) if self._held else 0),
         )
 
     # Steps
