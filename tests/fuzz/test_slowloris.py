@@ -10,9 +10,11 @@ import resource
 import select
 import socket
 import time
+from collections.abc import Mapping
 
 from tests.system.case import SystemTestCase, eventually
 from tests.system.client import RawClient, handshake
+from tests.system.gateway import Gateway
 from wsaas.clients.protocol import HANDSHAKE_TIMEOUT
 
 COUNT = int(os.environ.get("WSAAS_EXAMPLES", "300"))
@@ -26,6 +28,15 @@ class SlowlorisTests(SystemTestCase):
             self.skipTest(f"the limit of open files is {hard}")
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, COUNT + 500)), hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+
+    def roomy(self, **settings: str) -> Gateway:
+        """A gateway whose socket takes a burst: with a short backlog the kernel lets a surplus try again after 1 s."""
+        settings["TARGET_ADDRESS"] = self.backend().address
+
+        def place(port: int, _: int) -> tuple[Mapping[str, str], None]:
+            return {"WS_ENDPOINT": f"tcp:{port}:interface=127.0.0.1:backlog=1024"}, None
+
+        return self.watched(Gateway.start(self.directory(), settings, make=place))
 
     def half_open(self, port: int, count: int) -> list[socket.socket]:
         """So many who have begun their handshake."""
@@ -58,12 +69,12 @@ class SlowlorisTests(SystemTestCase):
 
     def test_room_for_more(self) -> None:
         """While they wait, a good client is let in as if they were not there; then they are dropped, all of them."""
-        gateway = self.gateway(self.backend())
+        gateway = self.roomy()
         slow = self.half_open(gateway.ws_port, COUNT)
         began = time.monotonic()
         self.connect(gateway.ws + "/good").send("hello")
         took = time.monotonic() - began
-        print(f"{COUNT} half-open handshakes: a good client was let in after {took * 1000:.0f} ms")
+        print(f"{COUNT} half-open handshakes: a good client was let in after {took:.3f} s")
         self.assertLess(took, HANDSHAKE_TIMEOUT / 2)
         self.assertLess(self.ended(slow), COUNT)
         for one in slow:
@@ -75,14 +86,15 @@ class SlowlorisTests(SystemTestCase):
 
     def test_no_room(self) -> None:
         """When they take all the room there is, the one that has been slow for longest makes room for a good client."""
-        gateway = self.gateway(self.backend(), MAX_CONNECTIONS=str(COUNT))
-        first = time.monotonic()
-        slow = self.half_open(gateway.ws_port, COUNT)
-        full = time.monotonic()
+        for count in (COUNT, COUNT // 4):
+            gateway = self.roomy(MAX_CONNECTIONS=str(count))
+            first = time.monotonic()
+            slow = self.half_open(gateway.ws_port, count)
+            full = time.monotonic()
+            if full - first < HANDSHAKE_TIMEOUT / 2:
+                break  # else this machine is so slow that the first ones are nearly over when the last one comes
         self.let_in(gateway.ws_port)
         now, ended = time.monotonic(), self.ended(slow)
-        print(
-            f"{COUNT} half-open handshakes, no more room: a good client was let in after {(now - full) * 1000:.0f} ms"
-        )
+        print(f"{count} half-open handshakes, no more room: a good client was let in after {now - full:.3f} s")
         self.assertLess(now - first, HANDSHAKE_TIMEOUT, "it was let in when they had to go anyway")
-        self.assertLess(ended, COUNT // 2)
+        self.assertLess(ended, count // 2)
