@@ -27,7 +27,7 @@ def imported(paths: Iterable[Path]) -> set[str]:
     """The distributions, other than our own, that provide what these files import, in lower case."""
     modules = {each.name.partition(".")[0] for path in paths for each in imports(path, ROOT)}
     providers = {**packages_distributions(), "zope": ["zope.interface"]}  # a folder that several share
-    foreign = modules - set(sys.stdlib_module_names) - {"wsaas", "tests"}
+    foreign = modules - set(sys.stdlib_module_names) - {"wsaas", "tests", "benchmarks"}
     return {name.lower() for module in foreign for name in providers.get(module, [module])} - {"wsaas"}
 
 
