@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto import ConnectionType
-from wsproto.connection import Connection
-from wsproto.events import BytesMessage, TextMessage
+from wsproto.connection import Connection, ConnectionState
+from wsproto.events import BytesMessage, CloseConnection, TextMessage
 from wsproto.extensions import PerMessageDeflate
-from wsproto.utilities import ProtocolError
 
 from tests.clients.harness import Client, Harness
 from tests.fuzz.inputs import CUTS, HANDSHAKES, PAYLOADS, STREAMS, Guard, frames, pieces
@@ -203,17 +202,16 @@ class FrameFuzz(ClientTestCase):
         codec = Connection(ConnectionType.SERVER)
         messages: list[tuple[bool, bytes]] = []
         parts: list[bytes] = []
-        try:
-            codec.receive_data(data)
-            for event in codec.events():
-                if isinstance(event, TextMessage | BytesMessage):
-                    binary = isinstance(event, BytesMessage)
-                    parts.append(event.data if isinstance(event, BytesMessage) else event.data.encode())
-                    if event.message_finished:
-                        messages.append((binary, b"".join(parts)))
-                        parts = []
-        except ProtocolError:
-            return messages, True
+        codec.receive_data(data)
+        for event in codec.events():
+            if isinstance(event, CloseConnection):  # a Close frame, or what wsproto would close for
+                return messages, codec.state is ConnectionState.OPEN
+            if isinstance(event, TextMessage | BytesMessage):
+                binary = isinstance(event, BytesMessage)
+                parts.append(event.data if isinstance(event, BytesMessage) else event.data.encode())
+                if event.message_finished:
+                    messages.append((binary, b"".join(parts)))
+                    parts = []
         return messages, False
 
     @examples(150)
