@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -83,6 +83,8 @@ class Meaning(SynchronousTestCase):
 
     @examples(400)
     @given(decisions(), st.integers(200, 599), st.booleans())
+    @example(b'{"code": "OK", "headers": {"X-User": "a\\r\\nX: b"}}', 200, False)
+    @example(b'{"code": "OK", "groups": ["\\ud800"]}', 200, False)
     def test_decisions(self, body: bytes, status: int, truncated: bool) -> None:
         """Whatever JSON a backend answers, it is let in, refused, or makes no sense; it is never an exception."""
         with Guard():

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import h11
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto import ConnectionType
@@ -20,7 +20,7 @@ from wsproto.events import BytesMessage, CloseConnection, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
 from tests.clients.harness import Client, Harness
-from tests.fuzz.inputs import CUTS, HANDSHAKES, PAYLOADS, STREAMS, Guard, frames, pieces
+from tests.fuzz.inputs import CUTS, HANDSHAKES, PAYLOADS, STREAMS, Guard, frame, frames, pieces
 from tests.gateway.properties import examples
 from wsaas.clients.head import MAX_HEAD
 from wsaas.clients.protocol import MAX_EARLY
@@ -174,6 +174,8 @@ class FrameFuzz(ClientTestCase):
 
     @examples(500)
     @given(STREAMS, CUTS, st.booleans(), st.sampled_from([10**9, 400, 0]), st.sampled_from([1, 3, 1000]), st.booleans())
+    @example(frame(2, b"hello", width=16), [], False, 10**9, 1000, False)
+    @example(frame(1, b"hello", mask=None) + frame(1, b"x"), [], False, 10**9, 1000, False)
     def test_anything(self, data: bytes, cuts: list[int], stuck: bool, room: int, rate: int, hasty: bool) -> None:
         """Whatever comes for frames, what is handed over is what another implementation reads, in order."""
         harness = Harness(max_message_size=self.LIMIT, message_rate=rate, send_buffer=2000)

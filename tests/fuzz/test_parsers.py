@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
@@ -33,6 +33,7 @@ RUNS = os.environ.get("WSAAS_EXAMPLES", "2000")
 class ParserTests(SynchronousTestCase):
     @examples(2000)
     @given(CASES)
+    @example(("proxy", SEEDS["proxy"][1][:14] + b"\xff\xff"))
     def test_anything(self, case: tuple[str, bytes]) -> None:
         """Whatever bytes a parser is given, it returns, and what it found makes sense."""
         name, data = case

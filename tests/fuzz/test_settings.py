@@ -9,7 +9,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -76,6 +76,7 @@ class SettingsFuzz(SynchronousTestCase):
 
     @examples(500)
     @given(environments(), environments())
+    @example({"WS_ENDPOINT": "x:y:z tcp"}, {})
     def test_anything(self, environ: dict[str, str], options: dict[str, str]) -> None:
         """Whatever is set, there are settings, or lines that say what is wrong, one line each."""
         with Guard():

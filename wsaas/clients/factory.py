@@ -17,6 +17,7 @@ from wsaas.clients.frames import Encoder
 from wsaas.clients.keepalive import Keepalive
 from wsaas.clients.opening import Opening
 from wsaas.clients.protocol import ClientProtocol
+from wsaas.clients.slim import initial_values
 from wsaas.gateway.gateway import Gateway
 from wsaas.gateway.model import Refused
 
@@ -97,7 +98,11 @@ class ClientFactory(WebSocketServerFactory):
         """A protocol class that has Autobahn's settings as its own, so that they are not copied to each connection."""
         values = {name: getattr(self, name) for name in ClientProtocol.CONFIG_ATTRS}
         values["perMessageCompressionAccept"] = staticmethod(values["perMessageCompressionAccept"])
-        return type("ClientProtocol", (ClientProtocol,), {**values, "CONFIG_ATTRS": [], "trackTimings": False})
+        return type(
+            "ClientProtocol",
+            (ClientProtocol,),
+            {**initial_values(), **values, "CONFIG_ATTRS": [], "trackTimings": False},
+        )
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         now = self.clock.seconds()

@@ -18,6 +18,7 @@ from wsaas.clients.admission import Visit
 from wsaas.clients.entrance import Malformed, Request
 from wsaas.clients.head import END, MAX_HEAD
 from wsaas.clients.refusal import malformed, refused
+from wsaas.clients.slim import slimmed
 from wsaas.gateway.model import Refused, Unclear
 
 if TYPE_CHECKING:
@@ -125,6 +126,8 @@ class Opening(WebSocketServerProtocol):
         except Exception:
             _log.failure("a handshake could not be completed")
             self._abandon()
+        else:
+            self.__dict__ = slimmed(self)
 
     def refuse(self, refusal: Refused | Unclear) -> None:
         self.visit.answered()

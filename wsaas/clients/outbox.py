@@ -42,7 +42,7 @@ class Outbox:
         self._now = now
         self._capacity = capacity
         self._drained = drained
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[bytes] | None = None
         self._queued = 0
         self._handed = 0
         self.paused = False
@@ -83,6 +83,8 @@ class Outbox:
             self._write(data)
 
     def _wait(self, data: bytes) -> None:
+        if self._queue is None:
+            self._queue = deque()
         self._queue.append(data)
         self._queued += len(data)
 
@@ -107,11 +109,13 @@ class Outbox:
             data = self._queue.popleft()
             self._queued -= len(data)
             self._write(data)
+        if not self._queue:
+            self._queue = None
         if not self.paused:
             self._drained()
 
     def stopProducing(self) -> None:
         """The connection is lost (IPushProducer)."""
-        self._queue.clear()
+        self._queue = None
         self._queued = self._handed = 0
         self.paused = True

@@ -40,6 +40,16 @@ class Handshake:
     repeated: tuple[tuple[bytes, bytes], ...] = ()
     traceparent: str | None = None
 
+    @property
+    def remembered(self) -> Handshake:
+        """What is still asked for once the connection is open."""
+        agent = self.headers.get("user-agent")
+        headers = {"user-agent": agent} if agent is not None else _NO_HEADERS
+        return Handshake(self.path, "", None, self.remote_address, headers=headers)
+
+
+_NO_HEADERS: Mapping[str, str] = {}
+
 
 class Cause(Enum):
     """Why a connection ended; the value is the word that the disconnect webhook says."""

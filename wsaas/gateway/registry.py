@@ -8,7 +8,7 @@ from heapq import nsmallest
 from wsaas.gateway.cast import Cast
 from wsaas.gateway.errors import BadRequest, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.gateway.model import Cause, CloseCode, Facts, Frame, Pushed
-from wsaas.gateway.session import Session
+from wsaas.gateway.session import NO_GROUPS, Session
 
 # RFC 6455, 5.5: a control frame carries at most 125 bytes, two of which are the close code.
 MAX_REASON = 123
@@ -105,7 +105,7 @@ class Registry:
 
     def admit(self, session: Session, group: str) -> None:
         """The same for what the connect answer said, whose groups are few: nothing may fail any more."""
-        session.groups.add(group)
+        session.groups = {*session.groups, group}
         self._groups.setdefault(group, {})[session.id] = None
 
     def leave(self, id: str, group: str) -> None:
@@ -113,14 +113,14 @@ class Registry:
         session = self.find(id)
         _check_group(group)
         if group in session.groups:
-            session.groups.discard(group)
+            session.groups = session.groups - {group}
             self._leave(id, group)
 
     def leave_all(self, session: Session) -> None:
         """The session leaves every group it is in; a group without members is no more."""
         for group in session.groups:
             self._leave(session.id, group)
-        session.groups.clear()
+        session.groups = NO_GROUPS
 
     def _leave(self, id: str, group: str) -> None:
         members = self._groups[group]

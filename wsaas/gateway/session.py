@@ -6,6 +6,7 @@ where an input means nothing it does nothing: the table test enumerates every pa
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from wsaas.gateway.seams import Owner, Peer
 
 
+NO_GROUPS: AbstractSet[str] = frozenset()
 _OPEN = State.OPEN
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
 
@@ -85,7 +87,7 @@ class Session:
         self.repeated = record.repeated
         self.trace_id = record.trace_id
         self.subprotocol: str | None = None
-        self.groups: set[str] = set()
+        self.groups: AbstractSet[str] = NO_GROUPS
         self.backend_notes: object = None
         """For whoever carries the events: what it would otherwise make anew for each."""
         self.messages_in = self.bytes_in = self.messages_out = self.bytes_out = 0
@@ -294,6 +296,7 @@ class Session:
         assert self.peer is not None
         self.state = State.OPEN
         self.subprotocol = accepted.subprotocol
+        self.handshake = self.handshake.remembered
         self._owner.accepted(self, accepted)
         self.peer.accept(accepted.subprotocol)
         for frame in self._early.take():

@@ -1,0 +1,49 @@
+"""What an open connection need not carry: 4 KB of its handshake, and of values that are the same for all.
+
+Autobahn keeps the handshake it has read and written, and gives each connection its own copy of every initial value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autobahn.websocket.protocol import TrafficStats
+
+_OF_THE_HANDSHAKE = frozenset(
+    "http_request_data http_request_uri http_request_path http_request_params http_request_host http_status_line "
+    "http_headers http_response_data websocket_origin websocket_protocols websocket_extensions _wskey is_open "
+    "_transport_details send_queue trafficStats _results _valid_events _request _default _echo".split()
+)
+_FALSE = (
+    "_consuming _leaving closedByMe failedByMe droppedByMe wasClean triggered inside_message "
+    "wasMaxFramePayloadSizeExceeded wasMaxMessagePayloadSizeExceeded wasServerConnectionDropTimeout "
+    "wasOpenHandshakeTimeout wasCloseHandshakeTimeout wasServingFlashSocketPolicyFile"
+).split()
+_NONE = (
+    "_pong _ended_by _lost _perMessageCompress trackedTimings wasNotCleanReason localCloseCode localCloseReason "
+    "remoteCloseCode remoteCloseReason openHandshakeTimeoutCall closeHandshakeTimeoutCall autoPingTimeoutCall "
+    "autoPingPending autoPingPendingCall autoPingPendingSent _deadline websocket_protocol_in_use current_frame"
+).split()
+_NOTHING = object()
+
+
+def initial_values() -> dict[str, Any]:
+    """Class attributes that stand in for what `slimmed` leaves out. The statistics, which nobody reads, are shared."""
+    return {
+        **dict.fromkeys(_FALSE, False),
+        **dict.fromkeys(_NONE),
+        "autoPingPendingSeq": 0,
+        "_fragments": 0,
+        "_searched": 0,
+        "trafficStats": TrafficStats(),
+    }
+
+
+def slimmed(connection: object) -> dict[str, Any]:
+    """What of an open connection's attributes differs from its class's and is still needed."""
+    cls = type(connection)
+    return {
+        name: value
+        for name, value in vars(connection).items()
+        if name not in _OF_THE_HANDSHAKE and getattr(cls, name, _NOTHING) is not value
+    }
