@@ -31,7 +31,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from wsaas.backend.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut, cause, refuses_certificate
-from wsaas.backend.parser import AnswerParser
+from wsaas.backend.parser import AnswerParser, LastAnswer
 
 __all__ = ["Answer", "Connection", "Exchange", "Fault", "Lost", "NotSent", "Owner", "TimedOut"]
 
@@ -71,7 +71,7 @@ class Phase(Enum):
 class Connection(protocol.Protocol):
     """One connection. Over TLS it sends nothing before the handshake is done and the backend known to be itself."""
 
-    def __init__(self, owner: Owner, clock: IReactorTime, idle_timeout: float) -> None:
+    def __init__(self, owner: Owner, clock: IReactorTime, idle_timeout: float, last: LastAnswer | None = None) -> None:
         self._owner = owner
         self._clock = clock
         self._idle_timeout = idle_timeout
@@ -84,7 +84,7 @@ class Connection(protocol.Protocol):
         self._due = 0.0
         self._used = False
         self._watched = False
-        self._parser = AnswerParser()
+        self._parser = AnswerParser(last)
 
     # What the owner does with it.
 

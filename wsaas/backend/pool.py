@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from wsaas.backend.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut, cause
 from wsaas.backend.http1 import Connection
+from wsaas.backend.parser import LastAnswer
 
 
 class Pool:
@@ -168,8 +169,9 @@ class _Connections(Factory):
         self._pool = pool
         self._clock = clock
         self._idle_timeout = idle_timeout
+        self._last = LastAnswer()
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
-        connection = Connection(self._pool, self._clock, self._idle_timeout)
+        connection = Connection(self._pool, self._clock, self._idle_timeout, self._last)
         self._pool.made(connection)
         return connection
