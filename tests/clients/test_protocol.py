@@ -399,6 +399,17 @@ class SendBufferTests(SynchronousTestCase):
         pongs = [event for event in client.heard() if isinstance(event, Pong)]
         self.assertEqual(pongs, [Pong(payload=b"999")])
 
+    def test_too_slow_and_silent(self) -> None:
+        """One that neither reads nor speaks while it is over SEND_BUFFER is too slow, not just silent."""
+        client = self.harness.open()
+        self.harness.clock.advance(10)
+        client.transport.stuck = True
+        while client.peer.send(Frame(b"x" * 1000, True)):
+            pass
+        for _ in range(40):
+            self.harness.clock.advance(1)
+        self.assertEqual(client.session.calls, [("lost", Cause.TOO_SLOW, 1008, "", False)])
+
     def test_too_slow(self) -> None:
         """A client that stays over SEND_BUFFER for WS_TIMEOUT is dropped, though it is heard; one that reads is not."""
         clients = [self.harness.open() for _ in range(2)]

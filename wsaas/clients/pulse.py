@@ -57,7 +57,7 @@ class Pulse:
             return Finding.FINE
         silent = now - self.heard
         if silent >= timeout and not forgiven:
-            return Finding.GONE
+            return Finding.GONE if full_since is None else Finding.TOO_SLOW
         if silent >= timeout / 2 and self._pinged_at <= self.heard:
             return Finding.SILENT
         return Finding.FINE
