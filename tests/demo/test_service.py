@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from treq.testing import StubTreq
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.demo.backend import DemoBackend, Pusher
@@ -123,6 +124,7 @@ class ServiceTests(SynchronousTestCase):
         protocol = site.buildProtocol(None)
         transport = StringTransport()
         protocol.makeConnection(transport)
+        self.addCleanup(protocol.connectionLost, Failure(ConnectionDone()))  # or its timer outlives the test
         protocol.dataReceived(b"DELETE /an-id HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.assertIn(b" 200 ", transport.value())
         self.assertNotIn("an-id", str(events))
