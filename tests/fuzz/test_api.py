@@ -121,6 +121,7 @@ class ApiFuzz(WireCase):
                     if [token.strip().lower().split() for token in tokens] == [[b"bearer", TOKEN.encode()]]:
                         bodies += [body] if request.method == b"PUT" else []
                         deletes += request.method == b"DELETE"
+                    request = None
                     if reader.our_state is h11.SEND_RESPONSE:
                         reader.send(h11.Response(status_code=404, headers=[("Content-Length", "0")]))
                         reader.send(h11.EndOfMessage())

@@ -19,7 +19,7 @@ from wsproto.connection import Connection, ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
-from tests.clients.harness import Client, Harness
+from tests.clients.harness import Client, Harness, Transport
 from tests.fuzz.inputs import CUTS, HANDSHAKES, PAYLOADS, STREAMS, Guard, frame, frames, pieces
 from tests.gateway.properties import examples
 from wsaas.clients.head import MAX_HEAD
@@ -33,6 +33,10 @@ FIELD = re.compile(rb"[A-Za-z-]+: [\x20-\x7e]*")
 
 
 class ClientTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        # As Twisted's: once it is closing, there is nothing to resume.
+        self.patch(Transport, "resumeProducing", lambda transport: setattr(transport, "reading", not transport.closed))
+
     def tell(self, client: Client, data: bytes, cuts: list[int]) -> None:
         """The bytes arrive, in pieces and while there is somebody who reads; what is kept of them is bounded."""
         for large in pieces(data, cuts):

@@ -176,6 +176,10 @@ class Crowd:
         self.reset(self.members)
         self._selector.close()
 
+    def turn(self) -> None:
+        """Whoever has something to read or to write does so."""
+        self._turn(0)
+
     def _turn(self, seconds: float) -> None:
         for key, events in self._selector.select(seconds):
             member: Member = key.data
