@@ -60,7 +60,9 @@ class ApiFuzz(WireCase):
                     if isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
                         break
                 rest = reader.trailing_data[0]
-                if isinstance(events[-1], h11.EndOfMessage) and not (rest and not rest.startswith(b"HTTP/1.1 ")):
+                if isinstance(events[-1], h11.EndOfMessage) and not (
+                    rest and not rest.startswith((b"HTTP/1.1 ", b"HTTP/1.0 "))
+                ):
                     break
                 if isinstance(events[0], h11.InformationalResponse) and len(events) == 1:
                     rest = b""
