@@ -7,7 +7,10 @@ import tempfile
 from random import Random
 
 from twisted.internet.defer import Deferred
+from twisted.internet.ssl import CertificateOptions
+from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs, formatEvent
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.resource import Resource
 
 from tests.api.doubles import HERE, MAX_MESSAGE_SIZE
@@ -517,6 +520,14 @@ class ConnectionsTests(WireCase):
         """Beyond so many connections another is dropped at once, until one of them has gone."""
         self.site.most_connections = 3
         wires = [self.wire() for _ in range(3)]
-        self.assertIsNone(self.site.buildProtocol(None))
+        self.assertTrue(self.wire().transport.disconnected)
         wires[0].hang_up()
-        self.assertIsNotNone(self.site.buildProtocol(None))
+        self.assertFalse(self.wire().transport.disconnected)
+
+    def test_most_over_tls(self) -> None:
+        """Over TLS, too, where the protocol is made for another one."""
+        self.site.most_connections = 0
+        over = TLSMemoryBIOFactory(CertificateOptions(), False, self.site, self.clock).buildProtocol(None)
+        transport = StringTransport()
+        over.makeConnection(transport)
+        self.assertTrue(transport.disconnected)

@@ -19,7 +19,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITCPTransport
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.resource import IResource
@@ -250,6 +250,13 @@ class ApiChannel(HTTPChannel):
         }
 
 
+class CutOff(Protocol):
+    """A connection for which there is no room. (A factory that makes None breaks those that wrap it, such as TLS.)"""
+
+    def connectionMade(self) -> None:
+        self.transport.abortConnection()  # type: ignore[union-attr]  # ITCPTransport
+
+
 class ApiSite(Site):
     """A site of HTTP/1.1 that keeps no access log: the path holds an id, and who reads an id may push to it."""
 
@@ -278,7 +285,7 @@ class ApiSite(Site):
         self.connections = 0
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        return super().buildProtocol(addr) if self.connections < self.most_connections else None
+        return super().buildProtocol(addr) if self.connections < self.most_connections else CutOff()
 
     def startFactory(self) -> None:
         """Open no access log, and run no clock for one."""
