@@ -495,11 +495,22 @@ class TogetherTests(Case):
     def test_endpoints(self) -> None:
         """Clients on WS_PORT; the API on loopback, unless a token guards it or HTTP_ENDPOINT says where."""
         settings = load({}, {})
-        self.assertEqual(settings.client_endpoints, ("tcp:8080",))
+        self.assertEqual(settings.client_endpoints, ("tcp:8080:backlog=1024",))
         self.assertEqual(settings.api_endpoints, ("tcp:8081:interface=127.0.0.1", "tcp6:8081:interface=\\:\\:1"))
         self.assertEqual(load({}, {"API_TOKEN": TOKEN}).api_endpoints, ("tcp:8081",))
-        settings = load({}, {"WS_ENDPOINT": "tcp:1", "HTTP_ENDPOINT": "tcp:2", "API_TOKEN": TOKEN})
-        self.assertEqual((settings.client_endpoints, settings.api_endpoints), (("tcp:1",), ("tcp:2",)))
+        settings = load({}, {"WS_ENDPOINT": "unix:a", "HTTP_ENDPOINT": "tcp:2", "API_TOKEN": TOKEN})
+        self.assertEqual((settings.client_endpoints, settings.api_endpoints), (("unix:a",), ("tcp:2",)))
+
+    def test_backlog(self) -> None:
+        """A burst of clients finds room to wait at any TCP endpoint that does not say how much."""
+        for given, used in [
+            ("tcp:1", "tcp:1:backlog=1024"),
+            (r"tcp6:1:interface=\:\:1", r"tcp6:1:interface=\:\:1:backlog=1024"),
+            ("haproxy:tcp:1", "haproxy:tcp:1:backlog=1024"),
+            ("tcp:1:backlog=7:interface=127.0.0.1", "tcp:1:backlog=7:interface=127.0.0.1"),
+            ("systemd:domain=INET:name=x", "systemd:domain=INET:name=x"),
+        ]:
+            self.assertEqual(load({}, {"WS_ENDPOINT": given}).client_endpoints, (used,))
 
     def test_one_port_for_both(self) -> None:
         """Clients and API cannot share a port, except the one that stands for any."""

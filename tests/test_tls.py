@@ -574,9 +574,9 @@ class StartTests(TlsTestCase):
         """It listens where the string says: IPv4, IPv6 or whatever another endpoint is."""
         good = {"certificate": self.file(issue(self.root, ["localhost"]).together)}
         for options, backlog, interface in [
-            ({"port": "443"}, 50, ""),
+            ({"port": "443"}, 1024, ""),
             ({"port": "443", "interface": "127.0.0.1", "backlog": "7"}, 7, "127.0.0.1"),
-            ({"port": "443", "interface": "::1"}, 50, "::1"),
+            ({"port": "443", "interface": "::1"}, 1024, "::1"),
             ({"endpoint": "tcp6:443"}, 50, "::"),
         ]:
             self.listen_at(endpoint_from(self.clock, **good, **options))

@@ -90,7 +90,7 @@ class Settings:
         parse.endpoints,
         (),
         "Twisted endpoint string where clients connect; can be repeated.",
-        unset_is="tcp:{WS_PORT}",
+        unset_is="tcp:{WS_PORT}:backlog=1024",
         repeats=True,
     )
     http_endpoint: tuple[str, ...] = optional(
@@ -176,8 +176,8 @@ class Settings:
 
     @property
     def client_endpoints(self) -> tuple[str, ...]:
-        """Where clients connect."""
-        return self.ws_endpoint or (f"tcp:{self.ws_port}",)
+        """Where clients connect. A burst of them finds room to wait, unless an endpoint says otherwise."""
+        return tuple(map(parse.with_backlog, self.ws_endpoint or (f"tcp:{self.ws_port}",)))
 
     @property
     def api_endpoints(self) -> tuple[str, ...]:

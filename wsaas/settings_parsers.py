@@ -19,6 +19,8 @@ _PATH = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"  # RFC 3986, 3.3
 _MEDIA_TYPE = rf'{_TOKEN}/{_TOKEN}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|"[\t !#-\[\]-~]*"))*'  # RFC 9110, 8.3.1
 _ANY_PORT_OF_TCP = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl):(?:port=)?(-?[0-9]+)(?![^:])")
 _SYSTEMD = re.compile(r"(?:haproxy:)?systemd:")
+BACKLOG = 1024
+_SHORT_BACKLOG = re.compile(r"(haproxy:)?tcp6?:(?!.*\bbacklog=).*")
 _PRIVATE = re.compile(r"(?:haproxy:)?(?:(?:unix|systemd):|.*:interface=(?:127\.[0-9.]+|localhost|\\:\\:1)(?::|$))")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -158,6 +160,14 @@ def _endpoint_flaw(text: str) -> str | None:
         # Parsers come from anybody and raise anything; Twisted's own say "_parseTCP() missing 1 required ...".
         return " ".join(re.sub(r"^\S+\(\) ", "", str(error)).split()) or type(error).__name__
     return None
+
+
+def with_backlog(endpoint: str) -> str:
+    """The same endpoint of plain TCP with room for a burst of clients, unless it says how many may wait.
+
+    Twisted lets 50 wait to be accepted: in a larger burst the kernel makes the others try again after a second.
+    """
+    return f"{endpoint}:backlog={BACKLOG}" if _SHORT_BACKLOG.fullmatch(endpoint) else endpoint
 
 
 def is_private(endpoint: str) -> bool:

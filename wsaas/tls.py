@@ -173,7 +173,7 @@ def endpoint_from(
     clientCertificate: str | None = None,
     minimumVersion: str = "1.2",
     interface: str = "",
-    backlog: str = "50",
+    backlog: str = "1024",
     proxy: str = "no",
     endpoint: str | None = None,
 ) -> TlsServerEndpoint:

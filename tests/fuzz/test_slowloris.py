@@ -10,11 +10,9 @@ import resource
 import select
 import socket
 import time
-from collections.abc import Mapping
 
 from tests.system.case import SystemTestCase, eventually
 from tests.system.client import RawClient, handshake
-from tests.system.gateway import Gateway
 from wsaas.clients.protocol import HANDSHAKE_TIMEOUT
 
 COUNT = int(os.environ.get("WSAAS_EXAMPLES", "300"))
@@ -28,15 +26,6 @@ class SlowlorisTests(SystemTestCase):
             self.skipTest(f"the limit of open files is {hard}")
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, COUNT + 500)), hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-
-    def roomy(self, **settings: str) -> Gateway:
-        """A gateway whose socket takes a burst: with a short backlog the kernel lets a surplus try again after 1 s."""
-        settings["TARGET_ADDRESS"] = self.backend().address
-
-        def place(port: int, _: int) -> tuple[Mapping[str, str], None]:
-            return {"WS_ENDPOINT": f"tcp:{port}:interface=127.0.0.1:backlog=1024"}, None
-
-        return self.watched(Gateway.start(self.directory(), settings, make=place))
 
     def half_open(self, port: int, count: int) -> list[socket.socket]:
         """So many who have begun their handshake."""
@@ -69,7 +58,7 @@ class SlowlorisTests(SystemTestCase):
 
     def test_room_for_more(self) -> None:
         """While they wait, a good client is let in as if they were not there; then they are dropped, all of them."""
-        gateway = self.roomy()
+        gateway = self.gateway(self.backend())
         slow = self.half_open(gateway.ws_port, COUNT)
         began = time.monotonic()
         self.connect(gateway.ws + "/good").send("hello")
@@ -87,7 +76,7 @@ class SlowlorisTests(SystemTestCase):
     def test_no_room(self) -> None:
         """When they take all the room there is, the one that has been slow for longest makes room for a good client."""
         for count in (COUNT, COUNT // 4):
-            gateway = self.roomy(MAX_CONNECTIONS=str(count))
+            gateway = self.gateway(self.backend(), MAX_CONNECTIONS=str(count))
             first = time.monotonic()
             slow = self.half_open(gateway.ws_port, count)
             full = time.monotonic()
