@@ -592,7 +592,7 @@ class DescribeTests(Case):
                 "WS_TIMEOUT": "0",
                 "LOG_LEVEL": "info",
                 "LOG_STYLE": "auto",
-                "WS_ENDPOINT": "tcp:8080",
+                "WS_ENDPOINT": "tcp:8080:backlog=1024",
                 "HTTP_ENDPOINT": "tcp:8081:interface=127.0.0.1 tcp6:8081:interface=\\:\\:1",
                 "API_TOKEN": "unset",
                 "WEBHOOK_SECRET": "unset",
