@@ -63,7 +63,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
             max_message_size=settings.max_message_size,
             secrets=settings.webhook_secret,
             now=time.time,
-            below=random.randrange,
+            bits=random.getrandbits,
         ),
         PoolSender(pool, backend, settings.webhook_timeout),
         concurrency=settings.webhook_concurrency,

@@ -16,6 +16,7 @@ from twisted.python.components import Componentized
 from twisted.python.usage import Options as UsageOptions
 
 from wsaas.logs import observer, open_stream
+from wsaas.polling import hand_out_directly
 from wsaas.settings import TABLE, Row, Settings, SettingsError, load
 from wsaas.settings_sources import FILE
 
@@ -118,6 +119,7 @@ def rooted(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bo
     """What `assemble` makes of the options, and its log. What keeps it from being made is one line, and status 1."""
     # Twisted's timers follow the wall clock otherwise: set back by an hour, they all stop for an hour (Twisted #2424).
     reactor.seconds = time.monotonic
+    hand_out_directly(reactor)
     settings = options.settings
     try:
         stream = open_stream(options.parent or {}, reactor)

@@ -45,7 +45,7 @@ class ContractTests(SynchronousTestCase):
             max_message_size=1000,
             secrets=secrets,
             now=lambda: NOW,
-            below=lambda n: 0xAB,
+            bits=lambda n: 0xAB,
         )
 
     def session(self) -> Session:
@@ -56,7 +56,7 @@ class ContractTests(SynchronousTestCase):
     def test_connect(self) -> None:
         """A connect is a POST whose JSON has the core members and who wants to connect."""
         webhook = self.contract().webhook(self.session(), Opened(HANDSHAKE))
-        self.assertEqual((webhook.method, webhook.id, webhook.limit), (b"POST", ID, 65536))
+        self.assertEqual((webhook.method, webhook.id, webhook.limit), (b"POST", ID.encode(), 65536))
         self.assertEqual(
             json.loads(webhook.body),
             {

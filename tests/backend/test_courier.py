@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.breaker import THRESHOLD
 from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.courier import Courier
-from wsaas.backend.exchange import Answer, Lost, NotSent
+from wsaas.backend.exchange import Answer, Fault, Lost, NotSent
 from wsaas.gateway.gateway import Gateway
 from wsaas.gateway.model import Cause, Frame, Handshake, Limits, Record, Refused, Unclear
 from wsaas.gateway.registry import Registry
@@ -27,24 +27,19 @@ class FakeSender:
 
     def __init__(self) -> None:
         self.sent: list[Webhook] = []
-        self.waiting: list[tuple[Webhook, Deferred[Answer]]] = []
+        self.waiting: list[tuple[Webhook, Callable[[Answer | Fault | Failure], object]]] = []
         self.at_once: Answer | None = None
 
-    def send(self, webhook: Webhook) -> Deferred[Answer]:
+    def send(self, webhook: Webhook, done: Callable[[Answer | Fault | Failure], object]) -> None:
         self.sent.append(webhook)
-        result: Deferred[Answer] = Deferred()
         if self.at_once is not None:
-            result.callback(self.at_once)
+            done(self.at_once)
         else:
-            self.waiting.append((webhook, result))
-        return result
+            self.waiting.append((webhook, done))
 
-    def answer(self, answer: Answer | Exception, index: int = 0) -> None:
-        _, result = self.waiting.pop(index)
-        if isinstance(answer, Exception):
-            result.errback(answer)
-        else:
-            result.callback(answer)
+    def answer(self, answer: Answer | Fault | Failure, index: int = 0) -> None:
+        _, done = self.waiting.pop(index)
+        done(answer)
 
 
 class FakePeer:
@@ -77,7 +72,7 @@ class CourierTests(SynchronousTestCase):
             max_message_size=1000,
             secrets=(),
             now=lambda: 0.0,
-            below=lambda n: 0,
+            bits=lambda n: 0,
         )
         self.courier = Courier(
             self.clock,
@@ -262,12 +257,19 @@ class CourierTests(SynchronousTestCase):
         self.assertEqual(len(self.registry), 0)
 
     def test_a_sender_that_raises(self) -> None:
-        """If sending itself breaks, no lane hangs: the message counts as undelivered."""
+        """If sending itself breaks, at once or later, no lane hangs: the message counts as undelivered."""
         peer, session = self.open()
-        self.sender.send = lambda webhook: 1 / 0  # type: ignore[assignment, return-value]
+        self.sender.send = lambda webhook, done: 1 / 0  # type: ignore[assignment, return-value]
         self.say(session, b"1")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertIn(("close", 1011, ""), peer.calls)
+        del self.sender.send
+        peer, session = self.open()
+        self.say(session, b"1")
+        self.sender.answer(Failure(ZeroDivisionError()))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn(("close", 1011, ""), peer.calls)
+        self.assertEqual(set(self.courier._shares.in_flight.values()), {0})
 
     def fail_everything(self) -> list[Session]:
         """Sessions with a message each, and a backend that has refused enough of them."""

@@ -482,9 +482,8 @@ class WriteThroughTests(PoolTestCase):
         self.connection.makeConnection(self.transport)
 
     def send(self, request: bytes) -> Deferred[Answer]:
-        exchange = Exchange(request, LIMIT, 10.0)
-        result = exchange.result()
-        self.connection.begin(exchange)
+        result: Deferred[Answer] = Deferred()
+        self.connection.begin(Exchange(request, LIMIT, 10.0, result.callback))
         return result
 
     def received(self) -> bytes:

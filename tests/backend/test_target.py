@@ -15,6 +15,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tests.backend.wires import waiting
 from tests.certificates import Authority, Issued, authority, intermediate, issue
 from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, TimedOut
 from wsaas.backend.names import NamedEndpoint
@@ -171,7 +172,7 @@ class SocketTestCase(TestCase):
         return pool
 
     def put(self, pool: Pool, body: bytes = b"", timeout: float = 10.0) -> Deferred[Answer]:
-        return pool.exchange(b"PUT", b"/x", b"", body, limit=100, timeout=timeout)
+        return waiting(pool, b"/x", b"", body, 100, timeout)
 
 
 class SocketTests(SocketTestCase):

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from wsaas.backend.exchange import Answer
+from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.pool import Pool
 
 T = TypeVar("T")
@@ -78,6 +78,20 @@ class Backend:
         self.cancelled += 1
 
 
+def waiting(pool: Pool, path: bytes, head: bytes, body: bytes, limit: int, timeout: float) -> Deferred[Answer]:
+    """An exchange as a Deferred, which can be cancelled."""
+    result: Deferred[Answer] = Deferred(lambda _: exchange.cancel())
+
+    def done(answer: Answer | Fault) -> None:
+        if isinstance(answer, Fault):
+            result.errback(answer)
+        else:
+            result.callback(answer)
+
+    exchange = pool.exchange(b"PUT", path, head, body, limit, timeout, done)
+    return result
+
+
 class PoolTestCase(SynchronousTestCase):
     """A pool with a backend in memory."""
 
@@ -89,7 +103,7 @@ class PoolTestCase(SynchronousTestCase):
         )
 
     def exchange(self, body: bytes = b"", limit: int = LIMIT, timeout: float = 10.0) -> Deferred[Answer]:
-        return self.pool.exchange(b"PUT", b"/x", b"A: b\r\n", body, limit=limit, timeout=timeout)
+        return waiting(self.pool, b"/x", b"A: b\r\n", body, limit, timeout)
 
     def settle(self) -> None:
         """Let the ends that the client asked for happen."""

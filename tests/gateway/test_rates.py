@@ -45,9 +45,8 @@ class PaceTests(SynchronousTestCase):
         now, count, shortest = 50.0, 0, seconds
         pace = Pace(rate, now)
         while now < 50.0 + seconds:
-            pace.count()
             count += 1
-            if pace.spent and (pause := pace.pause(now)):
+            if pace.count() and (pause := pace.pause(now)):
                 shortest = min(shortest, pause)
                 now += pause
         return count, shortest
@@ -64,8 +63,7 @@ class PaceTests(SynchronousTestCase):
         pace, now = Pace(100, 0.0), 0.0
         for _ in range(5000):
             now += 1 / 99
-            pace.count()
-            if pace.spent:
+            if pace.count():
                 self.assertEqual(pace.pause(now), 0.0)
 
     def test_no_more_than_a_burst(self) -> None:
@@ -74,10 +72,9 @@ class PaceTests(SynchronousTestCase):
         for _ in range(200):
             pace.count()
         self.assertEqual(pace.pause(1000.0), 0.0)
-        for _ in range(200):
-            self.assertFalse(pace.spent)
-            pace.count()
-        self.assertTrue(pace.spent)
+        for _ in range(199):
+            self.assertFalse(pace.count())
+        self.assertTrue(pace.count())
         self.assertGreater(pace.pause(1000.0), 0)
 
     def test_debt(self) -> None:
@@ -92,5 +89,4 @@ class PaceTests(SynchronousTestCase):
         """A rate of 0 is none."""
         pace = Pace(0, 0.0)
         for _ in range(10000):
-            pace.count()
-        self.assertFalse(pace.spent)
+            self.assertFalse(pace.count())

@@ -23,7 +23,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IClientRequest, IResponse
 from zope.interface import implementer
 
-from wsaas.backend.exchange import Answer
+from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.pool import Pool
 
 # Framing and hop-by-hop headers are the pool's affair (RFC 9110, 7.6.1); Accept-Encoding would invite a decompression
@@ -73,8 +73,16 @@ class PoolAgent:
         except Exception:  # a Deferred is promised
             return fail()
         request = _Request(method, uri, headers)
-        exchange = self.pool.exchange(method, path, head, body, limit=self._limit, timeout=self._timeout)
-        return exchange.addCallback(Response, request)
+        result: Deferred[IResponse] = Deferred(lambda _: exchange.cancel())
+
+        def done(answer: Answer | Fault) -> None:
+            if isinstance(answer, Answer):
+                result.callback(Response(answer, request))
+            else:
+                result.errback(answer)
+
+        exchange = self.pool.exchange(method, path, head, body, self._limit, self._timeout, done)
+        return result
 
     def _path(self, uri: bytes) -> bytes:
         """The path and query of an address of our origin; spelled as the origin is, it need not be parsed."""

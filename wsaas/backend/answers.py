@@ -48,6 +48,7 @@ _RESERVED = frozenset(
 )
 _TO_THE_CLIENT = (b"www-authenticate", b"retry-after")
 _TRY_AGAIN = frozenset({408, 425, 429})
+_DELIVERED = Delivered()
 _CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "TOO_MANY_REQUESTS"}
 
 
@@ -152,7 +153,8 @@ def _message(answer: Answer | Fault, now: Callable[[], float]) -> MessageOutcome
         return Again(str(answer))
     status = answer.status
     if 200 <= status < 300:
-        return Delivered(_reply(answer))
+        reply = _reply(answer)
+        return _DELIVERED if reply is None else Delivered(reply)
     if status in (401, 403):
         return Dismissed(CloseCode.POLICY)
     if status == 410:

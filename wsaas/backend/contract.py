@@ -32,7 +32,7 @@ class Webhook:
     """
 
     method: bytes
-    id: str
+    id: bytes
     head: bytes
     body: bytes
     limit: int
@@ -56,7 +56,7 @@ class Notes:
 class Contract:
     """Turns events into webhooks.
 
-    `now()` is the time in seconds since the epoch and `below(n)` a random number from 0 to n - 1, for span ids.
+    `now()` is the time in seconds since the epoch and `bits(n)` a random number of n bits, for span ids.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Contract:
         max_message_size: int,
         secrets: Sequence[bytes],
         now: Callable[[], float],
-        below: Callable[[int], int],
+        bits: Callable[[int], int],
     ) -> None:
         self._local_address = local_address
         self._timeout = round(ws_timeout * 1000)
@@ -76,14 +76,15 @@ class Contract:
         self._max_message_size = max_message_size
         self._secrets = secrets
         self._now = now
-        self._below = below
+        self._bits = bits
 
     def webhook(self, session: Session, event: Event) -> Webhook:
         """The request that tells `event`; timestamp, span and signature are those of this try."""
         match event:
-            case Received(sequence, frame):
+            case Received():
+                frame = event.frame
                 content_type = b"application/octet-stream" if frame.binary else self._text
-                return self._webhook(session, b"PUT", sequence, b"message", content_type, frame.payload)
+                return self._webhook(session, b"PUT", event.sequence, b"message", content_type, frame.payload)
             case Opened():
                 return self._webhook(session, b"POST", 0, b"connect", b"application/json", self._hello(session))
             case Closed():
@@ -101,7 +102,7 @@ class Contract:
             b"%b%016x-01\r\nContent-Type: %b\r\nWSAAS-Event: %b\r\nwebhook-id: %b_%d_%b\r\nwebhook-timestamp: %d\r\n"
             % (
                 notes.head,
-                1 + self._below(2**64 - 1),
+                1 + self._bits(63),
                 content_type,
                 event,
                 notes.webhook_id,
@@ -114,7 +115,7 @@ class Contract:
             signature = sign(self._secrets, b"%b_%d_%b" % (notes.webhook_id, sequence, event), timestamp, body)
             head += b"webhook-signature: %b\r\n" % signature
         limit = self._max_message_size if method == b"PUT" else MAX_DECISION
-        return Webhook(method, session.id, head, body, limit)
+        return Webhook(method, notes.webhook_id, head, body, limit)
 
     def _hello(self, session: Session) -> bytes:
         handshake = session.handshake

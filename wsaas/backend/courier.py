@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -43,8 +43,10 @@ _GIVEN_UP: dict[type[Event], Outcome] = {
 class Sender(Protocol):
     """Sends one webhook once."""
 
-    def send(self, webhook: Webhook) -> Deferred[Answer]:
-        """The backend's answer, whatever its status; fails with a Fault."""
+    def send(self, webhook: Webhook, done: Callable[[Answer | Fault | Failure], object]) -> None:
+        """`done` hears, perhaps before this returns, the backend's answer, whatever its status, or a Fault; a Failure
+        is a bug of ours.
+        """
 
 
 class Courier:
@@ -130,6 +132,8 @@ class Courier:
                 for kind, queue in self._queues:
                     if queue and self._advance(kind, queue):
                         progress = True
+                if not any([queue for _, queue in self._queues]):
+                    break
         finally:
             self._pumping = False
         if self._failing:
@@ -178,25 +182,25 @@ class Courier:
             delivery.began = self._clock.seconds()
         assert delivery.event is not None
         delivery.tries += 1
-        self._breakers[delivery.kind].sent(self._clock.seconds())
+        if self._failing:
+            self._breakers[delivery.kind].sent(self._clock.seconds())
         self._shares.enter(delivery.kind)
         try:
-            sent = self._sender.send(self._contract.webhook(session, delivery.event))
+            self._sender.send(self._contract.webhook(session, delivery.event), partial(self._answered, delivery))
         except Exception:
             self._shares.leave(delivery.kind)
             self._broken(Failure(), delivery)
-        else:
-            sent.addBoth(self._answered, delivery)
 
-    def _answered(self, answer: Answer | Failure, delivery: Delivery) -> None:
+    def _answered(self, delivery: Delivery, answer: Answer | Fault | Failure) -> None:
         self._shares.leave(delivery.kind)
         if self._stopped:
             return
         try:
-            found = answer if isinstance(answer, Answer) else _fault(answer)
-            self._note(found, delivery.kind)
+            if isinstance(answer, Failure):
+                answer.raiseException()
+            self._note(answer, delivery.kind)
             assert delivery.event is not None
-            result = read(delivery.event, found, self._now)
+            result = read(delivery.event, answer, self._now)
             if isinstance(result, Again):
                 self._again(delivery, result)
             else:
@@ -279,11 +283,3 @@ class Courier:
             else:
                 del self._deliveries[session]
                 self._enqueue(session)
-
-
-def _fault(failure: Failure) -> Fault:
-    """What a sender failed with; anything but a Fault is a bug of ours, and raised."""
-    if not isinstance(failure.value, Fault):
-        failure.raiseException()
-    assert isinstance(failure.value, Fault)
-    return failure.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,39 +52,32 @@ class TimedOut(Fault):
 
 
 class Exchange:
-    """One request and the wait for its answer. `sent` counts the connections that it was written to."""
+    """One request and the wait for its answer. `sent` counts the connections that it was written to.
 
-    __slots__ = ("_result", "connecting", "connection", "deadline", "limit", "request", "sent")
+    `done` hears once how it ended, unless it is cancelled before. (A Deferred would take a twentieth of the time that a
+    message takes in all.)
+    """
 
-    def __init__(self, request: bytes, limit: int, deadline: float) -> None:
+    __slots__ = ("_done", "connecting", "connection", "deadline", "limit", "request", "sent")
+
+    def __init__(self, request: bytes, limit: int, deadline: float, done: Callable[[Answer | Fault], object]) -> None:
         self.request = request
         self.limit = limit
         self.deadline = deadline
         self.sent = 0
         self.connecting: Deferred[Connection] | None = None
         self.connection: Connection | None = None
-        self._result: Deferred[Answer] | None = None
+        self._done: Callable[[Answer | Fault], object] | None = done
 
-    def result(self) -> Deferred[Answer]:
-        """The Deferred that the caller waits on; cancelling it drops the connection."""
-        result: Deferred[Answer] = Deferred(self._cancelled)
-        self._result = result
-        return result
+    def end(self, result: Answer | Fault) -> None:
+        """The end, a good or a bad one."""
+        done, self._done = self._done, None
+        if done is not None:
+            done(result)
 
-    def answer(self, answer: Answer) -> None:
-        """The end, a good one."""
-        result, self._result = self._result, None
-        if result is not None:
-            result.callback(answer)
-
-    def fail(self, fault: Fault) -> None:
-        """The end, a bad one."""
-        result, self._result = self._result, None
-        if result is not None:
-            result.errback(fault)
-
-    def _cancelled(self, result: Deferred[Answer]) -> None:
-        self._result = None
+    def cancel(self) -> None:
+        """Nobody wants to know any more: the connection is dropped."""
+        self._done = None
         if self.connecting is not None:
             self.connecting.cancel()
         if self.connection is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import socket
 from enum import Enum
+from math import inf
 from typing import Protocol, cast
 
 from twisted.internet import protocol
@@ -67,6 +68,9 @@ class Phase(Enum):
     GONE = "gone"
 
 
+_IDLE, _BUSY = Phase.IDLE, Phase.BUSY
+
+
 @implementer(IHandshakeListener, IPushProducer)
 class Connection(protocol.Protocol):
     """One connection. Over TLS it sends nothing before the handshake is done and the backend known to be itself."""
@@ -80,7 +84,7 @@ class Connection(protocol.Protocol):
         self._exchange: Exchange | None = None
         self._socket: socket.socket | None = None
         self._timer: IDelayedCall | None = None
-        self._timer_at = 0.0
+        self._timer_at = inf
         self._due = 0.0
         self._used = False
         self._watched = False
@@ -99,12 +103,14 @@ class Connection(protocol.Protocol):
 
     def begin(self, exchange: Exchange) -> None:
         """Send a request over an idle connection."""
-        self._phase = Phase.BUSY
+        self._phase = _BUSY
         self._exchange = exchange
         exchange.connection = self
         self._parser.expect(exchange.limit)
         exchange.sent += 1
-        self._set_due(exchange.deadline)
+        self._due = exchange.deadline
+        if self._due < self._timer_at:
+            self._move_timer()
         self._write(exchange.request)
 
     def drop(self) -> None:
@@ -125,7 +131,7 @@ class Connection(protocol.Protocol):
         exchange = self._exchange
         self.drop()
         if exchange is not None:
-            exchange.fail(fault)
+            exchange.end(fault)
 
     # What the transport tells.
 
@@ -148,7 +154,7 @@ class Connection(protocol.Protocol):
             opening.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
-        if self._phase is not Phase.BUSY:
+        if self._phase is not _BUSY:
             if self._phase is Phase.IDLE:  # nobody asked: whatever it is, it must not answer the next request
                 self._owner.retired(self)
                 self.drop()
@@ -226,8 +232,10 @@ class Connection(protocol.Protocol):
         answer = self._parser.answer()
         self._used = True
         if self._parser.reusable and not self._watched:
-            self._phase = Phase.IDLE
-            self._set_due(self._clock.seconds() + self._idle_timeout)
+            self._phase = _IDLE
+            self._due = self._clock.seconds() + self._idle_timeout
+            if self._due < self._timer_at:
+                self._move_timer()
             self._owner.freed(self)
         elif answer.truncated or self._watched:
             self.drop()
@@ -235,7 +243,7 @@ class Connection(protocol.Protocol):
             self.close()
         if exchange is not None:
             exchange.connection = None
-            exchange.answer(answer)
+            exchange.end(answer)
 
     def _cut_short(self, exchange: Exchange, error: BaseException | None) -> None:
         """The connection is gone, with an exchange on it that has no whole answer."""
@@ -244,27 +252,30 @@ class Connection(protocol.Protocol):
             if self._used:
                 self._owner.stale(exchange)
             elif exchange.sent == 1 and refuses_certificate(error):
-                exchange.fail(NotSent(cause(error)))
+                exchange.end(NotSent(cause(error)))
             else:
-                exchange.fail(Lost(f"no answer: {cause(error)}"))
+                exchange.end(Lost(f"no answer: {cause(error)}"))
         elif self._parser.ends_with_connection and isinstance(error, ConnectionDone):
-            exchange.answer(self._parser.answer())
+            exchange.end(self._parser.answer())
         else:
-            exchange.fail(Lost(f"the answer is cut short: {cause(error)}"))
+            exchange.end(Lost(f"the answer is cut short: {cause(error)}"))
 
     def _set_due(self, due: float) -> None:
         """Let `_strike` happen at `due`. The timer is moved only when it would ring too late: when it rings too early,
         it is set again. That makes it free for an exchange that is answered in time.
         """
         self._due = due
-        if self._timer is None or due < self._timer_at:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer_at = due
-            self._timer = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._strike)
+        if due < self._timer_at:
+            self._move_timer()
+
+    def _move_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = self._due
+        self._timer = self._clock.callLater(max(0.0, self._due - self._clock.seconds()), self._strike)
 
     def _strike(self) -> None:
-        self._timer = None
+        self._timer, self._timer_at = None, inf
         if self._due > self._clock.seconds():
             self._set_due(self._due)
         elif self._phase is Phase.BUSY:

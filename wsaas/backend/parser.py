@@ -42,25 +42,23 @@ class LastAnswer:
 class AnswerParser:
     """Parses one answer after another from one connection.
 
-    `received` counts the answer's bytes so far; `reusable` says, once it is whole, whether another may follow.
+    `received` counts the answer's bytes so far; `whole` says whether it is complete, or as much of it as is wanted;
+    `reusable`, once it is whole, whether another may follow.
     """
 
     def __init__(self, last: LastAnswer | None = None) -> None:
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._last = LastAnswer() if last is None else last
+        self._piece = b""
+        self._known: Answer | None = None
         self.expect(0)
+        self._begin()
 
     def expect(self, limit: int) -> None:
         """Start over, for an answer whose body is wanted up to `limit` bytes."""
         self.received = 0
-        self.reusable = False
-        self._limit = self._room = limit
-        self._status = 0
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-        self._part: Part = Part.HEAD
-        self._known: Answer | None = None
-        self._piece = b""
+        self.reusable = self.whole = False
+        self._limit = limit
 
     def feed(self, data: bytes) -> Fault | None:
         """Take what came; a Fault if this is no answer."""
@@ -69,19 +67,23 @@ class AnswerParser:
             if data == last.data and last.answer is not None and len(last.answer.body) <= self._limit:
                 self.received = len(data)
                 self._known = last.answer
-                self._part = Part.NONE
-                self.reusable = True
+                self.whole = self.reusable = True
                 return None
+            self._begin()
             self._piece = data if len(data) <= LONGEST_REMEMBERED else b""
         else:
             self._piece = b""
         self.received += len(data)
         return self._feed(data) if self.received <= HEAD_LIMIT else self._feed_measured(data)
 
-    @property
-    def whole(self) -> bool:
-        """Whether the answer is complete, or as much of it as is wanted."""
-        return self._part is Part.NONE
+    def _begin(self) -> None:
+        """What an answer needs that is not known already."""
+        self._room = self._limit
+        self._status = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._part = Part.HEAD
+        self._known = None
 
     @property
     def ends_with_connection(self) -> bool:
@@ -133,7 +135,7 @@ class AnswerParser:
             self._room -= len(data)
             if self._room < 0:
                 data = data[: self._room]
-                self._part = Part.NONE
+                self._end()
             self._body.append(data)
 
     def on_message_complete(self) -> None:
@@ -144,10 +146,14 @@ class AnswerParser:
                 self._headers = []
                 self._part = Part.HEAD
             else:
-                self._part = Part.NONE
+                self._end()
                 self.reusable = parser.should_keep_alive()
 
     # The rest.
+
+    def _end(self) -> None:
+        self._part = Part.NONE
+        self.whole = True
 
     def _feed(self, data: bytes) -> Fault | None:
         if self._parser is not None:

@@ -8,6 +8,8 @@ answer, goes out once more on a new connection.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
@@ -45,22 +47,28 @@ class Pool:
         self._closing: list[Deferred[None]] = []
 
     def exchange(
-        self, method: bytes, path: bytes, head: bytes, body: bytes, *, limit: int, timeout: float
-    ) -> Deferred[Answer]:
-        """Send one request; fails with a Fault. Cancelling the Deferred drops the connection.
+        self,
+        method: bytes,
+        path: bytes,
+        head: bytes,
+        body: bytes,
+        limit: int,
+        timeout: float,
+        done: Callable[[Answer | Fault], object],
+    ) -> Exchange:
+        """Send one request. `done` hears how it ended, perhaps before this returns.
 
         `head` is ready header lines, each ending in CRLF, without Host, Content-Length, Connection and Expect. Of the
         answer's body at most `limit` bytes are kept. `timeout` is for all of it together: connecting, sending, and the
         answer to its last byte. The method must not be HEAD or CONNECT, whose answers are framed otherwise.
         """
-        request = b"".join((method, b" ", path, self._after_path, b"%d\r\n" % len(body), head, b"\r\n", body))
-        exchange = Exchange(request, limit, self.clock.seconds() + timeout)
-        result = exchange.result()
+        request = b"%b %b%b%d\r\n%b\r\n%b" % (method, path, self._after_path, len(body), head, body)
+        exchange = Exchange(request, limit, self.clock.seconds() + timeout, done)
         if self._idle:
             self._idle.pop().begin(exchange)
         else:
             self._connect(exchange)
-        return result
+        return exchange
 
     def close(self) -> Deferred[None]:
         """End all connections; what is under way fails. Fires when the last is gone. Later exchanges fail at once."""
@@ -122,7 +130,7 @@ class Pool:
             fault = TimedOut(f"no answer, and then no new connection: {words}")
         else:
             fault = Lost(f"no answer, and then no new connection: {words}")
-        exchange.fail(fault)
+        exchange.end(fault)
 
     # What the connections tell: http1.Owner.
 

@@ -5,13 +5,14 @@ One pool, one TLS policy, one set of limits stand behind both doors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from wsaas.backend.agent import BytesProducer, PoolAgent, ReadyUrl, webhook_client
 from wsaas.backend.contract import MAX_DECISION, Webhook
-from wsaas.backend.exchange import Answer
+from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.pool import Pool
 from wsaas.backend.target import Target
 
@@ -20,28 +21,31 @@ class PoolSender:
     """The courier's Sender. `timeout` is seconds for one webhook in all: connecting, sending and the whole answer."""
 
     def __init__(self, pool: Pool, target: Target, timeout: float) -> None:
-        self._pool = pool
+        self._exchange = pool.exchange
         self._url = target.url
         self._path = target.base_path + b"/"
         self._timeout = timeout
         self._client = webhook_client(PoolAgent(pool, target.origin, timeout=timeout, limit=MAX_DECISION))
 
-    def send(self, webhook: Webhook) -> Deferred[Answer]:
-        """The backend's answer, whatever its status. Fails with a Fault."""
+    def send(self, webhook: Webhook, done: Callable[[Answer | Fault | Failure], object]) -> None:
         if webhook.method == b"PUT":
-            path = self._path + webhook.id.encode()
-            return self._pool.exchange(
-                b"PUT", path, webhook.head, webhook.body, limit=webhook.limit, timeout=self._timeout
+            path = self._path + webhook.id
+            self._exchange(b"PUT", path, webhook.head, webhook.body, webhook.limit, self._timeout, done)
+        else:
+            sent = self._client.request(
+                webhook.method.decode(),
+                ReadyUrl(f"{self._url}/{webhook.id.decode()}"),
+                data=BytesProducer(webhook.body, webhook.head),
             )
-        sent = self._client.request(
-            webhook.method.decode(),
-            ReadyUrl(f"{self._url}/{webhook.id}"),
-            data=BytesProducer(webhook.body, webhook.head),
-        )
-        return sent.addCallback(_answer)
+            sent.addCallbacks(lambda response: done(_answer(response)), lambda failure: done(_fault(failure)))
 
 
 def _answer(response: Any) -> Answer:
     """What the pool answered, from inside treq's response: the body is there already, and its length bounded."""
     answer: Answer = response.original.answer
     return answer
+
+
+def _fault(failure: Failure) -> Fault | Failure:
+    """What the pool failed with; anything else is a bug of ours."""
+    return failure.value if isinstance(failure.value, Fault) else failure

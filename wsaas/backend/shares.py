@@ -15,24 +15,25 @@ class Shares:
     """
 
     def __init__(self, total: int) -> None:
-        self._total = total
+        self._free = total
         self._kept = total // 4
-        self._used = 0
+        self._kept_free = self._kept * len(KINDS)
+        """What of the quarters is not used."""
         self.in_flight: dict[type[Event], int] = dict.fromkeys(KINDS, 0)
 
     def allows(self, kind: type[Event]) -> bool:
         """Whether one more of this kind may go out."""
-        free = self._total - self._used
-        if free > 2 * self._kept or free <= 0:  # enough even if the others take nothing of theirs, or nothing
-            return free > 0
-        if self.in_flight[kind] < self._kept:
-            return True
-        return free > sum(max(0, self._kept - self.in_flight[other]) for other in KINDS if other is not kind)
+        # Who has used up its own quarter may have what is free beyond those of the others.
+        return self._free > (0 if self.in_flight[kind] < self._kept else self._kept_free)
 
     def enter(self, kind: type[Event]) -> None:
-        self._used += 1
+        self._free -= 1
         self.in_flight[kind] += 1
+        if self.in_flight[kind] <= self._kept:
+            self._kept_free -= 1
 
     def leave(self, kind: type[Event]) -> None:
-        self._used -= 1
+        self._free += 1
         self.in_flight[kind] -= 1
+        if self.in_flight[kind] < self._kept:
+            self._kept_free += 1

@@ -24,7 +24,7 @@ class Flow:
     before what is in the socket: `go_on` reads that, and `flowing` says afterwards whether there is still room.
     """
 
-    __slots__ = ("_call", "_clock", "_closed", "_go_on", "_pace", "_reasons", "_transport", "_turn")
+    __slots__ = ("_call", "_clock", "_closed", "_go_on", "_pace", "_reasons", "_transport", "_turn", "paused")
 
     def __init__(self, transport: Any, clock: IReactorTime, rate: int, go_on: Callable[[], None]) -> None:
         self._transport = transport
@@ -33,12 +33,9 @@ class Flow:
         self._pace = Pace(rate, clock.seconds())
         self._turn = TURN
         self._reasons: set[str] = set()
+        self.paused = False
         self._call: IDelayedCall | None = None
         self._closed = False
-
-    @property
-    def paused(self) -> bool:
-        return bool(self._reasons)
 
     def begin_turn(self) -> None:
         """The reactor has been elsewhere since the last frame."""
@@ -47,10 +44,11 @@ class Flow:
     def frame(self) -> None:
         """A frame has begun."""
         self._turn -= 1
-        self._pace.count()
-        wait = self._pace.pause(self._clock.seconds()) if self._pace.spent and not self._closed else 0.0
-        if wait or self._turn <= 0:
-            self._rest(wait)
+        spent = self._pace.count()
+        if spent or self._turn <= 0:
+            wait = self._pace.pause(self._clock.seconds()) if spent and not self._closed else 0.0
+            if wait or self._turn <= 0:
+                self._rest(wait)
 
     def _rest(self, seconds: float) -> None:
         self.pause(PACE)
@@ -70,14 +68,16 @@ class Flow:
         if not self._reasons and not self._closed:
             self._transport.pauseProducing()
         self._reasons.add(reason)
+        self.paused = True
 
     def resume(self, reason: str) -> None:
         """Idempotent."""
         if reason in self._reasons:
             self._reasons.discard(reason)
-            if not self._reasons:
+            self.paused = bool(self._reasons)
+            if not self.paused:
                 self._go_on()
-            if not self._reasons and not self._closed:
+            if not self.paused and not self._closed:
                 self._transport.resumeProducing()
 
     def close(self) -> None:
@@ -88,6 +88,7 @@ class Flow:
         """Forget the reasons; False if it is for the next turn to go on, which it will."""
         if self._call is None:
             self._reasons.clear()
+            self.paused = False
         return self._call is None
 
     def stop(self) -> None:

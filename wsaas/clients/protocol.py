@@ -90,20 +90,23 @@ class ClientProtocol(Opening):
         """Whole messages the short way, all there are, or else Autobahn's next step; whether there may be more."""
         usual = self.current_frame is None and not self.inside_message and not self.failedByMe and self._lost is None
         if usual and self._perMessageCompress is None and self.session is not None:
-            data, at = self.data, 0
+            data, at, flow, session = self.data, 0, self._flow, self.session
             try:
-                while not self._flow.paused and (found := measure(data, at)) and found[1] <= self.maxMessagePayloadSize:
-                    self.session.announce(found[1])
-                    frame = None if self._flow.paused else take(data, at, *found)
+                while at < len(data) and not flow.paused and (found := measure(data, at)):
+                    start, length = found
+                    if length > self.maxMessagePayloadSize:
+                        break
+                    session.announce(length)
+                    frame = None if flow.paused else take(data, at, start, length)
                     if frame is None:
                         break
-                    at = sum(found) + MASK_LENGTH
-                    self._flow.frame()
-                    self.session.received(frame)
+                    at = start + MASK_LENGTH + length
+                    flow.frame()
+                    session.received(frame)
             finally:
                 self.data = data[at:]
-            if at or self._flow.paused:
-                return bool(self.data)
+            if at or flow.paused:
+                return at < len(data)
         return bool(self.processData())
 
     def _go_on(self) -> None:

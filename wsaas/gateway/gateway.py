@@ -38,7 +38,7 @@ class Gateway:
     ) -> None:
         self.registry = registry
         self._journal = journal
-        self._backend = backend
+        self.wake = backend.wake
         self._limits = limits
         self._now = now
         self._below = below
@@ -73,9 +73,6 @@ class Gateway:
         session.close(Cause.DRAIN, CloseCode.SERVICE_RESTART, "")
 
     # What a session tells its owner
-
-    def wake(self, session: Session) -> None:
-        self._backend.wake(session)
 
     def accepted(self, session: Session, accepted: Accepted) -> None:
         if session.live:

@@ -23,7 +23,7 @@ class Lane:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self.messages: deque[Received] | tuple[()] = ()
+        self.messages: deque[Received] | tuple[Received, ...] = ()
         self.size = 0
 
     def __len__(self) -> int:
@@ -39,22 +39,25 @@ class Lane:
         return self.size * 2 <= self._capacity
 
     def push(self, message: Received) -> None:
-        if isinstance(self.messages, deque):
+        if not self.messages:  # a deque would take 760 bytes, of every idle connection if it stayed
+            self.messages = (message,)
+        elif isinstance(self.messages, deque):
             self.messages.append(message)
-        else:  # an empty deque would take 760 bytes of every idle connection
-            self.messages = deque((message,))
+        else:
+            self.messages = deque((*self.messages, message))
         self.size += len(message.frame.payload) + OVERHEAD
 
     @property
     def head(self) -> Received:
         """The oldest message; it stays until `pop`."""
-        return self.messages[0]  # type: ignore[misc]  # never asked for when there is none
+        return self.messages[0]
 
     def pop(self) -> None:
         """The oldest message is done with."""
-        assert isinstance(self.messages, deque)
-        self.size -= len(self.messages.popleft().frame.payload) + OVERHEAD
-        if not self.messages:
+        self.size -= len(self.messages[0].frame.payload) + OVERHEAD
+        if isinstance(self.messages, deque) and len(self.messages) > 1:
+            self.messages.popleft()
+        else:
             self.messages = ()
 
     def clear(self) -> int:

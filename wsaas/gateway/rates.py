@@ -43,17 +43,13 @@ class Pace:
         self._left = 2 * rate
         self._since = now
 
-    @property
-    def spent(self) -> bool:
-        """Whether the burst is used up: then `pause` says for how long."""
+    def count(self) -> bool:
+        """One more has happened. Whether the burst is used up: then `pause` says for how long to wait."""
+        self._left -= 1
         return self._left <= 0 < self._rate
 
-    def count(self) -> None:
-        """One more has happened."""
-        self._left -= 1
-
     def pause(self, now: float) -> float:
-        """Seconds in which nothing more may happen, 0 if it may go on; what happened while `spent` is paid for, too.
+        """Seconds in which nothing more may happen, 0 if it may go on; what happened beyond the burst is paid for, too.
 
         A pause is a tenth of a second or more, so that a flood is read in a few large sips.
         """

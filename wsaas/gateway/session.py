@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 
 NO_GROUPS: AbstractSet[str] = frozenset()
-_OPEN = State.OPEN
+_OPEN, _LEAVING = State.OPEN, State.LEAVING  # Enum looks its members up anew each time
+_SENT = Pushed.SENT
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
 
 
@@ -109,12 +110,12 @@ class Session:
     @property
     def live(self) -> bool:
         """Whether the API knows it: it is open, or may be soon."""
-        return self.state in LIVE
+        return self.state is _OPEN or self.state in LIVE
 
     @property
     def open(self) -> bool:
         """Whether its 101 was sent and no Close."""
-        return self.state is State.OPEN
+        return self.state is _OPEN
 
     @property
     def record(self) -> Record:
@@ -125,13 +126,13 @@ class Session:
 
     def announce(self, length: int) -> None:
         """The client has begun a message that will have `length` bytes or more; reading stops if there is no room."""
-        if self.peer is not None and not self.lane.has_room(length):
+        if self.lane.messages and self.peer is not None and not self.lane.has_room(length):
             self._wanted = length
             self.peer.pause_reading()
 
     def received(self, frame: Frame) -> None:
         """The client sent a whole message."""
-        if self.state is State.OPEN or self.state is State.CLOSING:
+        if self.state is _OPEN or self.state is State.CLOSING:
             self.messages_in += 1
             self.bytes_in += len(frame.payload)
             self.lane.push(Received(self.messages_in, frame))
@@ -182,7 +183,7 @@ class Session:
             return None
         if self.lane.messages:
             return Received
-        return Closed if state is State.LEAVING else None
+        return Closed if state is _LEAVING else None
 
     def take(self) -> Event | None:
         """The event that the backend is to be told now, if any; from here on it may have been. Answer by `settle`.
@@ -190,12 +191,12 @@ class Session:
         A message that is not settled is given again.
         """
         pending = self.pending
+        if pending is Received:
+            return self.lane.messages[0]
         if pending is Opened:
             if self.state is State.STARTING:
                 self.state = State.CONNECTING
             return Opened(self.handshake)
-        if pending is Received:
-            return self.lane.head
         return self._farewell() if pending is Closed else None
 
     def settle(self, outcome: Outcome) -> None:
@@ -203,9 +204,10 @@ class Session:
         match outcome:
             case Delivered(reply):
                 self.lane.pop()
-                if reply is not None and self.state is State.OPEN:
+                if reply is not None and self.state is _OPEN:
                     self._reply(reply)
-                self._relieve()
+                if self._wanted is not None:
+                    self._relieve()
             case Accepted():
                 self._accepted(outcome)
             case Refused() | Unclear():
@@ -229,12 +231,13 @@ class Session:
 
     def push(self, frame: Frame) -> Pushed:
         """Send a message to the client. Raises NoSuchConnection, ClientTooSlow."""
-        if self.state is State.OPEN:
+        if self.state is _OPEN:
             assert self.peer is not None
             if not self.peer.send(frame):
                 raise ClientTooSlow("the client has not read what was sent before; try again later")
-            self._count_out(frame)
-            return Pushed.SENT
+            self.messages_out += 1
+            self.bytes_out += len(frame.payload)
+            return _SENT
         if self.state is State.CONNECTING:
             self._early.add(frame)
             return Pushed.QUEUED
