@@ -7,7 +7,6 @@ or the backend says.
 from __future__ import annotations
 
 import re
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -236,16 +235,17 @@ class _Delivered:
         """There is no more."""
 
 
-class NoCookies(DefaultCookiePolicy):
+class NoCookies(IndexableCookieJar):
     """Takes no cookie and gives none: what one client's webhook brings must not go out with another's."""
 
-    def set_ok(self, cookie: Any, request: Any) -> bool:
+    def set_cookie(self, cookie: Any) -> None:
         """Never."""
-        return False
 
-    def domain_return_ok(self, domain: Any, request: Any) -> bool:
+    def add_cookie_header(self, request: Any) -> None:
         """Never."""
-        return False
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Never."""
 
 
 class ReadyUrl(EncodedURL):
@@ -269,12 +269,13 @@ class WebhookClient(HTTPClient):
     """treq's client with the options that a webhook needs; a caller cannot turn them off."""
 
     def __init__(self, agent: PoolAgent) -> None:
-        super().__init__(agent, IndexableCookieJar(NoCookies()), _as_producer)
+        self._none = NoCookies()
+        super().__init__(agent, self._none, _as_producer)
         self._reactor = agent.pool.clock
 
     def request(self, method: str, url: Any, **options: Any) -> Any:
         """See treq.request. Without `reactor` treq would import the global one."""
-        options.update(allow_redirects=False, unbuffered=True, reactor=self._reactor)
+        options.update(allow_redirects=False, unbuffered=True, reactor=self._reactor, cookies=self._none)
         return super().request(method, url, **options)
 
 

@@ -1,4 +1,4 @@
-"""Sends webhooks over the pool: messages, of which there are many, straight; connects and disconnects by treq.
+"""Sends webhooks over the pool: those that a client waits for, connects and messages, straight; disconnects by treq.
 
 One pool, one TLS policy, one set of limits stand behind both doors.
 """
@@ -28,12 +28,13 @@ class PoolSender:
         self._client = webhook_client(PoolAgent(pool, target.origin, timeout=timeout, limit=MAX_DECISION))
 
     def send(self, webhook: Webhook, done: Callable[[Answer | Fault | Failure], object]) -> None:
-        if webhook.method == b"PUT":
+        method = webhook.method
+        if method != b"DELETE":
             path = self._path + webhook.id
-            self._exchange(b"PUT", path, webhook.head, webhook.body, webhook.limit, self._timeout, done)
+            self._exchange(method, path, webhook.head, webhook.body, webhook.limit, self._timeout, done)
         else:
             sent = self._client.request(
-                webhook.method.decode(),
+                method.decode(),
                 ReadyUrl(f"{self._url}/{webhook.id.decode()}"),
                 data=BytesProducer(webhook.body, webhook.head),
             )

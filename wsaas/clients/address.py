@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -17,6 +18,7 @@ Address = IPv4Address | IPv6Address
 _WITH_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}|\[([0-9a-fA-F:.]+)\](?::[0-9]{1,5})?")
 
 
+@lru_cache(maxsize=1024)  # asked several times in a handshake
 def parse(text: str) -> Address | None:
     """An IP address, or None; an IPv4 address in the clothes of IPv6 (::ffff:192.0.2.1) is one of IPv4."""
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, ITCPTransport
 from twisted.logger import Logger
 
 from wsaas.clients.address import announced
@@ -41,7 +41,10 @@ class Opening(WebSocketServerProtocol):
     """Set before the connection is made."""
 
     def connectionMade(self) -> None:
-        super().connectionMade()
+        # Not by way of Autobahn's own, which first gathers details of the transport that nobody asks for here.
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+        self._connectionMade()
         self.session: Session | None = None
         self._asked = False
         self._searched = 0

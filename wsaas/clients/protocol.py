@@ -220,7 +220,7 @@ class ClientProtocol(Opening):
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
         super().sendCloseFrame(code, reasonUtf8, isReply)
-        if self._deadline is None:
+        if self._deadline is None and not isReply:  # after a reply the connection is closed at once
             self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abandon)
 
     def _fail_connection(self, code: int = CloseCode.INTERNAL_ERROR, reason: str = "") -> None:
