@@ -66,7 +66,7 @@ class GroupTests(GroupTestCase):
             self.registry.join(spell(1), group)
         self.registry.join(spell(2), "b")
         self.registry.remove(self.registry.find(spell(1)))
-        self.assertEqual(self.registry._groups, {"b": {spell(2): None}})
+        self.assertEqual({name: list(ids) for name, ids in self.registry._groups.items()}, {"b": [spell(2)]})
 
     def test_nobody(self) -> None:
         """Who is not there cannot join or leave."""

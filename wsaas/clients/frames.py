@@ -63,14 +63,16 @@ def encode(frame: Frame) -> bytes:
 
 
 class Encoder:
-    """Encodes the same frame once for all who get it: it keeps the last one."""
+    """Encodes the same frame once for all who get it: it keeps the last one, and how it is `encoded`."""
+
+    __slots__ = ("encoded", "frame")
 
     def __init__(self) -> None:
-        self._frame: Frame | None = None
-        self._encoded = b""
+        self.frame: Frame | None = None
+        self.encoded = b""
 
     def encode(self, frame: Frame) -> bytes:
-        if frame is not self._frame:
-            self._encoded = encode(frame)
-            self._frame = frame
-        return self._encoded
+        if frame is not self.frame:
+            self.encoded = encode(frame)
+            self.frame = frame
+        return self.encoded

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IPushProducer, ITransport
 from zope.interface import implementer
 
-from wsaas.writing import can_write_through, write_through
+from wsaas.writing import can_write_through, nothing_waits
 
 
 @implementer(IPushProducer)
 class Outbox:
     """Bytes on their way to a client, in order, bounded.
 
-    The transport takes what it can and says (as a streaming producer's consumer does) when it has had enough; what
-    comes then waits here. `room` is the question before a message: at most `capacity` bytes wait, or one message if
-    nothing else does. Frames that cannot be refused (Close, Pong) are written without asking; there is one Close in a
+    While nothing waits, the socket is given a message at once (see `wsaas.writing`). What it does not take goes to the
+    transport, which says (as a streaming producer's consumer does) when it has had enough; what comes then waits here.
+    `room` is the question before a message: at most `capacity` bytes wait, or one message if nothing else does. Frames that cannot be refused (Close, Pong) are written without asking; there is one Close in a
     connection's life, and Pongs are held back by whoever sends them while `paused`.
     """
 
     __slots__ = (
         "_capacity",
+        "_clear",
         "_drained",
+        "_file",
         "_handed",
         "_now",
         "_queue",
         "_queued",
-        "_through",
         "_transport",
         "full_since",
         "paused",
@@ -38,7 +40,8 @@ class Outbox:
         self, transport: ITransport, capacity: int, now: Callable[[], float], drained: Callable[[], None]
     ) -> None:
         self._transport = transport
-        self._through = can_write_through(transport)
+        self._file = transport.fileno() if can_write_through(transport) else -1  # type: ignore[attr-defined]
+        self._clear = self._file >= 0
         self._now = now
         self._capacity = capacity
         self._drained = drained
@@ -59,7 +62,7 @@ class Outbox:
         if not self.paused:
             return True
         waiting = self._queued + self._handed
-        if waiting == 0 or waiting + length <= self._capacity:
+        if waiting + length <= self._capacity or (waiting == 0 and self._capacity >= 0):
             return True
         if self.full_since is None:
             self.full_since = self._now()
@@ -68,33 +71,45 @@ class Outbox:
     def offer(self, data: bytes) -> bool:
         """Write a message if there is room for it; whether there was."""
         if not self.paused:
-            self._write(data)
-        elif self.room(len(data)):
+            if self._clear or self._clears():
+                try:
+                    sent = os.write(self._file, data)
+                except OSError:  # it would block, or is broken: the transport meets the same and deals with it
+                    sent = 0
+                if sent == len(data):
+                    return True
+                self._clear = False
+                data = data[sent:]
+            self._transport.write(data)
+            if self.paused:
+                self._handed = len(data)
+            return True
+        if self.room(len(data)):
             self._wait(data)
-        else:
-            return False
-        return True
+            return True
+        return False
 
     def write(self, data: bytes) -> None:
         """Write what cannot be refused."""
         if self.paused:
             self._wait(data)
         else:
-            self._write(data)
+            self.offer(data)
+
+    def _clears(self) -> bool:
+        """Whether a transport that had something to write has written it: then it need not be asked again."""
+        self._clear = self._file >= 0 and nothing_waits(self._transport)
+        return self._clear
+
+    def let_go(self) -> None:
+        """The transport closes: whatever is still written is its own affair, for its file may soon be another's."""
+        self._clear, self._file = False, -1
 
     def _wait(self, data: bytes) -> None:
         if self._queue is None:
             self._queue = deque()
         self._queue.append(data)
         self._queued += len(data)
-
-    def _write(self, data: bytes) -> None:
-        if self._through:
-            write_through(self._transport, data)
-        else:
-            self._transport.write(data)
-        if self.paused:
-            self._handed = len(data)
 
     def pauseProducing(self) -> None:
         """The transport has had enough (IPushProducer)."""
@@ -108,14 +123,16 @@ class Outbox:
         while self._queue and not self.paused:
             data = self._queue.popleft()
             self._queued -= len(data)
-            self._write(data)
+            self.offer(data)
         if not self._queue:
             self._queue = None
         if not self.paused:
             self._drained()
 
     def stopProducing(self) -> None:
-        """The connection is lost (IPushProducer)."""
+        """The connection is lost (IPushProducer), and its file about to be closed: there is no room any more."""
+        self.let_go()
         self._queue = None
         self._queued = self._handed = 0
+        self._capacity = -1
         self.paused = True

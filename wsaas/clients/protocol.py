@@ -26,6 +26,7 @@ MAX_FRAGMENTS = 1024
 """Fragments of one message. It may have more only if they have `WORTHWHILE` bytes on average."""
 WORTHWHILE = 32
 
+_OPEN = Opening.STATE_OPEN
 _ENDS = {
     Finding.GONE: (Cause.TIMEOUT, CloseCode.ABNORMAL),
     Finding.TOO_SLOW: (Cause.TOO_SLOW, CloseCode.POLICY),
@@ -160,15 +161,17 @@ class ClientProtocol(Opening):
         return self.factory.now() - (self.factory.clock.seconds() - self._pulse.heard)
 
     def _onOpen(self) -> None:
+        self._plain = self._perMessageCompress is None
         self.factory.opened(self)
         self._flow.resume(EARLY)
 
     def send(self, frame: Frame) -> bool:
         # Not open: it has sent its Close, and the session hears of that when all before is written.
-        if self._lost is not None or self.state != self.STATE_OPEN:
+        if self.state != _OPEN:
             return False
-        if self._perMessageCompress is None:
-            return self._outbox.offer(self.factory.encoder.encode(frame))
+        if self._plain:
+            encoder = self.factory.encoder
+            return self._outbox.offer(encoder.encoded if encoder.frame is frame else encoder.encode(frame))
         if not self._outbox.room(len(frame.payload)):
             return False
         self.sendMessage(frame.payload, frame.binary)
@@ -248,11 +251,13 @@ class ClientProtocol(Opening):
             self._lose_connection()
 
     def _lose_connection(self) -> None:
+        self._outbox.let_go()
         self.transport.unregisterProducer()  # a TLS transport waits for its producer before it says goodbye
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = reason
+        self._outbox.stopProducing()
         self._flow.close()
         self._flow.stop()
         self._flow.begin_turn()

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import islice
+from typing import Generic, TypeVar
 
 from wsaas.gateway.errors import ClientTooSlow, NoSuchConnection
+
+T = TypeVar("T")
 
 BATCH = 200
 """How many connections are served before others get their turn."""
 
 
-class Cast:
-    """Does `act` for each of `ids`. Those that were too slow, or gone by then, are skipped; nobody is waited for.
+class Cast(Generic[T]):
+    """Does `act` for each of the connections. Those that were too slow, or gone by then, are skipped; nobody is waited
+    for.
 
-    Whoever owns it calls `advance` until it is False, and lets other work happen between. It holds one list of ids.
+    Whoever owns it calls `advance` until it is False, and lets other work happen between. It holds one list of
+    connections.
     """
 
-    def __init__(self, ids: Iterable[str], act: Callable[[str], object]) -> None:
-        self._left = iter(ids)
+    def __init__(self, connections: Iterable[T], act: Callable[[T], object]) -> None:
+        self._left = iter(connections)
         self._act = act
         self.sent = 0
         self.skipped = 0
 
     def advance(self) -> bool:
         """Serve the next batch; whether there may be more."""
-        batch = list(islice(self._left, BATCH))
-        for id in batch:
+        act, served, skipped = self._act, 0, 0
+        for connection in islice(self._left, BATCH):
+            served += 1
             try:
-                self._act(id)
+                act(connection)
             except (ClientTooSlow, NoSuchConnection):
-                self.skipped += 1
-            else:
-                self.sent += 1
-        return len(batch) == BATCH
+                skipped += 1
+        self.sent += served - skipped
+        self.skipped += skipped
+        return served == BATCH

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import nsmallest
+from operator import methodcaller
 
 from wsaas.gateway.cast import Cast
 from wsaas.gateway.errors import BadRequest, MessageTooLong, NoSuchConnection, NotUtf8
@@ -24,7 +25,7 @@ class Registry:
     def __init__(self, max_message_size: int) -> None:
         self._max_message_size = max_message_size
         self._sessions: dict[str, Session] = {}
-        self._groups: dict[str, dict[str, None]] = {}
+        self._groups: dict[str, dict[str, Session]] = {}
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -76,16 +77,16 @@ class Registry:
 
     # Many at once
 
-    def broadcast(self, payload: bytes, binary: bool, but: str | None) -> Cast:
+    def broadcast(self, payload: bytes, binary: bool, but: str | None) -> Cast[Session]:
         """Send one message to every open connection except `but`. Raises MessageTooLong, NotUtf8."""
-        everyone = [id for id, session in self._sessions.items() if session.open]
-        return self._cast(everyone, payload, binary, but)
+        return self._cast([each for each in self._sessions.values() if each.open], payload, binary, but)
 
-    def push_to_group(self, group: str, payload: bytes, binary: bool, but: str | None) -> Cast:
+    def push_to_group(self, group: str, payload: bytes, binary: bool, but: str | None) -> Cast[Session]:
         """Send one message to every member except `but`. Raises MessageTooLong, NotUtf8, BadRequest."""
-        return self._cast(self.members(group), payload, binary, but)
+        _check_group(group)
+        return self._cast(list(self._groups.get(group, {}).values()), payload, binary, but)
 
-    def close_group(self, group: str, code: int, reason: str) -> Cast:
+    def close_group(self, group: str, code: int, reason: str) -> Cast[str]:
         """Close every member. Raises BadRequest."""
         _check_close(code, reason)
         return Cast(self.members(group), lambda id: self.close(id, code, reason))
@@ -93,7 +94,7 @@ class Registry:
     def members(self, group: str) -> list[str]:
         """The ids of the group's members of this moment, in the order in which they joined. Raises BadRequest."""
         _check_group(group)
-        return list(self._groups.get(group, ()))
+        return list(self._groups.get(group, {}))
 
     def join(self, id: str, group: str) -> None:
         """Make the connection a member. Raises NoSuchConnection, BadRequest."""
@@ -106,7 +107,7 @@ class Registry:
     def admit(self, session: Session, group: str) -> None:
         """The same for what the connect answer said, whose groups are few: nothing may fail any more."""
         session.groups = {*session.groups, group}
-        self._groups.setdefault(group, {})[session.id] = None
+        self._groups.setdefault(group, {})[session.id] = session
 
     def leave(self, id: str, group: str) -> None:
         """The connection is no member any more. Raises NoSuchConnection, BadRequest."""
@@ -128,9 +129,9 @@ class Registry:
         if not members:
             del self._groups[group]
 
-    def _cast(self, ids: list[str], payload: bytes, binary: bool, but: str | None) -> Cast:
-        frame = self._frame(payload, binary)
-        return Cast((id for id in ids if id != but), lambda id: self.find(id).push(frame))
+    def _cast(self, sessions: list[Session], payload: bytes, binary: bool, but: str | None) -> Cast[Session]:
+        push = methodcaller("push", self._frame(payload, binary))
+        return Cast(sessions if but is None else [each for each in sessions if each.id != but], push)
 
     def _frame(self, payload: bytes, binary: bool) -> Frame:
         if len(payload) > self._max_message_size:
