@@ -15,6 +15,7 @@ from tests.api.doubles import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, registr
 from tests.api.wire import Wire, WireCase
 from wsaas.api.quick import Head, read_head
 from wsaas.api.site import ApiSite, api_site
+from wsaas.gateway.cast import BATCH
 from wsaas.gateway.errors import ClientTooSlow
 from wsaas.gateway.model import Frame, Pushed
 
@@ -60,10 +61,32 @@ ODD_HEADERS = [
     b"User-Agent: curl/8",
     b"X-" + b"x" * 5000 + b": y",
 ]
+PLACES = [
+    *(
+        GONE,
+        "x",
+        HERE + "?a=b",
+        HERE + "/",
+        "broadcast",
+        "broadcast?except=" + HERE,
+        "broadcast/",
+        "groups/",
+        "groups/g",
+    ),
+    *(
+        "groups/nobody",
+        "groups/%67",
+        "groups/a/b",
+        "groups/g/" + HERE,
+        "groups/" + "g" * 257,
+        "groups/g?x",
+        "groups/..",
+    ),
+]
 BODIES = [b"", b"hi", b"\xff", b"x" * MAX_MESSAGE_SIZE, b"x" * (MAX_MESSAGE_SIZE + 1), b"a\r\n\r\nPUT /"]
 requests = st.builds(
     lambda id, body, headers, method, version: put(id, body, *headers, method=method, version=version),
-    st.sampled_from([HERE, HERE, HERE, GONE, "x", HERE + "?a=b", HERE + "/"]),
+    st.sampled_from([*[HERE] * 3, *PLACES]),
     st.sampled_from(BODIES),
     st.lists(st.sampled_from(ODD_HEADERS), max_size=3).map(lambda more: [HOST, *more]) | st.just([]),
     st.sampled_from([b"PUT", b"PUT", b"PUT", b"PUT", b"GET", b"DELETE", b"put"]),
@@ -78,6 +101,7 @@ class Way:
         self.session = FakeSession()
         self.session.outcome = outcome
         registry = registry_of(self.session)
+        registry.join(HERE, "g")
         clock = MemoryReactorClock()
         clock.advance(1)
         self.site: ApiSite = api_site(
@@ -190,3 +214,71 @@ class QuickTokenTests(WireCase):
         wire.send(put(HERE, b"", HOST))
         self.assertEqual(wire.statuses(), [200, 401])
         self.assertEqual(len(self.session.pushed), 1)
+
+
+class ManyTests(WireCase):
+    """Pushes to more than are served in one turn of the reactor."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.sessions = [FakeSession(f"{number:032d}") for number in range(2 * BATCH + 1)]
+        registry = registry_of(*self.sessions)
+        self.site = api_site(self.clock, registry, tokens=(), max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True)
+
+    def reached(self) -> int:
+        return sum(bool(session.pushed) for session in self.sessions)
+
+    def test_turns(self) -> None:
+        """One batch a turn; the answer comes when all are served."""
+        wire = self.wire()
+        wire.send(put("broadcast", b"hi", HOST))
+        self.assertEqual((self.reached(), wire.answers()), (BATCH, []))
+        self.clock.callLater(0, lambda: self.assertEqual((self.reached(), wire.answers()), (2 * BATCH, [])))
+        self.clock.advance(0)
+        (got,) = wire.answers()
+        self.assertEqual((got.status, got.json), (200, {"code": "OK", "sent": 2 * BATCH + 1, "skipped": 0}))
+
+    def test_order(self) -> None:
+        """What comes behind it waits, unread but for what was read already, and is answered after it, in order."""
+        wire = self.wire()
+        one = self.sessions[0]
+        wire.send(put("broadcast", b"1", HOST) + put(one.id, b"2", HOST), put(GONE, b"3", HOST))
+        self.assertEqual((wire.answers(), wire.transport.producerState), ([], "paused"))
+        self.clock.advance(0)
+        self.assertEqual((wire.statuses(), wire.transport.producerState), ([200, 200, 404], "producing"))
+        self.assertEqual([frame.payload for frame in one.pushed], [b"1", b"2"])
+
+    def test_long_way_behind(self) -> None:
+        """A request that needs the long way gets it behind a push to many, too."""
+        wire = self.wire()
+        wire.send(put("broadcast", b"1", HOST) + b"GET /connections?limit=1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.clock.advance(0)
+        self.assertEqual([got.json.get("count") for got in wire.answers()], [None, 2 * BATCH + 1])
+
+    def test_leaves(self) -> None:
+        """A pusher that leaves meanwhile stops nothing and is answered nothing."""
+        wire = self.wire()
+        wire.send(put("broadcast", b"1", HOST))
+        wire.hang_up()
+        self.clock.advance(0)
+        self.assertEqual((self.reached(), wire.answers()), (2 * BATCH + 1, []))
+        self.assertEqual((self.site.connections, self.clock.getDelayedCalls()), (0, []))
+
+    def test_slow_pusher(self) -> None:
+        """A pusher that does not read its answers is not read from again until it does."""
+        wire = self.wire()
+        wire.send(put("broadcast", b"1", HOST))
+        wire.channel.pauseProducing()
+        self.clock.advance(0)
+        self.assertEqual(wire.transport.producerState, "paused")
+        wire.channel.resumeProducing()
+        self.assertEqual(wire.transport.producerState, "producing")
+
+    def test_nobody_waits_for_it(self) -> None:
+        """However long it takes, the connection has no time limit while it is answered, and one afterwards."""
+        wire = self.wire()
+        wire.send(put("broadcast", b"1", HOST))
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.clock.advance(0)
+        self.clock.advance(61)
+        self.assertTrue(wire.transport.disconnecting)

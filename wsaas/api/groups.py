@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.task import deferLater
 from twisted.web.iweb import IRequest
@@ -16,6 +16,9 @@ from wsaas.api.routes import Api, close_parameters, is_binary, query_parameter
 from wsaas.gateway.cast import Cast
 from wsaas.gateway.errors import BadRequest
 from wsaas.gateway.registry import Registry
+from wsaas.gateway.session import Session
+
+T = TypeVar("T")
 
 DEFAULT_PAGE = 1000
 LONGEST_PAGE = 10_000
@@ -24,13 +27,13 @@ LONGEST_PAGE = 10_000
 def add_group_routes(api: Api, registry: Registry, reactor: Any) -> None:
     """`/connections`, `/broadcast` and `/groups/`."""
 
-    async def finish(cast: Cast) -> Cast:
+    async def finish(cast: Cast[T]) -> Cast[T]:
         """A batch at a time, with a turn of the reactor for everybody else between them."""
         while cast.advance():
             await deferLater(reactor, 0)
         return cast
 
-    async def sent(cast: Cast) -> Answer:
+    async def sent(cast: Cast[Session]) -> Answer:
         await finish(cast)
         return Answer(200, OK | {"sent": cast.sent, "skipped": cast.skipped})
 

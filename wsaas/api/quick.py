@@ -1,4 +1,6 @@
-"""The short way for the most frequent request, `PUT /{id}` of one read, past twisted.web and Klein.
+"""The short way for the most frequent requests, pushes of one read, past twisted.web and Klein.
+
+    PUT /{id}    PUT /broadcast    PUT /groups/{group}        the group without percent-encoding, none with a query
 
 What is not exactly of this shape, or needs more than a push, is left to the long way, bytes and all: the one source of
 truth. A differential test holds that both answer alike.
@@ -15,11 +17,13 @@ from twisted.logger import Logger
 from wsaas.api.access import Access
 from wsaas.api.answers import OK, Answer
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
+from wsaas.gateway.cast import Cast
 from wsaas.gateway.errors import GatewayError
 from wsaas.gateway.model import Pushed
 from wsaas.gateway.registry import Registry
+from wsaas.gateway.session import Session
 
-_REQUEST_LINE = re.compile(rb"PUT /([A-Za-z0-9]{32}) HTTP/1\.1\r\n")
+_REQUEST_LINE = re.compile(rb"PUT /(?:([A-Za-z0-9]{32})|broadcast|groups/([A-Za-z0-9_.:~-]{1,256})) HTTP/1\.1\r\n")
 _END = b"\r\n\r\n"
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ ]*([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?[ ]*")
 _LENGTH = re.compile(rb"[0-9]{1,9}")
@@ -71,8 +75,11 @@ class QuickWay:
         self._answers: dict[Pushed, bytes] = {}
         self._second = -1
 
-    def serve(self, data: bytes) -> tuple[bytes, bytes]:
-        """Serve the requests that `data` begins with, as far as they are for here: the answers, and what is left."""
+    def serve(self, data: bytes) -> tuple[bytes, bytes, Cast[Session] | None]:
+        """Serve the requests that `data` begins with, as far as they are for here: the answers, and what is left.
+
+        If there is a Cast as well, it answers the next request: it wants to be advanced, and then told by `told`.
+        """
         answers = b""
         while data:
             request_line = _REQUEST_LINE.match(data)
@@ -86,9 +93,21 @@ class QuickWay:
             stop = start + head.length
             if stop > len(data):
                 break
-            answers += self._push(request_line[1].decode("ascii"), data[start:stop], head.binary)
-            data = data[stop:]
-        return answers, data
+            id, group = request_line.groups()
+            payload, data = data[start:stop], data[stop:]
+            if id is not None:
+                answers += self._push(id.decode("ascii"), payload, head.binary)
+            else:
+                found = self._push_to_many(group, payload, head.binary)
+                if isinstance(found, Cast):
+                    return answers, data, found
+                answers += found
+        return answers, data, None
+
+    @staticmethod
+    def told(cast: Cast[Session]) -> bytes:
+        """The answer to a request whose cast has come to its end."""
+        return _spell(Answer(200, OK | {"sent": cast.sent, "skipped": cast.skipped}))
 
     def _head(self, fields: bytes) -> Head | None:
         try:
@@ -99,14 +118,22 @@ class QuickWay:
             head = self._heads[fields] = read_head(fields)
             return head
 
+    def _push_to_many(self, group: bytes | None, payload: bytes, binary: bool) -> bytes | Cast[Session]:
+        """The answer, or a cast whose first batch is served and that has more."""
+        try:
+            if group is None:
+                cast = self._registry.broadcast(payload, binary, None)
+            else:
+                cast = self._registry.push_to_group(group.decode("ascii"), payload, binary, None)
+            return cast if cast.advance() else self.told(cast)
+        except Exception as error:
+            return self._failed(error)
+
     def _push(self, id: str, payload: bytes, binary: bool) -> bytes:
         try:
             pushed = self._registry.push(id, payload, binary)
-        except GatewayError as error:
-            return _spell(answer_to(error) or INTERNAL_ERROR)
-        except Exception:
-            self._log.failure("the API failed at a PUT request")
-            return _spell(INTERNAL_ERROR)
+        except Exception as error:
+            return self._failed(error)
         second = int(self._clock.seconds())
         if second != self._second:
             self._second = second
@@ -115,6 +142,12 @@ class QuickWay:
                 Pushed.QUEUED: _spell(Answer(202, OK)),
             }
         return self._answers[pushed]
+
+    def _failed(self, error: Exception) -> bytes:
+        if isinstance(error, GatewayError):
+            return _spell(answer_to(error) or INTERNAL_ERROR)
+        self._log.failure("the API failed at a PUT request")
+        return _spell(INTERNAL_ERROR)
 
 
 def _spell(answer: Answer) -> bytes:

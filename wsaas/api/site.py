@@ -31,7 +31,9 @@ from wsaas.api.groups import add_group_routes
 from wsaas.api.ops import add_ops_routes
 from wsaas.api.quick import QuickWay
 from wsaas.api.routes import Api, add_connection_routes, answer_failure
+from wsaas.gateway.cast import Cast
 from wsaas.gateway.errors import GatewayError, MessageTooLong
+from wsaas.gateway.session import Session
 from wsaas.writing import can_write_through, write_through
 
 if TYPE_CHECKING:
@@ -108,6 +110,8 @@ class ApiChannel(HTTPChannel):
     transport: ITCPTransport
     _phase = Phase.CLOSED
     _limit: IDelayedCall | None = None
+    _behind_a_cast: bytes | None = None
+    """What came behind a push to many that is still under way: one read (64 KiB), for then reading stops."""
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -123,11 +127,21 @@ class ApiChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         if self._phase in (Phase.LINGERING, Phase.CLOSING, Phase.CLOSED):
             return
+        if self._behind_a_cast is not None:
+            self._behind_a_cast += data
+            self._networkProducer.pauseProducing()
+            return
         if self._phase is Phase.IDLE and self.site.quick_way is not None and not self._waitingForTransport:
-            answers, data = self.site.quick_way.serve(data)
+            answers, data, cast = self.site.quick_way.serve(data)
             if answers:
                 self._idle_since = self.site.reactor.seconds()
                 self._write(answers)
+            if cast is not None:
+                self._behind_a_cast = data
+                self._networkProducer.pauseProducing()
+                self._enter(Phase.ANSWERING)
+                self.site.reactor.callLater(0, self._advance, cast)
+                return
             if not data:
                 return
         super().dataReceived(data)
@@ -222,6 +236,19 @@ class ApiChannel(HTTPChannel):
             write_through(self.transport, answers)
         else:
             self.transport.write(answers)
+
+    def _advance(self, cast: Cast[Session]) -> None:
+        """One batch of a push to many that went the short way; others have their turn before the next."""
+        if cast.advance():
+            self.site.reactor.callLater(0, self._advance, cast)
+        elif self._phase is Phase.ANSWERING:  # else the connection is gone
+            data, self._behind_a_cast = self._behind_a_cast or b"", None
+            self._enter(Phase.IDLE)
+            self._write(QuickWay.told(cast))
+            if not self._waitingForTransport:
+                self._networkProducer.resumeProducing()
+            if data:
+                self.dataReceived(data)
 
     def _idle_too_long(self) -> None:
         """What went the short way has not touched the timer."""
