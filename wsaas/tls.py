@@ -27,12 +27,15 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamServerEndpoint,
 )
+from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from wsaas.certificates import authorities, identity
 from wsaas.proxy_header import ProxiedFactory
+from wsaas.writing import can_write_through, write_through
 
 # TLS 1.2 with forward secrecy and authenticated encryption; all of TLS 1.3 is so.
 CIPHERS = (
@@ -141,6 +144,40 @@ class TlsPort:
         self._credentials.reload()
 
 
+class DirectTransport(TLSMemoryBIOProtocol):
+    """Twisted's TLS transport, of which the socket below is given each record at once, not in a turn of its own.
+
+    (What a TLSMemoryBIOFactory makes otherwise keeps small writes for a turn of the reactor, to make one record of
+    them: of a frame for a client there is hardly ever another.)
+    """
+
+    _through = False
+
+    def makeConnection(self, transport: Any) -> None:
+        """As the base class does, less a loop over the transport's interfaces, which ProtocolWrapper sees to anyway."""
+        self._through = can_write_through(transport)
+        self._tlsConnection = self.factory._creatorCallable(self)
+        self._appSendBuffer: list[bytes] = []
+        Protocol.makeConnection(self, transport)
+        self.factory.registerProtocol(self)
+        ProtocolWrapper.makeConnection(self, transport)
+        self._checkHandshakeStatus()
+
+    def _flushSendBIO(self) -> None:
+        if not self._through:
+            super()._flushSendBIO()
+            return
+        try:
+            records = self._tlsConnection.bio_read(2**15)
+        except SSL.WantReadError:
+            return  # there are none
+        write_through(self.transport, records)
+
+
+class DirectFactory(TLSMemoryBIOFactory):
+    protocol = DirectTransport
+
+
 @implementer(IStreamServerEndpoint)
 class TlsServerEndpoint:
     """TLS over another endpoint; with `proxied`, a PROXY header comes before TLS begins."""
@@ -153,7 +190,7 @@ class TlsServerEndpoint:
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """IStreamServerEndpoint. Fires with a TlsPort."""
-        factory: Any = TLSMemoryBIOFactory(self._credentials, False, protocolFactory, clock=self._reactor)
+        factory: Any = DirectFactory(self._credentials, False, protocolFactory, clock=self._reactor)
         if self._proxied:
             factory = ProxiedFactory(factory)
         return self._endpoint.listen(factory).addCallback(self._listening)

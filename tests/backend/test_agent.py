@@ -16,7 +16,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
 from zope.interface.verify import verifyObject
 
 from tests.backend.wires import LIMIT, PoolTestCase
-from wsaas.backend.agent import BytesProducer, PoolAgent, webhook_client
+from wsaas.backend.agent import BytesProducer, PoolAgent, WebhookClient
 from wsaas.backend.exchange import NotSent, TimedOut
 
 JSON = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"code":"OK"}'
@@ -26,7 +26,7 @@ class AgentTestCase(PoolTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.agent = PoolAgent(self.pool, b"https://backend.example", timeout=10.0, limit=LIMIT)
-        self.client = webhook_client(self.agent)
+        self.client = WebhookClient(self.agent)
 
     def request(self) -> tuple[bytes, list[bytes], bytes]:
         """The request line, the headers, the body that went out last."""
@@ -38,25 +38,27 @@ class AgentTestCase(PoolTestCase):
 class TreqTests(AgentTestCase):
     def test_exchange(self) -> None:
         """A JSON body goes out and a JSON answer comes back, with its status and headers."""
-        waiting = self.client.post("https://backend.example/base/id?a=1", json={"a": 1}, headers={"X-A": ["1", "2"]})
+        data = BytesProducer(b'{"a":1}', b"X-B: 2\r\n")
+        waiting = self.client.post("https://backend.example/base/id?a=1", data=data, headers={"X-A": "1"})
         line, headers, body = self.request()
         self.assertEqual(line, b"POST /base/id?a=1 HTTP/1.1")
         self.assertEqual(headers.count(b"Host: backend.example"), 1)
         self.assertIn(b"X-A: 1", headers)
-        self.assertIn(b"X-A: 2", headers)
+        self.assertIn(b"X-B: 2", headers)
         self.assertIn(b"Content-Length: 7", headers)
         self.assertEqual(body, b'{"a":1}')
         self.backend.wires[0].answer(JSON)
         response = self.successResultOf(waiting)
         self.assertEqual((response.code, response.phrase, response.version), (200, b"OK", (b"HTTP", 1, 1)))
         self.assertEqual(response.headers.getRawHeaders(b"content-type"), [b"application/json"])
-        self.assertEqual(self.successResultOf(response.json()), {"code": "OK"})
-        self.assertEqual(self.successResultOf(response.content()), JSON[-13:])
+        self.assertEqual(self.successResultOf(treq.json_content(response)), {"code": "OK"})
+        self.assertEqual(self.successResultOf(treq.content(response)), JSON[-13:])
 
     def test_no_redirect(self) -> None:
-        """A redirect is an answer like any other, whatever the caller asks for."""
+        """A redirect is an answer like any other, and nothing else can be asked for."""
+        self.assertRaises(TypeError, self.client.put, "https://backend.example/x", allow_redirects=True)
         for status in (301, 302, 303, 307, 308):
-            waiting = self.client.put("https://backend.example/x", data=b"1", allow_redirects=True)
+            waiting = self.client.put("https://backend.example/x", data=b"1")
             self.request()
             self.backend.wires[0].answer(
                 b"HTTP/1.1 %d Moved\r\nLocation: https://backend.example/y\r\nContent-Length: 0\r\n\r\n" % status
@@ -70,12 +72,11 @@ class TreqTests(AgentTestCase):
             waiting = self.client.get("https://backend.example/x")
             self.request()
             self.backend.wires[0].answer(b"HTTP/1.1 200 OK\r\nSet-Cookie: " + cookie + b"\r\nContent-Length: 0\r\n\r\n")
-            self.assertEqual(list(self.successResultOf(waiting).cookies()), [])
+            self.successResultOf(waiting)
             self.client.get("https://backend.example/x").addErrback(lambda _: None)
             self.assertNotIn(b"ookie", b"".join(self.request()[1]))
             self.setUp()
-        self.client.get("https://backend.example/x", cookies={"s": "1"})
-        self.assertNotIn(b"ookie", b"".join(self.request()[1]))
+        self.assertRaises(TypeError, self.client.get, "https://backend.example/x", cookies={"s": "1"})
         self.client.get("https://backend.example/x", headers={"Cookie": "forwarded=1"})
         self.assertIn(b"Cookie: forwarded=1", self.request()[1])
 
@@ -88,7 +89,7 @@ class TreqTests(AgentTestCase):
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb
         )
         response = self.successResultOf(waiting)
-        self.assertTrue(self.successResultOf(response.content()) == bomb)
+        self.assertTrue(self.successResultOf(treq.content(response)) == bomb)
 
     def test_failures(self) -> None:
         """The pool's faults come through as they are."""
@@ -101,14 +102,14 @@ class TreqTests(AgentTestCase):
     def test_bounds(self) -> None:
         """`within` gives the same agent with its own deadline and limit."""
         agent = self.agent.within(timeout=1.0, limit=4)
-        waiting = webhook_client(agent).get("https://backend.example/x")
+        waiting = WebhookClient(agent).get("https://backend.example/x")
         self.clock.advance(1)
         self.failureResultOf(waiting, TimedOut)
-        waiting = webhook_client(agent).get("https://backend.example/x")
+        waiting = WebhookClient(agent).get("https://backend.example/x")
         self.backend.wires[1].answer(JSON)
         response = self.successResultOf(waiting)
         self.assertEqual((response.code, response.length), (200, UNKNOWN_LENGTH))
-        self.failureResultOf(response.content(), ResponseFailed)
+        self.failureResultOf(treq.content(response), ResponseFailed)
 
     def test_empty_body(self) -> None:
         """An empty body is delivered like any other."""

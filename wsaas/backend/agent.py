@@ -7,12 +7,12 @@ or the backend says.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from hyperlink import EncodedURL
 from treq.client import HTTPClient
-from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer
 from twisted.python.failure import Failure
@@ -195,13 +195,18 @@ class Response:
         self.answer = answer
         self.code = answer.status
         self.phrase = RESPONSES.get(answer.status, b"")
-        self.headers = Headers()
-        for name, value in answer.headers:
-            if name != b"content-encoding":
-                self.headers.addRawHeader(name, value)
         self.length: int | Any = UNKNOWN_LENGTH if answer.truncated else len(answer.body)
         self.request = request
         self.previousResponse: IResponse | None = None
+
+    @cached_property
+    def headers(self) -> Headers:
+        """IResponse."""
+        headers = Headers()
+        for name, value in self.answer.headers:
+            if name != b"content-encoding":
+                headers.addRawHeader(name, value)
+        return headers
 
     def setPreviousResponse(self, response: IResponse) -> None:
         """IResponse."""
@@ -235,50 +240,25 @@ class _Delivered:
         """There is no more."""
 
 
-class NoCookies(IndexableCookieJar):
-    """Takes no cookie and gives none: what one client's webhook brings must not go out with another's."""
-
-    def set_cookie(self, cookie: Any) -> None:
-        """Never."""
-
-    def add_cookie_header(self, request: Any) -> None:
-        """Never."""
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        """Never."""
-
-
-class ReadyUrl(EncodedURL):
-    """A URL that is in its normal form already: hyperlink would take it apart and put it together again for treq."""
-
-    def __init__(self, text: str) -> None:
-        self._ready = text
-
-    def to_uri(self) -> ReadyUrl:
-        return self
-
-    def to_text(self, with_password: bool = False) -> str:
-        return self._ready
-
-
-def _as_producer(data: bytes | BytesProducer) -> BytesProducer:
-    return data if isinstance(data, BytesProducer) else BytesProducer(data)
-
-
 class WebhookClient(HTTPClient):
-    """treq's client with the options that a webhook needs; a caller cannot turn them off."""
+    """treq's client, straight over the agent: without the layers that a webhook must not have (cookies, redirects,
+    decompression), which would be most of its cost, too. A caller cannot ask for them.
+    """
 
     def __init__(self, agent: PoolAgent) -> None:
-        self._none = NoCookies()
-        super().__init__(agent, self._none, _as_producer)
-        self._reactor = agent.pool.clock
+        super().__init__(agent)
+        self._straight = agent.request
 
-    def request(self, method: str, url: Any, **options: Any) -> Any:
-        """See treq.request. Without `reactor` treq would import the global one."""
-        options.update(allow_redirects=False, unbuffered=True, reactor=self._reactor, cookies=self._none)
-        return super().request(method, url, **options)
-
-
-def webhook_client(agent: PoolAgent) -> HTTPClient:
-    """treq over the agent: no redirects, no cookies, no decompression, bodies given as bytes."""
-    return WebhookClient(agent)
+    def request(  # type: ignore[override]  # what treq has beyond this is refused
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | BytesProducer = b"",
+        _stacklevel: int = 2,
+    ) -> Deferred[IResponse]:
+        """See treq.request. The response is complete, body and all; treq.content and its like read it."""
+        body = data if isinstance(data, BytesProducer) else BytesProducer(data)
+        raw = Headers({name: [value] for name, value in headers.items()}) if headers else None
+        return self._straight(method.encode("ascii"), url.encode("ascii"), raw, body)

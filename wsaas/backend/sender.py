@@ -1,4 +1,4 @@
-"""Sends webhooks over the pool: those that a client waits for, connects and messages, straight; disconnects by treq.
+"""Sends webhooks over the pool: messages, of which there are many, straight; connects and disconnects by treq.
 
 One pool, one TLS policy, one set of limits stand behind both doors.
 """
@@ -6,11 +6,10 @@ One pool, one TLS policy, one set of limits stand behind both doors.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.python.failure import Failure
 
-from wsaas.backend.agent import BytesProducer, PoolAgent, ReadyUrl, webhook_client
+from wsaas.backend.agent import BytesProducer, PoolAgent, WebhookClient
 from wsaas.backend.contract import MAX_DECISION, Webhook
 from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.pool import Pool
@@ -25,26 +24,17 @@ class PoolSender:
         self._url = target.url
         self._path = target.base_path + b"/"
         self._timeout = timeout
-        self._client = webhook_client(PoolAgent(pool, target.origin, timeout=timeout, limit=MAX_DECISION))
+        self._client = WebhookClient(PoolAgent(pool, target.origin, timeout=timeout, limit=MAX_DECISION))
 
     def send(self, webhook: Webhook, done: Callable[[Answer | Fault | Failure], object]) -> None:
         method = webhook.method
-        if method != b"DELETE":
+        if method == b"PUT":
             path = self._path + webhook.id
             self._exchange(method, path, webhook.head, webhook.body, webhook.limit, self._timeout, done)
         else:
-            sent = self._client.request(
-                method.decode(),
-                ReadyUrl(f"{self._url}/{webhook.id.decode()}"),
-                data=BytesProducer(webhook.body, webhook.head),
-            )
-            sent.addCallbacks(lambda response: done(_answer(response)), lambda failure: done(_fault(failure)))
-
-
-def _answer(response: Any) -> Answer:
-    """What the pool answered, from inside treq's response: the body is there already, and its length bounded."""
-    answer: Answer = response.original.answer
-    return answer
+            url = f"{self._url}/{webhook.id.decode()}"
+            sent = self._client.request(method.decode(), url, data=BytesProducer(webhook.body, webhook.head))
+            sent.addCallbacks(lambda response: done(response.answer), lambda failure: done(_fault(failure)))
 
 
 def _fault(failure: Failure) -> Fault | Failure:

@@ -6,6 +6,7 @@ when there is no room and that leaves time for others, writing that is bounded, 
 
 from __future__ import annotations
 
+from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
@@ -274,7 +275,9 @@ class ClientProtocol(Opening):
                 return
         self._stop_deadline()
         self.factory.gone(self)
-        self._connectionLost(reason)  # type: ignore[arg-type]  # Autobahn says str and takes a Failure
+        # Not by way of the server's own, which first spells the reason for a debug line, whether it is wanted or not.
+        WebSocketProtocol._connectionLost(self, reason)  # type: ignore[arg-type]  # says str and takes a Failure
+        self.factory.countConnections -= 1
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         session, self.session = self.session, None
