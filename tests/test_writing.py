@@ -33,7 +33,9 @@ class Reactor:
         self.writers.clear()
 
 
-class WritingTests(SynchronousTestCase):
+class SocketTestCase(SynchronousTestCase):
+    """A transport of Twisted's over a real socket, and its far end."""
+
     def setUp(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.far = socket.create_connection(server.getsockname())
@@ -55,6 +57,8 @@ class WritingTests(SynchronousTestCase):
                 got += self.far.recv(size - len(got))
         return got
 
+
+class WritingTests(SocketTestCase):
     def test_which(self) -> None:
         """Plain TCP as this Twisted has it can be written through; anything else is left to its own write."""
         self.assertTrue(can_write_through(self.transport))
