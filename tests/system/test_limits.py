@@ -7,10 +7,11 @@ import socket
 from typing import ClassVar
 
 from tests.system import gateway as gateway_module
-from tests.system.answers import reply
+from tests.system.answers import Gate, accept, gated, reply
 from tests.system.case import Settings, SharedTestCase, SystemTestCase, eventually
 from tests.system.client import RawClient, Refusal, handshake
 from tests.system.gateway import TWISTD, Gateway
+from wsaas.clients.admission import ASKING_PER_WEBHOOK
 
 FILES = 256
 FEW_FILES = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({FILES}, {FILES})); {TWISTD}"
@@ -85,6 +86,27 @@ class FilesTests(SystemTestCase):
         failed = self.watched(Gateway(self.directory(), {}))
         self.assertEqual(failed.wait(), 1)
         self.assertIn("wsaas: the limit of open files, 64, leaves no room for clients", failed.log())
+
+
+class BusyTests(SystemTestCase):
+    def test_asking(self) -> None:
+        """For each webhook that may be in flight, 32 clients may wait for their answer; the next is told to come back,
+        and the backend does not hear of it."""
+        gate = Gate()
+        backend = self.backend()
+        backend.strays.on_connect(gated(gate, accept()))
+        gateway = self.gateway(backend, WEBHOOK_CONCURRENCY="1")
+        waiting = [self.raw(gateway.ws_port) for _ in range(ASKING_PER_WEBHOOK)]
+        for each in waiting:
+            each.ask()
+        eventually(lambda: gateway.api.get("/connections").json()["count"] == len(waiting))
+        late = self.raw(gateway.ws_port)
+        late.ask()
+        self.assertEqual(late.refusal(), 503)
+        gate.open()
+        for each in waiting:
+            each.accepted()
+        self.assertEqual(len(backend.strays.connects), len(waiting))
 
 
 class AddressTests(SharedTestCase):
