@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -225,13 +226,16 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(len(client.session.received_frames), 2)
 
     def test_leaving_while_pending(self) -> None:
-        """A client that leaves before its answer is reported lost once, and hears nothing."""
+        """A client that leaves before its answer is reported lost once, hears nothing, and has left no timer, count or
+        connection behind."""
+        self.harness.factory.keepalive.stop()
         client = self.harness.client()
         client.say(REQUEST + END)
         client.vanish()
         self.assertEqual(client.session.calls, [("lost", Cause.NETWORK, 1006, "", False)])
-        self.harness.clock.advance(100)
-        self.assertEqual(len(client.session.calls), 1)
+        self.assertEqual(self.harness.clock.getDelayedCalls(), [])
+        self.assertEqual(self.harness.factory._connections, set())
+        self.assertEqual((self.harness.admission.present, self.harness.admission.asking), (0, 0))
 
     def test_slow_answer(self) -> None:
         """The connect webhook has its own time: a handshake that waits is not dropped."""
@@ -288,7 +292,14 @@ class MessageTests(SynchronousTestCase):
         )
 
     def test_too_big(self) -> None:
-        """A frame that announces too much is refused at its header: 1009, nothing of it kept."""
+        """A frame that announces too much is refused at its header: 1009, nothing of it kept; so is one that is whole
+        at once."""
+        harness = Harness(max_message_size=1000)
+        for header in (b"\x82\xfe\x03\xe8mask", b"\x82\xfe\x03\xe9mask"):
+            client = harness.open()
+            client.say(header + bytes(1001))
+        self.assertEqual([len(frame.payload) for frame in harness.gateway.sessions[0].received_frames], [1000])
+        self.assertEqual(client.session.calls, [("fail", Cause.TOO_BIG, 1009)])
         for header in (b"\x82\xff" + (2**40).to_bytes(8, "big"), b"\x82\xff" + (1_000_001).to_bytes(8, "big")):
             client = self.harness.open()
             client.say(header + b"mask")
@@ -367,6 +378,18 @@ class SendBufferTests(SynchronousTestCase):
         self.assertEqual(len(client.heard()), sent)
         self.assertEqual(client.session.calls, [("writable",)])
         self.assertTrue(client.peer.send(Frame(b"y", True)))
+
+    def test_bound_compressed(self) -> None:
+        """The same where messages are compressed: they are counted as what they become."""
+        self.harness = Harness(send_buffer=200_000, compression=True)
+        client = self.harness.open(b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
+        noise = Random(1).randbytes(1000)
+        client.transport.stuck = True
+        sent = 0
+        while client.peer.send(Frame(noise, True)) and sent < 1000:
+            sent += 1
+        self.assertLess(abs(sent - 233), 35)
+        self.assertLessEqual(client.peer.waiting, 200_000)
 
     def test_one_large_message(self) -> None:
         """A message may be as large as the buffer when nothing else waits."""
@@ -472,13 +495,16 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(client.session.calls, [("lost", Cause.NETWORK, 1006, "", False)])
 
     def test_close_and_never_read(self) -> None:
-        """A client that closes and never reads is dropped after 5 s all the same."""
+        """A client that closes and never reads is dropped after 5 s all the same; nothing is sent to it meanwhile."""
         client = self.harness.open()
         client.transport.stuck = True
         for _ in range(100):
             client.peer.send(Frame(b"x" * 1000, True))
         client.send(CloseConnection(code=1000))
-        self.harness.clock.advance(5.1)
+        self.assertFalse(client.peer.send(Frame(b"late", True)))
+        self.harness.clock.advance(4.9)
+        self.assertFalse(client.transport.aborted)
+        self.harness.clock.advance(0.2)
         self.harness.clock.advance(0)
         self.assertEqual(client.session.calls[-1], ("lost", Cause.CLIENT, 1000, "", True))
 
