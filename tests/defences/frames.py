@@ -40,6 +40,8 @@ _REPLIED = f"        if self._deadline is None:\n            {_DEADLINE}\n"
 _LEAVES = f"        self._stop_deadline()\n        {_DEADLINE}\n"
 _MADE = "        self.session: Session | None = None\n"
 
+_BOTH = ("fuzz.test_clients.FrameFuzz.test_meanwhile", "fuzz.test_process.AssaultTests.test_frames")
+
 DEFENCES = [
     Defence(HUGE, (_MOST,)),
     without(  # one that is whole at once
@@ -129,6 +131,7 @@ DEFENCES = [
     ),
     without(FORBIDDEN, FRAMES, " if start + MASK_LENGTH + length <= len(data) else None"),
     without(FORBIDDEN, FACTORY, "webStatus=False,", "webStatus=False, utf8validateIncoming=False,"),
+    without(FORBIDDEN, FACTORY, "failByDrop=False", "failByDrop=True"),
     without(FORBIDDEN, PROTOCOL, " and not self.inside_message"),
     without(FORBIDDEN, PROTOCOL, "not self.inside_message and not self.failedByMe", "not self.inside_message"),
     without(FORBIDDEN, PROTOCOL, "usual = self.current_frame is None and", "usual ="),
@@ -139,8 +142,10 @@ DEFENCES = [
         "self.data = data",
         "fuzz.test_clients.FrameFuzz.test_cuts",
     ),
-    without(ANYTHING, FRAMES, "except UnicodeDecodeError:", "except IndexError:"),
-    without(ANYTHING, PROTOCOL, "        if session is None:", "        if session is None or self.failedByMe:"),
+    without(ANYTHING, FRAMES, "except UnicodeDecodeError:", "except IndexError:", *_BOTH),
+    without(
+        ANYTHING, PROTOCOL, "        if session is None:", "        if session is None or self.failedByMe:", *_BOTH
+    ),
     without(ANYTHING, FACTORY, "        self._connections.discard(protocol)\n"),
     without(  # a timer
         ANYTHING,

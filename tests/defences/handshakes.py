@@ -212,7 +212,7 @@ DEFENCES = [
         FULL,
         "wsaas/capacity.py",
         "room -= surplus\n",
-        "room = files\n",
+        "room = files - 1\n",
         "system.test_limits.FilesTests.test_more_clients_than_files",
     ),
     without(FULL, ADMISSION, "        self.present -= 1\n"),

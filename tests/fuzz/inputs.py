@@ -173,7 +173,26 @@ def frames(draw: Any) -> bytes:
     )
 
 
-STREAMS = spoilt(st.lists(frames(), max_size=8).map(b"".join), most=2)
+@st.composite
+def conversations(draw: Any) -> bytes:
+    """Whole messages, each in one frame or in several with pings between them; and perhaps a frame that has no place
+    there."""
+    said = []
+    for _ in range(draw(st.integers(1, 4))):
+        opcode, payload = draw(st.sampled_from([1, 2, 2])), draw(PAYLOADS)
+        parts = list(pieces(payload, draw(CUTS)[:2])) or [b""]
+        for number, part in enumerate(parts):
+            said.append(frame(opcode if number == 0 else 0, part, final=number == len(parts) - 1))
+            if draw(st.integers(0, 3)) == 0:
+                said.append(frame(9, b"ping"))
+    if draw(st.booleans()):
+        said.insert(draw(st.integers(0, len(said))), draw(frames()))
+    return b"".join(said)
+
+
+STREAMS = (
+    conversations() | spoilt(conversations(), most=1) | spoilt(st.lists(frames(), max_size=8).map(b"".join), most=2)
+)
 
 
 # Requests to the API
