@@ -280,6 +280,17 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(client.session.received_frames, [Frame(b"ab", False)])
         self.assertEqual(client.heard(), [Pong(payload=b"p")])
 
+    def test_frames_in_a_frame(self) -> None:
+        """What looks like frames in the payload of one, a message or a ping, is payload, wherever TCP cuts it."""
+        inner = b"\x81\x80\0\0\0\0" * 3
+        for cut in range(1, len(inner) + 6):
+            client = self.harness.open()
+            for data in (b"\x82\x92\0\0\0\0" + inner, b"\x89\x92\0\0\0\0" + inner):
+                client.say(data[:cut])
+                client.say(data[cut:])
+            self.assertEqual(client.session.received_frames, [Frame(inner, True)], cut)
+            self.assertEqual(client.heard(), [Pong(payload=inner)], cut)
+
     def test_send(self) -> None:
         """What is pushed arrives as it is, in order."""
         client = self.harness.open()
@@ -322,6 +333,7 @@ class MessageTests(SynchronousTestCase):
         """A violation of RFC 6455 is closed with its code: 1002, or 1007 for text that is not UTF-8."""
         for data, code in (
             (b"\x81\x01a", 1002),  # not masked
+            (b"\x82\x02abcdef", 1002),  # not masked, and followed by something
             (b"\xc1\x80mask", 1002),  # RSV without extension
             (b"\x83\x80mask", 1002),  # reserved opcode
             (b"\x80\x80mask", 1002),  # continuation of nothing

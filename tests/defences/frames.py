@@ -42,6 +42,8 @@ _MADE = "        self.session: Session | None = None\n"
 
 _BOTH = ("fuzz.test_clients.FrameFuzz.test_meanwhile", "fuzz.test_process.AssaultTests.test_frames")
 
+_IN_A_FRAME = ("clients.test_protocol.MessageTests.test_frames_in_a_frame",)
+
 DEFENCES = [
     Defence(HUGE, (_MOST,)),
     without(  # one that is whole at once
@@ -134,7 +136,7 @@ DEFENCES = [
     without(FORBIDDEN, FACTORY, "failByDrop=False", "failByDrop=True"),
     without(FORBIDDEN, PROTOCOL, " and not self.inside_message"),
     without(FORBIDDEN, PROTOCOL, "not self.inside_message and not self.failedByMe", "not self.inside_message"),
-    without(FORBIDDEN, PROTOCOL, "usual = self.current_frame is None and", "usual ="),
+    without(FORBIDDEN, PROTOCOL, "usual = self.current_frame is None and", "usual =", *_IN_A_FRAME),
     without(  # what is left of a read is forgotten
         FORBIDDEN,
         PROTOCOL,

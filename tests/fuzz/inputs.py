@@ -145,6 +145,7 @@ _TEXTS = [
     b"\xed\xa0\x80",
     b"\xff",
     b"x" * 500,
+    b"\x81\x80\0\0\0\0" * 20,
 ]
 PAYLOADS = st.sampled_from(_TEXTS) | st.binary(max_size=200)
 _CODES = st.sampled_from([0, 999, 1000, 1001, 1004, 1005, 1006, 1015, 2999, 3000, 4999, 5000, 65535])
@@ -180,9 +181,9 @@ def conversations(draw: Any) -> bytes:
     said = []
     for _ in range(draw(st.integers(1, 4))):
         opcode, payload = draw(st.sampled_from([1, 2, 2])), draw(PAYLOADS)
-        parts = list(pieces(payload, draw(CUTS)[:2])) or [b""]
+        parts, mask = list(pieces(payload, draw(CUTS)[:2])) or [b""], draw(st.sampled_from([b"\0\0\0\0", b"mask"]))
         for number, part in enumerate(parts):
-            said.append(frame(opcode if number == 0 else 0, part, final=number == len(parts) - 1))
+            said.append(frame(opcode if number == 0 else 0, part, final=number == len(parts) - 1, mask=mask))
             if draw(st.integers(0, 3)) == 0:
                 said.append(frame(9, b"ping"))
     if draw(st.booleans()):
