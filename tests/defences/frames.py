@@ -12,6 +12,7 @@ OPENING = "wsaas/clients/opening.py"
 OUTBOX = "wsaas/clients/outbox.py"
 PROTOCOL = "wsaas/clients/protocol.py"
 PULSE = "wsaas/clients/pulse.py"
+SERVICE = "wsaas/service.py"
 SESSION = "wsaas/gateway/session.py"
 
 HUGE = "A frame that announces"
@@ -38,6 +39,9 @@ _SHORT_FRAME = "self._flow.frame()\n                    self.session"
 _DEADLINE = "self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abandon)"
 _REPLIED = f"        if self._deadline is None:\n            {_DEADLINE}\n"
 _LEAVES = f"        self._stop_deadline()\n        {_DEADLINE}\n"
+_TIMEOUT = "\n        ws_timeout=settings.ws_timeout"
+_LIMIT = f"{_TIMEOUT},\n        max_message_size="
+_OFF = 'compression: bool = setting(parse.switch, "off"'
 _MADE = "        self.session: Session | None = None\n"
 
 _BOTH = ("fuzz.test_clients.FrameFuzz.test_meanwhile", "fuzz.test_process.AssaultTests.test_frames")
@@ -54,31 +58,32 @@ DEFENCES = [
         "clients.test_protocol.MessageTests.test_too_big",
     ),
     Defence(ENDLESS, (_MOST,), ("fuzz.test_bombs.BombTests.test_endless_message",)),
+    without(
+        HUGE, SERVICE, f"{_LIMIT}settings.max_message_size", f"{_LIMIT}0", "fuzz.test_bombs.BombTests.test_long_frame"
+    ),
     without(ENDLESS, PROTOCOL, "self._fragments > MAX_FRAGMENTS and", "False and"),
     without(ENDLESS, PROTOCOL, "< WORTHWHILE * self._fragments", "< self._fragments"),
     Defence(INFLATES, (_MOST,)),
     without(  # all of it first, and then it is too long
-        INFLATES,
-        PROTOCOL,
-        _OPEN,
-        _OPEN + _INFLATE_ALL,
-        "fuzz.test_bombs.BombTests.test_deflate",
+        INFLATES, PROTOCOL, _OPEN, _OPEN + _INFLATE_ALL, "fuzz.test_bombs.BombTests.test_deflate"
     ),
     without(INFLATES, FACTORY, "_deflate if compression else None", "_deflate"),
+    without(INFLATES, SERVICE, "=settings.compression", "=True", "system.test_compression.OffTests.test_off"),
+    without(
+        INFLATES, "wsaas/settings.py", _OFF, _OFF.replace("off", "on"), "system.test_compression.OffTests.test_off"
+    ),
     without(FLOOD, FLOW, "if self._pace.spent and not self._closed else 0.0", "if False else 0.0"),
     without(FLOOD, FLOW, "if wait or self._turn <= 0:", "if wait:", "clients.test_flood.TurnTests.test_turns"),
     without(FLOOD, FLOW, "            self._transport.pauseProducing()", "            pass"),
     without(FLOOD, PROTOCOL, _SHORT_FRAME, "self.session"),
     without(FLOOD, PROTOCOL, "super().onFrameBegin()\n        self._flow.frame()", "super().onFrameBegin()"),
+    without(FLOOD, SERVICE, "=settings.message_rate", "=0", "system.test_limits.RateTests.test_flood"),
     without(FASTER, PROTOCOL, "self._flow.pause(LANE)", "pass"),
     without(
-        FASTER,
-        PROTOCOL,
-        "self.session.announce(found[1])",
-        "pass",
-        "clients.test_protocol.MessageTests.test_pause",
+        FASTER, PROTOCOL, "self.session.announce(found[1])", "pass", "clients.test_protocol.MessageTests.test_pause"
     ),
     without(FASTER, PROTOCOL, "self.session.announce(expected)", "pass", "system.test_order.BacklogTests.test_memory"),
+    without(FASTER, SERVICE, "settings.receive_buffer", "10**9", "system.test_order.BacklogTests.test_memory"),
     without(FASTER, LANE, "not self.messages or self.size", "True or self.size"),
     without(
         PINGS,
@@ -92,6 +97,7 @@ DEFENCES = [
     without(DEAF, PROTOCOL, "if not self._outbox.room(len(frame.payload)):", "if False:"),
     without(DEAF, PULSE, "full_since is not None and now - full_since >= timeout", "False"),
     without(DEAF, OUTBOX, "        self._handed = 0\n        self.full_since = None", "        self._handed = 0"),
+    without(DEAF, SERVICE, "=settings.send_buffer", "=10**9", "system.test_api.PushTests.test_too_slow"),
     without(DEAF, SESSION, "                raise ClientTooSlow(", "                str("),
     without(DEAF, "wsaas/api/errors.py", 'Row(429, "CLIENT_TOO_SLOW"', 'Row(503, "CLIENT_TOO_SLOW"'),
     without(DEAF, "wsaas/gateway/cast.py", "(ClientTooSlow, NoSuchConnection)", "NoSuchConnection"),
@@ -113,6 +119,14 @@ DEFENCES = [
     without(NO_ANSWER, PROTOCOL, _REPLIED),
     without(VANISHES, PULSE, "if silent >= timeout and not forgiven:", "if False:"),
     without(VANISHES, FACTORY, "self.keepalive.add(protocol)", "pass"),
+    without(VANISHES, SERVICE, _TIMEOUT, "\n        ws_timeout=0", "system.test_disconnect.KeepaliveTests.test_silent"),
+    without(
+        VANISHES,
+        SERVICE,
+        "self._clients.keepalive.start()",
+        "pass",
+        "system.test_disconnect.KeepaliveTests.test_silent",
+    ),
     without(VANISHES, PROTOCOL, "self.sendPing()", "pass"),
     without(VANISHES, PULSE, " and self._pinged_at <= self.heard", ""),
     Defence(

@@ -44,6 +44,14 @@ _STAYS = "return self.refusal is None or admission.surplus <= admission.most_sur
 _GONE = "        self._connections.discard(protocol)\n"
 _MADE = "        self.session: Session | None = None\n"
 
+_FUZZ = "fuzz.test_clients.HandshakeFuzz.test_anything"
+_MANY = "fuzz.test_clients.HandshakeFuzz.test_many"
+_ASSAULT = "fuzz.test_process.AssaultTests.test_handshakes"
+_PARSERS = "fuzz.test_parsers.ParserTests.test_anything"
+_STAND_FOR_MANY = "clients.test_admission.RateTests.test_those_that_stand_for_many"
+_LEAVING = "clients.test_protocol.HandshakeTests.test_leaving_while_pending"
+_LIMITS = "system.test_limits.AddressTests.test_limits"
+
 DEFENCES = [
     Defence(SLOW, (_NEVER,)),
     without(  # every byte buys time
@@ -75,10 +83,7 @@ DEFENCES = [
     without(CROWD, FACTORY, ">= PATIENCE:", ">= 0:"),
     without(CROWD, FACTORY, "next(iter(self._opening), None)", "next(reversed(self._opening), None)"),
     without(  # whoever has asked makes room, too
-        CROWD,
-        FACTORY,
-        'if it takes longer."""\n        self._opening.pop(protocol, None)',
-        'if it takes longer."""',
+        CROWD, FACTORY, 'if it takes longer."""\n        self._opening.pop(protocol, None)', 'if it takes longer."""'
     ),
     without(LONG, OPENING, " or (end < 0 and len(self.data) > MAX_HEAD)"),
     without(LONG, OPENING, "end > MAX_HEAD or (end", "(end"),
@@ -94,13 +99,13 @@ DEFENCES = [
     without(AMBIGUOUS, HEAD, 'return "a header line is malformed"', "continue"),
     without(AMBIGUOUS, HEAD, 'return "a header that may appear once is repeated"', "pass"),
     *(  # Autobahn behind it refuses some of these as well, so it is our parser that is asked
-        without(AMBIGUOUS, HEAD, once, 'b""', "fuzz.test_parsers.ParserTests.test_anything")
+        without(AMBIGUOUS, HEAD, once, 'b""', _PARSERS)
         for once in ('b"host"', 'b"origin"', 'b"authorization", b"upgrade"', 'b"sec-websocket-key"')
     ),
-    without(AMBIGUOUS, HEAD, 'b"content-length", '),
-    without(AMBIGUOUS, HEAD, ', b"transfer-encoding"', ","),
+    without(AMBIGUOUS, HEAD, '(b"content-length", ', '(b"", '),
+    without(AMBIGUOUS, HEAD, 'b"content-length", b"transfer-encoding"', 'b"content-length", b""'),
     without(  # another parser reads something else
-        AMBIGUOUS, HEAD, 'value.strip(b" \\t")', "value", "fuzz.test_clients.HandshakeFuzz.test_anything"
+        AMBIGUOUS, HEAD, 'value.strip(b" \\t")', "value", _FUZZ
     ),
     without(OLD, FACTORY, "            versions=[13],\n"),
     without(OLD, FACTORY, "webStatus=False", "webStatus=True"),
@@ -134,6 +139,9 @@ DEFENCES = [
         'in values["FORWARD_HEADERS"] and False',
         "test_settings.TogetherTests.test_cookies",
     ),
+    without(
+        ORIGIN, SERVICE, "=settings.allowed_origins", "=()", "system.test_browsers.BrowserTests.test_another_origin"
+    ),
     without(TWO, CREDENTIALS, "len(tokens) > 1 or any", "any"),
     without(TWO, CREDENTIALS, ' or any(line.lower().startswith(b"authorization:") for line in lines)'),
     Defence(  # it stays in the query as well
@@ -146,10 +154,7 @@ DEFENCES = [
             ),
             Edit(CREDENTIALS, "            else:\n                kept.append(pair)", ""),
         ),
-        (
-            "clients.test_credentials.OneTests.test_error_messages",
-            "clients.test_credentials.QueryTests.test_taken_out",
-        ),
+        ("clients.test_credentials.OneTests.test_error_messages", "clients.test_credentials.QueryTests.test_taken_out"),
     ),
     without(  # it stays among the subprotocols
         TWO,
@@ -179,13 +184,10 @@ DEFENCES = [
         "if not",
         "clients.test_admission.AddressTests.test_behind_a_proxy",
     ),
+    without(FORWARDED, SERVICE, "settings.trusted_proxies", "()", _LIMITS),
     without(FULL, ADMISSION, "        if self.full:\n", "        if False:\n"),
     without(  # one from a proxy is let in until its address is known, all others are cut off a moment later
-        FULL,
-        ADMISSION,
-        _TOO_MANY,
-        "False",
-        "clients.test_admission.TotalTests.test_surplus_from_a_proxy",
+        FULL, ADMISSION, _TOO_MANY, "False", "clients.test_admission.TotalTests.test_surplus_from_a_proxy"
     ),
     Defence(FULL, (Edit(ADMISSION, _TOO_MANY, "False"), Edit(ADMISSION, _STAYS, "return True"))),
     without(FULL, ADMISSION, '((b"retry-after", b"%d" % (1 + self._below(LATEST))),)', "()"),
@@ -216,16 +218,12 @@ DEFENCES = [
         "system.test_limits.FilesTests.test_more_clients_than_files",
     ),
     without(FULL, ADMISSION, "        self.present -= 1\n"),
+    without(FULL, SERVICE, "capacity(self._settings.max_connections", "capacity(0", _LIMITS),
     without(ONE_ADDRESS, ADMISSION, "return 0 < self._most_per_address < self._networks[network]", "return False"),
     without(ONE_ADDRESS, ADDRESS, "(address, 64)", "(address, 128)", "clients.test_admission.AddressTests.test_ipv6"),
     without(ONE_ADDRESS, ADMISSION, "            self._networks[network] -= 1\n"),
-    without(
-        ONE_ADDRESS,
-        ADMISSION,
-        _STAYS,
-        "return True",
-        "clients.test_admission.AddressTests.test_surplus",
-    ),
+    without(ONE_ADDRESS, SERVICE, "=settings.max_connections_per_address", "=0", _LIMITS),
+    without(ONE_ADDRESS, ADMISSION, _STAYS, "return True", "clients.test_admission.AddressTests.test_surplus"),
     without(FAST, ADMISSION, "not admission.rates.allows(self._network, now)", "False"),
     without(
         FAST,
@@ -234,19 +232,9 @@ DEFENCES = [
         "left += (now - since) * self._rate",
         "clients.test_admission.RateTests.test_burst",
     ),
+    without(FAST, ADMISSION, "elif is_public(host) and", "elif", _STAND_FOR_MANY),
     without(
-        FAST,
-        ADMISSION,
-        "elif is_public(host) and",
-        "elif",
-        "clients.test_admission.RateTests.test_those_that_stand_for_many",
-    ),
-    without(
-        FAST,
-        OPENING,
-        "limited = not self.factory.entrance.proxies.trusts(address)",
-        "limited = True",
-        "clients.test_admission.RateTests.test_those_that_stand_for_many",
+        FAST, OPENING, "limited = not self.factory.entrance.proxies.trusts(address)", "limited = True", _STAND_FOR_MANY
     ),
     without(BUSY, ADMISSION, "self._admission.asking >= self._admission.most_asking", "False"),
     without(BUSY, ADMISSION, "            self._admission.asking -= 1\n"),
@@ -259,72 +247,41 @@ DEFENCES = [
         "            self._forget()\n            return",
         "system.test_handshake.MeanwhileTests.test_leaves_then_accepted",
     ),
-    without(LEAVES, FACTORY, _GONE, "", "clients.test_protocol.HandshakeTests.test_leaving_while_pending"),
-    without(
-        LEAVES,
-        FACTORY,
-        "        protocol.visit.leave()\n",
-        "        pass\n",
-        "clients.test_protocol.HandshakeTests.test_leaving_while_pending",
-    ),
-    without(
-        ANYTHING,
-        CREDENTIALS,
-        "found is None or len(found[1]) % 4 == 1 or",
-        "found is None or",
-        "fuzz.test_clients.HandshakeFuzz.test_anything",
-    ),
+    without(LEAVES, FACTORY, _GONE, "", _LEAVING),
+    without(LEAVES, FACTORY, "        protocol.visit.leave()\n", "        pass\n", _LEAVING),
+    without(ANYTHING, CREDENTIALS, "found is None or len(found[1]) % 4 == 1 or", "found is None or", _FUZZ),
     without(
         ANYTHING,
         ADDRESS,
         "    except ValueError:\n        return None",
         "    except IndexError:\n        return None",
-        "fuzz.test_parsers.ParserTests.test_anything",
-        "fuzz.test_clients.HandshakeFuzz.test_anything",
+        _PARSERS,
+        _FUZZ,
     ),
     without(
         ANYTHING,
         HEAD,
         'raw_name.decode("latin-1"), raw_value.decode("latin-1")',
         'raw_name.decode("latin-1"), raw_value.decode()',
-        "fuzz.test_process.AssaultTests.test_handshakes",
-        "fuzz.test_clients.HandshakeFuzz.test_anything",
+        _ASSAULT,
+        _FUZZ,
     ),
-    without(ANYTHING, REFUSAL, "% len(content)", "% len(body)", "fuzz.test_clients.HandshakeFuzz.test_anything"),
-    without(
-        ANYTHING,
-        REFUSAL,
-        "HTTPStatus(status).phrase",
-        'body.get("message", "Refused")',
-        "fuzz.test_clients.HandshakeFuzz.test_anything",
-    ),
-    without(
-        ANYTHING,
-        ADMISSION,
-        "            self.surplus -= 1\n",
-        "            pass\n",
-        "fuzz.test_clients.HandshakeFuzz.test_many",
-    ),
-    without(
-        ANYTHING,
-        FACTORY,
-        _GONE,
-        "",
-        "fuzz.test_clients.HandshakeFuzz.test_anything",
-        "fuzz.test_clients.HandshakeFuzz.test_many",
-    ),
+    without(ANYTHING, REFUSAL, "% len(content)", "% len(body)", _FUZZ),
+    without(ANYTHING, REFUSAL, "HTTPStatus(status).phrase", 'body.get("message", "Refused")', _FUZZ),
+    without(ANYTHING, ADMISSION, "            self.surplus -= 1\n", "            pass\n", _MANY),
+    without(ANYTHING, FACTORY, _GONE, "", _FUZZ, _MANY),
     without(  # files that nobody closes
         ANYTHING,
         OPENING,
         _MADE,
         f'{_MADE}        import os\n\n        os.dup(getattr(self.transport, "fileno", lambda: 0)())\n',
-        "fuzz.test_process.AssaultTests.test_handshakes",
+        _ASSAULT,
     ),
     without(  # memory that nobody frees
         ANYTHING,
         OPENING,
         _MADE,
         f'{_MADE}        vars(self.factory).setdefault("kept", []).append(bytes([len(str(self.peer))]) * 65536)\n',
-        "fuzz.test_process.AssaultTests.test_handshakes",
+        _ASSAULT,
     ),
 ]

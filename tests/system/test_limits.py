@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from typing import ClassVar
 
 from tests.system import gateway as gateway_module
 from tests.system.answers import Gate, accept, gated, reply
 from tests.system.case import Settings, SharedTestCase, SystemTestCase, eventually
-from tests.system.client import RawClient, Refusal, handshake
+from tests.system.client import TEXT, RawClient, Refusal, frame, handshake
 from tests.system.gateway import TWISTD, Gateway
 from wsaas.clients.admission import ASKING_PER_WEBHOOK
 
@@ -107,6 +108,19 @@ class BusyTests(SystemTestCase):
         for each in waiting:
             each.accepted()
         self.assertEqual(len(backend.strays.connects), len(waiting))
+
+
+class RateTests(SystemTestCase):
+    def test_flood(self) -> None:
+        """MESSAGE_RATE is how many a second are read, two bursts of twice as many aside; none is lost."""
+        backend = self.backend()
+        gateway = self.gateway(backend, MESSAGE_RATE="1")
+        client = self.raw(gateway.ws_port).open()
+        began = time.monotonic()
+        client.send(b"".join(frame(TEXT, b"%d" % number) for number in range(6)))
+        eventually(lambda: len(backend.strays.messages) == 6, 60)
+        self.assertGreaterEqual(time.monotonic() - began, 1)
+        self.assertEqual(backend.strays.bodies, [b"%d" % number for number in range(6)])
 
 
 class AddressTests(SharedTestCase):
