@@ -85,16 +85,19 @@ class TotalTests(Case):
         self.assertEmpty(harness)
 
     def test_the_slowest_makes_room(self) -> None:
-        """Connections that say nothing keep nobody out for more than a second; those that have asked stay."""
+        """Connections that say nothing keep nobody out for more than a second; the one that says nothing for longest
+        goes, and those that have asked stay."""
+        self.harness.admission.limit(4, 2)
         asked, silent = self.ask(self.harness), self.harness.client()
-        opened = self.harness.open()
         self.harness.clock.advance(0.9)
+        opened, newer = self.harness.open(), self.harness.client()
         self.assertTurnedAway(self.ask(self.harness), "TOO_MANY_CONNECTIONS")
         self.harness.clock.advance(0.2)
         self.harness.open()
         self.harness.clock.advance(0)
         self.assertIsNone(silent.transport.protocol)
-        self.assertTrue(asked.transport.protocol and opened.transport.protocol)
+        self.assertTrue(asked.transport.protocol and opened.transport.protocol and newer.transport.protocol)
+        newer.say(REQUEST + END)
         self.harness.clock.advance(2)
         self.assertTurnedAway(self.ask(self.harness), "TOO_MANY_CONNECTIONS")
         self.assertEmpty(self.harness)
@@ -176,7 +179,8 @@ class AddressTests(Case):
 
 class RateTests(Case):
     def test_burst(self) -> None:
-        """A public address may connect so often at once, and then so many times a second."""
+        """A public address may connect so often at once, and then so many times a second; a long rest saves up no more
+        than that."""
         harness = Harness()
         for _ in range(BURST):
             harness.open(host=PUBLIC).vanish()
@@ -184,6 +188,10 @@ class RateTests(Case):
         harness.open(host="8.8.4.4")
         harness.clock.advance(1.01)
         for _ in range(int(RATE)):
+            harness.open(host=PUBLIC).vanish()
+        self.assertTurnedAway(self.ask(harness, host=PUBLIC), "TOO_FAST")
+        harness.clock.advance(1000)
+        for _ in range(BURST):
             harness.open(host=PUBLIC).vanish()
         self.assertTurnedAway(self.ask(harness, host=PUBLIC), "TOO_FAST")
         self.assertEmpty(harness)

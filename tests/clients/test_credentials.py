@@ -22,9 +22,9 @@ class Case(SynchronousTestCase):
     def setUp(self) -> None:
         self.harness = Harness(auth_query="access_token", auth_subprotocol=True)
 
-    def ask(self, query: bytes = b"", *headers: bytes) -> Client:
+    def ask(self, query: bytes = b"", *headers: bytes, path: bytes = b"/room/7") -> Client:
         client = self.harness.client()
-        request = REQUEST.replace(b"/room/7?a=1", b"/room/7" + (b"?" + query if query else b""))
+        request = REQUEST.replace(b"/room/7?a=1", path + (b"?" + query if query else b""))
         client.say(request + b"".join(header + b"\r\n" for header in headers) + END)
         return client
 
@@ -187,6 +187,7 @@ class OneTests(Case):
             self.ask(b"access_token=SECRET&x=%", b"Host: again"),
             self.offer(b"bearer." + encoded(b"SECRET"), b"v1", b"v1"),
             self.ask(b"access_token=SECRET", b"Sec-WebSocket-Protocol: v1, v1"),
+            self.ask(b"access_token=SECRET", path=b"//["),  # for which Autobahn quotes all of the target
         ):
             self.assertTrue(client.transport.written.startswith(b"HTTP/1.1 400 "))
             for secret in (b"SECRET", encoded(b"SECRET")):

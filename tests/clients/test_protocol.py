@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -225,13 +226,16 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(len(client.session.received_frames), 2)
 
     def test_leaving_while_pending(self) -> None:
-        """A client that leaves before its answer is reported lost once, and hears nothing."""
+        """A client that leaves before its answer is reported lost once, hears nothing, and has left no timer, count or
+        connection behind."""
+        self.harness.factory.keepalive.stop()
         client = self.harness.client()
         client.say(REQUEST + END)
         client.vanish()
         self.assertEqual(client.session.calls, [("lost", Cause.NETWORK, 1006, "", False)])
-        self.harness.clock.advance(100)
-        self.assertEqual(len(client.session.calls), 1)
+        self.assertEqual(self.harness.clock.getDelayedCalls(), [])
+        self.assertEqual(self.harness.factory._connections, set())
+        self.assertEqual((self.harness.admission.present, self.harness.admission.asking), (0, 0))
 
     def test_slow_answer(self) -> None:
         """The connect webhook has its own time: a handshake that waits is not dropped."""
@@ -276,6 +280,17 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(client.session.received_frames, [Frame(b"ab", False)])
         self.assertEqual(client.heard(), [Pong(payload=b"p")])
 
+    def test_frames_in_a_frame(self) -> None:
+        """What looks like frames in the payload of one, a message or a ping, is payload, wherever TCP cuts it."""
+        inner = b"\x81\x80\0\0\0\0" * 3
+        for cut in range(1, len(inner) + 6):
+            client = self.harness.open()
+            for data in (b"\x82\x92\0\0\0\0" + inner, b"\x89\x92\0\0\0\0" + inner):
+                client.say(data[:cut])
+                client.say(data[cut:])
+            self.assertEqual(client.session.received_frames, [Frame(inner, True)], cut)
+            self.assertEqual(client.heard(), [Pong(payload=inner)], cut)
+
     def test_send(self) -> None:
         """What is pushed arrives as it is, in order."""
         client = self.harness.open()
@@ -288,7 +303,14 @@ class MessageTests(SynchronousTestCase):
         )
 
     def test_too_big(self) -> None:
-        """A frame that announces too much is refused at its header: 1009, nothing of it kept."""
+        """A frame that announces too much is refused at its header: 1009, nothing of it kept; so is one that is whole
+        at once."""
+        harness = Harness(max_message_size=1000)
+        for header in (b"\x82\xfe\x03\xe8mask", b"\x82\xfe\x03\xe9mask"):
+            client = harness.open()
+            client.say(header + bytes(1001))
+        self.assertEqual([len(frame.payload) for frame in harness.gateway.sessions[0].received_frames], [1000])
+        self.assertEqual(client.session.calls, [("fail", Cause.TOO_BIG, 1009)])
         for header in (b"\x82\xff" + (2**40).to_bytes(8, "big"), b"\x82\xff" + (1_000_001).to_bytes(8, "big")):
             client = self.harness.open()
             client.say(header + b"mask")
@@ -311,9 +333,11 @@ class MessageTests(SynchronousTestCase):
         """A violation of RFC 6455 is closed with its code: 1002, or 1007 for text that is not UTF-8."""
         for data, code in (
             (b"\x81\x01a", 1002),  # not masked
+            (b"\x82\x02abcdef", 1002),  # not masked, and followed by something
             (b"\xc1\x80mask", 1002),  # RSV without extension
             (b"\x83\x80mask", 1002),  # reserved opcode
             (b"\x80\x80mask", 1002),  # continuation of nothing
+            (b"\x01\x80mask\x81\x80mask", 1002),  # a message inside another
             (b"\x09\x80mask", 1002),  # fragmented ping
             (b"\x88\x81maskx", 1002),  # close with half a code
             (b"\x88\x82\0\0\0\0\x03\xed", 1002),  # close with 1005
@@ -352,13 +376,18 @@ class SendBufferTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.harness = Harness(send_buffer=200_000)
 
+    def fill(self, client: Client, payload: bytes = b"x" * 1000) -> int:
+        """Push such messages until there is no room; how many there was room for."""
+        for sent in range(1000):
+            if not client.peer.send(Frame(payload, True)):
+                return sent
+        self.fail("there is no end of room")
+
     def test_bound(self) -> None:
         """A client that does not read is sent no more than SEND_BUFFER, and then again when it has read."""
         client = self.harness.open()
         client.transport.stuck = True
-        sent = 0
-        while client.peer.send(Frame(b"x" * 1000, True)):
-            sent += 1
+        sent = self.fill(client)
         self.assertGreaterEqual(sent, 200)
         self.assertLessEqual(sent, 200 + 66)
         self.assertLessEqual(len(client.transport.buffered) + client.peer._outbox._queued, 200_000 + 67_000)
@@ -367,6 +396,16 @@ class SendBufferTests(SynchronousTestCase):
         self.assertEqual(len(client.heard()), sent)
         self.assertEqual(client.session.calls, [("writable",)])
         self.assertTrue(client.peer.send(Frame(b"y", True)))
+
+    def test_bound_compressed(self) -> None:
+        """The same where messages are compressed: they are counted as what they become."""
+        self.harness = Harness(send_buffer=200_000, compression=True)
+        client = self.harness.open(b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
+        client.transport.stuck = True
+        sent = self.fill(client, Random(1).randbytes(1000))
+        self.assertGreaterEqual(sent, 198)
+        self.assertLessEqual(sent, 200 + 66)
+        self.assertLessEqual(client.peer.waiting, 200_000)
 
     def test_one_large_message(self) -> None:
         """A message may be as large as the buffer when nothing else waits."""
@@ -404,8 +443,7 @@ class SendBufferTests(SynchronousTestCase):
         client = self.harness.open()
         self.harness.clock.advance(10)
         client.transport.stuck = True
-        while client.peer.send(Frame(b"x" * 1000, True)):
-            pass
+        self.fill(client)
         for _ in range(40):
             self.harness.clock.advance(1)
         self.assertEqual(client.session.calls, [("lost", Cause.TOO_SLOW, 1008, "", False)])
@@ -415,8 +453,7 @@ class SendBufferTests(SynchronousTestCase):
         clients = [self.harness.open() for _ in range(2)]
         for client in clients:
             client.transport.stuck = True
-            while client.peer.send(Frame(b"x" * 1000, True)):
-                pass
+            self.fill(client)
         stuck, slow = clients
         for second in range(40):
             self.harness.clock.advance(1)
@@ -472,13 +509,16 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(client.session.calls, [("lost", Cause.NETWORK, 1006, "", False)])
 
     def test_close_and_never_read(self) -> None:
-        """A client that closes and never reads is dropped after 5 s all the same."""
+        """A client that closes and never reads is dropped after 5 s all the same; nothing is sent to it meanwhile."""
         client = self.harness.open()
         client.transport.stuck = True
         for _ in range(100):
             client.peer.send(Frame(b"x" * 1000, True))
         client.send(CloseConnection(code=1000))
-        self.harness.clock.advance(5.1)
+        self.assertFalse(client.peer.send(Frame(b"late", True)))
+        self.harness.clock.advance(4.9)
+        self.assertFalse(client.transport.aborted)
+        self.harness.clock.advance(0.2)
         self.harness.clock.advance(0)
         self.assertEqual(client.session.calls[-1], ("lost", Cause.CLIENT, 1000, "", True))
 
@@ -539,10 +579,12 @@ class KeepaliveTests(SynchronousTestCase):
         self.assertEqual(client.session.calls, [])
 
     def test_dead_client_goes(self) -> None:
-        """One from which nothing comes for WS_TIMEOUT is gone, at most an eighth later: cause timeout."""
+        """One that is pinged, once, and from which nothing comes for WS_TIMEOUT is gone, at most an eighth later: cause
+        timeout."""
         client = self.harness.open()
         start = self.harness.clock.seconds()
-        self.run_for(60, client, answering=False)
+        pings = self.run_for(60, client, answering=False)
+        self.assertEqual(len(pings), 1)
         self.assertEqual(client.session.calls, [("lost", Cause.TIMEOUT, 1006, "", False)])
         self.assertTrue(30 <= self.harness.clock.seconds() - start <= 34)
 

@@ -71,6 +71,12 @@ _LINES = [
     *(b"X:" + b"y" * 17000, b"X: \xff\xfe", b"noise", b": x", b"X: {0.__class__} %s \x1b[2J"),
 ]
 _GOOD = [0, 1, 2, 4, 6]
+_ODD = [  # of which none makes a handshake bad, as long as it is there once
+    *(b"Origin: https://app.example:443", b"Origin: null", b"Sec-WebSocket-Protocol: v1, v2", b"Cookie: a=\xe4"),
+    *(b"Sec-WebSocket-Protocol: bearer.YWJj, v1", b"Sec-WebSocket-Protocol: bearer.YWJjZ, v1", b"authorization:x"),
+    *(b"X-Forwarded-For: \xff, 10.0.0.999, ::1%eth0, [::1]:9", b"X-Forwarded-For: 192.0.2.1", b"X: \xff\xfe\x80"),
+    *(b"X:  {0.__class__} \t", b"X:", b"traceparent: \xe9", b"User-Agent: \xf0\x9f\x98\x80"),
+]
 _TARGETS = [
     *(b"/", b"/room/7?a=1", b"/?access_token=abc", b"/?access_token=abc&access_token=d", b"/?a&access_token=%00", b"*"),
     *(b"//evil.example/", b"http://x/", b"/%zz?%", b"/#x", b"/\xff", b"/a b", b"", b"/?redirect=https://evil", b"/;x"),
@@ -79,23 +85,26 @@ _TARGETS = [
 
 @st.composite
 def handshakes(draw: Any) -> bytes:
-    """A request head, mostly good, and what may come behind it."""
+    """A request head, one in three good, and what may come behind it."""
     good = [_LINES[index] for index in _GOOD]
-    if draw(st.integers(0, 3)) == 0:
+    if draw(st.integers(0, 7)) == 0:
         good.pop(draw(st.integers(0, len(good) - 1)))
-    lines = draw(st.permutations(good + draw(st.lists(st.sampled_from(_LINES), max_size=4))))
-    if draw(st.integers(0, 3)) == 0:
+    odd = draw(st.lists(st.sampled_from(_ODD), max_size=3))
+    if draw(st.booleans()):
+        odd += draw(st.lists(st.sampled_from(_LINES), max_size=3))
+    lines = draw(st.permutations(good + odd))
+    if draw(st.integers(0, 7)) == 0:
         name = draw(st.sampled_from(lines)).partition(b":")[0]
         lines = [*lines, name + b": another", name.upper() + b":another"][: len(lines) + draw(st.integers(1, 2))]
-    method = draw(st.sampled_from([b"GET"] * 8 + [b"POST", b"G(T", b"", b"PRI"]))
-    version = draw(st.sampled_from([b"HTTP/1.1"] * 8 + [b"HTTP/1.0", b"HTTP/2.0", b"HTTP/1.1 ", b"http/1.1", b""]))
-    target = draw(st.sampled_from([b"/"] * 6 + _TARGETS))
-    end = draw(st.sampled_from([b"\r\n"] * 8 + [b"\n", b"\r"]))
+    method = draw(st.sampled_from([b"GET"] * 30 + [b"POST", b"G(T", b"", b"PRI"]))
+    version = draw(st.sampled_from([b"HTTP/1.1"] * 30 + [b"HTTP/1.0", b"HTTP/2.0", b"HTTP/1.1 ", b"http/1.1", b""]))
+    target = draw(st.sampled_from([b"/"] * 20 + _TARGETS))
+    end = draw(st.sampled_from([b"\r\n"] * 30 + [b"\n", b"\r"]))
     rest = draw(st.sampled_from([b"", b"\x81\x80\0\0\0\0", b"GET / HTTP/1.1\r\n\r\n", b"x" * 70000]))
     return end.join([b" ".join((method, target, version)), *lines]) + end + end + rest
 
 
-HANDSHAKES = spoilt(handshakes()) | st.binary(max_size=200)
+HANDSHAKES = handshakes() | spoilt(handshakes(), most=1) | spoilt(handshakes()) | st.binary(max_size=200)
 
 
 # Frames
@@ -136,6 +145,7 @@ _TEXTS = [
     b"\xed\xa0\x80",
     b"\xff",
     b"x" * 500,
+    b"\x81\x80\0\0\0\0" * 20,
 ]
 PAYLOADS = st.sampled_from(_TEXTS) | st.binary(max_size=200)
 _CODES = st.sampled_from([0, 999, 1000, 1001, 1004, 1005, 1006, 1015, 2999, 3000, 4999, 5000, 65535])
@@ -164,7 +174,26 @@ def frames(draw: Any) -> bytes:
     )
 
 
-STREAMS = spoilt(st.lists(frames(), max_size=8).map(b"".join), most=2)
+@st.composite
+def conversations(draw: Any) -> bytes:
+    """Whole messages, each in one frame or in several with pings between them; and perhaps a frame that has no place
+    there."""
+    said = []
+    for _ in range(draw(st.integers(1, 4))):
+        opcode, payload = draw(st.sampled_from([1, 2, 2])), draw(PAYLOADS)
+        parts, mask = list(pieces(payload, draw(CUTS)[:2])) or [b""], draw(st.sampled_from([b"\0\0\0\0", b"mask"]))
+        for number, part in enumerate(parts):
+            said.append(frame(opcode if number == 0 else 0, part, final=number == len(parts) - 1, mask=mask))
+            if draw(st.integers(0, 3)) == 0:
+                said.append(frame(9, b"ping"))
+    if draw(st.booleans()):
+        said.insert(draw(st.integers(0, len(said))), draw(frames()))
+    return b"".join(said)
+
+
+STREAMS = (
+    conversations() | spoilt(conversations(), most=1) | spoilt(st.lists(frames(), max_size=8).map(b"".join), most=2)
+)
 
 
 # Requests to the API

@@ -20,7 +20,7 @@ from wsproto.events import BytesMessage, CloseConnection, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
 from tests.clients.harness import Client, Harness, Transport
-from tests.fuzz.inputs import CUTS, HANDSHAKES, PAYLOADS, STREAMS, Guard, frame, frames, pieces
+from tests.fuzz.inputs import CUTS, HANDSHAKES, PAYLOADS, STREAMS, Guard, conversations, frame, frames, pieces
 from tests.gateway.properties import examples
 from wsaas.clients.head import MAX_HEAD
 from wsaas.clients.protocol import MAX_EARLY
@@ -176,6 +176,12 @@ class HandshakeFuzz(ClientTestCase):
 class FrameFuzz(ClientTestCase):
     LIMIT = 1000
 
+    def end(self, harness: Harness, clients: list[Client], vanish: bool = True) -> None:
+        """And each was open, so its end is told, once."""
+        super().end(harness, clients, vanish)
+        for session in harness.gateway.sessions:
+            self.assertEqual([call[0] for call in session.calls].count("lost"), 1)
+
     @examples(500)
     @given(STREAMS, CUTS, st.booleans(), st.sampled_from([10**9, 400, 0]), st.sampled_from([1, 3, 1000]), st.booleans())
     @example(frame(2, b"hello", width=16), [], False, 10**9, 1000, False)
@@ -241,7 +247,7 @@ class FrameFuzz(ClientTestCase):
     @examples(200)
     @given(
         st.lists(
-            st.tuples(st.just("say"), frames(), CUTS)
+            st.tuples(st.just("say"), frames() | conversations(), CUTS)
             | st.tuples(st.sampled_from(["push", "close", "stick", "flow", "wait", "pause", "resume"]), PAYLOADS, CUTS),
             max_size=12,
         )

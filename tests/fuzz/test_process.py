@@ -27,6 +27,9 @@ AT_A_TIME = 4
 GROWTH = 16 * 1024 * 1024
 """Bytes of memory that the gateway may have more at the end: allocators keep some of what they once needed."""
 WARM_UP = 400
+VALUE = bytes({*range(0x20, 0x100)} - {0x7F, 0x85})
+"""What a header's value may be made of."""
+ODD = [b"Origin: ", b"X: ", b"User-Agent: ", b"Cookie: ", b"traceparent: ", b"X-Forwarded-For: "]
 
 Maker = Callable[[random.Random], "Attack"]
 
@@ -83,6 +86,9 @@ class Attack:
 def bad_handshake(rng: random.Random) -> Attack:
     """A spoilt head. If it has an end it is followed by a Close frame, for those that turn out good after all."""
     good = handshake("/bad?a=1", "Origin: https://a", "Authorization: Bearer abc", "X-Forwarded-For: 192.0.2.1")
+    if rng.randrange(8) == 0:  # of which nothing is wrong but a value that few would send
+        odd = bytes(rng.choice(VALUE) for _ in range(20))
+        return Attack(good.replace(b"Origin: https://a", rng.choice(ODD) + odd) + close_frame(1000), leave=False)
     data = spoil(rng.choice([good, good, *(data for data in HANDSHAKES.values() if len(data) < 2000)]), rng)
     whole = b"\r\n\r\n" in data
     return Attack(data + close_frame(1000) if whole else data, leave=not whole)

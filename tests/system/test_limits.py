@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from typing import ClassVar
 
 from tests.system import gateway as gateway_module
-from tests.system.answers import reply
+from tests.system.answers import Gate, accept, gated, reply
 from tests.system.case import Settings, SharedTestCase, SystemTestCase, eventually
-from tests.system.client import RawClient, Refusal, handshake
+from tests.system.client import TEXT, RawClient, Refusal, frame, handshake
 from tests.system.gateway import TWISTD, Gateway
+from wsaas.clients.admission import ASKING_PER_WEBHOOK
 
 FILES = 256
 FEW_FILES = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({FILES}, {FILES})); {TWISTD}"
@@ -85,6 +87,40 @@ class FilesTests(SystemTestCase):
         failed = self.watched(Gateway(self.directory(), {}))
         self.assertEqual(failed.wait(), 1)
         self.assertIn("wsaas: the limit of open files, 64, leaves no room for clients", failed.log())
+
+
+class BusyTests(SystemTestCase):
+    def test_asking(self) -> None:
+        """For each webhook that may be in flight, 32 clients may wait for their answer; the next is told to come back,
+        and the backend does not hear of it."""
+        gate = Gate()
+        backend = self.backend()
+        backend.strays.on_connect(gated(gate, accept()))
+        gateway = self.gateway(backend, WEBHOOK_CONCURRENCY="1")
+        waiting = [self.raw(gateway.ws_port) for _ in range(ASKING_PER_WEBHOOK)]
+        for each in waiting:
+            each.ask()
+        eventually(lambda: gateway.api.get("/connections").json()["count"] == len(waiting))
+        late = self.raw(gateway.ws_port)
+        late.ask()
+        self.assertEqual(late.refusal(), 503)
+        gate.open()
+        for each in waiting:
+            each.accepted()
+        self.assertEqual(len(backend.strays.connects), len(waiting))
+
+
+class RateTests(SystemTestCase):
+    def test_flood(self) -> None:
+        """MESSAGE_RATE is how many a second are read, two bursts of twice as many aside; none is lost."""
+        backend = self.backend()
+        gateway = self.gateway(backend, MESSAGE_RATE="1")
+        client = self.raw(gateway.ws_port).open()
+        began = time.monotonic()
+        client.send(b"".join(frame(TEXT, b"%d" % number) for number in range(6)))
+        eventually(lambda: len(backend.strays.messages) == 6, 60)
+        self.assertGreaterEqual(time.monotonic() - began, 1)
+        self.assertEqual(backend.strays.bodies, [b"%d" % number for number in range(6)])
 
 
 class AddressTests(SharedTestCase):
