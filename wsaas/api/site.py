@@ -19,7 +19,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITCPTransport
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.resource import IResource
@@ -31,6 +31,7 @@ from wsaas.api.groups import add_group_routes
 from wsaas.api.ops import add_ops_routes
 from wsaas.api.quick import QuickWay
 from wsaas.api.routes import Api, add_connection_routes, answer_failure
+from wsaas.cutoff import CutOff
 from wsaas.gateway.errors import GatewayError, MessageTooLong
 from wsaas.writing import can_write_through, write_through
 
@@ -248,13 +249,6 @@ class ApiChannel(HTTPChannel):
             Phase.LINGERING: (LINGER, self.loseConnection),
             Phase.CLOSING: (CLOSE_TIMEOUT, self.transport.abortConnection),
         }
-
-
-class CutOff(Protocol):
-    """A connection for which there is no room. (A factory that makes None breaks those that wrap it, such as TLS.)"""
-
-    def connectionMade(self) -> None:
-        self.transport.abortConnection()  # type: ignore[union-attr]  # ITCPTransport
 
 
 class ApiSite(Site):
