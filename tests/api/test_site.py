@@ -46,7 +46,7 @@ class BodyTests(WireCase):
     def test_lengths(self) -> None:
         """A body up to MAX_MESSAGE_SIZE is read, with a length and in chunks; what follows it is the next request."""
         body = b"x" * MAX_MESSAGE_SIZE
-        chunked = put_head(CHUNKED) + chunk(body[:7]) + chunk(body[7:]) + b"0\r\nTrailer: x\r\n\r\n"
+        chunked = put_head(CHUNKED) + chunk(body[:7]) + chunk(body[7:]) + b"0\r\nTrailer: x\r\nY:\xe4\t\r\n\r\n"
         wire = self.wire()
         wire.send(put(body) + chunked + put(b""))
         self.assertEqual(wire.statuses(), [200, 200, 200])
@@ -204,6 +204,14 @@ SMUGGLING = {
     "a chunk that goes on": put_head(CHUNKED) + b"1\r\nxy\r\n0\r\n\r\n",
     "a chunk with a long extension": put_head(CHUNKED) + b"1;" + b"x" * 2000 + b"\r\nx\r\n0\r\n\r\n",
     "endless trailers": put_head(CHUNKED) + b"0\r\n" + b"Trailer: x\r\n" * 6000,
+    "a trailer that is no field": put_head(CHUNKED) + b"1\r\nx\r\n0\r\nnonsense\r\n\r\n",
+    "a trailer without a name": put_head(CHUNKED) + b"0\r\nA: b\r\n: x\r\n\r\n",
+    "a trailer with a space before the colon": put_head(CHUNKED) + b"0\r\nA : b\r\n\r\n",
+    "a trailer that goes on": put_head(CHUNKED) + b"0\r\nA: b\r\n c\r\n\r\n",
+    "a bare newline in a trailer": put_head(CHUNKED) + b"0\r\nA: b\n\nGET / HTTP/1.1\r\n\r\n",
+    "a bare return in a trailer": put_head(CHUNKED) + b"0\r\nA: b\rC: d\r\n\r\n",
+    "a null in a trailer": put_head(CHUNKED) + b"0\r\nA: \x00\r\n\r\n",
+    "a request for a trailer": put_head(CHUNKED) + b"0\r\n" + READY,
     "identity": put_head(b"Transfer-Encoding: identity", b"Content-Length: 1") + b"x",
     "identity alone": put_head(b"Transfer-Encoding: identity"),
     "identity and chunked": put_head(b"Transfer-Encoding: identity", CHUNKED) + b"0\r\n\r\n",

@@ -13,6 +13,7 @@ thrown away unread. A body is kept in memory, bounded by MAX_MESSAGE_SIZE, never
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import Enum, auto
 from io import BytesIO
@@ -46,6 +47,8 @@ LINGER = 2.0
 CLOSE_TIMEOUT = 15.0
 # No length has more digits: 999 PB. Python refuses to convert thousands of them.
 LENGTH_DIGITS = 18
+
+_FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, 5.1 and 5.5
 
 
 class Phase(Enum):
@@ -168,8 +171,12 @@ class ApiChannel(HTTPChannel):
             self._refuse(refusal)
 
     def allContentReceived(self) -> None:
-        self._enter(Phase.ANSWERING)
-        super().allContentReceived()
+        # Twisted keeps at most 64 KiB of trailers, and does not look at them.
+        if all(_FIELD.fullmatch(trailer) for trailer in getattr(self._transferDecoder, "_trailerHeaders", ())):
+            self._enter(Phase.ANSWERING)
+            super().allContentReceived()
+        else:
+            self._refuse(Malformed("what comes behind the last chunk must be header lines, if anything"))
 
     def requestDone(self, request: Request) -> None:
         if self._phase is Phase.ANSWERING:
