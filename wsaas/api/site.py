@@ -147,6 +147,9 @@ class ApiChannel(HTTPChannel):
         self._respondToBadRequestAndDisconnect()
 
     def headerReceived(self, line: bytes) -> bool:
+        if not _FIELD.fullmatch(line):
+            self._respondToBadRequestAndDisconnect()
+            return False
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length" and len(value.strip()) > LENGTH_DIGITS:
             self._refuse(too_long(self.site.max_message_size))
