@@ -1,0 +1,84 @@
+"""The defences of TLS, each with the edits that take it away."""
+
+from __future__ import annotations
+
+from tests.defences.model import Defence, Edit, without
+
+CERTIFICATES = "wsaas/certificates.py"
+PROXY_HEADER = "wsaas/proxy_header.py"
+RELOAD = "wsaas/reload.py"
+TLS = "wsaas/tls.py"
+
+OLD = "Old versions"
+NOBODY = "A client without a certificate"
+RELOADED = "A bad certificate at a reload"
+PROXY = "A PROXY header"
+
+_MINIMUM = "context.set_min_proto_version(terms.minimum)"
+_CIPHERS = "context.set_cipher_list(CIPHERS)"
+_MADE = "context = SSL.Context(SSL.TLS_SERVER_METHOD)"
+_RELOADED = "self._context, self._description, self._warnings = _context(self._terms)\n        self.tell()"
+
+DEFENCES = [
+    without(OLD, TLS, _MINIMUM, "pass", "test_tls.HandshakeTests.test_versions"),
+    Defence(  # OpenSSL speaks the oldest versions only at its lowest level
+        OLD,
+        (
+            Edit(TLS, _MINIMUM, "context.set_min_proto_version(SSL.TLS1_VERSION)"),
+            Edit(TLS, _CIPHERS, 'context.set_cipher_list(b"ALL:@SECLEVEL=0")'),
+        ),
+        ("test_tls.HandshakeTests.test_versions", "test_tls.HandshakeTests.test_ciphers"),
+    ),
+    without(OLD, TLS, _CIPHERS, "pass", "test_tls.HandshakeTests.test_ciphers"),
+    Defence(  # OpenSSL's default is ours, so that it must be taken back
+        OLD,
+        (
+            Edit(TLS, "set_options(SSL.OP_NO_COMPRESSION | ", "set_options("),
+            Edit(TLS, _MADE, f"{_MADE}\n    SSL._lib.SSL_CTX_clear_options(context._context, SSL.OP_NO_COMPRESSION)"),
+        ),
+        ("test_tls.HandshakeTests.test_compression",),
+    ),
+    without(  # the same: 256 is SSL_OP_ALLOW_CLIENT_RENEGOTIATION
+        OLD, TLS, "SSL.OP_NO_RENEGOTIATION", "256", "test_tls.HandshakeTests.test_renegotiation"
+    ),
+    without(NOBODY, TLS, "SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT", "SSL.VERIFY_PEER"),
+    without(NOBODY, TLS, "context.set_verify(terms.verify)", "pass"),
+    without(NOBODY, TLS, "context.set_verify(terms.verify)", "context.set_verify(terms.verify, lambda *_: True)"),
+    without(RELOADED, RELOAD, "self._log.error(", "self._log.debug("),
+    Defence(  # one that is no good ends the reload
+        RELOADED,
+        (
+            Edit(RELOAD, "except ValueError as", "except KeyError as"),
+            Edit(RELOAD, "except Exception:", "except KeyError:"),
+        ),
+    ),
+    without(  # the old one is gone before the new one is known to be good
+        RELOADED,
+        TLS,
+        _RELOADED,
+        f"self._context = SSL.Context(SSL.TLS_SERVER_METHOD)\n        {_RELOADED}",
+    ),
+    Defence(  # a certificate is taken without a look at its key
+        RELOADED,
+        (
+            Edit(CERTIFICATES, "if certificates[0].public_key() != public:", "if False:"),
+            Edit(
+                TLS,
+                "        context.use_privatekey(own.key)\n        context.check_privatekey()\n    except SSL.Error",
+                "        context.use_privatekey(own.key)\n    except KeyError",
+            ),
+        ),
+    ),
+    without(PROXY, PROXY_HEADER, "            self.abortConnection()\n", "", "test_tls.ProxyTests.test_bad"),
+    without(PROXY, PROXY_HEADER, "        if len(data) >= MAX_V1:\n", "        if False:\n"),
+    without(PROXY, PROXY_HEADER, " or size > MAX_V2:", ":"),
+    without(PROXY, PROXY_HEADER, "    except struct.error:", "    except KeyError:"),
+    without(PROXY, PROXY_HEADER, "if not known or port > 65535:", "if not known:", "test_tls.ProxyTests.test_bad"),
+    without(  # a connection without a header is taken for one of the balancer's own
+        PROXY,
+        PROXY_HEADER,
+        'raise ValueError("no PROXY header")',
+        "return Header(0)",
+        "test_tls.ProxyTests.test_bad",
+    ),
+]
