@@ -16,7 +16,6 @@ PROXY = "A PROXY header"
 
 _MINIMUM = "context.set_min_proto_version(terms.minimum)"
 _CIPHERS = "context.set_cipher_list(CIPHERS)"
-_MADE = "context = SSL.Context(SSL.TLS_SERVER_METHOD)"
 _RELOADED = "self._context, self._description, self._warnings = _context(self._terms)\n        self.tell()"
 
 DEFENCES = [
@@ -30,16 +29,9 @@ DEFENCES = [
         ("test_tls.HandshakeTests.test_versions", "test_tls.HandshakeTests.test_ciphers"),
     ),
     without(OLD, TLS, _CIPHERS, "pass", "test_tls.HandshakeTests.test_ciphers"),
-    Defence(  # OpenSSL's default is ours, so that it must be taken back
-        OLD,
-        (
-            Edit(TLS, "set_options(SSL.OP_NO_COMPRESSION | ", "set_options("),
-            Edit(TLS, _MADE, f"{_MADE}\n    SSL._lib.SSL_CTX_clear_options(context._context, SSL.OP_NO_COMPRESSION)"),
-        ),
-        ("test_tls.HandshakeTests.test_compression",),
-    ),
-    without(  # the same: 256 is SSL_OP_ALLOW_CLIENT_RENEGOTIATION
-        OLD, TLS, "SSL.OP_NO_RENEGOTIATION", "256", "test_tls.HandshakeTests.test_renegotiation"
+    without(OLD, TLS, "SSL.OP_NO_COMPRESSION | ", "", "test_tls.HandshakeTests.test_compression"),
+    without(  # OpenSSL 3 refuses it by default, so it must be allowed: SSL_OP_ALLOW_CLIENT_RENEGOTIATION is 1 << 8
+        OLD, TLS, "SSL.OP_NO_RENEGOTIATION", "1 << 8", "test_tls.HandshakeTests.test_renegotiation"
     ),
     without(NOBODY, TLS, "SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT", "SSL.VERIFY_PEER"),
     without(NOBODY, TLS, "context.set_verify(terms.verify)", "pass"),
@@ -58,7 +50,19 @@ DEFENCES = [
         _RELOADED,
         f"self._context = SSL.Context(SSL.TLS_SERVER_METHOD)\n        {_RELOADED}",
     ),
-    Defence(  # a certificate is taken without a look at its key
+    Defence(  # those who came with the old one are sent away
+        RELOADED,
+        (
+            Edit(
+                TLS,
+                "return SSL.Connection(self._context)",
+                "self.made = [*getattr(self, 'made', []), SSL.Connection(self._context)]\n        return self.made[-1]",
+            ),
+            Edit(TLS, _RELOADED, f"[each.shutdown() for each in getattr(self, 'made', [])]\n        {_RELOADED}"),
+        ),
+        ("system.test_tls_reload.ReloadTests.test_live_connections",),
+    ),
+    Defence(  # a certificate is taken without a look at its key, as far as OpenSSL takes it
         RELOADED,
         (
             Edit(CERTIFICATES, "if certificates[0].public_key() != public:", "if False:"),
