@@ -93,6 +93,13 @@ DEFENCES = [
     without(SMUGGLING, SITE, 'if not self._path.startswith(b"/"):', "if False:", _TABLE),
     without(SMUGGLING, SITE, "if not _FIELD.fullmatch(line):", "if False:", _TABLE),
     without(SMUGGLING, SITE, "_FIELD.fullmatch(trailer)", "True", _TABLE, _ANY),
+    without(  # what comes next is a request again
+        SMUGGLING,
+        SITE,
+        "        self._enter(Phase.LINGERING)\n",
+        "        self._enter(Phase.IDLE)\n",
+        _TABLE,
+    ),
     Defence(  # Twisted's, which refuses a second length, be it in digits or by chunks
         SMUGGLING, (channel("_failChooseTransferDecoder = lambda self: True"),), (_TABLE, _ANY)
     ),
@@ -139,6 +146,13 @@ DEFENCES = [
         "            Phase.IDLE: (IDLE_TIMEOUT, self._idle_too_long),\n",
         "",
         "api.test_site.DeadlineTests.test_idle",
+    ),
+    without(
+        SLOW,
+        SITE,
+        "            Phase.LINGERING: (LINGER, self.loseConnection),\n",
+        "",
+        "fuzz.test_api.ApiFuzz.test_left_alone",
     ),
     without(
         SLOW,
@@ -203,6 +217,7 @@ DEFENCES = [
         ("system.test_leaks.InjectionTests.test_api",),
     ),
     without(ANYTHING, ROUTES, _PATH, ""),
+    without(ANYTHING, SITE, "def getRequestHostname(", "def get_request_hostname("),
     without(  # a place that is never free again
         ANYTHING, SITE, "        self.site.connections -= 1\n", "", "fuzz.test_process.AssaultTests.test_requests"
     ),

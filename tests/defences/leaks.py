@@ -30,13 +30,19 @@ SETTINGS_OF_ANY_CONTENT = "Settings of any content"
 _CANARIES = "system.test_leaks.CanaryTests."
 _DEBUG = (f"{_CANARIES}test_debug", f"{_CANARIES}test_json")
 _EVERYWHERE = (*_DEBUG, f"{_CANARIES}test_info")
+_AUTOBAHN = "self._autobahn = self._ours & _from(LogLevel.error)"
 _CLOSED = "def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:\n"
 _SHOWN = 'shown = "**** (set)" if value else "unset"'
 _PASSWORD = '        text = re.sub(r"(?<=://)[^/\\s]*@", "****@", text)\n'
 
 DEFENCES = [
-    without(  # which logs handshakes whole
-        CREDENTIALS, LOGS, "self._autobahn = self._ours & _from(LogLevel.error)", "self._autobahn = self._ours", *_DEBUG
+    Defence(  # Autobahn logs handshakes whole: it is not shown, and by default does not say it
+        CREDENTIALS,
+        (
+            Edit(LOGS, _AUTOBAHN, 'self._autobahn = self._ours\n        txaio.set_global_log_level("debug")'),
+            Edit(LOGS, "import sys\n", "import sys\nimport txaio\n"),
+        ),
+        _DEBUG,
     ),
     without(CREDENTIALS, SETTINGS, _SHOWN, 'shown = " ".join(map(str, value))', *_EVERYWHERE),
     without(CREDENTIALS, COURIER, "            last=again.reason,\n", "            last=delivery.event,\n", *_DEBUG),
@@ -163,8 +169,8 @@ DEFENCES = [
     without(
         SETTINGS_OF_ANY_CONTENT,
         PARSERS,
-        "        try:\n            url = urlsplit(text)\n        except ValueError:\n",
-        "        try:\n            url = urlsplit(text)\n        except KeyError:\n",
+        "    except Exception as error:\n",  # of parsers of endpoint strings, which raise anything
+        "    except ValueError as error:\n",
         "fuzz.test_settings.SettingsFuzz.test_anything",
     ),
     without(
