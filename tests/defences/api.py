@@ -37,6 +37,7 @@ _ANNOUNCED = "if self.length is not None and self.length > self.site.max_message
 _LIMITED = "if self.tell() + len(data) > self._limit:"
 _TABLE = "api.test_site.MalformedTests.test_table"
 _ANY = "fuzz.test_api.ApiFuzz.test_anything"
+_CUTS = "fuzz.test_api.ApiFuzz.test_cuts"
 _CHANNEL = "    _phase = Phase.CLOSED\n"
 
 
@@ -104,8 +105,8 @@ DEFENCES = [
         SMUGGLING, (channel("_failChooseTransferDecoder = lambda self: True"),), (_TABLE, _ANY)
     ),
     without(SMUGGLING, QUICK, "(name in _ONCE and name in found)", "False"),
-    without(SMUGGLING, QUICK, 'b"transfer-encoding", b"upgrade"', 'b"upgrade"'),
-    without(SMUGGLING, QUICK, 'if not found.get(b"host") or', "if"),
+    without(SMUGGLING, QUICK, 'b"transfer-encoding", b"upgrade"', 'b"upgrade"', _TABLE, _ANY, _CUTS),
+    without(SMUGGLING, QUICK, 'if not found.get(b"host") or', "if", _CUTS),
     without(
         BODY,
         SITE,
@@ -203,6 +204,13 @@ DEFENCES = [
         "if code != CloseCode.NORMAL and not 3000 <= code <= 4999:",
         "if False:",
         "api.test_routes.CloseTests.test_bad_parameters",
+    ),
+    without(
+        NONSENSE,
+        REGISTRY,
+        "if not 0 < len(group.encode()) <= MAX_GROUP:",
+        "if False:",
+        "api.test_groups.GroupRouteTests.test_names",
     ),
     Defence(  # the text that is refused becomes part of the status line
         NONSENSE,
