@@ -250,6 +250,7 @@ SMUGGLING = {
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
     "a long request line": b"GET /" + b"x" * 20000,
     "a long header": put_head(b"X: " + b"y" * 20000),
+    "a long header of a push": put(b"", b"X: " + b"y" * 20000),
     "long headers": put_head(*[b"X: " + b"y" * 1000] * 20),
     "many headers": put_head(*[b"X: y"] * 600),
     "two blank lines": b"\r\n\r\n" + READY,

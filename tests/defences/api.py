@@ -58,6 +58,13 @@ DEFENCES = [
     without(  # a path that there cannot be is answered before the token is asked for
         TOKEN, ROUTES, _GATE + _PATH, _PATH + _GATE, "api.test_routes.TokenTests.test_nothing_shows"
     ),
+    without(  # pushes that go the short way
+        TOKEN,
+        QUICK,
+        " or not self._access.admits(head.authorization)",
+        "",
+        "api.test_quick.QuickTokenTests.test_token",
+    ),
     without(
         TOKEN,
         SETTINGS,
@@ -165,6 +172,7 @@ DEFENCES = [
     Defence(HEADERS, (channel("MAX_LENGTH = 1 << 30"),)),
     Defence(HEADERS, (channel("totalHeadersSize = 1 << 30"),)),
     Defence(HEADERS, (channel("maxHeaders = 1 << 30"),)),
+    without(HEADERS, QUICK, "_LONGEST_HEAD = 4096", "_LONGEST_HEAD = 1 << 30"),
     without(
         FULL,
         SITE,
@@ -226,6 +234,9 @@ DEFENCES = [
     ),
     without(ANYTHING, ROUTES, _PATH, ""),
     without(ANYTHING, SITE, "def getRequestHostname(", "def get_request_hostname("),
+    without(  # every head is remembered
+        ANYTHING, QUICK, ">= _REMEMBERED", ">= 1 << 30", "api.test_quick.QuickTests.test_remembers_little"
+    ),
     without(  # a place that is never free again
         ANYTHING, SITE, "        self.site.connections -= 1\n", "", "fuzz.test_process.AssaultTests.test_requests"
     ),

@@ -76,6 +76,13 @@ DEFENCES = [
     without(MISTAKE, SOURCES, _PASSWORD, "", "fuzz.test_settings.SettingsFuzz.test_passwords"),
     without(
         MISTAKE,
+        SOURCES,
+        '        text = re.sub(r"\\?\\S*", "?****", text)\n',
+        "",
+        "test_settings.TableTests.test_bad_from_the_environment",
+    ),
+    without(
+        MISTAKE,
         SETTINGS,
         _SHOWN,
         'shown = " ".join(map(str, value))',
@@ -99,6 +106,7 @@ DEFENCES = [
         "system.test_leaks.LogTests.test_text",
         "test_logs.TextTests.test_controls",
     ),
+    without(FORGED, LOGS, "{each.translate(_ESCAPES)}", "{each}", "test_logs.TextTests.test_traceback"),
     without(  # C1, of which a terminal takes one for an escape
         FORGED,
         LOGS,

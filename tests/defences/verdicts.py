@@ -103,8 +103,14 @@ def gaps(claims: Iterable[Claim], verdicts: Sequence[Verdict], skipped: frozense
 def prove(
     root: Path, claims: Sequence[Claim], say: Callable[[str], object], *, jobs: int = 1, within: float = WITHIN
 ) -> bool:
-    """Try all defences and tell what came of each; whether everything is proved."""
-    court = Court(root, jobs=jobs, within=within)
+    """Try all defences of the checkout as it is now, and tell what came of each; whether everything is proved."""
+    with tempfile.TemporaryDirectory(prefix="wsaas-defences-") as directory:
+        snapshot = Path(directory) / "checkout"
+        copy(root, snapshot, {})
+        return _prove(Court(snapshot, jobs=jobs, within=within), claims, say)
+
+
+def _prove(court: Court, claims: Sequence[Claim], say: Callable[[str], object]) -> bool:
     problem = court.sound(claims)
     if problem is not None:
         say(f"cannot prove anything: {problem}")
