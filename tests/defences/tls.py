@@ -58,11 +58,11 @@ DEFENCES = [
                 "return SSL.Connection(self._context)",
                 "self.made = [*getattr(self, 'made', []), SSL.Connection(self._context)]\n        return self.made[-1]",
             ),
-            Edit(TLS, _RELOADED, f"[each.shutdown() for each in getattr(self, 'made', [])]\n        {_RELOADED}"),
+            Edit(TLS, _RELOADED, f"[each.set_shutdown(3) for each in getattr(self, 'made', [])]\n        {_RELOADED}"),
         ),
         ("system.test_tls_reload.ReloadTests.test_live_connections",),
     ),
-    Defence(  # a certificate is taken without a look at its key, as far as OpenSSL takes it
+    Defence(  # what is wrong with a key only OpenSSL finds, and nobody puts it into words
         RELOADED,
         (
             Edit(CERTIFICATES, "if certificates[0].public_key() != public:", "if False:"),

@@ -56,7 +56,7 @@ DEFENCES = [
         '(webhook_id, timestamp, body.decode("utf-8", "replace").encode())\n',
         "system.test_webhook.SignatureTests.test_binary",
     ),
-    without(REDIRECT, AGENT, "options.update(allow_redirects=False, ", "options.update("),
+    without(REDIRECT, AGENT, "(allow_redirects=False, ", "(allow_redirects=True, browser_like_redirects=True, "),
     Defence(
         COOKIE,
         (
