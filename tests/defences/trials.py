@@ -47,7 +47,7 @@ def check(copied: Path) -> None:
         [sys.executable, "-c", _WHOSE], cwd=copied, env=_environment(copied), capture_output=True, text=True
     )
     if done.returncode:
-        raise Broken(done.stderr.strip().splitlines()[-1])
+        raise Broken(done.stderr.strip().rpartition("\n")[2])
     if done.stdout.strip() != str(copied):
         raise Broken(f"wsaas is imported from {done.stdout.strip()}")
 
