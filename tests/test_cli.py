@@ -93,6 +93,50 @@ class ProcessTests(SynchronousTestCase):
         )
         self.assertEqual(list(Path(path).iterdir()), [])
 
+    def test_check_of_hostile_text(self) -> None:
+        """No control character of a value reaches the terminal, nor does a byte that is no UTF-8 end the listing."""
+        odd = "\x1b[2J\r\n\x9b31m\u2028\udcff"
+        path = self.mktemp()
+        os.mkdir(path)
+        token = os.path.join(path, "token\x1b[2J")
+        Path(token).write_text("t" * 16)
+        os.chmod(token, 0o644)
+        result = run(
+            MAIN,
+            "check",
+            STATE_DIR=f"/{odd}/state",
+            API_TOKEN_FILE=token,
+            HTTP_ENDPOINT="unix:/\x1b[2J",
+            PYTHONUTF8="1",
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("\nSTATE_DIR=/\\x1b[2J\\r\\n\\x9b31m\\u2028\\udcff/state\n", result.stdout)
+        self.assertIn("\nHTTP_ENDPOINT=unix:/\\x1b[2J\n", result.stdout)
+        self.assertIn("token\\x1b[2J: everybody on this machine can read it", result.stderr)
+        self.assertNotIn("\x1b", result.stdout + result.stderr)
+
+    def test_hostile_arguments(self) -> None:
+        """Nor one of an argument, of a mistake, or of what keeps the gateway from being made."""
+        for arguments, settings in (
+            (["check", "--\x1b[2J"], {}),
+            (["check"], {"WS_PORT": "\x1b[2J"}),
+            (
+                ["run"],
+                {"TARGET_ADDRESS": "https://b.example", "TARGET_CA": self.pem("\x1b[2J.pem"), "STATE_DIR": "none"},
+            ),
+        ):
+            result = run(MAIN, *arguments, **settings)
+            self.assertIn("\\x1b[2J", result.stderr)
+            self.assertNotIn("\x1b", result.stdout + result.stderr)
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+
+    def pem(self, name: str) -> str:
+        """A file that is PEM only at first sight."""
+        path = Path(self.mktemp())
+        path.mkdir()
+        (path / name).write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        return str((path / name).absolute())
+
     def test_check_of_mistakes(self) -> None:
         """check prints what is wrong, all of it, and the status is 1."""
         result = run(MAIN, "check", WS_PORT="x", HTTP_PORT="y")

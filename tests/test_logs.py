@@ -17,7 +17,7 @@ from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from wsaas.logs import Observer, as_json, as_text, observer, open_stream
+from wsaas.logs import Observer, as_json, as_text, observer, open_stream, say
 
 MOMENT = 1795082400.1234  # 2026-11-19
 TIME = "2026-11-19T10:00:00.123Z"
@@ -249,6 +249,18 @@ class JsonTests(SynchronousTestCase):
         line = as_json(event(text=evil + "."))
         self.assertTrue(line[:-1].isascii() and line[:-1].isprintable(), line)
         self.assertEqual(json.loads(line)["text"], evil + ".")
+
+
+class SayTests(SynchronousTestCase):
+    def test_escaped(self) -> None:
+        """What is printed for people is escaped like the log, and what their terminal has no letters for too."""
+        stream = io.StringIO()
+        say("a\x1b\n\x9b\u2028\udcff{x} \u6570", stream)
+        self.assertEqual(stream.getvalue(), "a\\x1b\\n\\x9b\\u2028\\udcff{x} \u6570\n")
+        narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        say("gr\xf6\xdfe", narrow)
+        narrow.seek(0)
+        self.assertEqual(narrow.read(), "gr\\xf6\\xdfe\n")
 
 
 class StreamTests(SynchronousTestCase):

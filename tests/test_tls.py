@@ -224,11 +224,20 @@ class HandshakeTests(TlsTestCase):
         self.assertEqual(accepted, {f"ECDHE-ECDSA-{suite}" for suite in suites})
 
     def test_compression(self) -> None:
-        """Nothing is compressed below HTTP."""
+        """Nothing is compressed below HTTP, and that is not left to the defaults with which OpenSSL was built."""
+        asked = []
+
+        class Context(SSL.Context):
+            def set_options(self, options: int) -> int:
+                asked.append(options)
+                return super().set_options(options)
+
+        self.patch(SSL, "Context", Context)
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             context = self.limited(version)
             context.options &= ~ssl.OP_NO_COMPRESSION
             self.assertIs(self.wire(self.listen(), context).open().tls.compression(), None)
+            self.assertTrue(asked.pop() & SSL.OP_NO_COMPRESSION)
 
     def test_renegotiation(self) -> None:
         """A client cannot have the handshake done again and again in one connection."""

@@ -62,6 +62,7 @@ def check(arguments: Sequence[str]) -> int:
     """The settings, without starting anything."""
     from twisted.python.usage import UsageError
 
+    from wsaas.logs import say
     from wsaas.tap import Options
 
     class CheckOptions(Options):
@@ -74,9 +75,9 @@ def check(arguments: Sequence[str]) -> int:
     except UsageError as error:
         return _misused(f"{error}; see wsaas check --help")
     for name, value in options.settings.describe():
-        print(f"{name}={value}")
+        say(f"{name}={value}", sys.stdout)
     for warning in options.settings.warnings:
-        print(f"wsaas: warning: {warning}", file=sys.stderr)
+        say(f"wsaas: warning: {warning}", sys.stderr)
     return 0
 
 
@@ -102,7 +103,9 @@ def help(arguments: Sequence[str]) -> int:
 
 
 def _misused(why: str) -> int:
-    print(f"wsaas: {why}", file=sys.stderr)
+    from wsaas.logs import say
+
+    say(f"wsaas: {why}", sys.stderr)
     return 2
 
 

@@ -137,6 +137,14 @@ def _from(lowest: Any) -> frozenset[object]:
     return frozenset(level for level in LogLevel.iterconstants() if level >= lowest)
 
 
+def say(line: str, stream: TextIO) -> None:
+    """Print a line with anybody's text in it, escaped like the log: control characters, and what the stream's encoding
+    cannot say.
+    """
+    encoding = stream.encoding or "utf-8"
+    print(line.translate(_ESCAPES).encode(encoding, "backslashreplace").decode(encoding), file=stream)
+
+
 def open_stream(twistd: Mapping[str, Any], reactor: Any) -> TextIO | LogFile | None:
     """Where twistd's own options (--logfile, --nodaemon) say that the log goes; None if it is not ours to write.
 

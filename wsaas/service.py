@@ -39,6 +39,7 @@ from wsaas.gateway.registry import Registry
 from wsaas.journal.lock import JournalUnusable
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
+from wsaas.logs import say
 from wsaas.notify import Notifier
 from wsaas.reload import Reloadable, Reloader
 from wsaas.settings import Settings
@@ -295,5 +296,5 @@ def _flaw(error: Exception) -> str:
 
 
 def _give_up(reason: str) -> NoReturn:
-    print(f"wsaas: {reason}", file=sys.stderr)
+    say(f"wsaas: {reason}", sys.stderr)
     raise SystemExit(1)

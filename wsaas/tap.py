@@ -15,7 +15,7 @@ from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
 from twisted.python.usage import Options as UsageOptions
 
-from wsaas.logs import observer, open_stream
+from wsaas.logs import observer, open_stream, say
 from wsaas.polling import hand_out_directly
 from wsaas.settings import TABLE, Row, Settings, SettingsError, load
 from wsaas.settings_sources import FILE
@@ -56,7 +56,7 @@ class Options(UsageOptions):
             self.settings = load(self.given, self.environ)
         except SettingsError as error:
             for problem in error.problems:
-                print(f"wsaas: {problem}", file=sys.stderr)
+                say(f"wsaas: {problem}", sys.stderr)
             raise SystemExit(1) from None
 
 
@@ -126,6 +126,6 @@ def rooted(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bo
         root = Root(None if stream is None else observer(settings.log_level, settings.log_style, stream))
         root.addService(assemble(reactor, settings, bool(options["demo"])))
     except (ValueError, OSError) as error:
-        print(f"wsaas: {error}", file=sys.stderr)
+        say(f"wsaas: {error}", sys.stderr)
         raise SystemExit(1) from None
     return root

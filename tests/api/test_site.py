@@ -46,7 +46,7 @@ class BodyTests(WireCase):
     def test_lengths(self) -> None:
         """A body up to MAX_MESSAGE_SIZE is read, with a length and in chunks; what follows it is the next request."""
         body = b"x" * MAX_MESSAGE_SIZE
-        chunked = put_head(CHUNKED) + chunk(body[:7]) + chunk(body[7:]) + b"0\r\nTrailer: x\r\n\r\n"
+        chunked = put_head(CHUNKED) + chunk(body[:7]) + chunk(body[7:]) + b"0\r\nTrailer: x\r\nY:\xe4\t\r\n\r\n"
         wire = self.wire()
         wire.send(put(body) + chunked + put(b""))
         self.assertEqual(wire.statuses(), [200, 200, 200])
@@ -204,6 +204,14 @@ SMUGGLING = {
     "a chunk that goes on": put_head(CHUNKED) + b"1\r\nxy\r\n0\r\n\r\n",
     "a chunk with a long extension": put_head(CHUNKED) + b"1;" + b"x" * 2000 + b"\r\nx\r\n0\r\n\r\n",
     "endless trailers": put_head(CHUNKED) + b"0\r\n" + b"Trailer: x\r\n" * 6000,
+    "a trailer that is no field": put_head(CHUNKED) + b"1\r\nx\r\n0\r\nnonsense\r\n\r\n",
+    "a trailer without a name": put_head(CHUNKED) + b"0\r\nA: b\r\n: x\r\n\r\n",
+    "a trailer with a space before the colon": put_head(CHUNKED) + b"0\r\nA : b\r\n\r\n",
+    "a trailer that goes on": put_head(CHUNKED) + b"0\r\nA: b\r\n c\r\n\r\n",
+    "a bare newline in a trailer": put_head(CHUNKED) + b"0\r\nA: b\n\nGET / HTTP/1.1\r\n\r\n",
+    "a bare return in a trailer": put_head(CHUNKED) + b"0\r\nA: b\rC: d\r\n\r\n",
+    "a null in a trailer": put_head(CHUNKED) + b"0\r\nA: \x00\r\n\r\n",
+    "a request for a trailer": put_head(CHUNKED) + b"0\r\n" + READY,
     "identity": put_head(b"Transfer-Encoding: identity", b"Content-Length: 1") + b"x",
     "identity alone": put_head(b"Transfer-Encoding: identity"),
     "identity and chunked": put_head(b"Transfer-Encoding: identity", CHUNKED) + b"0\r\n\r\n",
@@ -219,6 +227,10 @@ SMUGGLING = {
     "a bare newline in a value": put_head(b"X: y\nContent-Length: 1") + b"x",
     "a bare return in a value": put_head(b"X: y\rContent-Length: 1") + b"x",
     "a null in a value": put_head(b"X: y\x00"),
+    "a vertical tab in a value": put_head(b"X: y\x0bContent-Length: 1"),
+    "a form feed in a value": put_head(b"X: y\x0c"),
+    "an escape in a value": put_head(b"X: y\x1b[2J"),
+    "a delete in a value": put_head(b"X: y\x7f"),
     "no colon": put_head(b"nonsense"),
     "no name": put_head(b": x"),
     "no Host": b"GET /-/ready HTTP/1.1\r\n\r\n",
@@ -238,6 +250,7 @@ SMUGGLING = {
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
     "a long request line": b"GET /" + b"x" * 20000,
     "a long header": put_head(b"X: " + b"y" * 20000),
+    "a long header of a push": put(b"", b"X: " + b"y" * 20000),
     "long headers": put_head(*[b"X: " + b"y" * 1000] * 20),
     "many headers": put_head(*[b"X: y"] * 600),
     "two blank lines": b"\r\n\r\n" + READY,
@@ -246,14 +259,16 @@ SMUGGLING = {
 
 class MalformedTests(WireCase):
     def test_table(self) -> None:
-        """What two servers might read differently, and what is no HTTP, is answered 400, and the connection ends."""
+        """What two servers might read differently, and what is no HTTP, is answered 400 at once; no more is read."""
         for name, request in SMUGGLING.items():
             with self.subTest(name):
                 wire = self.wire()
-                wire.send(request, GET)
+                wire.send(request)
                 (got,) = wire.answers()
                 self.assertEqual((name, got.status, got.json["code"]), (name, 400, "BAD_REQUEST"))
                 self.assertEqual(got.header("Connection"), ["close"])
+                wire.send(GET)
+                self.assertEqual(wire.statuses(), [])
                 self.clock.advance(LINGER)
                 self.assertTrue(wire.transport.disconnecting)
                 wire.hang_up()

@@ -245,6 +245,7 @@ _BODIES = [
     b"5\r\nhello\r\n0\r\n\r\n",
     b"0\r\n\r\n",
     b"5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n",
+    b"5\r\nhello\r\n0\r\nA: b\r\nnoise\r\n\r\n",
     b"0x5\r\nhello\r\n0\r\n\r\n",
 ]
 

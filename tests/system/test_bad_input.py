@@ -220,6 +220,7 @@ class BadInputTests(SharedTestCase):
         self.assertEqual(self.ended()["close_reason"], "{0.__class__} %s\x1b[31m\r\n2026-01-01 forged")
         self.assertNotIn("\x1b[31m", self.gw.log())
         self.assertNotIn("\n2026-01-01 forged", self.gw.log())
+        self.assertNotIn("Unable to format", self.gw.log())
 
     def test_api(self) -> None:
         """A malformed API request is a 4xx or a closed connection."""

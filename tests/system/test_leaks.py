@@ -242,9 +242,8 @@ class LogTests(SystemTestCase):
 
     def check(self, style: str) -> str:
         backend = self.backend()
-        gateway = self.gateway(
-            backend, LOG_LEVEL="debug", LOG_STYLE=style, TRUSTED_PROXIES="127.0.0.1", STATE_DIR="state\x1b[2J\u2028"
-        )
+        settings = {"TRUSTED_PROXIES": "127.0.0.1", "STATE_DIR": "state\x1b[2J\u2028\x9b31m"}
+        gateway = self.gateway(backend, LOG_LEVEL="debug", LOG_STYLE=style, **settings)
         stage = backend.stage("/log")
         raw = HOSTILE.encode()
         for data in (

@@ -13,13 +13,14 @@ thrown away unread. A body is kept in memory, bounded by MAX_MESSAGE_SIZE, never
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import Enum, auto
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITCPTransport
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.resource import IResource
@@ -31,6 +32,7 @@ from wsaas.api.groups import add_group_routes
 from wsaas.api.ops import add_ops_routes
 from wsaas.api.quick import QuickWay
 from wsaas.api.routes import Api, add_connection_routes, answer_failure
+from wsaas.cutoff import CutOff
 from wsaas.gateway.cast import Cast
 from wsaas.gateway.errors import GatewayError, MessageTooLong
 from wsaas.gateway.session import Session
@@ -47,6 +49,8 @@ LINGER = 2.0
 CLOSE_TIMEOUT = 15.0
 # No length has more digits: 999 PB. Python refuses to convert thousands of them.
 LENGTH_DIGITS = 18
+
+_FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, 5.1 and 5.5
 
 
 class Phase(Enum):
@@ -157,6 +161,9 @@ class ApiChannel(HTTPChannel):
         self._respondToBadRequestAndDisconnect()
 
     def headerReceived(self, line: bytes) -> bool:
+        if not _FIELD.fullmatch(line):
+            self._respondToBadRequestAndDisconnect()
+            return False
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length" and len(value.strip()) > LENGTH_DIGITS:
             self._refuse(too_long(self.site.max_message_size))
@@ -181,8 +188,12 @@ class ApiChannel(HTTPChannel):
             self._refuse(refusal)
 
     def allContentReceived(self) -> None:
-        self._enter(Phase.ANSWERING)
-        super().allContentReceived()
+        # Twisted keeps at most 64 KiB of trailers, and does not look at them.
+        if all(_FIELD.fullmatch(trailer) for trailer in getattr(self._transferDecoder, "_trailerHeaders", ())):
+            self._enter(Phase.ANSWERING)
+            super().allContentReceived()
+        else:
+            self._refuse(Malformed("what comes behind the last chunk must be header lines, if anything"))
 
     def requestDone(self, request: Request) -> None:
         if self._phase is Phase.ANSWERING:
@@ -275,13 +286,6 @@ class ApiChannel(HTTPChannel):
             Phase.LINGERING: (LINGER, self.loseConnection),
             Phase.CLOSING: (CLOSE_TIMEOUT, self.transport.abortConnection),
         }
-
-
-class CutOff(Protocol):
-    """A connection for which there is no room. (A factory that makes None breaks those that wrap it, such as TLS.)"""
-
-    def connectionMade(self) -> None:
-        self.transport.abortConnection()  # type: ignore[union-attr]  # ITCPTransport
 
 
 class ApiSite(Site):

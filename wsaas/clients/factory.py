@@ -8,7 +8,6 @@ from typing import Any
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
 from wsaas.clients.admission import FULL, Admission
@@ -18,6 +17,7 @@ from wsaas.clients.keepalive import Keepalive
 from wsaas.clients.opening import Opening
 from wsaas.clients.protocol import ClientProtocol
 from wsaas.clients.slim import initial_values
+from wsaas.cutoff import CutOff
 from wsaas.gateway.gateway import Gateway
 from wsaas.gateway.model import Refused
 
@@ -35,13 +35,6 @@ def _deflate(offers: list[Any]) -> Any:
         if isinstance(offer, PerMessageDeflateOffer):
             return PerMessageDeflateOfferAccept(offer, no_context_takeover=True, mem_level=4)
     return None
-
-
-class _CutOff(Protocol):
-    """Somebody for whom there is no room. (A factory that makes None breaks those that wrap it, such as TLS.)"""
-
-    def connectionMade(self) -> None:
-        self.transport.abortConnection()  # type: ignore[union-attr]  # ITCPTransport
 
 
 class ClientFactory(WebSocketServerFactory):
@@ -111,7 +104,7 @@ class ClientFactory(WebSocketServerFactory):
         visit = self.admission.enter()
         if visit is None:
             self.tell_turned_away(getattr(addr, "host", ""), Refused(503, FULL))
-            return _CutOff()
+            return CutOff()
         protocol = self._protocol()
         protocol.factory = self
         protocol.visit = visit

@@ -1,0 +1,283 @@
+"""The defences of webhooks, each with the edits that take it away."""
+
+from __future__ import annotations
+
+from tests.defences.model import Defence, Edit, without
+
+AGENT = "wsaas/backend/agent.py"
+ANSWERS = "wsaas/backend/answers.py"
+CONTRACT = "wsaas/backend/contract.py"
+COURIER = "wsaas/backend/courier.py"
+HTTP1 = "wsaas/backend/http1.py"
+NAMES = "wsaas/backend/names.py"
+PARSER = "wsaas/backend/parser.py"
+SENDER = "wsaas/backend/sender.py"
+SERVICE = "wsaas/service.py"
+SHARES = "wsaas/backend/shares.py"
+SIGNING = "wsaas/backend/signing.py"
+TARGET = "wsaas/backend/target.py"
+
+MADE_UP = "A webhook that somebody else"
+REDIRECT = "A redirect"
+COOKIE = "A cookie"
+WHERE = "A client that chooses"
+HEADERS = "Headers in a handshake"
+ENDLESS = "An answer without end"
+BOMB = "A compressed answer"
+SLOW = "An answer that comes slowly"
+UNASKED = "An answer to a question"
+POISON = "A backend that fails for some"
+NAME_SERVER = "A name server"
+IMPOSTOR = "Somebody else in the backend's place"
+ANYTHING = "Anything else"
+
+_SIGNED = "(webhook_id, timestamp, body)\n"
+_SET_OK = '"""Never."""\n        return False\n\n    def domain_return_ok'
+_RETURN_OK = '"""Never."""\n        return False\n\n\nclass ReadyUrl'
+_JOINED = 'b"".join(self._body), self._room < 0)'
+_VERIFY = "connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)"
+_TLS = ("backend.test_target.TlsTests.test_refused", "system.test_tls.TargetTests.test_other_name")
+
+_LARGE = "1 << 26"  # not without end: the mutant shall not take all memory that there is
+
+DEFENCES = [
+    without(MADE_UP, CONTRACT, "if self._secrets:", "if False:"),
+    without(MADE_UP, SERVICE, "secrets=settings.webhook_secret,", "secrets=(),"),
+    without(  # while secrets are rotated one must do as well as the other
+        MADE_UP, SIGNING, "for key in keys)", "for key in keys[:1])", "system.test_webhook.SignatureTests.test_signed"
+    ),
+    without(MADE_UP, SIGNING, _SIGNED, "(b'', timestamp, body)\n"),
+    without(MADE_UP, SIGNING, _SIGNED, "(webhook_id, 0, body)\n"),
+    without(MADE_UP, SIGNING, _SIGNED, "(webhook_id, timestamp, b'')\n"),
+    without(  # the text of the body instead of its bytes
+        MADE_UP,
+        SIGNING,
+        _SIGNED,
+        '(webhook_id, timestamp, body.decode("utf-8", "replace").encode())\n',
+        "system.test_webhook.SignatureTests.test_binary",
+    ),
+    without(REDIRECT, AGENT, "(allow_redirects=False, ", "(allow_redirects=True, browser_like_redirects=True, "),
+    Defence(
+        COOKIE,
+        (
+            Edit(AGENT, _SET_OK, _SET_OK.replace("False", "True")),
+            Edit(AGENT, _RETURN_OK, _RETURN_OK.replace("False", "True")),
+        ),
+    ),
+    without(
+        WHERE,
+        AGENT,
+        "            if parts != self._parts:\n",
+        "            if False:\n",
+        "backend.test_agent.AgentTests.test_origin",
+    ),
+    without(WHERE, AGENT, 'if "@" in url.netloc:', "if False:", "backend.test_agent.AgentTests.test_origin"),
+    without(  # a beginning is no origin
+        WHERE,
+        AGENT,
+        "if not uri.startswith(self._origin) or not _PLAIN_PATH.fullmatch(path):",
+        "if not uri.startswith(self._origin):",
+        "backend.test_agent.AgentTests.test_origin",
+    ),
+    without(
+        WHERE,
+        CONTRACT,
+        "return Webhook(method, session.id, ",
+        'return Webhook(method, f"{session.id}?{session.handshake.query}", ',
+        "system.test_leaks.InjectionTests.test_handshake",
+    ),
+    without(HEADERS, ANSWERS, "not _TOKEN.fullmatch(name) or ", ""),
+    without(HEADERS, ANSWERS, " or not _VALUE.fullmatch(value)", ""),
+    without(HEADERS, ANSWERS, " or len(headers) > MAX_HEADERS", "", "backend.test_answers.ConnectTests.test_senseless"),
+    without(HEADERS, ANSWERS, "> MAX_HEADER_BYTES", "> 1 << 30", "backend.test_answers.ConnectTests.test_senseless"),
+    without(
+        HEADERS,
+        ANSWERS,
+        "if name.lower() in _RESERVED or ",
+        "if ",
+        "backend.test_answers.ConnectTests.test_headers_that_cannot_be_set",
+    ),
+    without(
+        HEADERS,
+        ANSWERS,
+        "if subprotocol is not None and subprotocol not in handshake.subprotocols:",
+        "if False:",
+        "backend.test_answers.ConnectTests.test_senseless",
+    ),
+    Defence(  # somebody decodes what the client encoded
+        HEADERS,
+        (
+            Edit(CONTRACT, "import json\n", "import json\nfrom urllib.parse import unquote_to_bytes\n"),
+            Edit(
+                CONTRACT,
+                '[b"%b: %b\\r\\n" % header for header in session.repeated]',
+                '[b"%b: %b\\r\\n" % (name, unquote_to_bytes(value)) for name, value in session.repeated]',
+            ),
+        ),
+        ("system.test_leaks.InjectionTests.test_handshake",),
+    ),
+    without(  # JSON made by hand
+        HEADERS,
+        "wsaas/clients/refusal.py",
+        "json.dumps",
+        "str",
+        "system.test_leaks.InjectionTests.test_connect_answer",
+    ),
+    without(
+        ENDLESS,
+        PARSER,
+        "            if self._room < 0:\n",
+        f"            if self._room < -({_LARGE}):\n",
+        "fuzz.test_bombs.BombTests.test_long_answer",
+    ),
+    without(
+        ENDLESS,
+        PARSER,
+        'return Lost("the answer\'s head is too long")',
+        "pass",
+        "backend.test_http1.AnswerTests.test_endless_heads",
+    ),
+    without(
+        ENDLESS,
+        PARSER,
+        "self._feed(data) if self.received <= HEAD_LIMIT else self._feed_measured(data)",
+        "self._feed(data)",
+        "backend.test_http1.AnswerTests.test_endless_heads",
+        "backend.test_http1.AnswerTests.test_chunk_games",
+    ),
+    without(
+        ENDLESS,
+        PARSER,
+        "allowed = self._limit + OVERHEAD_LIMIT - before",
+        "allowed = len(data)",
+        "backend.test_http1.AnswerTests.test_chunk_games",
+    ),
+    without(
+        ENDLESS,
+        HTTP1,
+        "elif answer.truncated or self._watched:",
+        "elif self._watched:",
+        "backend.test_http1.AnswerTests.test_long_body",
+    ),
+    without(ENDLESS, SENDER, "limit=MAX_DECISION)", f"limit={_LARGE})", "fuzz.test_bombs.BombTests.test_long_answer"),
+    without(ENDLESS, SENDER, "limit=webhook.limit", f"limit={_LARGE}", "fuzz.test_bombs.BombTests.test_long_answer"),
+    without(BOMB, AGENT, 'b"accept-encoding connection', 'b"connection'),
+    Defence(
+        BOMB,
+        (
+            Edit(PARSER, "from enum import Enum\n", "import zlib\nfrom enum import Enum\n"),
+            Edit(
+                PARSER,
+                _JOINED,
+                'zlib.decompressobj(31).decompress(b"".join(self._body)) '
+                'if (b"content-encoding", b"gzip") in self._headers else ' + _JOINED,
+            ),
+        ),
+    ),
+    without(
+        SLOW,
+        HTTP1,
+        "        self._set_due(exchange.deadline)\n",
+        "",
+        "backend.test_http1.AnswerTests.test_trickle",
+        "system.test_message.AnswerTests.test_timeout",
+    ),
+    without(  # every byte buys time
+        SLOW,
+        HTTP1,
+        "        fault = self._parser.feed(data)\n",
+        "        self._due = self._clock.seconds() + 10.0\n        fault = self._parser.feed(data)\n",
+        "backend.test_http1.AnswerTests.test_trickle",
+    ),
+    without(  # those that are slow leave room for a few
+        SLOW,
+        COURIER,
+        "self._shares = Shares(concurrency)",
+        "self._shares = Shares(5)",
+        "system.test_faults.FaultTests.test_slow_for_some",
+    ),
+    without(
+        UNASKED,
+        HTTP1,
+        "                self._owner.retired(self)\n                self.drop()\n            return",
+        "                pass\n            return",
+        "backend.test_http1.ConnectionTests.test_unsolicited",
+    ),
+    without(
+        UNASKED,
+        PARSER,
+        "self.reusable = False  # more than one answer to one request",
+        "pass",
+        "backend.test_http1.AnswerTests.test_more_than_asked",
+    ),
+    Defence(  # with the layer behind that one: of garbage, too, llhttp says first that a message begins
+        UNASKED,
+        (
+            Edit(PARSER, "self.reusable = False  # more than one answer to one request", "pass"),
+            Edit(PARSER, "self.reusable = False  # the answer is whole, what follows it is not", "pass"),
+        ),
+        ("backend.test_http1.AnswerTests.test_more_than_asked",),
+    ),
+    without(
+        POISON,
+        COURIER,
+        "{kind: Breaker(random) for kind in KINDS}",
+        "dict.fromkeys(KINDS, Breaker(random))",
+        "system.test_faults.FaultTests.test_poison",
+    ),
+    without(
+        POISON,
+        SHARES,
+        "self._kept = total // 4",
+        "self._kept = 0",
+        "backend.test_courier.CourierTests.test_mass_disconnect_starves_nobody",
+    ),
+    without(
+        NAME_SERVER,
+        NAMES,
+        "            if self._known:\n                self._patience",
+        "            if False:\n                self._patience",
+    ),
+    without(NAME_SERVER, NAMES, "        elif self._known and self._patience is None:\n", "        elif False:\n"),
+    without(IMPOSTOR, TARGET, _VERIFY, "connection.set_verify(SSL.VERIFY_NONE, verify)", *_TLS),
+    without(IMPOSTOR, TARGET, _VERIFY, "connection.set_verify(SSL.VERIFY_NONE, lambda *_: True)", *_TLS),
+    without(IMPOSTOR, TARGET, "            if flaw is None and depth == 0:\n", "            if False:\n", *_TLS),
+    without(  # the request is written before the handshake has shown who is there
+        IMPOSTOR,
+        HTTP1,
+        "if not ISSLTransport.providedBy(self.transport):",
+        "if True:",
+        "backend.test_target.TlsTests.test_refused",
+    ),
+    without(  # its chain does not matter, if its name is right
+        IMPOSTOR,
+        TARGET,
+        "flaw = None if ok else ",
+        "flaw = None if True else ",
+        "backend.test_target.TlsTests.test_refused",
+    ),
+    without(ANYTHING, ANSWERS, "except (ValueError, RecursionError):", "except ValueError:"),
+    without(ANYTHING, ANSWERS, "    except UnicodeEncodeError:", "    except UnicodeDecodeError:"),
+    without(ANYTHING, ANSWERS, " or not _VALUE.fullmatch(value)", ""),
+    without(  # the first piece of an answer is remembered as all of it
+        ANYTHING,
+        PARSER,
+        '        else:\n            self._piece = b""\n',
+        "        else:\n            pass\n",
+        "fuzz.test_backend.AnswerFuzz.test_anything",
+    ),
+    without(  # a timer that outlives its connection
+        ANYTHING,
+        HTTP1,
+        "            self._timer.cancel()\n            self._timer = None\n        if phase",
+        "            pass\n        if phase",
+        "fuzz.test_backend.AnswerFuzz.test_anything",
+    ),
+    without(
+        ANYTHING,
+        ANSWERS,
+        "    except (ValueError, OverflowError):\n",
+        "    except OverflowError:\n",
+        "fuzz.test_backend.AnswerFuzz.test_anything",
+    ),
+]

@@ -1,0 +1,62 @@
+"""wsaas.service: what the parts are given, seen where they listen."""
+
+from __future__ import annotations
+
+import random
+import resource
+from typing import Any
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.api.site import ApiSite
+from wsaas.capacity import capacity
+from wsaas.clients.factory import ClientFactory
+from wsaas.service import assemble
+from wsaas.settings import load
+
+FILES = 1024
+
+
+class AssemblyTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.patch(resource, "getrlimit", lambda which: (FILES, FILES))
+
+    def listening(self, **environ: str) -> tuple[ApiSite, ClientFactory]:
+        """The factories of a new gateway, once it listens."""
+        reactor: Any = MemoryReactorClock()
+        assemble(reactor, load({}, {"STATE_DIR": "none", **environ}), False).privilegedStartService()
+        factories = [factory for _, factory, _, _ in reactor.tcpServers]
+        return factories[0], factories[-1]
+
+    def test_ids(self) -> None:
+        """Who knows all about Python's own random numbers knows nothing about the ids."""
+        self.addCleanup(random.setstate, random.getstate())
+        ids = []
+        for _ in range(2):
+            random.seed(1)
+            _, clients = self.listening()
+            random.seed(1)
+            ids.append(clients.gateway._ids.mint())
+        self.assertNotEqual(ids[0][:8], ids[1][:8])
+        self.assertNotEqual(ids[0][8:], ids[1][8:])
+
+    def test_room(self) -> None:
+        """Clients and API have as many places as there are files for them."""
+        api, clients = self.listening()
+        room = capacity(0, 64, FILES)
+        self.assertEqual(api.most_connections, room.api)
+        self.assertEqual((clients.admission.most, clients.admission.most_surplus), (room.clients, room.surplus))
+
+    def test_token(self) -> None:
+        """The API asks for its token."""
+        api, _ = self.listening(API_TOKEN="t" * 16)
+        self.assertFalse(api.access.admits(None))
+        self.assertTrue(api.access.admits(b"Bearer " + b"t" * 16))
+
+    def test_journal(self) -> None:
+        """The journal knows whether it may keep credentials."""
+        for word, kept in (("yes", True), ("no", False)):
+            _, clients = self.listening(STATE_DIR=self.mktemp(), JOURNAL_AUTHORIZATION=word)
+            journal: Any = clients.gateway._journal
+            self.assertIs(journal._keep_authorization, kept)
