@@ -32,8 +32,12 @@ IMPOSTOR = "Somebody else in the backend's place"
 ANYTHING = "Anything else"
 
 _SIGNED = "(webhook_id, timestamp, body)\n"
-_SET_OK = '"""Never."""\n        return False\n\n    def domain_return_ok'
-_RETURN_OK = '"""Never."""\n        return False\n\n\nclass ReadyUrl'
+_STRAIGHT = 'return self._straight(method.encode("ascii"), url.encode("ascii"), raw, body)'
+# treq as it comes, with all its layers
+_TREQ = (
+    "return super().request(method, url, headers=raw, data=body, unbuffered=True, browser_like_redirects=True,"
+    " reactor=self._agent.pool.clock).addCallback(lambda response: response.original)"
+)
 _JOINED = 'b"".join(self._body), self._room < 0)'
 _VERIFY = "connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)"
 _TLS = ("backend.test_target.TlsTests.test_refused", "system.test_tls.TargetTests.test_other_name")
@@ -56,14 +60,8 @@ DEFENCES = [
         '(webhook_id, timestamp, body.decode("utf-8", "replace").encode())\n',
         "system.test_webhook.SignatureTests.test_binary",
     ),
-    without(REDIRECT, AGENT, "(allow_redirects=False, ", "(allow_redirects=True, browser_like_redirects=True, "),
-    Defence(
-        COOKIE,
-        (
-            Edit(AGENT, _SET_OK, _SET_OK.replace("False", "True")),
-            Edit(AGENT, _RETURN_OK, _RETURN_OK.replace("False", "True")),
-        ),
-    ),
+    without(REDIRECT, AGENT, _STRAIGHT, _TREQ),
+    without(COOKIE, AGENT, _STRAIGHT, _TREQ),
     without(
         WHERE,
         AGENT,
@@ -82,8 +80,8 @@ DEFENCES = [
     without(
         WHERE,
         CONTRACT,
-        "return Webhook(method, session.id, ",
-        'return Webhook(method, f"{session.id}?{session.handshake.query}", ',
+        "return Webhook(method, notes.webhook_id, ",
+        'return Webhook(method, f"{session.id}?{session.handshake.query}".encode(), ',
         "system.test_leaks.InjectionTests.test_handshake",
     ),
     without(HEADERS, ANSWERS, "not _TOKEN.fullmatch(name) or ", ""),
@@ -160,8 +158,8 @@ DEFENCES = [
         "backend.test_http1.AnswerTests.test_long_body",
     ),
     without(ENDLESS, SENDER, "limit=MAX_DECISION)", f"limit={_LARGE})", "fuzz.test_bombs.BombTests.test_long_answer"),
-    without(ENDLESS, SENDER, "limit=webhook.limit", f"limit={_LARGE}", "fuzz.test_bombs.BombTests.test_long_answer"),
-    without(BOMB, AGENT, 'b"accept-encoding connection', 'b"connection'),
+    without(ENDLESS, SENDER, "webhook.limit", _LARGE, "fuzz.test_bombs.BombTests.test_long_answer"),
+    Defence(BOMB, (Edit(AGENT, 'b"accept-encoding connection', 'b"connection'), Edit(AGENT, _STRAIGHT, _TREQ))),
     Defence(
         BOMB,
         (
@@ -177,8 +175,8 @@ DEFENCES = [
     without(
         SLOW,
         HTTP1,
-        "        self._set_due(exchange.deadline)\n",
-        "",
+        "        self._due = exchange.deadline\n",
+        "        self._due = inf\n",
         "backend.test_http1.AnswerTests.test_trickle",
         "system.test_message.AnswerTests.test_timeout",
     ),
