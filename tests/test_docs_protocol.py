@@ -14,8 +14,9 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
+from wsaas.api.channel import IDLE_TIMEOUT
 from wsaas.api.errors import INTERNAL_ERROR, TABLE
-from wsaas.api.site import IDLE_TIMEOUT, api_site
+from wsaas.api.site import api_site
 from wsaas.backend.contract import MAX_DECISION
 from wsaas.clients.head import MAX_HEAD
 from wsaas.clients.opening import HANDSHAKE_TIMEOUT

@@ -15,7 +15,7 @@ from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas import capacity, proxy_header
-from wsaas.api import access, site
+from wsaas.api import access, channel
 from wsaas.backend import answers, contract, parser
 from wsaas.clients import admission, factory, flow, head, opening, protocol
 from wsaas.settings import TABLE
@@ -51,7 +51,7 @@ FIXED = {
     "More messages": f"MESSAGE_RATE; {flow.TURN} frames a turn",
     "Says goodbye": f"{protocol.CLOSE_TIMEOUT:.0f} s",
     "Does not answer a Close": f"{protocol.CLOSE_TIMEOUT:.0f} s",
-    "A request that comes slowly": f"10 s; {site.IDLE_TIMEOUT:.0f} s of silence",
+    "A request that comes slowly": f"10 s; {channel.IDLE_TIMEOUT:.0f} s of silence",
     "Headers in a handshake": f"{answers.MAX_HEADERS} headers of a connect answer, "
     f"{answers.MAX_HEADER_BYTES // 1024} KiB",
     "An answer without end": f"{contract.MAX_DECISION // 1024} KiB, MAX_MESSAGE_SIZE for a reply; "

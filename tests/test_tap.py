@@ -210,6 +210,15 @@ class ProcessTests(SynchronousTestCase):
             "wsaas: --send-buffer='0': must be a whole number from 1 to 2147483648\n",
         )
 
+    def test_garbage(self) -> None:
+        """What the start has made is not searched for garbage, and what comes is, now and then."""
+        result = run(
+            "import gc, wsaas.tap\n"
+            "wsaas.tap.settle()\n"
+            "print(gc.get_freeze_count() > 10_000, gc.isenabled(), gc.get_threshold()[0] == wsaas.tap.YOUNG)"
+        )
+        self.assertEqual((result.stdout, result.stderr), ("True True True\n", ""))
+
     def test_light(self) -> None:
         """Neither the plugin nor the command line imports the reactor, or what installs it."""
         heavy = "twisted.internet.reactor", "klein", "treq", "autobahn", "twisted.web"

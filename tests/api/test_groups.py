@@ -7,6 +7,7 @@ from urllib.parse import quote
 from tests.api.doubles import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession
 from tests.api.test_routes import ApiCase
 from wsaas.api.groups import add_group_routes
+from wsaas.gateway.cast import BATCH
 from wsaas.gateway.errors import ClientTooSlow
 from wsaas.gateway.model import Cause, Frame
 
@@ -80,9 +81,9 @@ class GroupRouteTests(ApiCase):
 
     def test_broadcast(self) -> None:
         """A broadcast goes to all, and others have their turn between the batches."""
-        sessions = self.add(500)
+        sessions = self.add(2 * BATCH)
         got = self.ask("PUT", "broadcast", b"hi")
-        self.assertEqual(got.json, {"code": "OK", "sent": 501, "skipped": 0})
+        self.assertEqual(got.json, {"code": "OK", "sent": 2 * BATCH + 1, "skipped": 0})
         self.assertTrue(all(session.pushed for session in sessions))
         self.assertEqual(self.turns.count, 2)
 

@@ -18,7 +18,8 @@ from tests.api.wire import Wire, WireCase
 from wsaas.api import routes
 from wsaas.api.access import Access
 from wsaas.api.answers import Answer
-from wsaas.api.site import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER, ApiSite
+from wsaas.api.channel import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
+from wsaas.api.site import ApiSite
 from wsaas.gateway.model import Frame
 
 ID = HERE.encode()

@@ -15,6 +15,7 @@ REGISTRY = "wsaas/gateway/registry.py"
 ROUTES = "wsaas/api/routes.py"
 SERVICE = "wsaas/service.py"
 SETTINGS = "wsaas/settings.py"
+CHANNEL = "wsaas/api/channel.py"
 SITE = "wsaas/api/site.py"
 TLS = "wsaas/tls.py"
 
@@ -43,13 +44,13 @@ _CHANNEL = "    _phase = Phase.CLOSED\n"
 
 def channel(line: str) -> Edit:
     """One more line in the body of the channel's class: what Twisted's own would be, or a limit of Twisted's undone."""
-    return Edit(SITE, _CHANNEL, f"{_CHANNEL}    {line}\n")
+    return Edit(CHANNEL, _CHANNEL, f"{_CHANNEL}    {line}\n")
 
 
 DEFENCES = [
     without(  # the gate still refuses it, but only when the body is there
         TOKEN,
-        SITE,
+        CHANNEL,
         'self.site.access.check(self._path.partition(b"?")[0], headers)',
         "pass",
         "api.test_site.TokenTests.test_before_the_body",
@@ -93,17 +94,17 @@ DEFENCES = [
     without(
         ID, ERRORS, "    NotFound: NOT_FOUND,\n", '    NotFound: Row(404, "NO_SUCH_PATH", message="no such path"),\n'
     ),
-    without(SMUGGLING, SITE, "if len(hosts) > 1 or ", "if ", _TABLE, _ANY),
-    without(SMUGGLING, SITE, "(not hosts and", "(False and", _TABLE),
-    without(SMUGGLING, SITE, 'if line[:1] in (b" ", b"\\t"):', "if False:", _TABLE),
-    without(SMUGGLING, SITE, 'if any(coding.lower() != b"chunked" for coding in codings):', "if False:", _TABLE),
-    without(SMUGGLING, SITE, 'if codings and self._version == b"HTTP/1.0":', "if False:", _TABLE),
-    without(SMUGGLING, SITE, 'if not self._path.startswith(b"/"):', "if False:", _TABLE),
-    without(SMUGGLING, SITE, "if not _FIELD.fullmatch(line):", "if False:", _TABLE),
-    without(SMUGGLING, SITE, "_FIELD.fullmatch(trailer)", "True", _TABLE, _ANY),
+    without(SMUGGLING, CHANNEL, "if len(hosts) > 1 or ", "if ", _TABLE, _ANY),
+    without(SMUGGLING, CHANNEL, "(not hosts and", "(False and", _TABLE),
+    without(SMUGGLING, CHANNEL, 'if line[:1] in (b" ", b"\\t"):', "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, 'if any(coding.lower() != b"chunked" for coding in codings):', "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, 'if codings and self._version == b"HTTP/1.0":', "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, 'if not self._path.startswith(b"/"):', "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, "if not _FIELD.fullmatch(line):", "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, "_FIELD.fullmatch(trailer)", "True", _TABLE, _ANY),
     without(  # what comes next is a request again
         SMUGGLING,
-        SITE,
+        CHANNEL,
         "        self._enter(Phase.LINGERING)\n",
         "        self._enter(Phase.IDLE)\n",
         _TABLE,
@@ -116,7 +117,7 @@ DEFENCES = [
     without(SMUGGLING, QUICK, 'if not found.get(b"host") or', "if", _CUTS),
     without(
         BODY,
-        SITE,
+        CHANNEL,
         _ANNOUNCED,
         "if False:",
         "api.test_site.BodyTests.test_length_over",
@@ -124,7 +125,7 @@ DEFENCES = [
     ),
     without(
         BODY,
-        SITE,
+        CHANNEL,
         _LIMITED,
         "if False:",
         "api.test_site.BodyTests.test_chunks_over",
@@ -135,7 +136,7 @@ DEFENCES = [
     ),
     without(
         SLOW,
-        SITE,
+        CHANNEL,
         "            Phase.RECEIVING: (self.site.request_timeout, self.loseConnection),\n",
         "",
         "api.test_site.DeadlineTests.test_drip",
@@ -143,28 +144,28 @@ DEFENCES = [
     ),
     without(  # every byte buys time
         SLOW,
-        SITE,
+        CHANNEL,
         "if self._phase is Phase.IDLE and begun:",
         "if self._phase in (Phase.IDLE, Phase.RECEIVING) and begun:",
         "api.test_site.DeadlineTests.test_drip",
     ),
     without(
         SLOW,
-        SITE,
+        CHANNEL,
         "            Phase.IDLE: (IDLE_TIMEOUT, self._idle_too_long),\n",
         "",
         "api.test_site.DeadlineTests.test_idle",
     ),
     without(
         SLOW,
-        SITE,
+        CHANNEL,
         "            Phase.LINGERING: (LINGER, self.loseConnection),\n",
         "",
         "fuzz.test_api.ApiFuzz.test_left_alone",
     ),
     without(
         SLOW,
-        SITE,
+        CHANNEL,
         "            Phase.CLOSING: (CLOSE_TIMEOUT, self.transport.abortConnection),\n",
         "",
         "api.test_site.DeadlineTests.test_cut_off",
@@ -233,16 +234,16 @@ DEFENCES = [
         ("system.test_leaks.InjectionTests.test_api",),
     ),
     without(ANYTHING, ROUTES, _PATH, ""),
-    without(ANYTHING, SITE, "def getRequestHostname(", "def get_request_hostname("),
+    without(ANYTHING, CHANNEL, "def getRequestHostname(", "def get_request_hostname("),
     without(  # every head is remembered
         ANYTHING, QUICK, ">= _REMEMBERED", ">= 1 << 30", "api.test_quick.QuickTests.test_remembers_little"
     ),
     without(  # a place that is never free again
-        ANYTHING, SITE, "        self.site.connections -= 1\n", "", "fuzz.test_process.AssaultTests.test_requests"
+        ANYTHING, CHANNEL, "        self.site.connections -= 1\n", "", "fuzz.test_process.AssaultTests.test_requests"
     ),
     without(  # a timer that outlives its connection
         ANYTHING,
-        SITE,
+        CHANNEL,
         "            self._limit.cancel()\n",
         "            pass\n",
         "fuzz.test_api.ApiFuzz.test_anything",

@@ -10,7 +10,7 @@ from wsaas.gateway.errors import ClientTooSlow, NoSuchConnection
 
 T = TypeVar("T")
 
-BATCH = 200
+BATCH = 400
 """How many connections are served before others get their turn."""
 
 
