@@ -36,7 +36,7 @@ def bars(works: dict[str, Any], title: str) -> str:
             continue
         names += [name for name in costs if name not in names]
         first = next(iter(costs.values()))
-        longest = max(min(cost, first * CUT) for cost in costs.values())
+        longest = max(min(cost, first * CUT) for cost in costs.values()) or 1.0  # less than the kernel's tick: 0
         parts.append(f'<text x="4" y="{y + 12}" {FONT} font-size="12">{escape(work)}</text>')
         for name, cost in costs.items():
             length = min(cost, first * CUT) / longest * (WIDTH - LABEL - 100)

@@ -21,6 +21,15 @@ def median(measures: Sequence[Measure], value: Callable[[Measure], float] = lamb
     return statistics.median(found) if found else None
 
 
+def ratio(measures: Sequence[Measure], others: Sequence[Measure]) -> float | None:
+    """How many times the others' cost this is: round by round, for a round's figures are of the same moments of a machine
+    that is now fast and now slow; then the median.
+    """
+    pairs = zip(measures, others, strict=False)
+    found = [each.cost / other.cost for each, other in pairs if each.operations and other.operations and other.cost]
+    return statistics.median(found) if found else None
+
+
 def spell(value: float, unit: str) -> str:
     """A cost the way the tables have it: three digits or so."""
     if unit == "KB":
@@ -36,14 +45,14 @@ def costs(works: Sequence[Work], systems: Sequence[str], results: Results) -> st
     rows = [["work", "", *(cell for name in systems for cell in ((name,) if name == first else (name, "times")))]]
     for work in works:
         row = [work.name, work.unit]
-        base = median(results[work.name][first])
         for name in systems:
             measures = results[work.name][name]
             value = median(measures)
             lost = "!" if any(each.lost for each in measures) else ""
             row.append(("failed" if measures else "") if value is None else spell(value, work.unit) + lost)
             if name != first:
-                row.append(f"{value / base:.2f}" if value is not None and base else "")
+                times = ratio(measures, results[work.name][first])
+                row.append("" if times is None else f"{times:.2f}")
         rows.append(row)
     return table(rows, left=2)
 
@@ -131,16 +140,18 @@ def verdicts(works: Sequence[Work], system: str, results: Results) -> str:
     units = {work.name: work.unit for work in works}
     rows = [["work", "beside", "at most", "reached", "met"]]
     for target in targets(works):
-        ours = median(results[target.work][system]) if target.work in units else None
-        theirs = 1.0 if target.peer is None else median(results[target.work][target.peer]) if ours else None
-        if ours is None or theirs is None:
+        if target.work not in units:
+            continue
+        found = results[target.work]
+        reached = median(found[system]) if target.peer is None else ratio(found[system], found[target.peer])
+        if reached is None:
             continue
         if target.peer is None:
             unit = units[target.work]
-            said = [f"{spell(each, unit)} {unit}" for each in (target.limit, ours)]
+            said = [f"{spell(each, unit)} {unit}" for each in (target.limit, reached)]
         else:
-            said = [f"{target.limit:.3g} x", f"{ours / theirs:.3f} x"]
-        rows.append([target.work, target.peer or "", *said, "yes" if ours <= target.limit * theirs else "NO"])
+            said = [f"{target.limit:.3g} x", f"{reached:.3f} x"]
+        rows.append([target.work, target.peer or "", *said, "yes" if reached <= target.limit else "NO"])
     return table(rows, left=2) if len(rows) > 1 else ""
 
 

@@ -115,13 +115,16 @@ class ReportTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.works = [Work("connect", "us", push(1)), Work("message 100 B", "us", push(1)), Work("idle", "KB", push(1))]
         self.results: Results = {
-            "connect": {"wsaas": [Measure(600, 1), Measure(400, 1), Measure(500, 1)], "plain": [Measure(900, 1)]},
+            "connect": {
+                "wsaas": [Measure(600, 1), Measure(400, 1), Measure(500, 1)],
+                "plain": [Measure(900, 1), Measure(800, 1), Measure(900, 1)],
+            },
             "message 100 B": {"wsaas": [Measure(90, 1)], "plain": [Measure(900, 1, lost=2)]},
             "idle": {"wsaas": [Measure(10240, 1)], "plain": [Measure(0, 0, lost=1)]},
         }
 
     def test_costs(self) -> None:
-        """Medians, ratios to the first system, a mark for what was lost, and a word for what failed."""
+        """Medians, those of the rounds' ratios to the first system, a mark for what was lost, a word for what failed."""
         lines = [line.split() for line in costs(self.works, ["wsaas", "plain"], self.results).splitlines()]
         self.assertIn(["connect", "us", "500", "900", "1.80"], lines)
         self.assertIn(["message", "100", "B", "us", "90.0", "900!", "10.00"], lines)
