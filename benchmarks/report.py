@@ -22,8 +22,8 @@ def median(measures: Sequence[Measure], value: Callable[[Measure], float] = lamb
 
 
 def ratio(measures: Sequence[Measure], others: Sequence[Measure]) -> float | None:
-    """How many times the others' cost this is: round by round, for a round's figures are of the same moments of a machine
-    that is now fast and now slow; then the median.
+    """How many times the others' cost this is: the median of the rounds' ratios, for a round's figures are of the same
+    moments of a machine that is now fast and now slow.
     """
     pairs = zip(measures, others, strict=False)
     found = [each.cost / other.cost for each, other in pairs if each.operations and other.operations and other.cost]
