@@ -21,8 +21,10 @@ from wsaas.polling import hand_out_directly
 from wsaas.settings import TABLE, Row, Settings, SettingsError, load
 from wsaas.settings_sources import FILE
 
-YOUNG = 10_000
-"""Objects that may be new before the garbage collector looks for cycles among them; Python's own figure is 700."""
+YOUNG = 2_000, 5, 10
+"""When the garbage collector looks for cycles among new objects, and among those that it has seen once or more often.
+Python's own figures are 700, 10, 10. More at a time would stop everybody for longer.
+"""
 
 
 class Options(UsageOptions):
@@ -127,7 +129,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG)
+    gc.set_threshold(*YOUNG)
 
 
 def rooted(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bool], IService]) -> IService:
