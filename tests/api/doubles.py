@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from wsaas.gateway.errors import ClientTooSlow
 from wsaas.gateway.model import Cause, Facts, Frame, Pushed
 from wsaas.gateway.registry import Registry
 from wsaas.gateway.session import Session
@@ -35,9 +36,11 @@ class FakeSession:
     """A connection that notes what is done to it, and answers pushes with `outcome`."""
 
     live = open = True
+    connecting = False
 
     def __init__(self, id: str = HERE) -> None:
         self.id = id
+        self.peer = self
         self.groups: set[str] = set()
         self.outcome: Pushed | Exception = Pushed.SENT
         self.about = FACTS
@@ -49,6 +52,17 @@ class FakeSession:
             raise self.outcome
         self.pushed.append(frame)
         return self.outcome
+
+    def send(self, frame: Frame) -> bool:
+        """As its peer: whether there is room."""
+        if isinstance(self.outcome, ClientTooSlow):
+            return False
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return True
+
+    def sent(self, frame: Frame) -> None:
+        self.pushed.append(frame)
 
     def close(self, cause: Cause, code: int, reason: str) -> None:
         self.closed.append((cause, code, reason))

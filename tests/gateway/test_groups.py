@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.gateway.fakes import Calls, FakeOwner, FakePeer, hello
 from wsaas.gateway.cast import BATCH, Cast
-from wsaas.gateway.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.gateway.errors import BadRequest, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.gateway.model import Accepted, Cause, Frame, Limits, Record
 from wsaas.gateway.registry import MAX_GROUPS, Registry
 from wsaas.gateway.session import Session
@@ -149,23 +149,42 @@ class GroupTests(GroupTestCase):
 
     def test_batches(self) -> None:
         """Nobody serves more than a batch at a time."""
-        done: list[str] = []
-        cast = Cast(map(spell, range(BATCH * 2 + 1)), done.append)
-        lengths = []
-        while cast.advance():
-            lengths.append(len(done))
-        self.assertEqual((lengths, len(done)), ([BATCH, BATCH * 2], BATCH * 2 + 1))
-        self.assertFalse(Cast((), done.append).advance())
+        batches: list[list[str]] = []
 
-    def test_too_slow_is_an_error_of_the_session(self) -> None:
-        """Any other error of a member is not swallowed."""
-        cast = Cast([spell(1)], lambda id: 1 // 0)
-        self.assertRaises(ZeroDivisionError, cast.advance)
-        cast = Cast([spell(1)], lambda id: self.fail_slow())
-        self.assertEqual(self.finish(cast), (0, 1))
+        def act(batch: list[str]) -> int:
+            batches.append(batch)
+            return len(batch) - 1
 
-    def fail_slow(self) -> None:
-        raise ClientTooSlow
+        cast = Cast(map(spell, range(BATCH * 2 + 1)), act)
+        self.assertEqual([cast.advance() for _ in range(3)], [True, True, False])
+        self.assertEqual([id for batch in batches for id in batch], [spell(number) for number in range(BATCH * 2 + 1)])
+        self.assertEqual(
+            ([len(batch) for batch in batches], cast.sent, cast.skipped), ([BATCH, BATCH, 1], BATCH * 2 - 2, 3)
+        )
+        self.assertFalse(Cast(iter(()), len).advance())
+
+    def test_not_yet_open(self) -> None:
+        """A member that waits for its 101 has the message queued, as far as there is room; that counts as sent."""
+        self.connect(1)
+        self.registry.join(spell(1), "g")
+        for expected in ((1, 0), (1, 0), (1, 0), (0, 1)):
+            self.assertEqual(self.finish(self.registry.push_to_group("g", b"x" * 16, False, None)), expected)
+        self.registry.find(spell(1)).settle(Accepted())
+        self.assertEqual(self.peers[spell(1)].calls.count(f"send {'x' * 16}"), 3)
+
+    def test_counted(self) -> None:
+        """What each took is in its facts; what one had no room for is not."""
+        self.open(1, 2)
+        self.peers[spell(2)].full = True
+        self.finish(self.registry.broadcast(b"hello", False, None))
+        facts = [self.registry.facts(spell(number)) for number in (1, 2)]
+        self.assertEqual([(each.messages_out, each.bytes_out) for each in facts], [(1, 5), (0, 0)])
+
+    def test_other_errors(self) -> None:
+        """A mistake of ours is not taken for a slow member."""
+        self.open(1)
+        self.peers[spell(1)].send = lambda frame: 1 // 0  # type: ignore[method-assign, assignment, return-value]
+        self.assertRaises(ZeroDivisionError, self.registry.broadcast(b"hello", False, None).advance)
 
 
 class PageTests(GroupTestCase):

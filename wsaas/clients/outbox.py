@@ -25,14 +25,14 @@ class Outbox:
 
     __slots__ = (
         "_capacity",
-        "_clear",
         "_drained",
-        "_file",
         "_handed",
         "_now",
         "_queue",
         "_queued",
         "_transport",
+        "clear",
+        "file",
         "full_since",
         "paused",
     )
@@ -41,8 +41,10 @@ class Outbox:
         self, transport: ITransport, capacity: int, now: Callable[[], float], drained: Callable[[], None]
     ) -> None:
         self._transport = transport
-        self._file = transport.fileno() if can_write_through(transport) else -1  # type: ignore[attr-defined]
-        self._clear = self._file >= 0
+        self.file = transport.fileno() if can_write_through(transport) else -1  # type: ignore[attr-defined]
+        """The socket's number, negative if nothing may be written to it straight."""
+        self.clear = self.file >= 0
+        """Whether nothing waits: then a message may be written straight. What it does not take is for `rest`."""
         self._now = now
         self._capacity = capacity
         self._drained = drained
@@ -72,23 +74,30 @@ class Outbox:
     def offer(self, data: bytes) -> bool:
         """Write a message if there is room for it; whether there was."""
         if not self.paused:
-            if self._clear or self._clears():
+            if self.clear or self.clears():
                 try:
-                    sent = os.write(self._file, data)
+                    sent = os.write(self.file, data)
                 except OSError:  # it would block, or is broken: the transport meets the same and deals with it
                     sent = 0
-                if sent == len(data):
-                    return True
-                self._clear = False
-                data = data[sent:]
-            self._transport.write(data)
-            if self.paused:
-                self._handed = len(data)
+                if sent < len(data):
+                    self.rest(data[sent:])
+            else:
+                self._hand_over(data)
             return True
         if self.room(len(data)):
             self._wait(data)
             return True
         return False
+
+    def rest(self, data: bytes) -> None:
+        """What the socket did not take of a message."""
+        self.clear = False
+        self._hand_over(data)
+
+    def _hand_over(self, data: bytes) -> None:
+        self._transport.write(data)
+        if self.paused:
+            self._handed = len(data)
 
     def write(self, data: bytes) -> None:
         """Write what cannot be refused."""
@@ -99,12 +108,12 @@ class Outbox:
 
     def _clears(self) -> bool:
         """Whether a transport that had something to write has written it: then it need not be asked again."""
-        self._clear = self._file >= 0 and nothing_waits(self._transport)
-        return self._clear
+        self.clear = self.file >= 0 and nothing_waits(self._transport)
+        return self.clear
 
     def let_go(self) -> None:
         """The transport closes: whatever is still written is its own affair, for its file may soon be another's."""
-        self._clear, self._file = False, -1
+        self.clear, self.file = False, -1
 
     def _wait(self, data: bytes) -> None:
         if self._queue is None:

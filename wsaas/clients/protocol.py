@@ -178,6 +178,11 @@ class ClientProtocol(Opening):
         self.sendMessage(frame.payload, frame.binary)
         return True
 
+    @property
+    def straight(self) -> Outbox | None:
+        """Where a message may be written straight to the socket now, see `crowd`."""
+        return self._outbox if self.state == _OPEN and self._plain and self._outbox.clear else None
+
     def close(self, code: int, reason: str) -> None:
         self.sendCloseFrame(code, reason.encode())
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Generic, TypeVar
 
-from wsaas.gateway.errors import ClientTooSlow, NoSuchConnection
-
 T = TypeVar("T")
 
 BATCH = 400
@@ -15,14 +13,14 @@ BATCH = 400
 
 
 class Cast(Generic[T]):
-    """Does `act` for each of the connections. Those that were too slow, or gone by then, are skipped; nobody is waited
-    for.
+    """Serves the connections by `act`, which is given a batch and says for how many of it the act was done. The others
+    were too slow, or gone by then: they are skipped, and nobody is waited for.
 
     Whoever owns it calls `advance` until it is False, and lets other work happen between. It holds one list of
     connections.
     """
 
-    def __init__(self, connections: Iterable[T], act: Callable[[T], object]) -> None:
+    def __init__(self, connections: Iterable[T], act: Callable[[list[T]], int]) -> None:
         self._left = iter(connections)
         self._act = act
         self.sent = 0
@@ -30,13 +28,8 @@ class Cast(Generic[T]):
 
     def advance(self) -> bool:
         """Serve the next batch; whether there may be more."""
-        act, served, skipped = self._act, 0, 0
-        for connection in islice(self._left, BATCH):
-            served += 1
-            try:
-                act(connection)
-            except (ClientTooSlow, NoSuchConnection):
-                skipped += 1
-        self.sent += served - skipped
-        self.skipped += skipped
-        return served == BATCH
+        batch = list(islice(self._left, BATCH))
+        served = self._act(batch)
+        self.sent += served
+        self.skipped += len(batch) - served
+        return len(batch) == BATCH

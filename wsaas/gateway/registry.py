@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from heapq import nsmallest
-from operator import methodcaller
+from itertools import compress
+from typing import cast
 
 from wsaas.gateway.cast import Cast
-from wsaas.gateway.errors import BadRequest, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.gateway.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.gateway.model import Cause, CloseCode, Facts, Frame, Pushed
+from wsaas.gateway.seams import Peer, SendToAll
 from wsaas.gateway.session import NO_GROUPS, Session
 
 # RFC 6455, 5.5: a control frame carries at most 125 bytes, two of which are the close code.
@@ -19,11 +22,17 @@ MAX_GROUPS = 1024
 """Groups that one connection may join, beside those that its connect answer named."""
 
 
+def one_by_one(peers: Sequence[Peer], frame: Frame) -> list[bool]:
+    """SendToAll, the plain way."""
+    return [peer.send(frame) for peer in peers]
+
+
 class Registry:
     """Sessions from their handshake to the answer of their DELETE. Holds as many as there are; others bound that."""
 
-    def __init__(self, max_message_size: int) -> None:
+    def __init__(self, max_message_size: int, send_to_all: SendToAll = one_by_one) -> None:
         self._max_message_size = max_message_size
+        self._send_to_all = send_to_all
         self._sessions: dict[str, Session] = {}
         self._groups: dict[str, dict[str, Session]] = {}
 
@@ -89,7 +98,14 @@ class Registry:
     def close_group(self, group: str, code: int, reason: str) -> Cast[str]:
         """Close every member. Raises BadRequest."""
         _check_close(code, reason)
-        return Cast(self.members(group), lambda id: self.close(id, code, reason))
+
+        def close(ids: list[str]) -> int:
+            live = [id for id in ids if id in self._sessions and self._sessions[id].live]
+            for id in live:
+                self.close(id, code, reason)
+            return len(live)
+
+        return Cast(self.members(group), close)
 
     def members(self, group: str) -> list[str]:
         """The ids of the group's members of this moment, in the order in which they joined. Raises BadRequest."""
@@ -130,8 +146,26 @@ class Registry:
             del self._groups[group]
 
     def _cast(self, sessions: list[Session], payload: bytes, binary: bool, but: str | None) -> Cast[Session]:
-        push = methodcaller("push", self._frame(payload, binary))
-        return Cast(sessions if but is None else [each for each in sessions if each.id != but], push)
+        frame = self._frame(payload, binary)
+        return Cast(
+            sessions if but is None else [each for each in sessions if each.id != but],
+            lambda batch: self._push_to_all(batch, frame),
+        )
+
+    def _push_to_all(self, sessions: list[Session], frame: Frame) -> int:
+        """How many of them took it, or will have it with their 101."""
+        ready = [session for session in sessions if session.open]
+        taken = self._send_to_all(cast("list[Peer]", [session.peer for session in ready]), frame)  # open: has one
+        for session in compress(ready, taken):
+            session.sent(frame)
+        served = sum(taken)
+        if len(ready) < len(sessions):
+            for session in sessions:
+                if session.connecting:
+                    with suppress(ClientTooSlow):
+                        session.push(frame)
+                        served += 1
+        return served
 
     def _frame(self, payload: bytes, binary: bool) -> Frame:
         if len(payload) > self._max_message_size:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from wsaas.gateway.model import Accepted, Closed, Frame, Record, Refused, Unclear
@@ -45,6 +45,13 @@ class Peer(Protocol):
 
     def resume_reading(self) -> None:
         """Go on taking messages. Idempotent."""
+
+
+class SendToAll(Protocol):
+    """One message for many clients."""
+
+    def __call__(self, peers: Sequence[Peer], frame: Frame, /) -> Sequence[bool]:
+        """As `Peer.send` to each of them; what each of those calls would have returned."""
 
 
 class Backend(Protocol):

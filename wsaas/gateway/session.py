@@ -118,6 +118,11 @@ class Session:
         return self.state is _OPEN
 
     @property
+    def connecting(self) -> bool:
+        """Whether its POST is out, so that pushes wait for its 101."""
+        return self.state is State.CONNECTING
+
+    @property
     def record(self) -> Record:
         """What the journal keeps of it."""
         return Record(self.id, self.connected_at, self.repeated, self.trace_id, self._ending)
@@ -235,13 +240,17 @@ class Session:
             assert self.peer is not None
             if not self.peer.send(frame):
                 raise ClientTooSlow("the client has not read what was sent before; try again later")
-            self.messages_out += 1
-            self.bytes_out += len(frame.payload)
+            self.sent(frame)
             return _SENT
         if self.state is State.CONNECTING:
             self._early.add(frame)
             return Pushed.QUEUED
         raise NoSuchConnection("the connection is over")
+
+    def sent(self, frame: Frame) -> None:
+        """The client's end has taken the message."""
+        self.messages_out += 1
+        self.bytes_out += len(frame.payload)
 
     def close(self, cause: Cause, code: int, reason: str) -> None:
         """Let the client go with a Close frame; one that still waits for its 101 is refused."""
@@ -305,7 +314,7 @@ class Session:
         for frame in self._early.take():
             if self.state is State.OPEN:
                 if self.peer.send(frame):
-                    self._count_out(frame)
+                    self.sent(frame)
                 else:
                     self.close(Cause.TOO_SLOW, CloseCode.POLICY, "")
 
@@ -322,13 +331,9 @@ class Session:
     def _reply(self, frame: Frame) -> None:
         assert self.peer is not None
         if self.peer.send(frame):
-            self._count_out(frame)
+            self.sent(frame)
         elif self.state is State.OPEN:  # else the client was found gone: nothing waits for it
             self._held = frame
-
-    def _count_out(self, frame: Frame) -> None:
-        self.messages_out += 1
-        self.bytes_out += len(frame.payload)
 
     def _relieve(self) -> None:
         """Reading goes on once there is room for the message that found none, and half of the lane is free."""
