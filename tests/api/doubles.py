@@ -41,6 +41,7 @@ class FakeSession:
     def __init__(self, id: str = HERE) -> None:
         self.id = id
         self.peer = self
+        self.messages_out = self.bytes_out = 0
         self.groups: set[str] = set()
         self.outcome: Pushed | Exception = Pushed.SENT
         self.about = FACTS
@@ -59,10 +60,8 @@ class FakeSession:
             return False
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        return True
-
-    def sent(self, frame: Frame) -> None:
         self.pushed.append(frame)
+        return True
 
     def close(self, cause: Cause, code: int, reason: str) -> None:
         self.closed.append((cause, code, reason))

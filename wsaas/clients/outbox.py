@@ -74,7 +74,7 @@ class Outbox:
     def offer(self, data: bytes) -> bool:
         """Write a message if there is room for it; whether there was."""
         if not self.paused:
-            if self.clear or self.clears():
+            if self.clear or self._clears():
                 try:
                     sent = os.write(self.file, data)
                 except OSError:  # it would block, or is broken: the transport meets the same and deals with it

@@ -156,8 +156,10 @@ class Registry:
         """How many of them took it, or will have it with their 101."""
         ready = [session for session in sessions if session.open]
         taken = self._send_to_all(cast("list[Peer]", [session.peer for session in ready]), frame)  # open: has one
+        size = len(frame.payload)
         for session in compress(ready, taken):
-            session.sent(frame)
+            session.messages_out += 1
+            session.bytes_out += size
         served = sum(taken)
         if len(ready) < len(sessions):
             for session in sessions:

@@ -240,17 +240,12 @@ class Session:
             assert self.peer is not None
             if not self.peer.send(frame):
                 raise ClientTooSlow("the client has not read what was sent before; try again later")
-            self.sent(frame)
+            self._count_out(frame)
             return _SENT
         if self.state is State.CONNECTING:
             self._early.add(frame)
             return Pushed.QUEUED
         raise NoSuchConnection("the connection is over")
-
-    def sent(self, frame: Frame) -> None:
-        """The client's end has taken the message."""
-        self.messages_out += 1
-        self.bytes_out += len(frame.payload)
 
     def close(self, cause: Cause, code: int, reason: str) -> None:
         """Let the client go with a Close frame; one that still waits for its 101 is refused."""
@@ -314,7 +309,7 @@ class Session:
         for frame in self._early.take():
             if self.state is State.OPEN:
                 if self.peer.send(frame):
-                    self.sent(frame)
+                    self._count_out(frame)
                 else:
                     self.close(Cause.TOO_SLOW, CloseCode.POLICY, "")
 
@@ -331,9 +326,13 @@ class Session:
     def _reply(self, frame: Frame) -> None:
         assert self.peer is not None
         if self.peer.send(frame):
-            self.sent(frame)
+            self._count_out(frame)
         elif self.state is State.OPEN:  # else the client was found gone: nothing waits for it
             self._held = frame
+
+    def _count_out(self, frame: Frame) -> None:
+        self.messages_out += 1
+        self.bytes_out += len(frame.payload)
 
     def _relieve(self) -> None:
         """Reading goes on once there is room for the message that found none, and half of the lane is free."""
