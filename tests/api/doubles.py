@@ -8,6 +8,7 @@ from wsaas.gateway.errors import ClientTooSlow
 from wsaas.gateway.model import Cause, Facts, Frame, Pushed
 from wsaas.gateway.registry import Registry
 from wsaas.gateway.session import Session
+from wsaas.gateway.state import State
 
 HERE = "A1b2C3d4" + "x" * 24
 GONE = "A1b2C3d4" + "y" * 24
@@ -36,6 +37,7 @@ class FakeSession:
     """A connection that notes what is done to it, and answers pushes with `outcome`."""
 
     live = open = True
+    state = State.OPEN
     connecting = False
 
     def __init__(self, id: str = HERE) -> None:

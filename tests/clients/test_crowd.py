@@ -49,8 +49,11 @@ class Member:
             self.outbox.stopProducing()
 
     @property
-    def straight(self) -> Outbox | None:
-        return self.outbox if self.outbox.clear and self.kind not in ("closing", "compressed") else None
+    def file(self) -> int:
+        return self.outbox.file if self.outbox.clear and self.kind not in ("closing", "compressed") else -1
+
+    def rest(self, data: bytes) -> None:
+        self.outbox.rest(data)
 
     def send(self, frame: Frame) -> bool:
         return self.kind != "closing" and self.outbox.offer(encode(frame))

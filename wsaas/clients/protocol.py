@@ -179,9 +179,14 @@ class ClientProtocol(Opening):
         return True
 
     @property
-    def straight(self) -> Outbox | None:
-        """Where a message may be written straight to the socket now, see `crowd`."""
-        return self._outbox if self.state == _OPEN and self._plain and self._outbox.clear else None
+    def file(self) -> int:
+        """The socket to which a message may be written straight now, negative if none; see `crowd`."""
+        outbox = self._outbox
+        return outbox.file if outbox.clear and self.state == _OPEN and self._plain else -1
+
+    def rest(self, data: bytes) -> None:
+        """What the socket did not take of a message that was written straight."""
+        self._outbox.rest(data)
 
     def close(self, code: int, reason: str) -> None:
         self.sendCloseFrame(code, reason.encode())

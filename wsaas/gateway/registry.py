@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from heapq import nsmallest
-from itertools import compress
 from typing import cast
 
 from wsaas.gateway.cast import Cast
@@ -13,7 +12,9 @@ from wsaas.gateway.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSu
 from wsaas.gateway.model import Cause, CloseCode, Facts, Frame, Pushed
 from wsaas.gateway.seams import Peer, SendToAll
 from wsaas.gateway.session import NO_GROUPS, Session
+from wsaas.gateway.state import State
 
+_OPEN = State.OPEN  # Enum looks its members up anew each time
 # RFC 6455, 5.5: a control frame carries at most 125 bytes, two of which are the close code.
 MAX_REASON = 123
 MAX_GROUP = 256
@@ -88,7 +89,7 @@ class Registry:
 
     def broadcast(self, payload: bytes, binary: bool, but: str | None) -> Cast[Session]:
         """Send one message to every open connection except `but`. Raises MessageTooLong, NotUtf8."""
-        return self._cast([each for each in self._sessions.values() if each.open], payload, binary, but)
+        return self._cast([each for each in self._sessions.values() if each.state is _OPEN], payload, binary, but)
 
     def push_to_group(self, group: str, payload: bytes, binary: bool, but: str | None) -> Cast[Session]:
         """Send one message to every member except `but`. Raises MessageTooLong, NotUtf8, BadRequest."""
@@ -154,13 +155,16 @@ class Registry:
 
     def _push_to_all(self, sessions: list[Session], frame: Frame) -> int:
         """How many of them took it, or will have it with their 101."""
-        ready = [session for session in sessions if session.open]
-        taken = self._send_to_all(cast("list[Peer]", [session.peer for session in ready]), frame)  # open: has one
-        size = len(frame.payload)
-        for session in compress(ready, taken):
+        ready, size = [session for session in sessions if session.state is _OPEN], len(frame.payload)
+        for session in ready:  # before, while they are at hand: the calls below push them out of the processor's caches
             session.messages_out += 1
             session.bytes_out += size
+        taken = self._send_to_all(cast("list[Peer]", [session.peer for session in ready]), frame)  # open: has one
         served = sum(taken)
+        if served < len(ready):
+            for session, took in zip(ready, taken, strict=True):
+                session.messages_out -= not took
+                session.bytes_out -= 0 if took else size
         if len(ready) < len(sessions):
             for session in sessions:
                 if session.connecting:
