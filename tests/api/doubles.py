@@ -36,7 +36,7 @@ FACTS = Facts(
 class FakeSession:
     """A connection that notes what is done to it, and answers pushes with `outcome`."""
 
-    live = open = True
+    live = True
     state = State.OPEN
     connecting = False
 

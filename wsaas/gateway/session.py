@@ -113,11 +113,6 @@ class Session:
         return self.state is _OPEN or self.state in LIVE
 
     @property
-    def open(self) -> bool:
-        """Whether its 101 was sent and no Close."""
-        return self.state is _OPEN
-
-    @property
     def connecting(self) -> bool:
         """Whether its POST is out, so that pushes wait for its 101."""
         return self.state is State.CONNECTING
