@@ -40,7 +40,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--nice", type=int, default=0, help="priority of all processes, for a machine that is not idle")
     parser.add_argument("--json", type=Path, help="write everything measured there")
     parser.add_argument("--docs", type=Path, help="write the tables and the plots into that directory")
-    parser.add_argument("--prefix", help="what the names of the tables begin with [default: none; growth-]")
+    parser.add_argument("--prefix", help="write the table of costs only, its name behind this")
     options = parser.parse_args(argv)
     if options.quick:
         options.rounds, options.seconds, options.sizes = 1, 0.5, "100"
@@ -146,7 +146,8 @@ def main(argv: Sequence[str]) -> int:
         if not options.prefix:
             draw(found, options.docs)
         for name, text in tables.items():
-            (options.docs / f"{prefix}{name}.txt").write_text(text + "\n")
+            if text and (name == "costs" or not options.prefix):
+                (options.docs / f"{prefix}{name}.txt").write_text(text + "\n")
     ours = [each for row in results.values() for name in row if kind(name) == "wsaas" for each in row[name]]
     return 1 if any(each.lost for each in ours) else 0
 

@@ -41,7 +41,7 @@ def write_through(transport: Any, data: bytes) -> None:
 
 
 def write_each(files: Iterable[int], data: bytes) -> list[int]:
-    """Write `data` to each of these sockets; how many bytes each has taken, none if it would block or is broken.
+    """Write `data` to each of these files; how many bytes each has taken, 0 if it would block, is broken or is none.
 
     One call after the other, without the interpreter between them: each call pushes what that needs out of the
     processor's caches, which makes its steps take several times as long.

@@ -17,19 +17,15 @@ def send_to_all(peers: Sequence[Peer], frame: Frame) -> list[bool]:
     clients = cast(Sequence[ClientProtocol], peers)
     data = encode(frame)
     files = [client.file for client in clients]
-    taken = write_each([file for file in files if file >= 0], data)
+    taken = write_each(files, data)
     if taken.count(len(data)) == len(files):  # as a rule
         return [True] * len(files)
-    left = iter(taken)
-    return [
-        _send(client, frame, data, next(left) if file >= 0 else None)
-        for client, file in zip(clients, files, strict=True)
-    ]
+    return [_send(*each, frame, data) for each in zip(clients, files, taken, strict=True)]
 
 
-def _send(client: ClientProtocol, frame: Frame, data: bytes, taken: int | None) -> bool:
-    """Whether the client takes it; `taken` bytes it has already, unless it gets it the usual way."""
-    if taken is None:
+def _send(client: ClientProtocol, file: int, taken: int, frame: Frame, data: bytes) -> bool:
+    """Whether the client takes it; `taken` bytes it has already, if it has a file."""
+    if file < 0:
         return client.send(frame)
     if taken < len(data):
         client.rest(data[taken:])

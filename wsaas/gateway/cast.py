@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-BATCH = 400
+BATCH = 500
 """How many connections are served before others get their turn."""
 
 
