@@ -220,7 +220,6 @@ class Daemon(Service):
         for what, ports in (("clients", self._client_ports), ("the API", self._api_ports)):
             for port in ports:
                 self._log.info("listening for {what} on {address}", what=what, address=_spell(port.getHost()))
-
         if not (self._settings.http_endpoint or self._settings.api_token):
             self._log.info("the API is for this machine only: to open it to others, set API_TOKEN_FILE or API_TOKEN")
         self._reactor.callWhenRunning(self._mind_signals)

@@ -5,6 +5,7 @@ accept -> (too many: cut off) -> head -> (malformed, too many, origin, busy: ref
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
@@ -43,7 +44,8 @@ class Opening(WebSocketServerProtocol):
     def connectionMade(self) -> None:
         # Not by way of Autobahn's own, which first gathers details of the transport that nobody asks for here.
         if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
+            with suppress(OSError):  # a UNIX socket says it is one of these, and not every system takes it for one
+                self.transport.setTcpNoDelay(True)
         self._connectionMade()
         self.session: Session | None = None
         self._asked = False

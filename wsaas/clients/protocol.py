@@ -181,8 +181,7 @@ class ClientProtocol(Opening):
     @property
     def file(self) -> int:
         """The socket to which a message may be written straight now, negative if none; see `crowd`."""
-        outbox = self._outbox
-        return outbox.file if outbox.clear and self.state == _OPEN and self._plain else -1
+        return self._outbox.file if self._outbox.clear and self.state == _OPEN and self._plain else -1
 
     def rest(self, data: bytes) -> None:
         """What the socket did not take of a message that was written straight."""

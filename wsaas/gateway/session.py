@@ -192,7 +192,7 @@ class Session:
         """
         pending = self.pending
         if pending is Received:
-            return self.lane.messages[0]
+            return self.lane.head
         if pending is Opened:
             if self.state is State.STARTING:
                 self.state = State.CONNECTING
