@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
-from tests.clients.harness import END, REQUEST, Client, Harness
+from tests.clients.harness import END, REQUEST, Client, Harness, Transport
 from wsaas.gateway.model import Cause, Frame, Refused, Unclear
 
 
@@ -24,6 +24,19 @@ def body(client: Client) -> Any:
 class HandshakeTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.harness = Harness()
+
+    def test_no_delay(self) -> None:
+        """Frames do not wait for each other in the socket (Nagle); one that cannot be told so is a socket all the same."""
+        told: list[bool] = []
+        self.patch(Transport, "setTcpNoDelay", lambda transport, enabled: told.append(enabled))
+        self.harness.open()
+        self.assertEqual(told, [True])
+
+        def refuse(transport: object, enabled: bool) -> None:
+            raise OSError(22, "Invalid argument")
+
+        self.patch(Transport, "setTcpNoDelay", refuse)
+        self.assertFalse(self.harness.open().transport.closed)
 
     def test_what_the_gateway_hears(self) -> None:
         """The handshake's parts, without what is between client and gateway only."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from wsaas.clients.address import announced
@@ -43,9 +43,8 @@ class Opening(WebSocketServerProtocol):
 
     def connectionMade(self) -> None:
         # Not by way of Autobahn's own, which first gathers details of the transport that nobody asks for here.
-        if ITCPTransport.providedBy(self.transport):
-            with suppress(OSError):  # a UNIX socket says it is one of these, and not every system takes it for one
-                self.transport.setTcpNoDelay(True)
+        with suppress(AttributeError, OSError):  # a UNIX socket may not know what that is
+            self.transport.setTcpNoDelay(True)
         self._connectionMade()
         self.session: Session | None = None
         self._asked = False
