@@ -26,7 +26,7 @@ class HandshakeTests(SynchronousTestCase):
         self.harness = Harness()
 
     def test_no_delay(self) -> None:
-        """Frames do not wait for each other in the socket (Nagle); one that cannot be told so is a socket all the same."""
+        """Frames do not wait for each other in the socket (Nagle); one that refuses to be told so is served as well."""
         told: list[bool] = []
         self.patch(Transport, "setTcpNoDelay", lambda transport, enabled: told.append(enabled))
         self.harness.open()
