@@ -395,6 +395,14 @@ class FaultsTestCase(SystemTestCase):
         """The backend that was stopped, or another one where it was: it remembers nothing, all are strays to it."""
         return self.backend(port=backend.port)
 
+    def settle(self, gateway: Gateway) -> None:
+        """What this gateway has heard is in its journal now: it lets a newcomer in when all before them is written.
+
+        Two of them, as the first may be read in the same turn as the last answer of the backend.
+        """
+        for _ in range(2):
+            self.connect(gateway.ws + "/newcomer")
+
     def next_life(self, gateway: Gateway, **settings: str) -> Gateway:
         """A gateway in the directory of one that has ended."""
         return self.watched(Gateway.start(gateway.directory, settings))
