@@ -31,7 +31,7 @@ from wsaas.capacity import capacity, open_files
 from wsaas.clients.address import Proxies
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
 from wsaas.clients.credentials import Credentials
-from wsaas.clients.crowd import send_to_all
+from wsaas.clients.crowd import send_straight
 from wsaas.clients.entrance import Entrance
 from wsaas.clients.factory import ClientFactory
 from wsaas.gateway.gateway import Gateway
@@ -79,7 +79,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
         journal = MemoryJournal()
     else:
         journal = SqliteJournal(reactor, Path(settings.state_dir), keep_authorization=settings.journal_authorization)
-    registry = Registry(settings.max_message_size, send_to_all)
+    registry = Registry(settings.max_message_size, send_straight)
     limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer)
     gateway = Gateway(registry, journal, courier, limits, time.time, secrets.randbelow)
     clients = ClientFactory(

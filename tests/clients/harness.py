@@ -19,6 +19,7 @@ from wsaas.clients.credentials import Credentials
 from wsaas.clients.entrance import Entrance
 from wsaas.clients.factory import ClientFactory
 from wsaas.gateway.model import Cause, Frame, Handshake
+from wsaas.gateway.session import NO_OUTLET
 
 REQUEST = (
     b"GET /room/7?a=1 HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -114,6 +115,7 @@ class FakeSession:
         self.peer = peer
         self.calls: list[tuple[Any, ...]] = []
         self.room = 10**9
+        self.outlet = NO_OUTLET
         self.subprotocol: str | None = None
         self.received_frames: list[Frame] = []
 

@@ -12,13 +12,17 @@ from wsaas.clients.outbox import Outbox
 class OutboxTests(SocketTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.drained = 0
+        self.drains = 0
+        self.files: list[int] = []
         self.transport.connected = 1
-        self.outbox = Outbox(self.transport, 300_000, lambda: 1.0, self.drain)
+        self.outbox = Outbox(self.transport, 300_000, lambda: 1.0, self)
         self.transport.registerProducer(self.outbox, True)
 
-    def drain(self) -> None:
-        self.drained += 1
+    def drained(self) -> None:
+        self.drains += 1
+
+    def straight(self, file: int) -> None:
+        self.files.append(file)
 
     def test_straight(self) -> None:
         """A message that the socket takes is there at once."""
@@ -40,10 +44,11 @@ class OutboxTests(SocketTestCase):
         self.assertLessEqual(self.outbox.waiting, 300_000)
         self.assertEqual(self.received(len(sent)), sent)
         self.transport.doWrite()
-        self.assertEqual((self.drained, self.outbox.waiting, self.outbox.full_since), (1, 0, None))
+        self.assertEqual((self.drains, self.outbox.waiting, self.outbox.full_since), (1, 0, None))
         self.reactor.writers.clear()
         self.assertTrue(self.outbox.offer(b"straight"))
         self.assertEqual((self.far.recv(100), self.reactor.writers), (b"straight", []))
+        self.assertEqual((self.files[0], self.files[-1]), (-1, self.transport.fileno()), "and its owner knows")
 
     def test_a_file_that_is_anothers(self) -> None:
         """Once the connection is given up, in good order or not, nothing is written to the file it had: it may be
@@ -56,6 +61,7 @@ class OutboxTests(SocketTestCase):
         near.close()
         self.transport.connected = 0
         self.outbox.let_go()
+        self.assertEqual(self.files, [-1])
         self.outbox.offer(b"late")
         self.outbox.stopProducing()
         self.assertFalse(self.outbox.offer(b"later"))

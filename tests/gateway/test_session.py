@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -27,7 +28,7 @@ from wsaas.gateway.model import (
     Unclear,
     Undelivered,
 )
-from wsaas.gateway.session import Session, State
+from wsaas.gateway.session import NO_OUTLET, Session, State
 
 
 def farewell(stage: Stage) -> str:
@@ -184,6 +185,19 @@ class ConnectTests(SynchronousTestCase):
         stage.settle(Accepted())
         self.assertEqual(stage.calls, ["left", "wake", "refuse 403 CLOSED", "accepted", "left", "wake"])
         self.assertEqual(farewell(stage), "api 4001 'bye' unclean")
+
+    def test_no_outlet(self) -> None:
+        """Nothing may be written straight to the client of a connection that is over, whatever its peer says."""
+        ends: list[Callable[[Session], None]] = [
+            lambda session: session.close(Cause.API, 1000, ""),
+            lambda session: session.lost(Cause.NETWORK, 1006, "", False),
+            lambda session: session.fail(Cause.TOO_BIG, 1009, ""),
+        ]
+        for end in ends:
+            session = Stage.open().session
+            session.outlet = 5
+            end(session)
+            self.assertEqual(session.outlet, NO_OUTLET)
 
     def test_refused(self) -> None:
         """Of a connection that was refused nothing more is said; queued pushes go nowhere."""

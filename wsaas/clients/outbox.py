@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet.interfaces import IPushProducer, ITransport
 from zope.interface import implementer
 
 from wsaas.writing import can_write_through, nothing_waits
+
+
+class Owner(Protocol):
+    """Whoever writes to the client."""
+
+    def drained(self) -> None:
+        """All that waited is written."""
+
+    def straight(self, file: int) -> None:
+        """A message may be written straight to this file from now on; if it is negative, to none any more."""
 
 
 @implementer(IPushProducer)
@@ -25,9 +36,9 @@ class Outbox:
 
     __slots__ = (
         "_capacity",
-        "_drained",
         "_handed",
         "_now",
+        "_owner",
         "_queue",
         "_queued",
         "_transport",
@@ -37,17 +48,16 @@ class Outbox:
         "paused",
     )
 
-    def __init__(
-        self, transport: ITransport, capacity: int, now: Callable[[], float], drained: Callable[[], None]
-    ) -> None:
+    def __init__(self, transport: ITransport, capacity: int, now: Callable[[], float], owner: Owner) -> None:
         self._transport = transport
         self.file = transport.fileno() if can_write_through(transport) else -1  # type: ignore[attr-defined]
         """The socket's number, negative if nothing may be written to it straight."""
         self.clear = self.file >= 0
-        """Whether nothing waits: then a message may be written straight. What it does not take is for `rest`."""
+        """Whether nothing waits: then a message may be written straight, and what the socket does not take of it is for
+        `rest`. The owner is told when this changes."""
         self._now = now
         self._capacity = capacity
-        self._drained = drained
+        self._owner = owner
         self._queue: deque[bytes] | None = None
         self._queued = 0
         self._handed = 0
@@ -92,6 +102,7 @@ class Outbox:
     def rest(self, data: bytes) -> None:
         """What the socket did not take of a message."""
         self.clear = False
+        self._owner.straight(-1)
         self._hand_over(data)
 
     def _hand_over(self, data: bytes) -> None:
@@ -109,11 +120,14 @@ class Outbox:
     def _clears(self) -> bool:
         """Whether a transport that had something to write has written it: then it need not be asked again."""
         self.clear = self.file >= 0 and nothing_waits(self._transport)
+        if self.clear:
+            self._owner.straight(self.file)
         return self.clear
 
     def let_go(self) -> None:
         """The transport closes: whatever is still written is its own affair, for its file may soon be another's."""
         self.clear, self.file = False, -1
+        self._owner.straight(-1)
 
     def _wait(self, data: bytes) -> None:
         if self._queue is None:
@@ -137,7 +151,7 @@ class Outbox:
         if not self._queue:
             self._queue = None
         if not self.paused:
-            self._drained()
+            self._owner.drained()
 
     def stopProducing(self) -> None:
         """The connection is lost (IPushProducer), and its file about to be closed: there is no room any more."""

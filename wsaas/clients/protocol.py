@@ -18,6 +18,7 @@ from wsaas.clients.opening import Opening
 from wsaas.clients.outbox import Outbox
 from wsaas.clients.pulse import Finding, Pulse
 from wsaas.gateway.model import Cause, CloseCode, Frame
+from wsaas.gateway.session import NO_OUTLET
 
 CLOSE_TIMEOUT = 5.0
 """Seconds from our Close frame, or our last word, until a client that does not go is dropped."""
@@ -57,7 +58,7 @@ class ClientProtocol(Opening):
         self._leaving = False
         self._lost: Failure | None = None
         self._pulse = Pulse(clock.seconds())
-        self._outbox = Outbox(self.transport, self.factory.send_buffer, clock.seconds, self._drained)
+        self._outbox = Outbox(self.transport, self.factory.send_buffer, clock.seconds, self)
         self.transport.registerProducer(self._outbox, True)
         super().connectionMade()
 
@@ -163,6 +164,8 @@ class ClientProtocol(Opening):
 
     def _onOpen(self) -> None:
         self._plain = self._perMessageCompress is None
+        if self._outbox.clear:
+            self.straight(self._outbox.file)
         self.factory.opened(self)
         self._flow.resume(EARLY)
 
@@ -178,10 +181,9 @@ class ClientProtocol(Opening):
         self.sendMessage(frame.payload, frame.binary)
         return True
 
-    @property
-    def file(self) -> int:
-        """The socket to which a message may be written straight now, negative if none; see `crowd`."""
-        return self._outbox.file if self._outbox.clear and self.state == _OPEN and self._plain else -1
+    def straight(self, file: int) -> None:
+        if self.session is not None:
+            self.session.outlet = file if self.state == _OPEN and self._plain else NO_OUTLET
 
     def rest(self, data: bytes) -> None:
         """What the socket did not take of a message that was written straight."""
@@ -201,7 +203,7 @@ class ClientProtocol(Opening):
         else:
             self.sendPong(payload)
 
-    def _drained(self) -> None:
+    def drained(self) -> None:
         if self._leaving:
             self._lose_connection()
             return
@@ -233,6 +235,7 @@ class ClientProtocol(Opening):
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
         super().sendCloseFrame(code, reasonUtf8, isReply)
+        self.straight(NO_OUTLET)
         if self._deadline is None and not isReply:  # after a reply the connection is closed at once
             self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abandon)
 
@@ -249,6 +252,7 @@ class ClientProtocol(Opening):
     def _closeConnection(self, abort: bool = False) -> None:
         """Close the transport once all is written, or at once; a client that does not let us is dropped in the end."""
         self._flow.close()
+        self.straight(NO_OUTLET)
         if self._lost is not None:
             return
         if abort and not self.wasClean:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from heapq import nsmallest
-from typing import cast
 
 from wsaas.gateway.cast import Cast
 from wsaas.gateway.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.gateway.model import Cause, CloseCode, Facts, Frame, Pushed
-from wsaas.gateway.seams import Peer, SendToAll
+from wsaas.gateway.seams import SendStraight
 from wsaas.gateway.session import NO_GROUPS, Session
 from wsaas.gateway.state import State
 
@@ -23,17 +22,17 @@ MAX_GROUPS = 1024
 """Groups that one connection may join, beside those that its connect answer named."""
 
 
-def one_by_one(peers: Sequence[Peer], frame: Frame) -> list[bool]:
-    """SendToAll, the plain way."""
-    return [peer.send(frame) for peer in peers]
+def one_by_one(sessions: Sequence[Session], frame: Frame) -> list[Session]:
+    """SendStraight, the plain way: nothing is written straight."""
+    return list(sessions)
 
 
 class Registry:
     """Sessions from their handshake to the answer of their DELETE. Holds as many as there are; others bound that."""
 
-    def __init__(self, max_message_size: int, send_to_all: SendToAll = one_by_one) -> None:
+    def __init__(self, max_message_size: int, send_straight: SendStraight = one_by_one) -> None:
         self._max_message_size = max_message_size
-        self._send_to_all = send_to_all
+        self._send_straight = send_straight
         self._sessions: dict[str, Session] = {}
         self._groups: dict[str, dict[str, Session]] = {}
 
@@ -155,22 +154,18 @@ class Registry:
 
     def _push_to_all(self, sessions: list[Session], frame: Frame) -> int:
         """How many of them took it, or will have it with their 101."""
-        ready, size = [session for session in sessions if session.state is _OPEN], len(frame.payload)
-        for session in ready:  # before, while they are at hand: the calls below push them out of the processor's caches
+        size = len(frame.payload)
+        for session in sessions:  # before, while at hand: the calls below push them out of the processor's caches
             session.messages_out += 1
             session.bytes_out += size
-        taken = self._send_to_all(cast("list[Peer]", [session.peer for session in ready]), frame)  # open: has one
-        served = sum(taken)
-        if served < len(ready):
-            for session, took in zip(ready, taken, strict=True):
-                session.messages_out -= not took
-                session.bytes_out -= 0 if took else size
-        if len(ready) < len(sessions):
-            for session in sessions:
-                if session.connecting:
-                    with suppress(ClientTooSlow):
-                        session.push(frame)
-                        served += 1
+        left = self._send_straight(sessions, frame)
+        served = len(sessions) - len(left)
+        for session in left:
+            session.messages_out -= 1
+            session.bytes_out -= size
+            with suppress(ClientTooSlow, NoSuchConnection):
+                session.push(frame)
+                served += 1
         return served
 
     def _frame(self, payload: bytes, binary: bool) -> Frame:

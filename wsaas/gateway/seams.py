@@ -47,11 +47,11 @@ class Peer(Protocol):
         """Go on taking messages. Idempotent."""
 
 
-class SendToAll(Protocol):
-    """One message for many clients."""
+class SendStraight(Protocol):
+    """One message for many clients, for whose outlets their peers have vouched (`Session.outlet`)."""
 
-    def __call__(self, peers: Sequence[Peer], frame: Frame, /) -> Sequence[bool]:
-        """As `Peer.send` to each of them; what each of those calls would have returned."""
+    def __call__(self, sessions: Sequence[Session], frame: Frame, /) -> list[Session]:
+        """As a `Peer.send` that finds room, for each that has an outlet; returns those that have none."""
 
 
 class Backend(Protocol):

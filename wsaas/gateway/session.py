@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 
 NO_GROUPS: AbstractSet[str] = frozenset()
+NO_OUTLET = -1
 _OPEN, _LEAVING = State.OPEN, State.LEAVING  # Enum looks its members up anew each time
 _SENT = Pushed.SENT
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
@@ -71,6 +72,7 @@ class Session:
         "lane",
         "messages_in",
         "messages_out",
+        "outlet",
         "peer",
         "repeated",
         "state",
@@ -91,6 +93,8 @@ class Session:
         self.groups: AbstractSet[str] = NO_GROUPS
         self.backend_notes: object = None
         """For whoever carries the events: what it would otherwise make anew for each."""
+        self.outlet = NO_OUTLET
+        """Kept by the peer: where a message may be written straight, behind all earlier ones; see `SendStraight`."""
         self.messages_in = self.bytes_in = self.messages_out = self.bytes_out = 0
         self._owner = owner
         self._early = EarlyPushes(limits.send_buffer)
@@ -351,6 +355,7 @@ class Session:
     def _left(self, ending: Closed) -> None:
         """It is no longer live: remember why, and let go of what waited for the client."""
         self._ending = ending
+        self.outlet = NO_OUTLET
         self._held = None
         self._early.clear()
         self._owner.left(self)
