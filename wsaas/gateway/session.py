@@ -117,11 +117,6 @@ class Session:
         return self.state is _OPEN or self.state in LIVE
 
     @property
-    def connecting(self) -> bool:
-        """Whether its POST is out, so that pushes wait for its 101."""
-        return self.state is State.CONNECTING
-
-    @property
     def record(self) -> Record:
         """What the journal keeps of it."""
         return Record(self.id, self.connected_at, self.repeated, self.trace_id, self._ending)

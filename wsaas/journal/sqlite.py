@@ -106,13 +106,11 @@ class SqliteJournal:
         self._worker.start()
         self._started = True
         closed = sum(record.closed is not None for _, _, record in kept)
-        connecting = sum(record.closed is None and phase == CONNECTING for _, phase, record in kept)
         self.log.info(
-            "journal in {directory}; of an earlier life {connecting} connecting, {open} open, {closed} closed "
-            "connections whose backend has to be told",
+            "journal in {directory}; of an earlier life {open} connections that were open or about to be, and {closed} "
+            "that were closed, whose backend has to be told",
             directory=str(self._directory),
-            connecting=connecting,
-            open=len(kept) - connecting - closed,
+            open=len(kept) - closed,
             closed=closed,
         )
         return [record for _, _, record in kept]
