@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from autobahn.websocket.types import ConnectionRequest
-
 from wsaas.clients.address import Proxies
 from wsaas.clients.credentials import BadCredential, Credentials, Presented
 from wsaas.clients.head import fields, flaw, public, repeated
+from wsaas.clients.usual import Asked
 from wsaas.gateway.model import Handshake
 
 
@@ -62,18 +61,18 @@ class Entrance:
         """Whether a browser page of this origin may connect; who sends none is no browser."""
         return not self._allowed_origins or origin is None or _normal(origin) in self._allowed_origins
 
-    def handshake(self, request: Request, uri: str, parsed: ConnectionRequest) -> Handshake:
-        """What the gateway hears of a request that Autobahn found sound, too."""
-        path, _, query = uri.partition("?")
+    def handshake(self, request: Request, asked: Asked) -> Handshake:
+        """What the gateway hears of a request that is sound."""
+        path, _, query = asked.uri.partition("?")
         return Handshake(
             path=path,
             query=query,
-            origin=parsed.origin or None,
+            origin=asked.origin,
             remote_address=request.address,
-            subprotocols=tuple(parsed.protocols),
+            subprotocols=tuple(asked.protocols),
             headers=public(request.fields),
             repeated=repeated(request.fields, self._forwarded),
-            traceparent=parsed.headers.get("traceparent"),
+            traceparent=asked.traceparent,
         )
 
 

@@ -68,6 +68,7 @@ class ClientFactory(WebSocketServerFactory):
         self.ws_timeout = ws_timeout
         self.message_rate = message_rate
         self.send_buffer = send_buffer
+        self.compression = compression
         self.now = now
         self.encoder = Encoder()
         self.keepalive = Keepalive(clock, ws_timeout)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
+from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -20,6 +21,7 @@ from wsaas.clients.entrance import Malformed, Request
 from wsaas.clients.head import END, MAX_HEAD
 from wsaas.clients.refusal import malformed, refused
 from wsaas.clients.slim import slimmed
+from wsaas.clients.usual import Asked, read_usual
 from wsaas.gateway.model import Refused, Unclear
 
 if TYPE_CHECKING:
@@ -57,6 +59,14 @@ class Opening(WebSocketServerProtocol):
         host = self._peer_host()
         if not self.factory.entrance.proxies.trusts(host) and not announced(self.transport):
             self._admit(host)
+
+    def _connectionMade(self) -> None:
+        """What Autobahn sets up for each connection, as far as the class does not have it already (see `slim`)."""
+        self.state = self.STATE_CONNECTING
+        self.send_state = self.SEND_STATE_GROUND
+        self.data = b""
+        self.utf8validator = Utf8Validator()
+        self.factory.countConnections += 1
 
     def _peer_host(self) -> str:
         host: str = getattr(self.transport.getPeer(), "host", "")
@@ -96,15 +106,27 @@ class Opening(WebSocketServerProtocol):
         if self.visit.refusal is not None:
             self.refuse(self.visit.refusal)
         else:
-            self._request = request
-            self.processHandshake()
-            self._request = None
+            head = request.presented.head
+            asked = read_usual(head, request.fields, self.factory.compression)
+            if asked is not None:
+                self.data = self.data[len(head) + len(END) :]
+                self.websocket_protocols, self.websocket_extensions, self._wskey = asked.protocols, [], asked.key
+                self.websocket_version = 13
+                self._ask(request, asked)
+            else:
+                self._request = request
+                self.processHandshake()
+                self._request = None
 
     def onConnect(self, request: ConnectionRequest) -> Any:
-        """The handshake is sound: ask. The session answers by `accept` or `refuse`, so the Deferred never fires."""
+        """Autobahn finds the handshake sound. The session answers by `accept` or `refuse`: the Deferred never fires."""
         assert self._request is not None
-        presented = self._request.presented
-        handshake = self.factory.entrance.handshake(self._request, self.http_request_uri, request)
+        uri, key, trace = self.http_request_uri, self._wskey, request.headers.get("traceparent")
+        self._ask(self._request, Asked(uri, key, request.origin or None, request.protocols, trace))
+        return Deferred()
+
+    def _ask(self, request: Request, asked: Asked) -> None:
+        presented, handshake = request.presented, self.factory.entrance.handshake(request, asked)
         if not self.factory.entrance.allows(handshake.origin):
             self.refuse(Refused(403, "ORIGIN_NOT_ALLOWED"))
         elif busy := self.visit.ask():
@@ -114,7 +136,6 @@ class Opening(WebSocketServerProtocol):
             self._stop_deadline()
             self._default, self._echo = presented.default, presented.echo
             self.factory.gateway.connect(cast("Peer", self), handshake)  # what builds on this is one
-        return Deferred()
 
     def accept(self, subprotocol: str | None) -> None:
         self.visit.answered()

@@ -27,23 +27,26 @@ _NONE = (
 _NOTHING = object()
 
 
+_INITIAL: dict[str, Any] = {
+    **dict.fromkeys(_FALSE, False),
+    **dict.fromkeys(_NONE),
+    "autoPingPendingSeq": 0,
+    "_fragments": 0,
+    "_searched": 0,
+}
+
+
 def initial_values() -> dict[str, Any]:
     """Class attributes that stand in for what `slimmed` leaves out. The statistics, which nobody reads, are shared."""
-    return {
-        **dict.fromkeys(_FALSE, False),
-        **dict.fromkeys(_NONE),
-        "autoPingPendingSeq": 0,
-        "_fragments": 0,
-        "_searched": 0,
-        "trafficStats": TrafficStats(),
-    }
+    return {**_INITIAL, "trafficStats": TrafficStats()}
 
 
 def slimmed(connection: object) -> dict[str, Any]:
-    """What of an open connection's attributes differs from its class's and is still needed."""
-    cls = type(connection)
-    return {
-        name: value
-        for name, value in vars(connection).items()
-        if name not in _OF_THE_HANDSHAKE and getattr(cls, name, _NOTHING) is not value
-    }
+    """What of an open connection's attributes is still needed and differs from its class's."""
+    left = vars(connection).copy()
+    for name in _OF_THE_HANDSHAKE:
+        left.pop(name, None)
+    for name, value in _INITIAL.items():
+        if left.get(name, _NOTHING) is value:
+            del left[name]
+    return left.copy()  # in a table of its size
