@@ -154,14 +154,15 @@ class DirectTransport(TLSMemoryBIOProtocol):
     _through = False
 
     def makeConnection(self, transport: Any) -> None:
-        """As the base class does, less a loop over the transport's interfaces, which ProtocolWrapper sees to anyway."""
+        """As the base class does for a server, which has nothing to say before the ClientHello; less a loop over the
+        transport's interfaces, which ProtocolWrapper sees to anyway.
+        """
         self._through = can_write_through(transport)
         self._tlsConnection = self.factory._creatorCallable(self)
         self._appSendBuffer: list[bytes] = []
         Protocol.makeConnection(self, transport)
         self.factory.registerProtocol(self)
         ProtocolWrapper.makeConnection(self, transport)
-        self._checkHandshakeStatus()
 
     def _flushSendBIO(self) -> None:
         if not self._through:

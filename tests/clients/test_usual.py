@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.clients.harness import Client, Harness
 from wsaas.clients import opening
 from wsaas.clients.head import fields
+from wsaas.clients.slim import OF_THE_HANDSHAKE
 from wsaas.clients.usual import read_usual
 
 LINES = [b"GET /room/7?a=1 HTTP/1.1", b"GET / HTTP/1.1", b"GET /a;b?c=%zz&d=[e]#f HTTP/1.1", b"GET //host/a HTTP/1.1",
@@ -54,7 +55,7 @@ def generated(random: Random) -> bytes:
 
 
 class DifferentialTests(SynchronousTestCase):
-    def outcome(self, head: bytes, early: bytes, cut: int, **options: Any) -> tuple[object, ...]:
+    def outcome(self, head: bytes, early: bytes, cut: int, choice: int, **options: Any) -> tuple[object, ...]:
         """All that comes of a handshake: what the gateway hears, what the client hears, what is kept."""
         harness = Harness(**options)
         client = Client(harness, "203.0.113.9")
@@ -63,15 +64,16 @@ class DifferentialTests(SynchronousTestCase):
         client.say(data[cut:])
         handshakes = harness.gateway.handshakes
         if handshakes:
-            offered = handshakes[0].subprotocols
-            client.peer.accept(offered[-1] if offered else None)
+            client.peer.accept([None, *handshakes[0].subprotocols, "never offered"][choice])
         kept = {
             name: repr(value)
             for name, value in vars(client.peer).items()
-            if isinstance(value, (str, bytes, int, list, type(None)))
+            if name not in OF_THE_HANDSHAKE and isinstance(value, (str, bytes, int, list, type(None)))
         }
         sessions = [session.calls for session in harness.gateway.sessions]
-        return handshakes, client.transport.written, client.transport.closed, kept, sessions
+        failures = len(self.flushLoggedErrors())
+        written, ended = client.transport.written, (client.transport.closed, client.transport.aborted)
+        return handshakes, written, ended, kept, sessions, failures
 
     def test_alike(self) -> None:
         """With whatever is in the head, all is as if Autobahn had read it."""
@@ -79,11 +81,11 @@ class DifferentialTests(SynchronousTestCase):
         for _ in range(3000):
             head, options = generated(random), {"compression": random.random() < 0.2}
             early = random.choice([b"", b"", b"\x81\x82\0\0\0\0hi", b"\xff"])
-            cut = random.randrange(len(head) + 4)
+            cut, choice = random.randrange(len(head) + 4), random.choice([0, 0, 1, -2, -1])
             self.patch(opening, "read_usual", lambda *arguments: None)
-            by_autobahn = self.outcome(head, early, cut, **options)
+            by_autobahn = self.outcome(head, early, cut, choice, **options)
             self.patch(opening, "read_usual", quick)
-            self.assertEqual(self.outcome(head, early, cut, **options), by_autobahn, head)
+            self.assertEqual(self.outcome(head, early, cut, choice, **options), by_autobahn, head)
             usual += read_usual(head, fields(head), options["compression"]) is not None
         self.assertTrue(1000 < usual < 2900, usual)
 
@@ -121,3 +123,11 @@ class InitialTests(SynchronousTestCase):
             his, mine = getattr(by_autobahn, name), getattr(ours, name)
             self.assertTrue(mine == his or type(mine) is type(his), (name, mine, his))
         self.assertEqual(factory.countConnections, 2)
+
+    def test_slim(self) -> None:
+        """An open connection keeps neither its handshake nor what its class has as well."""
+        for extra in (b"", b"X-A: b\r\nX-A: b\r\n"):  # the short way, and Autobahn's
+            peer = Harness().open(extra).peer
+            self.assertEqual(vars(peer).keys() & OF_THE_HANDSHAKE, set())
+            as_in_class = {name for name, value in vars(peer).items() if getattr(type(peer), name, self) is value}
+            self.assertEqual(as_in_class, set())

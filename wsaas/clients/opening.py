@@ -21,7 +21,7 @@ from wsaas.clients.entrance import Malformed, Request
 from wsaas.clients.head import END, MAX_HEAD
 from wsaas.clients.refusal import malformed, refused
 from wsaas.clients.slim import slimmed
-from wsaas.clients.usual import Asked, read_usual
+from wsaas.clients.usual import Asked, read_usual, switching
 from wsaas.gateway.model import Refused, Unclear
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Opening(WebSocketServerProtocol):
         self._default: str | None = None
         self._echo: str | None = None
         self._admitted = False
+        self._usual = False
         self._deadline: IDelayedCall | None = self.factory.clock.callLater(HANDSHAKE_TIMEOUT, self._abandon)
         host = self._peer_host()
         if not self.factory.entrance.proxies.trusts(host) and not announced(self.transport):
@@ -112,6 +113,7 @@ class Opening(WebSocketServerProtocol):
                 self.data = self.data[len(head) + len(END) :]
                 self.websocket_protocols, self.websocket_extensions, self._wskey = asked.protocols, [], asked.key
                 self.websocket_version = 13
+                self._usual = True
                 self._ask(request, asked)
             else:
                 self._request = request
@@ -147,12 +149,26 @@ class Opening(WebSocketServerProtocol):
             subprotocol, self._echo = self._echo, None
             self.websocket_protocols.append(subprotocol)
         try:
-            self.succeedHandshake((subprotocol, {}))
+            if self._usual:
+                self._open(subprotocol)
+            else:
+                self.succeedHandshake((subprotocol, {}))
         except Exception:
             _log.failure("a handshake could not be completed")
             self._abandon()
         else:
             self.__dict__ = slimmed(self)
+
+    def _open(self, subprotocol: str | None) -> None:
+        """What Autobahn does in `succeedHandshake`, where there is no extension. Raises ValueError."""
+        if subprotocol is not None and subprotocol not in self.websocket_protocols:
+            raise ValueError(f"the client did not offer the subprotocol {subprotocol!r}")
+        self.websocket_protocol_in_use, self.websocket_extensions_in_use = subprotocol, []
+        self.sendData(switching(self._wskey, subprotocol))
+        self.state = self.STATE_OPEN
+        self._onOpen()
+        if self.data:
+            self.consumeData()
 
     def refuse(self, refusal: Refused | Unclear) -> None:
         self.visit.answered()

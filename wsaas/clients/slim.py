@@ -9,10 +9,10 @@ from typing import Any
 
 from autobahn.websocket.protocol import TrafficStats
 
-_OF_THE_HANDSHAKE = frozenset(
+OF_THE_HANDSHAKE = frozenset(
     "http_request_data http_request_uri http_request_path http_request_params http_request_host http_status_line "
     "http_headers http_response_data websocket_origin websocket_protocols websocket_extensions _wskey is_open "
-    "_transport_details send_queue trafficStats _results _valid_events _request _default _echo".split()
+    "_transport_details send_queue trafficStats _results _valid_events _request _default _echo _usual".split()
 )
 _FALSE = (
     "_consuming _leaving closedByMe failedByMe droppedByMe wasClean triggered inside_message "
@@ -24,7 +24,6 @@ _NONE = (
     "remoteCloseCode remoteCloseReason openHandshakeTimeoutCall closeHandshakeTimeoutCall autoPingTimeoutCall "
     "autoPingPending autoPingPendingCall autoPingPendingSent _deadline websocket_protocol_in_use current_frame"
 ).split()
-_NOTHING = object()
 
 
 _INITIAL: dict[str, Any] = {
@@ -44,9 +43,9 @@ def initial_values() -> dict[str, Any]:
 def slimmed(connection: object) -> dict[str, Any]:
     """What of an open connection's attributes is still needed and differs from its class's."""
     left = vars(connection).copy()
-    for name in _OF_THE_HANDSHAKE:
-        left.pop(name, None)
-    for name, value in _INITIAL.items():
-        if left.get(name, _NOTHING) is value:
+    for name in left.keys() & OF_THE_HANDSHAKE:
+        del left[name]
+    for name in left.keys() & _INITIAL.keys():
+        if left[name] is _INITIAL[name]:
             del left[name]
     return left.copy()  # in a table of its size

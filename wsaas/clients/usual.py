@@ -1,4 +1,4 @@
-"""The handshake as nearly every client sends it, read without Autobahn.
+"""The handshake as nearly every client sends it, read and answered without Autobahn.
 
 Autobahn takes for it what all the rest of a connection's beginning takes. What is in any way unusual is left to it: it
 remains the one source of truth, and a differential test holds that both find the same.
@@ -6,6 +6,8 @@ remains the one source of truth, and a differential test holds that both find th
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -14,6 +16,7 @@ _HOST = re.compile(rb"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 _ORIGIN = re.compile(rb"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,4})?")
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _PROTOCOLS = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:, ?[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
+_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CONNECTION = frozenset((b"upgrade", b"keep-alive, upgrade"))
 # What browsers offer.
 _COMPRESSION = frozenset((b"permessage-deflate", b"permessage-deflate; client_max_window_bits"))
@@ -60,3 +63,13 @@ def read_usual(head: bytes, fields: list[tuple[bytes, bytes]], compression: bool
                 None if traceparent is None else traceparent.decode(),
             )
     return None
+
+
+def switching(key: str, subprotocol: str | None) -> bytes:
+    """The answer that opens the connection (RFC 6455, 4.2.2)."""
+    proof = base64.b64encode(hashlib.sha1((key + _GUID).encode()).digest()).decode()
+    selected = "" if subprotocol is None else f"Sec-WebSocket-Protocol: {subprotocol}\r\n"
+    return (
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
+        f"{selected}Sec-WebSocket-Accept: {proof}\r\n\r\n"
+    ).encode()
