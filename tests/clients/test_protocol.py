@@ -76,14 +76,15 @@ class HandshakeTests(SynchronousTestCase):
 
     def test_accept(self) -> None:
         """101 with the key's answer and the chosen subprotocol; no Server header."""
-        client = self.harness.client()
-        client.say(REQUEST + b"Sec-WebSocket-Protocol: v1.chat, v2.chat\r\n" + END)
-        client.peer.accept("v2.chat")
-        head = client.transport.written
-        self.assertTrue(head.startswith(b"HTTP/1.1 101 Switching Protocols\r\n"))
-        self.assertIn(b"\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", head)
-        self.assertIn(b"\r\nSec-WebSocket-Protocol: v2.chat\r\n", head)
-        self.assertNotIn(b"server:", head.lower())
+        for more in (b"", b"X-A: b\r\nX-A: b\r\n"):  # the short way, and Autobahn's
+            client = self.harness.client()
+            client.say(REQUEST + b"Sec-WebSocket-Protocol: v1.chat, v2.chat\r\n" + more + END)
+            client.peer.accept("v2.chat")
+            head = client.transport.written
+            self.assertTrue(head.startswith(b"HTTP/1.1 101 Switching Protocols\r\n"))
+            self.assertIn(b"\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", head)
+            self.assertIn(b"\r\nSec-WebSocket-Protocol: v2.chat\r\n", head)
+            self.assertNotIn(b"server:", head.lower())
 
     def test_refuse(self) -> None:
         """A refusal has its status, its headers and the code as JSON, and then the connection closes."""
