@@ -111,7 +111,7 @@ class Opening(WebSocketServerProtocol):
             asked = read_usual(head, request.fields, self.factory.compression)
             if asked is not None:
                 self.data = self.data[len(head) + len(END) :]
-                self.websocket_protocols, self.websocket_extensions, self._wskey = asked.protocols, [], asked.key
+                self.websocket_protocols, self._wskey = asked.protocols, asked.key
                 self.websocket_version = 13
                 self._usual = True
                 self._ask(request, asked)

@@ -16,7 +16,7 @@ from wsaas.clients.hangup import hung_up
 from wsaas.clients.opening import HANDSHAKE_TIMEOUT as HANDSHAKE_TIMEOUT
 from wsaas.clients.opening import Opening
 from wsaas.clients.outbox import Outbox
-from wsaas.clients.pulse import Finding, Pulse
+from wsaas.clients.pulse import ENDS, Finding, Pulse
 from wsaas.gateway.model import Cause, CloseCode, Frame
 from wsaas.gateway.session import NO_OUTLET
 
@@ -29,11 +29,6 @@ MAX_FRAGMENTS = 1024
 WORTHWHILE = 32
 
 _OPEN = Opening.STATE_OPEN
-_ENDS = {
-    Finding.GONE: (Cause.TIMEOUT, CloseCode.ABNORMAL),
-    Finding.TOO_SLOW: (Cause.TOO_SLOW, CloseCode.POLICY),
-    Finding.HUNG_UP: (Cause.NETWORK, CloseCode.ABNORMAL),
-}
 
 
 class ClientProtocol(Opening):
@@ -226,8 +221,8 @@ class ClientProtocol(Opening):
             hung_up=lambda: hung_up(self.transport),
             forgiven=forgiven,
         )
-        if finding in _ENDS:
-            self._ended_by = _ENDS[finding]
+        if finding in ENDS:
+            self._ended_by = ENDS[finding]
             self._abandon()
         elif finding is Finding.SILENT and not self._outbox.paused:
             self._pulse.pinged(now)

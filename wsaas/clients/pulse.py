@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+from wsaas.gateway.model import Cause, CloseCode
+
 
 class Finding(Enum):
     FINE = "fine"
@@ -13,6 +15,14 @@ class Finding(Enum):
     GONE = "gone"
     TOO_SLOW = "too slow"
     HUNG_UP = "hung up"
+
+
+ENDS = {
+    Finding.GONE: (Cause.TIMEOUT, CloseCode.ABNORMAL),
+    Finding.TOO_SLOW: (Cause.TOO_SLOW, CloseCode.POLICY),
+    Finding.HUNG_UP: (Cause.NETWORK, CloseCode.ABNORMAL),
+}
+"""The findings that end a connection, and what its session hears of it."""
 
 
 class Pulse:

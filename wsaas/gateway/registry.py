@@ -22,7 +22,7 @@ MAX_GROUPS = 1024
 """Groups that one connection may join, beside those that its connect answer named."""
 
 
-def one_by_one(sessions: Sequence[Session], frame: Frame) -> list[Session]:
+def none_straight(sessions: Sequence[Session], frame: Frame) -> list[Session]:
     """SendStraight, the plain way: nothing is written straight."""
     return list(sessions)
 
@@ -30,7 +30,7 @@ def one_by_one(sessions: Sequence[Session], frame: Frame) -> list[Session]:
 class Registry:
     """Sessions from their handshake to the answer of their DELETE. Holds as many as there are; others bound that."""
 
-    def __init__(self, max_message_size: int, send_straight: SendStraight = one_by_one) -> None:
+    def __init__(self, max_message_size: int, send_straight: SendStraight = none_straight) -> None:
         self._max_message_size = max_message_size
         self._send_straight = send_straight
         self._sessions: dict[str, Session] = {}
