@@ -9,6 +9,7 @@ CAPACITY = "wsaas/capacity.py"
 CHECKS = "wsaas/settings_checks.py"
 ANSWERS = "wsaas/api/answers.py"
 ERRORS = "wsaas/api/errors.py"
+GROUP_NAMES = "wsaas/gateway/groups.py"
 IDS = "wsaas/gateway/ids.py"
 QUICK = "wsaas/api/quick.py"
 REGISTRY = "wsaas/gateway/registry.py"
@@ -216,8 +217,8 @@ DEFENCES = [
     ),
     without(
         NONSENSE,
-        REGISTRY,
-        "if not 0 < len(group.encode()) <= MAX_GROUP:",
+        GROUP_NAMES,
+        "if not 0 < size <= MAX_GROUP_NAME:",
         "if False:",
         "api.test_groups.GroupRouteTests.test_names",
     ),

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.gateway.fakes import Calls, FakeBackend, FakeJournal, FakePeer, hello, text
 from wsaas.gateway.errors import NoSuchConnection
 from wsaas.gateway.gateway import Gateway
+from wsaas.gateway.groups import MAX_GROUPS
 from wsaas.gateway.ids import is_id
 from wsaas.gateway.model import (
     Accepted,
@@ -22,7 +23,7 @@ from wsaas.gateway.model import (
     Refused,
     Told,
 )
-from wsaas.gateway.registry import MAX_GROUPS, Registry
+from wsaas.gateway.registry import Registry
 from wsaas.gateway.session import Session, State
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -7,8 +7,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.gateway.fakes import Calls, FakeOwner, FakePeer, hello
 from wsaas.gateway.cast import BATCH, Cast
 from wsaas.gateway.errors import BadRequest, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.gateway.groups import MAX_GROUPS, name_flaw
 from wsaas.gateway.model import Accepted, Cause, Frame, Limits, Record
-from wsaas.gateway.registry import MAX_GROUPS, Registry
+from wsaas.gateway.registry import Registry
 from wsaas.gateway.session import Session
 
 
@@ -74,12 +75,15 @@ class GroupTests(GroupTestCase):
         self.assertRaises(NoSuchConnection, self.registry.leave, spell(1), "a")
 
     def test_names(self) -> None:
-        """Any text of 1 to 256 bytes of UTF-8 is a name."""
+        """Any text of 1 to 256 bytes of UTF-8 is a name, but for . and .., which URLs do not keep."""
         self.open(1)
-        for name in ("a", "room/7 %2F \u20ac", "x" * 256, "\u20ac" * 85):
+        for name in ("a", "room/7 %2F \u20ac", "x" * 256, "\u20ac" * 85, "...", ".a", "a/..", "\n"):
+            self.assertIsNone(name_flaw(name))
             self.registry.join(spell(1), name)
             self.assertEqual(self.registry.members(name), [spell(1)])
-        for name in ("", "x" * 257, "\u20ac" * 86):
+        for name in ("", "x" * 257, "\u20ac" * 86, ".", "..", "\ud800"):
+            self.assertRaises(BadRequest, self.registry.push_to_group, name, b"", False, None)
+            self.assertRaises(BadRequest, self.registry.close_group, name, 1000, "")
             self.assertRaises(BadRequest, self.registry.join, spell(1), name)
             self.assertRaises(BadRequest, self.registry.leave, spell(1), name)
             self.assertRaises(BadRequest, self.registry.members, name)
@@ -90,6 +94,13 @@ class GroupTests(GroupTestCase):
         for number in range(MAX_GROUPS):
             self.registry.join(spell(1), str(number))
         self.registry.join(spell(1), "0")
+        self.assertRaises(BadRequest, self.registry.join, spell(1), "one more")
+
+    def test_bound_of_all(self) -> None:
+        """Groups that the connect answer named count, too."""
+        self.open(1)
+        self.registry.admit(self.registry.find(spell(1)), [str(number) for number in range(MAX_GROUPS)])
+        self.assertEqual(len(self.registry.facts(spell(1)).groups), MAX_GROUPS)
         self.assertRaises(BadRequest, self.registry.join, spell(1), "one more")
 
     def test_push(self) -> None:

@@ -75,9 +75,8 @@ class Gateway:
     # What a session tells its owner
 
     def accepted(self, session: Session, accepted: Accepted) -> None:
-        if session.live:
-            for group in accepted.groups:
-                self.registry.admit(session, group)
+        if accepted.groups and session.live:
+            self.registry.admit(session, accepted.groups)
         if accepted.headers:
             self._journal.accepted(session.record)
 

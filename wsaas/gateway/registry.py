@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from heapq import nsmallest
 
 from wsaas.gateway.cast import Cast
 from wsaas.gateway.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.gateway.groups import MAX_GROUPS, name_flaw
 from wsaas.gateway.model import Cause, CloseCode, Facts, Frame, Pushed
 from wsaas.gateway.seams import SendStraight
 from wsaas.gateway.session import NO_GROUPS, Session
@@ -16,10 +17,6 @@ from wsaas.gateway.state import State
 _OPEN = State.OPEN  # Enum looks its members up anew each time
 # RFC 6455, 5.5: a control frame carries at most 125 bytes, two of which are the close code.
 MAX_REASON = 123
-MAX_GROUP = 256
-"""Bytes of UTF-8 in the name of a group."""
-MAX_GROUPS = 1024
-"""Groups that one connection may join, beside those that its connect answer named."""
 
 
 def none_straight(sessions: Sequence[Session], frame: Frame) -> list[Session]:
@@ -118,12 +115,16 @@ class Registry:
         _check_group(group)
         if len(session.groups) >= MAX_GROUPS and group not in session.groups:
             raise BadRequest(f"a connection is in at most {MAX_GROUPS} groups; leave one first")
-        self.admit(session, group)
+        self.admit(session, (group,))
 
-    def admit(self, session: Session, group: str) -> None:
-        """The same for what the connect answer said, whose groups are few: nothing may fail any more."""
-        session.groups = {*session.groups, group}
-        self._groups.setdefault(group, {})[session.id] = session
+    def admit(self, session: Session, groups: Collection[str]) -> None:
+        """Make the session a member of the groups that its connect answer named: nothing may fail any more.
+
+        They are MAX_GROUPS at most, and as many may have been joined over the API while the answer was awaited.
+        """
+        session.groups = {*session.groups, *groups}
+        for group in groups:
+            self._groups.setdefault(group, {})[session.id] = session
 
     def leave(self, id: str, group: str) -> None:
         """The connection is no member any more. Raises NoSuchConnection, BadRequest."""
@@ -189,5 +190,6 @@ def _check_close(code: int, reason: str) -> None:
 
 
 def _check_group(group: str) -> None:
-    if not 0 < len(group.encode()) <= MAX_GROUP:
-        raise BadRequest(f"the name of a group has 1 to {MAX_GROUP} bytes of UTF-8")
+    flaw = name_flaw(group)
+    if flaw is not None:
+        raise BadRequest(flaw)
