@@ -123,7 +123,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "2xx, JSON with any other code": ["system.test_connect.AnswerTests.test_other_code"],
         "4xx": ["system.test_connect.AnswerTests.test_4xx"],
         "3xx": ["system.test_connect.AnswerTests.test_3xx"],
-        "5xx": ["system.test_connect.AnswerTests.test_5xx"],
+        "any other 5xx": ["system.test_connect.AnswerTests.test_5xx"],
         "none, as the backend cannot be reached": ["system.test_connect.UnreachableTests.test_refused"],
         "2xx that makes no sense": [
             "system.test_connect.AnswerTests.test_not_json",
@@ -136,6 +136,15 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "none within WEBHOOK_TIMEOUT": [
             "system.test_connect.TimeoutTests.test_hang",
             "system.test_connect.TimeoutTests.test_trickle",
+        ],
+        "502 and 504": [
+            "system.test_connect.AnswerTests.test_502",
+            "system.test_connect.AnswerTests.test_504",
+            "backend.test_answers.ConnectTests.test_from_between",
+        ],
+        "anything but an OK to a POST that was sent again": [
+            "system.test_connect.SecondPostTests.test_refused_as_already_there",
+            "backend.test_answers.ConnectTests.test_sent_twice",
         ],
     },
     "accept": {

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.answers import Again, read
-from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, TimedOut
+from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, SecondAnswer, TimedOut
 from wsaas.gateway.model import (
     Accepted,
     Cause,
@@ -34,6 +34,11 @@ CLOSED = Closed(Cause.CLIENT, 1000, "", clean=True)
 def answer(status: int, body: bytes = b"", truncated: bool = False, **headers: str) -> Answer:
     pairs = tuple((name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items())
     return Answer(status, pairs, body, truncated)
+
+
+def second(first: Answer) -> Answer:
+    """The same, to a request that had to be sent again."""
+    return SecondAnswer(first.status, first.headers, first.body, first.truncated)
 
 
 def ok(**members: Any) -> Answer:
@@ -112,6 +117,24 @@ class ConnectTests(SynchronousTestCase):
             Refused(503, "UNAVAILABLE", ((b"retry-after", b"9"),)),
         )
         self.assertEqual(self.read(NotSent("refused")), Refused(503, "UNAVAILABLE", ((b"retry-after", b"5"),)))
+
+    def test_from_between(self) -> None:
+        """502, 504 and their like come from a proxy that cannot know: 503 with Retry-After, and a DELETE follows."""
+        for status in (502, 504, 520, 524):
+            self.assertEqual(self.read(answer(status)), Unclear(503, "UNAVAILABLE", ((b"retry-after", b"5"),)), status)
+        patient = Unclear(503, "UNAVAILABLE", ((b"retry-after", b"9"),))
+        self.assertEqual(self.read(answer(504, retry_after="9")), patient)
+        envoy = b"upstream connect error or disconnect/reset before headers. reset reason: connection termination"
+        self.assertEqual(self.read(answer(503, envoy)), Unclear(503, "UNAVAILABLE", ((b"retry-after", b"5"),)))
+
+    def test_sent_twice(self) -> None:
+        """When the POST had to be sent again, only an OK is clear: after any other, 503, and a DELETE follows."""
+        self.assertEqual(self.read(second(ok(subprotocol="v1.chat"))), Accepted("v1.chat"))
+        unclear = Unclear(503, "UNAVAILABLE", ((b"retry-after", b"5"),))
+        for status in (302, 400, 401, 403, 404, 409, 429, 500, 502, 503, 504):
+            self.assertEqual(self.read(second(answer(status, www_authenticate="Basic"))), unclear, status)
+        for body in (b'{"code":"BANNED"}', b'{"code":"ok"}', b"<html>", b""):
+            self.assertEqual(self.read(second(answer(200, body))), unclear, body)
 
     def test_no_answer(self) -> None:
         """Lost after it was sent: 502; nothing in time: 504; a DELETE follows both."""

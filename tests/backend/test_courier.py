@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsaas.backend.breaker import THRESHOLD
 from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.courier import Courier
-from wsaas.backend.exchange import Answer, Fault, Lost, NotSent
+from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, SecondAnswer
 from wsaas.gateway.gateway import Gateway
 from wsaas.gateway.model import Cause, Frame, Handshake, Limits, Record, Refused, Unclear
 from wsaas.gateway.registry import Registry
@@ -206,6 +206,21 @@ class CourierTests(SynchronousTestCase):
             self.sender.answer(fault)
             self.assertEqual(peer.calls, [("refuse", refusal)])
         self.assertEqual([webhook.method for webhook in self.sender.sent], [b"POST", b"POST", b"DELETE"])
+
+    def test_refusal_of_the_second_post(self) -> None:
+        """A POST that had to be sent again, and is then refused, is followed by one DELETE; a first refusal by none."""
+        for refusal, status, methods in (
+            (Answer(409, (), b"", False), 409, [b"POST"]),
+            (SecondAnswer(409, (), b"", False), 503, [b"POST", b"DELETE"]),
+        ):
+            sent = len(self.sender.sent)
+            peer = self.connect()
+            self.sender.answer(refusal)
+            while self.sender.waiting:
+                self.sender.answer(OK)
+            self.assertEqual([webhook.method for webhook in self.sender.sent[sent:]], methods)
+            self.assertEqual(peer.calls[0][1].status, status)
+            self.assertEqual(len(self.registry), 0)
 
     def test_concurrency(self) -> None:
         """No more than `concurrency` are in flight; the rest take turns as places become free."""

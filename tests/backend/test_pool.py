@@ -93,6 +93,16 @@ class StaleTests(PoolTestCase):
             self.backend.wires[1].answer(OK)
             self.assertEqual(self.answered(waiting).body, b"OK")
 
+    def test_says_so(self) -> None:
+        """The answer tells that the request was sent twice; the next one, in the same bytes, that it was sent once."""
+        waiting = self.exchange()
+        self.backend.wires[0].end()
+        self.backend.wires[1].answer(OK)
+        self.assertEqual(self.answered(waiting).sent, 2)
+        waiting = self.exchange()
+        self.backend.wires[1].answer(OK)
+        self.assertEqual(self.answered(waiting).sent, 1)
+
     def test_on_a_new_one(self) -> None:
         """The second try takes a new connection, though an idle one is there: that might be as stale."""
         first, second = self.exchange(), self.exchange()

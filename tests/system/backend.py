@@ -18,7 +18,7 @@ import time
 from itertools import count, pairwise
 from typing import Any
 
-from tests.system.answers import Answer, Exchange, Request, accept, after, reply
+from tests.system.answers import Answer, Exchange, Request, accept, after, reply, stale
 
 EVENTS = {"POST": "connect", "PUT": "message", "DELETE": "disconnect"}
 ROOT = "/websocket"
@@ -145,6 +145,7 @@ class Server:
         wanted = request.json()
         answer = reply(wanted["status"], wanted["body"].encode(), [tuple(pair) for pair in wanted["headers"]])
         answer = after(wanted["delay"], answer) if wanted["delay"] else answer
+        answer = stale(answer) if wanted["stale"] else answer
         {
             "connect": self.strays.on_connect,
             "message": self.strays.on_message,

@@ -42,10 +42,19 @@ class BackendProcess:
         return answer
 
     def answer(
-        self, event: str, status: int, body: str = "", headers: Iterable[tuple[str, str]] = (), delay: float = 0
+        self,
+        event: str,
+        status: int,
+        body: str = "",
+        headers: Iterable[tuple[str, str]] = (),
+        delay: float = 0,
+        stale: bool = False,
     ) -> None:
-        """From now on, answer every `connect`, `message` or `disconnect` like this."""
-        fields = {"event": event, "status": status, "body": body, "headers": list(headers), "delay": delay}
+        """From now on, answer every `connect`, `message` or `disconnect` like this; with `stale` on a fresh connection
+        only: one that was used before is closed without a word once the request is read.
+        """
+        fields = {"event": event, "status": status, "body": body, "headers": list(headers)}
+        fields |= {"delay": delay, "stale": stale}
         self._ask("PUT", "/-/answer", fields)
 
     @property

@@ -28,6 +28,7 @@ from tests.system.answers import (
     stall,
     trickle,
 )
+from tests.system.backend_process import BackendProcess
 from tests.system.case import Settings, SharedTestCase, SystemTestCase, eventually
 from tests.system.client import handshake
 from tests.system.gateway import free_port
@@ -132,13 +133,22 @@ class AnswerTests(ConnectTestCase):
 
     def test_5xx(self) -> None:
         """A 5xx is a 503 with Retry-After, asked once and forgotten."""
-        for status in (500, 502, 503, 504):
+        for status in (500, 501, 503, 599):
             self.stage.on_connect(reply(status))
             refusal = self.refused()
             self.assertEqual(refusal.status, 503)
             self.assertGreaterEqual(int(refusal.headers["retry-after"]), 1)
         self.assertEqual(len(self.stage.connects), 4)
         self.assert_forgotten(self.stage.connects[0])
+
+    def test_502(self) -> None:
+        """A 502, which comes from something in between that cannot know, is a 503, and a DELETE follows."""
+        self.assert_unclear(reply(502), 503)
+        self.assertEqual(len(self.stage.connects), 1)
+
+    def test_504(self) -> None:
+        """A 504 likewise."""
+        self.assert_unclear(reply(504), 503)
 
     def assert_unclear(self, answer: Answer, *statuses: int) -> None:
         self.stage.on_connect(answer)
@@ -219,6 +229,30 @@ class AnswerTests(ConnectTestCase):
         self.assertEqual(webhooks[-1].nth, 1)
         self.assertEqual(len({webhook.header("webhook-id") for webhook in webhooks}), 1)
 
+    def assert_unclear_again(self, answer: Answer) -> None:
+        self.client().close()
+        eventually(lambda: self.stage.disconnects)
+        self.stage.requests.clear()
+        self.assert_unclear(stale(answer), 503)
+        self.assertEqual([webhook.nth for webhook in self.stage.connects][1:], [1])
+
+    def test_second_refused(self) -> None:
+        """A POST that was sent again, and then got another code, is a 503: the first may have been let in, so a DELETE
+        follows."""
+        self.assert_unclear_again(say({"code": "FULL"}))
+
+    def test_second_4xx(self) -> None:
+        """The same for a 4xx."""
+        self.assert_unclear_again(reply(409))
+
+    def test_second_5xx(self) -> None:
+        """The same for a 5xx."""
+        self.assert_unclear_again(reply(503))
+
+    def test_second_3xx(self) -> None:
+        """The same for a 3xx."""
+        self.assert_unclear_again(reply(302, b"", [("Location", "/elsewhere")]))
+
     def test_kept_alive_closed(self) -> None:
         """A backend that closes its connections when it likes loses nobody."""
         self.stage.on_connect(say({"code": "OK"}))
@@ -285,3 +319,24 @@ class UnreachableTests(SystemTestCase):
         webhook = self.only(lambda: stage.disconnects)
         self.assertEqual(webhook.json()["cause"], "unknown_connect")
         self.assertEqual([request.method for request in stage.requests], ["POST", "DELETE"])
+
+
+class SecondPostTests(SystemTestCase):
+    """A backend of its own process that lets a client in, and whose kept-alive connection ends before it can say so."""
+
+    def test_refused_as_already_there(self) -> None:
+        """The POST goes out again and is answered 409, as the id is there already: the client gets 503, and the backend
+        hears of the end, once."""
+        backend = BackendProcess()
+        self.addCleanup(backend.stop)
+        gateway = self.gateway(TARGET_ADDRESS=backend.address)
+        self.connect(gateway.ws + "/").close()
+        eventually(lambda: [request for request in backend.requests if request.method == "DELETE"])
+        before = len(backend.requests)
+        backend.answer("connect", 409, stale=True)
+        self.assertEqual(client.refused(gateway.ws + "/").status, 503)
+        eventually(lambda: backend.requests[-1].method == "DELETE" and len(backend.requests) == before + 3)
+        first, second, end = backend.requests[before:]
+        self.assertEqual([first.method, second.method], ["POST", "POST"])
+        self.assertEqual({first.id, second.id, end.id}, {first.id})
+        self.assertEqual((end.json()["cause"], end.header("webhook-id")), ("unknown_connect", f"{end.id}_0_disconnect"))

@@ -46,8 +46,13 @@ _RESERVED = frozenset(
     "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
     "upgrade content-length content-type content-encoding host expect accept-encoding authorization traceparent".split()
 )
+_COME_AGAIN = ((b"retry-after", b"5"),)
 _TO_THE_CLIENT = (b"www-authenticate", b"retry-after")
 _TRY_AGAIN = frozenset({408, 425, 429})
+FROM_BETWEEN = frozenset({502, 504, 520, 524})
+"""Said by a proxy that cannot know what became of the request. (520 to 524 are Cloudflare's.)"""
+# Envoy says 503 as well when the backend's connection ends after the request was sent.
+_RESET_BEHIND_ENVOY = b"upstream connect error or disconnect/reset before headers"
 _DELIVERED = Delivered()
 _CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "TOO_MANY_REQUESTS"}
 
@@ -77,9 +82,22 @@ def read(event: Event, answer: Answer | Fault, now: Callable[[], float]) -> Outc
 
 def _connect(answer: Answer | Fault, handshake: Handshake) -> ConnectOutcome:
     if isinstance(answer, NotSent):
-        return Refused(503, "UNAVAILABLE", ((b"retry-after", b"5"),))
+        return Refused(503, "UNAVAILABLE", _COME_AGAIN)
     if isinstance(answer, Fault):
         return Unclear(504, "TIMEOUT") if isinstance(answer, TimedOut) else Unclear(502, "BAD_GATEWAY")
+    outcome = _answered(answer, handshake)
+    if isinstance(outcome, Accepted) or not (answer.sent > 1 or _from_between(answer)):
+        return outcome
+    # Not clear: the backend may have accepted before it, or behind it.
+    headers = outcome.headers if answer.status >= 500 else _COME_AGAIN
+    return Unclear(503, "UNAVAILABLE", headers)
+
+
+def _from_between(answer: Answer) -> bool:
+    return answer.status in FROM_BETWEEN or (answer.status == 503 and answer.body.startswith(_RESET_BEHIND_ENVOY))
+
+
+def _answered(answer: Answer, handshake: Handshake) -> ConnectOutcome:
     if 200 <= answer.status < 300:
         try:
             return _decision(answer, handshake)
@@ -91,7 +109,7 @@ def _connect(answer: Answer | Fault, handshake: Handshake) -> ConnectOutcome:
         return Refused(answer.status, _CODES.get(answer.status, "REFUSED"), passed)
     if answer.status >= 500:
         retry_after = tuple(header for header in passed if header[0] == b"retry-after")[:1]
-        return Refused(503, "UNAVAILABLE", retry_after or ((b"retry-after", b"5"),))
+        return Refused(503, "UNAVAILABLE", retry_after or _COME_AGAIN)
     return Refused(502, "BAD_GATEWAY")
 
 

@@ -34,6 +34,20 @@ class Answer:
                 return value
         return None
 
+    @property
+    def sent(self) -> int:
+        """Times that the request had been sent when this answer came."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class SecondAnswer(Answer):
+    """The answer to a request that had to be sent again: the backend may have acted on it before, and said so to a
+    connection that was gone. (A class of its own, so that the usual answer costs nothing more.)
+    """
+
+    sent: int = 2
+
 
 class Fault(Exception):
     """Why there is no answer; `str()` of it is a short cause for the log, without secrets."""
@@ -74,6 +88,17 @@ class Exchange:
         done, self._done = self._done, None
         if done is not None:
             done(result)
+
+    def send_again(self) -> None:
+        """The request goes out once more, as it is not known what became of it: its answer will be a SecondAnswer."""
+        first = self._done
+        if first is not None:
+            self._done = lambda result: first(self._second(result))
+
+    def _second(self, result: Answer | Fault) -> Answer | Fault:
+        if isinstance(result, Fault):
+            return result
+        return SecondAnswer(result.status, result.headers, result.body, result.truncated, self.sent)
 
     def cancel(self) -> None:
         """Nobody wants to know any more: the connection is dropped."""

@@ -160,6 +160,7 @@ class Pool:
 
     def stale(self, exchange: Exchange) -> None:
         """Once more, on a new connection: that one cannot be stale."""
+        exchange.send_again()
         self._connect(exchange)
 
 

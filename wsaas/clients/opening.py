@@ -173,8 +173,7 @@ class Opening(WebSocketServerProtocol):
     def refuse(self, refusal: Refused | Unclear) -> None:
         self.visit.answered()
         self.session = None
-        headers = refusal.headers if isinstance(refusal, Refused) else ()
-        self._answer(refused(refusal.status, {"code": refusal.code}, headers))
+        self._answer(refused(refusal.status, {"code": refusal.code}, refusal.headers))
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         self._answer(malformed(code, reason, responseHeaders or ()))

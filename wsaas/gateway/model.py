@@ -140,10 +140,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """The backend may have accepted, but its answer never came or made no sense: refuse, and tell it of the end."""
+    """The backend may have accepted, but its answer never came or made no sense: refuse, and tell it of the end.
+
+    `headers` are as with Refused.
+    """
 
     status: int
     code: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 ConnectOutcome = Accepted | Refused | Unclear
