@@ -148,12 +148,21 @@ TESTS: dict[str, dict[str, list[str]]] = {
         ],
     },
     "accept": {
-        "subprotocol": ["system.test_handshake.AcceptTests.test_subprotocol"],
-        "groups": ["gateway.test_gateway.LifeTests.test_groups", "backend.test_answers.ConnectTests.test_ok"],
+        "subprotocol": [
+            "system.test_handshake.AcceptTests.test_subprotocol",
+            "backend.test_decision.SubprotocolTests.test_left_out",
+        ],
+        "groups": [
+            "gateway.test_gateway.LifeTests.test_groups",
+            "backend.test_answers.ConnectTests.test_ok",
+            "backend.test_decision.GroupTests.test_too_many",
+        ],
         "headers": [
             "system.test_handshake.AcceptTests.test_headers",
             "system.test_handshake.AcceptTests.test_framing_headers",
-            "backend.test_answers.ConnectTests.test_senseless",
+            "system.test_handshake.AcceptTests.test_values",
+            "backend.test_decision.HeaderTests.test_too_many",
+            "backend.test_decision.HeaderTests.test_too_long",
         ],
     },
     "message-answers": {

@@ -73,6 +73,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
         disconnect_patience=settings.disconnect_patience,
         now=time.time,
         random=random.random,
+        address=backend.url,
     )
     journal: MemoryJournal | SqliteJournal
     if settings.state_dir is None:

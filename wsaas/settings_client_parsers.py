@@ -5,14 +5,10 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 
+from wsaas.webhook_headers import reserved
+
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-
-# Hop-by-hop and framing headers (RFC 9110, 7.6.1), and what the gateway itself says in a webhook.
-_NEVER_FORWARDED = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
-    "upgrade content-length content-type content-encoding host expect accept-encoding traceparent".split()
-)
 
 
 def header_names(text: str) -> tuple[str, ...]:
@@ -23,7 +19,7 @@ def header_names(text: str) -> tuple[str, ...]:
             raise ValueError(f"must be header names such as Cookie, X-Tenant; {name!r} is none")
         if name == "authorization":
             raise ValueError("must not name Authorization: it is always forwarded")
-        if name in _NEVER_FORWARDED or name.startswith(("webhook-", "wsaas-", "sec-websocket-")):
+        if reserved(name):
             raise ValueError(f"must not name {name!r}: the gateway speaks for itself there")
     return tuple(dict.fromkeys(names))
 

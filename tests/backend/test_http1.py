@@ -297,7 +297,8 @@ class ConnectionTests(PoolTestCase):
         self.exchange(b"body")
         self.assertEqual(
             self.backend.wires[0].requests(),
-            b"PUT /x HTTP/1.1\r\nHost: backend.example\r\nContent-Length: 4\r\nA: b\r\n\r\nbody",
+            b"PUT /x HTTP/1.1\r\nHost: backend.example\r\nAccept-Encoding: identity\r\n"
+            b"Content-Length: 4\r\nA: b\r\n\r\nbody",
         )
 
     def test_no_body(self) -> None:

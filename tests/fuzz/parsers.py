@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from twisted.internet.task import Clock
+
 from wsaas import proxy_header
 from wsaas.api.quick import read_head
+from wsaas.backend.answers import Warnings
 from wsaas.backend.answers import read as read_answer
 from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.parser import OVERHEAD_LIMIT, AnswerParser
@@ -17,8 +20,10 @@ from wsaas.clients.credentials import Credentials
 from wsaas.clients.entrance import Entrance, Malformed
 from wsaas.clients.head import fields, flaw, public
 from wsaas.gateway.model import Cause, Closed, Frame, Handshake, Opened, Received
+from wsaas.log_limit import LogLimit
 from wsaas.settings import TABLE, SettingsError, load
 
+WARNINGS = Warnings(LogLimit(Clock()), "http://backend")
 EVENTS = (
     Opened(Handshake("/", "", None, "192.0.2.1", subprotocols=("v1",))),
     Received(1, Frame(b"hello", False)),
@@ -78,9 +83,8 @@ def answer(data: bytes) -> None:
     """wsaas.backend: the bytes as the body of a good answer, and as an answer, whole and in two pieces."""
     for status in (200, 403, 503):
         for event in EVENTS:
-            read_answer(
-                event, Answer(status, ((b"wsaas-reply", b"text"), (b"retry-after", data[:40])), data, False), float
-            )
+            headers = ((b"wsaas-reply", b"text"), (b"retry-after", data[:40]))
+            read_answer("a" * 32, event, Answer(status, headers, data, False), float, WARNINGS)
     found = []
     for cut in (len(data), len(data) // 2):
         parser = AnswerParser()
@@ -93,7 +97,7 @@ def answer(data: bytes) -> None:
         found.append((str(faults[-1]), result if parser.whole else None))
         if faults[-1] is None and parser.whole:
             for event in EVENTS:
-                read_answer(event, result, float)
+                read_answer("a" * 32, event, result, float, WARNINGS)
         parser.stop()
     assert found[0] == found[1], found
 

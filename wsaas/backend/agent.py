@@ -25,8 +25,8 @@ from zope.interface import implementer
 from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.pool import Pool
 
-# Framing and hop-by-hop headers are the pool's affair (RFC 9110, 7.6.1); Accept-Encoding would invite a decompression
-# bomb (treq adds it); Expect would make us wait for a 100 that the pool does not wait for.
+# Framing and hop-by-hop headers are the pool's affair (RFC 9110, 7.6.1), and so is Accept-Encoding: treq adds one that
+# would invite a decompression bomb. Expect would make us wait for a 100 that the pool does not wait for.
 _NOT_PASSED_ON = frozenset(
     b"accept-encoding connection content-length expect host keep-alive proxy-connection te trailer transfer-encoding "
     b"upgrade".split()

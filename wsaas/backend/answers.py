@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
 
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
+from wsaas.backend.decision import UNASKED, Senseless, decide
 from wsaas.backend.exchange import Answer, Fault, NotSent, TimedOut
 from wsaas.gateway.model import (
     Accepted,
@@ -30,22 +28,10 @@ from wsaas.gateway.model import (
     Told,
     Unclear,
 )
+from wsaas.log_limit import LogLimit
 
 log = Logger()
 
-# What a connect answer may ask to have repeated. Over it the answer makes no sense.
-MAX_HEADERS = 32
-MAX_HEADER_BYTES = 8192
-MAX_GROUPS = 64
-MAX_GROUP_BYTES = 256
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-# Hop-by-hop and framing headers (RFC 9110, 7.6.1), and those that are the gateway's own to say.
-_RESERVED = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
-    "upgrade content-length content-type content-encoding host expect accept-encoding authorization traceparent".split()
-)
 _COME_AGAIN = ((b"retry-after", b"5"),)
 _TO_THE_CLIENT = (b"www-authenticate", b"retry-after")
 _TRY_AGAIN = frozenset({408, 425, 429})
@@ -65,27 +51,40 @@ class Again:
     retry_after: float | None = None
 
 
-class Senseless(Exception):
-    """An answer that cannot be understood; the text says why."""
+class Warnings:
+    """Warns about answers: one of a kind in ten seconds, with the connection's id and the backend's address."""
+
+    def __init__(self, limit: LogLimit, address: str) -> None:
+        self._limit = limit
+        self._address = address
+
+    def warn(self, kind: str, id: str, format: str, **fields: object) -> None:
+        """`format` is a sentence less its end, of which `kind` is a short name."""
+        format += "; connection {connection}, backend {address}"
+        self._limit.emit(log, LogLevel.warn, kind, format, connection=id, address=self._address, **fields)
 
 
-def read(event: Event, answer: Answer | Fault, now: Callable[[], float]) -> Outcome | Again:
-    """What `answer` means for `event`. `now()` is the time in seconds since the epoch, for Retry-After dates."""
+def read(
+    id: str, event: Event, answer: Answer | Fault, now: Callable[[], float], warnings: Warnings
+) -> Outcome | Again:
+    """What `answer` means for this event of the connection `id`. `now()` is the time in seconds since the epoch, for
+    Retry-After dates.
+    """
     match event:
         case Received():
-            return _message(answer, now)
+            return _message(id, answer, now, warnings)
         case Opened(handshake):
-            return _connect(answer, handshake)
+            return _connect(id, answer, handshake, warnings)
         case Closed():
             return _disconnect(answer, now)
 
 
-def _connect(answer: Answer | Fault, handshake: Handshake) -> ConnectOutcome:
+def _connect(id: str, answer: Answer | Fault, handshake: Handshake, warnings: Warnings) -> ConnectOutcome:
     if isinstance(answer, NotSent):
         return Refused(503, "UNAVAILABLE", _COME_AGAIN)
     if isinstance(answer, Fault):
         return Unclear(504, "TIMEOUT") if isinstance(answer, TimedOut) else Unclear(502, "BAD_GATEWAY")
-    outcome = _answered(answer, handshake)
+    outcome = _answered(id, answer, handshake, warnings)
     if isinstance(outcome, Accepted) or not (answer.sent > 1 or _from_between(answer)):
         return outcome
     # Not clear: the backend may have accepted before it, or behind it.
@@ -97,13 +96,23 @@ def _from_between(answer: Answer) -> bool:
     return answer.status in FROM_BETWEEN or (answer.status == 503 and answer.body.startswith(_RESET_BEHIND_ENVOY))
 
 
-def _answered(answer: Answer, handshake: Handshake) -> ConnectOutcome:
+def _answered(id: str, answer: Answer, handshake: Handshake, warnings: Warnings) -> ConnectOutcome:
     if 200 <= answer.status < 300:
         try:
-            return _decision(answer, handshake)
+            outcome, flaws = decide(answer, handshake)
         except Senseless as error:
-            log.warn("the answer to a connect makes no sense: {error}", error=str(error))
+            warnings.warn("senseless", id, "the answer to a connect makes no sense: {reason}", reason=str(error))
             return Unclear(502, "BAD_GATEWAY")
+        for flaw in flaws:
+            warnings.warn(
+                f"flaw of {flaw.member}",
+                id,
+                'the gateway left {count} of "{member}" out of the OK to a connect: {reason}',
+                count=flaw.count,
+                member=flaw.member,
+                reason=flaw.reason,
+            )
+        return outcome
     passed = tuple((name, value) for name, value in answer.headers if name in _TO_THE_CLIENT)[:8]
     if 400 <= answer.status < 500:
         return Refused(answer.status, _CODES.get(answer.status, "REFUSED"), passed)
@@ -113,65 +122,12 @@ def _answered(answer: Answer, handshake: Handshake) -> ConnectOutcome:
     return Refused(502, "BAD_GATEWAY")
 
 
-def _decision(answer: Answer, handshake: Handshake) -> Accepted | Refused:
-    if answer.truncated:
-        raise Senseless("its body is too long")
-    try:
-        decision: Any = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        raise Senseless("its body is not JSON") from None
-    if not isinstance(decision, dict) or not isinstance(decision.get("code"), str):
-        raise Senseless('its JSON has no "code"')
-    if decision["code"] != "OK":
-        return Refused(403, decision["code"])
-    subprotocol = decision.get("subprotocol")
-    if subprotocol is not None and subprotocol not in handshake.subprotocols:
-        raise Senseless("its subprotocol is not one that the client offered")
-    return Accepted(subprotocol, _groups(decision.get("groups")), _headers(decision.get("headers")))
-
-
-def _groups(groups: Any) -> tuple[str, ...]:
-    if groups is None:
-        return ()
-    if not isinstance(groups, list) or len(groups) > MAX_GROUPS:
-        raise Senseless(f'"groups" is not a list of at most {MAX_GROUPS} names')
-    for group in groups:
-        if not isinstance(group, str) or not 0 < len(_utf8(group)) <= MAX_GROUP_BYTES:
-            raise Senseless(f"a group name is not a string of 1 to {MAX_GROUP_BYTES} bytes")
-    return tuple(dict.fromkeys(groups))
-
-
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell
-        raise Senseless("a name in it is not Unicode") from None
-
-
-def _headers(headers: Any) -> tuple[tuple[bytes, bytes], ...]:
-    if headers is None:
-        return ()
-    if not isinstance(headers, dict) or len(headers) > MAX_HEADERS:
-        raise Senseless(f'"headers" is not an object of at most {MAX_HEADERS} members')
-    kept = []
-    for name, value in headers.items():
-        if not isinstance(value, str) or not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise Senseless("a header in it is not an HTTP field")
-        if name.lower() in _RESERVED or name.lower().startswith(("webhook-", "wsaas-")):
-            log.warn("the backend asked for a header that it cannot set: {name}", name=name)
-        else:
-            kept.append((name.encode(), value.strip().encode("latin-1")))
-    if sum(len(name) + len(value) for name, value in kept) > MAX_HEADER_BYTES:
-        raise Senseless(f'"headers" are more than {MAX_HEADER_BYTES} bytes')
-    return tuple(kept)
-
-
-def _message(answer: Answer | Fault, now: Callable[[], float]) -> MessageOutcome | Again:
+def _message(id: str, answer: Answer | Fault, now: Callable[[], float], warnings: Warnings) -> MessageOutcome | Again:
     if isinstance(answer, Fault):
         return Again(str(answer))
     status = answer.status
     if 200 <= status < 300:
-        reply = _reply(answer)
+        reply = _reply(id, answer, warnings)
         return _DELIVERED if reply is None else Delivered(reply)
     if status in (401, 403):
         return Dismissed(CloseCode.POLICY)
@@ -183,26 +139,31 @@ def _message(answer: Answer | Fault, now: Callable[[], float]) -> MessageOutcome
     return Delivered()
 
 
-def _reply(answer: Answer) -> Frame | None:
-    kind = answer.header(b"wsaas-reply")
-    if kind is None:
+def _reply(id: str, answer: Answer, warnings: Warnings) -> Frame | None:
+    """What the answer says to the client; None, with a warning if it meant to, if it says nothing."""
+    header = answer.header(b"wsaas-reply")
+    if header is None:
         return None
+    kind = header.strip(b" \t").lower()
     if answer.truncated:
-        log.warn("a reply is over MAX_MESSAGE_SIZE and was not sent")
-        return None
-    match kind.strip().lower():
-        case b"binary":
-            return Frame(answer.body, binary=True)
-        case b"text":
-            try:
-                answer.body.decode()
-            except UnicodeDecodeError:
-                log.warn("a text reply is not UTF-8 and was not sent")
-                return None
+        flaw, reason = "too long", "it is over MAX_MESSAGE_SIZE"
+    elif answer.coding is not None:
+        flaw, reason = "coded", f"it says {answer.coding}, which was not asked for: {UNASKED}"
+    elif kind == b"binary":
+        return Frame(answer.body, binary=True)
+    elif kind != b"text":
+        flaw, reason = "of no kind", f"WSAAS-Reply is neither text nor binary but {header[:40]!r}"
+    else:
+        try:
+            answer.body.decode()
             return Frame(answer.body, binary=False)
-        case _:
-            log.warn("WSAAS-Reply is neither text nor binary: {kind}; the reply was not sent", kind=kind[:40])
-            return None
+        except UnicodeDecodeError as error:
+            flaw, reason = (
+                "not UTF-8",
+                f"WSAAS-Reply says text, and byte {error.start} is not UTF-8; binary may be anything",
+            )
+    warnings.warn(f"reply {flaw}", id, "a message was delivered, but its reply was not sent: {reason}", reason=reason)
+    return None
 
 
 def _disconnect(answer: Answer | Fault, now: Callable[[], float]) -> Told | Again:

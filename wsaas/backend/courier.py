@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from wsaas.backend.answers import Again, read
+from wsaas.backend.answers import Again, Warnings, read
 from wsaas.backend.breaker import Breaker
 from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.delivery import Delivery
@@ -28,6 +28,7 @@ from wsaas.backend.shares import KINDS, Shares
 from wsaas.gateway.model import Cause, CloseCode, Closed, Event, Opened, Outcome, Received, Told, Unclear, Undelivered
 from wsaas.gateway.retry import Attempted, GiveUp, decide
 from wsaas.gateway.session import Session
+from wsaas.log_limit import LogLimit
 
 WARN_EVERY = 10.0
 """Seconds between two warnings that a webhook failed; a backend that is down is told once, not per connection."""
@@ -56,7 +57,8 @@ class Courier:
     connections, and what a session holds is bounded by its lane.
 
     `patience` says for how many seconds an event of a kind is tried, from its first try; connects are tried once.
-    `now()` is the time in seconds since the epoch, `random()` a number from 0 to 1.
+    `now()` is the time in seconds since the epoch, `random()` a number from 0 to 1; `address` is the backend's, for the
+    log.
     """
 
     _log = Logger()
@@ -72,10 +74,12 @@ class Courier:
         disconnect_patience: float,
         now: Callable[[], float],
         random: Callable[[], float],
+        address: str = "",
     ) -> None:
         self._clock = clock
         self._contract = contract
         self._sender = sender
+        self._warnings = Warnings(LogLimit(clock), address)
         self._shares = Shares(concurrency)
         self._patience: dict[type[Event], float] = {Received: message_patience, Closed: disconnect_patience}
         self._now = now
@@ -200,7 +204,7 @@ class Courier:
                 answer.raiseException()
             self._note(answer, delivery.kind)
             assert delivery.event is not None
-            result = read(delivery.event, answer, self._now)
+            result = read(delivery.session.id, delivery.event, answer, self._now, self._warnings)
             if isinstance(result, Again):
                 self._again(delivery, result)
             else:

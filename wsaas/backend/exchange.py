@@ -14,10 +14,14 @@ from twisted.internet.defer import Deferred
 if TYPE_CHECKING:
     from wsaas.backend.http1 import Connection
 
+# Headers that name codings, and the words that leave a body as it is (chunks are undone by the parser).
+_CODINGS = {b"content-encoding": (b"identity", b""), b"transfer-encoding": (b"chunked", b"identity", b"")}
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the backend answered. Header names are in lower case; `body` is as it came, content codings included.
+    """What the backend answered. Header names are in lower case; `body` is as it came, less the chunks around it: in
+    whatever coding that is.
 
     `truncated` says that the body was longer than asked for: the rest was not read, the connection was dropped.
     """
@@ -32,6 +36,18 @@ class Answer:
         for known, value in self.headers:
             if known == name:
                 return value
+        return None
+
+    @property
+    def coding(self) -> str | None:
+        """The header that says that the body is compressed or encoded otherwise (RFC 9110, 8.4; RFC 9112, 7), if one
+        does: short, for the log. No webhook asks for that, so that there is nothing to decode it.
+        """
+        for name, value in self.headers:
+            if name in _CODINGS:
+                for word in value.lower().split(b","):
+                    if word.strip(b" \t") not in _CODINGS[name]:
+                        return f"{name.decode('ascii').title()}: {value[:40].decode('latin-1')}"
         return None
 
     @property

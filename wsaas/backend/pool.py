@@ -39,7 +39,8 @@ class Pool:
         self._factory = _Connections(self, clock, idle_timeout)
         self._max_idle = max_idle
         self._connect_timeout = connect_timeout
-        self._after_path = b" HTTP/1.1\r\nHost: " + host + b"\r\nContent-Length: "
+        # Answers are taken as they come, so that none may be compressed (RFC 9110, 12.5.3: without the header any may).
+        self._after_path = b" HTTP/1.1\r\nHost: " + host + b"\r\nAccept-Encoding: identity\r\nContent-Length: "
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
         self._connecting: set[Exchange] = set()
@@ -58,9 +59,10 @@ class Pool:
     ) -> Exchange:
         """Send one request. `done` hears how it ended, perhaps before this returns.
 
-        `head` is ready header lines, each ending in CRLF, without Host, Content-Length, Connection and Expect. Of the
-        answer's body at most `limit` bytes are kept. `timeout` is for all of it together: connecting, sending, and the
-        answer to its last byte. The method must not be HEAD or CONNECT, whose answers are framed otherwise.
+        `head` is ready header lines, each ending in CRLF, without Host, Accept-Encoding, Content-Length, Connection and
+        Expect. Of the answer's body at most `limit` bytes are kept. `timeout` is for all of it together: connecting,
+        sending, and the answer to its last byte. The method must not be HEAD or CONNECT, whose answers are framed
+        otherwise.
         """
         request = b"%b %b%b%d\r\n%b\r\n%b" % (method, path, self._after_path, len(body), head, body)
         exchange = Exchange(request, limit, self.clock.seconds() + timeout, done)
