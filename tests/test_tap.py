@@ -119,7 +119,8 @@ class RootTests(Case):
                 raise wrong
             return Child()
 
-        self.reactor = SimpleNamespace(seconds=time.time)
+        self.marks: list[Any] = []
+        self.reactor = SimpleNamespace(seconds=time.time, callWhenRunning=self.marks.append)
         self.settings = options.settings
         return rooted(options, self.reactor, assemble)
 
@@ -131,9 +132,11 @@ class RootTests(Case):
         self.assertEqual([type(each) for each in root], [Child])
 
     def test_the_clock(self) -> None:
-        """Timers follow a clock that nobody can set."""
+        """Timers follow a clock that nobody can set, and which the running reactor marks."""
         self.rooted()
-        self.assertIs(self.reactor.seconds, time.monotonic)
+        before = time.monotonic()
+        self.assertTrue(before <= self.reactor.seconds() <= time.monotonic())
+        self.assertEqual(len(self.marks), 1)
 
     def test_the_log(self) -> None:
         """Under twistd the application logs in our way, at LOG_LEVEL and in LOG_STYLE."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -16,6 +15,7 @@ from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
 from twisted.python.usage import Options as UsageOptions
 
+from wsaas.awake_clock import count_awake_time
 from wsaas.logs import observer, open_stream, say
 from wsaas.polling import hand_out_directly
 from wsaas.settings import TABLE, Row, Settings, SettingsError, load
@@ -134,9 +134,9 @@ def settle() -> None:
 
 def rooted(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bool], IService]) -> IService:
     """What `assemble` makes of the options, and its log. What keeps it from being made is one line, and status 1."""
-    # Twisted's timers follow the wall clock otherwise: set back by an hour, they all stop for an hour (Twisted #2424).
-    reactor.seconds = time.monotonic
     hand_out_directly(reactor)
+    # Twisted's timers follow the wall clock otherwise: set back by an hour, they all stop for an hour (Twisted #2424).
+    count_awake_time(reactor)
     settings = options.settings
     try:
         stream = open_stream(options.parent or {}, reactor)

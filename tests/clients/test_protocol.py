@@ -619,17 +619,6 @@ class KeepaliveTests(SynchronousTestCase):
         self.run_for(29, client, answering=False)
         self.assertEqual(client.session.calls, [])
 
-    def test_frozen_process(self) -> None:
-        """After the process stood still nobody is dropped before what they sent meanwhile was read."""
-        client = self.harness.open()
-        self.run_for(20, client, answering=False)
-        self.harness.clock.advance(60)
-        self.assertEqual(client.session.calls, [])
-        self.run_for(5, client, answering=False)
-        self.assertEqual(client.session.calls, [])
-        self.run_for(10, client, answering=False)
-        self.assertEqual(client.session.calls, [("lost", Cause.TIMEOUT, 1006, "", False)])
-
     def test_spread(self) -> None:
         """The pings of clients that came together do not go out together."""
         clients = [self.harness.open() for _ in range(160)]

@@ -14,15 +14,14 @@ TURNS = 16
 class Watched(Protocol):
     """A connection as the keepalive sees it."""
 
-    def look(self, forgiven: bool) -> None:
-        """See whether it still lives; its silence is `forgiven` if that may be the gateway's own fault."""
+    def look(self) -> None:
+        """See whether it still lives."""
 
 
 class Keepalive:
     """Looks at every connection `LOOKS` times in `timeout` seconds, a sixteenth of them at a time.
 
-    When the process itself stood still (SIGSTOP, a suspended machine), timers run before the sockets are read, and what
-    clients sent meanwhile seems not to have come: for a quarter of the timeout nobody is given up then.
+    `clock` counts no time in which the process stood still, so silence in that time is held against nobody.
     Connections are bounded elsewhere; each is in one turn's set.
     """
 
@@ -34,7 +33,6 @@ class Keepalive:
         self._turn = 0
         self._next_home = 0
         self._home: dict[Watched, int] = {}
-        self._forgive_until = 0.0
         self._due = 0.0
         self._call: IDelayedCall | None = None
 
@@ -64,13 +62,7 @@ class Keepalive:
         self._call = self._clock.callLater(max(0.0, self._due - self._clock.seconds()), self._look)
 
     def _look(self) -> None:
-        now = self._clock.seconds()
-        since = self._due  # not from now: small delays must not add up
-        if now - self._due > min(1.0, self._timeout / 4):
-            self._forgive_until = now + self._timeout / 4
-            since = now
-        forgiven = now < self._forgive_until
         self._turn = (self._turn + 1) % TURNS
         for connection in list(self._turns[self._turn]):
-            connection.look(forgiven)
-        self._wait(since)
+            connection.look()
+        self._wait(self._due)  # not from now: small delays must not add up

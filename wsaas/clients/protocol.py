@@ -210,7 +210,7 @@ class ClientProtocol(Opening):
 
     # The end
 
-    def look(self, forgiven: bool) -> None:
+    def look(self) -> None:
         """The keepalive's look."""
         now = self.factory.clock.seconds()
         finding = self._pulse.find(
@@ -219,7 +219,6 @@ class ClientProtocol(Opening):
             full_since=self._outbox.full_since,
             reading=not self._flow.paused,
             hung_up=lambda: hung_up(self.transport),
-            forgiven=forgiven,
         )
         if finding in ENDS:
             self._ended_by = ENDS[finding]

@@ -48,16 +48,14 @@ class Pulse:
         full_since: float | None,
         reading: bool,
         hung_up: Callable[[], bool],
-        forgiven: bool,
     ) -> Finding:
-        """How it is now; `full_since` is since when it has no room for a message. `forgiven` if its silence may be the
-        gateway's own fault.
+        """How it is now; `full_since` is since when it has no room for a message.
 
         One that is not read from cannot be heard, so it is not given up for that. If it closes, that is not noticed by
         reading either: hence `hung_up`. What it sent before may still be read when there is room again; if there is
         none for most of the timeout, it is given up.
         """
-        if full_since is not None and now - full_since >= timeout and not forgiven:
+        if full_since is not None and now - full_since >= timeout:
             return Finding.TOO_SLOW
         if not reading:
             if self._hung_up_at is None:
@@ -66,7 +64,7 @@ class Pulse:
                 return Finding.HUNG_UP
             return Finding.FINE
         silent = now - self.heard
-        if silent >= timeout and not forgiven:
+        if silent >= timeout:
             return Finding.GONE if full_since is None else Finding.TOO_SLOW
         if silent >= timeout / 2 and self._pinged_at <= self.heard:
             return Finding.SILENT
