@@ -63,9 +63,9 @@ ENTRY_POINTS = ("wsaas.tap", "wsaas.cli")
 
 
 def broken(module: str, imported: Import) -> Iterator[str]:
-    if f"{module}.".startswith("wsaas.gateway."):
+    if f"{module}.".startswith("wsaas.core."):
         standard = imported.name.partition(".")[0] in sys.stdlib_module_names
-        if not standard and not imported.within("wsaas.gateway"):
+        if not standard and not imported.within("wsaas.core"):
             yield "gateway/ imports the standard library and itself, nothing else"
         if imported.within("socket", "ssl", "http", "asyncio", "threading", "time", "random"):
             yield "gateway/ knows no sockets, no HTTP, no clock; time and randomness are passed in"
@@ -85,7 +85,7 @@ class ArchitectureTests(SynchronousTestCase):
 
     def test_every_room_is_there(self) -> None:
         """The rules speak of packages that exist: a room that is renamed takes its rule along."""
-        for room in ("wsaas.gateway", "wsaas.demo", *FORBIDDEN):
+        for room in ("wsaas.core", "wsaas.demo", *FORBIDDEN):
             self.assertTrue(list(ROOT.joinpath(*room.split(".")).glob("*.py")), room)
 
 
@@ -102,11 +102,11 @@ class RuleTests(SynchronousTestCase):
     def test_forbidden(self) -> None:
         """Each rule finds what it forbids, in every way to write an import."""
         for module, source in [
-            ("wsaas/gateway/session.py", "import twisted.internet.defer\n"),
-            ("wsaas/gateway/session.py", "from wsaas.settings import Settings\n"),
-            ("wsaas/gateway/session.py", "from .. import settings\n"),
-            ("wsaas/gateway/session.py", "def f():\n    from time import monotonic\n"),
-            ("wsaas/gateway/deep/er.py", "import socket\n"),
+            ("wsaas/core/session.py", "import twisted.internet.defer\n"),
+            ("wsaas/core/session.py", "from wsaas.settings import Settings\n"),
+            ("wsaas/core/session.py", "from .. import settings\n"),
+            ("wsaas/core/session.py", "def f():\n    from time import monotonic\n"),
+            ("wsaas/core/deep/er.py", "import socket\n"),
             ("wsaas/clients/protocol.py", "from wsaas.api import site\n"),
             ("wsaas/clients/protocol.py", "from wsaas import backend\n"),
             ("wsaas/clients/protocol.py", "from ..backend.courier import Courier\n"),
@@ -129,10 +129,10 @@ class RuleTests(SynchronousTestCase):
     def test_allowed(self) -> None:
         """What the rules do not name passes, look-alikes included."""
         for module, source in [
-            ("wsaas/gateway/session.py", "import enum\nfrom wsaas.gateway.model import Frame\nfrom . import lane\n"),
+            ("wsaas/core/session.py", "import enum\nfrom wsaas.core.model import Frame\nfrom . import lane\n"),
             ("wsaas/clients/protocol.py", "import autobahn\nfrom twisted.internet import defer\n"),
             ("wsaas/backend/sender.py", "import treq\nfrom twisted.web.client import Agent\n"),
-            ("wsaas/api/routes.py", "import klein\nfrom wsaas.gateway.registry import Registry\n"),
+            ("wsaas/api/routes.py", "import klein\nfrom wsaas.core.registry import Registry\n"),
             ("wsaas/tap.py", "from twisted.internet import reactor\nfrom wsaas import service\n"),
             ("wsaas/demo/service.py", "from wsaas.demo import service\n"),
         ]:

@@ -21,8 +21,8 @@ from wsaas.backend.contract import MAX_DECISION
 from wsaas.clients.head import MAX_HEAD
 from wsaas.clients.opening import HANDSHAKE_TIMEOUT
 from wsaas.clients.protocol import CLOSE_TIMEOUT, MAX_EARLY
-from wsaas.gateway.model import Cause
-from wsaas.gateway.retry import LONGEST_DELAY
+from wsaas.core.model import Cause
+from wsaas.core.retry import LONGEST_DELAY
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "protocol.rst"
 
@@ -52,13 +52,13 @@ TESTS: dict[str, dict[str, list[str]]] = {
     "guarantees": {
         "Order": ["system.test_order.OrderTests.test_order"],
         "Every end is told": [
-            "gateway.test_machine.MachineTests.test_any_order",
+            "core.test_machine.MachineTests.test_any_order",
             "journal.test_faults.KillTests.test_kill",
             "backend.test_courier.CourierTests.test_revived",
         ],
         "No silent gap": [
             "system.test_message.PatienceTests.test_undelivered",
-            "gateway.test_machine.MachineTests.test_any_order",
+            "core.test_machine.MachineTests.test_any_order",
         ],
         "Honest push": ["system.test_api.PushTests.test_too_slow"],
         "Bounded memory": [
@@ -153,7 +153,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "backend.test_decision.SubprotocolTests.test_left_out",
         ],
         "groups": [
-            "gateway.test_gateway.LifeTests.test_groups",
+            "core.test_gateway.LifeTests.test_groups",
             "backend.test_answers.ConnectTests.test_ok",
             "backend.test_decision.GroupTests.test_too_many",
         ],
@@ -207,7 +207,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "too_big": ["system.test_disconnect.CauseTests.test_too_big"],
         "protocol_error": ["system.test_disconnect.CauseTests.test_protocol_error"],
         "drain": ["system.test_stop.StopTests.test_clients"],
-        "restart": ["gateway.test_session.ReviveTests.test_restart", "backend.test_courier.CourierTests.test_revived"],
+        "restart": ["core.test_session.ReviveTests.test_restart", "backend.test_courier.CourierTests.test_revived"],
         "unknown_connect": ["system.test_connect.AnswerTests.test_not_json"],
     },
     "disconnect-answers": {
@@ -241,7 +241,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "DELETE /groups/{group}": ["api.test_groups.GroupRouteTests.test_close"],
         "PUT /groups/{group}/{id}": [
             "api.test_groups.GroupRouteTests.test_membership",
-            "gateway.test_groups.GroupTests.test_bound",
+            "core.test_groups.GroupTests.test_bound",
         ],
         "DELETE /groups/{group}/{id}": ["api.test_groups.GroupRouteTests.test_membership"],
         "GET /-/healthy": ["system.test_api.TokenTests.test_probes", "api.test_routes.ProbeTests.test_healthy"],
@@ -289,7 +289,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "UPGRADE_REQUIRED": ["system.test_bad_input.BadInputTests.test_browser"],
         "HEADERS_TOO_LARGE": ["clients.test_protocol.HandshakeTests.test_too_long"],
         "NOT_READY": [
-            "gateway.test_gateway.ConnectTests.test_not_accepting",
+            "core.test_gateway.ConnectTests.test_not_accepting",
             "backend.test_courier.CourierTests.test_breaker_and_connects",
         ],
         "TOO_MANY_CONNECTIONS": ["clients.test_admission.TotalTests.test_full"],

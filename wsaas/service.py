@@ -34,9 +34,9 @@ from wsaas.clients.credentials import Credentials
 from wsaas.clients.crowd import send_straight
 from wsaas.clients.entrance import Entrance
 from wsaas.clients.factory import ClientFactory
-from wsaas.gateway.gateway import Gateway
-from wsaas.gateway.model import Limits
-from wsaas.gateway.registry import Registry
+from wsaas.core.gateway import Gateway
+from wsaas.core.model import Limits
+from wsaas.core.registry import Registry
 from wsaas.journal.lock import JournalUnusable
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
-from wsaas.gateway.errors import ClientTooSlow
-from wsaas.gateway.model import Cause, Facts, Frame, Pushed
-from wsaas.gateway.registry import Registry
-from wsaas.gateway.session import Session
-from wsaas.gateway.state import State
+from wsaas.core.errors import ClientTooSlow
+from wsaas.core.model import Cause, Facts, Frame, Pushed
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session
+from wsaas.core.states import State
 
 HERE = "A1b2C3d4" + "x" * 24
 GONE = "A1b2C3d4" + "y" * 24

@@ -7,9 +7,9 @@ from urllib.parse import quote
 from tests.api.doubles import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession
 from tests.api.test_routes import ApiCase
 from wsaas.api.groups import add_group_routes
-from wsaas.gateway.cast import BATCH
-from wsaas.gateway.errors import ClientTooSlow
-from wsaas.gateway.model import Cause, Frame
+from wsaas.core.errors import ClientTooSlow
+from wsaas.core.fanout import BATCH
+from wsaas.core.model import Cause, Frame
 
 
 class Turns:

@@ -15,9 +15,9 @@ from tests.api.doubles import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, registr
 from tests.api.wire import Wire, WireCase
 from wsaas.api.quick import Head, read_head
 from wsaas.api.site import ApiSite, api_site
-from wsaas.gateway.cast import BATCH
-from wsaas.gateway.errors import ClientTooSlow
-from wsaas.gateway.model import Frame, Pushed
+from wsaas.core.errors import ClientTooSlow
+from wsaas.core.fanout import BATCH
+from wsaas.core.model import Frame, Pushed
 
 TOKEN = "right-token-0123456789"
 HOST = b"Host: api"

@@ -17,9 +17,9 @@ from wsaas.api.access import Access
 from wsaas.api.errors import TABLE
 from wsaas.api.ops import add_ops_routes
 from wsaas.api.routes import Api, add_connection_routes
-from wsaas.gateway.errors import ClientTooSlow, NoSuchConnection
-from wsaas.gateway.model import Cause, Frame, Pushed
-from wsaas.gateway.moment import iso8601
+from wsaas.core.errors import ClientTooSlow, NoSuchConnection
+from wsaas.core.model import Cause, Frame, Pushed
+from wsaas.core.timestamps import iso8601
 
 NO_IDS = [
     "",

@@ -20,7 +20,7 @@ from wsaas.api.access import Access
 from wsaas.api.answers import Answer
 from wsaas.api.channel import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
 from wsaas.api.site import ApiSite
-from wsaas.gateway.model import Frame
+from wsaas.core.model import Frame
 
 ID = HERE.encode()
 GET = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % ID

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.answers import Again, Warnings, read
 from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, SecondAnswer, TimedOut
-from wsaas.gateway.model import (
+from wsaas.core.model import (
     Accepted,
     Cause,
     Closed,

@@ -11,9 +11,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.contract import Contract, Webhook
-from wsaas.gateway.model import Cause, Closed, Frame, Handshake, Limits, Opened, Received, Record
-from wsaas.gateway.moment import iso8601
-from wsaas.gateway.session import Session
+from wsaas.core.model import Cause, Closed, Frame, Handshake, Limits, Opened, Received, Record
+from wsaas.core.session import Session
+from wsaas.core.timestamps import iso8601
 
 ID = "Gateway1" + "c" * 24
 NOW = 1_763_892_000.25

@@ -13,10 +13,10 @@ from wsaas.backend.breaker import THRESHOLD
 from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.courier import Courier
 from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, SecondAnswer
-from wsaas.gateway.gateway import Gateway
-from wsaas.gateway.model import Cause, Frame, Handshake, Limits, Record, Refused, Unclear
-from wsaas.gateway.registry import Registry
-from wsaas.gateway.session import Session, State
+from wsaas.core.gateway import Gateway
+from wsaas.core.model import Cause, Frame, Handshake, Limits, Record, Refused, Unclear
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session, State
 from wsaas.journal.memory import MemoryJournal
 
 OK = Answer(200, (), b'{"code":"OK"}', False)

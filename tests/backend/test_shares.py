@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.shares import KINDS, Shares
-from wsaas.gateway.model import Closed, Opened, Received
+from wsaas.core.model import Closed, Opened, Received
 
 
 class SharesTests(SynchronousTestCase):

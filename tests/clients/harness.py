@@ -18,8 +18,8 @@ from wsaas.clients.admission import Admission
 from wsaas.clients.credentials import Credentials
 from wsaas.clients.entrance import Entrance
 from wsaas.clients.factory import ClientFactory
-from wsaas.gateway.model import Cause, Frame, Handshake
-from wsaas.gateway.session import NO_OUTLET
+from wsaas.core.model import Cause, Frame, Handshake
+from wsaas.core.session import NO_OUTLET
 
 REQUEST = (
     b"GET /room/7?a=1 HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.clients.harness import END, REQUEST, Client, Harness, Transport
 from wsaas.clients.admission import BURST, LATEST, RATE
-from wsaas.gateway.model import Refused
+from wsaas.core.model import Refused
 from wsaas.proxy_header import ProxiedFactory
 
 PUBLIC = "8.8.8.8"

@@ -21,8 +21,8 @@ from tests.test_writing import Reactor
 from wsaas.clients.crowd import send_straight
 from wsaas.clients.frames import encode
 from wsaas.clients.outbox import Outbox
-from wsaas.gateway.model import Frame
-from wsaas.gateway.session import NO_OUTLET
+from wsaas.core.model import Frame
+from wsaas.core.session import NO_OUTLET
 from wsaas.writing import write_each
 
 KINDS = ["idle", "idle", "idle", "busy", "full", "closing", "compressed", "reset", "closed"]

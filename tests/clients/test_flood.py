@@ -10,7 +10,7 @@ from wsproto.events import BytesMessage, Message, Pong, TextMessage
 from tests.clients.harness import Client, Harness
 from wsaas.clients.flow import TURN
 from wsaas.clients.protocol import MAX_FRAGMENTS
-from wsaas.gateway.model import Cause, Frame
+from wsaas.core.model import Cause, Frame
 
 EMPTY_TEXT = b"\x81\x80mask"
 PING = b"\x89\x80mask"

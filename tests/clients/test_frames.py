@@ -15,7 +15,7 @@ from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, T
 from tests.clients.harness import Harness
 from wsaas.clients import protocol
 from wsaas.clients.frames import Encoder, encode, measure, take
-from wsaas.gateway.model import Frame
+from wsaas.core.model import Frame
 
 SIZES = (0, 1, 2, 3, 4, 5, 124, 125, 126, 127, 1023, 1024, 1025, 65535)
 

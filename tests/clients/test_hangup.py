@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.clients.harness import Harness
 from wsaas.clients.hangup import hung_up
-from wsaas.gateway.model import Cause
+from wsaas.core.model import Cause
 
 
 class Over:

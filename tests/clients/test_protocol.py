@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from tests.clients.harness import END, REQUEST, Client, Harness, Transport
-from wsaas.gateway.model import Cause, Frame, Refused, Unclear
+from wsaas.core.model import Cause, Frame, Refused, Unclear
 
 
 def status(client: Client) -> int:

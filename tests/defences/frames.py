@@ -7,13 +7,13 @@ from tests.defences.model import Defence, Edit, without
 FACTORY = "wsaas/clients/factory.py"
 FLOW = "wsaas/clients/flow.py"
 FRAMES = "wsaas/clients/frames.py"
-LANE = "wsaas/gateway/lane.py"
+LANE = "wsaas/core/lane.py"
 OPENING = "wsaas/clients/opening.py"
 OUTBOX = "wsaas/clients/outbox.py"
 PROTOCOL = "wsaas/clients/protocol.py"
 PULSE = "wsaas/clients/pulse.py"
 SERVICE = "wsaas/service.py"
-SESSION = "wsaas/gateway/session.py"
+SESSION = "wsaas/core/session.py"
 
 HUGE = "A frame that announces"
 ENDLESS = "A message whose fragments"
@@ -98,7 +98,7 @@ DEFENCES = [
     without(DEAF, SERVICE, "=settings.send_buffer", "=10**9", "system.test_api.PushTests.test_too_slow"),
     without(DEAF, SESSION, "                raise ClientTooSlow(", "                str("),
     without(DEAF, "wsaas/api/errors.py", 'Row(429, "CLIENT_TOO_SLOW"', 'Row(503, "CLIENT_TOO_SLOW"'),
-    without(DEAF, "wsaas/gateway/registry.py", "served = len(sessions) - len(left)", "served = len(sessions)"),
+    without(DEAF, "wsaas/core/registry.py", "served = len(sessions) - len(left)", "served = len(sessions)"),
     without(GOODBYE, PROTOCOL, _LEAVES, "        self._stop_deadline()\n"),
     without(  # broadcasts behind a Close, written straight
         GOODBYE,

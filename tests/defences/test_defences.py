@@ -32,11 +32,11 @@ class ListTests(SynchronousTestCase):
     def test_edits_that_do_not_apply(self) -> None:
         """What is not there, or twice, or leaves no Python, is no edit."""
         for old, new in (("nobody has written this", ""), ("self", "me"), ("class Lane:", "class class:")):
-            self.assertRaises(DoesNotApply, without("x", "wsaas/gateway/lane.py", old, new).mutated, ROOT)
+            self.assertRaises(DoesNotApply, without("x", "wsaas/core/lane.py", old, new).mutated, ROOT)
 
     def test_edits_in_turn(self) -> None:
         """Edits of one file build on each other."""
-        file = "wsaas/gateway/lane.py"
+        file = "wsaas/core/lane.py"
         both = Defence("x", (Edit(file, "class Lane:", "class Road:"), Edit(file, "class Road:", "class Street:")))
         self.assertIn("class Street:", both.mutated(ROOT)[file])
 

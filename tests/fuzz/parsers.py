@@ -19,7 +19,7 @@ from wsaas.clients.address import Proxies, network, parse
 from wsaas.clients.credentials import Credentials
 from wsaas.clients.entrance import Entrance, Malformed
 from wsaas.clients.head import fields, flaw, public
-from wsaas.gateway.model import Cause, Closed, Frame, Handshake, Opened, Received
+from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.log_limit import LogLimit
 from wsaas.settings import TABLE, SettingsError, load
 

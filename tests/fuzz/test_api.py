@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.wire import WireCase
+from tests.core.properties import examples
 from tests.fuzz.inputs import CUTS, REQUESTS, Guard, pieces
-from tests.gateway.properties import examples
 from wsaas.api.channel import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
 
 TOKEN = "t" * 16

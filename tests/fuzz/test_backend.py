@@ -15,12 +15,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.backend.wires import LIMIT, PoolTestCase
+from tests.core.properties import examples
 from tests.fuzz.inputs import ANSWERS, CUTS, Guard, decisions, pieces
-from tests.gateway.properties import examples
 from wsaas.backend.answers import Again, Warnings, read
 from wsaas.backend.exchange import Answer, Fault
 from wsaas.clients.refusal import refused
-from wsaas.gateway.model import (
+from wsaas.core.model import (
     Accepted,
     Cause,
     Closed,

@@ -20,11 +20,11 @@ from wsproto.events import BytesMessage, CloseConnection, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
 from tests.clients.harness import Client, Harness, Transport
+from tests.core.properties import examples
 from tests.fuzz.inputs import CUTS, HANDSHAKES, PAYLOADS, STREAMS, Guard, conversations, frame, frames, pieces
-from tests.gateway.properties import examples
 from wsaas.clients.head import MAX_HEAD
 from wsaas.clients.protocol import MAX_EARLY
-from wsaas.gateway.model import Frame, Refused
+from wsaas.core.model import Frame, Refused
 
 READ = 65536
 """Bytes that a real transport hands over at once, at most."""

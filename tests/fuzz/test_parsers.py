@@ -15,9 +15,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from tests.core.properties import examples
 from tests.fuzz.inputs import Guard, spoilt
 from tests.fuzz.parsers import PARSERS, SEEDS
-from tests.gateway.properties import examples
 
 CASES = st.sampled_from(sorted(PARSERS)).flatmap(
     lambda name: st.tuples(

@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.core.properties import examples
 from tests.fuzz.inputs import Guard
-from tests.gateway.properties import examples
 from wsaas.settings import TABLE, SettingsError, load
 
 CANARY = "CANARYcanary0123456789"

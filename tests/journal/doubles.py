@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.internet.task import Clock
 
-from wsaas.gateway.model import Cause, Closed, Record
+from wsaas.core.model import Cause, Closed, Record
 from wsaas.journal.sqlite import SqliteJournal
 
 BYE = Closed(Cause.CLIENT, 1001, "going away", clean=True, lost_messages=2)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.journal.doubles import BYE, connection
-from wsaas.gateway.model import Cause, Closed, Record
+from wsaas.core.model import Cause, Closed, Record
 from wsaas.journal.rows import Unreadable, decode_closed, decode_record, encode_closed, encode_record
 
 HEADER = st.tuples(st.binary(max_size=20), st.binary(max_size=60))

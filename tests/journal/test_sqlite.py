@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
 from tests.journal.doubles import BYE, ManualWorker, ThreadlessReactor, connection, previous_life
-from wsaas.gateway.model import Record
+from wsaas.core.model import Record
 from wsaas.journal.sqlite import RETRY_AFTER, SqliteJournal
 from wsaas.journal.store import Store
 

@@ -13,7 +13,7 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.journal.doubles import BYE, ManualWorker, ThreadlessReactor, connection, previous_life
-from wsaas.gateway.model import Record
+from wsaas.core.model import Record
 from wsaas.journal import store
 from wsaas.journal.sqlite import RETRY_AFTER, JournalUnusable, SqliteJournal
 

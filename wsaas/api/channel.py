@@ -28,9 +28,9 @@ from twisted.web.server import Request
 from wsaas.api.errors import INTERNAL_ERROR, Malformed, answer_to
 from wsaas.api.quick import QuickWay
 from wsaas.api.routes import answer_failure
-from wsaas.gateway.cast import Cast
-from wsaas.gateway.errors import GatewayError, MessageTooLong
-from wsaas.gateway.session import Session
+from wsaas.core.errors import GatewayError, MessageTooLong
+from wsaas.core.fanout import Cast
+from wsaas.core.session import Session
 from wsaas.writing import can_write_through, write_through
 
 if TYPE_CHECKING:

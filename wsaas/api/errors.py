@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from wsaas.api.answers import Answer
-from wsaas.gateway.errors import (
+from wsaas.core.errors import (
     BadRequest,
     ClientTooSlow,
     GatewayError,

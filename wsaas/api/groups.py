@@ -13,10 +13,10 @@ from twisted.web.iweb import IRequest
 
 from wsaas.api.answers import OK, Answer
 from wsaas.api.routes import Api, close_parameters, is_binary, query_parameter
-from wsaas.gateway.cast import Cast
-from wsaas.gateway.errors import BadRequest
-from wsaas.gateway.registry import Registry
-from wsaas.gateway.session import Session
+from wsaas.core.errors import BadRequest
+from wsaas.core.fanout import Cast
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session
 
 T = TypeVar("T")
 

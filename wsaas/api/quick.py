@@ -17,11 +17,11 @@ from twisted.logger import Logger
 from wsaas.api.access import Access
 from wsaas.api.answers import OK, Answer
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
-from wsaas.gateway.cast import Cast
-from wsaas.gateway.errors import GatewayError
-from wsaas.gateway.model import Pushed
-from wsaas.gateway.registry import Registry
-from wsaas.gateway.session import Session
+from wsaas.core.errors import GatewayError
+from wsaas.core.fanout import Cast
+from wsaas.core.model import Pushed
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session
 
 _REQUEST_LINE = re.compile(rb"PUT /(?:([A-Za-z0-9]{32})|broadcast|groups/([A-Za-z0-9_.:~-]{1,256})) HTTP/1\.1\r\n")
 _END = b"\r\n\r\n"

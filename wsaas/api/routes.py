@@ -28,11 +28,11 @@ from werkzeug.routing import BaseConverter
 from wsaas.api.access import Access
 from wsaas.api.answers import OK, Answer
 from wsaas.api.errors import INTERNAL_ERROR, Unauthorized, answer_to
-from wsaas.gateway.errors import BadRequest
-from wsaas.gateway.ids import ID_LENGTH
-from wsaas.gateway.model import CloseCode, Facts, Pushed
-from wsaas.gateway.moment import iso8601
-from wsaas.gateway.registry import Registry
+from wsaas.core.errors import BadRequest
+from wsaas.core.ids import ID_LENGTH
+from wsaas.core.model import CloseCode, Facts, Pushed
+from wsaas.core.registry import Registry
+from wsaas.core.timestamps import iso8601
 
 Handler = Callable[..., Awaitable[Answer]]
 

@@ -21,7 +21,7 @@ from wsaas.api.routes import Api, add_connection_routes
 from wsaas.cutoff import CutOff
 
 if TYPE_CHECKING:
-    from wsaas.gateway.registry import Registry
+    from wsaas.core.registry import Registry
 
 
 class ApiSite(Site):

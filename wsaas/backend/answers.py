@@ -10,7 +10,7 @@ from twisted.logger import Logger, LogLevel
 
 from wsaas.backend.decision import UNASKED, Senseless, decide
 from wsaas.backend.exchange import Answer, Fault, NotSent, TimedOut
-from wsaas.gateway.model import (
+from wsaas.core.model import (
     Accepted,
     CloseCode,
     Closed,

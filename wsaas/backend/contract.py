@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wsaas.backend.signing import sign
-from wsaas.gateway.model import Closed, Event, Opened, Received
-from wsaas.gateway.moment import iso8601
-from wsaas.gateway.session import Session
+from wsaas.core.model import Closed, Event, Opened, Received
+from wsaas.core.session import Session
+from wsaas.core.timestamps import iso8601
 
 # An answer's body beyond this is not read: a decision about a connection is short. A reply to a message may be as long
 # as a message.

@@ -25,9 +25,9 @@ from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.delivery import Delivery
 from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.shares import KINDS, Shares
-from wsaas.gateway.model import Cause, CloseCode, Closed, Event, Opened, Outcome, Received, Told, Unclear, Undelivered
-from wsaas.gateway.retry import Attempted, GiveUp, decide
-from wsaas.gateway.session import Session
+from wsaas.core.model import Cause, CloseCode, Closed, Event, Opened, Outcome, Received, Told, Unclear, Undelivered
+from wsaas.core.retry import Attempted, GiveUp, decide
+from wsaas.core.session import Session
 from wsaas.log_limit import LogLimit
 
 WARN_EVERY = 10.0

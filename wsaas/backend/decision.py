@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsaas.backend.exchange import Answer
-from wsaas.gateway.groups import MAX_GROUPS, name_flaw
-from wsaas.gateway.model import Accepted, Handshake, Refused
+from wsaas.core.groups import MAX_GROUPS, name_flaw
+from wsaas.core.model import Accepted, Handshake, Refused
 from wsaas.webhook_headers import reserved
 
 MAX_HEADERS = 32

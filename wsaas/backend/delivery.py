@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IDelayedCall
 
-from wsaas.gateway.model import Event
-from wsaas.gateway.session import Session
+from wsaas.core.model import Event
+from wsaas.core.session import Session
 
 
 class Delivery:

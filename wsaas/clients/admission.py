@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from wsaas.clients.address import is_public, network
-from wsaas.gateway.model import Refused
-from wsaas.gateway.rates import Rates
+from wsaas.core.model import Refused
+from wsaas.core.rate_limit import Rates
 
 RATE = 50.0
 BURST = 500

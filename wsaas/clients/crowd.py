@@ -7,8 +7,8 @@ from typing import cast
 
 from wsaas.clients.frames import encode
 from wsaas.clients.protocol import ClientProtocol
-from wsaas.gateway.model import Frame
-from wsaas.gateway.session import NO_OUTLET, Session
+from wsaas.core.model import Frame
+from wsaas.core.session import NO_OUTLET, Session
 from wsaas.writing import write_each
 
 

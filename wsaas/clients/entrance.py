@@ -9,7 +9,7 @@ from wsaas.clients.address import Proxies
 from wsaas.clients.credentials import BadCredential, Credentials, Presented
 from wsaas.clients.head import fields, flaw, public, repeated
 from wsaas.clients.usual import Asked
-from wsaas.gateway.model import Handshake
+from wsaas.core.model import Handshake
 
 
 class Malformed(Exception):

@@ -17,9 +17,9 @@ from wsaas.clients.keepalive import Keepalive
 from wsaas.clients.opening import Opening
 from wsaas.clients.protocol import ClientProtocol
 from wsaas.clients.slim import initial_values
+from wsaas.core.gateway import Gateway
+from wsaas.core.model import Refused
 from wsaas.cutoff import CutOff
-from wsaas.gateway.gateway import Gateway
-from wsaas.gateway.model import Refused
 
 _log = Logger()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from wsaas.gateway.rates import Pace
+from wsaas.core.rate_limit import Pace
 
 TURN = 128
 """Frames of one client that are read in one turn of the reactor, before others have theirs."""

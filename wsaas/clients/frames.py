@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from autobahn.websocket.xormasker import create_xor_masker  # type: ignore[attr-defined]
 
-from wsaas.gateway.model import Frame
+from wsaas.core.model import Frame
 
 _TEXT, _BINARY = 0x81, 0x82  # FIN and opcode (RFC 6455, 5.2)
 _MASKED = 0x80

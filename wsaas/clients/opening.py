@@ -22,12 +22,12 @@ from wsaas.clients.head import END, MAX_HEAD
 from wsaas.clients.refusal import malformed, refused
 from wsaas.clients.slim import slimmed
 from wsaas.clients.usual import Asked, read_usual, switching
-from wsaas.gateway.model import Refused, Unclear
+from wsaas.core.model import Refused, Unclear
 
 if TYPE_CHECKING:
     from wsaas.clients.factory import ClientFactory
-    from wsaas.gateway.seams import Peer
-    from wsaas.gateway.session import Session
+    from wsaas.core.interfaces import Peer
+    from wsaas.core.session import Session
 
 _log = Logger()
 

@@ -17,8 +17,8 @@ from wsaas.clients.opening import HANDSHAKE_TIMEOUT as HANDSHAKE_TIMEOUT
 from wsaas.clients.opening import Opening
 from wsaas.clients.outbox import Outbox
 from wsaas.clients.pulse import ENDS, Finding, Pulse
-from wsaas.gateway.model import Cause, CloseCode, Frame
-from wsaas.gateway.session import NO_OUTLET
+from wsaas.core.model import Cause, CloseCode, Frame
+from wsaas.core.session import NO_OUTLET
 
 CLOSE_TIMEOUT = 5.0
 """Seconds from our Close frame, or our last word, until a client that does not go is dropped."""

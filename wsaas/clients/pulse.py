@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from wsaas.gateway.model import Cause, CloseCode
+from wsaas.core.model import Cause, CloseCode
 
 
 class Finding(Enum):

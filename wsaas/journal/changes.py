@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wsaas.gateway.model import Closed, Record
+from wsaas.core.model import Closed, Record
 from wsaas.journal.rows import Row, encode_closed, encode_record
 
 Stored = Callable[[bool], None]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from wsaas.gateway.model import Closed, Record
+from wsaas.core.model import Closed, Record
 
 
 class MemoryJournal:

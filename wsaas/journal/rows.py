@@ -13,7 +13,7 @@ import json
 from binascii import crc32
 from typing import NamedTuple
 
-from wsaas.gateway.model import Cause, Closed, Record
+from wsaas.core.model import Cause, Closed, Record
 
 # The `phase` column: whether the backend's answer to the POST was known. `ended` tells whether it is over.
 CONNECTING = "connecting"

@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from wsaas.gateway.model import Closed, Record
+from wsaas.core.model import Closed, Record
 from wsaas.journal.changes import Changes, Stored
 from wsaas.journal.lock import JournalLocked, JournalUnusable, Lock
 from wsaas.journal.rows import CONNECTING, OPEN

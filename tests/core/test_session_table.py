@@ -1,7 +1,7 @@
 """Every input in every state of a session: the next state, and what is called.
 
 A situation is a state and what is in flight to the backend, and where that makes a difference also what waits. Each
-cell reads "NEXT STATE: call, call -> what the input returned (! what it raised)", calls as `tests.gateway.fakes` spells
+cell reads "NEXT STATE: call, call -> what the input returned (! what it raised)", calls as `tests.core.fakes` spells
 them.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.fakes import Stage, spell, text
-from wsaas.gateway.errors import GatewayError
-from wsaas.gateway.model import (
+from tests.core.fakes import Stage, spell, text
+from wsaas.core.errors import GatewayError
+from wsaas.core.model import (
     Accepted,
     Cause,
     Closed,
@@ -30,7 +30,7 @@ from wsaas.gateway.model import (
     Unclear,
     Undelivered,
 )
-from wsaas.gateway.session import LIVE, Session, State
+from wsaas.core.session import LIVE, Session, State
 
 OUTCOMES: dict[str, Outcome] = {
     "Accepted": Accepted("v1"),

@@ -2,7 +2,7 @@
 
 The quick run, always on the same examples, is part of the tests. A longer one, on other examples each time:
 
-    WSAAS_EXAMPLES=20000 python -m twisted.trial tests.gateway.test_machine
+    WSAAS_EXAMPLES=20000 python -m twisted.trial tests.core.test_machine
 
 A failure prints the shortest sequence of steps that shows it. What is promised, and checked, stands in `world.World`.
 """
@@ -22,9 +22,9 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.properties import examples
-from tests.gateway.world import MAX_MESSAGE, Client, Story, World
-from wsaas.gateway.model import (
+from tests.core.properties import examples
+from tests.core.world import MAX_MESSAGE, Client, Story, World
+from wsaas.core.model import (
     Accepted,
     Cause,
     Closed,

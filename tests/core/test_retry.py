@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.properties import examples
-from wsaas.gateway.retry import FIRST_DELAY, LONGEST_DELAY, Attempted, GiveUp, Wait, decide
+from tests.core.properties import examples
+from wsaas.core.retry import FIRST_DELAY, LONGEST_DELAY, Attempted, GiveUp, Wait, decide
 
 HOUR = 3600.0
 

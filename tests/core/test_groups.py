@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.fakes import Calls, FakeOwner, FakePeer, hello
-from wsaas.gateway.cast import BATCH, Cast
-from wsaas.gateway.errors import BadRequest, MessageTooLong, NoSuchConnection, NotUtf8
-from wsaas.gateway.groups import MAX_GROUPS, name_flaw
-from wsaas.gateway.model import Accepted, Cause, Frame, Limits, Record
-from wsaas.gateway.registry import Registry
-from wsaas.gateway.session import Session
+from tests.core.fakes import Calls, FakeOwner, FakePeer, hello
+from wsaas.core.errors import BadRequest, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.core.fanout import BATCH, Cast
+from wsaas.core.groups import MAX_GROUPS, name_flaw
+from wsaas.core.model import Accepted, Cause, Frame, Limits, Record
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session
 
 
 def spell(number: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from wsaas.gateway.model import Accepted, Closed, Frame, Record, Refused, Unclear
+from wsaas.core.model import Accepted, Closed, Frame, Record, Refused, Unclear
 
 if TYPE_CHECKING:
-    from wsaas.gateway.session import Session
+    from wsaas.core.session import Session
 
 
 class Peer(Protocol):

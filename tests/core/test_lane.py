@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.properties import examples
-from wsaas.gateway.lane import OVERHEAD, Lane
-from wsaas.gateway.model import Frame, Received
+from tests.core.properties import examples
+from wsaas.core.lane import OVERHEAD, Lane
+from wsaas.core.model import Frame, Received
 
 
 def message(sequence: int, length: int = 0) -> Received:

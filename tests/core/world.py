@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from wsaas.gateway.errors import ClientTooSlow, NoSuchConnection
-from wsaas.gateway.gateway import Gateway
-from wsaas.gateway.lane import OVERHEAD
-from wsaas.gateway.model import (
+from wsaas.core.errors import ClientTooSlow, NoSuchConnection
+from wsaas.core.gateway import Gateway
+from wsaas.core.lane import OVERHEAD
+from wsaas.core.model import (
     Accepted,
     Cause,
     Closed,
@@ -34,8 +34,8 @@ from wsaas.gateway.model import (
     Unclear,
     Undelivered,
 )
-from wsaas.gateway.registry import Registry
-from wsaas.gateway.session import Session, State
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session, State
 
 MAX_MESSAGE = 600
 

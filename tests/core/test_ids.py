@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.properties import examples
-from wsaas.gateway.ids import ALPHABET, ID_LENGTH, PREFIX_LENGTH, IdMint, is_id
+from tests.core.properties import examples
+from wsaas.core.ids import ALPHABET, ID_LENGTH, PREFIX_LENGTH, IdMint, is_id
 
 
 def dice(*numbers: int) -> Callable[[int], int]:

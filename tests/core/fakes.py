@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wsaas.gateway.model import Accepted, Closed, Event, Frame, Handshake, Limits, Outcome, Record, Refused, Unclear
-from wsaas.gateway.session import Session, State
+from wsaas.core.model import Accepted, Closed, Event, Frame, Handshake, Limits, Outcome, Record, Refused, Unclear
+from wsaas.core.session import Session, State
 
 ID = "abcdefgh" + "0" * 24
 

@@ -10,10 +10,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wsaas.gateway.early import EarlyPushes
-from wsaas.gateway.errors import ClientTooSlow, NoSuchConnection
-from wsaas.gateway.lane import OVERHEAD, Lane
-from wsaas.gateway.model import (
+from wsaas.core.errors import ClientTooSlow, NoSuchConnection
+from wsaas.core.lane import OVERHEAD, Lane
+from wsaas.core.model import (
     Accepted,
     Cause,
     CloseCode,
@@ -34,10 +33,11 @@ from wsaas.gateway.model import (
     Unclear,
     Undelivered,
 )
-from wsaas.gateway.state import BEFORE_THE_ANSWER, LIVE, State
+from wsaas.core.pending_pushes import EarlyPushes
+from wsaas.core.states import BEFORE_THE_ANSWER, LIVE, State
 
 if TYPE_CHECKING:
-    from wsaas.gateway.seams import Owner, Peer
+    from wsaas.core.interfaces import Owner, Peer
 
 
 NO_GROUPS: AbstractSet[str] = frozenset()

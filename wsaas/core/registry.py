@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from heapq import nsmallest
 
-from wsaas.gateway.cast import Cast
-from wsaas.gateway.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
-from wsaas.gateway.groups import MAX_GROUPS, name_flaw
-from wsaas.gateway.model import Cause, CloseCode, Facts, Frame, Pushed
-from wsaas.gateway.seams import SendStraight
-from wsaas.gateway.session import NO_GROUPS, Session
-from wsaas.gateway.state import State
+from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.core.fanout import Cast
+from wsaas.core.groups import MAX_GROUPS, name_flaw
+from wsaas.core.interfaces import SendStraight
+from wsaas.core.model import Cause, CloseCode, Facts, Frame, Pushed
+from wsaas.core.session import NO_GROUPS, Session
+from wsaas.core.states import State
 
 _OPEN = State.OPEN  # Enum looks its members up anew each time
 # RFC 6455, 5.5: a control frame carries at most 125 bytes, two of which are the close code.

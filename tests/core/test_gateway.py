@@ -6,12 +6,12 @@ import secrets
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.fakes import Calls, FakeBackend, FakeJournal, FakePeer, hello, text
-from wsaas.gateway.errors import NoSuchConnection
-from wsaas.gateway.gateway import Gateway
-from wsaas.gateway.groups import MAX_GROUPS
-from wsaas.gateway.ids import is_id
-from wsaas.gateway.model import (
+from tests.core.fakes import Calls, FakeBackend, FakeJournal, FakePeer, hello, text
+from wsaas.core.errors import NoSuchConnection
+from wsaas.core.gateway import Gateway
+from wsaas.core.groups import MAX_GROUPS
+from wsaas.core.ids import is_id
+from wsaas.core.model import (
     Accepted,
     Cause,
     Closed,
@@ -23,8 +23,8 @@ from wsaas.gateway.model import (
     Refused,
     Told,
 )
-from wsaas.gateway.registry import Registry
-from wsaas.gateway.session import Session, State
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session, State
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

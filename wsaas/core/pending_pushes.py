@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from wsaas.gateway.errors import ClientTooSlow
-from wsaas.gateway.lane import OVERHEAD
-from wsaas.gateway.model import Frame
+from wsaas.core.errors import ClientTooSlow
+from wsaas.core.lane import OVERHEAD
+from wsaas.core.model import Frame
 
 
 class EarlyPushes:

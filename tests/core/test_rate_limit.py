@@ -1,10 +1,10 @@
-"""wsaas.gateway.rates: token buckets, by key and for one."""
+"""wsaas.core.rate_limit: token buckets, by key and for one."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.gateway.rates import Pace, Rates
+from wsaas.core.rate_limit import Pace, Rates
 
 
 class RatesTests(SynchronousTestCase):

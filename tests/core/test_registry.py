@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.fakes import ID, Stage, text
-from wsaas.gateway.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
-from wsaas.gateway.model import Cause, Limits, Pushed, Record, Refused
-from wsaas.gateway.registry import Registry
-from wsaas.gateway.session import Session
+from tests.core.fakes import ID, Stage, text
+from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.core.model import Cause, Limits, Pushed, Record, Refused
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session
 
 
 class RegistryTestCase(SynchronousTestCase):

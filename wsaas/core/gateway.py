@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from wsaas.gateway.ids import IdMint
-from wsaas.gateway.model import Accepted, Cause, CloseCode, Closed, Handshake, Limits, Record, Refused
-from wsaas.gateway.registry import Registry
-from wsaas.gateway.seams import Backend, Journal, Peer
-from wsaas.gateway.session import Session
+from wsaas.core.ids import IdMint
+from wsaas.core.interfaces import Backend, Journal, Peer
+from wsaas.core.model import Accepted, Cause, CloseCode, Closed, Handshake, Limits, Record, Refused
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session
 
 # W3C Trace Context, 3.2: version-traceid-parentid-flags, lower-case hex, neither id all zero.
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")

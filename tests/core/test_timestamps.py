@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.gateway.moment import iso8601
+from wsaas.core.timestamps import iso8601
 
 
 class MomentTests(SynchronousTestCase):

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.fakes import ID, Calls, FakeOwner, Stage, hello, spell, text
-from wsaas.gateway.errors import ClientTooSlow, NoSuchConnection
-from wsaas.gateway.lane import OVERHEAD
-from wsaas.gateway.model import (
+from tests.core.fakes import ID, Calls, FakeOwner, Stage, hello, spell, text
+from wsaas.core.errors import ClientTooSlow, NoSuchConnection
+from wsaas.core.lane import OVERHEAD
+from wsaas.core.model import (
     Accepted,
     Cause,
     Closed,
@@ -28,7 +28,7 @@ from wsaas.gateway.model import (
     Unclear,
     Undelivered,
 )
-from wsaas.gateway.session import NO_OUTLET, Session, State
+from wsaas.core.session import NO_OUTLET, Session, State
 
 
 def farewell(stage: Stage) -> str:

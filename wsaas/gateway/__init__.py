@@ -1,1 +1,0 @@
-"""The rules of the gateway: plain Python, no Twisted, no sockets, no HTTP, no clock."""
