@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.test_tap import run
 from wsaas.cli import COMMANDS, USAGE, main
-from wsaas.settings import TABLE
+from wsaas.settings.table import TABLE
 from wsaas.tap import versions
 
 MAIN = "import sys; from wsaas.cli import main; sys.exit(main())"

@@ -20,8 +20,8 @@ from tests.system.case import SystemTestCase
 from tests.system.gateway import free_port
 from wsaas.api.access import WITHOUT_TOKEN
 from wsaas.service import LAST_WORDS
-from wsaas.settings import TABLE, Settings, load
-from wsaas.settings_sources import FILE
+from wsaas.settings.sources import FILE
+from wsaas.settings.table import TABLE, Settings, load
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRIB = ROOT / "contrib"

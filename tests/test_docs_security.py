@@ -18,7 +18,7 @@ from wsaas import capacity, proxy_header
 from wsaas.api import access, channel
 from wsaas.backend import contract, decision, parser
 from wsaas.clients import admission, factory, flow, head, opening, protocol
-from wsaas.settings import TABLE
+from wsaas.settings.table import TABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "security.rst"

@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.settings import TABLE
+from wsaas.settings.table import TABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT.joinpath("README.rst").read_text()

@@ -13,7 +13,7 @@ from wsaas.api.site import ApiSite
 from wsaas.capacity import capacity
 from wsaas.clients.factory import ClientFactory
 from wsaas.service import assemble
-from wsaas.settings import load
+from wsaas.settings.table import load
 
 FILES = 1024
 

@@ -17,8 +17,8 @@ from twisted.logger import ILogObserver, LogLevel
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.settings import TABLE, Settings
-from wsaas.settings_sources import option
+from wsaas.settings.sources import option
+from wsaas.settings.table import TABLE, Settings
 from wsaas.tap import Options, Root, rooted, versions
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -226,7 +226,7 @@ class ProcessTests(SynchronousTestCase):
         """Neither the plugin nor the command line imports the reactor, or what installs it."""
         heavy = "twisted.internet.reactor", "klein", "treq", "autobahn", "twisted.web"
         result = run(
-            "import sys, wsaas.cli, wsaas.tap, wsaas.settings, wsaas.logs, twisted.plugins.wsaas_plugin\n"
+            "import sys, wsaas.cli, wsaas.tap, wsaas.settings.table, wsaas.logs, twisted.plugins.wsaas_plugin\n"
             f"print([name for name in {heavy} if name in sys.modules])"
         )
         self.assertEqual((result.stdout, result.stderr), ("[]\n", ""))

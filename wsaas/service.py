@@ -43,7 +43,7 @@ from wsaas.journal.sqlite import SqliteJournal
 from wsaas.logs import say
 from wsaas.notify import Notifier
 from wsaas.reload import Reloadable, Reloader
-from wsaas.settings import Settings
+from wsaas.settings.table import Settings
 
 PACE = 0.1
 """Seconds between two batches of clients that a drain closes."""

@@ -18,8 +18,8 @@ from twisted.python.usage import Options as UsageOptions
 from wsaas.awake_clock import count_awake_time
 from wsaas.logs import observer, open_stream, say
 from wsaas.polling import hand_out_directly
-from wsaas.settings import TABLE, Row, Settings, SettingsError, load
-from wsaas.settings_sources import FILE
+from wsaas.settings.sources import FILE
+from wsaas.settings.table import TABLE, Row, Settings, SettingsError, load
 
 YOUNG = 2_000, 5, 10
 """When the garbage collector looks for cycles among new objects, and among those that it has seen once or more often.

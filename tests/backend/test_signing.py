@@ -17,7 +17,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from wsaas.backend.signing import sign
-from wsaas.settings_parsers import webhook_keys
+from wsaas.settings.values import webhook_keys
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "webhooks.rst"
 PUBLISHED = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -21,7 +21,7 @@ from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, TimedOut
 from wsaas.backend.names import NamedEndpoint
 from wsaas.backend.pool import Pool
 from wsaas.backend.target import Target, TlsEndpoint, target
-from wsaas.settings import Settings
+from wsaas.settings.table import Settings
 
 
 @dataclass

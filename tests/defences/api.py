@@ -6,7 +6,7 @@ from tests.defences.model import Defence, Edit, without
 
 ACCESS = "wsaas/api/access.py"
 CAPACITY = "wsaas/capacity.py"
-CHECKS = "wsaas/settings_checks.py"
+CHECKS = "wsaas/settings/checks.py"
 ANSWERS = "wsaas/api/answers.py"
 ERRORS = "wsaas/api/errors.py"
 GROUP_NAMES = "wsaas/core/groups.py"
@@ -15,7 +15,7 @@ QUICK = "wsaas/api/quick.py"
 REGISTRY = "wsaas/core/registry.py"
 ROUTES = "wsaas/api/routes.py"
 SERVICE = "wsaas/service.py"
-SETTINGS = "wsaas/settings.py"
+SETTINGS = "wsaas/settings/table.py"
 CHANNEL = "wsaas/api/channel.py"
 SITE = "wsaas/api/site.py"
 TLS = "wsaas/tls.py"
@@ -79,7 +79,7 @@ DEFENCES = [
         CHECKS,
         'if public and not values["API_TOKEN"]:',
         "if False:",
-        "test_settings.TogetherTests.test_warnings",
+        "settings.test_table.TogetherTests.test_warnings",
     ),
     without(TOKEN, SERVICE, "tokens=settings.api_token,", "tokens=(),", "test_service.AssemblyTests.test_token"),
     without(TIME, ACCESS, _COMPARED, "credential in self._tokens"),

@@ -70,7 +70,11 @@ DEFENCES = [
     without(INFLATES, FACTORY, "_deflate if compression else None", "_deflate"),
     without(INFLATES, SERVICE, "=settings.compression", "=True", "system.test_compression.OffTests.test_off"),
     without(
-        INFLATES, "wsaas/settings.py", _OFF, _OFF.replace("off", "on"), "system.test_compression.OffTests.test_off"
+        INFLATES,
+        "wsaas/settings/table.py",
+        _OFF,
+        _OFF.replace("off", "on"),
+        "system.test_compression.OffTests.test_off",
     ),
     without(FLOOD, FLOW, "if spent and not self._closed else 0.0", "if False else 0.0"),
     without(FLOOD, FLOW, "if wait or self._turn <= 0:", "if wait:", "clients.test_flood.TurnTests.test_turns"),

@@ -134,10 +134,10 @@ DEFENCES = [
     ),
     without(
         ORIGIN,
-        "wsaas/settings_checks.py",
+        "wsaas/settings/checks.py",
         'in values["FORWARD_HEADERS"] and not values["ALLOWED_ORIGINS"]',
         'in values["FORWARD_HEADERS"] and False',
-        "test_settings.TogetherTests.test_cookies",
+        "settings.test_table.TogetherTests.test_cookies",
     ),
     without(
         ORIGIN, SERVICE, "=settings.allowed_origins", "=()", "system.test_browsers.BrowserTests.test_another_origin"

@@ -9,13 +9,13 @@ COURIER = "wsaas/backend/courier.py"
 FACTORY = "wsaas/clients/factory.py"
 LOCK = "wsaas/journal/lock.py"
 LOGS = "wsaas/logs.py"
-PARSERS = "wsaas/settings_parsers.py"
+PARSERS = "wsaas/settings/values.py"
 PROTOCOL = "wsaas/clients/protocol.py"
 ROWS = "wsaas/journal/rows.py"
 SERVICE = "wsaas/service.py"
-SETTINGS = "wsaas/settings.py"
+SETTINGS = "wsaas/settings/table.py"
 SITE = "wsaas/api/site.py"
-SOURCES = "wsaas/settings_sources.py"
+SOURCES = "wsaas/settings/sources.py"
 STORE = "wsaas/journal/store.py"
 
 CREDENTIALS = "Reading credentials"
@@ -71,7 +71,7 @@ DEFENCES = [
         "    if secret:\n",
         "    if False:\n",
         "fuzz.test_settings.SettingsFuzz.test_secrets",
-        "test_settings.DescribeTests.test_secrets",
+        "settings.test_table.DescribeTests.test_secrets",
     ),
     without(MISTAKE, SOURCES, _PASSWORD, "", "fuzz.test_settings.SettingsFuzz.test_passwords"),
     without(
@@ -79,7 +79,7 @@ DEFENCES = [
         SOURCES,
         '        text = re.sub(r"\\?\\S*", "?****", text)\n',
         "",
-        "test_settings.TableTests.test_bad_from_the_environment",
+        "settings.test_table.TableTests.test_bad_from_the_environment",
     ),
     without(
         MISTAKE,
@@ -87,16 +87,16 @@ DEFENCES = [
         _SHOWN,
         'shown = " ".join(map(str, value))',
         "fuzz.test_settings.SettingsFuzz.test_secrets",
-        "test_settings.DescribeTests.test_secrets",
+        "settings.test_table.DescribeTests.test_secrets",
     ),
-    without(MISTAKE, SETTINGS, ", repr=not secret", "", "test_settings.DescribeTests.test_secrets"),
+    without(MISTAKE, SETTINGS, ", repr=not secret", "", "settings.test_table.DescribeTests.test_secrets"),
     without(
         MISTAKE,
         PARSERS,
         'raise ValueError("each token must be',
         'raise ValueError(f"{text}: each token must be',
         "fuzz.test_settings.SettingsFuzz.test_secrets",
-        "test_settings.DescribeTests.test_secrets",
+        "settings.test_table.DescribeTests.test_secrets",
     ),
     without(
         FORGED,

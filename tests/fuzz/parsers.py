@@ -21,7 +21,7 @@ from wsaas.clients.entrance import Entrance, Malformed
 from wsaas.clients.head import fields, flaw, public
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.log_limit import LogLimit
-from wsaas.settings import TABLE, SettingsError, load
+from wsaas.settings.table import TABLE, SettingsError, load
 
 WARNINGS = Warnings(LogLimit(Clock()), "http://backend")
 EVENTS = (
@@ -103,7 +103,7 @@ def answer(data: bytes) -> None:
 
 
 def settings(data: bytes) -> None:
-    """wsaas.settings: lines of NAME=text; a name that is none is made one by its first byte."""
+    """wsaas.settings.table: lines of NAME=text; a name that is none is made one by its first byte."""
     environ = {}
     for line in data.decode("utf-8", "surrogateescape").replace("\0", "").split("\n"):
         name, _, text = line.partition("=")

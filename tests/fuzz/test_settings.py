@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.core.properties import examples
 from tests.fuzz.inputs import Guard
-from wsaas.settings import TABLE, SettingsError, load
+from wsaas.settings.table import TABLE, SettingsError, load
 
 CANARY = "CANARYcanary0123456789"
 NAMES = [*TABLE, "API_URI", *(f"{name}_FILE" for name, row in TABLE.items() if row.secret)]

@@ -43,7 +43,7 @@ from wsaas.backend.exchange import NotSent
 from wsaas.backend.names import NamedEndpoint
 
 if TYPE_CHECKING:
-    from wsaas.settings import Settings
+    from wsaas.settings.table import Settings
 
 # Seconds for one address to answer. The pool ends the attempt as a whole earlier.
 ADDRESS_TIMEOUT = 10.0

@@ -16,7 +16,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from wsaas.demo.backend import DemoBackend, Pusher
-from wsaas.settings import Settings
+from wsaas.settings.table import Settings
 
 
 class QuietSite(Site):

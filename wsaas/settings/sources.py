@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wsaas.settings_parsers import secret_file
+from wsaas.settings.values import secret_file
 
 FILE = "_FILE"
 LONGEST = 200

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, cast
 
-from wsaas import settings_client_parsers as clients
-from wsaas import settings_parsers as parse
-from wsaas.settings_checks import contradictions, doubts
-from wsaas.settings_sources import FILE, Given, find
+from wsaas.settings import client_values as clients
+from wsaas.settings import values as parse
+from wsaas.settings.checks import contradictions, doubts
+from wsaas.settings.sources import FILE, Given, find
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -1,4 +1,4 @@
-"""wsaas.settings: every setting with its default, what it takes, and the exact line for what it does not."""
+"""wsaas.settings.table: every setting with its default, what it takes, and the exact line for what it does not."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import twisted.internet.endpoints
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.settings import TABLE, Settings, SettingsError, load
-from wsaas.settings_sources import option
+from wsaas.settings.sources import option
+from wsaas.settings.table import TABLE, Settings, SettingsError, load
 
 TOKEN = "0123456789abcdef"
 KEY = bytes(range(32))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wsaas import settings_parsers as parse
-from wsaas.settings_sources import Given
+from wsaas.settings import values as parse
+from wsaas.settings.sources import Given
 
 
 def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
