@@ -24,9 +24,7 @@ from twisted.python.failure import Failure
 from wsaas.api.site import ApiSite, api_site
 from wsaas.backend.contract import Contract
 from wsaas.backend.courier import Courier
-from wsaas.backend.pool import Pool
 from wsaas.backend.sender import PoolSender
-from wsaas.backend.target import target
 from wsaas.capacity import capacity, open_files
 from wsaas.clients.address import Proxies
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
@@ -37,6 +35,8 @@ from wsaas.clients.factory import ClientFactory
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Limits
 from wsaas.core.registry import Registry
+from wsaas.http_client.pool import Pool
+from wsaas.http_client.target import target
 from wsaas.journal.lock import JournalUnusable
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal

@@ -13,7 +13,6 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.answers import Again, Warnings, read
-from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, SecondAnswer, TimedOut
 from wsaas.core.model import (
     Accepted,
     Cause,
@@ -29,6 +28,7 @@ from wsaas.core.model import (
     Told,
     Unclear,
 )
+from wsaas.http_client.exchange import Answer, Fault, Lost, NotSent, SecondAnswer, TimedOut
 from wsaas.log_limit import LogLimit
 
 NOW = 1_700_000_000.0

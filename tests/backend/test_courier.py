@@ -12,11 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsaas.backend.breaker import THRESHOLD
 from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.courier import Courier
-from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, SecondAnswer
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Cause, Frame, Handshake, Limits, Record, Refused, Unclear
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session, State
+from wsaas.http_client.exchange import Answer, Fault, Lost, NotSent, SecondAnswer
 from wsaas.journal.memory import MemoryJournal
 
 OK = Answer(200, (), b'{"code":"OK"}', False)

@@ -8,9 +8,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.decision import MAX_HEADER_BYTES, MAX_HEADERS, Flaw, Senseless, decide
-from wsaas.backend.exchange import Answer
 from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.model import Accepted, Handshake, Refused
+from wsaas.http_client.exchange import Answer
 
 HANDSHAKE = Handshake("/", "", None, "127.0.0.1", subprotocols=("v1.chat", "v2.chat"))
 

@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from wsaas.backend.exchange import Answer, Fault
-from wsaas.backend.pool import Pool
+from wsaas.http_client.exchange import Answer, Fault
+from wsaas.http_client.pool import Pool
 
 T = TypeVar("T")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from tests.defences.model import Defence, Edit, without
 
-AGENT = "wsaas/backend/agent.py"
+AGENT = "wsaas/http_client/treq_agent.py"
 ANSWERS = "wsaas/backend/answers.py"
 CONTRACT = "wsaas/backend/contract.py"
 COURIER = "wsaas/backend/courier.py"
 DECISION = "wsaas/backend/decision.py"
 GROUP_NAMES = "wsaas/core/groups.py"
-HTTP1 = "wsaas/backend/http1.py"
-NAMES = "wsaas/backend/names.py"
-PARSER = "wsaas/backend/parser.py"
+HTTP1 = "wsaas/http_client/connection.py"
+NAMES = "wsaas/http_client/resolver.py"
+PARSER = "wsaas/http_client/response_parser.py"
 SENDER = "wsaas/backend/sender.py"
 SERVICE = "wsaas/service.py"
 SHARES = "wsaas/backend/shares.py"
 SIGNING = "wsaas/backend/signing.py"
-TARGET = "wsaas/backend/target.py"
+TARGET = "wsaas/http_client/target.py"
 
 MADE_UP = "A webhook that somebody else"
 REDIRECT = "A redirect"
@@ -43,7 +43,7 @@ _TREQ = (
 )
 _JOINED = 'b"".join(self._body), self._room < 0)'
 _VERIFY = "connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)"
-_TLS = ("backend.test_target.TlsTests.test_refused", "system.test_tls.TargetTests.test_other_name")
+_TLS = ("http_client.test_target.TlsTests.test_refused", "system.test_tls.TargetTests.test_other_name")
 
 _LARGE = "1 << 26"  # not without end: the mutant shall not take all memory that there is
 
@@ -70,15 +70,15 @@ DEFENCES = [
         AGENT,
         "            if parts != self._parts:\n",
         "            if False:\n",
-        "backend.test_agent.AgentTests.test_origin",
+        "http_client.test_treq_agent.AgentTests.test_origin",
     ),
-    without(WHERE, AGENT, 'if "@" in url.netloc:', "if False:", "backend.test_agent.AgentTests.test_origin"),
+    without(WHERE, AGENT, 'if "@" in url.netloc:', "if False:", "http_client.test_treq_agent.AgentTests.test_origin"),
     without(  # a beginning is no origin
         WHERE,
         AGENT,
         "if not uri.startswith(self._origin) or not _PLAIN_PATH.fullmatch(path):",
         "if not uri.startswith(self._origin):",
-        "backend.test_agent.AgentTests.test_origin",
+        "http_client.test_treq_agent.AgentTests.test_origin",
     ),
     without(
         WHERE,
@@ -138,29 +138,29 @@ DEFENCES = [
         PARSER,
         'return Lost("the answer\'s head is too long")',
         "pass",
-        "backend.test_http1.AnswerTests.test_endless_heads",
+        "http_client.test_connection.AnswerTests.test_endless_heads",
     ),
     without(
         ENDLESS,
         PARSER,
         "self._feed(data) if self.received <= HEAD_LIMIT else self._feed_measured(data)",
         "self._feed(data)",
-        "backend.test_http1.AnswerTests.test_endless_heads",
-        "backend.test_http1.AnswerTests.test_chunk_games",
+        "http_client.test_connection.AnswerTests.test_endless_heads",
+        "http_client.test_connection.AnswerTests.test_chunk_games",
     ),
     without(
         ENDLESS,
         PARSER,
         "allowed = self._limit + OVERHEAD_LIMIT - before",
         "allowed = len(data)",
-        "backend.test_http1.AnswerTests.test_chunk_games",
+        "http_client.test_connection.AnswerTests.test_chunk_games",
     ),
     without(
         ENDLESS,
         HTTP1,
         "elif answer.truncated or self._watched:",
         "elif self._watched:",
-        "backend.test_http1.AnswerTests.test_long_body",
+        "http_client.test_connection.AnswerTests.test_long_body",
     ),
     without(ENDLESS, SENDER, "limit=MAX_DECISION)", f"limit={_LARGE})", "fuzz.test_bombs.BombTests.test_long_answer"),
     without(ENDLESS, SENDER, "webhook.limit", _LARGE, "fuzz.test_bombs.BombTests.test_long_answer"),
@@ -182,7 +182,7 @@ DEFENCES = [
         HTTP1,
         "        self._due = exchange.deadline\n",
         "        self._due = inf\n",
-        "backend.test_http1.AnswerTests.test_trickle",
+        "http_client.test_connection.AnswerTests.test_trickle",
         "system.test_message.AnswerTests.test_timeout",
     ),
     without(  # every byte buys time
@@ -190,7 +190,7 @@ DEFENCES = [
         HTTP1,
         "        fault = self._parser.feed(data)\n",
         "        self._due = self._clock.seconds() + 10.0\n        fault = self._parser.feed(data)\n",
-        "backend.test_http1.AnswerTests.test_trickle",
+        "http_client.test_connection.AnswerTests.test_trickle",
     ),
     without(  # those that are slow leave room for a few
         SLOW,
@@ -204,14 +204,14 @@ DEFENCES = [
         HTTP1,
         "                self._owner.retired(self)\n                self.drop()\n            return",
         "                pass\n            return",
-        "backend.test_http1.ConnectionTests.test_unsolicited",
+        "http_client.test_connection.ConnectionTests.test_unsolicited",
     ),
     without(
         UNASKED,
         PARSER,
         "self.reusable = False  # more than one answer to one request",
         "pass",
-        "backend.test_http1.AnswerTests.test_more_than_asked",
+        "http_client.test_connection.AnswerTests.test_more_than_asked",
     ),
     Defence(  # with the layer behind that one: of garbage, too, llhttp says first that a message begins
         UNASKED,
@@ -219,7 +219,7 @@ DEFENCES = [
             Edit(PARSER, "self.reusable = False  # more than one answer to one request", "pass"),
             Edit(PARSER, "self.reusable = False  # the answer is whole, what follows it is not", "pass"),
         ),
-        ("backend.test_http1.AnswerTests.test_more_than_asked",),
+        ("http_client.test_connection.AnswerTests.test_more_than_asked",),
     ),
     without(
         POISON,
@@ -250,14 +250,14 @@ DEFENCES = [
         HTTP1,
         "if not ISSLTransport.providedBy(self.transport):",
         "if True:",
-        "backend.test_target.TlsTests.test_refused",
+        "http_client.test_target.TlsTests.test_refused",
     ),
     without(  # its chain does not matter, if its name is right
         IMPOSTOR,
         TARGET,
         "flaw = None if ok else ",
         "flaw = None if True else ",
-        "backend.test_target.TlsTests.test_refused",
+        "http_client.test_target.TlsTests.test_refused",
     ),
     without(ANYTHING, DECISION, "except (ValueError, RecursionError):", "except ValueError:"),
     without(ANYTHING, GROUP_NAMES, "    except UnicodeEncodeError:", "    except UnicodeDecodeError:"),

@@ -13,13 +13,13 @@ from wsaas import proxy_header
 from wsaas.api.quick import read_head
 from wsaas.backend.answers import Warnings
 from wsaas.backend.answers import read as read_answer
-from wsaas.backend.exchange import Answer, Fault
-from wsaas.backend.parser import OVERHEAD_LIMIT, AnswerParser
 from wsaas.clients.address import Proxies, network, parse
 from wsaas.clients.credentials import Credentials
 from wsaas.clients.entrance import Entrance, Malformed
 from wsaas.clients.head import fields, flaw, public
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
+from wsaas.http_client.exchange import Answer, Fault
+from wsaas.http_client.response_parser import OVERHEAD_LIMIT, AnswerParser
 from wsaas.log_limit import LogLimit
 from wsaas.settings.table import TABLE, SettingsError, load
 

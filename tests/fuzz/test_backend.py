@@ -18,7 +18,6 @@ from tests.backend.wires import LIMIT, PoolTestCase
 from tests.core.properties import examples
 from tests.fuzz.inputs import ANSWERS, CUTS, Guard, decisions, pieces
 from wsaas.backend.answers import Again, Warnings, read
-from wsaas.backend.exchange import Answer, Fault
 from wsaas.clients.refusal import refused
 from wsaas.core.model import (
     Accepted,
@@ -35,6 +34,7 @@ from wsaas.core.model import (
     Told,
     Unclear,
 )
+from wsaas.http_client.exchange import Answer, Fault
 from wsaas.log_limit import LogLimit
 
 EVENTS: tuple[Event, ...] = (

@@ -9,7 +9,6 @@ from email.utils import parsedate_to_datetime
 from twisted.logger import Logger, LogLevel
 
 from wsaas.backend.decision import UNASKED, Senseless, decide
-from wsaas.backend.exchange import Answer, Fault, NotSent, TimedOut
 from wsaas.core.model import (
     Accepted,
     CloseCode,
@@ -28,6 +27,7 @@ from wsaas.core.model import (
     Told,
     Unclear,
 )
+from wsaas.http_client.exchange import Answer, Fault, NotSent, TimedOut
 from wsaas.log_limit import LogLimit
 
 log = Logger()

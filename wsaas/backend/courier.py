@@ -23,11 +23,11 @@ from wsaas.backend.answers import Again, Warnings, read
 from wsaas.backend.breaker import Breaker
 from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.delivery import Delivery
-from wsaas.backend.exchange import Answer, Fault
 from wsaas.backend.shares import KINDS, Shares
 from wsaas.core.model import Cause, CloseCode, Closed, Event, Opened, Outcome, Received, Told, Unclear, Undelivered
 from wsaas.core.retry import Attempted, GiveUp, decide
 from wsaas.core.session import Session
+from wsaas.http_client.exchange import Answer, Fault
 from wsaas.log_limit import LogLimit
 
 WARN_EVERY = 10.0

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wsaas.backend.exchange import Answer
 from wsaas.core.groups import MAX_GROUPS, name_flaw
 from wsaas.core.model import Accepted, Handshake, Refused
+from wsaas.http_client.exchange import Answer
 from wsaas.webhook_headers import reserved
 
 MAX_HEADERS = 32

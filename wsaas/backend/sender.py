@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 from twisted.python.failure import Failure
 
-from wsaas.backend.agent import BytesProducer, PoolAgent, WebhookClient
 from wsaas.backend.contract import MAX_DECISION, Webhook
-from wsaas.backend.exchange import Answer, Fault
-from wsaas.backend.pool import Pool
-from wsaas.backend.target import Target
+from wsaas.http_client.exchange import Answer, Fault
+from wsaas.http_client.pool import Pool
+from wsaas.http_client.target import Target
+from wsaas.http_client.treq_agent import BytesProducer, PoolAgent, WebhookClient
 
 
 class PoolSender:

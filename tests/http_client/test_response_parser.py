@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.backend.exchange import Answer
-from wsaas.backend.parser import LONGEST_REMEMBERED, AnswerParser, LastAnswer
+from wsaas.http_client.exchange import Answer
+from wsaas.http_client.response_parser import LONGEST_REMEMBERED, AnswerParser, LastAnswer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
 

@@ -12,7 +12,7 @@ from twisted.internet import error
 from twisted.internet.defer import Deferred
 
 if TYPE_CHECKING:
-    from wsaas.backend.http1 import Connection
+    from wsaas.http_client.connection import Connection
 
 # Headers that name codings, and the words that leave a body as it is (chunks are undone by the parser).
 _CODINGS = {b"content-encoding": (b"identity", b""), b"transfer-encoding": (b"chunked", b"identity", b"")}

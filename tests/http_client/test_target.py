@@ -17,10 +17,10 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.backend.wires import waiting
 from tests.certificates import Authority, Issued, authority, intermediate, issue
-from wsaas.backend.exchange import Answer, Fault, Lost, NotSent, TimedOut
-from wsaas.backend.names import NamedEndpoint
-from wsaas.backend.pool import Pool
-from wsaas.backend.target import Target, TlsEndpoint, target
+from wsaas.http_client.exchange import Answer, Fault, Lost, NotSent, TimedOut
+from wsaas.http_client.pool import Pool
+from wsaas.http_client.resolver import NamedEndpoint
+from wsaas.http_client.target import Target, TlsEndpoint, target
 from wsaas.settings.table import Settings
 
 

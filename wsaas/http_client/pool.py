@@ -15,9 +15,9 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IS
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from wsaas.backend.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut, cause
-from wsaas.backend.http1 import Connection
-from wsaas.backend.parser import LastAnswer
+from wsaas.http_client.connection import Connection
+from wsaas.http_client.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut, cause
+from wsaas.http_client.response_parser import LastAnswer
 
 
 class Pool:

@@ -15,9 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tests.backend.wires import LIMIT, OK, PoolTestCase
-from wsaas.backend.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut
-from wsaas.backend.http1 import Connection
-from wsaas.backend.parser import HEAD_LIMIT, OVERHEAD_LIMIT, AnswerParser
+from wsaas.http_client.connection import Connection
+from wsaas.http_client.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut
+from wsaas.http_client.response_parser import HEAD_LIMIT, OVERHEAD_LIMIT, AnswerParser
 
 L2 = (b"content-length", b"2")
 

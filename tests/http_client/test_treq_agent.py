@@ -16,8 +16,8 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
 from zope.interface.verify import verifyObject
 
 from tests.backend.wires import LIMIT, PoolTestCase
-from wsaas.backend.agent import BytesProducer, PoolAgent, WebhookClient
-from wsaas.backend.exchange import NotSent, TimedOut
+from wsaas.http_client.exchange import NotSent, TimedOut
+from wsaas.http_client.treq_agent import BytesProducer, PoolAgent, WebhookClient
 
 JSON = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"code":"OK"}'
 

@@ -39,8 +39,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from wsaas.backend.exchange import NotSent
-from wsaas.backend.names import NamedEndpoint
+from wsaas.http_client.exchange import NotSent
+from wsaas.http_client.resolver import NamedEndpoint
 
 if TYPE_CHECKING:
     from wsaas.settings.table import Settings

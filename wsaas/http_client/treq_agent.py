@@ -22,8 +22,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IClientRequest, IResponse
 from zope.interface import implementer
 
-from wsaas.backend.exchange import Answer, Fault
-from wsaas.backend.pool import Pool
+from wsaas.http_client.exchange import Answer, Fault
+from wsaas.http_client.pool import Pool
 
 # Framing and hop-by-hop headers are the pool's affair (RFC 9110, 7.6.1), and so is Accept-Encoding: treq adds one that
 # would invite a decompression bomb. Expect would make us wait for a 100 that the pool does not wait for.

@@ -10,7 +10,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.backend.names import FRESH, PATIENCE, STAGGER, Address, Addresses, NamedEndpoint
+from wsaas.http_client.resolver import FRESH, PATIENCE, STAGGER, Address, Addresses, NamedEndpoint
 
 ONE, TWO = IPv4Address("TCP", "192.0.2.1", 80), IPv4Address("TCP", "192.0.2.2", 80)
 SIX = IPv6Address("TCP", "2001:db8::1", 80)

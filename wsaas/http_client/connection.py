@@ -31,8 +31,8 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from wsaas.backend.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut, cause, refuses_certificate
-from wsaas.backend.parser import AnswerParser, LastAnswer
+from wsaas.http_client.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut, cause, refuses_certificate
+from wsaas.http_client.response_parser import AnswerParser, LastAnswer
 
 __all__ = ["Answer", "Connection", "Exchange", "Fault", "Lost", "NotSent", "Owner", "TimedOut"]
 

@@ -10,7 +10,7 @@ from enum import Enum
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from wsaas.backend.exchange import Answer, Fault, Lost
+from wsaas.http_client.exchange import Answer, Fault, Lost
 
 # Status line and headers of one answer, informational answers before it included.
 HEAD_LIMIT = 65536

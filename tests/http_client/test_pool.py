@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TCPTimedOutError
 
 from tests.backend.wires import OK, PoolTestCase
-from wsaas.backend.exchange import Lost, NotSent, TimedOut
+from wsaas.http_client.exchange import Lost, NotSent, TimedOut
 
 
 class ReuseTests(PoolTestCase):
