@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsaas.api.channel import IDLE_TIMEOUT
 from wsaas.api.errors import INTERNAL_ERROR, TABLE
 from wsaas.api.site import api_site
-from wsaas.backend.contract import MAX_DECISION
+from wsaas.backend.requests import MAX_DECISION
 from wsaas.clients.head import MAX_HEAD
 from wsaas.clients.opening import HANDSHAKE_TIMEOUT
 from wsaas.clients.protocol import CLOSE_TIMEOUT, MAX_EARLY
@@ -79,7 +79,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         ],
         "Content-Type": [
             "system.test_message.ContentTypeTests.test_content_type",
-            "backend.test_contract.ContractTests.test_connect",
+            "backend.test_requests.ContractTests.test_connect",
         ],
         "WSAAS-Event": ["system.test_webhook.HeaderTests.test_event"],
         "WSAAS-Connection-Id": ["system.test_webhook.HeaderTests.test_event"],
@@ -140,11 +140,11 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "502 and 504": [
             "system.test_connect.AnswerTests.test_502",
             "system.test_connect.AnswerTests.test_504",
-            "backend.test_answers.ConnectTests.test_from_between",
+            "backend.test_responses.ConnectTests.test_from_between",
         ],
         "anything but an OK to a POST that was sent again": [
             "system.test_connect.SecondPostTests.test_refused_as_already_there",
-            "backend.test_answers.ConnectTests.test_sent_twice",
+            "backend.test_responses.ConnectTests.test_sent_twice",
         ],
     },
     "accept": {
@@ -154,7 +154,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         ],
         "groups": [
             "core.test_gateway.LifeTests.test_groups",
-            "backend.test_answers.ConnectTests.test_ok",
+            "backend.test_responses.ConnectTests.test_ok",
             "backend.test_decision.GroupTests.test_too_many",
         ],
         "headers": [

@@ -16,7 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas import capacity, proxy_header
 from wsaas.api import access, channel
-from wsaas.backend import contract, decision
+from wsaas.backend import decision
+from wsaas.backend import requests as contract
 from wsaas.clients import admission, factory, flow, head, opening, protocol
 from wsaas.http_client import response_parser as parser
 from wsaas.settings.table import TABLE

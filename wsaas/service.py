@@ -22,8 +22,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wsaas.api.site import ApiSite, api_site
-from wsaas.backend.contract import Contract
 from wsaas.backend.courier import Courier
+from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender
 from wsaas.capacity import capacity, open_files
 from wsaas.clients.address import Proxies

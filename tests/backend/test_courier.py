@@ -10,8 +10,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.breaker import THRESHOLD
-from wsaas.backend.contract import Contract, Webhook
 from wsaas.backend.courier import Courier
+from wsaas.backend.requests import Contract, Webhook
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Cause, Frame, Handshake, Limits, Record, Refused, Unclear
 from wsaas.core.registry import Registry

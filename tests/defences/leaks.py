@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.defences.model import Defence, Edit, without
 
-ANSWERS = "wsaas/backend/answers.py"
+ANSWERS = "wsaas/backend/responses.py"
 COURIER = "wsaas/backend/courier.py"
 FACTORY = "wsaas/clients/factory.py"
 LOCK = "wsaas/journal/lock.py"

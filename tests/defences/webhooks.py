@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.defences.model import Defence, Edit, without
 
 AGENT = "wsaas/http_client/treq_agent.py"
-ANSWERS = "wsaas/backend/answers.py"
-CONTRACT = "wsaas/backend/contract.py"
+ANSWERS = "wsaas/backend/responses.py"
+CONTRACT = "wsaas/backend/requests.py"
 COURIER = "wsaas/backend/courier.py"
 DECISION = "wsaas/backend/decision.py"
 GROUP_NAMES = "wsaas/core/groups.py"
@@ -15,7 +15,7 @@ NAMES = "wsaas/http_client/resolver.py"
 PARSER = "wsaas/http_client/response_parser.py"
 SENDER = "wsaas/backend/sender.py"
 SERVICE = "wsaas/service.py"
-SHARES = "wsaas/backend/shares.py"
+SHARES = "wsaas/backend/concurrency.py"
 SIGNING = "wsaas/backend/signing.py"
 TARGET = "wsaas/http_client/target.py"
 

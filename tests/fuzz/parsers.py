@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 
 from wsaas import proxy_header
 from wsaas.api.quick import read_head
-from wsaas.backend.answers import Warnings
-from wsaas.backend.answers import read as read_answer
+from wsaas.backend.responses import Warnings
+from wsaas.backend.responses import read as read_answer
 from wsaas.clients.address import Proxies, network, parse
 from wsaas.clients.credentials import Credentials
 from wsaas.clients.entrance import Entrance, Malformed

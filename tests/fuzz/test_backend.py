@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.backend.wires import LIMIT, PoolTestCase
 from tests.core.properties import examples
 from tests.fuzz.inputs import ANSWERS, CUTS, Guard, decisions, pieces
-from wsaas.backend.answers import Again, Warnings, read
+from wsaas.backend.responses import Again, Warnings, read
 from wsaas.clients.refusal import refused
 from wsaas.core.model import (
     Accepted,

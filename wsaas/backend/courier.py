@@ -19,11 +19,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from wsaas.backend.answers import Again, Warnings, read
 from wsaas.backend.breaker import Breaker
-from wsaas.backend.contract import Contract, Webhook
+from wsaas.backend.concurrency import KINDS, Shares
 from wsaas.backend.delivery import Delivery
-from wsaas.backend.shares import KINDS, Shares
+from wsaas.backend.requests import Contract, Webhook
+from wsaas.backend.responses import Again, Warnings, read
 from wsaas.core.model import Cause, CloseCode, Closed, Event, Opened, Outcome, Received, Told, Unclear, Undelivered
 from wsaas.core.retry import Attempted, GiveUp, decide
 from wsaas.core.session import Session

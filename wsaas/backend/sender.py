@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from twisted.python.failure import Failure
 
-from wsaas.backend.contract import MAX_DECISION, Webhook
+from wsaas.backend.requests import MAX_DECISION, Webhook
 from wsaas.http_client.exchange import Answer, Fault
 from wsaas.http_client.pool import Pool
 from wsaas.http_client.target import Target

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.backend.contract import Contract, Webhook
+from wsaas.backend.requests import Contract, Webhook
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Limits, Opened, Received, Record
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601

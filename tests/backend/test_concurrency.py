@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.backend.shares import KINDS, Shares
+from wsaas.backend.concurrency import KINDS, Shares
 from wsaas.core.model import Closed, Opened, Received
 
 

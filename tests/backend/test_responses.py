@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.backend.answers import Again, Warnings, read
+from wsaas.backend.responses import Again, Warnings, read
 from wsaas.core.model import (
     Accepted,
     Cause,
