@@ -15,9 +15,9 @@ from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
 from twisted.python.usage import Options as UsageOptions
 
-from wsaas.awake_clock import count_awake_time
+from wsaas.internals.awake_clock import count_awake_time
+from wsaas.internals.reactor_tuning import hand_out_directly
 from wsaas.logs import observer, open_stream, say
-from wsaas.polling import hand_out_directly
 from wsaas.settings.sources import FILE
 from wsaas.settings.table import TABLE, Row, Settings, SettingsError, load
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from tests.test_writing import SocketTestCase
+from tests.internals.test_direct_write import SocketTestCase
 from wsaas.clients.outbox import Outbox
 
 

@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.clients.harness import Client, Harness
 from wsaas.clients import opening
 from wsaas.clients.head import fields
-from wsaas.clients.slim import OF_THE_HANDSHAKE
 from wsaas.clients.usual import read_usual
+from wsaas.internals.autobahn import OF_THE_HANDSHAKE
 
 LINES = [b"GET /room/7?a=1 HTTP/1.1", b"GET / HTTP/1.1", b"GET /a;b?c=%zz&d=[e]#f HTTP/1.1", b"GET //host/a HTTP/1.1",
          b"POST / HTTP/1.1", b"GET / HTTP/1.0", b"GET /?a=b&a=c HTTP/1.1", b"GET /[ HTTP/1.1", b"GET //[ HTTP/1.1",

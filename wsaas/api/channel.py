@@ -31,7 +31,7 @@ from wsaas.api.routes import answer_failure
 from wsaas.core.errors import GatewayError, MessageTooLong
 from wsaas.core.fanout import Cast
 from wsaas.core.session import Session
-from wsaas.writing import can_write_through, write_through
+from wsaas.internals.direct_write import can_write_through, write_through
 
 if TYPE_CHECKING:
     from wsaas.api.site import ApiSite

@@ -9,7 +9,7 @@ from wsaas.clients.frames import encode
 from wsaas.clients.protocol import ClientProtocol
 from wsaas.core.model import Frame
 from wsaas.core.session import NO_OUTLET, Session
-from wsaas.writing import write_each
+from wsaas.internals.direct_write import write_each
 
 
 def send_straight(sessions: Sequence[Session], frame: Frame) -> list[Session]:

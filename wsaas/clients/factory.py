@@ -16,10 +16,10 @@ from wsaas.clients.frames import Encoder
 from wsaas.clients.keepalive import Keepalive
 from wsaas.clients.opening import Opening
 from wsaas.clients.protocol import ClientProtocol
-from wsaas.clients.slim import initial_values
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Refused
 from wsaas.cutoff import CutOff
+from wsaas.internals.autobahn import initial_values
 
 _log = Logger()
 

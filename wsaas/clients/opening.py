@@ -20,9 +20,9 @@ from wsaas.clients.admission import Visit
 from wsaas.clients.entrance import Malformed, Request
 from wsaas.clients.head import END, MAX_HEAD
 from wsaas.clients.refusal import malformed, refused
-from wsaas.clients.slim import slimmed
 from wsaas.clients.usual import Asked, read_usual, switching
 from wsaas.core.model import Refused, Unclear
+from wsaas.internals.autobahn import slimmed
 
 if TYPE_CHECKING:
     from wsaas.clients.factory import ClientFactory

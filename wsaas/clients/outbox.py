@@ -10,7 +10,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IPushProducer, ITransport
 from zope.interface import implementer
 
-from wsaas.writing import can_write_through, nothing_waits
+from wsaas.internals.direct_write import can_write_through, nothing_waits
 
 
 class Owner(Protocol):
@@ -27,7 +27,7 @@ class Owner(Protocol):
 class Outbox:
     """Bytes on their way to a client, in order, bounded.
 
-    While nothing waits, the socket is given a message at once (see `wsaas.writing`). What it does not take goes to the
+    While nothing waits, the socket is given a message at once (see `wsaas.internals.direct_write`). What it does not take goes to the
     transport, which says (as a streaming producer's consumer does) when it has had enough; what comes then waits here.
     `room` is the question before a message: at most `capacity` bytes wait, or one message if nothing else does. Frames
     that cannot be refused (Close, Pong) are written without asking; there is one Close in a connection's life, and

@@ -13,8 +13,8 @@ from twisted.internet.selectreactor import SelectReactor
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.awake_clock import BEAT, BETWEEN_LINES, SLACK, WORTH_A_LINE, AwakeClock, count_awake_time
-from wsaas.polling import hand_out_directly
+from wsaas.internals.awake_clock import BEAT, BETWEEN_LINES, SLACK, WORTH_A_LINE, AwakeClock, count_awake_time
+from wsaas.internals.reactor_tuning import hand_out_directly
 
 
 class Monotonic:
@@ -248,7 +248,7 @@ class LogTests(ReactorTestCase):
         self.lines: list[Any] = []
 
         def observe(event: Any) -> None:
-            if event["log_namespace"] == "wsaas.awake_clock":
+            if event["log_namespace"] == "wsaas.internals.awake_clock":
                 self.lines.append((event["log_level"], event["seconds"]))
 
         globalLogPublisher.addObserver(observe)

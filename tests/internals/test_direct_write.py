@@ -11,7 +11,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.writing import can_write_through, write_through
+from wsaas.internals.direct_write import can_write_through, write_through
 
 
 class Reactor:

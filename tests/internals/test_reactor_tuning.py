@@ -10,7 +10,7 @@ from twisted.internet.pollreactor import PollReactor
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.polling import hand_out_directly
+from wsaas.internals.reactor_tuning import hand_out_directly
 
 
 class Reader:
