@@ -29,7 +29,7 @@ from wsaas.core.model import (
     Unclear,
 )
 from wsaas.http_client.exchange import Answer, Fault, Lost, NotSent, SecondAnswer, TimedOut
-from wsaas.log_limit import LogLimit
+from wsaas.telemetry.log_limit import LogLimit
 
 NOW = 1_700_000_000.0
 ID = "Gateway1" + "c" * 24

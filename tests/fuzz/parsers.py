@@ -20,8 +20,8 @@ from wsaas.clients.head import fields, flaw, public
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.http_client.exchange import Answer, Fault
 from wsaas.http_client.response_parser import OVERHEAD_LIMIT, AnswerParser
-from wsaas.log_limit import LogLimit
 from wsaas.settings.table import TABLE, SettingsError, load
+from wsaas.telemetry.log_limit import LogLimit
 
 WARNINGS = Warnings(LogLimit(Clock()), "http://backend")
 EVENTS = (

@@ -35,7 +35,7 @@ from wsaas.core.model import (
     Unclear,
 )
 from wsaas.http_client.exchange import Answer, Fault
-from wsaas.log_limit import LogLimit
+from wsaas.telemetry.log_limit import LogLimit
 
 EVENTS: tuple[Event, ...] = (
     Opened(Handshake("/", "", None, "192.0.2.1", subprotocols=("v1",))),

@@ -28,7 +28,7 @@ from wsaas.core.model import Cause, CloseCode, Closed, Event, Opened, Outcome, R
 from wsaas.core.retry import Attempted, GiveUp, decide
 from wsaas.core.session import Session
 from wsaas.http_client.exchange import Answer, Fault
-from wsaas.log_limit import LogLimit
+from wsaas.telemetry.log_limit import LogLimit
 
 WARN_EVERY = 10.0
 """Seconds between two warnings that a webhook failed; a backend that is down is told once, not per connection."""

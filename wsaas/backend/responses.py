@@ -28,7 +28,7 @@ from wsaas.core.model import (
     Unclear,
 )
 from wsaas.http_client.exchange import Answer, Fault, NotSent, TimedOut
-from wsaas.log_limit import LogLimit
+from wsaas.telemetry.log_limit import LogLimit
 
 log = Logger()
 

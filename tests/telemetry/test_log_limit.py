@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger, LogLevel, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.log_limit import EVERY, LogLimit, with_left_out
+from wsaas.telemetry.log_limit import EVERY, LogLimit, with_left_out
 
 
 class LogLimitTests(SynchronousTestCase):
