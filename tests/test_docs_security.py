@@ -14,12 +14,13 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas import capacity, proxy_header
+from wsaas import capacity
 from wsaas.api import access, channel
 from wsaas.backend import decision
 from wsaas.backend import requests as contract
 from wsaas.clients import admission, factory, flow, head, opening, protocol
 from wsaas.http_client import response_parser as parser
+from wsaas.net import proxy_protocol as proxy_header
 from wsaas.settings.table import TABLE
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.clients.harness import END, REQUEST, Harness
 from wsaas.clients.address import Proxies, announced, is_public, network
-from wsaas.proxy_header import Proxied, ProxiedFactory
+from wsaas.net.proxy_protocol import Proxied, ProxiedFactory
 
 TRUSTED = ("10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32")
 

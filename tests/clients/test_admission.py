@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.clients.harness import END, REQUEST, Client, Harness, Transport
 from wsaas.clients.admission import BURST, LATEST, RATE
 from wsaas.core.model import Refused
-from wsaas.proxy_header import ProxiedFactory
+from wsaas.net.proxy_protocol import ProxiedFactory
 
 PUBLIC = "8.8.8.8"
 

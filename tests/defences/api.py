@@ -18,7 +18,7 @@ SERVICE = "wsaas/service.py"
 SETTINGS = "wsaas/settings/table.py"
 CHANNEL = "wsaas/api/channel.py"
 SITE = "wsaas/api/site.py"
-TLS = "wsaas/tls.py"
+TLS = "wsaas/net/tls_endpoint.py"
 
 TOKEN = "A push without the token"
 TIME = "Guessing the token"

@@ -12,7 +12,7 @@ FACTORY = "wsaas/clients/factory.py"
 HEAD = "wsaas/clients/head.py"
 OPENING = "wsaas/clients/opening.py"
 PROTOCOL = "wsaas/clients/protocol.py"
-PROXY_HEADER = "wsaas/proxy_header.py"
+PROXY_HEADER = "wsaas/net/proxy_protocol.py"
 RATES = "wsaas/core/rate_limit.py"
 REFUSAL = "wsaas/clients/refusal.py"
 SERVICE = "wsaas/service.py"
@@ -64,7 +64,7 @@ DEFENCES = [
     Defence(  # the time begins with the first byte, which one that stalls in TLS never sends
         SLOW,
         (_NEVER, Edit(OPENING, _FIRST, f"        if self._deadline is None:\n            {_START}\n{_FIRST}")),
-        ("test_tls.HandshakeTests.test_stall", "test_tls.ProxyTests.test_stall"),
+        ("net.test_tls_endpoint.HandshakeTests.test_stall", "net.test_tls_endpoint.ProxyTests.test_stall"),
     ),
     Defence(  # it begins when the PROXY header is there
         SLOW,
@@ -77,7 +77,7 @@ DEFENCES = [
             ),
             Edit(PROXY_HEADER, _REST, f"            self.wrappedProtocol.makeConnection(self)\n{_REST}"),
         ),
-        ("test_tls.ProxyTests.test_stall",),
+        ("net.test_tls_endpoint.ProxyTests.test_stall",),
     ),
     without(CROWD, FACTORY, "if self.admission.full:", "if False:"),
     without(CROWD, FACTORY, ">= PATIENCE:", ">= 0:"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tests.defences.model import Defence, Edit, without
 
-CERTIFICATES = "wsaas/certificates.py"
-PROXY_HEADER = "wsaas/proxy_header.py"
+CERTIFICATES = "wsaas/net/certificates.py"
+PROXY_HEADER = "wsaas/net/proxy_protocol.py"
 RELOAD = "wsaas/reload.py"
-TLS = "wsaas/tls.py"
+TLS = "wsaas/net/tls_endpoint.py"
 
 OLD = "Old versions"
 NOBODY = "A client without a certificate"
@@ -19,19 +19,19 @@ _CIPHERS = "context.set_cipher_list(CIPHERS)"
 _RELOADED = "self._context, self._description, self._warnings = _context(self._terms)\n        self.tell()"
 
 DEFENCES = [
-    without(OLD, TLS, _MINIMUM, "pass", "test_tls.HandshakeTests.test_versions"),
+    without(OLD, TLS, _MINIMUM, "pass", "net.test_tls_endpoint.HandshakeTests.test_versions"),
     Defence(  # OpenSSL speaks the oldest versions only at its lowest level
         OLD,
         (
             Edit(TLS, _MINIMUM, "context.set_min_proto_version(SSL.TLS1_VERSION)"),
             Edit(TLS, _CIPHERS, 'context.set_cipher_list(b"ALL:@SECLEVEL=0")'),
         ),
-        ("test_tls.HandshakeTests.test_versions", "test_tls.HandshakeTests.test_ciphers"),
+        ("net.test_tls_endpoint.HandshakeTests.test_versions", "net.test_tls_endpoint.HandshakeTests.test_ciphers"),
     ),
-    without(OLD, TLS, _CIPHERS, "pass", "test_tls.HandshakeTests.test_ciphers"),
-    without(OLD, TLS, "SSL.OP_NO_COMPRESSION | ", "", "test_tls.HandshakeTests.test_compression"),
+    without(OLD, TLS, _CIPHERS, "pass", "net.test_tls_endpoint.HandshakeTests.test_ciphers"),
+    without(OLD, TLS, "SSL.OP_NO_COMPRESSION | ", "", "net.test_tls_endpoint.HandshakeTests.test_compression"),
     without(  # OpenSSL 3 refuses it by default, so it must be allowed: SSL_OP_ALLOW_CLIENT_RENEGOTIATION is 1 << 8
-        OLD, TLS, "SSL.OP_NO_RENEGOTIATION", "1 << 8", "test_tls.HandshakeTests.test_renegotiation"
+        OLD, TLS, "SSL.OP_NO_RENEGOTIATION", "1 << 8", "net.test_tls_endpoint.HandshakeTests.test_renegotiation"
     ),
     without(NOBODY, TLS, "SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT", "SSL.VERIFY_PEER"),
     without(NOBODY, TLS, "context.set_verify(terms.verify)", "pass"),
@@ -73,16 +73,24 @@ DEFENCES = [
             ),
         ),
     ),
-    without(PROXY, PROXY_HEADER, "            self.abortConnection()\n", "", "test_tls.ProxyTests.test_bad"),
+    without(
+        PROXY, PROXY_HEADER, "            self.abortConnection()\n", "", "net.test_tls_endpoint.ProxyTests.test_bad"
+    ),
     without(PROXY, PROXY_HEADER, "        if len(data) >= MAX_V1:\n", "        if False:\n"),
     without(PROXY, PROXY_HEADER, " or size > MAX_V2:", ":"),
     without(PROXY, PROXY_HEADER, "    except struct.error:", "    except KeyError:"),
-    without(PROXY, PROXY_HEADER, "if not known or port > 65535:", "if not known:", "test_tls.ProxyTests.test_bad"),
+    without(
+        PROXY,
+        PROXY_HEADER,
+        "if not known or port > 65535:",
+        "if not known:",
+        "net.test_tls_endpoint.ProxyTests.test_bad",
+    ),
     without(  # a connection without a header is taken for one of the balancer's own
         PROXY,
         PROXY_HEADER,
         'raise ValueError("no PROXY header")',
         "return Header(0)",
-        "test_tls.ProxyTests.test_bad",
+        "net.test_tls_endpoint.ProxyTests.test_bad",
     ),
 ]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 
 from twisted.internet.task import Clock
 
-from wsaas import proxy_header
 from wsaas.api.quick import read_head
 from wsaas.backend.responses import Warnings
 from wsaas.backend.responses import read as read_answer
@@ -20,6 +19,7 @@ from wsaas.clients.head import fields, flaw, public
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.http_client.exchange import Answer, Fault
 from wsaas.http_client.response_parser import OVERHEAD_LIMIT, AnswerParser
+from wsaas.net import proxy_protocol as proxy_header
 from wsaas.settings.table import TABLE, SettingsError, load
 from wsaas.telemetry.log_limit import LogLimit
 
@@ -115,7 +115,7 @@ def settings(data: bytes) -> None:
 
 
 def proxy(data: bytes) -> None:
-    """wsaas.proxy_header: a header, no header, or more to come; and more to come only as long as one may be."""
+    """wsaas.net.proxy_protocol: a header, no header, or more to come; and more to come only as long as one may be."""
     try:
         header = proxy_header.read(data)
     except ValueError:

@@ -19,7 +19,7 @@ class _TlsParser:
     prefix = "wsaas-tls"
 
     def parseStreamServer(self, reactor: Any, *args: Any, **kwargs: Any) -> IStreamServerEndpoint:
-        from wsaas.tls import endpoint_from
+        from wsaas.net.tls_endpoint import endpoint_from
 
         return endpoint_from(reactor, *args, **kwargs)
 

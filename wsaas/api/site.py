@@ -18,7 +18,7 @@ from wsaas.api.groups import add_group_routes
 from wsaas.api.ops import add_ops_routes
 from wsaas.api.quick import QuickWay
 from wsaas.api.routes import Api, add_connection_routes
-from wsaas.cutoff import CutOff
+from wsaas.net.reject import CutOff
 
 if TYPE_CHECKING:
     from wsaas.core.registry import Registry

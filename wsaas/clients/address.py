@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 
-from wsaas.proxy_header import Proxied
+from wsaas.net.proxy_protocol import Proxied
 
 Address = IPv4Address | IPv6Address
 

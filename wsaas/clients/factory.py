@@ -18,8 +18,8 @@ from wsaas.clients.opening import Opening
 from wsaas.clients.protocol import ClientProtocol
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Refused
-from wsaas.cutoff import CutOff
 from wsaas.internals.autobahn import initial_values
+from wsaas.net.reject import CutOff
 
 _log = Logger()
 

@@ -33,9 +33,9 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from wsaas.certificates import authorities, identity
 from wsaas.internals.direct_write import can_write_through, write_through
-from wsaas.proxy_header import ProxiedFactory
+from wsaas.net.certificates import authorities, identity
+from wsaas.net.proxy_protocol import ProxiedFactory
 
 # TLS 1.2 with forward secrecy and authenticated encryption; all of TLS 1.3 is so.
 CIPHERS = (

@@ -1,4 +1,4 @@
-"""wsaas.tls and what it stands on: certificates, the PROXY header, the reload.
+"""wsaas.net.tls_endpoint and what it stands on: certificates, the PROXY header, the reload.
 
 The clients are Python's own `ssl`, in memory: no code of theirs is the server's.
 """
@@ -38,9 +38,9 @@ from zope.interface.verify import verifyObject
 from tests.certificates import Authority, Issued, authority, intermediate, issue
 from tests.clients import harness
 from wsaas.clients.protocol import HANDSHAKE_TIMEOUT
-from wsaas.proxy_header import Header, read
+from wsaas.net.proxy_protocol import Header, read
+from wsaas.net.tls_endpoint import TlsPort, TlsServerEndpoint, endpoint_from
 from wsaas.reload import Reloadable, Reloader, reopen
-from wsaas.tls import TlsPort, TlsServerEndpoint, endpoint_from
 
 END = b"-----END CERTIFICATE-----\n"
 BALANCER = IPv4Address("TCP", "10.0.0.1", 1111)

@@ -1,4 +1,4 @@
-"""wsaas.cutoff."""
+"""wsaas.net.reject."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.cutoff import CutOff
+from wsaas.net.reject import CutOff
 
 
 class CutOffTests(SynchronousTestCase):
