@@ -18,9 +18,9 @@ from wsaas.api.channel import IDLE_TIMEOUT
 from wsaas.api.errors import INTERNAL_ERROR, TABLE
 from wsaas.api.site import api_site
 from wsaas.backend.requests import MAX_DECISION
-from wsaas.clients.head import MAX_HEAD
-from wsaas.clients.opening import HANDSHAKE_TIMEOUT
-from wsaas.clients.protocol import CLOSE_TIMEOUT, MAX_EARLY
+from wsaas.clients.connection import CLOSE_TIMEOUT, MAX_EARLY
+from wsaas.clients.handshake.opening import HANDSHAKE_TIMEOUT
+from wsaas.clients.handshake.request_head import MAX_HEAD
 from wsaas.core.model import Cause
 from wsaas.core.retry import LONGEST_DELAY
 
@@ -63,12 +63,12 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "Honest push": ["system.test_api.PushTests.test_too_slow"],
         "Bounded memory": [
             "system.test_order.BacklogTests.test_memory",
-            "clients.test_protocol.SendBufferTests.test_bound",
+            "clients.test_connection.SendBufferTests.test_bound",
         ],
         "Nobody else": [
             "system.test_api.TokenTests.test_no_token",
             "system.test_webhook.SignatureTests.test_signed",
-            "clients.test_protocol.HandshakeTests.test_origin",
+            "clients.test_connection.HandshakeTests.test_origin",
         ],
         "No thundering": ["system.test_stop.StopTests.test_clients", "system.test_stop.StopTests.test_drain_timeout"],
     },
@@ -105,17 +105,20 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "timeout": ["system.test_handshake.AddressTests.test_settings"],
         "id": ["system.test_handshake.BodyTests.test_ids"],
         "path": ["system.test_handshake.BodyTests.test_all"],
-        "query": ["system.test_handshake.BodyTests.test_all", "clients.test_credentials.QueryTests.test_taken_out"],
+        "query": [
+            "system.test_handshake.BodyTests.test_all",
+            "clients.handshake.test_credentials.QueryTests.test_taken_out",
+        ],
         "origin": ["system.test_handshake.BodyTests.test_all", "system.test_handshake.BodyTests.test_bare"],
         "remote_address": [
             "system.test_handshake.BodyTests.test_all",
-            "clients.test_address.ForwardedTests.test_what_the_gateway_hears",
+            "clients.handshake.test_client_address.ForwardedTests.test_what_the_gateway_hears",
             "system.test_tls_reload.MutualTests.test_proxied",
         ],
         "subprotocols": ["system.test_handshake.BodyTests.test_all"],
         "headers": [
             "system.test_handshake.BodyTests.test_all",
-            "clients.test_protocol.HandshakeTests.test_what_the_gateway_hears",
+            "clients.test_connection.HandshakeTests.test_what_the_gateway_hears",
         ],
     },
     "connect-answers": {
@@ -203,7 +206,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "api": ["system.test_disconnect.CauseTests.test_api"],
         "backend": ["system.test_disconnect.CauseTests.test_backend"],
         "undelivered": ["system.test_message.PatienceTests.test_undelivered"],
-        "too_slow": ["clients.test_protocol.SendBufferTests.test_too_slow"],
+        "too_slow": ["clients.test_connection.SendBufferTests.test_too_slow"],
         "too_big": ["system.test_disconnect.CauseTests.test_too_big"],
         "protocol_error": ["system.test_disconnect.CauseTests.test_protocol_error"],
         "drain": ["system.test_stop.StopTests.test_clients"],
@@ -282,12 +285,12 @@ TESTS: dict[str, dict[str, list[str]]] = {
     "refusals": {
         "BAD_REQUEST": [
             "system.test_bad_input.BadInputTests.test_handshakes",
-            "clients.test_protocol.HandshakeTests.test_malformed",
+            "clients.test_connection.HandshakeTests.test_malformed",
         ],
-        "ORIGIN_NOT_ALLOWED": ["clients.test_protocol.HandshakeTests.test_origin"],
-        "METHOD_NOT_ALLOWED": ["clients.test_protocol.HandshakeTests.test_allow_and_upgrade_headers"],
+        "ORIGIN_NOT_ALLOWED": ["clients.test_connection.HandshakeTests.test_origin"],
+        "METHOD_NOT_ALLOWED": ["clients.test_connection.HandshakeTests.test_allow_and_upgrade_headers"],
         "UPGRADE_REQUIRED": ["system.test_bad_input.BadInputTests.test_browser"],
-        "HEADERS_TOO_LARGE": ["clients.test_protocol.HandshakeTests.test_too_long"],
+        "HEADERS_TOO_LARGE": ["clients.test_connection.HandshakeTests.test_too_long"],
         "NOT_READY": [
             "core.test_gateway.ConnectTests.test_not_accepting",
             "backend.test_courier.CourierTests.test_breaker_and_connects",
@@ -312,19 +315,19 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "keepalive": [
             "system.test_disconnect.KeepaliveTests.test_silent",
             "system.test_disconnect.KeepaliveTests.test_pongs",
-            "clients.test_protocol.KeepaliveTests.test_paused_client_stays",
+            "clients.test_connection.KeepaliveTests.test_paused_client_stays",
         ],
         "compression": [
             "system.test_compression.OnTests.test_both_ways",
             "system.test_compression.OnTests.test_not_offered",
             "system.test_compression.OnTests.test_bomb",
         ],
-        "AUTH_QUERY": ["clients.test_credentials.QueryTests.test_taken_out"],
+        "AUTH_QUERY": ["clients.handshake.test_credentials.QueryTests.test_taken_out"],
         "AUTH_SUBPROTOCOL": [
-            "clients.test_credentials.SubprotocolTests.test_taken_out",
-            "clients.test_credentials.SubprotocolTests.test_selected",
+            "clients.handshake.test_credentials.SubprotocolTests.test_taken_out",
+            "clients.handshake.test_credentials.SubprotocolTests.test_selected",
         ],
-        "one credential": ["clients.test_credentials.OneTests.test_more_than_one"],
+        "one credential": ["clients.handshake.test_credentials.OneTests.test_more_than_one"],
         "401 with WWW-Authenticate": ["system.test_connect.AnswerTests.test_several_challenges"],
     },
 }

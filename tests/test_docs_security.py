@@ -18,7 +18,11 @@ from wsaas import capacity
 from wsaas.api import access, channel
 from wsaas.backend import decision
 from wsaas.backend import requests as contract
-from wsaas.clients import admission, factory, flow, head, opening, protocol
+from wsaas.clients import admission, factory
+from wsaas.clients import connection as protocol
+from wsaas.clients import read_control as flow
+from wsaas.clients.handshake import opening
+from wsaas.clients.handshake import request_head as head
 from wsaas.http_client import response_parser as parser
 from wsaas.net import proxy_protocol as proxy_header
 from wsaas.settings.table import TABLE

@@ -26,12 +26,12 @@ from wsaas.backend.courier import Courier
 from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender
 from wsaas.capacity import capacity, open_files
-from wsaas.clients.address import Proxies
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
-from wsaas.clients.credentials import Credentials
-from wsaas.clients.crowd import send_straight
-from wsaas.clients.entrance import Entrance
 from wsaas.clients.factory import ClientFactory
+from wsaas.clients.fanout import send_straight
+from wsaas.clients.handshake.client_address import Proxies
+from wsaas.clients.handshake.credentials import Credentials
+from wsaas.clients.handshake.policy import Entrance
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Limits
 from wsaas.core.registry import Registry

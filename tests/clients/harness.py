@@ -13,11 +13,11 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import Event
 
-from wsaas.clients.address import Proxies
 from wsaas.clients.admission import Admission
-from wsaas.clients.credentials import Credentials
-from wsaas.clients.entrance import Entrance
 from wsaas.clients.factory import ClientFactory
+from wsaas.clients.handshake.client_address import Proxies
+from wsaas.clients.handshake.credentials import Credentials
+from wsaas.clients.handshake.policy import Entrance
 from wsaas.core.model import Cause, Frame, Handshake
 from wsaas.core.session import NO_OUTLET
 

@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import BytesMessage, Message, Pong, TextMessage
 
 from tests.clients.harness import Client, Harness
-from wsaas.clients.flow import TURN
-from wsaas.clients.protocol import MAX_FRAGMENTS
+from wsaas.clients.connection import MAX_FRAGMENTS
+from wsaas.clients.read_control import TURN
 from wsaas.core.model import Cause, Frame
 
 EMPTY_TEXT = b"\x81\x80mask"

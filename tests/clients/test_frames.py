@@ -13,7 +13,7 @@ from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, TextMessage
 
 from tests.clients.harness import Harness
-from wsaas.clients import protocol
+from wsaas.clients import connection as protocol
 from wsaas.clients.frames import Encoder, encode, measure, take
 from wsaas.core.model import Frame
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from tests.defences.model import Defence, Edit, without
 
 FACTORY = "wsaas/clients/factory.py"
-FLOW = "wsaas/clients/flow.py"
+FLOW = "wsaas/clients/read_control.py"
 FRAMES = "wsaas/clients/frames.py"
 LANE = "wsaas/core/lane.py"
-OPENING = "wsaas/clients/opening.py"
-OUTBOX = "wsaas/clients/outbox.py"
-PROTOCOL = "wsaas/clients/protocol.py"
-PULSE = "wsaas/clients/pulse.py"
+OPENING = "wsaas/clients/handshake/opening.py"
+OUTBOX = "wsaas/clients/send_buffer.py"
+PROTOCOL = "wsaas/clients/connection.py"
+PULSE = "wsaas/clients/liveness.py"
 SERVICE = "wsaas/service.py"
 SESSION = "wsaas/core/session.py"
 
@@ -46,7 +46,7 @@ _MADE = "        self.session: Session | None = None\n"
 
 _BOTH = ("fuzz.test_clients.FrameFuzz.test_meanwhile", "fuzz.test_process.AssaultTests.test_frames")
 
-_IN_A_FRAME = ("clients.test_protocol.MessageTests.test_frames_in_a_frame",)
+_IN_A_FRAME = ("clients.test_connection.MessageTests.test_frames_in_a_frame",)
 
 DEFENCES = [
     Defence(HUGE, (_MOST,)),
@@ -55,7 +55,7 @@ DEFENCES = [
         PROTOCOL,
         "if length > self.maxMessagePayloadSize:",
         "if False:",
-        "clients.test_protocol.MessageTests.test_too_big",
+        "clients.test_connection.MessageTests.test_too_big",
     ),
     Defence(ENDLESS, (_MOST,), ("fuzz.test_bombs.BombTests.test_endless_message",)),
     without(
@@ -83,7 +83,7 @@ DEFENCES = [
     without(FLOOD, PROTOCOL, "super().onFrameBegin()\n        self._flow.frame()", "super().onFrameBegin()"),
     without(FLOOD, SERVICE, "=settings.message_rate", "=0", "system.test_limits.RateTests.test_flood"),
     without(FASTER, PROTOCOL, "self._flow.pause(LANE)", "pass"),
-    without(FASTER, PROTOCOL, "session.announce(length)", "pass", "clients.test_protocol.MessageTests.test_pause"),
+    without(FASTER, PROTOCOL, "session.announce(length)", "pass", "clients.test_connection.MessageTests.test_pause"),
     without(FASTER, PROTOCOL, "self.session.announce(expected)", "pass", "system.test_order.BacklogTests.test_memory"),
     without(FASTER, SERVICE, "settings.receive_buffer", "10**9", "system.test_order.BacklogTests.test_memory"),
     without(FASTER, LANE, "not self.messages or self.size", "True or self.size"),
@@ -109,14 +109,14 @@ DEFENCES = [
         PROTOCOL,
         "        self.straight(NO_OUTLET)\n        if self._deadline",
         "        if self._deadline",
-        "clients.test_crowd.OutletTests.test_closed",
+        "clients.test_fanout.OutletTests.test_closed",
     ),
     without(  # pushes behind our Close, which are lost
         GOODBYE,
         PROTOCOL,
         "if self.state != _OPEN:",
         "if False:",
-        "clients.test_protocol.EndTests.test_close_and_never_read",
+        "clients.test_connection.EndTests.test_close_and_never_read",
     ),
     without(  # as Autobahn has it
         GOODBYE,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from tests.defences.model import Defence, Edit, without
 
-ADDRESS = "wsaas/clients/address.py"
+ADDRESS = "wsaas/clients/handshake/client_address.py"
 ADMISSION = "wsaas/clients/admission.py"
-CREDENTIALS = "wsaas/clients/credentials.py"
-ENTRANCE = "wsaas/clients/entrance.py"
+CREDENTIALS = "wsaas/clients/handshake/credentials.py"
+ENTRANCE = "wsaas/clients/handshake/policy.py"
 FACTORY = "wsaas/clients/factory.py"
-HEAD = "wsaas/clients/head.py"
-OPENING = "wsaas/clients/opening.py"
-PROTOCOL = "wsaas/clients/protocol.py"
+HEAD = "wsaas/clients/handshake/request_head.py"
+OPENING = "wsaas/clients/handshake/opening.py"
+PROTOCOL = "wsaas/clients/connection.py"
 PROXY_HEADER = "wsaas/net/proxy_protocol.py"
 RATES = "wsaas/core/rate_limit.py"
-REFUSAL = "wsaas/clients/refusal.py"
+REFUSAL = "wsaas/clients/handshake/responses.py"
 SERVICE = "wsaas/service.py"
 SESSION = "wsaas/core/session.py"
 
@@ -49,7 +49,7 @@ _MANY = "fuzz.test_clients.HandshakeFuzz.test_many"
 _ASSAULT = "fuzz.test_process.AssaultTests.test_handshakes"
 _PARSERS = "fuzz.test_parsers.ParserTests.test_anything"
 _STAND_FOR_MANY = "clients.test_admission.RateTests.test_those_that_stand_for_many"
-_LEAVING = "clients.test_protocol.HandshakeTests.test_leaving_while_pending"
+_LEAVING = "clients.test_connection.HandshakeTests.test_leaving_while_pending"
 _LIMITS = "system.test_limits.AddressTests.test_limits"
 
 DEFENCES = [
@@ -59,7 +59,7 @@ DEFENCES = [
         OPENING,
         _FIRST,
         f"        self._stop_deadline()\n        {_START}\n{_FIRST}",
-        "clients.test_protocol.HandshakeTests.test_slow",
+        "clients.test_connection.HandshakeTests.test_slow",
     ),
     Defence(  # the time begins with the first byte, which one that stalls in TLS never sends
         SLOW,
@@ -113,7 +113,7 @@ DEFENCES = [
     without(OLD, OPENING, "request.presented.head + ", 'request.presented.head.replace(b"POST ", b"GET ", 1) + '),
     without(OLD, OPENING, "def failHandshake(", "def _fail("),  # Autobahn's own answers
     without(OLD, REFUSAL, '(b"upgrade", b"websocket"),'),
-    without(OLD, FACTORY, ', server=""', "", "clients.test_protocol.HandshakeTests.test_accept"),
+    without(OLD, FACTORY, ', server=""', "", "clients.test_connection.HandshakeTests.test_accept"),
     without(EARLY, PROTOCOL, "if not self._asked:", "if True:"),
     without(EARLY, PROTOCOL, "self._flow.pause(EARLY)", "pass"),
     without(EARLY, PROTOCOL, "self._flow.resume(EARLY)", "pass"),
@@ -123,14 +123,14 @@ DEFENCES = [
         ENTRANCE,
         "_normal(origin) in self._allowed_origins",
         "_normal(origin).startswith(tuple(self._allowed_origins))",
-        "clients.test_protocol.HandshakeTests.test_origin",
+        "clients.test_connection.HandshakeTests.test_origin",
     ),
     without(
         ORIGIN,
         ENTRANCE,
         "or origin is None or",
         'or origin in (None, "null") or',
-        "clients.test_protocol.HandshakeTests.test_opaque_origin",
+        "clients.test_connection.HandshakeTests.test_opaque_origin",
     ),
     without(
         ORIGIN,
@@ -154,14 +154,17 @@ DEFENCES = [
             ),
             Edit(CREDENTIALS, "            else:\n                kept.append(pair)", ""),
         ),
-        ("clients.test_credentials.OneTests.test_error_messages", "clients.test_credentials.QueryTests.test_taken_out"),
+        (
+            "clients.handshake.test_credentials.OneTests.test_error_messages",
+            "clients.handshake.test_credentials.QueryTests.test_taken_out",
+        ),
     ),
     without(  # it stays among the subprotocols
         TWO,
         CREDENTIALS,
         "                carrier = offered\n",
         "                carrier = offered\n                others.append(offered)\n",
-        "clients.test_credentials.SubprotocolTests.test_taken_out",
+        "clients.handshake.test_credentials.SubprotocolTests.test_taken_out",
     ),
     without(FORWARDED, ADDRESS, "        if not self.trusts(host):\n            return found\n"),
     without(

@@ -121,7 +121,7 @@ DEFENCES = [
     ),
     without(  # JSON made by hand
         HEADERS,
-        "wsaas/clients/refusal.py",
+        "wsaas/clients/handshake/responses.py",
         "json.dumps",
         "str",
         "system.test_leaks.InjectionTests.test_connect_answer",

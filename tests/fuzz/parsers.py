@@ -12,10 +12,10 @@ from twisted.internet.task import Clock
 from wsaas.api.quick import read_head
 from wsaas.backend.responses import Warnings
 from wsaas.backend.responses import read as read_answer
-from wsaas.clients.address import Proxies, network, parse
-from wsaas.clients.credentials import Credentials
-from wsaas.clients.entrance import Entrance, Malformed
-from wsaas.clients.head import fields, flaw, public
+from wsaas.clients.handshake.client_address import Proxies, network, parse
+from wsaas.clients.handshake.credentials import Credentials
+from wsaas.clients.handshake.policy import Entrance, Malformed
+from wsaas.clients.handshake.request_head import fields, flaw, public
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.http_client.exchange import Answer, Fault
 from wsaas.http_client.response_parser import OVERHEAD_LIMIT, AnswerParser

@@ -18,7 +18,7 @@ from tests.backend.wires import LIMIT, PoolTestCase
 from tests.core.properties import examples
 from tests.fuzz.inputs import ANSWERS, CUTS, Guard, decisions, pieces
 from wsaas.backend.responses import Again, Warnings, read
-from wsaas.clients.refusal import refused
+from wsaas.clients.handshake.responses import refused
 from wsaas.core.model import (
     Accepted,
     Cause,

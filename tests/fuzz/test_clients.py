@@ -22,8 +22,8 @@ from wsproto.extensions import PerMessageDeflate
 from tests.clients.harness import Client, Harness, Transport
 from tests.core.properties import examples
 from tests.fuzz.inputs import CUTS, HANDSHAKES, PAYLOADS, STREAMS, Guard, conversations, frame, frames, pieces
-from wsaas.clients.head import MAX_HEAD
-from wsaas.clients.protocol import MAX_EARLY
+from wsaas.clients.connection import MAX_EARLY
+from wsaas.clients.handshake.request_head import MAX_HEAD
 from wsaas.core.model import Frame, Refused
 
 READ = 65536

@@ -13,7 +13,7 @@ import time
 
 from tests.system.case import SystemTestCase, eventually
 from tests.system.client import RawClient, handshake
-from wsaas.clients.protocol import HANDSHAKE_TIMEOUT
+from wsaas.clients.connection import HANDSHAKE_TIMEOUT
 
 COUNT = int(os.environ.get("WSAAS_EXAMPLES", "300"))
 

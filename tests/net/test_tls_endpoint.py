@@ -37,7 +37,7 @@ from zope.interface.verify import verifyObject
 
 from tests.certificates import Authority, Issued, authority, intermediate, issue
 from tests.clients import harness
-from wsaas.clients.protocol import HANDSHAKE_TIMEOUT
+from wsaas.clients.connection import HANDSHAKE_TIMEOUT
 from wsaas.net.proxy_protocol import Header, read
 from wsaas.net.tls_endpoint import TlsPort, TlsServerEndpoint, endpoint_from
 from wsaas.reload import Reloadable, Reloader, reopen

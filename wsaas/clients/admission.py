@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from wsaas.clients.address import is_public, network
+from wsaas.clients.handshake.client_address import is_public, network
 from wsaas.core.model import Refused
 from wsaas.core.rate_limit import Rates
 

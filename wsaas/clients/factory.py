@@ -11,11 +11,11 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
 
 from wsaas.clients.admission import FULL, Admission
-from wsaas.clients.entrance import Entrance
+from wsaas.clients.connection import ClientProtocol
 from wsaas.clients.frames import Encoder
+from wsaas.clients.handshake.opening import Opening
+from wsaas.clients.handshake.policy import Entrance
 from wsaas.clients.keepalive import Keepalive
-from wsaas.clients.opening import Opening
-from wsaas.clients.protocol import ClientProtocol
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Refused
 from wsaas.internals.autobahn import initial_values

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from wsaas.clients.head import END
+from wsaas.clients.handshake.request_head import END
 
 _ANSWERS: dict[int, tuple[str, tuple[tuple[bytes, bytes], ...]]] = {
     405: ("METHOD_NOT_ALLOWED", ((b"allow", b"GET"),)),

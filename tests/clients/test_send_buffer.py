@@ -6,7 +6,7 @@ import os
 import socket
 
 from tests.internals.test_direct_write import SocketTestCase
-from wsaas.clients.outbox import Outbox
+from wsaas.clients.send_buffer import Outbox
 
 
 class OutboxTests(SocketTestCase):

@@ -10,13 +10,13 @@ from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from wsaas.clients.flow import EARLY, LANE, Flow
 from wsaas.clients.frames import MASK_LENGTH, measure, take
+from wsaas.clients.handshake.opening import HANDSHAKE_TIMEOUT as HANDSHAKE_TIMEOUT
+from wsaas.clients.handshake.opening import Opening
 from wsaas.clients.hangup import hung_up
-from wsaas.clients.opening import HANDSHAKE_TIMEOUT as HANDSHAKE_TIMEOUT
-from wsaas.clients.opening import Opening
-from wsaas.clients.outbox import Outbox
-from wsaas.clients.pulse import ENDS, Finding, Pulse
+from wsaas.clients.liveness import ENDS, Finding, Pulse
+from wsaas.clients.read_control import EARLY, LANE, Flow
+from wsaas.clients.send_buffer import Outbox
 from wsaas.core.model import Cause, CloseCode, Frame
 from wsaas.core.session import NO_OUTLET
 

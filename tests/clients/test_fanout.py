@@ -18,9 +18,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.clients.harness import END, REQUEST, FakeSession, Harness
 from tests.internals.test_direct_write import Reactor
 from tests.system.client import CLOSE, TEXT, close_frame, frame
-from wsaas.clients.crowd import send_straight
+from wsaas.clients.fanout import send_straight
 from wsaas.clients.frames import encode
-from wsaas.clients.outbox import Outbox
+from wsaas.clients.send_buffer import Outbox
 from wsaas.core.model import Frame
 from wsaas.core.session import NO_OUTLET
 from wsaas.internals.direct_write import write_each

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from wsaas.clients.connection import ClientProtocol
 from wsaas.clients.frames import encode
-from wsaas.clients.protocol import ClientProtocol
 from wsaas.core.model import Frame
 from wsaas.core.session import NO_OUTLET, Session
 from wsaas.internals.direct_write import write_each

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from wsaas.clients.address import Proxies
-from wsaas.clients.credentials import BadCredential, Credentials, Presented
-from wsaas.clients.head import fields, flaw, public, repeated
-from wsaas.clients.usual import Asked
+from wsaas.clients.handshake.client_address import Proxies
+from wsaas.clients.handshake.credentials import BadCredential, Credentials, Presented
+from wsaas.clients.handshake.fast_path import Asked
+from wsaas.clients.handshake.request_head import fields, flaw, public, repeated
 from wsaas.core.model import Handshake
 
 

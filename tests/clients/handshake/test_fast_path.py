@@ -10,9 +10,9 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.clients.harness import Client, Harness
-from wsaas.clients import opening
-from wsaas.clients.head import fields
-from wsaas.clients.usual import read_usual
+from wsaas.clients.handshake import opening
+from wsaas.clients.handshake.fast_path import read_usual
+from wsaas.clients.handshake.request_head import fields
 from wsaas.internals.autobahn import OF_THE_HANDSHAKE
 
 LINES = [b"GET /room/7?a=1 HTTP/1.1", b"GET / HTTP/1.1", b"GET /a;b?c=%zz&d=[e]#f HTTP/1.1", b"GET //host/a HTTP/1.1",

@@ -15,12 +15,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from wsaas.clients.address import announced
 from wsaas.clients.admission import Visit
-from wsaas.clients.entrance import Malformed, Request
-from wsaas.clients.head import END, MAX_HEAD
-from wsaas.clients.refusal import malformed, refused
-from wsaas.clients.usual import Asked, read_usual, switching
+from wsaas.clients.handshake.client_address import announced
+from wsaas.clients.handshake.fast_path import Asked, read_usual, switching
+from wsaas.clients.handshake.policy import Malformed, Request
+from wsaas.clients.handshake.request_head import END, MAX_HEAD
+from wsaas.clients.handshake.responses import malformed, refused
 from wsaas.core.model import Refused, Unclear
 from wsaas.internals.autobahn import slimmed
 

@@ -1,4 +1,4 @@
-"""wsaas.clients.address: where a client comes from."""
+"""wsaas.clients.handshake.client_address: where a client comes from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWr
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.clients.harness import END, REQUEST, Harness
-from wsaas.clients.address import Proxies, announced, is_public, network
+from wsaas.clients.handshake.client_address import Proxies, announced, is_public, network
 from wsaas.net.proxy_protocol import Proxied, ProxiedFactory
 
 TRUSTED = ("10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32")
