@@ -14,9 +14,9 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.api.channel import IDLE_TIMEOUT
 from wsaas.api.errors import INTERNAL_ERROR, TABLE
-from wsaas.api.site import api_site
+from wsaas.api.server.channel import IDLE_TIMEOUT
+from wsaas.api.server.site import api_site
 from wsaas.backend.requests import MAX_DECISION
 from wsaas.clients.connection import CLOSE_TIMEOUT, MAX_EARLY
 from wsaas.clients.handshake.opening import HANDSHAKE_TIMEOUT
@@ -247,13 +247,16 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "core.test_groups.GroupTests.test_bound",
         ],
         "DELETE /groups/{group}/{id}": ["api.test_groups.GroupRouteTests.test_membership"],
-        "GET /-/healthy": ["system.test_api.TokenTests.test_probes", "api.test_routes.ProbeTests.test_healthy"],
-        "GET /-/ready": ["system.test_api.TokenTests.test_probes", "api.test_routes.ProbeTests.test_not_ready"],
+        "GET /-/healthy": ["system.test_api.TokenTests.test_probes", "api.test_app.ProbeTests.test_healthy"],
+        "GET /-/ready": ["system.test_api.TokenTests.test_probes", "api.test_app.ProbeTests.test_not_ready"],
     },
     "errors": {
-        "BAD_REQUEST": ["system.test_api.CloseTests.test_bad_code", "api.test_site.MalformedTests.test_table"],
+        "BAD_REQUEST": ["system.test_api.CloseTests.test_bad_code", "api.server.test_site.MalformedTests.test_table"],
         "NOT_UTF8": ["system.test_api.PushTests.test_not_utf8"],
-        "UNAUTHORIZED": ["system.test_api.TokenTests.test_no_token", "api.test_site.TokenTests.test_before_the_body"],
+        "UNAUTHORIZED": [
+            "system.test_api.TokenTests.test_no_token",
+            "api.server.test_site.TokenTests.test_before_the_body",
+        ],
         "NOT_FOUND": [
             "system.test_api.PushTests.test_nobody",
             "system.test_api.PushTests.test_gone",
@@ -262,25 +265,25 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "METHOD_NOT_ALLOWED": ["system.test_api.RouteTests.test_wrong_method"],
         "MESSAGE_TOO_LONG": ["system.test_api.PushTests.test_too_long"],
         "CLIENT_TOO_SLOW": ["system.test_api.PushTests.test_too_slow"],
-        "INTERNAL_ERROR": ["api.test_routes.MistakeTests.test_internal_error"],
-        "NOT_READY": ["api.test_routes.ProbeTests.test_not_ready"],
+        "INTERNAL_ERROR": ["api.test_app.MistakeTests.test_internal_error"],
+        "NOT_READY": ["api.test_app.ProbeTests.test_not_ready"],
     },
     "facts": {
-        "id": ["api.test_routes.FactsTests.test_get"],
-        "state": ["api.test_routes.FactsTests.test_get"],
-        "connected_at": ["api.test_routes.FactsTests.test_get"],
-        "last_active_at": ["api.test_routes.FactsTests.test_get"],
-        "remote_address": ["api.test_routes.FactsTests.test_get"],
-        "path": ["api.test_routes.FactsTests.test_get"],
-        "user_agent": ["api.test_routes.FactsTests.test_get"],
-        "subprotocol": ["api.test_routes.FactsTests.test_get"],
-        "groups": ["api.test_routes.FactsTests.test_get"],
-        "messages_in": ["api.test_routes.FactsTests.test_get"],
-        "bytes_in": ["api.test_routes.FactsTests.test_get"],
-        "messages_out": ["api.test_routes.FactsTests.test_get"],
-        "bytes_out": ["api.test_routes.FactsTests.test_get"],
-        "bytes_waiting_in": ["api.test_routes.FactsTests.test_get"],
-        "bytes_waiting_out": ["api.test_routes.FactsTests.test_get"],
+        "id": ["api.test_app.FactsTests.test_get"],
+        "state": ["api.test_app.FactsTests.test_get"],
+        "connected_at": ["api.test_app.FactsTests.test_get"],
+        "last_active_at": ["api.test_app.FactsTests.test_get"],
+        "remote_address": ["api.test_app.FactsTests.test_get"],
+        "path": ["api.test_app.FactsTests.test_get"],
+        "user_agent": ["api.test_app.FactsTests.test_get"],
+        "subprotocol": ["api.test_app.FactsTests.test_get"],
+        "groups": ["api.test_app.FactsTests.test_get"],
+        "messages_in": ["api.test_app.FactsTests.test_get"],
+        "bytes_in": ["api.test_app.FactsTests.test_get"],
+        "messages_out": ["api.test_app.FactsTests.test_get"],
+        "bytes_out": ["api.test_app.FactsTests.test_get"],
+        "bytes_waiting_in": ["api.test_app.FactsTests.test_get"],
+        "bytes_waiting_out": ["api.test_app.FactsTests.test_get"],
     },
     "refusals": {
         "BAD_REQUEST": [

@@ -15,7 +15,8 @@ from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas import capacity
-from wsaas.api import access, channel
+from wsaas.api import access
+from wsaas.api.server import channel
 from wsaas.backend import decision
 from wsaas.backend import requests as contract
 from wsaas.clients import admission, factory

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.api.site import ApiSite
+from wsaas.api.server.site import ApiSite
 from wsaas.capacity import capacity
 from wsaas.clients.factory import ClientFactory
 from wsaas.service import assemble

@@ -21,7 +21,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from wsaas.api.site import ApiSite, api_site
+from wsaas.api.server.site import ApiSite, api_site
 from wsaas.backend.courier import Courier
 from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from tests.api.doubles import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession
-from tests.api.test_routes import ApiCase
+from tests.api.test_app import ApiCase
 from wsaas.api.groups import add_group_routes
 from wsaas.core.errors import ClientTooSlow
 from wsaas.core.fanout import BATCH

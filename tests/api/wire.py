@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.api.doubles import MAX_MESSAGE_SIZE, FakeSession, registry_of
-from wsaas.api.site import ApiSite, api_site
+from wsaas.api.server.site import ApiSite, api_site
 
 
 @dataclass

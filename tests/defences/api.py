@@ -7,17 +7,17 @@ from tests.defences.model import Defence, Edit, without
 ACCESS = "wsaas/api/access.py"
 CAPACITY = "wsaas/capacity.py"
 CHECKS = "wsaas/settings/checks.py"
-ANSWERS = "wsaas/api/answers.py"
+ANSWERS = "wsaas/api/responses.py"
 ERRORS = "wsaas/api/errors.py"
 GROUP_NAMES = "wsaas/core/groups.py"
 IDS = "wsaas/core/ids.py"
-QUICK = "wsaas/api/quick.py"
+QUICK = "wsaas/api/server/fast_path.py"
 REGISTRY = "wsaas/core/registry.py"
-ROUTES = "wsaas/api/routes.py"
+ROUTES = "wsaas/api/app.py"
 SERVICE = "wsaas/service.py"
 SETTINGS = "wsaas/settings/table.py"
-CHANNEL = "wsaas/api/channel.py"
-SITE = "wsaas/api/site.py"
+CHANNEL = "wsaas/api/server/channel.py"
+SITE = "wsaas/api/server/site.py"
 TLS = "wsaas/net/tls_endpoint.py"
 
 TOKEN = "A push without the token"
@@ -37,7 +37,7 @@ _PATH = "            _check_path(request.path)\n"
 _COMPARED = "sum(compare_digest(credential, token) for token in self._tokens) > 0"
 _ANNOUNCED = "if self.length is not None and self.length > self.site.max_message_size:"
 _LIMITED = "if self.tell() + len(data) > self._limit:"
-_TABLE = "api.test_site.MalformedTests.test_table"
+_TABLE = "api.server.test_site.MalformedTests.test_table"
 _ANY = "fuzz.test_api.ApiFuzz.test_anything"
 _CUTS = "fuzz.test_api.ApiFuzz.test_cuts"
 _CHANNEL = "    _phase = Phase.CLOSED\n"
@@ -54,18 +54,18 @@ DEFENCES = [
         CHANNEL,
         'self.site.access.check(self._path.partition(b"?")[0], headers)',
         "pass",
-        "api.test_site.TokenTests.test_before_the_body",
+        "api.server.test_site.TokenTests.test_before_the_body",
     ),
-    without(TOKEN, ROUTES, _GATE, "", "api.test_routes.TokenTests.test_nothing_shows"),
+    without(TOKEN, ROUTES, _GATE, "", "api.test_app.TokenTests.test_nothing_shows"),
     without(  # a path that there cannot be is answered before the token is asked for
-        TOKEN, ROUTES, _GATE + _PATH, _PATH + _GATE, "api.test_routes.TokenTests.test_nothing_shows"
+        TOKEN, ROUTES, _GATE + _PATH, _PATH + _GATE, "api.test_app.TokenTests.test_nothing_shows"
     ),
     without(  # pushes that go the short way
         TOKEN,
         QUICK,
         " or not self._access.admits(head.authorization)",
         "",
-        "api.test_quick.QuickTokenTests.test_token",
+        "api.server.test_fast_path.QuickTokenTests.test_token",
     ),
     without(
         TOKEN,
@@ -121,7 +121,7 @@ DEFENCES = [
         CHANNEL,
         _ANNOUNCED,
         "if False:",
-        "api.test_site.BodyTests.test_length_over",
+        "api.server.test_site.BodyTests.test_length_over",
         "fuzz.test_bombs.BombTests.test_announced_push",
     ),
     without(
@@ -129,18 +129,18 @@ DEFENCES = [
         CHANNEL,
         _LIMITED,
         "if False:",
-        "api.test_site.BodyTests.test_chunks_over",
+        "api.server.test_site.BodyTests.test_chunks_over",
         "fuzz.test_bombs.BombTests.test_announced_push",
     ),
     without(  # Twisted's, which goes to disk
-        BODY, SITE, "def getContentFile(", "def get_content_file(", "api.test_site.BodyTests.test_memory_only"
+        BODY, SITE, "def getContentFile(", "def get_content_file(", "api.server.test_site.BodyTests.test_memory_only"
     ),
     without(
         SLOW,
         CHANNEL,
         "            Phase.RECEIVING: (self.site.request_timeout, self.loseConnection),\n",
         "",
-        "api.test_site.DeadlineTests.test_drip",
+        "api.server.test_site.DeadlineTests.test_drip",
         "fuzz.test_api.ApiFuzz.test_left_alone",
     ),
     without(  # every byte buys time
@@ -148,14 +148,14 @@ DEFENCES = [
         CHANNEL,
         "if self._phase is Phase.IDLE and begun:",
         "if self._phase in (Phase.IDLE, Phase.RECEIVING) and begun:",
-        "api.test_site.DeadlineTests.test_drip",
+        "api.server.test_site.DeadlineTests.test_drip",
     ),
     without(
         SLOW,
         CHANNEL,
         "            Phase.IDLE: (IDLE_TIMEOUT, self._idle_too_long),\n",
         "",
-        "api.test_site.DeadlineTests.test_idle",
+        "api.server.test_site.DeadlineTests.test_idle",
     ),
     without(
         SLOW,
@@ -169,7 +169,7 @@ DEFENCES = [
         CHANNEL,
         "            Phase.CLOSING: (CLOSE_TIMEOUT, self.transport.abortConnection),\n",
         "",
-        "api.test_site.DeadlineTests.test_cut_off",
+        "api.server.test_site.DeadlineTests.test_cut_off",
     ),
     Defence(HEADERS, (channel("MAX_LENGTH = 1 << 30"),)),
     Defence(HEADERS, (channel("totalHeadersSize = 1 << 30"),)),
@@ -180,7 +180,7 @@ DEFENCES = [
         SITE,
         "if self.connections < self.most_connections else CutOff()",
         "",
-        "api.test_site.ConnectionsTests.test_most",
+        "api.server.test_site.ConnectionsTests.test_most",
     ),
     without(
         FULL,
@@ -206,14 +206,14 @@ DEFENCES = [
         REGISTRY,
         "if len(reason.encode()) > MAX_REASON:",
         "if False:",
-        "api.test_routes.CloseTests.test_bad_parameters",
+        "api.test_app.CloseTests.test_bad_parameters",
     ),
     without(
         NONSENSE,
         REGISTRY,
         "if code != CloseCode.NORMAL and not 3000 <= code <= 4999:",
         "if False:",
-        "api.test_routes.CloseTests.test_bad_parameters",
+        "api.test_app.CloseTests.test_bad_parameters",
     ),
     without(
         NONSENSE,
@@ -237,7 +237,7 @@ DEFENCES = [
     without(ANYTHING, ROUTES, _PATH, ""),
     without(ANYTHING, CHANNEL, "def getRequestHostname(", "def get_request_hostname("),
     without(  # every head is remembered
-        ANYTHING, QUICK, ">= _REMEMBERED", ">= 1 << 30", "api.test_quick.QuickTests.test_remembers_little"
+        ANYTHING, QUICK, ">= _REMEMBERED", ">= 1 << 30", "api.server.test_fast_path.QuickTests.test_remembers_little"
     ),
     without(  # a place that is never free again
         ANYTHING, CHANNEL, "        self.site.connections -= 1\n", "", "fuzz.test_process.AssaultTests.test_requests"

@@ -14,7 +14,7 @@ PROTOCOL = "wsaas/clients/connection.py"
 ROWS = "wsaas/journal/rows.py"
 SERVICE = "wsaas/service.py"
 SETTINGS = "wsaas/settings/table.py"
-SITE = "wsaas/api/site.py"
+SITE = "wsaas/api/server/site.py"
 SOURCES = "wsaas/settings/sources.py"
 STORE = "wsaas/journal/store.py"
 
@@ -49,7 +49,13 @@ DEFENCES = [
     without(  # a client is told what the backend says of it
         CREDENTIALS, ANSWERS, '_CODES.get(answer.status, "REFUSED")', 'answer.body.decode("latin-1")', *_EVERYWHERE
     ),
-    without(CREDENTIALS, SITE, "def startFactory(", "def start_factory(", "api.test_site.SiteTests.test_no_access_log"),
+    without(
+        CREDENTIALS,
+        SITE,
+        "def startFactory(",
+        "def start_factory(",
+        "api.server.test_site.SiteTests.test_no_access_log",
+    ),
     without(
         PROCESS_LIST,
         SETTINGS,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from twisted.internet.task import Clock
 
-from wsaas.api.quick import read_head
+from wsaas.api.server.fast_path import read_head
 from wsaas.backend.responses import Warnings
 from wsaas.backend.responses import read as read_answer
 from wsaas.clients.handshake.client_address import Proxies, network, parse
@@ -68,7 +68,7 @@ def handshake(data: bytes) -> None:
 
 
 def quick(data: bytes) -> None:
-    """wsaas.api.quick: what the short way takes has one length, and no coding."""
+    """wsaas.api.server.fast_path: what the short way takes has one length, and no coding."""
     head = read_head(data)
     if head is not None:
         names = [line.partition(b":")[0].lower() for line in data.split(b"\r\n")]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.api.wire import WireCase
 from tests.core.properties import examples
 from tests.fuzz.inputs import CUTS, REQUESTS, Guard, pieces
-from wsaas.api.channel import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
+from wsaas.api.server.channel import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
 
 TOKEN = "t" * 16
 STATUSES = {100, 200, 400, 401, 404, 405, 413}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from wsaas.api.answers import Answer
+from wsaas.api.responses import Answer
 from wsaas.core.errors import (
     BadRequest,
     ClientTooSlow,

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from twisted.internet.task import deferLater
 from twisted.web.iweb import IRequest
 
-from wsaas.api.answers import OK, Answer
-from wsaas.api.routes import Api, close_parameters, is_binary, query_parameter
+from wsaas.api.app import Api, close_parameters, is_binary, query_parameter
+from wsaas.api.responses import OK, Answer
 from wsaas.core.errors import BadRequest
 from wsaas.core.fanout import Cast
 from wsaas.core.registry import Registry

@@ -15,8 +15,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from wsaas.api.access import Access
-from wsaas.api.answers import OK, Answer
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
+from wsaas.api.responses import OK, Answer
 from wsaas.core.errors import GatewayError
 from wsaas.core.fanout import Cast
 from wsaas.core.model import Pushed

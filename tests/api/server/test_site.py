@@ -15,11 +15,11 @@ from twisted.web.resource import Resource
 
 from tests.api.doubles import HERE, MAX_MESSAGE_SIZE
 from tests.api.wire import Wire, WireCase
-from wsaas.api import routes
+from wsaas.api import app as routes
 from wsaas.api.access import Access
-from wsaas.api.answers import Answer
-from wsaas.api.channel import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
-from wsaas.api.site import ApiSite
+from wsaas.api.responses import Answer
+from wsaas.api.server.channel import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
+from wsaas.api.server.site import ApiSite
 from wsaas.core.model import Frame
 
 ID = HERE.encode()

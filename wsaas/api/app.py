@@ -26,8 +26,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from wsaas.api.access import Access
-from wsaas.api.answers import OK, Answer
 from wsaas.api.errors import INTERNAL_ERROR, Unauthorized, answer_to
+from wsaas.api.responses import OK, Answer
 from wsaas.core.errors import BadRequest
 from wsaas.core.ids import ID_LENGTH
 from wsaas.core.model import CloseCode, Facts, Pushed

@@ -13,11 +13,11 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from wsaas.api.access import Access
-from wsaas.api.channel import ApiChannel, ApiRequest, Body
+from wsaas.api.app import Api, add_connection_routes
 from wsaas.api.groups import add_group_routes
-from wsaas.api.ops import add_ops_routes
-from wsaas.api.quick import QuickWay
-from wsaas.api.routes import Api, add_connection_routes
+from wsaas.api.health import add_ops_routes
+from wsaas.api.server.channel import ApiChannel, ApiRequest, Body
+from wsaas.api.server.fast_path import QuickWay
 from wsaas.net.reject import CutOff
 
 if TYPE_CHECKING:

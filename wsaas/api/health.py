@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from twisted.web.iweb import IRequest
 
-from wsaas.api.answers import OK, Answer
+from wsaas.api.app import Api
 from wsaas.api.errors import NotReady
-from wsaas.api.routes import Api
+from wsaas.api.responses import OK, Answer
 
 
 def add_ops_routes(api: Api, ready: Callable[[], bool]) -> None:

@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.api.doubles import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, registry_of
 from tests.api.wire import Wire, WireCase
-from wsaas.api.quick import Head, read_head
-from wsaas.api.site import ApiSite, api_site
+from wsaas.api.server.fast_path import Head, read_head
+from wsaas.api.server.site import ApiSite, api_site
 from wsaas.core.errors import ClientTooSlow
 from wsaas.core.fanout import BATCH
 from wsaas.core.model import Frame, Pushed

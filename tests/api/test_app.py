@@ -14,9 +14,9 @@ from twisted.web.http_headers import Headers
 
 from tests.api.doubles import FACTS, GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, registry_of
 from wsaas.api.access import Access
+from wsaas.api.app import Api, add_connection_routes
 from wsaas.api.errors import TABLE
-from wsaas.api.ops import add_ops_routes
-from wsaas.api.routes import Api, add_connection_routes
+from wsaas.api.health import add_ops_routes
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.model import Cause, Frame, Pushed
 from wsaas.core.timestamps import iso8601

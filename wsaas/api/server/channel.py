@@ -25,16 +25,16 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.server import Request
 
+from wsaas.api.app import answer_failure
 from wsaas.api.errors import INTERNAL_ERROR, Malformed, answer_to
-from wsaas.api.quick import QuickWay
-from wsaas.api.routes import answer_failure
+from wsaas.api.server.fast_path import QuickWay
 from wsaas.core.errors import GatewayError, MessageTooLong
 from wsaas.core.fanout import Cast
 from wsaas.core.session import Session
 from wsaas.internals.direct_write import can_write_through, write_through
 
 if TYPE_CHECKING:
-    from wsaas.api.site import ApiSite
+    from wsaas.api.server.site import ApiSite
 
 # Seconds that a kept-alive connection may be silent.
 IDLE_TIMEOUT = 60.0
