@@ -16,7 +16,7 @@ SERVICE = "wsaas/service.py"
 SETTINGS = "wsaas/settings/table.py"
 SITE = "wsaas/api/server/site.py"
 SOURCES = "wsaas/settings/sources.py"
-STORE = "wsaas/journal/store.py"
+STORE = "wsaas/journal/file.py"
 
 CREDENTIALS = "Reading credentials"
 PROCESS_LIST = "Reading secrets in the process list"

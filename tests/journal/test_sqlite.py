@@ -16,8 +16,8 @@ from zope.interface.verify import verifyObject
 
 from tests.journal.doubles import BYE, ManualWorker, ThreadlessReactor, connection, previous_life
 from wsaas.core.model import Record
+from wsaas.journal.file import Store
 from wsaas.journal.sqlite import RETRY_AFTER, SqliteJournal
-from wsaas.journal.store import Store
 
 DELAY = 0.005
 FULL = sqlite3.OperationalError("database or disk is full")

@@ -23,7 +23,7 @@ CONNECTIONS = size(150, 1000)
 DEATHS = size(2, 40)
 SLOW_DISK = f"""
 import time
-from wsaas.journal.store import Store
+from wsaas.journal.file import Store
 
 write = Store.write
 

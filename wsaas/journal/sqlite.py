@@ -23,11 +23,11 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from wsaas.core.model import Closed, Record
-from wsaas.journal.changes import Changes, Stored
+from wsaas.journal.file import Store
 from wsaas.journal.lock import JournalLocked, JournalUnusable, Lock
+from wsaas.journal.pending_changes import Changes, Stored
 from wsaas.journal.rows import CONNECTING, OPEN
-from wsaas.journal.store import Store
-from wsaas.journal.writer import Worker, WriterThread
+from wsaas.journal.writer_thread import Worker, WriterThread
 
 __all__ = ["JournalLocked", "JournalUnusable", "SqliteJournal"]
 

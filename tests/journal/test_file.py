@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.journal.doubles import BYE, ManualWorker, ThreadlessReactor, connection, previous_life
 from wsaas.core.model import Record
-from wsaas.journal import store
+from wsaas.journal import file as store
 from wsaas.journal.sqlite import RETRY_AFTER, JournalUnusable, SqliteJournal
 
 NAME = "journal.sqlite"

@@ -6,7 +6,7 @@ from threading import current_thread, main_thread
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.journal.writer import WriterThread
+from wsaas.journal.writer_thread import WriterThread
 
 
 class WriterThreadTests(SynchronousTestCase):

@@ -24,8 +24,8 @@ from typing import TypeVar
 from twisted.logger import Logger
 
 from wsaas.journal.lock import unusable
+from wsaas.journal.repair import SELECT, Kept, carve, decode, scan
 from wsaas.journal.rows import Row, encode_closed, encode_record
-from wsaas.journal.salvage import SELECT, Kept, carve, decode, scan
 
 T = TypeVar("T")
 
