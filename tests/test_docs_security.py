@@ -14,7 +14,6 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas import capacity
 from wsaas.api import access
 from wsaas.api.server import channel
 from wsaas.backend import decision
@@ -26,6 +25,7 @@ from wsaas.clients.handshake import opening
 from wsaas.clients.handshake import request_head as head
 from wsaas.http_client import response_parser as parser
 from wsaas.net import proxy_protocol as proxy_header
+from wsaas.service import file_limits as capacity
 from wsaas.settings.table import TABLE
 
 ROOT = Path(__file__).resolve().parent.parent

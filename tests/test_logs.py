@@ -58,7 +58,7 @@ class LevelTests(SynchronousTestCase):
             ("warn", "wec", "wec", "ec"),
             ("error", "ec", "ec", "ec"),
         ]:
-            for namespace in ("wsaas.service.Daemon", "stdout"):
+            for namespace in ("wsaas.service.lifecycle.Daemon", "stdout"):
                 self.assertEqual(self.shown(level, namespace), ours, (level, namespace))
             for namespace in ("twisted.web", "klein", "treq.client", "log_legacy", "stderr", "wsaasx", "-", ""):
                 self.assertEqual(self.shown(level, namespace), theirs, (level, namespace))

@@ -226,7 +226,7 @@ class ProcessTests(SynchronousTestCase):
         """Neither the plugin nor the command line imports the reactor, or what installs it."""
         heavy = "twisted.internet.reactor", "klein", "treq", "autobahn", "twisted.web"
         result = run(
-            "import sys, wsaas.cli, wsaas.tap, wsaas.settings.table, wsaas.logs, twisted.plugins.wsaas_plugin\n"
+            "import sys, wsaas.cli.main, wsaas.tap, wsaas.settings.table, wsaas.logs, twisted.plugins.wsaas_plugin\n"
             f"print([name for name in {heavy} if name in sys.modules])"
         )
         self.assertEqual((result.stdout, result.stderr), ("[]\n", ""))

@@ -116,7 +116,7 @@ def makeService(options: Options) -> IService:
     """The gateway, ready to be started by twistd."""
     from twisted.internet import reactor
 
-    from wsaas.service import assemble
+    from wsaas.service.lifecycle import assemble
 
     root = rooted(options, reactor, assemble)
     settle()

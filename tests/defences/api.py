@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.defences.model import Defence, Edit, without
 
 ACCESS = "wsaas/api/access.py"
-CAPACITY = "wsaas/capacity.py"
+CAPACITY = "wsaas/service/file_limits.py"
 CHECKS = "wsaas/settings/checks.py"
 ANSWERS = "wsaas/api/responses.py"
 ERRORS = "wsaas/api/errors.py"
@@ -14,7 +14,7 @@ IDS = "wsaas/core/ids.py"
 QUICK = "wsaas/api/server/fast_path.py"
 REGISTRY = "wsaas/core/registry.py"
 ROUTES = "wsaas/api/app.py"
-SERVICE = "wsaas/service.py"
+SERVICE = "wsaas/service/lifecycle.py"
 SETTINGS = "wsaas/settings/table.py"
 CHANNEL = "wsaas/api/server/channel.py"
 SITE = "wsaas/api/server/site.py"
@@ -81,7 +81,9 @@ DEFENCES = [
         "if False:",
         "settings.test_table.TogetherTests.test_warnings",
     ),
-    without(TOKEN, SERVICE, "tokens=settings.api_token,", "tokens=(),", "test_service.AssemblyTests.test_token"),
+    without(
+        TOKEN, SERVICE, "tokens=settings.api_token,", "tokens=(),", "service.test_lifecycle.AssemblyTests.test_token"
+    ),
     without(TIME, ACCESS, _COMPARED, "credential in self._tokens"),
     without(TIME, ACCESS, _COMPARED, _COMPARED.replace("sum", "any").removesuffix(" > 0")),
     without(ID, IDS, "self._below(62**length)", "self._below(2**32)"),
@@ -90,7 +92,7 @@ DEFENCES = [
         SERVICE,
         "limits, time.time, secrets.randbelow)",
         "limits, time.time, random.randrange)",
-        "test_service.AssemblyTests.test_ids",
+        "service.test_lifecycle.AssemblyTests.test_ids",
     ),
     without(
         ID, ERRORS, "    NotFound: NOT_FOUND,\n", '    NotFound: Row(404, "NO_SUCH_PATH", message="no such path"),\n'
@@ -187,7 +189,7 @@ DEFENCES = [
         SERVICE,
         "        api.most_connections = room.api\n",
         "",
-        "test_service.AssemblyTests.test_room",
+        "service.test_lifecycle.AssemblyTests.test_room",
     ),
     without(FULL, CAPACITY, "room = files - OWN - webhooks * 5 // 4", "room = files"),
     without(FULL, CAPACITY, "    room -= api\n", ""),

@@ -12,7 +12,7 @@ OPENING = "wsaas/clients/handshake/opening.py"
 OUTBOX = "wsaas/clients/send_buffer.py"
 PROTOCOL = "wsaas/clients/connection.py"
 PULSE = "wsaas/clients/liveness.py"
-SERVICE = "wsaas/service.py"
+SERVICE = "wsaas/service/lifecycle.py"
 SESSION = "wsaas/core/session.py"
 
 HUGE = "A frame that announces"

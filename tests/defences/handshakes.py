@@ -15,7 +15,7 @@ PROTOCOL = "wsaas/clients/connection.py"
 PROXY_HEADER = "wsaas/net/proxy_protocol.py"
 RATES = "wsaas/core/rate_limit.py"
 REFUSAL = "wsaas/clients/handshake/responses.py"
-SERVICE = "wsaas/service.py"
+SERVICE = "wsaas/service/lifecycle.py"
 SESSION = "wsaas/core/session.py"
 
 SLOW = "Headers that come slowly"
@@ -215,7 +215,7 @@ DEFENCES = [
     ),
     without(  # no files are kept free for others
         FULL,
-        "wsaas/capacity.py",
+        "wsaas/service/file_limits.py",
         "room -= surplus\n",
         "room = files - 1\n",
         "system.test_limits.FilesTests.test_more_clients_than_files",

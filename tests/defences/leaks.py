@@ -12,7 +12,7 @@ LOGS = "wsaas/logs.py"
 PARSERS = "wsaas/settings/values.py"
 PROTOCOL = "wsaas/clients/connection.py"
 ROWS = "wsaas/journal/rows.py"
-SERVICE = "wsaas/service.py"
+SERVICE = "wsaas/service/lifecycle.py"
 SETTINGS = "wsaas/settings/table.py"
 SITE = "wsaas/api/server/site.py"
 SOURCES = "wsaas/settings/sources.py"
@@ -171,7 +171,7 @@ DEFENCES = [
         SERVICE,
         "keep_authorization=settings.journal_authorization",
         "keep_authorization=True",
-        "test_service.AssemblyTests.test_journal",
+        "service.test_lifecycle.AssemblyTests.test_journal",
     ),
     without(
         JOURNAL,
@@ -199,6 +199,6 @@ DEFENCES = [
         LOGS,
         "print(line.translate(_ESCAPES)",
         "print(line",
-        "test_cli.ProcessTests.test_check_of_hostile_text",
+        "cli.test_main.ProcessTests.test_check_of_hostile_text",
     ),
 ]

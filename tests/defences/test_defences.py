@@ -87,7 +87,7 @@ def fits(size):
 """
 TESTS = """
 from twisted.trial.unittest import SynchronousTestCase
-from wsaas.service import fits
+from wsaas.service.lifecycle import fits
 class FitTests(SynchronousTestCase):
     def test_fits(self):
         self.assertTrue(fits(3))
@@ -98,7 +98,7 @@ class FitTests(SynchronousTestCase):
     test_skipped.skip = "not today"
 """
 FITS, DOES_NOT, SKIPPED = (f"test_fits.FitTests.{name}" for name in ("test_fits", "test_does_not_fit", "test_skipped"))
-FILE = "wsaas/service.py"
+FILE = "wsaas/service/lifecycle.py"
 
 
 class RunnerTests(SynchronousTestCase):

@@ -6,7 +6,7 @@ from tests.defences.model import Defence, Edit, without
 
 CERTIFICATES = "wsaas/net/certificates.py"
 PROXY_HEADER = "wsaas/net/proxy_protocol.py"
-RELOAD = "wsaas/reload.py"
+RELOAD = "wsaas/service/reload.py"
 TLS = "wsaas/net/tls_endpoint.py"
 
 OLD = "Old versions"

@@ -15,7 +15,7 @@ from pathlib import Path
 _ENDED = re.compile(r"^Ran ([0-9]+) tests? in ", re.MULTILINE)
 _RULE = "=" * 79 + "\n"
 _LEFT_OUT = shutil.ignore_patterns(".*", "_trial_temp*", "*.egg-info", "build", "dist", "wsaas-state", "dropin.cache")
-_WHOSE = "import pathlib, wsaas, wsaas.service; print(pathlib.Path(wsaas.__file__).resolve().parents[1])"
+_WHOSE = "import pathlib, wsaas, wsaas.service.lifecycle; print(pathlib.Path(wsaas.__file__).resolve().parents[1])"
 
 
 class Broken(Exception):

@@ -40,7 +40,7 @@ from tests.clients import harness
 from wsaas.clients.connection import HANDSHAKE_TIMEOUT
 from wsaas.net.proxy_protocol import Header, read
 from wsaas.net.tls_endpoint import TlsPort, TlsServerEndpoint, endpoint_from
-from wsaas.reload import Reloadable, Reloader, reopen
+from wsaas.service.reload import Reloadable, Reloader, reopen
 
 END = b"-----END CERTIFICATE-----\n"
 BALANCER = IPv4Address("TCP", "10.0.0.1", 1111)

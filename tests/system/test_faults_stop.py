@@ -8,7 +8,7 @@ from tests.system.answers import after, hang, reply
 from tests.system.backend import Stage
 from tests.system.case import eventually
 from tests.system.faults import PATIENCE, FaultsTestCase, note, size, want_files
-from wsaas.service import PACE, SMALLEST_BATCH
+from wsaas.service.lifecycle import PACE, SMALLEST_BATCH
 
 IDLE = size(500, 10_000)
 BUSY = size(300, 1000)

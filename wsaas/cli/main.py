@@ -83,7 +83,7 @@ def check(arguments: Sequence[str]) -> int:
 
 def connect(arguments: Sequence[str]) -> int:
     """The interactive client."""
-    from wsaas.demo.client import main
+    from wsaas.cli.connect import main
 
     return main(arguments)
 

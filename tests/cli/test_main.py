@@ -1,4 +1,4 @@
-"""wsaas.cli: the command `wsaas`."""
+"""wsaas.cli.main: the command `wsaas`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.test_tap import run
-from wsaas.cli import COMMANDS, USAGE, main
+from wsaas.cli.main import COMMANDS, USAGE, main
 from wsaas.settings.table import TABLE
 from wsaas.tap import versions
 
-MAIN = "import sys; from wsaas.cli import main; sys.exit(main())"
+MAIN = "import sys; from wsaas.cli.main import main; sys.exit(main())"
 
 
 class CommandTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""wsaas.capacity: how many clients the limit of open files has room for."""
+"""wsaas.service.file_limits: how many clients the limit of open files has room for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.capacity import capacity, open_files
+from wsaas.service.file_limits import capacity, open_files
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,7 +47,7 @@ class CapacityTests(SynchronousTestCase):
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         lower = 200 if hard == resource.RLIM_INFINITY else min(200, hard)
         script = (
-            "import resource; from wsaas.capacity import open_files\n"
+            "import resource; from wsaas.service.file_limits import open_files\n"
             f"resource.setrlimit(resource.RLIMIT_NOFILE, (100, {lower}))\n"
             "print(open_files(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
         )

@@ -25,7 +25,6 @@ from wsaas.api.server.site import ApiSite, api_site
 from wsaas.backend.courier import Courier
 from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender
-from wsaas.capacity import capacity, open_files
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
 from wsaas.clients.factory import ClientFactory
 from wsaas.clients.fanout import send_straight
@@ -41,8 +40,9 @@ from wsaas.journal.lock import JournalUnusable
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
 from wsaas.logs import say
-from wsaas.notify import Notifier
-from wsaas.reload import Reloadable, Reloader
+from wsaas.service.file_limits import capacity, open_files
+from wsaas.service.reload import Reloadable, Reloader
+from wsaas.service.systemd import Notifier
 from wsaas.settings.table import Settings
 
 PACE = 0.1

@@ -22,7 +22,7 @@ from twisted.test.iosim import FakeTransport, IOPump, connect
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.certificates import authority, issue
-from wsaas.demo.client import LARGEST, Conversation, Terminal, arguments, main, way_to_gateway
+from wsaas.cli.connect import LARGEST, Conversation, Terminal, arguments, main, way_to_gateway
 
 reactor: Any = global_reactor
 
@@ -247,7 +247,7 @@ class ProcessTests(TestCase):
 
     async def run_client(self, *argv: str, typed: bytes = b"hello\n", until: bytes = b"< hello") -> Run:
         run = Run(typed, until)
-        program = "import sys; from wsaas.demo.client import main; sys.exit(main(sys.argv[1:]))"
+        program = "import sys; from wsaas.cli.connect import main; sys.exit(main(sys.argv[1:]))"
         paths = os.pathsep.join([str(Path(__file__).parent.parent.parent), *sys.path])
         reactor.spawnProcess(
             run, sys.executable, [sys.executable, "-c", program, *argv], env={**os.environ, "PYTHONPATH": paths}

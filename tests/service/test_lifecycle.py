@@ -1,4 +1,4 @@
-"""wsaas.service: what the parts are given, seen where they listen."""
+"""wsaas.service.lifecycle: what the parts are given, seen where they listen."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.api.server.site import ApiSite
-from wsaas.capacity import capacity
 from wsaas.clients.factory import ClientFactory
-from wsaas.service import assemble
+from wsaas.service.file_limits import capacity
+from wsaas.service.lifecycle import assemble
 from wsaas.settings.table import load
 
 FILES = 1024

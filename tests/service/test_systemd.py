@@ -10,7 +10,7 @@ import tempfile
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.notify import Notifier
+from wsaas.service.systemd import Notifier
 
 
 class NotifierTests(SynchronousTestCase):

@@ -11,7 +11,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 from twisted.python.logfile import LogFile
 
-from wsaas.notify import Notifier
+from wsaas.service.systemd import Notifier
 
 
 @runtime_checkable
