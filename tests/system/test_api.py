@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from websockets.typing import Subprotocol
 
-from tests.system.answers import accept
-from tests.system.api import Api
-from tests.system.case import Settings, SharedTestCase, eventually
-from tests.system.client import closing
+from tests.support.api_client import Api
+from tests.support.backend_answers import accept
+from tests.support.system_case import Settings, SharedTestCase, eventually
+from tests.support.websocket_client import closing
 
 NOBODY = "a" * 32
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SkipTest
 
-from tests.system.answers import Request, reply, say
-from tests.system.browser import NAMES, Browser, installed
-from tests.system.case import SystemTestCase
-from tests.system.gateway import Gateway
+from tests.support.backend_answers import Request, reply, say
+from tests.support.browser import NAMES, Browser, installed
+from tests.support.gateway_process import Gateway
+from tests.support.system_case import SystemTestCase
 
 TOKEN = "header.payload-_~+/signature=="
 ECHO = reply(200, b"welcome", [("WSAAS-Reply", "text")])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tests.system.case import Settings, SharedTestCase, eventually
-from tests.system.client import closing
+from tests.support.system_case import Settings, SharedTestCase, eventually
+from tests.support.websocket_client import closing
 
 
 class OnTests(SharedTestCase):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import select
 from typing import ClassVar
 
-from tests.system import client
-from tests.system.answers import (
+from tests.support import websocket_client as client
+from tests.support.backend_answers import (
     Answer,
     Gate,
     Request,
@@ -28,10 +28,10 @@ from tests.system.answers import (
     stall,
     trickle,
 )
-from tests.system.backend_process import BackendProcess
-from tests.system.case import Settings, SharedTestCase, SystemTestCase, eventually
-from tests.system.client import handshake
-from tests.system.gateway import free_port
+from tests.support.backend_process import BackendProcess
+from tests.support.gateway_process import free_port
+from tests.support.system_case import Settings, SharedTestCase, SystemTestCase, eventually
+from tests.support.websocket_client import handshake
 
 
 class ConnectTestCase(SharedTestCase):

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from wsproto.events import Ping
 
-from tests.system.answers import Answer, drop, hang, raw, reply, reset
-from tests.system.case import Settings, SharedTestCase, eventually
-from tests.system.client import CLOSE, PING, PONG, TEXT, close_frame, closing, frame
+from tests.support.backend_answers import Answer, drop, hang, raw, reply, reset
+from tests.support.system_case import Settings, SharedTestCase, eventually
+from tests.support.websocket_client import CLOSE, PING, PONG, TEXT, close_frame, closing, frame
 
 
 class CauseTests(SharedTestCase):

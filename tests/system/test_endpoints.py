@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.system.api import Api
-from tests.system.case import Pair, SystemTestCase
-from tests.system.gateway import Gateway, free_port
+from tests.support.api_client import Api
+from tests.support.gateway_process import Gateway, free_port
+from tests.support.system_case import Pair, SystemTestCase
 
 
 class EndpointTests(SystemTestCase):

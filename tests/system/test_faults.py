@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from tests.system.answers import accept, after, reply
-from tests.system.backend_process import BackendProcess
-from tests.system.case import SystemTestCase, eventually
-from tests.system.client import closing, refused
+from tests.support.backend_answers import accept, after, reply
+from tests.support.backend_process import BackendProcess
+from tests.support.system_case import SystemTestCase, eventually
+from tests.support.websocket_client import closing, refused
 
 
 class FaultTests(SystemTestCase):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from tests.system.answers import after, drop, hang, raw, reply, reset
-from tests.system.case import eventually
-from tests.system.client import refused
-from tests.system.faults import PATIENCE, FaultsTestCase, by_id, fickle, first_of_each, heard, note, size
+from tests.support.backend_answers import after, drop, hang, raw, reply, reset
+from tests.support.faults import PATIENCE, FaultsTestCase, by_id, fickle, first_of_each, heard, note, size
+from tests.support.system_case import eventually
+from tests.support.websocket_client import refused
 
 AWAY = size(5, 60)
 

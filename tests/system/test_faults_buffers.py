@@ -12,10 +12,10 @@ import select
 import socket
 import time
 
-from tests.system.answers import hang, reply
-from tests.system.case import eventually
-from tests.system.client import BINARY, TEXT, frame
-from tests.system.faults import PATIENCE, FaultsTestCase, by_id, first_of_each, note, size, skimming
+from tests.support.backend_answers import hang, reply
+from tests.support.faults import PATIENCE, FaultsTestCase, by_id, first_of_each, note, size, skimming
+from tests.support.system_case import eventually
+from tests.support.websocket_client import BINARY, TEXT, frame
 
 MIB = 1 << 20
 SLACK = 8 * MIB

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from tests.system.answers import Gate, accept, after, gated, reply
-from tests.system.case import eventually
-from tests.system.client import closing
-from tests.system.faults import PATIENCE, FaultsTestCase, note, size, want_files
+from tests.support.backend_answers import Gate, accept, after, gated, reply
+from tests.support.faults import PATIENCE, FaultsTestCase, note, size, want_files
+from tests.support.system_case import eventually
+from tests.support.websocket_client import closing
 
 CLIENTS = size(300, 1000)
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SkipTest
 
-from tests.system.answers import reply
-from tests.system.case import eventually
-from tests.system.client import refused
-from tests.system.faults import PATIENCE, FaultsTestCase, faketime, size
+from tests.support.backend_answers import reply
+from tests.support.faults import PATIENCE, FaultsTestCase, faketime, size
+from tests.support.system_case import eventually
+from tests.support.websocket_client import refused
 
 
 class DiskTests(FaultsTestCase):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from tests.system.answers import after, hang, reply
-from tests.system.backend import Stage
-from tests.system.case import eventually
-from tests.system.faults import PATIENCE, FaultsTestCase, note, size, want_files
+from tests.support.backend_answers import after, hang, reply
+from tests.support.backend_server import Stage
+from tests.support.faults import PATIENCE, FaultsTestCase, note, size, want_files
+from tests.support.system_case import eventually
 from wsaas.service.lifecycle import PACE, SMALLEST_BATCH
 
 IDLE = size(500, 10_000)

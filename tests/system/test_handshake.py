@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from websockets.typing import Subprotocol
 
-from tests.system.answers import (
+from tests.support.api_client import ApiAnswer
+from tests.support.backend_answers import (
     Answer,
     Gate,
     Request,
@@ -18,9 +19,8 @@ from tests.system.answers import (
     gated,
     reply,
 )
-from tests.system.api import ApiAnswer
-from tests.system.case import Settings, SharedTestCase, eventually
-from tests.system.client import TEXT, frame, handshake
+from tests.support.system_case import Settings, SharedTestCase, eventually
+from tests.support.websocket_client import TEXT, frame, handshake
 
 
 class BodyTests(SharedTestCase):

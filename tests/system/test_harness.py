@@ -11,11 +11,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 from wsproto.events import TextMessage
 
-from tests.system.answers import Gate, Request, accept, after, drop, gated, reply, reset
-from tests.system.backend import Backend, overlapping
-from tests.system.backend_process import BackendProcess
-from tests.system.case import SystemTestCase, eventually
-from tests.system.client import TEXT, close_frame, closing, frame
+from tests.support.backend_answers import Gate, Request, accept, after, drop, gated, reply, reset
+from tests.support.backend_process import BackendProcess
+from tests.support.backend_server import Backend, overlapping
+from tests.support.system_case import SystemTestCase, eventually
+from tests.support.websocket_client import TEXT, close_frame, closing, frame
 
 
 def send(backend: Backend | BackendProcess, method: str, id: str, body: bytes = b"") -> tuple[int, bytes]:

@@ -11,12 +11,12 @@ from typing import ClassVar
 
 from websockets.typing import Subprotocol
 
-from tests.system.answers import accept, reply, say, stall
-from tests.system.api import Api
-from tests.system.backend import Stage
-from tests.system.case import Settings, SharedTestCase, SystemTestCase, eventually
-from tests.system.client import BINARY, TEXT, close_frame, frame, handshake
-from tests.system.gateway import Gateway
+from tests.support.api_client import Api
+from tests.support.backend_answers import accept, reply, say, stall
+from tests.support.backend_server import Stage
+from tests.support.gateway_process import Gateway
+from tests.support.system_case import Settings, SharedTestCase, SystemTestCase, eventually
+from tests.support.websocket_client import BINARY, TEXT, close_frame, frame, handshake
 
 # One word for each place where a secret can be.
 AUTHORIZATION = "CANARYauthorization"

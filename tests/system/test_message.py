@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import ClassVar
 
-from tests.system.answers import (
+from tests.support.backend_answers import (
     Answer,
     Gate,
     Request,
@@ -20,8 +20,8 @@ from tests.system.answers import (
     reset,
     stall,
 )
-from tests.system.case import Settings, SharedTestCase, eventually
-from tests.system.client import CONTINUATION, PING, TEXT, closing, frame
+from tests.support.system_case import Settings, SharedTestCase, eventually
+from tests.support.websocket_client import CONTINUATION, PING, TEXT, closing, frame
 
 MIB = 1 << 20
 

@@ -6,10 +6,10 @@ import threading
 import time
 from collections import defaultdict
 
-from tests.system.answers import Gate, Request, gated, reply
-from tests.system.backend import overlapping
-from tests.system.case import SystemTestCase, eventually
-from tests.system.client import BINARY, TEXT, RawClient, frame
+from tests.support.backend_answers import Gate, Request, gated, reply
+from tests.support.backend_server import overlapping
+from tests.support.system_case import SystemTestCase, eventually
+from tests.support.websocket_client import BINARY, TEXT, RawClient, frame
 
 CLIENTS, MESSAGES = 64, 200
 

@@ -9,11 +9,11 @@ import signal
 import time
 from collections.abc import Callable
 
-from tests.system.answers import Gate, accept, gated, reply
-from tests.system.case import eventually
-from tests.system.client import TEXT, RawClient, close_frame, frame, handshake
-from tests.system.faults import PATIENCE, FaultsTestCase, by_id, first_of_each
-from tests.system.gateway import Gateway
+from tests.support.backend_answers import Gate, accept, gated, reply
+from tests.support.faults import PATIENCE, FaultsTestCase, by_id, first_of_each
+from tests.support.gateway_process import Gateway
+from tests.support.system_case import eventually
+from tests.support.websocket_client import TEXT, RawClient, close_frame, frame, handshake
 
 CLIENTS = 10
 BEFORE, MEANWHILE = range(5), range(5, 10)

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.system.api import Api
-from tests.system.case import Pair, SystemTestCase
-from tests.system.gateway import Gateway, environment
+from tests.support.api_client import Api
+from tests.support.gateway_process import Gateway, environment
+from tests.support.system_case import Pair, SystemTestCase
 
 HINT = "the API is for this machine only: to open it to others, set API_TOKEN_FILE or API_TOKEN"
 AS_SYSTEMD = """

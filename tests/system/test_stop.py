@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import time
 
-from tests.system.answers import Gate, gated, hang, reply
-from tests.system.case import SystemTestCase, eventually
-from tests.system.client import closing, refused
+from tests.support.backend_answers import Gate, gated, hang, reply
+from tests.support.system_case import SystemTestCase, eventually
+from tests.support.websocket_client import closing, refused
 
 
 class StopTests(SystemTestCase):

@@ -6,13 +6,13 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.certificates import Authority, Issued, authority, issue
-from tests.system.answers import reply
-from tests.system.api import Api
-from tests.system.backend import Backend
-from tests.system.case import SystemTestCase, eventually
-from tests.system.client import BINARY, RawClient, connect, frame, refused
-from tests.system.gateway import Gateway
+from tests.support.api_client import Api
+from tests.support.backend_answers import reply
+from tests.support.backend_server import Backend
+from tests.support.certificates import Authority, Issued, authority, issue
+from tests.support.gateway_process import Gateway
+from tests.support.system_case import SystemTestCase, eventually
+from tests.support.websocket_client import BINARY, RawClient, connect, frame, refused
 
 
 def write(directory: Path, name: str, data: bytes) -> str:

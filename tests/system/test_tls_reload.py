@@ -9,12 +9,12 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.certificates import Issued, authority, intermediate, issue
-from tests.system.api import Api
-from tests.system.backend import Backend
-from tests.system.case import SystemTestCase, eventually
-from tests.system.client import TEXT, RawClient, frame, refused
-from tests.system.gateway import Gateway, NeverReady
+from tests.support.api_client import Api
+from tests.support.backend_server import Backend
+from tests.support.certificates import Issued, authority, intermediate, issue
+from tests.support.gateway_process import Gateway, NeverReady
+from tests.support.system_case import SystemTestCase, eventually
+from tests.support.websocket_client import TEXT, RawClient, frame, refused
 
 CONNECTIONS = int(os.environ.get("WSAAS_TEST_CONNECTIONS", "100"))
 """How many are alive during the reload."""

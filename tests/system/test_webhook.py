@@ -10,8 +10,8 @@ import secrets
 import time
 from typing import ClassVar
 
-from tests.system.answers import Request, reply
-from tests.system.case import Settings, SharedTestCase, eventually
+from tests.support.backend_answers import Request, reply
+from tests.support.system_case import Settings, SharedTestCase, eventually
 
 
 class WebhookTestCase(SharedTestCase):

@@ -1,1 +1,0 @@
-"""The Autobahn test suite's server cases against a real gateway with the demo's echo: `python -m tests.conformance`."""

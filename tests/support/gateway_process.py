@@ -1,0 +1,180 @@
+"""A real `twistd wsaas` process on loopback: started, asked, watched, stopped, killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tests.support.api_client import Api
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TWISTD = "from twisted.scripts.twistd import run; run()"
+"""The start script does the same, but where it is depends on the installation."""
+
+SETTINGS = """TARGET_ADDRESS API_URI LOCAL_ADDRESS WS_PORT HTTP_PORT WS_TIMEOUT LOG_LEVEL LOG_STYLE WS_ENDPOINT
+    HTTP_ENDPOINT API_TOKEN API_TOKEN_FILE WEBHOOK_SECRET WEBHOOK_SECRET_FILE WEBHOOK_TIMEOUT WEBHOOK_CONCURRENCY
+    MESSAGE_PATIENCE DISCONNECT_PATIENCE MESSAGE_CONTENT_TYPE TARGET_CA TARGET_CERT TARGET_KEY FORWARD_HEADERS
+    ALLOWED_ORIGINS AUTH_QUERY AUTH_SUBPROTOCOL MAX_MESSAGE_SIZE RECEIVE_BUFFER SEND_BUFFER MAX_CONNECTIONS
+    MAX_CONNECTIONS_PER_ADDRESS TRUSTED_PROXIES MESSAGE_RATE COMPRESSION STATE_DIR JOURNAL_AUTHORIZATION
+    DRAIN_TIMEOUT""".split()
+
+
+class NeverReady(Exception):
+    """The gateway ended, or did not become ready in time; says what it logged."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment, with the given settings and no others."""
+    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    return {**kept, **settings, "PYTHONPATH": str(CHECKOUT)}
+
+
+class Gateway:
+    """One process. Its clients are at `ws`, its API at `api`; all that it prints goes into one file."""
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, str],
+        *,
+        arguments: Sequence[str] = (),
+        ws_port: int = 0,
+        http_port: int = 0,
+        api: Api | None = None,
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.ws_port = ws_port or free_port()
+        self.http_port = http_port or free_port()
+        self.api = api or Api(self.http_port, token=settings.get("API_TOKEN"))
+        self._log = directory / "gateway.log"
+        placed = {
+            "WS_ENDPOINT": f"tcp:{self.ws_port}:interface=127.0.0.1",
+            "WS_PORT": str(self.ws_port),
+            "HTTP_PORT": str(self.http_port),
+            **settings,
+        }
+        placed = {name: value for name, value in placed.items() if value}
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "wsaas", *arguments],
+                cwd=directory,
+                env=environment(placed),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    @classmethod
+    def start(
+        cls,
+        directory: Path,
+        settings: Mapping[str, str],
+        *,
+        arguments: Sequence[str] = (),
+        make: Callable[[int, int], tuple[Mapping[str, str], Api]] | None = None,
+    ) -> Gateway:
+        """Start and wait until it is ready; once more with other ports if somebody took one meanwhile.
+
+        `make` is given the two ports and says further settings and how the API is then reached.
+        """
+        for chance in (3, 2, 1):
+            ws_port, http_port = free_port(), free_port()
+            more, api = make(ws_port, http_port) if make else ({}, None)
+            gateway = cls(
+                directory, {**settings, **more}, arguments=arguments, ws_port=ws_port, http_port=http_port, api=api
+            )
+            try:
+                gateway.wait_ready()
+            except NeverReady as problem:
+                gateway.kill()
+                if chance == 1 or "in use" not in str(problem):
+                    raise
+            else:
+                return gateway
+        raise AssertionError("unreachable")
+
+    @property
+    def ws(self) -> str:
+        """Where clients connect, without the path."""
+        return f"ws://127.0.0.1:{self.ws_port}"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def log(self) -> str:
+        """All that the process has printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def wait_ready(self, within: float = 30) -> None:
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise NeverReady(f"the gateway ended with {self.process.returncode}:\n{self.log()}")
+            try:
+                if self.api.get("/-/ready").status == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise NeverReady(f"the gateway was not ready after {within} s:\n{self.log()}")
+
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM), and do not wait."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, within: float = 30) -> int:
+        """The exit code, once it has ended."""
+        return self.process.wait(within)
+
+    def stop(self, within: float = 30) -> int:
+        self.terminate()
+        return self.wait(within)
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL). Can be repeated."""
+        self.process.kill()
+        self.process.wait()
+
+    def rss(self) -> int:
+        """Resident memory in bytes."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("the kernel does not say VmRSS")
+
+    def listening(self) -> set[tuple[str, int]]:
+        """The addresses of the process's listening TCP sockets, from /proc."""
+        inodes = set()
+        for link in Path(f"/proc/{self.pid}/fd").iterdir():
+            try:
+                target = os.readlink(link)
+            except FileNotFoundError:
+                continue
+            if target.startswith("socket:["):
+                inodes.add(target[8:-1])
+        found = set()
+        for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+            path = Path(f"/proc/{self.pid}/net/{table}")
+            for line in path.read_text().splitlines()[1:] if path.exists() else ():
+                fields = line.split()
+                if fields[3] == "0A" and fields[9] in inodes:
+                    address, port = fields[1].split(":")
+                    words = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
+                    found.add((socket.inet_ntop(family, b"".join(words)), int(port, 16)))
+        return found

@@ -1,0 +1,1 @@
+"""The Autobahn test suite's server cases against a real gateway with the demo's echo: `python -m tests.thorough.conformance`."""

@@ -1,0 +1,262 @@
+"""The defences of the API, each with the edits that take it away."""
+
+from __future__ import annotations
+
+from tests.thorough.defences.model import Defence, Edit, without
+
+ACCESS = "wsaas/api/access.py"
+CAPACITY = "wsaas/service/file_limits.py"
+CHECKS = "wsaas/settings/checks.py"
+ANSWERS = "wsaas/api/responses.py"
+ERRORS = "wsaas/api/errors.py"
+GROUP_NAMES = "wsaas/core/groups.py"
+IDS = "wsaas/core/ids.py"
+QUICK = "wsaas/api/server/fast_path.py"
+REGISTRY = "wsaas/core/registry.py"
+ROUTES = "wsaas/api/app.py"
+SERVICE = "wsaas/service/lifecycle.py"
+SETTINGS = "wsaas/settings/table.py"
+CHANNEL = "wsaas/api/server/channel.py"
+SITE = "wsaas/api/server/site.py"
+TLS = "wsaas/net/tls_endpoint.py"
+
+TOKEN = "A push without the token"
+TIME = "Guessing the token"
+ID = "Guessing an id"
+SMUGGLING = "Request smuggling"
+BODY = "A body without end"
+SLOW = "A request that comes slowly"
+HEADERS = "Headers without end"
+FULL = "More connections than"
+HTTP_2 = "HTTP/2"
+NONSENSE = "Ids, groups, codes"
+ANYTHING = "Anything else"
+
+_GATE = "            self._access.check(request.path, request.requestHeaders)\n"
+_PATH = "            _check_path(request.path)\n"
+_COMPARED = "sum(compare_digest(credential, token) for token in self._tokens) > 0"
+_ANNOUNCED = "if self.length is not None and self.length > self.site.max_message_size:"
+_LIMITED = "if self.tell() + len(data) > self._limit:"
+_TABLE = "api.server.test_site.MalformedTests.test_table"
+_ANY = "thorough.fuzz.test_api.ApiFuzz.test_anything"
+_CUTS = "thorough.fuzz.test_api.ApiFuzz.test_cuts"
+_CHANNEL = "    _phase = Phase.CLOSED\n"
+
+
+def channel(line: str) -> Edit:
+    """One more line in the body of the channel's class: what Twisted's own would be, or a limit of Twisted's undone."""
+    return Edit(CHANNEL, _CHANNEL, f"{_CHANNEL}    {line}\n")
+
+
+DEFENCES = [
+    without(  # the gate still refuses it, but only when the body is there
+        TOKEN,
+        CHANNEL,
+        'self.site.access.check(self._path.partition(b"?")[0], headers)',
+        "pass",
+        "api.server.test_site.TokenTests.test_before_the_body",
+    ),
+    without(TOKEN, ROUTES, _GATE, "", "unit.api.test_app.TokenTests.test_nothing_shows"),
+    without(  # a path that there cannot be is answered before the token is asked for
+        TOKEN, ROUTES, _GATE + _PATH, _PATH + _GATE, "unit.api.test_app.TokenTests.test_nothing_shows"
+    ),
+    without(  # pushes that go the short way
+        TOKEN,
+        QUICK,
+        " or not self._access.admits(head.authorization)",
+        "",
+        "api.server.test_fast_path.QuickTokenTests.test_token",
+    ),
+    without(
+        TOKEN,
+        SETTINGS,
+        "if self.http_endpoint or self.api_token:",
+        "if True:",
+        "system.test_endpoints.ListeningTests.test_loopback",
+    ),
+    without(
+        TOKEN,
+        CHECKS,
+        'if public and not values["API_TOKEN"]:',
+        "if False:",
+        "unit.settings.test_table.TogetherTests.test_warnings",
+    ),
+    without(
+        TOKEN,
+        SERVICE,
+        "tokens=settings.api_token,",
+        "tokens=(),",
+        "unit.service.test_lifecycle.AssemblyTests.test_token",
+    ),
+    without(TIME, ACCESS, _COMPARED, "credential in self._tokens"),
+    without(TIME, ACCESS, _COMPARED, _COMPARED.replace("sum", "any").removesuffix(" > 0")),
+    without(ID, IDS, "self._below(62**length)", "self._below(2**32)"),
+    without(  # numbers that can be predicted by who has seen some
+        ID,
+        SERVICE,
+        "limits, time.time, secrets.randbelow)",
+        "limits, time.time, random.randrange)",
+        "unit.service.test_lifecycle.AssemblyTests.test_ids",
+    ),
+    without(
+        ID, ERRORS, "    NotFound: NOT_FOUND,\n", '    NotFound: Row(404, "NO_SUCH_PATH", message="no such path"),\n'
+    ),
+    without(SMUGGLING, CHANNEL, "if len(hosts) > 1 or ", "if ", _TABLE, _ANY),
+    without(SMUGGLING, CHANNEL, "(not hosts and", "(False and", _TABLE),
+    without(SMUGGLING, CHANNEL, 'if line[:1] in (b" ", b"\\t"):', "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, 'if any(coding.lower() != b"chunked" for coding in codings):', "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, 'if codings and self._version == b"HTTP/1.0":', "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, 'if not self._path.startswith(b"/"):', "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, "if not _FIELD.fullmatch(line):", "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, "_FIELD.fullmatch(trailer)", "True", _TABLE, _ANY),
+    without(  # what comes next is a request again
+        SMUGGLING,
+        CHANNEL,
+        "        self._enter(Phase.LINGERING)\n",
+        "        self._enter(Phase.IDLE)\n",
+        _TABLE,
+    ),
+    Defence(  # Twisted's, which refuses a second length, be it in digits or by chunks
+        SMUGGLING, (channel("_failChooseTransferDecoder = lambda self: True"),), (_TABLE, _ANY)
+    ),
+    without(SMUGGLING, QUICK, "(name in _ONCE and name in found)", "False"),
+    without(SMUGGLING, QUICK, 'b"transfer-encoding", b"upgrade"', 'b"upgrade"', _TABLE, _ANY, _CUTS),
+    without(SMUGGLING, QUICK, 'if not found.get(b"host") or', "if", _CUTS),
+    without(
+        BODY,
+        CHANNEL,
+        _ANNOUNCED,
+        "if False:",
+        "api.server.test_site.BodyTests.test_length_over",
+        "thorough.fuzz.test_bombs.BombTests.test_announced_push",
+    ),
+    without(
+        BODY,
+        CHANNEL,
+        _LIMITED,
+        "if False:",
+        "api.server.test_site.BodyTests.test_chunks_over",
+        "thorough.fuzz.test_bombs.BombTests.test_announced_push",
+    ),
+    without(  # Twisted's, which goes to disk
+        BODY, SITE, "def getContentFile(", "def get_content_file(", "api.server.test_site.BodyTests.test_memory_only"
+    ),
+    without(
+        SLOW,
+        CHANNEL,
+        "            Phase.RECEIVING: (self.site.request_timeout, self.loseConnection),\n",
+        "",
+        "api.server.test_site.DeadlineTests.test_drip",
+        "thorough.fuzz.test_api.ApiFuzz.test_left_alone",
+    ),
+    without(  # every byte buys time
+        SLOW,
+        CHANNEL,
+        "if self._phase is Phase.IDLE and begun:",
+        "if self._phase in (Phase.IDLE, Phase.RECEIVING) and begun:",
+        "api.server.test_site.DeadlineTests.test_drip",
+    ),
+    without(
+        SLOW,
+        CHANNEL,
+        "            Phase.IDLE: (IDLE_TIMEOUT, self._idle_too_long),\n",
+        "",
+        "api.server.test_site.DeadlineTests.test_idle",
+    ),
+    without(
+        SLOW,
+        CHANNEL,
+        "            Phase.LINGERING: (LINGER, self.loseConnection),\n",
+        "",
+        "thorough.fuzz.test_api.ApiFuzz.test_left_alone",
+    ),
+    without(
+        SLOW,
+        CHANNEL,
+        "            Phase.CLOSING: (CLOSE_TIMEOUT, self.transport.abortConnection),\n",
+        "",
+        "api.server.test_site.DeadlineTests.test_cut_off",
+    ),
+    Defence(HEADERS, (channel("MAX_LENGTH = 1 << 30"),)),
+    Defence(HEADERS, (channel("totalHeadersSize = 1 << 30"),)),
+    Defence(HEADERS, (channel("maxHeaders = 1 << 30"),)),
+    without(HEADERS, QUICK, "_LONGEST_HEAD = 4096", "_LONGEST_HEAD = 1 << 30"),
+    without(
+        FULL,
+        SITE,
+        "if self.connections < self.most_connections else CutOff()",
+        "",
+        "api.server.test_site.ConnectionsTests.test_most",
+    ),
+    without(
+        FULL,
+        SERVICE,
+        "        api.most_connections = room.api\n",
+        "",
+        "unit.service.test_lifecycle.AssemblyTests.test_room",
+    ),
+    without(FULL, CAPACITY, "room = files - OWN - webhooks * 5 // 4", "room = files"),
+    without(FULL, CAPACITY, "    room -= api\n", ""),
+    without(HTTP_2, SITE, 'return [b"http/1.1"]', 'return [b"h2", b"http/1.1"]'),
+    without(HTTP_2, TLS, "return _HTTP if _HTTP in offered else SSL.NO_OVERLAPPING_PROTOCOLS", "return offered[0]"),
+    without(NONSENSE, ROUTES, _PATH, "", "system.test_bad_input.BadInputTests.test_no_ids"),
+    without(
+        NONSENSE,
+        ROUTES,
+        'if code is not None and not re.fullmatch("[0-9]{4}", code, re.ASCII):',
+        "if False:",
+        "system.test_leaks.InjectionTests.test_api",
+    ),
+    without(
+        NONSENSE,
+        REGISTRY,
+        "if len(reason.encode()) > MAX_REASON:",
+        "if False:",
+        "unit.api.test_app.CloseTests.test_bad_parameters",
+    ),
+    without(
+        NONSENSE,
+        REGISTRY,
+        "if code != CloseCode.NORMAL and not 3000 <= code <= 4999:",
+        "if False:",
+        "unit.api.test_app.CloseTests.test_bad_parameters",
+    ),
+    without(
+        NONSENSE,
+        GROUP_NAMES,
+        "if not 0 < size <= MAX_GROUP_NAME:",
+        "if False:",
+        "unit.api.test_groups.GroupRouteTests.test_names",
+    ),
+    Defence(  # the text that is refused becomes part of the status line
+        NONSENSE,
+        (
+            Edit(ROUTES, 'raise BadRequest("code: a close', 'raise BadRequest(f"code: {code} is none; a close'),
+            Edit(
+                ANSWERS,
+                "request.setResponseCode(self.status, self.phrase)",
+                'request.setResponseCode(self.status, str(self.content.get("message")).encode())',
+            ),
+        ),
+        ("system.test_leaks.InjectionTests.test_api",),
+    ),
+    without(ANYTHING, ROUTES, _PATH, ""),
+    without(ANYTHING, CHANNEL, "def getRequestHostname(", "def get_request_hostname("),
+    without(  # every head is remembered
+        ANYTHING, QUICK, ">= _REMEMBERED", ">= 1 << 30", "api.server.test_fast_path.QuickTests.test_remembers_little"
+    ),
+    without(  # a place that is never free again
+        ANYTHING,
+        CHANNEL,
+        "        self.site.connections -= 1\n",
+        "",
+        "thorough.fuzz.test_process.AssaultTests.test_requests",
+    ),
+    without(  # a timer that outlives its connection
+        ANYTHING,
+        CHANNEL,
+        "            self._limit.cancel()\n",
+        "            pass\n",
+        "thorough.fuzz.test_api.ApiFuzz.test_anything",
+    ),
+]

@@ -1,0 +1,201 @@
+"""The defences of frames, each with the edits that take it away."""
+
+from __future__ import annotations
+
+from tests.thorough.defences.model import Defence, Edit, without
+
+FACTORY = "wsaas/clients/factory.py"
+FLOW = "wsaas/clients/read_control.py"
+FRAMES = "wsaas/clients/frames.py"
+LANE = "wsaas/core/lane.py"
+OPENING = "wsaas/clients/handshake/opening.py"
+OUTBOX = "wsaas/clients/send_buffer.py"
+PROTOCOL = "wsaas/clients/connection.py"
+PULSE = "wsaas/clients/liveness.py"
+SERVICE = "wsaas/service/lifecycle.py"
+SESSION = "wsaas/core/session.py"
+
+HUGE = "A frame that announces"
+ENDLESS = "A message whose fragments"
+INFLATES = "A compressed message"
+FLOOD = "More messages, pings"
+FASTER = "Messages faster"
+PINGS = "Pings, and does not"
+DEAF = "Does not read"
+GOODBYE = "Says goodbye"
+NO_ANSWER = "Does not answer a Close"
+VANISHES = "Vanishes"
+FORBIDDEN = "Frames that RFC 6455"
+ANYTHING = "Anything else"
+
+_MOST = Edit(FACTORY, "maxMessagePayloadSize=max_message_size", "maxMessagePayloadSize=0")
+_OPEN = "    def _onOpen(self) -> None:\n"
+_INFLATE_ALL = """        if self._perMessageCompress is not None:
+            inflate = self._perMessageCompress.decompress_message_data
+            self._perMessageCompress.decompress_message_data = lambda data, max_output_len=None: inflate(data)
+"""
+_MASKED = " or not data[at + 1] & _MASKED"
+_SHORT_FRAME = "                    flow.frame()\n"
+_DEADLINE = "self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abandon)"
+_REPLIED = "if self._deadline is None and not isReply:"
+_LEAVES = f"        self._stop_deadline()\n        {_DEADLINE}\n"
+_TIMEOUT = "\n        ws_timeout=settings.ws_timeout"
+_LIMIT = f"{_TIMEOUT},\n        max_message_size="
+_OFF = 'compression: bool = setting(parse.switch, "off"'
+_MADE = "        self.session: Session | None = None\n"
+
+_BOTH = ("thorough.fuzz.test_clients.FrameFuzz.test_meanwhile", "thorough.fuzz.test_process.AssaultTests.test_frames")
+
+_IN_A_FRAME = ("unit.clients.test_connection.MessageTests.test_frames_in_a_frame",)
+
+DEFENCES = [
+    Defence(HUGE, (_MOST,)),
+    without(  # one that is whole at once
+        HUGE,
+        PROTOCOL,
+        "if length > self.maxMessagePayloadSize:",
+        "if False:",
+        "unit.clients.test_connection.MessageTests.test_too_big",
+    ),
+    Defence(ENDLESS, (_MOST,), ("thorough.fuzz.test_bombs.BombTests.test_endless_message",)),
+    without(
+        HUGE,
+        SERVICE,
+        f"{_LIMIT}settings.max_message_size",
+        f"{_LIMIT}0",
+        "thorough.fuzz.test_bombs.BombTests.test_long_frame",
+    ),
+    without(ENDLESS, PROTOCOL, "self._fragments > MAX_FRAGMENTS and", "False and"),
+    without(ENDLESS, PROTOCOL, "< WORTHWHILE * self._fragments", "< self._fragments"),
+    Defence(INFLATES, (_MOST,)),
+    without(  # all of it first, and then it is too long
+        INFLATES, PROTOCOL, _OPEN, _OPEN + _INFLATE_ALL, "thorough.fuzz.test_bombs.BombTests.test_deflate"
+    ),
+    without(INFLATES, FACTORY, "_deflate if compression else None", "_deflate"),
+    without(INFLATES, SERVICE, "=settings.compression", "=True", "system.test_compression.OffTests.test_off"),
+    without(
+        INFLATES,
+        "wsaas/settings/table.py",
+        _OFF,
+        _OFF.replace("off", "on"),
+        "system.test_compression.OffTests.test_off",
+    ),
+    without(FLOOD, FLOW, "if spent and not self._closed else 0.0", "if False else 0.0"),
+    without(FLOOD, FLOW, "if wait or self._turn <= 0:", "if wait:", "unit.clients.test_flood.TurnTests.test_turns"),
+    without(FLOOD, FLOW, "            self._transport.pauseProducing()", "            pass"),
+    without(FLOOD, PROTOCOL, _SHORT_FRAME),
+    without(FLOOD, PROTOCOL, "super().onFrameBegin()\n        self._flow.frame()", "super().onFrameBegin()"),
+    without(FLOOD, SERVICE, "=settings.message_rate", "=0", "system.test_limits.RateTests.test_flood"),
+    without(FASTER, PROTOCOL, "self._flow.pause(LANE)", "pass"),
+    without(
+        FASTER, PROTOCOL, "session.announce(length)", "pass", "unit.clients.test_connection.MessageTests.test_pause"
+    ),
+    without(FASTER, PROTOCOL, "self.session.announce(expected)", "pass", "system.test_order.BacklogTests.test_memory"),
+    without(FASTER, SERVICE, "settings.receive_buffer", "10**9", "system.test_order.BacklogTests.test_memory"),
+    without(FASTER, LANE, "not self.messages or self.size", "True or self.size"),
+    without(
+        PINGS,
+        PROTOCOL,
+        "        if self._outbox.paused:\n            self._pong",
+        "        if False:\n            self._pong",
+    ),
+    without(PINGS, PROTOCOL, "self._pong = payload", "self._pong = self._pong or payload"),
+    without(PINGS, PROTOCOL, "        if self._pong is not None:", "        if False:"),
+    without(DEAF, OUTBOX, "if waiting + length <= self._capacity or", "if True or"),
+    without(DEAF, PROTOCOL, "if not self._outbox.room(len(frame.payload)):", "if False:"),
+    without(DEAF, PULSE, "full_since is not None and now - full_since >= timeout", "False"),
+    without(DEAF, OUTBOX, "        self._handed = 0\n        self.full_since = None", "        self._handed = 0"),
+    without(DEAF, SERVICE, "=settings.send_buffer", "=10**9", "system.test_api.PushTests.test_too_slow"),
+    without(DEAF, SESSION, "                raise ClientTooSlow(", "                str("),
+    without(DEAF, "wsaas/api/errors.py", 'Row(429, "CLIENT_TOO_SLOW"', 'Row(503, "CLIENT_TOO_SLOW"'),
+    without(DEAF, "wsaas/core/registry.py", "served = len(sessions) - len(left)", "served = len(sessions)"),
+    without(GOODBYE, PROTOCOL, _LEAVES, "        self._stop_deadline()\n"),
+    without(  # broadcasts behind a Close, written straight
+        GOODBYE,
+        PROTOCOL,
+        "        self.straight(NO_OUTLET)\n        if self._deadline",
+        "        if self._deadline",
+        "unit.clients.test_fanout.OutletTests.test_closed",
+    ),
+    without(  # pushes behind our Close, which are lost
+        GOODBYE,
+        PROTOCOL,
+        "if self.state != _OPEN:",
+        "if False:",
+        "unit.clients.test_connection.EndTests.test_close_and_never_read",
+    ),
+    without(  # as Autobahn has it
+        GOODBYE,
+        PROTOCOL,
+        "self.state != _OPEN:\n            return False",
+        'self.state != _OPEN:\n            raise Exception("not connected")',
+        "thorough.fuzz.test_process.ClosingTests.test_closes_and_does_not_read",
+    ),
+    without(NO_ANSWER, PROTOCOL, _REPLIED, "if False:"),
+    without(VANISHES, PULSE, "if silent >= timeout:", "if False:"),
+    without(VANISHES, FACTORY, "self.keepalive.add(protocol)", "pass"),
+    without(VANISHES, SERVICE, _TIMEOUT, "\n        ws_timeout=0", "system.test_disconnect.KeepaliveTests.test_silent"),
+    without(
+        VANISHES,
+        SERVICE,
+        "self._clients.keepalive.start()",
+        "pass",
+        "system.test_disconnect.KeepaliveTests.test_silent",
+    ),
+    without(VANISHES, PROTOCOL, "self.sendPing()", "pass"),
+    without(VANISHES, PULSE, " and self._pinged_at <= self.heard", ""),
+    Defence(
+        FORBIDDEN,
+        (
+            Edit(FRAMES, _MASKED, ""),
+            Edit(FACTORY, "webStatus=False,", "webStatus=False, requireMaskedClientFrames=False,"),
+        ),
+    ),
+    without(FORBIDDEN, FRAMES, _MASKED),
+    without(FORBIDDEN, FRAMES, "data[at] not in (_TEXT, _BINARY)", "data[at] & 0x8F not in (_TEXT, _BINARY)"),
+    without(FORBIDDEN, FRAMES, "        if length < 126:\n            return None\n"),
+    without(
+        FORBIDDEN,
+        FRAMES,
+        "    except UnicodeDecodeError:\n        return None",
+        "    except UnicodeDecodeError:\n        pass",
+    ),
+    without(FORBIDDEN, FRAMES, " if start + MASK_LENGTH + length <= len(data) else None"),
+    without(FORBIDDEN, FACTORY, "webStatus=False,", "webStatus=False, utf8validateIncoming=False,"),
+    without(FORBIDDEN, FACTORY, "failByDrop=False", "failByDrop=True"),
+    without(FORBIDDEN, PROTOCOL, " and not self.inside_message"),
+    without(FORBIDDEN, PROTOCOL, "not self.inside_message and not self.failedByMe", "not self.inside_message"),
+    without(FORBIDDEN, PROTOCOL, "usual = self.current_frame is None and", "usual =", *_IN_A_FRAME),
+    without(  # what is left of a read is forgotten
+        FORBIDDEN,
+        PROTOCOL,
+        "self.data = self.data + data if self.data else data",
+        "self.data = data",
+        "thorough.fuzz.test_clients.FrameFuzz.test_cuts",
+    ),
+    without(ANYTHING, FRAMES, "except UnicodeDecodeError:", "except IndexError:", *_BOTH),
+    without(
+        ANYTHING, PROTOCOL, "        if session is None:", "        if session is None or self.failedByMe:", *_BOTH
+    ),
+    without(ANYTHING, FACTORY, "        self._connections.discard(protocol)\n"),
+    without(  # a timer
+        ANYTHING,
+        PROTOCOL,
+        "        self._stop_deadline()\n        self.factory.gone(self)",
+        "        self.factory.gone(self)",
+    ),
+    without(  # files that nobody closes
+        ANYTHING,
+        OPENING,
+        _MADE,
+        f'{_MADE}        import os\n\n        os.dup(getattr(self.transport, "fileno", lambda: 0)())\n',
+        "thorough.fuzz.test_process.AssaultTests.test_frames",
+    ),
+    without(  # memory that nobody frees
+        ANYTHING,
+        OPENING,
+        _MADE,
+        f'{_MADE}        vars(self.factory).setdefault("kept", []).append(bytes([len(str(self.peer))]) * 65536)\n',
+        "thorough.fuzz.test_process.AssaultTests.test_frames",
+    ),
+]

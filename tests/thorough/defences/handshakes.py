@@ -1,0 +1,292 @@
+"""The defences of handshakes, each with the edits that take it away."""
+
+from __future__ import annotations
+
+from tests.thorough.defences.model import Defence, Edit, without
+
+ADDRESS = "wsaas/clients/handshake/client_address.py"
+ADMISSION = "wsaas/clients/admission.py"
+CREDENTIALS = "wsaas/clients/handshake/credentials.py"
+ENTRANCE = "wsaas/clients/handshake/policy.py"
+FACTORY = "wsaas/clients/factory.py"
+HEAD = "wsaas/clients/handshake/request_head.py"
+OPENING = "wsaas/clients/handshake/opening.py"
+PROTOCOL = "wsaas/clients/connection.py"
+PROXY_HEADER = "wsaas/net/proxy_protocol.py"
+RATES = "wsaas/core/rate_limit.py"
+REFUSAL = "wsaas/clients/handshake/responses.py"
+SERVICE = "wsaas/service/lifecycle.py"
+SESSION = "wsaas/core/session.py"
+
+SLOW = "Headers that come slowly"
+CROWD = "So many of those"
+LONG = "Headers without end"
+AMBIGUOUS = "Headers that two servers read differently"
+OLD = "Old drafts"
+EARLY = "A second request"
+ORIGIN = "A page of another origin"
+TWO = "Two credentials"
+FORWARDED = "A made-up X-Forwarded-For"
+FULL = "More connections than"
+ONE_ADDRESS = "Many connections from one address"
+FAST = "Many a second"
+BUSY = "More handshakes than"
+LEAVES = "Leaves while"
+ANYTHING = "Anything else"
+
+_FIRST = "        end = self.data.find(END, self._searched)"
+_START = "self._deadline = self.factory.clock.callLater(HANDSHAKE_TIMEOUT, self._abandon)"
+_NEVER = Edit(OPENING, "= self.factory.clock.callLater(HANDSHAKE_TIMEOUT, self._abandon)", "= None")
+_REST = "            if rest:\n"
+_STRANGE = r"[\t\x20-\x7e"
+_TOO_MANY = "self.present >= self.most + self.most_surplus"
+_STAYS = "return self.refusal is None or admission.surplus <= admission.most_surplus"
+_GONE = "        self._connections.discard(protocol)\n"
+_MADE = "        self.session: Session | None = None\n"
+
+_FUZZ = "thorough.fuzz.test_clients.HandshakeFuzz.test_anything"
+_MANY = "thorough.fuzz.test_clients.HandshakeFuzz.test_many"
+_ASSAULT = "thorough.fuzz.test_process.AssaultTests.test_handshakes"
+_PARSERS = "thorough.fuzz.test_parsers.ParserTests.test_anything"
+_STAND_FOR_MANY = "unit.clients.test_admission.RateTests.test_those_that_stand_for_many"
+_LEAVING = "unit.clients.test_connection.HandshakeTests.test_leaving_while_pending"
+_LIMITS = "system.test_limits.AddressTests.test_limits"
+
+DEFENCES = [
+    Defence(SLOW, (_NEVER,)),
+    without(  # every byte buys time
+        SLOW,
+        OPENING,
+        _FIRST,
+        f"        self._stop_deadline()\n        {_START}\n{_FIRST}",
+        "unit.clients.test_connection.HandshakeTests.test_slow",
+    ),
+    Defence(  # the time begins with the first byte, which one that stalls in TLS never sends
+        SLOW,
+        (_NEVER, Edit(OPENING, _FIRST, f"        if self._deadline is None:\n            {_START}\n{_FIRST}")),
+        ("unit.net.test_tls_endpoint.HandshakeTests.test_stall", "unit.net.test_tls_endpoint.ProxyTests.test_stall"),
+    ),
+    Defence(  # it begins when the PROXY header is there
+        SLOW,
+        (
+            Edit(
+                PROXY_HEADER,
+                "    _header = Header(0)\n",
+                "    _header = Header(0)\n\n    def makeConnection(self, transport: object) -> None:\n"
+                "        super(ProtocolWrapper, self).makeConnection(transport)\n",
+            ),
+            Edit(PROXY_HEADER, _REST, f"            self.wrappedProtocol.makeConnection(self)\n{_REST}"),
+        ),
+        ("unit.net.test_tls_endpoint.ProxyTests.test_stall",),
+    ),
+    without(CROWD, FACTORY, "if self.admission.full:", "if False:"),
+    without(CROWD, FACTORY, ">= PATIENCE:", ">= 0:"),
+    without(CROWD, FACTORY, "next(iter(self._opening), None)", "next(reversed(self._opening), None)"),
+    without(  # whoever has asked makes room, too
+        CROWD, FACTORY, 'if it takes longer."""\n        self._opening.pop(protocol, None)', 'if it takes longer."""'
+    ),
+    without(LONG, OPENING, " or (end < 0 and len(self.data) > MAX_HEAD)"),
+    without(LONG, OPENING, "end > MAX_HEAD or (end", "(end"),
+    without(LONG, PROTOCOL, '        else:\n            self.data = b""'),  # what comes after the answer is kept
+    without(AMBIGUOUS, HEAD, r"\x80-\x84\x86-\xff", r"\x80-\xff"),
+    without(AMBIGUOUS, HEAD, _STRANGE, r"[\t\r\x20-\x7e"),
+    without(AMBIGUOUS, HEAD, _STRANGE, r"[\t\n\x20-\x7e"),
+    without(AMBIGUOUS, HEAD, _STRANGE, r"[\x00-\x09\x0b\x0c\x0e-\x7e"),
+    without(AMBIGUOUS, HEAD, "A-Za-z-]+):[ \\t]*", "A-Za-z-]+)[ ]*:[ \\t]*"),
+    without(
+        AMBIGUOUS, HEAD, "if field is None:", 'if line[:1] == b" ":\n            continue\n        if field is None:'
+    ),
+    without(AMBIGUOUS, HEAD, 'return "a header line is malformed"', "continue"),
+    without(AMBIGUOUS, HEAD, 'return "a header that may appear once is repeated"', "pass"),
+    *(  # Autobahn behind it refuses some of these as well, so it is our parser that is asked
+        without(AMBIGUOUS, HEAD, once, 'b""', _PARSERS)
+        for once in ('b"host"', 'b"origin"', 'b"authorization", b"upgrade"', 'b"sec-websocket-key"')
+    ),
+    without(AMBIGUOUS, HEAD, '(b"content-length", ', '(b"", '),
+    without(AMBIGUOUS, HEAD, 'b"content-length", b"transfer-encoding"', 'b"content-length", b""'),
+    without(  # another parser reads something else
+        AMBIGUOUS, HEAD, 'value.strip(b" \\t")', "value", _FUZZ
+    ),
+    without(OLD, FACTORY, "            versions=[13],\n"),
+    without(OLD, FACTORY, "webStatus=False", "webStatus=True"),
+    without(OLD, HEAD, 'if not request[2].startswith(b"/"):', "if False:"),
+    without(OLD, OPENING, "request.presented.head + ", 'request.presented.head.replace(b"POST ", b"GET ", 1) + '),
+    without(OLD, OPENING, "def failHandshake(", "def _fail("),  # Autobahn's own answers
+    without(OLD, REFUSAL, '(b"upgrade", b"websocket"),'),
+    without(OLD, FACTORY, ', server=""', "", "unit.clients.test_connection.HandshakeTests.test_accept"),
+    without(EARLY, PROTOCOL, "if not self._asked:", "if True:"),
+    without(EARLY, PROTOCOL, "self._flow.pause(EARLY)", "pass"),
+    without(EARLY, PROTOCOL, "self._flow.resume(EARLY)", "pass"),
+    without(ORIGIN, OPENING, "if not self.factory.entrance.allows(handshake.origin):", "if False:"),
+    without(
+        ORIGIN,
+        ENTRANCE,
+        "_normal(origin) in self._allowed_origins",
+        "_normal(origin).startswith(tuple(self._allowed_origins))",
+        "unit.clients.test_connection.HandshakeTests.test_origin",
+    ),
+    without(
+        ORIGIN,
+        ENTRANCE,
+        "or origin is None or",
+        'or origin in (None, "null") or',
+        "unit.clients.test_connection.HandshakeTests.test_opaque_origin",
+    ),
+    without(
+        ORIGIN,
+        "wsaas/settings/checks.py",
+        'in values["FORWARD_HEADERS"] and not values["ALLOWED_ORIGINS"]',
+        'in values["FORWARD_HEADERS"] and False',
+        "unit.settings.test_table.TogetherTests.test_cookies",
+    ),
+    without(
+        ORIGIN, SERVICE, "=settings.allowed_origins", "=()", "system.test_browsers.BrowserTests.test_another_origin"
+    ),
+    without(TWO, CREDENTIALS, "len(tokens) > 1 or any", "any"),
+    without(TWO, CREDENTIALS, ' or any(line.lower().startswith(b"authorization:") for line in lines)'),
+    Defence(  # it stays in the query as well
+        TWO,
+        (
+            Edit(
+                CREDENTIALS,
+                "            if unquote_to_bytes(name) == parameter:",
+                "            kept.append(pair)\n            if unquote_to_bytes(name) == parameter:",
+            ),
+            Edit(CREDENTIALS, "            else:\n                kept.append(pair)", ""),
+        ),
+        (
+            "clients.handshake.test_credentials.OneTests.test_error_messages",
+            "clients.handshake.test_credentials.QueryTests.test_taken_out",
+        ),
+    ),
+    without(  # it stays among the subprotocols
+        TWO,
+        CREDENTIALS,
+        "                carrier = offered\n",
+        "                carrier = offered\n                others.append(offered)\n",
+        "clients.handshake.test_credentials.SubprotocolTests.test_taken_out",
+    ),
+    without(FORWARDED, ADDRESS, "        if not self.trusts(host):\n            return found\n"),
+    without(
+        FORWARDED,
+        ADDRESS,
+        'reversed(b",".join(forwarded).decode("latin-1").split(","))',
+        'b",".join(forwarded).decode("latin-1").split(",")',
+    ),
+    without(FORWARDED, ADDRESS, "            if not self._trusts(address):\n                break\n"),
+    without(
+        FORWARDED,
+        ADDRESS,
+        "            if address is None:\n                break",
+        "            if address is None:\n                continue",
+    ),
+    without(  # the proxy is counted, whoever it speaks for
+        FORWARDED,
+        OPENING,
+        "if not self.factory.entrance.proxies.trusts(host) and not",
+        "if not",
+        "unit.clients.test_admission.AddressTests.test_behind_a_proxy",
+    ),
+    without(FORWARDED, SERVICE, "settings.trusted_proxies", "()", _LIMITS),
+    without(FULL, ADMISSION, "        if self.full:\n", "        if False:\n"),
+    without(  # one from a proxy is let in until its address is known, all others are cut off a moment later
+        FULL, ADMISSION, _TOO_MANY, "False", "unit.clients.test_admission.TotalTests.test_surplus_from_a_proxy"
+    ),
+    Defence(FULL, (Edit(ADMISSION, _TOO_MANY, "False"), Edit(ADMISSION, _STAYS, "return True"))),
+    without(FULL, ADMISSION, '((b"retry-after", b"%d" % (1 + self._below(LATEST))),)', "()"),
+    Defence(  # the backend is asked all the same
+        FULL,
+        (
+            Edit(
+                OPENING,
+                "if self.visit.refusal is not None:\n            self.refuse",
+                "if False:\n            self.refuse",
+            ),
+            Edit(
+                ADMISSION,
+                "        if self.refusal is None:\n            self._asking",
+                "        if True:\n            self._asking",
+            ),
+            Edit(
+                ADMISSION, "        return self.refusal\n\n    def answered", "        return None\n\n    def answered"
+            ),
+        ),
+        ("unit.clients.test_admission.TotalTests.test_full",),
+    ),
+    without(  # no files are kept free for others
+        FULL,
+        "wsaas/service/file_limits.py",
+        "room -= surplus\n",
+        "room = files - 1\n",
+        "system.test_limits.FilesTests.test_more_clients_than_files",
+    ),
+    without(FULL, ADMISSION, "        self.present -= 1\n"),
+    without(FULL, SERVICE, "capacity(self._settings.max_connections", "capacity(0", _LIMITS),
+    without(ONE_ADDRESS, ADMISSION, "return 0 < self._most_per_address < self._networks[network]", "return False"),
+    without(
+        ONE_ADDRESS, ADDRESS, "(address, 64)", "(address, 128)", "unit.clients.test_admission.AddressTests.test_ipv6"
+    ),
+    without(ONE_ADDRESS, ADMISSION, "            self._networks[network] -= 1\n"),
+    without(ONE_ADDRESS, SERVICE, "=settings.max_connections_per_address", "=0", _LIMITS),
+    without(ONE_ADDRESS, ADMISSION, _STAYS, "return True", "unit.clients.test_admission.AddressTests.test_surplus"),
+    without(FAST, ADMISSION, "not admission.rates.allows(self._network, now)", "False"),
+    without(
+        FAST,
+        RATES,
+        "left = min(self._burst, left + (now - since) * self._rate)",
+        "left += (now - since) * self._rate",
+        "unit.clients.test_admission.RateTests.test_burst",
+    ),
+    without(FAST, ADMISSION, "elif is_public(host) and", "elif", _STAND_FOR_MANY),
+    without(
+        FAST, OPENING, "limited = not self.factory.entrance.proxies.trusts(address)", "limited = True", _STAND_FOR_MANY
+    ),
+    without(BUSY, ADMISSION, "self._admission.asking >= self._admission.most_asking", "False"),
+    without(BUSY, ADMISSION, "            self._admission.asking -= 1\n"),
+    without(BUSY, SERVICE, "settings.webhook_concurrency * ASKING_PER_WEBHOOK", "10**9"),
+    without(LEAVES, PROTOCOL, 'session.lost(Cause.NETWORK, CloseCode.ABNORMAL, "", clean=False)', "pass"),
+    without(  # accepted by the backend, and it never hears of the end
+        LEAVES,
+        SESSION,
+        "            self._leave(self._ending)\n            return",
+        "            self._forget()\n            return",
+        "system.test_handshake.MeanwhileTests.test_leaves_then_accepted",
+    ),
+    without(LEAVES, FACTORY, _GONE, "", _LEAVING),
+    without(LEAVES, FACTORY, "        protocol.visit.leave()\n", "        pass\n", _LEAVING),
+    without(ANYTHING, CREDENTIALS, "found is None or len(found[1]) % 4 == 1 or", "found is None or", _FUZZ),
+    without(
+        ANYTHING,
+        ADDRESS,
+        "    except ValueError:\n        return None",
+        "    except IndexError:\n        return None",
+        _PARSERS,
+        _FUZZ,
+    ),
+    without(
+        ANYTHING,
+        HEAD,
+        'raw_name.decode("latin-1"), raw_value.decode("latin-1")',
+        'raw_name.decode("latin-1"), raw_value.decode()',
+        _ASSAULT,
+        _FUZZ,
+    ),
+    without(ANYTHING, REFUSAL, "% len(content)", "% len(body)", _FUZZ),
+    without(ANYTHING, REFUSAL, "HTTPStatus(status).phrase", 'body.get("message", "Refused")', _FUZZ),
+    without(ANYTHING, ADMISSION, "            self.surplus -= 1\n", "            pass\n", _MANY),
+    without(ANYTHING, FACTORY, _GONE, "", _FUZZ, _MANY),
+    without(  # files that nobody closes
+        ANYTHING,
+        OPENING,
+        _MADE,
+        f'{_MADE}        import os\n\n        os.dup(getattr(self.transport, "fileno", lambda: 0)())\n',
+        _ASSAULT,
+    ),
+    without(  # memory that nobody frees
+        ANYTHING,
+        OPENING,
+        _MADE,
+        f'{_MADE}        vars(self.factory).setdefault("kept", []).append(bytes([len(str(self.peer))]) * 65536)\n',
+        _ASSAULT,
+    ),
+]

@@ -1,0 +1,204 @@
+"""The defences of secrets and of the log, each with the edits that take it away."""
+
+from __future__ import annotations
+
+from tests.thorough.defences.model import Defence, Edit, without
+
+ANSWERS = "wsaas/backend/responses.py"
+COURIER = "wsaas/backend/courier.py"
+FACTORY = "wsaas/clients/factory.py"
+LOCK = "wsaas/journal/lock.py"
+LOGS = "wsaas/logs.py"
+PARSERS = "wsaas/settings/values.py"
+PROTOCOL = "wsaas/clients/connection.py"
+ROWS = "wsaas/journal/rows.py"
+SERVICE = "wsaas/service/lifecycle.py"
+SETTINGS = "wsaas/settings/table.py"
+SITE = "wsaas/api/server/site.py"
+SOURCES = "wsaas/settings/sources.py"
+STORE = "wsaas/journal/file.py"
+
+CREDENTIALS = "Reading credentials"
+PROCESS_LIST = "Reading secrets in the process list"
+MISTAKE = "A mistake in the settings"
+FORGED = "Text of a client that forges"
+FORMAT = "Text of a client that is taken for a format"
+FLOOD = "Filling the log"
+JOURNAL = "Reading the journal"
+SETTINGS_OF_ANY_CONTENT = "Settings of any content"
+
+_CANARIES = "system.test_leaks.CanaryTests."
+_DEBUG = (f"{_CANARIES}test_debug", f"{_CANARIES}test_json")
+_EVERYWHERE = (*_DEBUG, f"{_CANARIES}test_info")
+_AUTOBAHN = "self._autobahn = self._ours & _from(LogLevel.error)"
+_CLOSED = "def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:\n"
+_SHOWN = 'shown = "**** (set)" if value else "unset"'
+_PASSWORD = '        text = re.sub(r"(?<=://)[^/\\s]*@", "****@", text)\n'
+
+DEFENCES = [
+    Defence(  # Autobahn logs handshakes whole: it is not shown, and by default does not say it
+        CREDENTIALS,
+        (
+            Edit(LOGS, _AUTOBAHN, 'self._autobahn = self._ours\n        txaio.set_global_log_level("debug")'),
+            Edit(LOGS, "import sys\n", "import sys\nimport txaio\n"),
+        ),
+        _DEBUG,
+    ),
+    without(CREDENTIALS, SETTINGS, _SHOWN, 'shown = " ".join(map(str, value))', *_EVERYWHERE),
+    without(CREDENTIALS, COURIER, "            last=again.reason,\n", "            last=delivery.event,\n", *_DEBUG),
+    without(  # a client is told what the backend says of it
+        CREDENTIALS, ANSWERS, '_CODES.get(answer.status, "REFUSED")', 'answer.body.decode("latin-1")', *_EVERYWHERE
+    ),
+    without(
+        CREDENTIALS,
+        SITE,
+        "def startFactory(",
+        "def start_factory(",
+        "api.server.test_site.SiteTests.test_no_access_log",
+    ),
+    without(
+        PROCESS_LIST,
+        SETTINGS,
+        "*((name + FILE,) if row.secret else ())",
+        "*()",
+        "system.test_leaks.CanaryTests.test_info",
+    ),
+    without(
+        PROCESS_LIST,
+        SOURCES,
+        "        if secret and source is options:\n",
+        "        if False:\n",
+        "system.test_leaks.OptionTests.test_options",
+    ),
+    without(PROCESS_LIST, SOURCES, "if mode & 0o004", "if False", "system.test_leaks.OptionTests.test_readable_file"),
+    without(
+        MISTAKE,
+        SOURCES,
+        "    if secret:\n",
+        "    if False:\n",
+        "thorough.fuzz.test_settings.SettingsFuzz.test_secrets",
+        "unit.settings.test_table.DescribeTests.test_secrets",
+    ),
+    without(MISTAKE, SOURCES, _PASSWORD, "", "thorough.fuzz.test_settings.SettingsFuzz.test_passwords"),
+    without(
+        MISTAKE,
+        SOURCES,
+        '        text = re.sub(r"\\?\\S*", "?****", text)\n',
+        "",
+        "unit.settings.test_table.TableTests.test_bad_from_the_environment",
+    ),
+    without(
+        MISTAKE,
+        SETTINGS,
+        _SHOWN,
+        'shown = " ".join(map(str, value))',
+        "thorough.fuzz.test_settings.SettingsFuzz.test_secrets",
+        "unit.settings.test_table.DescribeTests.test_secrets",
+    ),
+    without(MISTAKE, SETTINGS, ", repr=not secret", "", "unit.settings.test_table.DescribeTests.test_secrets"),
+    without(
+        MISTAKE,
+        PARSERS,
+        'raise ValueError("each token must be',
+        'raise ValueError(f"{text}: each token must be',
+        "thorough.fuzz.test_settings.SettingsFuzz.test_secrets",
+        "unit.settings.test_table.DescribeTests.test_secrets",
+    ),
+    without(
+        FORGED,
+        LOGS,
+        "message=message.translate(_ESCAPES)",
+        "message=message",
+        "system.test_leaks.LogTests.test_text",
+        "unit.test_logs.TextTests.test_controls",
+    ),
+    without(FORGED, LOGS, "{each.translate(_ESCAPES)}", "{each}", "unit.test_logs.TextTests.test_traceback"),
+    without(  # C1, of which a terminal takes one for an escape
+        FORGED,
+        LOGS,
+        "        *range(0x7F, 0xA0),\n",
+        "",
+        "system.test_leaks.LogTests.test_text",
+        "unit.test_logs.TextTests.test_controls",
+    ),
+    without(
+        FORGED,
+        LOGS,
+        "json.dumps(members)",
+        "json.dumps(members, ensure_ascii=False)",
+        "system.test_leaks.LogTests.test_json",
+    ),
+    Defence(
+        FORMAT,
+        (
+            Edit(PROTOCOL, _CLOSED, f'{_CLOSED}        _log.info(f"closed: {{reason}}")\n'),
+            Edit(PROTOCOL, "\n\nclass ", "\n\nfrom twisted.logger import Logger\n\n_log = Logger()\n\n\nclass "),
+        ),
+        (
+            "system.test_bad_input.BadInputTests.test_odd_but_good",
+            "unit.test_docs_security.SourceTests.test_constant_formats",
+        ),
+    ),
+    without(FLOOD, FACTORY, ">= UNTIL_TOLD_AGAIN:", ">= 0:"),
+    without(JOURNAL, LOCK, "mkdir(mode=0o700, ", "mkdir(", "unit.journal.test_sqlite.LifeTests.test_modes"),
+    without(
+        JOURNAL,
+        LOCK,
+        "os.O_RDWR | os.O_CREAT, 0o600)",
+        "os.O_RDWR | os.O_CREAT)",
+        "unit.journal.test_sqlite.LifeTests.test_modes",
+    ),
+    Defence(
+        JOURNAL,
+        (
+            Edit(STORE, "os.O_RDWR | os.O_CREAT, 0o600)", "os.O_RDWR | os.O_CREAT, 0o644)"),
+            Edit(STORE, "os.fchmod(file, 0o600)", "pass"),
+        ),
+        ("unit.journal.test_sqlite.LifeTests.test_modes",),
+    ),
+    without(  # one that was there already, and that everybody could read
+        JOURNAL, STORE, "os.fchmod(file, 0o600)", "pass", "unit.journal.test_sqlite.LifeTests.test_modes"
+    ),
+    without(
+        JOURNAL,
+        ROWS,
+        'if keep_authorization or name.lower() != b"authorization":',
+        "if True:",
+        "unit.journal.test_sqlite.LifeTests.test_authorization",
+    ),
+    without(
+        JOURNAL,
+        SERVICE,
+        "keep_authorization=settings.journal_authorization",
+        "keep_authorization=True",
+        "unit.service.test_lifecycle.AssemblyTests.test_journal",
+    ),
+    without(
+        JOURNAL,
+        STORE,
+        "PRAGMA secure_delete = ON",
+        "PRAGMA secure_delete = OFF",
+        "unit.journal.test_sqlite.LifeTests.test_forgotten_is_overwritten",
+    ),
+    without(
+        SETTINGS_OF_ANY_CONTENT,
+        PARSERS,
+        "    except Exception as error:\n",  # of parsers of endpoint strings, which raise anything
+        "    except ValueError as error:\n",
+        "thorough.fuzz.test_settings.SettingsFuzz.test_anything",
+    ),
+    without(
+        SETTINGS_OF_ANY_CONTENT,
+        SOURCES,
+        'why = "".join(char if char.isprintable() else repr(char)[1:-1] for char in why)',
+        "pass",
+        "thorough.fuzz.test_settings.SettingsFuzz.test_anything",
+    ),
+    without(
+        SETTINGS_OF_ANY_CONTENT,
+        LOGS,
+        "print(line.translate(_ESCAPES)",
+        "print(line",
+        "unit.cli.test_main.ProcessTests.test_check_of_hostile_text",
+    ),
+]

@@ -1,0 +1,120 @@
+"""What a defence is: the edits of the source that take it away, and the line of the threat table that it stands for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.unit.test_docs_security import AREAS, PAGE, tables
+
+PACKAGE = "tests.thorough.defences"
+
+
+class DoesNotApply(Exception):
+    """An edit whose `old` is not there, or more than once; or which leaves something that does not compile."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """`old` becomes `new` in `file`, a path from the root of the checkout. `old` occurs there exactly once."""
+
+    file: str
+    old: str
+    new: str
+
+    def apply(self, text: str) -> str:
+        """The text after the edit; raises DoesNotApply."""
+        found = text.count(self.old)
+        if found != 1:
+            raise DoesNotApply(f"{self.file}: {self.old!r} is there {found or 'no'} times")
+        return text.replace(self.old, self.new)
+
+
+@dataclass(frozen=True)
+class Defence:
+    """One mechanism: with the edits done it is gone.
+
+    `attack` is the beginning of its line's text. At least one of the tests that the line names must then fail; if
+    `tests` names some of these, no others are run, and each of them must.
+    """
+
+    attack: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...] = ()
+
+    def mutated(self, root: Path) -> dict[str, str]:
+        """The edited files by their paths from the root; raises DoesNotApply."""
+        texts: dict[str, str] = {}
+        for edit in self.edits:
+            text = texts[edit.file] if edit.file in texts else (root / edit.file).read_text()
+            texts[edit.file] = edit.apply(text)
+        for file, text in texts.items():
+            try:
+                compile(text, file, "exec", dont_inherit=True)
+            except SyntaxError as error:
+                raise DoesNotApply(f"{file}: {error}") from None
+        return texts
+
+    def __str__(self) -> str:
+        """The mutation in one line."""
+        edit = self.edits[0]
+        new = " ".join(edit.new.split()) or "nothing"
+        return f"{edit.file}: {' '.join(edit.old.split())[:70]} -> {new[:70]}" + (" ..." if self.edits[1:] else "")
+
+
+def without(attack: str, file: str, old: str, new: str = "", *tests: str) -> Defence:
+    """A defence that one edit takes away."""
+    return Defence(attack, (Edit(file, old, new),), tests)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a threat table. The tests are modules of tests/, without that prefix."""
+
+    table: str
+    attack: str
+    tests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A line, and all that is said to defend it."""
+
+    row: Row
+    defences: tuple[Defence, ...]
+
+
+def rows(page: Path = PAGE) -> list[Row]:
+    """The lines of all tables."""
+    return [
+        Row(table, attack, tuple(tests.split(", ")))
+        for table, lines in tables(page.read_text()).items()
+        for attack, _, _, tests in lines
+    ]
+
+
+def known() -> Iterator[tuple[str, list[Defence]]]:
+    """The tables that have a module here, and what it lists."""
+    for table in AREAS:
+        if importlib.util.find_spec(f"{PACKAGE}.{table}") is not None:
+            yield table, importlib.import_module(f"{PACKAGE}.{table}").DEFENCES
+
+
+def claims(lines: Iterable[Row], listed: Iterable[tuple[str, list[Defence]]]) -> list[Claim]:
+    """Each line with its defences. Raises ValueError for a defence that belongs to no line, or to several."""
+    lines = list(lines)
+    found: dict[Row, list[Defence]] = defaultdict(list)
+    for table, defences in listed:
+        for defence in defences:
+            meant = [row for row in lines if row.table == table and row.attack.startswith(defence.attack)]
+            if len(meant) != 1:
+                raise ValueError(f"{len(meant)} lines of {table} begin with {defence.attack!r}")
+            [row] = meant
+            if strangers := set(defence.tests) - set(row.tests):
+                raise ValueError(f"{row.attack}: the line does not name {', '.join(sorted(strangers))}")
+            found[row].append(defence)
+    return [Claim(row, tuple(found[row])) for row in lines]

@@ -1,0 +1,294 @@
+"""The defences of webhooks, each with the edits that take it away."""
+
+from __future__ import annotations
+
+from tests.thorough.defences.model import Defence, Edit, without
+
+AGENT = "wsaas/http_client/treq_agent.py"
+ANSWERS = "wsaas/backend/responses.py"
+CONTRACT = "wsaas/backend/requests.py"
+COURIER = "wsaas/backend/courier.py"
+DECISION = "wsaas/backend/decision.py"
+GROUP_NAMES = "wsaas/core/groups.py"
+HTTP1 = "wsaas/http_client/connection.py"
+NAMES = "wsaas/http_client/resolver.py"
+PARSER = "wsaas/http_client/response_parser.py"
+SENDER = "wsaas/backend/sender.py"
+SERVICE = "wsaas/service/lifecycle.py"
+SHARES = "wsaas/backend/concurrency.py"
+SIGNING = "wsaas/backend/signing.py"
+TARGET = "wsaas/http_client/target.py"
+
+MADE_UP = "A webhook that somebody else"
+REDIRECT = "A redirect"
+COOKIE = "A cookie"
+WHERE = "A client that chooses"
+HEADERS = "Headers in a handshake"
+ENDLESS = "An answer without end"
+BOMB = "A compressed answer"
+SLOW = "An answer that comes slowly"
+UNASKED = "An answer to a question"
+POISON = "A backend that fails for some"
+NAME_SERVER = "A name server"
+IMPOSTOR = "Somebody else in the backend's place"
+ANYTHING = "Anything else"
+
+_DECISION = "unit.backend.test_decision"
+_SIGNED = "(webhook_id, timestamp, body)\n"
+_STRAIGHT = 'return self._straight(method.encode("ascii"), url.encode("ascii"), raw, body)'
+# treq as it comes, with all its layers
+_TREQ = (
+    "return super().request(method, url, headers=raw, data=body, unbuffered=True, browser_like_redirects=True,"
+    " reactor=self._agent.pool.clock).addCallback(lambda response: response.original)"
+)
+_JOINED = 'b"".join(self._body), self._room < 0)'
+_VERIFY = "connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)"
+_TLS = ("unit.http_client.test_target.TlsTests.test_refused", "system.test_tls.TargetTests.test_other_name")
+
+_LARGE = "1 << 26"  # not without end: the mutant shall not take all memory that there is
+
+DEFENCES = [
+    without(MADE_UP, CONTRACT, "if self._secrets:", "if False:"),
+    without(MADE_UP, SERVICE, "secrets=settings.webhook_secret,", "secrets=(),"),
+    without(  # while secrets are rotated one must do as well as the other
+        MADE_UP, SIGNING, "for key in keys)", "for key in keys[:1])", "system.test_webhook.SignatureTests.test_signed"
+    ),
+    without(MADE_UP, SIGNING, _SIGNED, "(b'', timestamp, body)\n"),
+    without(MADE_UP, SIGNING, _SIGNED, "(webhook_id, 0, body)\n"),
+    without(MADE_UP, SIGNING, _SIGNED, "(webhook_id, timestamp, b'')\n"),
+    without(  # the text of the body instead of its bytes
+        MADE_UP,
+        SIGNING,
+        _SIGNED,
+        '(webhook_id, timestamp, body.decode("utf-8", "replace").encode())\n',
+        "system.test_webhook.SignatureTests.test_binary",
+    ),
+    without(REDIRECT, AGENT, _STRAIGHT, _TREQ),
+    without(COOKIE, AGENT, _STRAIGHT, _TREQ),
+    without(
+        WHERE,
+        AGENT,
+        "            if parts != self._parts:\n",
+        "            if False:\n",
+        "unit.http_client.test_treq_agent.AgentTests.test_origin",
+    ),
+    without(
+        WHERE, AGENT, 'if "@" in url.netloc:', "if False:", "unit.http_client.test_treq_agent.AgentTests.test_origin"
+    ),
+    without(  # a beginning is no origin
+        WHERE,
+        AGENT,
+        "if not uri.startswith(self._origin) or not _PLAIN_PATH.fullmatch(path):",
+        "if not uri.startswith(self._origin):",
+        "unit.http_client.test_treq_agent.AgentTests.test_origin",
+    ),
+    without(
+        WHERE,
+        CONTRACT,
+        "return Webhook(method, notes.webhook_id, ",
+        'return Webhook(method, f"{session.id}?{session.handshake.query}".encode(), ',
+        "system.test_leaks.InjectionTests.test_handshake",
+    ),
+    without(HEADERS, DECISION, "if not _TOKEN.fullmatch(name):", "if False:"),
+    without(HEADERS, DECISION, "if _CONTROL.search(value):", "if False:"),
+    without(
+        HEADERS, DECISION, " and len(kept) >= MAX_HEADERS:", " and False:", f"{_DECISION}.HeaderTests.test_too_many"
+    ),
+    without(HEADERS, DECISION, "= MAX_HEADER_BYTES", "= 1 << 30", f"{_DECISION}.HeaderTests.test_too_long"),
+    without(
+        HEADERS,
+        DECISION,
+        'if key == "authorization" or reserved(key):',
+        'if key == "authorization":',
+        f"{_DECISION}.HeaderTests.test_reserved",
+    ),
+    without(
+        HEADERS,
+        DECISION,
+        "if type(name) is str and name in offered:",
+        "if type(name) is str:",
+        f"{_DECISION}.SubprotocolTests.test_left_out",
+    ),
+    Defence(  # somebody decodes what the client encoded
+        HEADERS,
+        (
+            Edit(CONTRACT, "import json\n", "import json\nfrom urllib.parse import unquote_to_bytes\n"),
+            Edit(
+                CONTRACT,
+                '[b"%b: %b\\r\\n" % header for header in session.repeated]',
+                '[b"%b: %b\\r\\n" % (name, unquote_to_bytes(value)) for name, value in session.repeated]',
+            ),
+        ),
+        ("system.test_leaks.InjectionTests.test_handshake",),
+    ),
+    without(  # JSON made by hand
+        HEADERS,
+        "wsaas/clients/handshake/responses.py",
+        "json.dumps",
+        "str",
+        "system.test_leaks.InjectionTests.test_connect_answer",
+    ),
+    without(
+        ENDLESS,
+        PARSER,
+        "            if self._room < 0:\n",
+        f"            if self._room < -({_LARGE}):\n",
+        "thorough.fuzz.test_bombs.BombTests.test_long_answer",
+    ),
+    without(
+        ENDLESS,
+        PARSER,
+        'return Lost("the answer\'s head is too long")',
+        "pass",
+        "unit.http_client.test_connection.AnswerTests.test_endless_heads",
+    ),
+    without(
+        ENDLESS,
+        PARSER,
+        "self._feed(data) if self.received <= HEAD_LIMIT else self._feed_measured(data)",
+        "self._feed(data)",
+        "unit.http_client.test_connection.AnswerTests.test_endless_heads",
+        "unit.http_client.test_connection.AnswerTests.test_chunk_games",
+    ),
+    without(
+        ENDLESS,
+        PARSER,
+        "allowed = self._limit + OVERHEAD_LIMIT - before",
+        "allowed = len(data)",
+        "unit.http_client.test_connection.AnswerTests.test_chunk_games",
+    ),
+    without(
+        ENDLESS,
+        HTTP1,
+        "elif answer.truncated or self._watched:",
+        "elif self._watched:",
+        "unit.http_client.test_connection.AnswerTests.test_long_body",
+    ),
+    without(
+        ENDLESS,
+        SENDER,
+        "limit=MAX_DECISION)",
+        f"limit={_LARGE})",
+        "thorough.fuzz.test_bombs.BombTests.test_long_answer",
+    ),
+    without(ENDLESS, SENDER, "webhook.limit", _LARGE, "thorough.fuzz.test_bombs.BombTests.test_long_answer"),
+    Defence(BOMB, (Edit(AGENT, 'b"accept-encoding connection', 'b"connection'), Edit(AGENT, _STRAIGHT, _TREQ))),
+    Defence(
+        BOMB,
+        (
+            Edit(PARSER, "from enum import Enum\n", "import zlib\nfrom enum import Enum\n"),
+            Edit(
+                PARSER,
+                _JOINED,
+                'zlib.decompressobj(31).decompress(b"".join(self._body)) '
+                'if (b"content-encoding", b"gzip") in self._headers else ' + _JOINED,
+            ),
+        ),
+    ),
+    without(
+        SLOW,
+        HTTP1,
+        "        self._due = exchange.deadline\n",
+        "        self._due = inf\n",
+        "unit.http_client.test_connection.AnswerTests.test_trickle",
+        "system.test_message.AnswerTests.test_timeout",
+    ),
+    without(  # every byte buys time
+        SLOW,
+        HTTP1,
+        "        fault = self._parser.feed(data)\n",
+        "        self._due = self._clock.seconds() + 10.0\n        fault = self._parser.feed(data)\n",
+        "unit.http_client.test_connection.AnswerTests.test_trickle",
+    ),
+    without(  # those that are slow leave room for a few
+        SLOW,
+        COURIER,
+        "self._shares = Shares(concurrency)",
+        "self._shares = Shares(5)",
+        "system.test_faults.FaultTests.test_slow_for_some",
+    ),
+    without(
+        UNASKED,
+        HTTP1,
+        "                self._owner.retired(self)\n                self.drop()\n            return",
+        "                pass\n            return",
+        "unit.http_client.test_connection.ConnectionTests.test_unsolicited",
+    ),
+    without(
+        UNASKED,
+        PARSER,
+        "self.reusable = False  # more than one answer to one request",
+        "pass",
+        "unit.http_client.test_connection.AnswerTests.test_more_than_asked",
+    ),
+    Defence(  # with the layer behind that one: of garbage, too, llhttp says first that a message begins
+        UNASKED,
+        (
+            Edit(PARSER, "self.reusable = False  # more than one answer to one request", "pass"),
+            Edit(PARSER, "self.reusable = False  # the answer is whole, what follows it is not", "pass"),
+        ),
+        ("unit.http_client.test_connection.AnswerTests.test_more_than_asked",),
+    ),
+    without(
+        POISON,
+        COURIER,
+        "{kind: Breaker(random) for kind in KINDS}",
+        "dict.fromkeys(KINDS, Breaker(random))",
+        "system.test_faults.FaultTests.test_poison",
+    ),
+    without(
+        POISON,
+        SHARES,
+        "self._kept = total // 4",
+        "self._kept = 0",
+        "unit.backend.test_courier.CourierTests.test_mass_disconnect_starves_nobody",
+    ),
+    without(
+        NAME_SERVER,
+        NAMES,
+        "            if self._known:\n                self._patience",
+        "            if False:\n                self._patience",
+    ),
+    without(NAME_SERVER, NAMES, "        elif self._known and self._patience is None:\n", "        elif False:\n"),
+    without(IMPOSTOR, TARGET, _VERIFY, "connection.set_verify(SSL.VERIFY_NONE, verify)", *_TLS),
+    without(IMPOSTOR, TARGET, _VERIFY, "connection.set_verify(SSL.VERIFY_NONE, lambda *_: True)", *_TLS),
+    without(IMPOSTOR, TARGET, "            if flaw is None and depth == 0:\n", "            if False:\n", *_TLS),
+    without(  # the request is written before the handshake has shown who is there
+        IMPOSTOR,
+        HTTP1,
+        "if not ISSLTransport.providedBy(self.transport):",
+        "if True:",
+        "unit.http_client.test_target.TlsTests.test_refused",
+    ),
+    without(  # its chain does not matter, if its name is right
+        IMPOSTOR,
+        TARGET,
+        "flaw = None if ok else ",
+        "flaw = None if True else ",
+        "unit.http_client.test_target.TlsTests.test_refused",
+    ),
+    without(ANYTHING, DECISION, "except (ValueError, RecursionError):", "except ValueError:"),
+    without(ANYTHING, GROUP_NAMES, "    except UnicodeEncodeError:", "    except UnicodeDecodeError:"),
+    without(ANYTHING, DECISION, "if _CONTROL.search(value):", "if False:"),
+    without(  # the first piece of an answer is remembered as all of it
+        ANYTHING,
+        PARSER,
+        '        else:\n            self._piece = b""\n',
+        "        else:\n            pass\n",
+        "thorough.fuzz.test_backend.AnswerFuzz.test_anything",
+    ),
+    without(  # a timer that outlives its connection
+        ANYTHING,
+        HTTP1,
+        "            self._timer.cancel()\n            self._timer = None\n        if phase",
+        "            pass\n        if phase",
+        "thorough.fuzz.test_backend.AnswerFuzz.test_anything",
+    ),
+    without(
+        ANYTHING,
+        ANSWERS,
+        "    except (ValueError, OverflowError):\n",
+        "    except OverflowError:\n",
+        "thorough.fuzz.test_backend.AnswerFuzz.test_anything",
+    ),
+]

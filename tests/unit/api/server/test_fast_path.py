@@ -1,0 +1,284 @@
+"""The short way: that it is taken, and that it answers as the long way does."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.api_fakes import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, registry_of
+from tests.support.http_wire import Wire, WireCase
+from wsaas.api.server.fast_path import Head, read_head
+from wsaas.api.server.site import ApiSite, api_site
+from wsaas.core.errors import ClientTooSlow
+from wsaas.core.fanout import BATCH
+from wsaas.core.model import Frame, Pushed
+
+TOKEN = "right-token-0123456789"
+HOST = b"Host: api"
+
+
+def put(id: str, body: bytes, *headers: bytes, method: bytes = b"PUT", version: bytes = b"HTTP/1.1") -> bytes:
+    lines = [b"%s /%s %s" % (method, id.encode(), version), *headers, b"Content-Length: %d" % len(body), b"", body]
+    return b"\r\n".join(lines)
+
+
+ODD_HEADERS = [
+    b"",
+    b"x",
+    b"x:",
+    b"x: ",
+    b" x: y",
+    b"x : y",
+    b"x:\ty",
+    b"x: y\t",
+    b"x: \xe9",
+    b"x: \0",
+    b"Content-Length: 1",
+    b"Content-Length: +1",
+    b"content-length: 99999999999999999999",
+    b"Transfer-Encoding: chunked",
+    b"Transfer-Encoding: identity",
+    b"Expect: 100-continue",
+    b"Connection: close",
+    b"Connection: keep-alive",
+    b"Upgrade: h2c",
+    b"Content-Type: application/octet-stream",
+    b"Content-Type: Application/Octet-Stream ; x=y",
+    b"Content-Type: text/plain",
+    b"Content-Type:",
+    b"Authorization: Bearer " + TOKEN.encode(),
+    b"authorization: bearer  " + TOKEN.encode() + b" ",
+    b"Authorization: Bearer wrong",
+    b"Authorization: Basic " + TOKEN.encode(),
+    b"Host: api",
+    b"Host:",
+    b"User-Agent: curl/8",
+    b"X-" + b"x" * 5000 + b": y",
+]
+PLACES = [
+    *(
+        GONE,
+        "x",
+        HERE + "?a=b",
+        HERE + "/",
+        "broadcast",
+        "broadcast?except=" + HERE,
+        "broadcast/",
+        "groups/",
+        "groups/g",
+    ),
+    *(
+        "groups/nobody",
+        "groups/%67",
+        "groups/a/b",
+        "groups/g/" + HERE,
+        "groups/" + "g" * 257,
+        "groups/g?x",
+        "groups/..",
+    ),
+]
+BODIES = [b"", b"hi", b"\xff", b"x" * MAX_MESSAGE_SIZE, b"x" * (MAX_MESSAGE_SIZE + 1), b"a\r\n\r\nPUT /"]
+requests = st.builds(
+    lambda id, body, headers, method, version: put(id, body, *headers, method=method, version=version),
+    st.sampled_from([*[HERE] * 3, *PLACES]),
+    st.sampled_from(BODIES),
+    st.lists(st.sampled_from(ODD_HEADERS), max_size=3).map(lambda more: [HOST, *more]) | st.just([]),
+    st.sampled_from([b"PUT", b"PUT", b"PUT", b"PUT", b"GET", b"DELETE", b"put"]),
+    st.sampled_from([b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"]),
+)
+
+
+class Way:
+    """One site, with or without the short way, and all that comes of what it is sent."""
+
+    def __init__(self, short: bool, tokens: tuple[str, ...], outcome: Any) -> None:
+        self.session = FakeSession()
+        self.session.outcome = outcome
+        registry = registry_of(self.session)
+        registry.join(HERE, "g")
+        clock = MemoryReactorClock()
+        clock.advance(1)
+        self.site: ApiSite = api_site(
+            clock, registry, tokens=tokens, max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True
+        )
+        if not short:
+            self.site.quick_way = None
+        self.wire = Wire(self.site)
+
+    def send(self, pieces: list[bytes]) -> tuple[bytes, list[Frame], bool]:
+        self.wire.send(*pieces)
+        answers = re.sub(rb"\r\nDate: [^\r]*", b"", self.wire.transport.value())
+        self.wire.hang_up()
+        return answers, self.session.pushed, self.wire.transport.disconnecting
+
+
+class DifferentialTests(SynchronousTestCase):
+    @settings(max_examples=1500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(
+        st.lists(requests, min_size=1, max_size=4),
+        st.lists(st.integers(0, 3000), max_size=4),
+        st.sampled_from([(), (TOKEN,)]),
+        st.sampled_from([Pushed.SENT, Pushed.QUEUED, ClientTooSlow("slow")]),
+    )
+    def test_alike(self, sent: list[bytes], cuts: list[int], tokens: tuple[str, ...], outcome: Any) -> None:
+        """Both ways give the same answers, to the byte, and push the same, for all requests and all cuts of them."""
+        stream = b"".join(sent)
+        marks = [0, *sorted({cut % (len(stream) + 1) for cut in cuts}), len(stream)]
+        pieces = [stream[start:stop] for start, stop in pairwise(marks) if start < stop]
+        self.assertEqual(Way(True, tokens, outcome).send(pieces), Way(False, tokens, outcome).send(pieces))
+        self.flushLoggedErrors()
+
+
+class QuickTests(WireCase):
+    def test_taken(self) -> None:
+        """The usual request does not go the long way, one after the other or several at once."""
+        wire = self.wire()
+        wire.channel.lineReceived = lambda line: self.fail("the long way")
+        for count in (1, 3):
+            wire.send(put(HERE, b"hi", HOST, b"User-Agent: curl/8", b"Accept: */*") * count)
+            self.assertEqual(wire.statuses(), [200] * count)
+        self.assertEqual(self.session.pushed, [Frame(b"hi", False)] * 4)
+
+    def test_idle(self) -> None:
+        """A connection that is used is not idle; one that is not used any more is closed after a minute."""
+        wire = self.wire()
+        for _ in range(10):
+            self.clock.advance(30)
+            wire.send(put(HERE, b"hi", HOST))
+        self.assertFalse(wire.transport.disconnecting)
+        self.clock.advance(59)
+        self.assertFalse(wire.transport.disconnecting)
+        self.clock.advance(2)
+        self.assertTrue(wire.transport.disconnecting)
+
+    def test_mistake_of_ours(self) -> None:
+        """An unexpected error is logged and answered with 500, without detail."""
+        self.session.outcome = ZeroDivisionError("secret")
+        wire = self.wire()
+        wire.send(put(HERE, b"hi", HOST))
+        (got,) = wire.answers()
+        self.assertEqual((got.status, got.json["code"]), (500, "INTERNAL_ERROR"))
+        self.assertNotIn("secret", str(got.json))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_remembers_little(self) -> None:
+        """Heads that never repeat do not fill the memory."""
+        wire = self.wire()
+        for number in range(1000):
+            wire.send(put(HERE, b"hi", HOST, b"X: %d" % number))
+        quick_way = self.site.quick_way
+        assert quick_way is not None
+        self.assertLessEqual(len(quick_way._heads), 256)
+
+    def test_heads(self) -> None:
+        """What a head says, or None for what must go the long way."""
+        good = b"Host: a\r\nContent-Length: 5"
+        self.assertEqual(read_head(good), Head(5, False, None))
+        self.assertEqual(
+            read_head(good + b"\r\nContent-Type:  application/OCTET-stream;x \r\nauthorization:Bearer x"),
+            Head(5, True, b"Bearer x"),
+        )
+        for bad in (
+            b"",
+            b"Content-Length: 5",
+            b"Host: a",
+            b"Host:\r\nContent-Length: 5",
+            good + b"\r\nHost: b",
+            good + b"\r\nContent-Length: 5",
+            good.replace(b"5", b"+5"),
+            good.replace(b"5", b"5 5"),
+            good.replace(b"5", b"1234567890"),
+            good + b"\r\nExpect: 100-continue",
+            good + b"\r\nconnection: close",
+            good + b"\r\nTE: x",
+            good + b"\r\nX\x85: y",
+            good + b"\r\nX: a\nb",
+            good + b"\r\nX: a\rb",
+        ):
+            self.assertIsNone(read_head(bad), bad)
+
+
+class QuickTokenTests(WireCase):
+    tokens = (TOKEN,)
+
+    def test_token(self) -> None:
+        """Who has no token goes the long way, and gets its 401."""
+        wire = self.wire()
+        wire.send(put(HERE, b"", HOST, b"Authorization: Bearer " + TOKEN.encode()))
+        wire.send(put(HERE, b"", HOST))
+        self.assertEqual(wire.statuses(), [200, 401])
+        self.assertEqual(len(self.session.pushed), 1)
+
+
+class ManyTests(WireCase):
+    """Pushes to more than are served in one turn of the reactor."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.sessions = [FakeSession(f"{number:032d}") for number in range(2 * BATCH + 1)]
+        registry = registry_of(*self.sessions)
+        self.site = api_site(self.clock, registry, tokens=(), max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True)
+
+    def reached(self) -> int:
+        return sum(bool(session.pushed) for session in self.sessions)
+
+    def test_turns(self) -> None:
+        """One batch a turn; the answer comes when all are served."""
+        wire = self.wire()
+        wire.send(put("broadcast", b"hi", HOST))
+        self.assertEqual((self.reached(), wire.answers()), (BATCH, []))
+        self.clock.callLater(0, lambda: self.assertEqual((self.reached(), wire.answers()), (2 * BATCH, [])))
+        self.clock.advance(0)
+        (got,) = wire.answers()
+        self.assertEqual((got.status, got.json), (200, {"code": "OK", "sent": 2 * BATCH + 1, "skipped": 0}))
+
+    def test_order(self) -> None:
+        """What comes behind it waits, unread but for what was read already, and is answered after it, in order."""
+        wire = self.wire()
+        one = self.sessions[0]
+        wire.send(put("broadcast", b"1", HOST) + put(one.id, b"2", HOST), put(GONE, b"3", HOST))
+        self.assertEqual((wire.answers(), wire.transport.producerState), ([], "paused"))
+        self.clock.advance(0)
+        self.assertEqual((wire.statuses(), wire.transport.producerState), ([200, 200, 404], "producing"))
+        self.assertEqual([frame.payload for frame in one.pushed], [b"1", b"2"])
+
+    def test_long_way_behind(self) -> None:
+        """A request that needs the long way gets it behind a push to many, too."""
+        wire = self.wire()
+        wire.send(put("broadcast", b"1", HOST) + b"GET /connections?limit=1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.clock.advance(0)
+        self.assertEqual([got.json.get("count") for got in wire.answers()], [None, 2 * BATCH + 1])
+
+    def test_leaves(self) -> None:
+        """A pusher that leaves meanwhile stops nothing and is answered nothing."""
+        wire = self.wire()
+        wire.send(put("broadcast", b"1", HOST))
+        wire.hang_up()
+        self.clock.advance(0)
+        self.assertEqual((self.reached(), wire.answers()), (2 * BATCH + 1, []))
+        self.assertEqual((self.site.connections, self.clock.getDelayedCalls()), (0, []))
+
+    def test_slow_pusher(self) -> None:
+        """A pusher that does not read its answers is not read from again until it does."""
+        wire = self.wire()
+        wire.send(put("broadcast", b"1", HOST))
+        wire.channel.pauseProducing()
+        self.clock.advance(0)
+        self.assertEqual(wire.transport.producerState, "paused")
+        wire.channel.resumeProducing()
+        self.assertEqual(wire.transport.producerState, "producing")
+
+    def test_nobody_waits_for_it(self) -> None:
+        """However long it takes, the connection has no time limit while it is answered, and one afterwards."""
+        wire = self.wire()
+        wire.send(put("broadcast", b"1", HOST))
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.clock.advance(0)
+        self.clock.advance(61)
+        self.assertTrue(wire.transport.disconnecting)

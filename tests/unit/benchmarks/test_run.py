@@ -1,0 +1,74 @@
+"""`python -m benchmarks`, as short as it gets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).resolve().parents[3]
+ENOUGH = 300
+"""Seconds, against a hang."""
+
+
+class RunTests(SynchronousTestCase):
+    if not all(find_spec(each) for each in ("picows", "uvloop")):
+        skip = "the extra `bench` is not installed"
+
+    def run_benchmarks(self, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any], Path]:
+        directory = Path(self.mktemp()).resolve()
+        directory.mkdir()
+        found = directory / "found.json"
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks", *arguments, "--json", found, "--docs", directory],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=ENOUGH,
+        )
+        self.assertTrue(found.exists(), done.stderr)
+        return done, json.loads(found.read_text()), directory
+
+    def test_quick(self) -> None:
+        """Every kind of work is done by the gateway and by the plain stack, and nothing is lost."""
+        done, found, directory = self.run_benchmarks("--quick", "--seconds", "0.05", "--clients", "16", "--crowd", "20")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        kinds = {work.split()[0] for work in found["works"]}
+        self.assertEqual(kinds, {"idle", "connect", "message", "push", "broadcast", "mixed", "latency"})
+        for work, row in found["works"].items():
+            for name in ("wsaas", "plain"):
+                (measure,) = row["systems"][name]["rounds"]
+                self.assertEqual(measure["lost"], 0, (work, name, measure))
+                self.assertGreater(measure["operations"], 0, (work, name))
+            self.assertIn(work, done.stdout)
+        for plot in ("cost.svg", "memory.svg"):
+            ElementTree.parse(directory / plot)
+        for table in ("costs", "rates", "latencies", "targets"):
+            self.assertIn((directory / f"{table}.txt").read_text().strip(), done.stdout)
+
+    def test_growth(self) -> None:
+        """The growth of a crowd and of its groups is measured on the gateway alone."""
+        done, found, directory = self.run_benchmarks(
+            "--growth", "--crowds", "10,20", "--quick", "--seconds", "0.05", "--clients", "16", "--crowd", "20"
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual({name for row in found["works"].values() for name in row["systems"]}, {"wsaas"})
+        for work in ("message among 20", "push among 10", "broadcast to 20", "group of 1", "group of 20"):
+            (measure,) = found["works"][work]["systems"]["wsaas"]["rounds"]
+            self.assertEqual(measure["lost"], 0, (work, measure))
+        ElementTree.parse(directory / "growth.svg")
+        self.assertTrue((directory / "growth-costs.txt").exists())
+
+    def test_unknown(self) -> None:
+        """A system that nobody knows is refused before anything starts."""
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks", "--systems", "wsaas,other"], cwd=ROOT, capture_output=True, text=True
+        )
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("other", done.stderr)

@@ -1,0 +1,287 @@
+"""`wsaas connect`: in memory against an Autobahn server, and as a process against real sockets."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import txaio
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.internet import reactor as global_reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import ConnectionDone, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.test.iosim import FakeTransport, IOPump, connect
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from tests.support.certificates import authority, issue
+from wsaas.cli.connect import LARGEST, Conversation, Terminal, arguments, main, way_to_gateway
+
+reactor: Any = global_reactor
+
+
+class Server(WebSocketServerProtocol):
+    """Keeps what it is told, echoes it, and obeys `close`, which closes with 4001. /refuse is refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.request: ConnectionRequest | None = None
+        self.messages: list[tuple[bytes, bool]] = []
+        self.closed_with: int | None = None
+
+    def onConnect(self, request: ConnectionRequest) -> str | None:
+        self.request = request
+        if request.path == "/refuse":
+            raise ConnectionDeny(403, "Forbidden")
+        return request.protocols[-1] if request.protocols else None
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self.messages.append((payload, isBinary))
+        if payload == b"close":
+            self.sendClose(4001, "as you wish")
+        elif self.state == self.STATE_OPEN:
+            self.sendMessage(payload, isBinary)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        self.closed_with = code
+
+
+class Screen(StringTransport):
+    """Standard input and output in memory."""
+
+    @property
+    def lines(self) -> list[str]:
+        return self.value().decode().splitlines()
+
+
+class ConversationTests(SynchronousTestCase):
+    def start(self, *argv: str) -> IOPump:
+        self.clock = MemoryReactorClock()
+        self.patch(txaio.config, "loop", self.clock)
+        self.terminal, self.screen, self.server = Terminal(), Screen(), Server()
+        self.terminal.makeConnection(self.screen)
+        options = arguments().parse_args([*argv] if argv else ["ws://127.0.0.1:8080/"])
+        _, factory = way_to_gateway(self.clock, options)
+        factory.protocol = partial(Conversation, self.terminal)
+        client = factory.buildProtocol(None)
+        server_factory = WebSocketServerFactory(protocols=["one", "two"], reactor=self.clock)
+        server_factory.protocol = lambda: self.server
+        server = server_factory.buildProtocol(None)
+        self.pump = connect(server, FakeTransport(server, True), client, FakeTransport(client, False))
+        self.pump.flush()
+        return self.pump
+
+    def type(self, text: str | bytes) -> None:
+        self.terminal.dataReceived(text.encode() if isinstance(text, str) else text)
+        self.pump.flush()
+
+    def test_conversation(self) -> None:
+        """Each line typed is one text message, however it arrives; what comes back is printed."""
+        self.start()
+        for typed in ("hel", "lo\nwor", "ld\r\n\ngrüße\n"):
+            self.type(typed)
+        said = ["hello", "world", "", "grüße"]
+        self.assertEqual(self.server.messages, [(line.encode(), False) for line in said])
+        self.assertEqual(self.screen.lines, ["* connected; Ctrl-D closes", *(f"< {line}" for line in said)])
+
+    def test_end(self) -> None:
+        """Ctrl-D sends what was typed last, closes with 1000, and that is a success."""
+        self.start()
+        self.type("hello\nlast")
+        self.terminal.readConnectionLost()
+        self.assertIsNone(self.pump.clientIO.producer)  # over TLS the connection would wait for it to end
+        self.pump.flush()
+        self.assertEqual([payload for payload, _ in self.server.messages], [b"hello", b"last"])
+        self.assertEqual(self.server.closed_with, 1000)
+        self.assertEqual(self.screen.lines[-1], "* closed: 1000")
+        self.assertEqual(self.successResultOf(self.terminal.status), 0)
+
+    def test_closed(self) -> None:
+        """The code and reason of a close by the server are shown; lines typed after it go nowhere."""
+        self.start()
+        self.type("close\n")
+        self.assertEqual(self.screen.lines[-1], "* closed: 4001 as you wish")
+        self.assertEqual(self.successResultOf(self.terminal.status), 0)
+        self.type("more\n")
+        self.assertEqual(len(self.server.messages), 1)
+
+    def test_dropped(self) -> None:
+        """A connection that ends without a close is no success."""
+        self.start()
+        self.pump.client.connectionLost(Failure(ConnectionDone()))
+        self.assertTrue(self.screen.lines[-1].startswith("* closed: 1006"), self.screen.lines)
+        self.assertEqual(self.successResultOf(self.terminal.status), 1)
+
+    def test_refused(self) -> None:
+        """A refused handshake shows its status and is no success."""
+        self.start("ws://127.0.0.1:8080/refuse")
+        self.assertEqual(self.screen.lines, ["* refused: 403 Forbidden"])
+        self.assertEqual(self.successResultOf(self.terminal.status), 1)
+
+    def test_handshake(self) -> None:
+        """Headers, token, subprotocols, path and query reach the server as given."""
+        self.start(
+            *("-H", "X-One: 1", "--header", "Cookie:a=b; c=d", "--token", "s3cret"),
+            *("--subprotocol", "one", "--subprotocol", "two", "ws://localhost:8080/room/7?a=1&b=%20"),
+        )
+        request = self.server.request
+        assert request is not None
+        expected = {"x-one": "1", "cookie": "a=b; c=d", "authorization": "Bearer s3cret", "host": "localhost:8080"}
+        self.assertEqual({name: request.headers.get(name) for name in expected}, expected)
+        self.assertEqual((request.path, request.params), ("/room/7", {"a": ["1"], "b": [" "]}))
+        self.assertEqual(self.screen.lines, ["* connected, subprotocol two; Ctrl-D closes"])
+
+    def test_ipv6(self) -> None:
+        """The Host header of an IPv6 address has its brackets."""
+        self.start("ws://[::1]:8080/")
+        assert self.server.request is not None
+        self.assertEqual(self.server.request.headers["host"], "[::1]:8080")
+
+    def test_binary(self) -> None:
+        """A binary message is shown as its size and first bytes."""
+        self.start()
+        self.server.sendMessage(b"\x00\x1b\xff", True)
+        self.server.sendMessage(bytes(33), True)
+        self.pump.flush()
+        self.assertEqual(self.screen.lines[1:], ["< 3 bytes: 00 1b ff", f"< 33 bytes: {'00 ' * 32}..."])
+
+    def test_control_characters(self) -> None:
+        """What a server says, messages and reasons, cannot take over the terminal; line ends and tabs stay."""
+        self.start()
+        self.server.sendMessage("\x1b[2J\x07\x9b1m a\tb\nc".encode(), False)
+        self.server.sendClose(4000, "\x1b[2Jbye")
+        self.pump.flush()
+        self.assertEqual(self.screen.lines[1:], ["< \\x1b[2J\\x07\\x9b1m a\tb", "c", "* closed: 4000 \\x1b[2Jbye"])
+
+    def test_endless_line(self) -> None:
+        """A line that never ends is not kept for ever: past the bound the client closes."""
+        self.start()
+        self.terminal.dataReceived(b"x" * LARGEST)
+        self.assertEqual(len(self.screen.lines), 1)
+        self.type(b"x")
+        self.assertEqual(self.screen.lines[1:], ["* this line is too long", "* closed: 1000"])
+
+    def test_backpressure(self) -> None:
+        """Typing waits until there is somebody to talk to, and again while the server does not read."""
+        terminal, screen = Terminal(), Screen()
+        terminal.makeConnection(screen)
+        self.assertEqual(screen.producerState, "paused")
+        self.start()
+        self.assertEqual(self.screen.producerState, "producing")
+        self.assertIs(self.pump.clientIO.producer, self.screen)
+
+    def test_nobody_reads(self) -> None:
+        """When standard output is closed, so is the connection."""
+        self.start()
+        self.terminal.writeConnectionLost()
+        self.pump.flush()
+        self.assertEqual(self.server.closed_with, 1000)
+        self.successResultOf(self.terminal.flush())
+
+
+class ArgumentTests(SynchronousTestCase):
+    def test_wrong(self) -> None:
+        """Arguments that make no sense are refused with a usage line and status 2, before anything is connected."""
+        for argv in (
+            [],
+            ["http://localhost/"],
+            ["ws://"],
+            ["ws://localhost:99999/"],
+            ["ws://unix:/tmp/socket"],
+            ["-H", "no colon", "ws://localhost/"],
+            ["-H", ": no name", "ws://localhost/"],
+            ["-H", "X: split\r\nY: 1", "ws://localhost/"],
+        ):
+            with open(os.devnull, "w") as nowhere:
+                self.patch(sys, "stderr", nowhere)
+                error = self.assertRaises(SystemExit, main, argv)
+            self.assertEqual(error.code, 2, argv)
+
+
+class Run(ProcessProtocol):
+    """A `wsaas connect` that is given its input at once, and Ctrl-D when it has printed `until`."""
+
+    def __init__(self, typed: bytes, until: bytes) -> None:
+        self.typed, self.until = typed, until
+        self.printed = b""
+        self.errors = b""
+        self.done: Deferred[int] = Deferred()
+
+    def connectionMade(self) -> None:
+        self.transport.write(self.typed)
+
+    def outReceived(self, data: bytes) -> None:
+        self.printed += data
+        if self.until in self.printed:
+            self.transport.closeStdin()
+
+    def errReceived(self, data: bytes) -> None:
+        self.errors += data
+
+    def processEnded(self, reason: Failure) -> None:
+        code = reason.value.exitCode if reason.check(ProcessTerminated) else 0
+        self.done.callback(-1 if code is None else code)
+
+
+class ProcessTests(TestCase):
+    """The whole client, over sockets and pipes."""
+
+    def file(self, content: bytes) -> Path:
+        path = Path(self.mktemp())
+        path.write_bytes(content)
+        return path
+
+    async def serve(self, endpoint: str) -> int:
+        factory = WebSocketServerFactory(reactor=reactor)
+        factory.protocol = Server
+        self.port = await serverFromString(reactor, endpoint).listen(factory)
+        self.addCleanup(self.port.stopListening)
+        return cast(int, self.port.getHost().port)
+
+    async def run_client(self, *argv: str, typed: bytes = b"hello\n", until: bytes = b"< hello") -> Run:
+        run = Run(typed, until)
+        program = "import sys; from wsaas.cli.connect import main; sys.exit(main(sys.argv[1:]))"
+        paths = os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])
+        reactor.spawnProcess(
+            run, sys.executable, [sys.executable, "-c", program, *argv], env={**os.environ, "PYTHONPATH": paths}
+        )
+        self.status = await run.done
+        return run
+
+    async def test_echo(self) -> None:
+        """Hello, its echo, Ctrl-D: exit status 0."""
+        port = await self.serve("tcp:0:interface=127.0.0.1")
+        run = await self.run_client(f"ws://127.0.0.1:{port}/")
+        self.assertEqual(run.printed.decode(), "* connected; Ctrl-D closes\n< hello\n* closed: 1000\n")
+        self.assertEqual((run.errors, self.status), (b"", 0))
+
+    async def test_refused(self) -> None:
+        """A refusal is printed, with exit status 1."""
+        port = await self.serve("tcp:0:interface=127.0.0.1")
+        run = await self.run_client(f"ws://127.0.0.1:{port}/refuse")
+        self.assertEqual((run.printed, run.errors, self.status), (b"* refused: 403 Forbidden\n", b"", 1))
+
+    async def test_nobody_listens(self) -> None:
+        """A port where nobody listens is reported in a line, with exit status 1."""
+        port = await self.serve("tcp:0:interface=127.0.0.1")
+        await self.port.stopListening()
+        run = await self.run_client(f"ws://127.0.0.1:{port}/")
+        self.assertEqual((run.printed[:17], run.errors, self.status), (b"* no connection: ", b"", 1))
+
+    async def test_tls(self) -> None:
+        """wss: works with a certificate that --ca vouches for, and with no other."""
+        root = authority()
+        pem, ca = self.file(issue(root, ["127.0.0.1"]).together), self.file(root.certificate)
+        port = await self.serve(f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}")
+        run = await self.run_client("--ca", str(ca), f"wss://127.0.0.1:{port}/")
+        self.assertEqual((run.printed.splitlines()[-1], run.errors, self.status), (b"* closed: 1000", b"", 0))
+        run = await self.run_client(f"wss://127.0.0.1:{port}/")
+        self.assertIn(b"certificate verify failed", run.printed)
+        self.assertEqual((run.errors, self.status), (b"", 1))

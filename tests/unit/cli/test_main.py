@@ -1,0 +1,161 @@
+"""wsaas.cli.main: the command `wsaas`."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.unit.test_tap import run
+from wsaas.cli.main import COMMANDS, USAGE, main
+from wsaas.settings.table import TABLE
+from wsaas.tap import versions
+
+MAIN = "import sys; from wsaas.cli.main import main; sys.exit(main())"
+
+
+class CommandTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.stdout, self.stderr = io.StringIO(), io.StringIO()
+        self.patch(sys, "stdout", self.stdout)
+        self.patch(sys, "stderr", self.stderr)
+
+    def ended(self, *arguments: str) -> tuple[int, str, str]:
+        """Status, output and complaints; the buffers are emptied."""
+        status = main(arguments)
+        found = status, self.stdout.getvalue(), self.stderr.getvalue()
+        for stream in (self.stdout, self.stderr):
+            stream.truncate(stream.seek(0))
+        return found
+
+    def test_usage(self) -> None:
+        """Without a command, and with help, it says what there is: every command."""
+        for arguments in ((), ("help",), ("--help",), ("-h",)):
+            self.assertEqual(self.ended(*arguments), (0, USAGE, ""))
+        for name in COMMANDS:
+            self.assertIn(f"\n  wsaas {name} ", USAGE)
+
+    def test_version(self) -> None:
+        """version says which."""
+        self.assertEqual(self.ended("version"), (0, versions() + "\n", ""))
+        self.assertEqual(self.ended("--version"), (0, versions() + "\n", ""))
+
+    def test_unknown(self) -> None:
+        """What is no command is one line and status 2."""
+        self.assertEqual(
+            self.ended("start", "--ws-port=1"), (2, "", "wsaas: there is no command 'start'; see wsaas help\n")
+        )
+
+    def test_wrong_options(self) -> None:
+        """What is no option is one line and status 2, for run as for check."""
+        for name in ("run", "check"):
+            self.assertEqual(
+                self.ended(name, "--bogus"), (2, "", f"wsaas: option --bogus not recognized; see wsaas {name} --help\n")
+            )
+
+    def test_mistakes_in_settings(self) -> None:
+        """Mistakes in the settings are status 1, for run as for check."""
+        for name in ("run", "check"):
+            end = self.assertRaises(SystemExit, self.ended, name, "--ws-port=x")
+            self.assertEqual(end.code, 1)
+            self.assertEqual(self.stdout.getvalue(), "")
+        self.assertEqual(self.stderr.getvalue(), "wsaas: --ws-port='x': must be a whole number from 0 to 65535\n" * 2)
+
+    def test_help_of_commands(self) -> None:
+        """Each command that has options lists them under its own name."""
+        for name in ("run", "check"):
+            end = self.assertRaises(SystemExit, self.ended, name, "--help")
+            self.assertEqual(end.code, 0)
+            self.assertTrue(self.stdout.getvalue().startswith(f"Usage: wsaas {name} [options]\nOptions:\n"))
+            self.stdout.truncate(self.stdout.seek(0))
+
+
+class ProcessTests(SynchronousTestCase):
+    """The command in a process, with the settings in the environment."""
+
+    def test_check(self) -> None:
+        """check prints the settings in effect and says what is doubtful; no secret is shown; nothing is left behind."""
+        path = self.mktemp()
+        os.mkdir(path)
+        result = run(
+            f"import os; os.chdir({path!r}); {MAIN}", "check", "--ws-port=1", API_TOKEN="t" * 16, LOG_STYLE="info"
+        )
+        lines = result.stdout.splitlines()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual([line.partition("=")[0] for line in lines], list(TABLE))
+        self.assertIn("WS_PORT=1", lines)
+        self.assertIn("API_TOKEN=**** (set)", lines)
+        self.assertEqual(
+            result.stderr, "wsaas: warning: LOG_STYLE=info is read as auto; what to log is for LOG_LEVEL to say\n"
+        )
+        self.assertEqual(list(Path(path).iterdir()), [])
+
+    def test_check_of_hostile_text(self) -> None:
+        """No control character of a value reaches the terminal, nor does a byte that is no UTF-8 end the listing."""
+        odd = "\x1b[2J\r\n\x9b31m\u2028\udcff"
+        path = self.mktemp()
+        os.mkdir(path)
+        token = os.path.join(path, "token\x1b[2J")
+        Path(token).write_text("t" * 16)
+        os.chmod(token, 0o644)
+        result = run(
+            MAIN,
+            "check",
+            STATE_DIR=f"/{odd}/state",
+            API_TOKEN_FILE=token,
+            HTTP_ENDPOINT="unix:/\x1b[2J",
+            PYTHONUTF8="1",
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("\nSTATE_DIR=/\\x1b[2J\\r\\n\\x9b31m\\u2028\\udcff/state\n", result.stdout)
+        self.assertIn("\nHTTP_ENDPOINT=unix:/\\x1b[2J\n", result.stdout)
+        self.assertIn("token\\x1b[2J: everybody on this machine can read it", result.stderr)
+        self.assertNotIn("\x1b", result.stdout + result.stderr)
+
+    def test_hostile_arguments(self) -> None:
+        """Nor one of an argument, of a mistake, or of what keeps the gateway from being made."""
+        for arguments, settings in (
+            (["check", "--\x1b[2J"], {}),
+            (["check"], {"WS_PORT": "\x1b[2J"}),
+            (
+                ["run"],
+                {"TARGET_ADDRESS": "https://b.example", "TARGET_CA": self.pem("\x1b[2J.pem"), "STATE_DIR": "none"},
+            ),
+        ):
+            result = run(MAIN, *arguments, **settings)
+            self.assertIn("\\x1b[2J", result.stderr)
+            self.assertNotIn("\x1b", result.stdout + result.stderr)
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+
+    def pem(self, name: str) -> str:
+        """A file that is PEM only at first sight."""
+        path = Path(self.mktemp())
+        path.mkdir()
+        (path / name).write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        return str((path / name).absolute())
+
+    def test_check_of_mistakes(self) -> None:
+        """check prints what is wrong, all of it, and the status is 1."""
+        result = run(MAIN, "check", WS_PORT="x", HTTP_PORT="y")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(
+            result.stderr,
+            "wsaas: WS_PORT='x': must be a whole number from 0 to 65535\n"
+            "wsaas: HTTP_PORT='y': must be a whole number from 0 to 65535\n",
+        )
+
+    def test_run(self) -> None:
+        """run is twistd with the gateway; what keeps that from being made is one line and status 1."""
+        result = run(MAIN, "run", "--demo", TARGET_ADDRESS="https://backend.example", STATE_DIR="none")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertTrue(result.stderr.startswith("wsaas: TARGET_ADDRESS=https://backend.example"), result.stderr)
+
+    def test_connect(self) -> None:
+        """connect is the interactive client, with its own arguments."""
+        result = run(MAIN, "connect", "--help")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertTrue(result.stdout.startswith("usage: wsaas connect "), result.stdout)

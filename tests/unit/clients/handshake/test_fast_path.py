@@ -1,0 +1,133 @@
+"""What is done without Autobahn at a connection's beginning, beside what Autobahn does."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.client_harness import Client, Harness
+from wsaas.clients.handshake import opening
+from wsaas.clients.handshake.fast_path import read_usual
+from wsaas.clients.handshake.request_head import fields
+from wsaas.internals.autobahn import OF_THE_HANDSHAKE
+
+LINES = [b"GET /room/7?a=1 HTTP/1.1", b"GET / HTTP/1.1", b"GET /a;b?c=%zz&d=[e]#f HTTP/1.1", b"GET //host/a HTTP/1.1",
+         b"POST / HTTP/1.1", b"GET / HTTP/1.0", b"GET /?a=b&a=c HTTP/1.1", b"GET /[ HTTP/1.1", b"GET //[ HTTP/1.1",
+         b"GET /caf%C3%A9/a:b@c HTTP/1.1", b"get / HTTP/1.1", b"GET /#f HTTP/1.1"]  # fmt: skip
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
+# Of each header the values it may have: the first is the usual one, None is for not there.
+VALUES: dict[bytes, list[bytes | None]] = {
+    b"Host": [b"gateway", b"gateway:8080", b"[::1]:80", b"a:b", b"a:70000", b"", b"a b", None],
+    b"Upgrade": [b"websocket", b"WebSocket", b"h2c, websocket", b"h2c", b"", None],
+    b"Connection": [b"Upgrade", b"keep-alive, Upgrade", b"Upgrade,close", b"close", b"upgrade ", None],
+    b"Sec-WebSocket-Key": [KEY, KEY[:-1], KEY[:-3] + b"=", KEY[:-4] + b"\xe9Q==", b"A" * 24, b"", None],
+    b"Sec-WebSocket-Version": [b"13", b"8", b"013", b"13, 8", b"x", b"", None],
+    b"Origin": [None, b"https://app.example", b"http://a:80", b"http://a:99999", b"null", b"file:///a", b"http://",
+                b"app", b"https://[::1]", b"http://[", b"HTTPS://A.example", b"http://caf\xe9", b""],
+    b"Sec-WebSocket-Protocol": [None, b"v1", b"v1, v2", b"v1,v1", b"v1,,v2", b"v1 v2", b"v\xe9", b" a ,b ", b""],
+    b"Sec-WebSocket-Extensions": [None, b"permessage-deflate", b"permessage-deflate; client_max_window_bits",
+                                  b"permessage-deflate; client_max_window_bits=99", b"permessage-deflate; x", b"x;;",
+                                  b""],
+    b"traceparent": [None, b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", b"a\xa0", b"\xa0a"],
+    b"Authorization": [None, b"Bearer \xe9"],
+    b"X-Other": [None, b"a", b"\t"],
+}  # fmt: skip
+
+
+def generated(random: Random) -> bytes:
+    """A head with at most a few things in it that are not usual."""
+    odd = random.choices([0, 0.1, 0.4], [2, 5, 1])[0]
+    lines = [random.choice(LINES) if random.random() < odd else random.choice(LINES[:2])]
+    for name, values in VALUES.items():
+        value = random.choice(values) if random.random() < odd else values[0]
+        spelled = random.choice([name, name.lower(), name.upper()]) if random.random() < odd else name
+        if value is not None:
+            lines += [spelled + b":" + random.choice([b" ", b"", b"\t "]) + value]
+            if random.random() < odd / 20:
+                lines += [lines[-1]]
+    if random.random() < odd:
+        lines[1:] = random.sample(lines[1:], len(lines) - 1)
+    return b"\r\n".join(lines)
+
+
+class DifferentialTests(SynchronousTestCase):
+    def outcome(self, head: bytes, early: bytes, cut: int, choice: int, **options: Any) -> tuple[object, ...]:
+        """All that comes of a handshake: what the gateway hears, what the client hears, what is kept."""
+        harness = Harness(**options)
+        client = Client(harness, "203.0.113.9")
+        data = head + b"\r\n\r\n" + early
+        client.say(data[:cut])
+        client.say(data[cut:])
+        handshakes = harness.gateway.handshakes
+        if handshakes:
+            client.peer.accept([None, *handshakes[0].subprotocols, "never offered"][choice])
+        kept = {
+            name: repr(value)
+            for name, value in vars(client.peer).items()
+            if name not in OF_THE_HANDSHAKE and isinstance(value, (str, bytes, int, list, type(None)))
+        }
+        sessions = [session.calls for session in harness.gateway.sessions]
+        failures = len(self.flushLoggedErrors())
+        written, ended = client.transport.written, (client.transport.closed, client.transport.aborted)
+        return handshakes, written, ended, kept, sessions, failures
+
+    def test_alike(self) -> None:
+        """With whatever is in the head, all is as if Autobahn had read it."""
+        random, usual, quick = Random(7), 0, opening.read_usual
+        for _ in range(3000):
+            head, options = generated(random), {"compression": random.random() < 0.2}
+            early = random.choice([b"", b"", b"\x81\x82\0\0\0\0hi", b"\xff"])
+            cut, choice = random.randrange(len(head) + 4), random.choice([0, 0, 1, -2, -1])
+            self.patch(opening, "read_usual", lambda *arguments: None)
+            by_autobahn = self.outcome(head, early, cut, choice, **options)
+            self.patch(opening, "read_usual", quick)
+            self.assertEqual(self.outcome(head, early, cut, choice, **options), by_autobahn, head)
+            usual += read_usual(head, fields(head), options["compression"]) is not None
+        self.assertTrue(1000 < usual < 2900, usual)
+
+    def test_clients(self) -> None:
+        """Browsers, and the libraries that most clients are written with, go the short way."""
+        for more in (
+            b"",
+            b"\r\nOrigin: https://app.example\r\nSec-WebSocket-Protocol: v1, v2\r\nAccept-Encoding: gzip, deflate"
+            b"\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
+        ):
+            for connection in (b"Upgrade", b"keep-alive, Upgrade"):
+                head = (
+                    b"GET /room HTTP/1.1\r\nHost: gateway.example:8080\r\nUpgrade: websocket\r\nConnection: %b\r\n"
+                    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b%b" % (connection, KEY, more)
+                )
+                self.assertIsNotNone(read_usual(head, fields(head), False), head)
+
+
+class InitialTests(SynchronousTestCase):
+    def test_alike(self) -> None:
+        """A new connection has every attribute that Autobahn sets, with the same value."""
+        factory = Harness().factory
+
+        def made(make: Any) -> Any:
+            protocol: Any = factory.buildProtocol(None)
+            protocol.transport = StringTransport()
+            before = set(vars(protocol))
+            make(protocol)
+            return protocol, set(vars(protocol)) - before
+
+        by_autobahn, names = made(WebSocketServerProtocol._connectionMade)
+        ours, _ = made(opening.Opening._connectionMade)
+        self.assertTrue({"state", "data", "wasClean", "autoPingPending"} <= names)
+        for name in names - {"send_queue"}:  # what waits is in the outbox
+            his, mine = getattr(by_autobahn, name), getattr(ours, name)
+            self.assertTrue(mine == his or type(mine) is type(his), (name, mine, his))
+        self.assertEqual(factory.countConnections, 2)
+
+    def test_slim(self) -> None:
+        """An open connection keeps neither its handshake nor what its class has as well."""
+        for extra in (b"", b"X-A: b\r\nX-A: b\r\n"):  # the short way, and Autobahn's
+            peer = Harness().open(extra).peer
+            self.assertEqual(vars(peer).keys() & OF_THE_HANDSHAKE, set())
+            as_in_class = {name for name, value in vars(peer).items() if getattr(type(peer), name, self) is value}
+            self.assertEqual(as_in_class, set())

@@ -1,0 +1,210 @@
+"""One message for many clients, over real sockets: as to each of them by itself."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from twisted.internet import tcp
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionLost
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.client_harness import END, REQUEST, FakeSession, Harness
+from tests.support.websocket_client import CLOSE, TEXT, close_frame, frame
+from tests.unit.internals.test_direct_write import Reactor
+from wsaas.clients.fanout import send_straight
+from wsaas.clients.frames import encode
+from wsaas.clients.send_buffer import Outbox
+from wsaas.core.model import Frame
+from wsaas.core.session import NO_OUTLET
+from wsaas.internals.direct_write import write_each
+
+KINDS = ["idle", "idle", "idle", "busy", "full", "closing", "compressed", "reset", "closed"]
+
+
+class Member:
+    """A session and its client as `crowd` sees them, over a socket pair; a `kind` of trouble."""
+
+    def __init__(self, case: SynchronousTestCase, kind: str) -> None:
+        near, self.far = socket.socketpair()
+        case.addCleanup(near.close)
+        case.addCleanup(self.far.close)
+        near.setblocking(False)
+        self.far.setblocking(False)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        unused: Any = None
+        self.transport: Any = tcp.Server(near, Protocol(), ("", 0), unused, 1, Reactor())
+        self.transport.connected = 1
+        self.peer = self
+        self.kind = kind
+        self.outbox = Outbox(self.transport, 200_000, lambda: 0.0, self)
+        self.straight(self.outbox.file)
+        self.transport.registerProducer(self.outbox, True)
+        if kind == "busy":  # what its socket has taken leaves room for a part of a message
+            self.outbox.offer(b"x" * 3000)
+        elif kind == "full":
+            while self.outbox.offer(b"y" * 50_000):
+                pass
+        elif kind == "reset":
+            self.far.close()
+        elif kind == "closed":
+            self.outbox.stopProducing()
+
+    def straight(self, file: int) -> None:
+        self.outlet = file if self.kind not in ("closing", "compressed") else NO_OUTLET
+
+    def drained(self) -> None:
+        """Nobody waits for that here."""
+
+    def rest(self, data: bytes) -> None:
+        self.outbox.rest(data)
+
+    def send(self, frame: Frame) -> bool:
+        return self.kind != "closing" and self.outbox.offer(encode(frame))
+
+    def state(self) -> tuple[object, ...]:
+        """What became of it: what has arrived, what waits where."""
+        arrived = b""
+        try:
+            while piece := self.far.recv(1_000_000):
+                arrived += piece
+        except OSError:
+            pass
+        transport, outbox = self.transport, self.outbox
+        waits = transport.dataBuffer + b"".join(transport._tempDataBuffer)
+        return arrived, waits, outbox.waiting, outbox.paused, outbox.clear
+
+
+def together(members: Sequence[Any], frame: Frame) -> list[bool]:
+    """Whether each of them took it, those without an outlet in their own way."""
+    left = send_straight(members, frame)
+    return [member not in left or member.send(frame) for member in members]
+
+
+def one_by_one(members: Sequence[Any], frame: Frame) -> list[bool]:
+    return [member.send(frame) for member in members]
+
+
+class CrowdTests(SynchronousTestCase):
+    def outcome(
+        self, send: Callable[[Sequence[Any], Frame], list[bool]], kinds: list[str], frames: list[Frame]
+    ) -> tuple[list[list[bool]], list[tuple[object, ...]]]:
+        members = [Member(self, kind) for kind in kinds]
+        return [send(members, frame) for frame in frames], [member.state() for member in members]
+
+    def test_alike(self) -> None:
+        """Whatever trouble each of them is in, all get what they would have got one by one, and stand as they would."""
+        random = Random(20)
+        for _ in range(60):
+            kinds = random.choices(KINDS, k=random.randrange(8))
+            frames = [
+                Frame(b"m" * random.choice([0, 5, 2000, 70_000, 150_000]), True) for _ in range(random.randrange(1, 4))
+            ]
+            self.assertTrue(
+                self.outcome(together, kinds, frames) == self.outcome(one_by_one, kinds, frames), (kinds, frames)
+            )
+
+    def test_straight(self) -> None:
+        """Those for whom nothing waits have it in their sockets when the call returns."""
+        members = [Member(self, "idle") for _ in range(3)]
+        members[1].send = lambda frame: self.fail("the usual way")  # type: ignore[method-assign, assignment]
+        sessions: Any = members
+        self.assertEqual(send_straight(sessions, Frame(b"hello", False)), [])
+        self.assertEqual([member.far.recv(100) for member in members], [b"\x81\x05hello"] * 3)
+
+    def test_write_each(self) -> None:
+        """A socket that takes nothing, or is none, keeps the others from nothing."""
+        one, full, other = (Member(self, kind) for kind in ("idle", "full", "idle"))
+        closed = socket.socket()
+        number = closed.fileno()
+        closed.close()
+        files = [one.outbox.file, full.outbox.file, number, other.outbox.file]
+        self.assertEqual(write_each(files, b"hello"), [5, 0, 0, 5])
+        self.assertEqual(write_each([], b"hello"), [])
+
+
+class OutletTests(SynchronousTestCase):
+    """A session has an outlet while a message may be written straight to its client, and at no other time."""
+
+    def enter(self, extra: bytes = b"", **options: Any) -> FakeSession:
+        harness = Harness(**options)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.far = socket.create_connection(server.getsockname(), 10)
+            near, _ = server.accept()
+        self.addCleanup(near.close)
+        self.addCleanup(self.far.close)
+        near.setblocking(False)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        unused: Any = None
+        self.protocol: Any = harness.factory.buildProtocol(IPv4Address("TCP", "203.0.113.9", 1))
+        self.transport: Any = tcp.Server(near, self.protocol, ("", 0), unused, 1, MemoryReactorClock())
+        self.protocol.makeConnection(self.transport)
+        self.protocol.dataReceived(REQUEST + extra + END)
+        session = harness.gateway.sessions[-1]
+        self.assertEqual(session.outlet, NO_OUTLET, "there is no 101 yet")
+        self.protocol.accept(None)
+        self.assertTrue(self.far.recv(1000).startswith(b"HTTP/1.1 101 "))
+        return session
+
+    def enter_straight(self) -> FakeSession:
+        session = self.enter()
+        self.assertEqual(session.outlet, self.transport.fileno())
+        return session
+
+    def test_slow(self) -> None:
+        """None while something waits for the client, and one again when a message finds that nothing does."""
+        session = self.enter_straight()
+        self.assertTrue(self.protocol.send(Frame(b"x" * 900_000, True)))
+        self.assertEqual(session.outlet, NO_OUTLET)
+        got = b""
+        while len(got) < 900_000:
+            got += self.far.recv(900_000)
+            self.transport.doWrite()
+        self.assertTrue(self.protocol.send(Frame(b"hello", False)))
+        self.assertEqual(session.outlet, self.transport.fileno())
+
+    def test_what_is_left(self) -> None:
+        """None after a message written straight of which something is left."""
+        session = self.enter_straight()
+        self.protocol.rest(b"rest")
+        self.assertEqual(session.outlet, NO_OUTLET)
+
+    def test_closed(self) -> None:
+        """None behind a Close frame, whoever sends the first, or what cannot be read."""
+        session = self.enter_straight()
+        self.protocol.close(1000, "")
+        self.assertEqual(session.outlet, NO_OUTLET)
+        session = self.enter_straight()
+        self.protocol.rest(b"\x81\x01x")
+        self.protocol.close(1000, "")
+        self.transport.doWrite()
+        self.protocol.sendData(b"\x8a\x00")
+        self.assertEqual(session.outlet, NO_OUTLET, "nothing waits any more, and yet")
+        for said in (close_frame(1000), frame(TEXT, b"\xff"), frame(CLOSE, b"x"), b"\xff" * 20):
+            session = self.enter_straight()
+            self.protocol.dataReceived(said)
+            self.assertEqual(session.outlet, NO_OUTLET, said)
+
+    def test_dropped(self) -> None:
+        """None from the moment on in which the connection is given up, though its file lives a little longer."""
+        session = self.enter_straight()
+        self.protocol.dropConnection(abort=True)
+        self.assertEqual((session.outlet, self.transport.fileno() >= 0), (NO_OUTLET, True))
+
+    def test_lost(self) -> None:
+        """None once the connection is lost."""
+        session = self.enter_straight()
+        self.transport.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(session.outlet, NO_OUTLET)
+
+    def test_compressed(self) -> None:
+        """Never where a message must be compressed for each client by itself."""
+        session = self.enter(b"Sec-WebSocket-Extensions: permessage-deflate\r\n", compression=True)
+        self.assertTrue(self.protocol.send(Frame(b"x" * 400_000, True)))
+        self.assertEqual(session.outlet, NO_OUTLET)

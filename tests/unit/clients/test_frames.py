@@ -1,0 +1,127 @@
+"""The short way to read and write frames: against Autobahn, and against an independent codec."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, TextMessage
+
+from tests.support.client_harness import Harness
+from wsaas.clients import connection as protocol
+from wsaas.clients.frames import Encoder, encode, measure, take
+from wsaas.core.model import Frame
+
+SIZES = (0, 1, 2, 3, 4, 5, 124, 125, 126, 127, 1023, 1024, 1025, 65535)
+
+
+def spelled(message: Message | Ping | Pong | CloseConnection) -> bytes:
+    return Connection(ConnectionType.CLIENT).send(message)
+
+
+class ReadTests(SynchronousTestCase):
+    def test_usual(self) -> None:
+        """A whole message is read as it was sent, wherever it stands, and only when all of it is there."""
+        for size in SIZES:
+            payload = bytes(range(256)) * (size // 256) + bytes(range(size % 256))
+            data = b"before" + spelled(BytesMessage(data=payload)) + b"after"
+            found = measure(data, 6)
+            assert found is not None
+            self.assertEqual(take(data, 6, *found), Frame(payload, True))
+            self.assertEqual(found[0] + 4 + found[1], len(data) - 5)
+            for cut in {0, 1, 2, 5, 6, 7, len(data) - 12}:
+                self.assertIsNone(measure(data[: 6 + min(cut, len(data) - 12)], 6), (size, cut))
+
+    def test_text(self) -> None:
+        """A text is UTF-8, or Autobahn's affair."""
+        for payload, good in ((b"", True), ("h\u20ac".encode(), True), (b"\xff", False), (b"\xe2\x82", False)):
+            data = b"\x81" + bytes([0x80 | len(payload)]) + b"\0\0\0\0" + payload
+            found = measure(data, 0)
+            assert found is not None
+            self.assertEqual(take(data, 0, *found), Frame(payload, False) if good else None)
+
+    def test_unusual(self) -> None:
+        """Everything else is Autobahn's affair."""
+        for data in (
+            spelled(Ping(payload=b"x")),
+            spelled(CloseConnection(code=1000)),
+            spelled(TextMessage(data="x", message_finished=False)),
+            b"\x80\x81maskx",  # the end of a fragmented message
+            b"\xc1\x81maskx",  # compressed
+            b"\x81\x01x....",  # not masked
+            b"\x83\x81maskx",
+            b"\x81\xfe\x00\x05mask12345",  # not the shortest length
+            b"\x81\xff" + (5).to_bytes(8, "big") + b"mask12345",
+            spelled(BytesMessage(data=bytes(65536))),
+        ):
+            self.assertIsNone(measure(data + b"........", 0), data[:10])
+
+
+class WriteTests(SynchronousTestCase):
+    def test_encode(self) -> None:
+        """A client reads what was encoded."""
+        for size in (*SIZES, 65536, 70000):
+            for frame in (Frame(b"x" * size, False), Frame(b"\xff" * size, True)):
+                client = Connection(ConnectionType.CLIENT)
+                client.receive_data(encode(frame))
+                pieces = [event.data for event in client.events()]  # type: ignore[attr-defined]
+                joined: Any = (b"" if frame.binary else "").join(pieces)
+                self.assertEqual(joined if frame.binary else joined.encode(), frame.payload)
+
+    def test_once(self) -> None:
+        """The same frame is encoded once; another that is equal is not mistaken for it once it changed."""
+        encoder = Encoder()
+        frame = Frame(b"a", False)
+        self.assertIs(encoder.encode(frame), encoder.encode(frame))
+        self.assertEqual(encoder.encode(Frame(b"b", True)), b"\x82\x01b")
+        self.assertEqual(encoder.encode(frame), b"\x81\x01a")
+
+
+messages = st.one_of(
+    st.builds(BytesMessage, data=st.binary(max_size=2000)),
+    st.builds(TextMessage, data=st.text(max_size=600)),
+    st.builds(TextMessage, data=st.text(max_size=5), message_finished=st.just(False)),
+    st.builds(Ping, payload=st.binary(max_size=125)),
+    st.builds(Pong, payload=st.binary(max_size=125)),
+).map(spelled)
+odd = st.sampled_from(
+    [
+        b"\x81\x81\0\0\0\0\xff",
+        b"\x80\x81maskx",
+        b"\x81\x01x",
+        b"\xc1\x81maskx",
+        b"\x81\xfe\0\5mask12345",
+        b"\x82\xff" + (2**40).to_bytes(8, "big") + b"mask",
+        spelled(CloseConnection(code=1000)),
+        spelled(BytesMessage(data=bytes(3000))),
+    ]
+)
+
+
+class DifferentialTests(SynchronousTestCase):
+    def outcome(self, pieces: list[bytes], short: bool) -> tuple[Any, ...]:
+        """All that comes of these bytes, with or without the short way."""
+        if not short:
+            self.patch(protocol, "measure", lambda data, at: None)
+        harness = Harness(max_message_size=2500)
+        client = harness.open()
+        for piece in pieces:
+            client.say(piece)
+        harness.clock.pump([0.1] * 20)
+        if not short:
+            self.patch(protocol, "measure", measure)
+        return client.session.calls, client.session.received_frames, client.transport.written
+
+    @settings(max_examples=1000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(st.lists(messages | messages | messages | odd, max_size=8), st.lists(st.integers(0, 10000), max_size=5))
+    def test_alike(self, sent: list[bytes], cuts: list[int]) -> None:
+        """With and without the short way the same is received, answered and closed, however the bytes are cut."""
+        stream = b"".join(sent)
+        marks = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
+        pieces = [stream[start:stop] for start, stop in pairwise(marks)]
+        self.assertEqual(self.outcome(pieces, True), self.outcome(pieces, False))

@@ -1,0 +1,76 @@
+"""What waits for one client, over a real socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from tests.unit.internals.test_direct_write import SocketTestCase
+from wsaas.clients.send_buffer import Outbox
+
+
+class OutboxTests(SocketTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.drains = 0
+        self.files: list[int] = []
+        self.transport.connected = 1
+        self.outbox = Outbox(self.transport, 300_000, lambda: 1.0, self)
+        self.transport.registerProducer(self.outbox, True)
+
+    def drained(self) -> None:
+        self.drains += 1
+
+    def straight(self, file: int) -> None:
+        self.files.append(file)
+
+    def test_straight(self) -> None:
+        """A message that the socket takes is there at once."""
+        self.assertTrue(self.outbox.offer(b"hello"))
+        self.assertEqual(self.far.recv(100), b"hello")
+        self.assertEqual((self.reactor.writers, self.outbox.waiting), ([], 0))
+
+    def test_what_is_left(self) -> None:
+        """What the socket does not take waits, as much as there is room for; all that was taken arrives, in order; then
+        messages go straight again.
+        """
+        sent = b""
+        for number in range(1000):
+            piece = bytes([number % 256]) * 10_000
+            if not self.outbox.offer(piece):
+                break
+            sent += piece
+        self.assertTrue(self.outbox.paused and self.outbox.full_since == 1.0)
+        self.assertLessEqual(self.outbox.waiting, 300_000)
+        self.assertEqual(self.received(len(sent)), sent)
+        self.transport.doWrite()
+        self.assertEqual((self.drains, self.outbox.waiting, self.outbox.full_since), (1, 0, None))
+        self.reactor.writers.clear()
+        self.assertTrue(self.outbox.offer(b"straight"))
+        self.assertEqual((self.far.recv(100), self.reactor.writers), (b"straight", []))
+        self.assertEqual((self.files[0], self.files[-1]), (-1, self.transport.fileno()), "and its owner knows")
+
+    def test_a_file_that_is_anothers(self) -> None:
+        """Once the connection is given up, in good order or not, nothing is written to the file it had: it may be
+        another client's by then.
+        """
+        near, far = socket.socketpair()
+        self.addCleanup(far.close)
+        far.setblocking(False)
+        os.dup2(near.fileno(), self.transport.fileno())
+        near.close()
+        self.transport.connected = 0
+        self.outbox.let_go()
+        self.assertEqual(self.files, [-1])
+        self.outbox.offer(b"late")
+        self.outbox.stopProducing()
+        self.assertFalse(self.outbox.offer(b"later"))
+        self.outbox.write(b"last")
+        self.assertRaises(BlockingIOError, far.recv, 100)
+        self.assertEqual(self.outbox.waiting, len(b"last"))
+
+    def test_lost(self) -> None:
+        """A connection that is lost has no room, though nothing waits."""
+        self.assertTrue(self.outbox.room(1))
+        self.outbox.stopProducing()
+        self.assertFalse(self.outbox.room(1))

@@ -1,0 +1,270 @@
+"""The gateway of one process: who hears of what, in which order."""
+
+from __future__ import annotations
+
+import secrets
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.core_fakes import Calls, FakeBackend, FakeJournal, FakePeer, hello, text
+from wsaas.core.errors import NoSuchConnection
+from wsaas.core.gateway import Gateway
+from wsaas.core.groups import MAX_GROUPS
+from wsaas.core.ids import is_id
+from wsaas.core.model import (
+    Accepted,
+    Cause,
+    Closed,
+    Delivered,
+    Limits,
+    Opened,
+    Received,
+    Record,
+    Refused,
+    Told,
+)
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session, State
+
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+class GatewayTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.calls = Calls()
+        self.journal = FakeJournal(self.calls)
+        self.backend = FakeBackend(self.calls)
+        self.registry = Registry(1000)
+        self.gateway = Gateway(
+            self.registry, self.journal, self.backend, Limits(1000, 1000, 1000), lambda: 1700000000.5, secrets.randbelow
+        )
+        self.gateway.accepting = True
+
+    def connect(self, **handshake: object) -> Session:
+        """A client whose record is on its way into the journal."""
+        peer = FakePeer(self.calls)
+        self.gateway.connect(peer, hello(**handshake))
+        assert peer.session is not None
+        return peer.session
+
+    def open(self, accepted: Accepted) -> Session:
+        session = self.connect()
+        self.journal.stored.pop()(True)
+        session.take()
+        session.settle(accepted)
+        return session
+
+
+class ConnectTests(GatewayTestCase):
+    def test_journal_before_post(self) -> None:
+        """The backend is not told of a connection before the journal has it."""
+        session = self.connect(repeated=((b"Authorization", b"Basic eA=="),))
+        self.assertEqual(self.calls, ["journal opened"])
+        (record,) = self.journal.records
+        self.assertEqual(record, session.record)
+        self.assertEqual(
+            (record.id, record.connected_at, record.repeated, record.closed),
+            (session.id, 1700000000.5, ((b"Authorization", b"Basic eA=="),), None),
+        )
+        self.journal.stored[0](True)
+        self.assertEqual((self.calls[1:], self.backend.woken), (["wake"], [session]))
+        self.assertEqual(session.take(), Opened(session.handshake))
+
+    def test_found_at_once(self) -> None:
+        """A connection has an id and is known to the API from its handshake on."""
+        session = self.connect()
+        self.assertTrue(is_id(session.id))
+        self.assertIs(self.registry.find(session.id), session)
+        self.assertNotEqual(self.connect().id, session.id)
+
+    def test_not_accepting(self) -> None:
+        """While starting or draining nobody new is let in, and nobody is told of it."""
+        self.gateway.accepting = False
+        peer = FakePeer(self.calls)
+        self.gateway.connect(peer, hello())
+        self.assertEqual(self.calls, ["refuse 503 NOT_READY retry-after=1"])
+        self.assertEqual((peer.session, len(self.registry)), (None, 0))
+
+    def test_accepts_nobody_by_itself(self) -> None:
+        """A new gateway is not ready until somebody says so."""
+        gateway = Gateway(self.registry, self.journal, self.backend, Limits(1, 1, 1), lambda: 0.0, secrets.randbelow)
+        self.assertFalse(gateway.accepting)
+
+    def test_journal_refuses(self) -> None:
+        """A connection that the journal cannot keep is refused: its end could not be promised."""
+        session = self.connect()
+        self.journal.stored[0](False)
+        self.assertEqual(self.calls[1:], [f"journal forget {session.id}", "refuse 503 NOT_READY retry-after=5"])
+        self.assertEqual((len(self.registry), self.backend.woken), (0, []))
+
+    def test_client_leaves_before_the_journal_has_it(self) -> None:
+        """Who left before the journal answered is forgotten, whatever it answers."""
+        for safe in (True, False):
+            session = self.connect()
+            self.calls.flush()
+            session.lost(Cause.NETWORK, 1006, "", False)
+            self.journal.stored.pop()(safe)
+            self.assertEqual([call for call in self.calls if call != "wake"], [f"journal forget {session.id}"])
+            self.assertEqual((session.take(), session.state, len(self.registry)), (None, State.CLOSED, 0))
+
+    def test_a_journal_that_answers_at_once(self) -> None:
+        """The journal may answer before `opened` returns."""
+        self.calls.then["journal opened"] = lambda: self.journal.stored[0](True)
+        session = self.connect()
+        self.assertEqual((self.calls, self.backend.woken), (["journal opened", "wake"], [session]))
+
+
+class TraceTests(GatewayTestCase):
+    def trace(self, traceparent: str | None) -> str:
+        return self.connect(traceparent=traceparent).trace_id
+
+    def test_continued(self) -> None:
+        """A client's trace goes on, one of a later version of the standard as well."""
+        for traceparent in (PARENT, PARENT.replace("00-0a", "01-0a"), PARENT.replace("00-0a", "cc-0a") + "-what-comes"):
+            self.assertEqual(self.trace(traceparent), "0af7651916cd43dd8448eb211c80319c", traceparent)
+
+    def test_new(self) -> None:
+        """Without a trace, or with one that is none, a new one begins (W3C Trace Context, 3.2)."""
+        made = set()
+        broken = [
+            None,
+            "",
+            PARENT.upper(),
+            PARENT[:-1],
+            PARENT + "0",
+            PARENT + "\n",
+            " " + PARENT,
+            PARENT.replace("00-0a", "ff-0a"),
+            PARENT.replace("0af7651916cd43dd8448eb211c80319c", "0" * 32),
+            PARENT.replace("b7ad6b7169203331", "0" * 16),
+            PARENT.replace("-", "_"),
+            PARENT.replace("0a", "\u0660a"),
+        ]
+        for traceparent in broken:
+            trace = self.trace(traceparent)
+            self.assertRegex(trace, r"\A[0-9a-f]{32}\Z", traceparent)
+            made.add(trace)
+        self.assertEqual(len(made), len(broken))
+        self.assertNotIn("0af7651916cd43dd8448eb211c80319c", made)
+
+    def test_version_0_has_four_fields(self) -> None:
+        """What says it is version 00 and has more than its four fields is no traceparent (W3C Trace Context, 3.2.2)."""
+        self.assertNotEqual(self.trace(PARENT + "-more"), "0af7651916cd43dd8448eb211c80319c")
+
+    def test_never_zero(self) -> None:
+        """The all-zero trace id, which the standard forbids, is never made, and the largest has 32 digits."""
+        for draw, expected in [(lambda below: 0, "0" * 31 + "1"), (lambda below: below - 1, "f" * 32)]:
+            gateway = Gateway(self.registry, self.journal, self.backend, Limits(1, 1, 1), lambda: 0.0, draw)
+            gateway.accepting = True
+            peer = FakePeer(self.calls)
+            gateway.connect(peer, hello())
+            self.assertEqual(peer.session.trace_id, expected)
+
+
+class LifeTests(GatewayTestCase):
+    def test_groups(self) -> None:
+        """An accepted connection is in the groups that the backend said, before its 101, and leaves them as it ends."""
+        seen = []
+        self.calls.then["accept"] = lambda: seen.append(set(self.registry._groups))
+        session = self.open(Accepted(groups=("room:7", "user:42")))
+        self.assertEqual((session.groups, seen), ({"room:7", "user:42"}, [{"room:7", "user:42"}]))
+        session.close(Cause.API, 1000, "")
+        self.assertEqual((session.groups, self.registry._groups), (set(), {}))
+
+    def test_no_groups_for_a_client_that_has_left(self) -> None:
+        """A client that left while its POST was out joins no group."""
+        session = self.connect()
+        self.journal.stored.pop()(True)
+        session.take()
+        session.lost(Cause.NETWORK, 1006, "", False)
+        session.settle(Accepted(groups=("room:7",)))
+        self.assertEqual((session.groups, self.registry.members("room:7")), (set(), []))
+
+    def test_too_many_groups(self) -> None:
+        """Groups joined while the POST was out never keep the 101 from being sent, however many they are."""
+        session = self.connect()
+        self.journal.stored.pop()(True)
+        session.take()
+        for number in range(MAX_GROUPS):
+            self.registry.join(session.id, str(number))
+        session.settle(Accepted(groups=("room:7",)))
+        self.assertEqual((session.state, self.calls[-1]), (State.OPEN, "accept None"))
+
+    def test_headers_are_kept(self) -> None:
+        """Headers that the connect answer asked for are kept in the journal, for a DELETE after a crash."""
+        session = self.open(Accepted(headers=((b"X-User", b"42"),)))
+        self.assertEqual(self.journal.records[-1].repeated, ((b"X-User", b"42"),))
+        self.assertEqual(self.journal.records[-1], session.record)
+
+    def test_headers_are_kept_when_the_client_has_left(self) -> None:
+        """They are kept, too, when the client left while its POST was out: a crash may come before its DELETE."""
+        session = self.connect()
+        self.journal.stored.pop()(True)
+        session.take()
+        session.lost(Cause.NETWORK, 1006, "", False)
+        session.settle(Accepted(headers=((b"X-User", b"42"),)))
+        self.assertEqual(self.journal.records[-1].repeated, ((b"X-User", b"42"),))
+
+    def test_nothing_new_to_keep(self) -> None:
+        """An accept without headers is not worth a row."""
+        self.open(Accepted(groups=("room:7",)))
+        self.assertNotIn("journal accepted", self.calls)
+
+    def test_end(self) -> None:
+        """How it ended is in the journal before the DELETE is sent; once that is answered all forget it."""
+        session = self.open(Accepted())
+        session.received(text("one"))
+        self.calls.flush()
+        session.lost(Cause.CLIENT, 1000, "", True)
+        self.assertRaises(NoSuchConnection, self.registry.find, session.id)
+        self.assertIsInstance(session.take(), Received)
+        self.assertEqual(self.calls.flush(), ["wake"])
+        session.settle(Delivered())
+        closed = session.take()
+        self.assertEqual(self.calls, [f"journal closed {session.id}"])
+        self.assertEqual((self.journal.closings, len(self.registry)), ([closed], 1))
+        session.settle(Told())
+        self.assertEqual(self.calls[1:], [f"journal forget {session.id}"])
+        self.assertEqual(len(self.registry), 0)
+
+    def test_refused(self) -> None:
+        """A refused connection is forgotten."""
+        session = self.connect()
+        self.journal.stored.pop()(True)
+        session.take()
+        session.settle(Refused(403, "NO"))
+        self.assertEqual(self.calls[2:], [f"journal forget {session.id}", "refuse 403 NO"])
+        self.assertEqual(len(self.registry), 0)
+
+    def test_restart(self) -> None:
+        """A client that goes because the gateway stops is closed with 1012, one that waits is asked to come again."""
+        self.gateway.close_for_restart(self.open(Accepted()))
+        self.assertEqual(self.calls[-1], "close 1012")
+        waiting = self.connect()
+        self.gateway.close_for_restart(waiting)
+        self.assertEqual(self.calls[-1], "refuse 503 NOT_READY retry-after=1")
+
+
+class ReviveTests(GatewayTestCase):
+    def test_revive(self) -> None:
+        """Everyone an earlier life left behind gets a DELETE that says why, and is then forgotten."""
+        known = Closed(Cause.CLIENT, 1000, "", clean=True, lost_messages=2)
+        records = [Record("a" * 32, 1.0, (), "1" * 32), Record("b" * 32, 2.0, (), "2" * 32, known)]
+        self.gateway.accepting = False
+        self.gateway.revive(iter(records))
+        self.assertEqual(self.calls.flush(), ["wake", "wake"])
+        one, two = self.backend.woken
+        self.assertEqual((len(self.registry), [one.record.id, two.record]), (2, ["a" * 32, records[1]]))
+        self.assertRaises(NoSuchConnection, self.registry.find, one.id)
+        self.assertEqual(one.take(), Closed(Cause.RESTART, 1006, "", clean=False))
+        self.assertEqual(two.take(), known)
+        one.settle(Told())
+        two.settle(Told())
+        self.assertEqual(
+            self.calls,
+            [
+                f"journal {what} {id * 32}"
+                for what, id in [("closed", "a"), ("closed", "b"), ("forget", "a"), ("forget", "b")]
+            ],
+        )
+        self.assertEqual(len(self.registry), 0)

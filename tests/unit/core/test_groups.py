@@ -1,0 +1,227 @@
+"""Groups, broadcast and the list of connections."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.core_fakes import Calls, FakeOwner, FakePeer, hello
+from wsaas.core.errors import BadRequest, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.core.fanout import BATCH, Cast
+from wsaas.core.groups import MAX_GROUPS, name_flaw
+from wsaas.core.model import Accepted, Cause, Frame, Limits, Record
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session
+
+
+def spell(number: int) -> str:
+    return f"{number:032d}"
+
+
+class GroupTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.registry = Registry(max_message_size=16)
+        self.peers: dict[str, FakePeer] = {}
+
+    def connect(self, number: int) -> Session:
+        calls = Calls()
+        peer = self.peers[spell(number)] = FakePeer(calls)
+        session = Session(
+            Record(spell(number), 0.0, (), "ab" * 16), hello(), peer, Limits(16, 1000, 1000), FakeOwner(calls)
+        )
+        self.registry.add(session)
+        session.take()
+        return session
+
+    def open(self, *numbers: int) -> None:
+        for number in numbers:
+            self.connect(number).settle(Accepted())
+
+    def finish(self, cast: Cast) -> tuple[int, int]:
+        while cast.advance():
+            pass
+        return cast.sent, cast.skipped
+
+    def heard(self, word: str) -> list[int]:
+        return [int(id) for id, peer in self.peers.items() if any(call == word for call in peer.calls)]
+
+
+class GroupTests(GroupTestCase):
+    def test_join_and_leave(self) -> None:
+        """Members are in their groups and know it; joining or leaving twice is doing it once; empty groups are none."""
+        self.open(1, 2)
+        for _ in range(2):
+            self.registry.join(spell(1), "room:7")
+        self.registry.join(spell(2), "room:7")
+        self.assertEqual(self.registry.members("room:7"), [spell(1), spell(2)])
+        self.assertEqual(self.registry.facts(spell(1)).groups, ("room:7",))
+        for _ in range(2):
+            self.registry.leave(spell(1), "room:7")
+        self.assertEqual(self.registry.members("room:7"), [spell(2)])
+        self.registry.leave(spell(2), "room:7")
+        self.assertEqual((self.registry.members("room:7"), self.registry._groups), ([], {}))
+
+    def test_leaving_for_good(self) -> None:
+        """Who is removed has left all its groups; others stay."""
+        self.open(1, 2)
+        for group in ("a", "b"):
+            self.registry.join(spell(1), group)
+        self.registry.join(spell(2), "b")
+        self.registry.remove(self.registry.find(spell(1)))
+        self.assertEqual({name: list(ids) for name, ids in self.registry._groups.items()}, {"b": [spell(2)]})
+
+    def test_nobody(self) -> None:
+        """Who is not there cannot join or leave."""
+        self.assertRaises(NoSuchConnection, self.registry.join, spell(1), "a")
+        self.assertRaises(NoSuchConnection, self.registry.leave, spell(1), "a")
+
+    def test_names(self) -> None:
+        """Any text of 1 to 256 bytes of UTF-8 is a name, but for . and .., which URLs do not keep."""
+        self.open(1)
+        for name in ("a", "room/7 %2F \u20ac", "x" * 256, "\u20ac" * 85, "...", ".a", "a/..", "\n"):
+            self.assertIsNone(name_flaw(name))
+            self.registry.join(spell(1), name)
+            self.assertEqual(self.registry.members(name), [spell(1)])
+        for name in ("", "x" * 257, "\u20ac" * 86, ".", "..", "\ud800"):
+            self.assertRaises(BadRequest, self.registry.push_to_group, name, b"", False, None)
+            self.assertRaises(BadRequest, self.registry.close_group, name, 1000, "")
+            self.assertRaises(BadRequest, self.registry.join, spell(1), name)
+            self.assertRaises(BadRequest, self.registry.leave, spell(1), name)
+            self.assertRaises(BadRequest, self.registry.members, name)
+
+    def test_bound(self) -> None:
+        """A connection is in no more than 1,024 groups."""
+        self.open(1)
+        for number in range(MAX_GROUPS):
+            self.registry.join(spell(1), str(number))
+        self.registry.join(spell(1), "0")
+        self.assertRaises(BadRequest, self.registry.join, spell(1), "one more")
+
+    def test_bound_of_all(self) -> None:
+        """Groups that the connect answer named count, too."""
+        self.open(1)
+        self.registry.admit(self.registry.find(spell(1)), [str(number) for number in range(MAX_GROUPS)])
+        self.assertEqual(len(self.registry.facts(spell(1)).groups), MAX_GROUPS)
+        self.assertRaises(BadRequest, self.registry.join, spell(1), "one more")
+
+    def test_push(self) -> None:
+        """Each member gets the message, but the one that is excepted and those that are in another group."""
+        self.open(1, 2, 3, 4)
+        for number in (1, 2, 3):
+            self.registry.join(spell(number), "g")
+        self.assertEqual(self.finish(self.registry.push_to_group("g", b"hi", False, spell(2))), (2, 0))
+        self.assertEqual(self.heard("send hi"), [1, 3])
+        self.assertEqual(self.finish(self.registry.push_to_group("nobody", b"hi", False, None)), (0, 0))
+
+    def test_slow_and_gone(self) -> None:
+        """A slow member, and one that goes meanwhile, are skipped and counted; nobody waits for them."""
+        self.open(1, 2, 3)
+        for number in (1, 2, 3):
+            self.registry.join(spell(number), "g")
+        self.peers[spell(1)].full = True
+        cast = self.registry.push_to_group("g", b"hi", False, None)
+        self.registry.find(spell(2)).lost(Cause.NETWORK, 1006, "", False)
+        self.assertEqual(self.finish(cast), (1, 2))
+        self.assertEqual(self.heard("send hi"), [3])
+
+    def test_one_frame(self) -> None:
+        """All get the very same frame, so that it is encoded once."""
+        frames: list[Frame] = []
+        self.open(1, 2)
+        for id, peer in self.peers.items():
+            self.registry.join(id, "g")
+            peer.send = lambda frame: frames.append(frame) or True  # type: ignore[method-assign, func-returns-value]
+        self.finish(self.registry.push_to_group("g", b"hi", False, None))
+        self.assertIs(frames[0], frames[1])
+
+    def test_bad_message(self) -> None:
+        """What is no message is refused before anybody gets it."""
+        self.open(1)
+        self.assertRaises(NotUtf8, self.registry.broadcast, b"\xff", False, None)
+        self.assertRaises(MessageTooLong, self.registry.broadcast, b"x" * 17, False, None)
+        self.assertRaises(BadRequest, self.registry.push_to_group, "", b"", False, None)
+
+    def test_broadcast(self) -> None:
+        """Everybody whose connection is open gets it."""
+        self.open(1, 2, 3)
+        self.connect(4)
+        self.registry.find(spell(3)).close(Cause.API, 1000, "")
+        self.assertEqual(self.finish(self.registry.broadcast(b"hi", False, spell(1))), (1, 0))
+        self.assertEqual(self.heard("send hi"), [2])
+
+    def test_close(self) -> None:
+        """Every member is closed with the code and reason that were given, if they can be."""
+        self.open(1, 2, 3)
+        for number in (1, 2):
+            self.registry.join(spell(number), "g")
+        self.assertRaises(BadRequest, self.registry.close_group, "g", 1001, "")
+        self.assertRaises(BadRequest, self.registry.close_group, "g", 1000, "x" * 124)
+        self.assertEqual(self.finish(self.registry.close_group("g", 4001, "bye")), (2, 0))
+        self.assertEqual(self.heard("close 4001 bye"), [1, 2])
+
+    def test_batches(self) -> None:
+        """Nobody serves more than a batch at a time."""
+        batches: list[list[str]] = []
+
+        def act(batch: list[str]) -> int:
+            batches.append(batch)
+            return len(batch) - 1
+
+        cast = Cast(map(spell, range(BATCH * 2 + 1)), act)
+        self.assertEqual([cast.advance() for _ in range(3)], [True, True, False])
+        self.assertEqual([id for batch in batches for id in batch], [spell(number) for number in range(BATCH * 2 + 1)])
+        self.assertEqual(
+            ([len(batch) for batch in batches], cast.sent, cast.skipped), ([BATCH, BATCH, 1], BATCH * 2 - 2, 3)
+        )
+        self.assertFalse(Cast(iter(()), len).advance())
+
+    def test_not_yet_open(self) -> None:
+        """A member that waits for its 101 has the message queued, as far as there is room; that counts as sent."""
+        self.connect(1)
+        self.registry.join(spell(1), "g")
+        for expected in ((1, 0), (1, 0), (1, 0), (0, 1)):
+            self.assertEqual(self.finish(self.registry.push_to_group("g", b"x" * 16, False, None)), expected)
+        self.registry.find(spell(1)).settle(Accepted())
+        self.assertEqual(self.peers[spell(1)].calls.count(f"send {'x' * 16}"), 3)
+
+    def test_counted(self) -> None:
+        """What each took is in its facts; what one had no room for is not."""
+        self.open(1, 2)
+        self.peers[spell(2)].full = True
+        self.finish(self.registry.broadcast(b"hello", False, None))
+        facts = [self.registry.facts(spell(number)) for number in (1, 2)]
+        self.assertEqual([(each.messages_out, each.bytes_out) for each in facts], [(1, 5), (0, 0)])
+
+    def test_other_errors(self) -> None:
+        """A mistake of ours is not taken for a slow member."""
+        self.open(1)
+        self.peers[spell(1)].send = lambda frame: 1 // 0  # type: ignore[method-assign, assignment, return-value]
+        self.assertRaises(ZeroDivisionError, self.registry.broadcast(b"hello", False, None).advance)
+
+
+class PageTests(GroupTestCase):
+    def pages(self, limit: int) -> list[str]:
+        found: list[str] = []
+        while page := self.registry.page(limit, found[-1] if found else ""):
+            found += page
+        return found
+
+    def test_pages(self) -> None:
+        """The pages together are all live connections, in order, whatever their size."""
+        self.open(*range(9, 0, -1))
+        self.registry.find(spell(5)).close(Cause.API, 1000, "")
+        expected = [spell(number) for number in range(1, 10) if number != 5]
+        for limit in (1, 2, 3, 8, 100):
+            self.assertEqual(self.pages(limit), expected)
+        self.assertEqual(self.registry.count, 8)
+
+    def test_stable(self) -> None:
+        """Who stays is listed exactly once while others come and go, the last of a page among them."""
+        self.open(*range(0, 100, 2))
+        found = self.registry.page(10, "")
+        self.registry.remove(self.registry.find(found[-1]))
+        self.open(*range(1, 100, 2))
+        while page := self.registry.page(10, found[-1]):
+            found += page
+        stayed = [spell(number) for number in range(0, 100, 2) if spell(number) != found[9]]
+        self.assertEqual(sorted(set(found) & set(stayed)), stayed)
+        self.assertEqual(len(found), len(set(found)))

@@ -1,0 +1,665 @@
+"""A session's life in sentences. What each input does in each state is in `test_session_table`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.core_fakes import ID, Calls, FakeOwner, Stage, hello, spell, text
+from wsaas.core.errors import ClientTooSlow, NoSuchConnection
+from wsaas.core.lane import OVERHEAD
+from wsaas.core.model import (
+    Accepted,
+    Cause,
+    Closed,
+    Delivered,
+    Dismissed,
+    Facts,
+    Frame,
+    Limits,
+    Opened,
+    Pushed,
+    Received,
+    Record,
+    Refused,
+    Told,
+    Unclear,
+    Undelivered,
+)
+from wsaas.core.session import NO_OUTLET, Session, State
+
+
+def farewell(stage: Stage) -> str:
+    """What the DELETE says; the lane must be empty."""
+    stage.take()
+    return spell_in_flight(stage)
+
+
+def spell_in_flight(stage: Stage) -> str:
+    """What the DELETE in flight says."""
+    assert isinstance(stage.in_flight, Closed), stage.in_flight
+    return spell(stage.in_flight)
+
+
+def deliver_all(stage: Stage) -> list[str]:
+    """Deliver what waits; the messages in the order of delivery."""
+    delivered = []
+    while isinstance(event := stage.take(), Received):
+        delivered.append(event.frame.payload.decode())
+        stage.settle(Delivered())
+    return delivered
+
+
+class ConnectTests(SynchronousTestCase):
+    def test_post_first(self) -> None:
+        """The first event is the handshake as it came."""
+        stage = Stage()
+        self.assertEqual(stage.take(), Opened(stage.session.handshake))
+        self.assertEqual(stage.session.handshake, hello())
+
+    def test_queued_pushes_follow_the_101(self) -> None:
+        """What was pushed while the POST was out goes to the client behind the 101, in order, and counts as sent."""
+        stage = Stage.connecting()
+        for word in ("one", "two", "three"):
+            self.assertIs(stage.session.push(text(word)), Pushed.QUEUED)
+        stage.settle(Accepted())
+        self.assertEqual(stage.calls, ["accepted", "accept None", "send one", "send two", "send three"])
+        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (3, 11))
+        self.assertEqual(stage.session.facts().bytes_waiting_out, 0)
+
+    def test_early_pushes_are_bounded(self) -> None:
+        """Before the 101 at most SEND_BUFFER waits, each push with its overhead; over it the pusher is told to wait."""
+        stage = Stage.connecting(send_buffer=2 * (OVERHEAD + 10))
+        for word in ("0123456789", "abcdefghij"):
+            stage.session.push(text(word))
+        self.assertRaises(ClientTooSlow, stage.session.push, text(""))
+        self.assertEqual(stage.session.facts().bytes_waiting_out, 20)
+        stage.settle(Accepted())
+        self.assertEqual(stage.calls[2:], ["send 0123456789", "send abcdefghij"])
+        self.assertIs(stage.session.push(text("")), Pushed.SENT)
+
+    def test_one_early_push_always_waits(self) -> None:
+        """A single message of any size that the size limit allows may wait for the 101."""
+        stage = Stage.connecting(send_buffer=10)
+        self.assertIs(stage.session.push(text("longer than the buffer")), Pushed.QUEUED)
+        self.assertRaises(ClientTooSlow, stage.session.push, text("x"))
+
+    def test_no_room_for_a_queued_push(self) -> None:
+        """A queued push that finds no room is not dropped in silence: the client is closed, no later one overtakes."""
+        stage = Stage.connecting()
+        for word in ("one", "two", "three"):
+            stage.session.push(text(word))
+        stage.calls.then["send one"] = lambda: setattr(stage.peer, "full", True)
+        stage.settle(Accepted())
+        self.assertEqual(
+            stage.calls, ["accepted", "accept None", "send one", "no room for two", "left", "wake", "close 1008"]
+        )
+        stage.session.lost(Cause.CLIENT, 1008, "", True)
+        self.assertEqual(farewell(stage), "too_slow 1008 clean")
+
+    def test_client_leaves_amid_queued_pushes(self) -> None:
+        """When the client goes while queued pushes are written, the rest is not written."""
+        stage = Stage.connecting()
+        stage.session.push(text("one"))
+        stage.session.push(text("two"))
+        stage.calls.then["send one"] = lambda: stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.settle(Accepted())
+        self.assertEqual(stage.calls, ["accepted", "accept None", "send one", "left", "wake"])
+        self.assertEqual(farewell(stage), "network 1006 unclean")
+
+    def test_early_messages(self) -> None:
+        """What the client's end hands over within its 101 is delivered, in order."""
+        stage = Stage.connecting()
+        stage.calls.then["accept"] = lambda: stage.receive("one", "two")
+        stage.settle(Accepted())
+        self.assertEqual(stage.calls, ["accepted", "accept None", "wake", "wake"])
+        self.assertEqual(deliver_all(stage), ["one", "two"])
+
+    def test_client_leaves_within_the_101(self) -> None:
+        """A client found gone as its 101 is written leaves like any other: its early messages, then the DELETE."""
+        stage = Stage.connecting()
+        stage.session.push(text("queued"))
+
+        def hand_over_and_go() -> None:
+            stage.receive("one")
+            stage.session.lost(Cause.NETWORK, 1006, "", False)
+
+        stage.calls.then["accept"] = hand_over_and_go
+        stage.settle(Accepted())
+        self.assertEqual(stage.calls, ["accepted", "accept None", "wake", "left", "wake"])
+        self.assertEqual(deliver_all(stage), ["one"])
+        self.assertEqual(farewell(stage), "network 1006 unclean")
+
+    def test_subprotocol(self) -> None:
+        """The subprotocol that the backend chose is in the 101, and known from then on."""
+        stage = Stage.connecting()
+        stage.settle(Accepted("v2.chat"))
+        self.assertIn("accept v2.chat", stage.calls)
+        self.assertEqual(stage.session.facts().subprotocol, "v2.chat")
+
+    def test_headers_to_repeat(self) -> None:
+        """The headers that the connect answer asked for come after the handshake's, and are in the record."""
+        stage = Stage.connecting()
+        stage.settle(Accepted(headers=((b"X-User", b"42"),)))
+        expected = ((b"Authorization", b"Basic eA=="), (b"X-User", b"42"))
+        self.assertEqual(stage.session.repeated, expected)
+        self.assertEqual(stage.session.record.repeated, expected)
+
+    def test_client_leaves_before_the_post(self) -> None:
+        """A client that leaves before its POST is out leaves without a word to the backend."""
+        stage = Stage()
+        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        self.assertEqual(stage.calls, ["forget"])
+        self.assertIsNone(stage.take())
+
+    def test_client_leaves_during_the_post(self) -> None:
+        """The client left while its POST was out: if the backend may have accepted it hears of the end, and why."""
+        for outcome, last in [
+            (Accepted(), "network 1006 unclean"),
+            (Unclear(504, "LATE"), "network 1006 unclean"),
+            (Refused(403, "NO"), None),
+        ]:
+            stage = Stage.connecting()
+            stage.session.lost(Cause.NETWORK, 1006, "", False)
+            stage.settle(outcome)
+            if last is None:
+                self.assertEqual((stage.take(), stage.session.state), (None, State.CLOSED))
+            else:
+                self.assertEqual(farewell(stage), last)
+
+    def test_headers_of_an_abandoned_connect(self) -> None:
+        """The DELETE of a client that left during the POST carries the headers that the answer asked for."""
+        stage = Stage.connecting()
+        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.settle(Accepted(headers=((b"X-User", b"42"),)))
+        self.assertIn((b"X-User", b"42"), stage.session.repeated)
+
+    def test_closed_during_the_post(self) -> None:
+        """The API closes during the POST: the client is refused, later pushes find nobody, the DELETE says why."""
+        stage = Stage.connecting()
+        stage.session.push(text("queued"))
+        stage.session.close(Cause.API, 4001, "bye")
+        self.assertRaises(NoSuchConnection, stage.session.push, text("late"))
+        stage.settle(Accepted())
+        self.assertEqual(stage.calls, ["left", "wake", "refuse 403 CLOSED", "accepted", "left", "wake"])
+        self.assertEqual(farewell(stage), "api 4001 'bye' unclean")
+
+    def test_no_outlet(self) -> None:
+        """Nothing may be written straight to the client of a connection that is over, whatever its peer says."""
+        ends: list[Callable[[Session], None]] = [
+            lambda session: session.close(Cause.API, 1000, ""),
+            lambda session: session.lost(Cause.NETWORK, 1006, "", False),
+            lambda session: session.fail(Cause.TOO_BIG, 1009, ""),
+        ]
+        for end in ends:
+            session = Stage.open().session
+            session.outlet = 5
+            end(session)
+            self.assertEqual(session.outlet, NO_OUTLET)
+
+    def test_refused(self) -> None:
+        """Of a connection that was refused nothing more is said; queued pushes go nowhere."""
+        stage = Stage.connecting()
+        stage.session.push(text("queued"))
+        stage.settle(Refused(401, "WHO", ((b"www-authenticate", b"Basic"),)))
+        self.assertEqual(stage.calls, ["forget", "refuse 401 WHO www-authenticate=Basic"])
+        self.assertIsNone(stage.take())
+
+    def test_unclear(self) -> None:
+        """The POST's answer never came: the client is refused, and the backend told that it is over."""
+        stage = Stage.connecting()
+        stage.session.push(text("queued"))
+        stage.settle(Unclear(504, "LATE"))
+        self.assertEqual(stage.calls, ["left", "wake", "refuse 504 LATE"])
+        self.assertEqual(farewell(stage), "unknown_connect 1006 unclean")
+
+    def test_stored_too_late(self) -> None:
+        """A journal that fails after the client has left changes nothing."""
+        stage = Stage()
+        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.session.turn_away()
+        self.assertEqual(stage.calls, ["forget"])
+
+
+class MessageTests(SynchronousTestCase):
+    def test_order(self) -> None:
+        """Messages are delivered in the order they came, numbered from 1, text and binary alike."""
+        stage = Stage.open()
+        frames = [text("one"), Frame(b"\xff\x00", binary=True), text("")]
+        for frame in frames:
+            stage.session.received(frame)
+        for sequence, frame in enumerate(frames, 1):
+            self.assertEqual(stage.take(), Received(sequence, frame))
+            stage.settle(Delivered())
+        self.assertIsNone(stage.take())
+        self.assertEqual((stage.session.messages_in, stage.session.bytes_in), (3, 5))
+
+    def test_unsettled(self) -> None:
+        """A message stays the next one until it is settled."""
+        stage = Stage.open("one", "two")
+        self.assertEqual(stage.take(), stage.take())
+
+    def test_reply(self) -> None:
+        """A reply goes to the client before the next message can be taken."""
+        stage = Stage.open("one", "two")
+        stage.take()
+        stage.settle(Delivered(text("reply")))
+        self.assertEqual(stage.calls, ["send reply"])
+        self.assertEqual(stage.session.messages_out, 1)
+        self.assertEqual(stage.take(), Received(2, text("two")))
+
+    def test_held_reply(self) -> None:
+        """A reply that finds no room waits, and no message is taken until the client has read enough for it."""
+        stage = Stage.open("one", "two")
+        stage.take()
+        stage.peer.full = True
+        stage.settle(Delivered(text("reply")))
+        self.assertEqual((stage.take(), stage.session.pending), (None, None))
+        stage.session.writable()
+        self.assertEqual(stage.calls, ["no room for reply", "no room for reply"])
+        self.assertEqual((stage.take(), stage.session.messages_out), (None, 0))
+        stage.peer.full = False
+        stage.session.writable()
+        self.assertEqual(stage.calls[2:], ["send reply", "wake"])
+        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (1, 5))
+        self.assertEqual(deliver_all(stage), ["two"])
+        stage.session.writable()
+        self.assertEqual(stage.calls[4:], [])
+
+    def test_held_reply_of_a_client_that_goes(self) -> None:
+        """A held reply holds nothing up once the client is let go: what it sent is delivered, then the DELETE."""
+        for leave, readable in itertools.product(("close", "fail", "lost"), (True, False)):
+            stage = Stage.open("one", "two")
+            stage.take()
+            stage.peer.full = True
+            stage.settle(Delivered(text("reply")))
+            stage.peer.full = False
+            if leave == "close":
+                stage.session.close(Cause.API, 1000, "")
+            elif leave == "fail":
+                stage.session.fail(Cause.TOO_BIG, 1009, "")
+            else:
+                stage.session.lost(Cause.CLIENT, 1000, "", True)
+            stage.calls.flush()
+            if readable:
+                stage.session.writable()
+            stage.session.lost(Cause.CLIENT, 1000, "", True)
+            self.assertNotIn("send reply", stage.calls)
+            self.assertEqual(deliver_all(stage), ["two"])
+            stage.take()
+
+    def test_client_goes_as_a_reply_is_refused(self) -> None:
+        """A client found gone by the very reply that it had no room for is not waited for."""
+        stage = Stage.open("one", "two")
+        stage.take()
+        stage.peer.full = True
+        stage.calls.then["no"] = lambda: stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.settle(Delivered(text("reply")))
+        self.assertEqual(deliver_all(stage), ["two"])
+        self.assertEqual(farewell(stage), "network 1006 unclean")
+
+    def test_client_goes_as_a_held_reply_is_refused(self) -> None:
+        """The same when the reply has waited before."""
+        stage = Stage.open("one", "two")
+        stage.take()
+        stage.peer.full = True
+        stage.settle(Delivered(text("reply")))
+        stage.calls.then["no"] = lambda: stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.session.writable()
+        self.assertEqual(deliver_all(stage), ["two"])
+        self.assertEqual(farewell(stage), "network 1006 unclean")
+
+    def test_push_without_room(self) -> None:
+        """A push that finds no room is not written, not counted, and the pusher is told."""
+        stage = Stage.open()
+        stage.peer.full = True
+        self.assertRaises(ClientTooSlow, stage.session.push, text("x"))
+        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (0, 0))
+        stage.peer.full = False
+        stage.session.push(text("four"))
+        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (1, 4))
+
+
+class BackpressureTests(SynchronousTestCase):
+    def test_stop_and_go(self) -> None:
+        """Reading stops before a message without room, and goes on once half of the lane is free."""
+        stage = Stage.open(receive_buffer=4 * (OVERHEAD + 10))
+        for word in ("1234567890", "abcdefghij", "ABCDEFGHIJ", "0987654321"):
+            stage.session.announce(10)
+            stage.receive(word)
+        self.assertNotIn("pause", stage.calls)
+        stage.session.announce(0)
+        self.assertEqual(stage.calls.flush()[4:], ["pause"])
+        stage.take()
+        stage.settle(Delivered())
+        self.assertEqual(stage.calls, [])
+        stage.take()
+        stage.settle(Delivered())
+        self.assertEqual(stage.calls, ["resume"])
+        stage.take()
+        stage.settle(Delivered())
+        self.assertEqual(stage.calls, ["resume"])
+
+    def test_room_for_the_very_message(self) -> None:
+        """Half a free lane is not enough for a message that needs more: reading goes on when that one has room."""
+        stage = Stage.open("one", "two", receive_buffer=4 * OVERHEAD)
+        stage.session.announce(3 * OVERHEAD)
+        stage.take()
+        stage.settle(Delivered())
+        self.assertEqual(stage.calls, ["pause"])
+        stage.take()
+        stage.settle(Delivered())
+        self.assertEqual(stage.calls, ["pause", "resume"])
+
+    def test_the_largest_message(self) -> None:
+        """A message larger than the whole lane has room in an empty one."""
+        stage = Stage.open(receive_buffer=10)
+        stage.session.announce(1_000_000)
+        self.assertEqual(stage.calls, [])
+
+    def test_messages_within_resume(self) -> None:
+        """What the client's end hands over while it is told to go on is in order, and may stop it again."""
+        stage = Stage.open("one", receive_buffer=2 * (OVERHEAD + 3))
+        stage.take()
+        stage.session.announce(1000)
+        self.assertEqual(stage.calls.flush(), ["pause"])
+
+        def hand_over() -> None:
+            stage.receive("two")
+            stage.session.announce(1000)
+
+        stage.calls.then["resume"] = hand_over
+        stage.settle(Delivered())
+        self.assertEqual(stage.calls, ["resume", "wake", "pause"])
+        self.assertEqual(deliver_all(stage), ["two"])
+        self.assertEqual(stage.calls[3:], ["resume"])
+
+    def test_reply_before_reading(self) -> None:
+        """A reply is written before more is read from the client that it is for."""
+        stage = Stage.open("one", receive_buffer=2 * OVERHEAD)
+        stage.session.announce(1000)
+        stage.take()
+        stage.settle(Delivered(text("reply")))
+        self.assertEqual(stage.calls, ["pause", "send reply", "resume"])
+
+    def test_dismissed_while_paused(self) -> None:
+        """A client that is closed while it is not read from is read again, so that its own Close can be heard."""
+        for outcome in (Dismissed(1008), Undelivered()):
+            stage = Stage.open("one", "two")
+            stage.take()
+            stage.session.announce(1_000_000)
+            stage.settle(outcome)
+            self.assertEqual(stage.calls[-1], "resume")
+
+    def test_lost_while_paused(self) -> None:
+        """A client that is gone is not told to go on, while its messages are still delivered."""
+        stage = Stage.open("one", "two")
+        stage.session.announce(1_000_000)
+        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.calls.flush()
+        self.assertEqual(deliver_all(stage), ["one", "two"])
+        self.assertEqual(stage.calls, ["ending network 1006 unclean"])
+
+
+class EndTests(SynchronousTestCase):
+    def test_delete_is_last(self) -> None:
+        """What the client sent before it left is delivered before its DELETE, and after that nothing."""
+        stage = Stage.open("one", "two")
+        stage.session.lost(Cause.CLIENT, 1001, "going", True)
+        self.assertEqual(deliver_all(stage), ["one", "two"])
+        self.assertEqual(spell_in_flight(stage), "client 1001 'going' clean")
+        stage.settle(Told())
+        self.assertEqual((stage.take(), stage.session.state), (None, State.CLOSED))
+        self.assertEqual(stage.calls[-1], "forget")
+
+    def test_delete_again(self) -> None:
+        """A DELETE that is sent again says the same."""
+        stage = Stage.open("one", "two")
+        stage.take()
+        stage.settle(Undelivered())
+        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        self.assertEqual(stage.take(), stage.take())
+        self.assertEqual(farewell(stage), "undelivered 1013 unclean lost 2")
+
+    def test_undelivered(self) -> None:
+        """When patience ends the client is closed with 1013, and the message in flight is lost with those behind it."""
+        stage = Stage.open("one", "two", "three")
+        stage.take()
+        stage.settle(Undelivered())
+        self.assertEqual(stage.calls, ["left", "wake", "close 1013"])
+        stage.session.lost(Cause.CLIENT, 1013, "", True)
+        self.assertEqual(farewell(stage), "undelivered 1013 clean lost 3")
+
+    def test_dismissed(self) -> None:
+        """The message that the backend answered by closing is not lost; those behind it and those to come are."""
+        stage = Stage.open("one", "two", "three")
+        stage.take()
+        stage.settle(Dismissed(1008))
+        self.assertEqual(stage.calls, ["left", "wake", "close 1008"])
+        stage.receive("four")
+        stage.session.lost(Cause.CLIENT, 1008, "", True)
+        self.assertEqual(farewell(stage), "backend 1008 clean lost 3")
+
+    def test_messages_after_our_close(self) -> None:
+        """What comes from the client after the API closed it is still delivered, and not lost."""
+        stage = Stage.open("one")
+        stage.session.close(Cause.API, 4001, "bye")
+        stage.receive("two")
+        stage.session.lost(Cause.CLIENT, 4001, "bye", True)
+        self.assertEqual(deliver_all(stage), ["one", "two"])
+        self.assertEqual(spell_in_flight(stage), "api 4001 'bye' clean")
+
+    def test_first_cause(self) -> None:
+        """Who ended it first is the cause, whatever comes after; whether it was clean is known at the end."""
+        ends = {
+            "fail": (lambda stage: stage.session.fail(Cause.TOO_BIG, 1009, "long"), "too_big 1009 'long'"),
+            "api": (lambda stage: stage.session.close(Cause.API, 4001, "bye"), "api 4001 'bye'"),
+            "drain": (lambda stage: stage.session.close(Cause.DRAIN, 1012, ""), "drain 1012"),
+            "backend": (lambda stage: stage.settle(Dismissed(1000)), "backend 1000"),
+            "undelivered": (lambda stage: stage.settle(Undelivered()), "undelivered 1013"),
+        }
+        for first, (end_first, expected) in ends.items():
+            for then, (end_then, _) in ends.items():
+                if then == first or (then in ("backend", "undelivered") and first in ("backend", "undelivered")):
+                    continue
+                stage = Stage.open("one")
+                stage.take()
+                end_first(stage)
+                end_then(stage)
+                stage.session.lost(Cause.NETWORK, 1006, "", False)
+                if stage.in_flight is not None:
+                    stage.settle(Delivered())
+                lost = " lost 1" if "undelivered" in (first, then) else ""
+                self.assertEqual(farewell(stage), f"{expected} unclean{lost}", (first, then))
+
+    def test_clean(self) -> None:
+        """A closing handshake that the gateway began and the client finished was clean."""
+        for clean, word in [(True, "clean"), (False, "unclean")]:
+            stage = Stage.open()
+            stage.session.close(Cause.API, 1000, "")
+            stage.session.lost(Cause.CLIENT, 1000, "", clean)
+            self.assertEqual(farewell(stage), f"api 1000 {word}")
+
+    def test_one_close_frame(self) -> None:
+        """However many close it, the client is closed once."""
+        stage = Stage.open("one")
+        stage.take()
+        stage.session.close(Cause.API, 4001, "")
+        stage.session.close(Cause.API, 4002, "")
+        stage.session.close(Cause.DRAIN, 1012, "")
+        stage.settle(Dismissed(1000))
+        self.assertEqual([call for call in stage.calls if call.startswith("close")], ["close 4001"])
+
+    def test_violation(self) -> None:
+        """A client that broke a rule is let go by its own end: the session sends no Close of its own."""
+        stage = Stage.open("one")
+        stage.session.fail(Cause.PROTOCOL_ERROR, 1002, "mask")
+        stage.session.close(Cause.API, 1000, "")
+        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        self.assertEqual(stage.calls, ["left", "wake", "left", "wake"])
+        self.assertEqual(deliver_all(stage), ["one"])
+        self.assertEqual(spell_in_flight(stage), "protocol_error 1002 'mask' unclean")
+
+    def test_lost_within_close(self) -> None:
+        """The client's end may find within `close` that nobody is there."""
+        for outcome, expected in [
+            (None, "api 4001 'bye' unclean"),
+            (Dismissed(1008), "backend 1008 unclean lost 1"),
+            (Undelivered(), "undelivered 1013 unclean lost 2"),
+        ]:
+            stage = Stage.open("one", "two")
+            stage.take()
+            stage.calls.then["close"] = lambda stage=stage: stage.session.lost(Cause.NETWORK, 1006, "", False)
+            if outcome is None:
+                stage.session.close(Cause.API, 4001, "bye")
+                deliver_all(stage)
+            else:
+                stage.settle(outcome)
+            self.assertIs(stage.session.state, State.LEAVING)
+            self.assertEqual(farewell(stage), expected)
+
+    def test_client_goes_as_a_push_is_written(self) -> None:
+        """A client found gone by a push leaves like any other."""
+        stage = Stage.open()
+        stage.calls.then["send"] = lambda: stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.session.push(text("x"))
+        self.assertRaises(NoSuchConnection, stage.session.push, text("y"))
+        self.assertEqual(farewell(stage), "network 1006 unclean")
+
+    def test_undelivered_after_the_client_left(self) -> None:
+        """Messages that cannot be delivered after their client left are counted; the cause is why it left."""
+        stage = Stage.open("one", "two")
+        stage.take()
+        stage.session.lost(Cause.CLIENT, 1000, "", True)
+        stage.settle(Undelivered())
+        self.assertEqual(farewell(stage), "client 1000 clean lost 2")
+
+    def test_settled_within_wake(self) -> None:
+        """A courier that takes and settles at once, within the call that wakes it, finds everything in order."""
+        stage = Stage.open()
+        seen = []
+
+        def carry() -> None:
+            stage.calls.then["wake"] = carry
+            while (event := stage.take()) is not None:
+                seen.append(event)
+                stage.settle(Told() if isinstance(event, Closed) else Delivered(text(f"to {event.sequence}")))
+
+        stage.calls.then["wake"] = carry
+        stage.receive("one", "two")
+        stage.session.close(Cause.API, 1000, "")
+        stage.session.lost(Cause.CLIENT, 1000, "", True)
+        self.assertEqual(seen[:2], [Received(1, text("one")), Received(2, text("two"))])
+        self.assertEqual([spell(event) for event in seen[2:]], ["api 1000 clean"])
+        self.assertEqual([call for call in stage.calls if call.startswith("send")], ["send to 1", "send to 2"])
+        self.assertIs(stage.session.state, State.CLOSED)
+
+
+class FactsTests(SynchronousTestCase):
+    def test_before_the_answer(self) -> None:
+        """Of a client that waits for its 101 it is known who it is, and what waits for it."""
+        stage = Stage.connecting()
+        stage.session.push(text("four"))
+        self.assertEqual(
+            stage.session.facts(),
+            Facts(
+                id=ID,
+                connecting=True,
+                connected_at=1700000000.0,
+                last_active_at=1700000042.0,
+                remote_address="203.0.113.9",
+                path="/room/7",
+                user_agent="",
+                subprotocol=None,
+                groups=(),
+                messages_in=0,
+                bytes_in=0,
+                messages_out=0,
+                bytes_out=0,
+                bytes_waiting_in=0,
+                bytes_waiting_out=4,
+            ),
+        )
+
+    def test_open(self) -> None:
+        """Of an open connection it is known what went both ways and what waits; bytes are those of messages alone."""
+        stage = Stage.connecting()
+        session = Session(
+            stage.session.record, hello(headers={"user-agent": "curl/8"}), stage.peer, stage.limits, stage.owner
+        )
+        session.take()
+        session.settle(Accepted("v1"))
+        session.groups |= {"user:42", "room:7"}
+        for word in ("one", "three", "fifteen"):
+            session.received(text(word))
+        session.take()
+        session.settle(Delivered(text("reply")))
+        session.push(text("push"))
+        stage.peer.waiting = 9
+        self.assertEqual(
+            session.facts(),
+            Facts(
+                id=ID,
+                connecting=False,
+                connected_at=1700000000.0,
+                last_active_at=1700000042.0,
+                remote_address="203.0.113.9",
+                path="/room/7",
+                user_agent="curl/8",
+                subprotocol="v1",
+                groups=("room:7", "user:42"),
+                messages_in=3,
+                bytes_in=15,
+                messages_out=2,
+                bytes_out=9,
+                bytes_waiting_in=12,
+                bytes_waiting_out=9,
+            ),
+        )
+
+
+class ReviveTests(SynchronousTestCase):
+    def revive(self, closed: Closed | None) -> Session:
+        calls = Calls()
+        self.calls = calls
+        self.record = Record(ID, 1700000000.0, ((b"Authorization", b"Basic eA=="),), "ab" * 16, closed)
+        return Session.revive(self.record, Limits(1000, 1000, 1000), FakeOwner(calls))
+
+    def test_restart(self) -> None:
+        """Of a connection that an earlier life left behind there is one DELETE to send, with cause restart."""
+        session = self.revive(None)
+        self.assertFalse(session.live)
+        self.assertIs(session.pending, Closed)
+        self.assertEqual(session.take(), Closed(Cause.RESTART, 1006, "", clean=False))
+        self.assertEqual(self.calls, ["ending restart 1006 unclean"])
+        session.settle(Told())
+        self.assertEqual((session.take(), session.pending), (None, None))
+        self.assertEqual(self.calls[1:], ["forget"])
+
+    def test_known_end(self) -> None:
+        """If the earlier life knew how it ended, that is what the DELETE says, lost messages included."""
+        closed = Closed(Cause.UNDELIVERED, 1013, "", clean=True, lost_messages=3)
+        session = self.revive(closed)
+        self.assertEqual((session.take(), session.take()), (closed, closed))
+        self.assertEqual(session.record, self.record)
+
+    def test_what_is_repeated(self) -> None:
+        """The DELETE has the headers, trace and moment of the connection that it ends."""
+        session = self.revive(None)
+        self.assertEqual(
+            (session.id, session.repeated, session.trace_id, session.connected_at),
+            (ID, ((b"Authorization", b"Basic eA=="),), "ab" * 16, 1700000000.0),
+        )
+
+    def test_nobody_there(self) -> None:
+        """Nothing that reaches a revived session but its own webhook does anything."""
+        session = self.revive(None)
+        session.announce(10**6)
+        session.received(text("x"))
+        session.writable()
+        session.close(Cause.DRAIN, 1012, "")
+        session.lost(Cause.NETWORK, 1006, "", False)
+        self.assertRaises(NoSuchConnection, session.push, text("x"))
+        self.assertEqual((self.calls, session.pending), ([], Closed))

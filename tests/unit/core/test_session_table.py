@@ -1,0 +1,447 @@
+"""Every input in every state of a session: the next state, and what is called.
+
+A situation is a state and what is in flight to the backend, and where that makes a difference also what waits. Each
+cell reads "NEXT STATE: call, call -> what the input returned (! what it raised)", calls as `tests.support.core_fakes` spells
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.core_fakes import Stage, spell, text
+from wsaas.core.errors import GatewayError
+from wsaas.core.model import (
+    Accepted,
+    Cause,
+    Closed,
+    Delivered,
+    Dismissed,
+    Event,
+    Facts,
+    Opened,
+    Outcome,
+    Pushed,
+    Received,
+    Refused,
+    Told,
+    Unclear,
+    Undelivered,
+)
+from wsaas.core.session import LIVE, Session, State
+
+OUTCOMES: dict[str, Outcome] = {
+    "Accepted": Accepted("v1"),
+    "Refused": Refused(401, "WHO"),
+    "Unclear": Unclear(504, "LATE"),
+    "Delivered": Delivered(),
+    "Delivered with reply": Delivered(text("reply")),
+    "Dismissed": Dismissed(1008),
+    "Undelivered": Undelivered(),
+    "Told": Told(),
+}
+INPUTS: dict[str, Callable[[Stage], object]] = {
+    "announce": lambda stage: stage.session.announce(10**6),
+    "received": lambda stage: stage.session.received(text("new")),
+    "writable": lambda stage: stage.session.writable(),
+    "fail": lambda stage: stage.session.fail(Cause.PROTOCOL_ERROR, 1002, ""),
+    "lost": lambda stage: stage.session.lost(Cause.NETWORK, 1006, "", False),
+    "take": lambda stage: stage.take(),
+    **{name: lambda stage, outcome=outcome: stage.settle(outcome) for name, outcome in OUTCOMES.items()},
+    "turn_away": lambda stage: stage.session.turn_away(),
+    "push": lambda stage: stage.session.push(text("push")),
+    "close by the API": lambda stage: stage.session.close(Cause.API, 4001, "bye"),
+    "close by the drain": lambda stage: stage.session.close(Cause.DRAIN, 1012, ""),
+    "facts": lambda stage: stage.session.facts(),
+}
+
+# Why a cell cannot happen. Each of these reasons is checked where it is given.
+NONE = "impossible: nothing is in flight"
+POST = "impossible: a POST is in flight"
+PUT = "impossible: a PUT is in flight"
+DELETE = "impossible: a DELETE is in flight"
+NOT_LIVE = "impossible: the registry finds live sessions only"
+IN_FLIGHT: dict[type[Event] | None, str] = {None: NONE, Opened: POST, Received: PUT, Closed: DELETE}
+MAY_SETTLE: dict[type[Event] | None, tuple[str, ...]] = {
+    None: (),
+    Opened: ("Accepted", "Refused", "Unclear"),
+    Received: ("Delivered", "Delivered with reply", "Dismissed", "Undelivered"),
+    Closed: ("Told",),
+}
+
+OF_CONNECT = "Accepted | Refused | Unclear"
+OF_MESSAGE = "Delivered | Delivered with reply | Dismissed | Undelivered"
+ANY_OUTCOME = f"{OF_CONNECT} | {OF_MESSAGE} | Told"
+
+
+def _after(stage: Stage, *steps: str) -> Stage:
+    for step in steps:
+        INPUTS[step](stage)
+    stage.calls.flush()
+    return stage
+
+
+def _busy(*steps: str) -> Stage:
+    """Message "one" is in flight and "two" waits, then these steps."""
+    stage = Stage.open("one", "two")
+    stage.take()
+    return _after(stage, *steps)
+
+
+def _holding() -> Stage:
+    """The answer to "one" replied, the client has no room, and "two" waits."""
+    stage = _busy()
+    stage.peer.full = True
+    stage.settle(OUTCOMES["Delivered with reply"])
+    stage.peer.full = False
+    stage.calls.flush()
+    return stage
+
+
+def _no_room() -> Stage:
+    stage = Stage.open()
+    stage.peer.full = True
+    return stage
+
+
+SITUATIONS: dict[str, Callable[[], Stage]] = {
+    "STARTING": Stage,
+    "CONNECTING": Stage.connecting,
+    "CONNECTING, a push waits": lambda: _after(Stage.connecting(), "push"),
+    "ABANDONED": lambda: _after(Stage.connecting(), "lost"),
+    "OPEN": Stage.open,
+    "OPEN, busy": _busy,
+    "OPEN, reply held": _holding,
+    "OPEN, no room": _no_room,
+    "CLOSING": lambda: _after(Stage.open(), "close by the API"),
+    "CLOSING, busy": lambda: _busy("close by the API"),
+    "DISMISSED": lambda: _busy("Dismissed"),
+    "LEAVING": lambda: _after(Stage.open(), "lost"),
+    "LEAVING, busy": lambda: _busy("lost"),
+    "LEAVING, telling": lambda: _after(Stage.open(), "lost", "take"),
+    "CLOSED": lambda: _after(Stage(), "lost"),
+}
+
+
+TABLE: dict[str, dict[str, str]] = {
+    # Nobody has heard of it yet: whatever ends it here ends it without a word to the backend.
+    "STARTING": {
+        "announce | received | writable | fail": "STARTING",
+        "lost": "CLOSED: forget",
+        "take": "CONNECTING -> Opened",
+        ANY_OUTCOME: NONE,
+        "turn_away": "CLOSED: forget, refuse 503 NOT_READY retry-after=5",
+        "push": "STARTING ! NoSuchConnection",
+        "close by the API": "CLOSED: forget, refuse 403 CLOSED",
+        "close by the drain": "CLOSED: forget, refuse 503 NOT_READY retry-after=1",
+        "facts": "STARTING -> Facts",
+    },
+    "CONNECTING": {
+        "announce | received | writable | fail | turn_away": "CONNECTING",
+        "lost": "ABANDONED: left, wake",
+        "take": "CONNECTING -> Opened",
+        "Accepted": "OPEN: accepted, accept v1",
+        "Refused": "CLOSED: forget, refuse 401 WHO",
+        "Unclear": "LEAVING: left, wake, refuse 504 LATE",
+        f"{OF_MESSAGE} | Told": POST,
+        "push": "CONNECTING -> QUEUED",
+        "close by the API": "ABANDONED: left, wake, refuse 403 CLOSED",
+        "close by the drain": "ABANDONED: left, wake, refuse 503 NOT_READY retry-after=1",
+        "facts": "CONNECTING -> Facts",
+    },
+    "CONNECTING, a push waits": {
+        "announce | received | writable | fail | turn_away": "CONNECTING",
+        "lost": "ABANDONED: left, wake",
+        "take": "CONNECTING -> Opened",
+        "Accepted": "OPEN: accepted, accept v1, send push",
+        "Refused": "CLOSED: forget, refuse 401 WHO",
+        "Unclear": "LEAVING: left, wake, refuse 504 LATE",
+        f"{OF_MESSAGE} | Told": POST,
+        "push": "CONNECTING -> QUEUED",
+        "close by the API": "ABANDONED: left, wake, refuse 403 CLOSED",
+        "close by the drain": "ABANDONED: left, wake, refuse 503 NOT_READY retry-after=1",
+        "facts": "CONNECTING -> Facts",
+    },
+    # The client has its answer, or is gone; the backend's is still to come.
+    "ABANDONED": {
+        "announce | received | writable | fail | lost | turn_away": "ABANDONED",
+        "close by the API | close by the drain": "ABANDONED",
+        "take": "ABANDONED -> Opened",
+        "Accepted": "LEAVING: accepted, left, wake",
+        "Unclear": "LEAVING: left, wake",
+        "Refused": "CLOSED: forget",
+        f"{OF_MESSAGE} | Told": POST,
+        "push": "ABANDONED ! NoSuchConnection",
+        "facts": NOT_LIVE,
+    },
+    "OPEN": {
+        "announce | writable | take | turn_away": "OPEN",
+        "received": "OPEN: wake",
+        "fail": "CLOSING: left, wake",
+        "lost": "LEAVING: left, wake",
+        ANY_OUTCOME: NONE,
+        "push": "OPEN: send push -> SENT",
+        "close by the API": "CLOSING: left, wake, close 4001 bye",
+        "close by the drain": "CLOSING: left, wake, close 1012",
+        "facts": "OPEN -> Facts",
+    },
+    "OPEN, busy": {
+        "announce": "OPEN: pause",
+        "received": "OPEN: wake",
+        "writable | turn_away": "OPEN",
+        "fail": "CLOSING: left, wake",
+        "lost": "LEAVING: left, wake",
+        "take": "OPEN -> Received 1 one",
+        "Delivered": "OPEN",
+        "Delivered with reply": "OPEN: send reply",
+        "Dismissed": "DISMISSED: left, wake, close 1008",
+        "Undelivered": "DISMISSED: left, wake, close 1013",
+        f"{OF_CONNECT} | Told": PUT,
+        "push": "OPEN: send push -> SENT",
+        "close by the API": "CLOSING: left, wake, close 4001 bye",
+        "close by the drain": "CLOSING: left, wake, close 1012",
+        "facts": "OPEN -> Facts",
+    },
+    "OPEN, reply held": {
+        "announce": "OPEN: pause",
+        "received": "OPEN: wake",
+        "writable": "OPEN: send reply, wake",
+        "fail": "CLOSING: left, wake",
+        "lost": "LEAVING: left, wake",
+        "take | turn_away": "OPEN",
+        ANY_OUTCOME: NONE,
+        "push": "OPEN: send push -> SENT",
+        "close by the API": "CLOSING: left, wake, close 4001 bye",
+        "close by the drain": "CLOSING: left, wake, close 1012",
+        "facts": "OPEN -> Facts",
+    },
+    "OPEN, no room": {
+        "announce | writable | take | turn_away": "OPEN",
+        "received": "OPEN: wake",
+        "fail": "CLOSING: left, wake",
+        "lost": "LEAVING: left, wake",
+        ANY_OUTCOME: NONE,
+        "push": "OPEN: no room for push ! ClientTooSlow",
+        "close by the API": "CLOSING: left, wake, close 4001 bye",
+        "close by the drain": "CLOSING: left, wake, close 1012",
+        "facts": "OPEN -> Facts",
+    },
+    # A Close frame is out: the client is still heard, and hears nothing more.
+    "CLOSING": {
+        "announce | writable | fail | take | turn_away": "CLOSING",
+        "close by the API | close by the drain": "CLOSING",
+        "received": "CLOSING: wake",
+        "lost": "LEAVING: left, wake",
+        ANY_OUTCOME: NONE,
+        "push": "CLOSING ! NoSuchConnection",
+        "facts": NOT_LIVE,
+    },
+    "CLOSING, busy": {
+        "announce": "CLOSING: pause",
+        "writable | fail | turn_away": "CLOSING",
+        "close by the API | close by the drain": "CLOSING",
+        "received": "CLOSING: wake",
+        "lost": "LEAVING: left, wake",
+        "take": "CLOSING -> Received 1 one",
+        "Delivered | Delivered with reply": "CLOSING",
+        "Dismissed | Undelivered": "DISMISSED",
+        f"{OF_CONNECT} | Told": PUT,
+        "push": "CLOSING ! NoSuchConnection",
+        "facts": NOT_LIVE,
+    },
+    "DISMISSED": {
+        "announce | received | writable | fail | take | turn_away": "DISMISSED",
+        "close by the API | close by the drain": "DISMISSED",
+        "lost": "LEAVING: left, wake",
+        ANY_OUTCOME: NONE,
+        "push": "DISMISSED ! NoSuchConnection",
+        "facts": NOT_LIVE,
+    },
+    # The client is gone: only the backend has a say.
+    "LEAVING": {
+        "announce | received | writable | fail | lost | turn_away": "LEAVING",
+        "close by the API | close by the drain": "LEAVING",
+        "take": "LEAVING: ending network 1006 unclean -> Closed network 1006 unclean",
+        ANY_OUTCOME: NONE,
+        "push": "LEAVING ! NoSuchConnection",
+        "facts": NOT_LIVE,
+    },
+    "LEAVING, busy": {
+        "announce | received | writable | fail | lost | turn_away": "LEAVING",
+        "close by the API | close by the drain": "LEAVING",
+        "take": "LEAVING -> Received 1 one",
+        OF_MESSAGE: "LEAVING",
+        f"{OF_CONNECT} | Told": PUT,
+        "push": "LEAVING ! NoSuchConnection",
+        "facts": NOT_LIVE,
+    },
+    "LEAVING, telling": {
+        "announce | received | writable | fail | lost | turn_away": "LEAVING",
+        "close by the API | close by the drain": "LEAVING",
+        "take": "LEAVING: ending network 1006 unclean -> Closed network 1006 unclean",
+        f"{OF_CONNECT} | {OF_MESSAGE}": DELETE,
+        "Told": "CLOSED: forget",
+        "push": "LEAVING ! NoSuchConnection",
+        "facts": NOT_LIVE,
+    },
+    "CLOSED": {
+        "announce | received | writable | fail | lost | take | turn_away": "CLOSED",
+        "close by the API | close by the drain": "CLOSED",
+        ANY_OUTCOME: NONE,
+        "push": "CLOSED ! NoSuchConnection",
+        "facts": NOT_LIVE,
+    },
+}
+
+
+def cells(situation: str) -> list[tuple[str, str]]:
+    """The situation's cells, one for each input that a line of it names."""
+    return [(name, cell) for names, cell in TABLE[situation].items() for name in names.split(" | ")]
+
+
+def _spell_result(result: object) -> str:
+    match result:
+        case None:
+            return ""
+        case Closed():
+            return f" -> Closed {spell(result)}"
+        case Received(sequence, frame):
+            return f" -> Received {sequence} {frame.payload.decode()}"
+        case Opened() | Facts():
+            return f" -> {type(result).__name__}"
+        case Pushed():
+            return f" -> {result.name}"
+    raise AssertionError(result)
+
+
+def happens(stage: Stage, name: str) -> str:
+    """What the input does, spelled like a cell."""
+    try:
+        result = _spell_result(INPUTS[name](stage))
+    except GatewayError as error:
+        result = f" ! {type(error).__name__}"
+    calls = f": {', '.join(stage.calls)}" if stage.calls else ""
+    return f"{stage.session.state.name}{calls}{result}"
+
+
+def _in_flight(stage: Stage) -> type[Event] | None:
+    return None if stage.in_flight is None else type(stage.in_flight)
+
+
+class TableTests(SynchronousTestCase):
+    maxDiff = None
+
+    def test_every_cell(self) -> None:
+        """Each input does in each situation what the table says."""
+        wrong = []
+        for situation, build in SITUATIONS.items():
+            for name, cell in cells(situation):
+                if not cell.startswith("impossible"):
+                    really = happens(build(), name)
+                    if really != cell:
+                        wrong.append(f"{situation}, {name}: {really!r}, not {cell!r}")
+        self.assertEqual(wrong, [])
+
+    def test_complete(self) -> None:
+        """No situation lacks an input, none has one twice, and every state has a situation."""
+        self.assertEqual(list(TABLE), list(SITUATIONS))
+        for situation in TABLE:
+            self.assertEqual(sorted(name for name, _ in cells(situation)), sorted(INPUTS), situation)
+        self.assertEqual({build().session.state for build in SITUATIONS.values()}, set(State))
+
+    def test_impossible(self) -> None:
+        """What the table calls impossible is what its reason excludes, and nothing else."""
+        for situation, build in SITUATIONS.items():
+            stage = build()
+            self.assertTrue(situation.startswith(stage.session.state.name), situation)
+            for name, cell in cells(situation):
+                expected = None
+                if name in OUTCOMES and name not in MAY_SETTLE[_in_flight(stage)]:
+                    expected = IN_FLIGHT[_in_flight(stage)]
+                elif name == "facts" and not stage.session.live:
+                    expected = NOT_LIVE
+                self.assertEqual(cell if cell.startswith("impossible") else None, expected, f"{situation}, {name}")
+
+    def test_live(self) -> None:
+        """What the API knows is what is open or may be soon."""
+        self.assertEqual(LIVE, {State.STARTING, State.CONNECTING, State.OPEN})
+        for situation, build in SITUATIONS.items():
+            session = build().session
+            self.assertEqual(session.live, session.state in LIVE, situation)
+
+    def test_pending(self) -> None:
+        """`pending` names the kind of event that `take` would give."""
+        for situation, build in SITUATIONS.items():
+            stage = build()
+            pending = stage.session.pending
+            self.assertEqual(pending, _in_flight(stage) if stage.take() is None else type(stage.in_flight), situation)
+
+    def test_state_before_effects(self) -> None:
+        """Whoever is called finds the session in its next state already."""
+        for situation, build in SITUATIONS.items():
+            for name, cell in cells(situation):
+                if not cell.startswith("impossible"):
+                    stage = build()
+                    happens(stage, name)
+                    found = set(stage.calls.states)
+                    if (situation, name) == ("ABANDONED", "Accepted"):
+                        found.discard(State.ABANDONED)  # the owner, who hears of the headers first, calls nobody back
+                    self.assertLessEqual(found, {stage.session.state}, f"{situation}, {name}")
+
+    def test_nothing_else_can_be_reached(self) -> None:
+        """Whatever happens in whatever order, a session is in a state with something in flight that the table knows.
+
+        All sequences of inputs are tried, each continued until it comes to where another one has been.
+        """
+        known = {(stage.session.state, _in_flight(stage)) for stage in (build() for build in SITUATIONS.values())}
+        inputs: dict[str, Callable[[Stage], object]] = {
+            **INPUTS,
+            "full": lambda stage: setattr(stage.peer, "full", True),
+            "roomy": lambda stage: setattr(stage.peer, "full", False),
+        }
+        reached: dict[object, list[str]] = {}
+        paths: list[list[str]] = [[]]
+        for path in paths:
+            stage = self._replay(inputs, path)
+            where = self._where(stage.session, _in_flight(stage), stage.peer.full)
+            if where in reached:
+                continue
+            reached[where] = path
+            self.assertIn((stage.session.state, _in_flight(stage)), known, path)
+            for name in inputs:
+                if self._may(stage, name):
+                    paths.append([*path, name])
+        self.assertEqual({(state, in_flight) for state, in_flight, *_ in reached}, known)
+
+    def _may(self, stage: Stage, name: str) -> bool:
+        if name in OUTCOMES:
+            return name in MAY_SETTLE[_in_flight(stage)]
+        if name == "take":
+            return stage.in_flight is None
+        if name == "facts":
+            return stage.session.live
+        return name != "received" or len(stage.session.lane) < 3
+
+    def _replay(self, inputs: dict[str, Callable[[Stage], object]], path: list[str]) -> Stage:
+        stage = Stage(receive_buffer=600)
+        for name in path:
+            try:
+                inputs[name](stage)
+            except GatewayError:
+                pass
+        return stage
+
+    def _where(self, session: Session, in_flight: type[Event] | None, full: bool) -> tuple[object, ...]:
+        """All that the rules look at, but for counts that only grow."""
+        closed = session.record.closed
+        return (
+            session.state,
+            in_flight,
+            session.pending,
+            len(session.lane),
+            full,
+            None if closed is None else (closed.cause, closed.clean, closed.lost_messages > 0),
+            session.live and session.facts().bytes_waiting_out > 0,
+        )

@@ -1,0 +1,66 @@
+"""The texts in the journal's file."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.journal_fakes import BYE, connection
+from wsaas.core.model import Cause, Closed, Record
+from wsaas.journal.rows import Unreadable, decode_closed, decode_record, encode_closed, encode_record
+
+HEADER = st.tuples(st.binary(max_size=20), st.binary(max_size=60))
+RECORD = st.builds(
+    Record,
+    st.text(max_size=40),
+    st.floats(min_value=0, allow_nan=False, allow_infinity=False),
+    st.lists(HEADER, max_size=4).map(tuple),
+    st.text(max_size=40),
+)
+CLOSED = st.builds(
+    Closed, st.sampled_from(Cause), st.integers(1000, 4999), st.text(max_size=123), st.booleans(), st.integers(0, 10**9)
+)
+
+
+class RowsTests(SynchronousTestCase):
+    @settings(deadline=None)
+    @given(RECORD)
+    def test_record(self, record: Record) -> None:
+        """Any connection comes back as it was, header bytes included, from plain ASCII."""
+        text = encode_record(record, keep_authorization=True).encode("ascii")
+        self.assertEqual(decode_record(text), record)
+
+    @settings(deadline=None)
+    @given(CLOSED)
+    def test_closed(self, closed: Closed) -> None:
+        """However a connection ended comes back as it was."""
+        self.assertEqual(decode_closed(encode_closed(closed).encode("ascii")), closed)
+
+    def test_without_authorization(self) -> None:
+        """With keep_authorization off, an Authorization header in any case stays out, and only that."""
+        record = connection(1, (b"AUTHORIZATION", b"secret-1"), (b"authorization", b"secret-2"), (b"X-Auth", b"kept"))
+        text = encode_record(record, keep_authorization=False)
+        self.assertNotIn("secret", text)
+        self.assertEqual(decode_record(text.encode("ascii")).repeated, ((b"X-Auth", b"kept"),))
+
+    def test_flipped_bits(self) -> None:
+        """A text with any one bit flipped, or cut anywhere, is unreadable: it never becomes another connection."""
+        for text, decode in (
+            (encode_record(connection(), True).encode("ascii"), decode_record),
+            (encode_closed(BYE).encode("ascii"), decode_closed),
+        ):
+            for position in range(len(text)):
+                self.assertRaises(Unreadable, decode, text[:position])
+                for bit in range(8):
+                    flipped = bytearray(text)
+                    flipped[position] ^= 1 << bit
+                    self.assertRaises(Unreadable, decode, bytes(flipped))
+
+    def test_other_types(self) -> None:
+        """What is no text, or a text of another shape, is unreadable."""
+        for column in (None, 7, 1.5, "text", b"", b"00000000"):
+            self.assertRaises(Unreadable, decode_record, column)
+            self.assertRaises(Unreadable, decode_closed, column)
+        self.assertRaises(Unreadable, decode_record, encode_closed(BYE).encode("ascii"))
+        self.assertRaises(Unreadable, decode_closed, encode_record(connection(), True).encode("ascii"))

@@ -1,0 +1,239 @@
+"""contrib/: what can be known of the deployment files without systemd, Docker and Kubernetes running here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import yaml
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from tests.support.gateway_process import free_port
+from tests.support.system_case import SystemTestCase
+from wsaas.api.access import WITHOUT_TOKEN
+from wsaas.service.lifecycle import LAST_WORDS
+from wsaas.settings.sources import FILE
+from wsaas.settings.table import TABLE, Settings, load
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTRIB = ROOT / "contrib"
+TOKEN, SECRET = "0123456789abcdef", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class SystemdTests(SynchronousTestCase):
+    units = ("wsaas.service.lifecycle", "wsaas-clients.socket", "wsaas-api.socket")
+
+    def entries(self, unit: str) -> list[tuple[str, str]]:
+        """Every `Name=value` of a unit, in order; a name may be there more than once."""
+        lines = CONTRIB.joinpath("systemd", unit).read_text().splitlines()
+        return [(name, value) for name, _, value in (line.partition("=") for line in lines) if value and name[0] != "#"]
+
+    def value(self, unit: str, name: str) -> str:
+        [value] = [value for each, value in self.entries(unit) if each == name]
+        return value
+
+    def environment(self) -> dict[str, str]:
+        pairs = (
+            value.partition("=") for name, value in self.entries("wsaas.service.lifecycle") if name == "Environment"
+        )
+        return {name: value.replace("%S", "/var/lib") for name, _, value in pairs}
+
+    def installed(self) -> Path:
+        """The units in a directory, with a program that exists here."""
+        place = Path(self.mktemp()).resolve()
+        place.mkdir()
+        for unit in self.units:
+            text = CONTRIB.joinpath("systemd", unit).read_text()
+            place.joinpath(unit).write_text(text.replace("/opt/wsaas/bin/wsaas", sys.executable))
+        return place
+
+    def analyze(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        program = shutil.which("systemd-analyze")
+        if program is None:
+            raise SkipTest("there is no systemd-analyze here")
+        return subprocess.run([program, *arguments], cwd=self.installed(), capture_output=True, text=True, check=False)
+
+    def test_verify(self) -> None:
+        """systemd finds nothing wrong with the units, not even a word that it does not know."""
+        verified = self.analyze("verify", "--man=no", *(f"./{unit}" for unit in self.units))
+        self.assertEqual((verified.returncode, verified.stderr), (0, ""))
+
+    def test_security(self) -> None:
+        """systemd's own judgement of the sandbox is 2 or better, of 10, where 10 is none at all."""
+        judged = self.analyze("security", "--offline=true", "--threshold=20", "./wsaas.service.lifecycle")
+        if "unrecognized option" in judged.stderr:
+            raise SkipTest("this systemd-analyze cannot judge files")
+        self.assertEqual(judged.returncode, 0, judged.stdout[-500:] + judged.stderr)
+
+    def test_settings(self) -> None:
+        """The settings of the service are settings, and right ones."""
+        environment = self.environment()
+        self.assertEqual(set(environment) - set(TABLE), set())
+        settings = load({}, environment)
+        self.assertEqual((settings.warnings, settings.state_dir), ((), "/var/lib/wsaas"))
+
+    def test_sockets(self) -> None:
+        """The endpoints are the sockets of the units, by name and kind, and the service needs both."""
+        environment = self.environment()
+        for setting, unit, domain in (
+            ("WS_ENDPOINT", "wsaas-clients.socket", "INET6"),
+            ("HTTP_ENDPOINT", "wsaas-api.socket", "INET"),
+        ):
+            name = self.value(unit, "FileDescriptorName")
+            self.assertEqual(environment[setting], f"systemd:domain={domain}:name={name}")
+            self.assertEqual(self.value(unit, "ListenStream").startswith("["), domain == "INET6")
+            self.assertEqual(self.value(unit, "Service"), "wsaas.service.lifecycle")
+            self.assertIn(unit, self.value("wsaas.service.lifecycle", "Requires").split())
+            self.assertIn(unit, self.value("wsaas.service.lifecycle", "After").split())
+        self.assertTrue(self.value("wsaas-api.socket", "ListenStream").startswith("127.0.0.1:"))
+
+    def test_time_to_stop(self) -> None:
+        """systemd waits for the drain."""
+        drain = load({}, self.environment()).drain_timeout
+        self.assertGreaterEqual(float(self.value("wsaas.service.lifecycle", "TimeoutStopSec")), drain + LAST_WORDS)
+
+
+class DockerTests(SystemTestCase):
+    def steps(self) -> list[tuple[str, str]]:
+        """The Dockerfile's instructions, continued lines joined."""
+        text = CONTRIB.joinpath("docker", "Dockerfile").read_text().replace("\\\n", " ")
+        lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines)]
+
+    def last(self, instruction: str) -> str:
+        return [rest for word, rest in self.steps() if word == instruction][-1]
+
+    def test_instructions(self) -> None:
+        """Each line is an instruction; the image is slim and its process nobody's root, told to stop by SIGTERM."""
+        known = "FROM RUN CMD EXPOSE ENV COPY ENTRYPOINT VOLUME USER WORKDIR STOPSIGNAL HEALTHCHECK".split()
+        for word, rest in self.steps():
+            self.assertIn(word, known)
+            if word == "FROM":
+                self.assertIn("-slim", rest)
+        self.assertEqual(self.steps()[0][0], "FROM")
+        self.assertRegex(self.last("USER"), "^[1-9][0-9]+:[1-9][0-9]+$")
+        self.assertEqual(self.last("STOPSIGNAL"), "SIGTERM")
+        self.assertEqual([*json.loads(self.last("ENTRYPOINT")), *json.loads(self.last("CMD"))], ["wsaas", "run"])
+
+    def test_all_that_is_built_from(self) -> None:
+        """What is copied is there, and is all that the package is built from."""
+        copied = {name for word, rest in self.steps() if word == "COPY" for name in rest.split()[:-1]} - {
+            "--from=build",
+            "/opt/wsaas",
+        }
+        self.assertEqual([name for name in copied if not ROOT.joinpath(name).exists()], [])
+        config = ConfigParser()
+        config.read(ROOT / "setup.cfg")
+        needed = {package.split(".")[0] for package in config["options"]["packages"].split()}
+        metadata = config["metadata"]
+        needed |= {metadata["license_files"], metadata["long_description"].removeprefix("file: ")}
+        self.assertEqual(copied, {*needed, "setup.cfg", "pyproject.toml"})
+
+    def test_environment(self) -> None:
+        """The settings of the image are settings."""
+        names = {each.split("=")[0] for each in shlex.split(self.last("ENV"))}
+        self.assertEqual(names - set(TABLE), {"PATH", "PYTHONUNBUFFERED"})
+
+    def test_health(self) -> None:
+        """The health check, which needs nothing but Python, is content with a gateway that runs, and only with that."""
+        command = json.loads(self.last("HEALTHCHECK").partition("CMD ")[2])
+        self.assertEqual(command[0], "python")
+
+        def check(port: int) -> int:
+            environ = {**os.environ, "HTTP_PORT": str(port)}
+            run = subprocess.run([sys.executable, *command[1:]], env=environ, capture_output=True, check=False)
+            return run.returncode
+
+        gateway = self.gateway(self.backend(), API_TOKEN=TOKEN)
+        self.assertEqual(check(gateway.http_port), 0)
+        self.assertEqual(check(free_port()), 1)
+
+    def test_compose(self) -> None:
+        """The compose file builds the Dockerfile, its settings are right, and its grace is longer than the drain."""
+        path = CONTRIB / "docker" / "compose.yaml"
+        service = yaml.safe_load(path.read_text())["services"]["gateway"]
+        build = service["build"]
+        context = (path.parent / build["context"]).resolve()
+        self.assertEqual((context, context / build["dockerfile"]), (ROOT, CONTRIB / "docker" / "Dockerfile"))
+        settings = load({}, {**service["environment"], "API_TOKEN": TOKEN})
+        self.assertEqual(settings.warnings, ())
+        self.assertGreaterEqual(seconds(service["stop_grace_period"]), settings.drain_timeout + LAST_WORDS)
+        self.assertEqual(service["command"], ["run", "--demo"])
+
+
+def seconds(text: str) -> float:
+    found = re.fullmatch("([0-9]+)s", text)
+    assert found is not None, text
+    return float(found[1])
+
+
+class KubernetesTests(SynchronousTestCase):
+    def objects(self, kind: str) -> dict[str, Any]:
+        text = CONTRIB.joinpath("kubernetes", "wsaas.yaml").read_text()
+        return {each["metadata"]["name"]: each["spec"] for each in yaml.safe_load_all(text) if each["kind"] == kind}
+
+    def pod(self) -> dict[str, Any]:
+        pod: dict[str, Any] = self.objects("StatefulSet")["wsaas"]["template"]["spec"]
+        return pod
+
+    def settings(self) -> Settings:
+        environ = {each["name"]: each.get("value", "") for each in self.pod()["containers"][0]["env"]}
+        self.assertEqual(environ.pop("POD_NAME"), "")
+        self.assertEqual({name.removesuffix(FILE) for name in environ} - set(TABLE), set())
+        environ["LOCAL_ADDRESS"] = environ["LOCAL_ADDRESS"].replace("$(POD_NAME)", "wsaas-0")
+        return load({}, {**environ, "API_TOKEN": TOKEN, "WEBHOOK_SECRET": SECRET})
+
+    def test_settings(self) -> None:
+        """The settings are right, and the backend is told each gateway's own name, one of the headless service."""
+        settings = self.settings()
+        self.assertEqual(settings.warnings, ())
+        service = self.objects("Service")["wsaas-api"]
+        self.assertEqual(service["clusterIP"], "None")
+        self.assertEqual(self.objects("StatefulSet")["wsaas"]["serviceName"], "wsaas-api")
+        self.assertEqual(settings.local_address, f"http://wsaas-0.wsaas-api:{service['ports'][0]['port']}")
+
+    def test_probes(self) -> None:
+        """The probes are those that need no token, on the port of the API."""
+        [container] = self.pod()["containers"]
+        ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+        settings = self.settings()
+        self.assertEqual(ports, {"clients": settings.ws_port, "api": settings.http_port})
+        asked = [container[probe]["httpGet"] for probe in ("livenessProbe", "readinessProbe")]
+        self.assertEqual([each["path"] for each in asked], ["/-/healthy", "/-/ready"])
+        self.assertEqual({each["path"].encode() for each in asked}, WITHOUT_TOKEN)
+        self.assertEqual({each["port"] for each in asked}, {"api"})
+
+    def test_time_to_stop(self) -> None:
+        """Kubernetes waits for the pause and the drain."""
+        pod = self.pod()
+        command, pause = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+        self.assertEqual(command, "sleep")
+        least = int(pause) + self.settings().drain_timeout + LAST_WORDS
+        self.assertGreaterEqual(pod["terminationGracePeriodSeconds"], least)
+
+    def test_names(self) -> None:
+        """Labels, ports and volumes that are named are there; nobody is root."""
+        pod, [container] = self.pod(), self.pod()["containers"]
+        labels = self.objects("StatefulSet")["wsaas"]["template"]["metadata"]["labels"]
+        ports = {each["name"] for each in container["ports"]}
+        for service in self.objects("Service").values():
+            self.assertEqual(service["selector"], labels)
+            self.assertLessEqual({each["targetPort"] for each in service["ports"]}, ports)
+        policy = self.objects("NetworkPolicy")["wsaas"]
+        self.assertEqual(policy["podSelector"]["matchLabels"], labels)
+        self.assertEqual({port["port"] for rule in policy["ingress"] for port in rule["ports"]}, ports)
+        claims = {each["metadata"]["name"] for each in self.objects("StatefulSet")["wsaas"]["volumeClaimTemplates"]}
+        [mounted] = container["volumeMounts"]
+        self.assertEqual({mounted["name"]}, claims)
+        state = self.settings().state_dir
+        assert state is not None
+        self.assertTrue(state.startswith(mounted["mountPath"] + "/"))
+        self.assertTrue(pod["securityContext"]["runAsNonRoot"])

@@ -1,0 +1,413 @@
+"""docs/protocol.rst: every row of its tables is kept by tests that exist, and its lists are those of the source.
+
+A row is named by its first cell. Who adds, removes or renames a row is told to say here which tests keep it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import unittest
+from pathlib import Path
+
+from docutils import nodes
+from docutils.core import publish_doctree
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.api.errors import INTERNAL_ERROR, TABLE
+from wsaas.api.server.channel import IDLE_TIMEOUT
+from wsaas.api.server.site import api_site
+from wsaas.backend.requests import MAX_DECISION
+from wsaas.clients.connection import CLOSE_TIMEOUT, MAX_EARLY
+from wsaas.clients.handshake.opening import HANDSHAKE_TIMEOUT
+from wsaas.clients.handshake.request_head import MAX_HEAD
+from wsaas.core.model import Cause
+from wsaas.core.retry import LONGEST_DELAY
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "protocol.rst"
+
+Rows = list[list[str]]
+
+
+def tables(text: str) -> dict[str, Rows]:
+    """The tables of a page by their :name:, each as rows of cells, without its header."""
+    # Sphinx's own roles are no errors here: sphinx-build looks at them.
+    page = publish_doctree(text, settings_overrides={"report_level": 5, "file_insertion_enabled": False})
+    found: dict[str, Rows] = {}
+    for table in page.findall(nodes.table):
+        [name] = table["names"]
+        [body] = table.findall(nodes.tbody)
+        found[name] = [[cell.astext() for cell in row.children] for row in body.children]
+    return found
+
+
+TESTS: dict[str, dict[str, list[str]]] = {
+    "idea": {
+        "a client opens": ["system.test_handshake.BodyTests.test_core"],
+        "a client speaks": ["system.test_message.BytesTests.test_exact"],
+        "a client is gone": ["system.test_disconnect.CauseTests.test_client"],
+        "the backend pushes": ["system.test_handshake.BodyTests.test_ws_uri"],
+        "the backend closes": ["system.test_api.CloseTests.test_plain"],
+    },
+    "guarantees": {
+        "Order": ["system.test_order.OrderTests.test_order"],
+        "Every end is told": [
+            "unit.core.test_machine.MachineTests.test_any_order",
+            "unit.journal.test_faults.KillTests.test_kill",
+            "unit.backend.test_courier.CourierTests.test_revived",
+        ],
+        "No silent gap": [
+            "system.test_message.PatienceTests.test_undelivered",
+            "unit.core.test_machine.MachineTests.test_any_order",
+        ],
+        "Honest push": ["system.test_api.PushTests.test_too_slow"],
+        "Bounded memory": [
+            "system.test_order.BacklogTests.test_memory",
+            "unit.clients.test_connection.SendBufferTests.test_bound",
+        ],
+        "Nobody else": [
+            "system.test_api.TokenTests.test_no_token",
+            "system.test_webhook.SignatureTests.test_signed",
+            "unit.clients.test_connection.HandshakeTests.test_origin",
+        ],
+        "No thundering": ["system.test_stop.StopTests.test_clients", "system.test_stop.StopTests.test_drain_timeout"],
+    },
+    "headers": {
+        "Authorization": [
+            "system.test_webhook.HeaderTests.test_authorization",
+            "system.test_webhook.HeaderTests.test_no_authorization",
+        ],
+        "Content-Type": [
+            "system.test_message.ContentTypeTests.test_content_type",
+            "unit.backend.test_requests.ContractTests.test_connect",
+        ],
+        "WSAAS-Event": ["system.test_webhook.HeaderTests.test_event"],
+        "WSAAS-Connection-Id": ["system.test_webhook.HeaderTests.test_event"],
+        "webhook-id": [
+            "system.test_webhook.HeaderTests.test_webhook_id",
+            "system.test_webhook.HeaderTests.test_webhook_id_of_retry",
+        ],
+        "webhook-timestamp": ["system.test_webhook.HeaderTests.test_timestamp"],
+        "webhook-signature": [
+            "system.test_webhook.SignatureTests.test_signed",
+            "system.test_webhook.SignatureTests.test_binary",
+        ],
+        "traceparent": [
+            "system.test_webhook.HeaderTests.test_traceparent",
+            "system.test_webhook.HeaderTests.test_own_trace",
+        ],
+        "those named by FORWARD_HEADERS": ["system.test_webhook.ForwardTests.test_forwarded"],
+        "those of the connect answer": ["system.test_handshake.AcceptTests.test_headers"],
+    },
+    "connect-body": {
+        "code": ["system.test_handshake.BodyTests.test_core"],
+        "ws_uri": ["system.test_handshake.BodyTests.test_ws_uri"],
+        "timeout": ["system.test_handshake.AddressTests.test_settings"],
+        "id": ["system.test_handshake.BodyTests.test_ids"],
+        "path": ["system.test_handshake.BodyTests.test_all"],
+        "query": [
+            "system.test_handshake.BodyTests.test_all",
+            "clients.handshake.test_credentials.QueryTests.test_taken_out",
+        ],
+        "origin": ["system.test_handshake.BodyTests.test_all", "system.test_handshake.BodyTests.test_bare"],
+        "remote_address": [
+            "system.test_handshake.BodyTests.test_all",
+            "clients.handshake.test_client_address.ForwardedTests.test_what_the_gateway_hears",
+            "system.test_tls_reload.MutualTests.test_proxied",
+        ],
+        "subprotocols": ["system.test_handshake.BodyTests.test_all"],
+        "headers": [
+            "system.test_handshake.BodyTests.test_all",
+            "unit.clients.test_connection.HandshakeTests.test_what_the_gateway_hears",
+        ],
+    },
+    "connect-answers": {
+        "2xx, JSON with the code OK": ["system.test_connect.AnswerTests.test_ok"],
+        "2xx, JSON with any other code": ["system.test_connect.AnswerTests.test_other_code"],
+        "4xx": ["system.test_connect.AnswerTests.test_4xx"],
+        "3xx": ["system.test_connect.AnswerTests.test_3xx"],
+        "any other 5xx": ["system.test_connect.AnswerTests.test_5xx"],
+        "none, as the backend cannot be reached": ["system.test_connect.UnreachableTests.test_refused"],
+        "2xx that makes no sense": [
+            "system.test_connect.AnswerTests.test_not_json",
+            "system.test_connect.AnswerTests.test_no_code",
+        ],
+        "the connection was lost after the POST was sent": [
+            "system.test_connect.AnswerTests.test_lost",
+            "system.test_connect.AnswerTests.test_reset",
+        ],
+        "none within WEBHOOK_TIMEOUT": [
+            "system.test_connect.TimeoutTests.test_hang",
+            "system.test_connect.TimeoutTests.test_trickle",
+        ],
+        "502 and 504": [
+            "system.test_connect.AnswerTests.test_502",
+            "system.test_connect.AnswerTests.test_504",
+            "unit.backend.test_responses.ConnectTests.test_from_between",
+        ],
+        "anything but an OK to a POST that was sent again": [
+            "system.test_connect.SecondPostTests.test_refused_as_already_there",
+            "unit.backend.test_responses.ConnectTests.test_sent_twice",
+        ],
+    },
+    "accept": {
+        "subprotocol": [
+            "system.test_handshake.AcceptTests.test_subprotocol",
+            "unit.backend.test_decision.SubprotocolTests.test_left_out",
+        ],
+        "groups": [
+            "unit.core.test_gateway.LifeTests.test_groups",
+            "unit.backend.test_responses.ConnectTests.test_ok",
+            "unit.backend.test_decision.GroupTests.test_too_many",
+        ],
+        "headers": [
+            "system.test_handshake.AcceptTests.test_headers",
+            "system.test_handshake.AcceptTests.test_framing_headers",
+            "system.test_handshake.AcceptTests.test_values",
+            "unit.backend.test_decision.HeaderTests.test_too_many",
+            "unit.backend.test_decision.HeaderTests.test_too_long",
+        ],
+    },
+    "message-answers": {
+        "2xx": ["system.test_message.BytesTests.test_exact"],
+        "2xx with WSAAS-Reply": [
+            "system.test_message.ReplyTests.test_reply",
+            "system.test_message.ReplyTests.test_before_next",
+            "system.test_message.ReplyTests.test_not_utf8",
+        ],
+        "401, 403": ["system.test_message.AnswerTests.test_401", "system.test_message.AnswerTests.test_403"],
+        "410": ["system.test_message.AnswerTests.test_410"],
+        "408, 425, 429, 5xx": [
+            "system.test_message.AnswerTests.test_retried",
+            "system.test_message.AnswerTests.test_retry_after",
+        ],
+        "none in time, or the connection was lost": [
+            "system.test_message.AnswerTests.test_timeout",
+            "system.test_message.AnswerTests.test_lost",
+            "system.test_message.AnswerTests.test_dropped",
+        ],
+        "any other 4xx, and 3xx": ["system.test_message.AnswerTests.test_refused"],
+    },
+    "disconnect-body": {
+        "code": ["system.test_disconnect.CauseTests.test_client"],
+        "ws_uri": ["system.test_disconnect.CauseTests.test_client"],
+        "id": ["system.test_disconnect.CauseTests.test_client"],
+        "cause": ["system.test_disconnect.CauseTests.test_client"],
+        "close_code": ["system.test_disconnect.CauseTests.test_client"],
+        "close_reason": ["system.test_disconnect.CauseTests.test_client"],
+        "clean": ["system.test_disconnect.CauseTests.test_client"],
+        "connected_at": ["system.test_disconnect.CauseTests.test_client"],
+        "lost_messages": ["system.test_disconnect.CauseTests.test_client"],
+    },
+    "causes": {
+        "client": ["system.test_disconnect.CauseTests.test_client"],
+        "network": ["system.test_disconnect.CauseTests.test_reset"],
+        "timeout": ["system.test_disconnect.KeepaliveTests.test_silent"],
+        "api": ["system.test_disconnect.CauseTests.test_api"],
+        "backend": ["system.test_disconnect.CauseTests.test_backend"],
+        "undelivered": ["system.test_message.PatienceTests.test_undelivered"],
+        "too_slow": ["unit.clients.test_connection.SendBufferTests.test_too_slow"],
+        "too_big": ["system.test_disconnect.CauseTests.test_too_big"],
+        "protocol_error": ["system.test_disconnect.CauseTests.test_protocol_error"],
+        "drain": ["system.test_stop.StopTests.test_clients"],
+        "restart": [
+            "unit.core.test_session.ReviveTests.test_restart",
+            "unit.backend.test_courier.CourierTests.test_revived",
+        ],
+        "unknown_connect": ["system.test_connect.AnswerTests.test_not_json"],
+    },
+    "disconnect-answers": {
+        "2xx": ["system.test_disconnect.AnswerTests.test_ends"],
+        "404, 410": ["system.test_disconnect.AnswerTests.test_ends"],
+        "any other 4xx, but 408, 425 and 429": [
+            "system.test_disconnect.AnswerTests.test_ends",
+            "system.test_disconnect.AnswerTests.test_4xx_of_the_moment",
+        ],
+        "anything else, or none": [
+            "system.test_disconnect.AnswerTests.test_5xx",
+            "system.test_disconnect.AnswerTests.test_timeout",
+            "unit.backend.test_courier.CourierTests.test_disconnect_patience",
+        ],
+    },
+    "requests": {
+        "PUT /{id}": [
+            "system.test_api.PushTests.test_text",
+            "system.test_api.PushTests.test_binary",
+            "system.test_handshake.MeanwhileTests.test_early_push",
+        ],
+        "DELETE /{id}": ["system.test_api.CloseTests.test_code", "system.test_api.CloseTests.test_bad_code"],
+        "GET /{id}": ["system.test_api.FactsTests.test_facts", "system.test_api.FactsTests.test_head"],
+        "GET /connections": ["unit.api.test_groups.GroupRouteTests.test_connections"],
+        "PUT /broadcast": ["unit.api.test_groups.GroupRouteTests.test_broadcast"],
+        "PUT /groups/{group}": [
+            "unit.api.test_groups.GroupRouteTests.test_push",
+            "unit.api.test_groups.GroupRouteTests.test_bad_push",
+        ],
+        "GET /groups/{group}": ["unit.api.test_groups.GroupRouteTests.test_membership"],
+        "DELETE /groups/{group}": ["unit.api.test_groups.GroupRouteTests.test_close"],
+        "PUT /groups/{group}/{id}": [
+            "unit.api.test_groups.GroupRouteTests.test_membership",
+            "unit.core.test_groups.GroupTests.test_bound",
+        ],
+        "DELETE /groups/{group}/{id}": ["unit.api.test_groups.GroupRouteTests.test_membership"],
+        "GET /-/healthy": ["system.test_api.TokenTests.test_probes", "unit.api.test_app.ProbeTests.test_healthy"],
+        "GET /-/ready": ["system.test_api.TokenTests.test_probes", "unit.api.test_app.ProbeTests.test_not_ready"],
+    },
+    "errors": {
+        "BAD_REQUEST": ["system.test_api.CloseTests.test_bad_code", "api.server.test_site.MalformedTests.test_table"],
+        "NOT_UTF8": ["system.test_api.PushTests.test_not_utf8"],
+        "UNAUTHORIZED": [
+            "system.test_api.TokenTests.test_no_token",
+            "api.server.test_site.TokenTests.test_before_the_body",
+        ],
+        "NOT_FOUND": [
+            "system.test_api.PushTests.test_nobody",
+            "system.test_api.PushTests.test_gone",
+            "system.test_api.RouteTests.test_unknown_path",
+        ],
+        "METHOD_NOT_ALLOWED": ["system.test_api.RouteTests.test_wrong_method"],
+        "MESSAGE_TOO_LONG": ["system.test_api.PushTests.test_too_long"],
+        "CLIENT_TOO_SLOW": ["system.test_api.PushTests.test_too_slow"],
+        "INTERNAL_ERROR": ["unit.api.test_app.MistakeTests.test_internal_error"],
+        "NOT_READY": ["unit.api.test_app.ProbeTests.test_not_ready"],
+    },
+    "facts": {
+        "id": ["unit.api.test_app.FactsTests.test_get"],
+        "state": ["unit.api.test_app.FactsTests.test_get"],
+        "connected_at": ["unit.api.test_app.FactsTests.test_get"],
+        "last_active_at": ["unit.api.test_app.FactsTests.test_get"],
+        "remote_address": ["unit.api.test_app.FactsTests.test_get"],
+        "path": ["unit.api.test_app.FactsTests.test_get"],
+        "user_agent": ["unit.api.test_app.FactsTests.test_get"],
+        "subprotocol": ["unit.api.test_app.FactsTests.test_get"],
+        "groups": ["unit.api.test_app.FactsTests.test_get"],
+        "messages_in": ["unit.api.test_app.FactsTests.test_get"],
+        "bytes_in": ["unit.api.test_app.FactsTests.test_get"],
+        "messages_out": ["unit.api.test_app.FactsTests.test_get"],
+        "bytes_out": ["unit.api.test_app.FactsTests.test_get"],
+        "bytes_waiting_in": ["unit.api.test_app.FactsTests.test_get"],
+        "bytes_waiting_out": ["unit.api.test_app.FactsTests.test_get"],
+    },
+    "refusals": {
+        "BAD_REQUEST": [
+            "system.test_bad_input.BadInputTests.test_handshakes",
+            "unit.clients.test_connection.HandshakeTests.test_malformed",
+        ],
+        "ORIGIN_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_origin"],
+        "METHOD_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_allow_and_upgrade_headers"],
+        "UPGRADE_REQUIRED": ["system.test_bad_input.BadInputTests.test_browser"],
+        "HEADERS_TOO_LARGE": ["unit.clients.test_connection.HandshakeTests.test_too_long"],
+        "NOT_READY": [
+            "unit.core.test_gateway.ConnectTests.test_not_accepting",
+            "unit.backend.test_courier.CourierTests.test_breaker_and_connects",
+        ],
+        "TOO_MANY_CONNECTIONS": ["unit.clients.test_admission.TotalTests.test_full"],
+        "TOO_MANY_FROM_ADDRESS": ["unit.clients.test_admission.AddressTests.test_per_address"],
+        "TOO_FAST": ["unit.clients.test_admission.RateTests.test_burst"],
+        "BUSY": ["unit.clients.test_admission.BusyTests.test_asking"],
+    },
+    "close-codes": {
+        "1000": ["system.test_api.CloseTests.test_plain", "system.test_message.AnswerTests.test_410"],
+        "1002": ["system.test_disconnect.CauseTests.test_protocol_error"],
+        "1007": ["system.test_disconnect.CauseTests.test_not_utf8"],
+        "1008": ["system.test_message.AnswerTests.test_401", "unit.clients.test_flood.FragmentTests.test_too_many"],
+        "1009": ["system.test_disconnect.CauseTests.test_too_big"],
+        "1011": ["unit.backend.test_courier.CourierTests.test_a_bug_closes_the_connection"],
+        "1012": ["system.test_stop.StopTests.test_clients"],
+        "1013": ["system.test_message.PatienceTests.test_undelivered"],
+        "3000 to 4999": ["system.test_api.CloseTests.test_code"],
+    },
+    "client-side": {
+        "keepalive": [
+            "system.test_disconnect.KeepaliveTests.test_silent",
+            "system.test_disconnect.KeepaliveTests.test_pongs",
+            "unit.clients.test_connection.KeepaliveTests.test_paused_client_stays",
+        ],
+        "compression": [
+            "system.test_compression.OnTests.test_both_ways",
+            "system.test_compression.OnTests.test_not_offered",
+            "system.test_compression.OnTests.test_bomb",
+        ],
+        "AUTH_QUERY": ["clients.handshake.test_credentials.QueryTests.test_taken_out"],
+        "AUTH_SUBPROTOCOL": [
+            "clients.handshake.test_credentials.SubprotocolTests.test_taken_out",
+            "clients.handshake.test_credentials.SubprotocolTests.test_selected",
+        ],
+        "one credential": ["clients.handshake.test_credentials.OneTests.test_more_than_one"],
+        "401 with WWW-Authenticate": ["system.test_connect.AnswerTests.test_several_challenges"],
+    },
+}
+
+LIMITS = {
+    "A handshake's request line and headers": f"{MAX_HEAD} bytes",
+    "Time for them to come": f"{HANDSHAKE_TIMEOUT:g} s",
+    "Time for a client to answer a Close": f"{CLOSE_TIMEOUT:g} s",
+    "Bytes that a client may send before its 101 without waiting": f"{MAX_EARLY} bytes",
+    "Body of an answer to POST or DELETE": f"{MAX_DECISION} bytes",
+    "Longest pause between two tries of a webhook": f"{LONGEST_DELAY:g} s",
+    "Time for a request of the API to come": f"{inspect.signature(api_site).parameters['request_timeout'].default:g} s",
+    "Time that a connection to the API may be idle": f"{IDLE_TIMEOUT:g} s",
+}
+
+
+def exists(name: str) -> bool:
+    """Whether this is a test method below tests/."""
+    module, case, method = f"tests.{name}".rsplit(".", 2)
+    try:
+        found = getattr(importlib.import_module(module), case)
+    except (ImportError, AttributeError):
+        return False
+    return (
+        method.startswith("test_") and issubclass(found, unittest.TestCase) and callable(getattr(found, method, None))
+    )
+
+
+class ProtocolTests(SynchronousTestCase):
+    tables = tables(PAGE.read_text())
+
+    def test_every_row(self) -> None:
+        """Every row of every table has its tests here, and nothing here is without its row."""
+        rows = {name: [row[0] for row in table] for name, table in self.tables.items() if name != "limits"}
+        self.assertEqual(rows, {name: list(kept) for name, kept in TESTS.items()})
+
+    def test_tests_exist(self) -> None:
+        """Each row names a test, and all that are named are tests."""
+        named = {(row, test) for kept in TESTS.values() for row, tests in kept.items() for test in tests or [""]}
+        self.assertEqual(sorted(each for each in named if not each[1] or not exists(each[1])), [])
+
+    def test_limits(self) -> None:
+        """The limits that are not settings are those of the source."""
+        self.assertEqual(dict(self.tables["limits"]), LIMITS)
+
+    def test_errors(self) -> None:
+        """The errors of the API, and their status, are those of its table."""
+        documented = {(code, int(status)) for code, status, _ in self.tables["errors"]}
+        answered = {(row.code, row.status) for row in TABLE.values()}
+        self.assertEqual(documented, answered | {(str(INTERNAL_ERROR.content["code"]), INTERNAL_ERROR.status)})
+
+    def test_causes(self) -> None:
+        """The causes are those that there are, in their order."""
+        self.assertEqual([cause for cause, _ in self.tables["causes"]], [cause.value for cause in Cause])
+
+
+class CheckTests(SynchronousTestCase):
+    """The checks themselves can fail."""
+
+    def test_exists(self) -> None:
+        """What is no test is not taken for one."""
+        self.assertTrue(exists("unit.test_docs_protocol.CheckTests.test_exists"))
+        for name in (
+            "unit.test_docs_protocol.CheckTests.test_nothing",
+            "unit.test_docs_protocol.CheckTests.assertEqual",
+            "unit.test_docs_protocol.Nobody.test_exists",
+            "nowhere.CheckTests.test_exists",
+        ):
+            self.assertFalse(exists(name), name)
+
+    def test_tables(self) -> None:
+        """Rows are read as they are written, roles of Sphinx and code included."""
+        page = (
+            ".. list-table::\n   :name: t\n   :header-rows: 1\n\n   * - a\n     - b\n   * - ``c``, d\n     - :doc:`e`\n"
+        )
+        [(name, [row])] = tables(page).items()
+        self.assertEqual((name, row[0]), ("t", "c, d"))

@@ -1,0 +1,153 @@
+"""docs/security.rst: every line of its tables names tests that exist and limits that are so; and what only reading the
+source can show."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import unittest
+from collections.abc import Iterator
+from pathlib import Path
+
+from docutils import nodes
+from docutils.core import publish_doctree
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.api import access
+from wsaas.api.server import channel
+from wsaas.backend import decision
+from wsaas.backend import requests as contract
+from wsaas.clients import admission, factory
+from wsaas.clients import connection as protocol
+from wsaas.clients import read_control as flow
+from wsaas.clients.handshake import opening
+from wsaas.clients.handshake import request_head as head
+from wsaas.http_client import response_parser as parser
+from wsaas.net import proxy_protocol as proxy_header
+from wsaas.service import file_limits as capacity
+from wsaas.settings.table import TABLE
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "security.rst"
+AREAS = ["handshakes", "frames", "api", "webhooks", "tls", "leaks"]
+
+Rows = list[list[str]]
+
+
+def tables(text: str) -> dict[str, Rows]:
+    """The tables of a page by their :name:, each as rows of cells, without its header."""
+    page = publish_doctree(text, settings_overrides={"report_level": 5, "file_insertion_enabled": False})
+    found: dict[str, Rows] = {}
+    for table in page.findall(nodes.table):
+        [name] = table["names"]
+        [body] = table.findall(nodes.tbody)
+        found[name] = [[" ".join(cell.astext().split()) for cell in row.children] for row in body.children]
+    return found
+
+
+# What the limits that have no setting say, by the beginning of the attack's text.
+FIXED = {
+    "Headers that come slowly": f"{opening.HANDSHAKE_TIMEOUT:.0f} s",
+    "So many of those": f"{factory.PATIENCE:.0f} s",
+    "A second request": f"{protocol.MAX_EARLY // 1024} KiB, then TCP",
+    "More connections": f"MAX_CONNECTIONS; {capacity.SURPLUS} that",
+    "Many a second": f"{admission.RATE:.0f} a second, {admission.BURST} at once",
+    "More handshakes": f"{admission.ASKING_PER_WEBHOOK} for each",
+    "A message whose fragments": f"MAX_MESSAGE_SIZE; {protocol.MAX_FRAGMENTS}, "
+    f"unless they have {protocol.WORTHWHILE} bytes on average",
+    "More messages": f"MESSAGE_RATE; {flow.TURN} frames a turn",
+    "Says goodbye": f"{protocol.CLOSE_TIMEOUT:.0f} s",
+    "Does not answer a Close": f"{protocol.CLOSE_TIMEOUT:.0f} s",
+    "A request that comes slowly": f"10 s; {channel.IDLE_TIMEOUT:.0f} s of silence",
+    "Headers in a handshake": f"{decision.MAX_HEADERS} headers of a connect answer, "
+    f"{decision.MAX_HEADER_BYTES // 1024} KiB",
+    "An answer without end": f"{contract.MAX_DECISION // 1024} KiB, MAX_MESSAGE_SIZE for a reply; "
+    f"{parser.HEAD_LIMIT // 1024} KiB of headers",
+    "A PROXY header": f"{proxy_header.MAX_V2 // 1024} KiB",
+    "Filling the log": f"{factory.UNTIL_TOLD_AGAIN:.0f} s",
+}
+
+
+# Comparisons in access.py in which a token's contents have no part.
+WITHOUT_SECRETS = ["b'' in self._tokens"]
+
+
+class PageTests(SynchronousTestCase):
+    def rows(self) -> Iterator[list[str]]:
+        found = tables(PAGE.read_text())
+        self.assertEqual(list(found), AREAS)
+        for rows in found.values():
+            yield from rows
+
+    def test_every_line_has_tests(self) -> None:
+        """Every line of the threat table names tests, and each of them exists."""
+        count = 0
+        for attack, happens, _, tests in self.rows():
+            self.assertTrue(attack and happens, attack)
+            names = tests.split(", ")
+            for name in names:
+                module, case, method = f"tests.{name}".rsplit(".", 2)
+                found = getattr(importlib.import_module(module), case)
+                self.assertTrue(issubclass(found, unittest.TestCase), name)
+                self.assertTrue(method.startswith("test_") and callable(getattr(found, method, None)), name)
+            count += 1
+        self.assertGreater(count, 50)
+
+    def test_settings(self) -> None:
+        """Every setting that the page names is one."""
+        for word in set(re.findall(r"\b[A-Z]+_[A-Z_]*[A-Z]\b", PAGE.read_text())) - {"X_FILE", "WSAAS_EXAMPLES"}:
+            self.assertIn(word.removesuffix("_FILE"), TABLE)
+
+    def test_limits(self) -> None:
+        """Every limit that is not a setting is what the source says."""
+        limits = [(attack, limit) for attack, _, limit, _ in self.rows()]
+        for beginning, expected in FIXED.items():
+            found = [limit for attack, limit in limits if attack.startswith(beginning)]
+            self.assertTrue(any(limit.startswith(expected) for limit in found), (beginning, expected, found))
+        self.assertIn(("Headers without end", f"{head.MAX_HEAD // 1024} KiB"), limits)
+        self.assertIn(("Headers without end", "16 KiB, 500 headers"), limits)  # Twisted's, for the API
+        self.assertIn(("More connections than there is room for", f"{capacity.API}, or a 32nd of the files"), limits)
+
+
+# Where the format stands among the arguments of what writes a bounded number of lines.
+LIMITED = {"emit": 3, "failure": 2, "warn": 2}
+# backend.answers.Warnings passes on the format of its callers, with constant words behind it.
+PASSED_ON = [
+    "self._limit.emit(log, LogLevel.warn, kind, format, connection=id, address=self._address, **fields)",
+]
+
+
+class SourceTests(SynchronousTestCase):
+    def test_constant_time(self) -> None:
+        """The token is compared with `hmac.compare_digest` only, and with every token that there is."""
+        tree = ast.parse(Path(access.__file__).read_text())
+        [knows] = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_knows"]
+        # sum, unlike any, does not stop at the first.
+        expected = "return sum((compare_digest(credential, token) for token in self._tokens)) > 0"
+        self.assertEqual(list(map(ast.unparse, knows.body)), [expected])
+        compared = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+        self.assertEqual(
+            [each for each in compared if "token" in each and "compare_digest" not in each], WITHOUT_SECRETS
+        )
+
+    def test_constant_formats(self) -> None:
+        """What is logged has a constant format: text of a peer's is a field, and never looked into."""
+        levels = {"debug", "info", "warn", "error", "critical", "failure"}
+        seen = 0
+        for path in (ROOT / "wsaas").rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                    continue
+                owner = ast.unparse(node.func.value)
+                if owner.endswith(("limit", "warnings")):
+                    place = LIMITED.get(node.func.attr)
+                elif "log" in owner and node.func.attr in levels and path.name != "log_limit.py":
+                    place = 0
+                else:
+                    continue
+                if place is not None:
+                    seen += 1
+                    constant = len(node.args) > place and isinstance(node.args[place], ast.Constant)
+                    self.assertTrue(constant or ast.unparse(node) in PASSED_ON, f"{path.name}:{node.lineno}")
+        self.assertGreater(seen, 20)

@@ -1,0 +1,50 @@
+"""setup.cfg says what the source says."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from configparser import ConfigParser
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.unit.test_architecture import imports
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ConfigParser()
+CONFIG.read(ROOT / "setup.cfg")
+
+
+def names(requirements: str) -> set[str]:
+    """The distributions that a list of requirements names, in lower case."""
+    return {re.split(r"[\[ <>=!~;]", line)[0].lower() for line in requirements.split("\n") if line}
+
+
+def imported(paths: Iterable[Path]) -> set[str]:
+    """The distributions, other than our own, that provide what these files import, in lower case."""
+    modules = {each.name.partition(".")[0] for path in paths for each in imports(path, ROOT)}
+    providers = {**packages_distributions(), "zope": ["zope.interface"]}  # a folder that several share
+    foreign = modules - set(sys.stdlib_module_names) - {"wsaas", "tests", "benchmarks"}
+    return {name.lower() for module in foreign for name in providers.get(module, [module])} - {"wsaas"}
+
+
+class PackagingTests(SynchronousTestCase):
+    def test_requirements(self) -> None:
+        """What wsaas/ imports is declared, and nothing else is."""
+        declared = names(CONFIG["options"]["install_requires"])
+        self.assertEqual(imported([*ROOT.glob("wsaas/**/*.py"), *ROOT.glob("twisted/**/*.py")]), declared)
+
+    def test_test_requirements(self) -> None:
+        """What the tests import besides is declared for them."""
+        declared = names(CONFIG["options"]["install_requires"]) | names(CONFIG["options.extras_require"]["test"])
+        self.assertEqual(imported(ROOT.glob("tests/**/*.py")) - declared, set())
+
+    def test_packages(self) -> None:
+        """Every package is listed, and the plugin's folder, which must not be a package."""
+        listed = CONFIG["options"]["packages"].split()
+        found = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("wsaas/**/*.py")}
+        self.assertEqual(sorted(listed), sorted([*found, "twisted.plugins"]))
+        self.assertEqual(list(ROOT.glob("twisted/**/__init__.py")), [])

@@ -1,0 +1,232 @@
+"""wsaas.tap: the options of `twistd wsaas`, and the service it runs."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.application.service import Application, IService, MultiService, Service
+from twisted.logger import ILogObserver, LogLevel
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.settings.sources import option
+from wsaas.settings.table import TABLE, Settings
+from wsaas.tap import Options, Root, rooted, versions
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TWISTD = "from twisted.scripts.twistd import run; run()"
+
+
+def run(code: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A Python process that sees the checkout, in a directory of its own, with no settings but these."""
+    kept = {name: value for name, value in os.environ.items() if name not in TABLE}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**kept, "COLUMNS": "80", **settings, "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+class Case(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.stdout, self.stderr = io.StringIO(), io.StringIO()
+        self.patch(sys, "stdout", self.stdout)
+        self.patch(sys, "stderr", self.stderr)
+
+    def parsed(self, *arguments: str, **environ: str) -> Options:
+        options = Options()
+        options.environ = environ
+        options.parseOptions(list(arguments))
+        return options
+
+
+class OptionsTests(Case):
+    def test_an_option_for_each_setting(self) -> None:
+        """Every setting is an option of the same name, and --help shows it with its default."""
+        shown = " ".join(str(self.parsed()).split())
+        for name, row in TABLE.items():
+            default = row.unset_is if row.default is None else row.default
+            self.assertIn(f"{option(name)}= {row.help} [default: {default}]", shown)
+
+    def test_options_beat_the_environment(self) -> None:
+        """Options reach the settings, and beat the environment; the last of several counts."""
+        options = self.parsed("--ws-port=1", "--ws-port", "2", "--http-port=3", WS_PORT="4", SEND_BUFFER="2000000")
+        settings = options.settings
+        self.assertEqual((settings.ws_port, settings.http_port, settings.send_buffer), (2, 3, 2000000))
+
+    def test_repeated(self) -> None:
+        """Options that are lists can be repeated."""
+        settings = self.parsed("--ws-endpoint=tcp:1", "--ws-endpoint=tcp:2", "--ws-endpoint=tcp:3").settings
+        self.assertEqual(settings.ws_endpoint, ("tcp:1", "tcp:2", "tcp:3"))
+
+    def test_other_names(self) -> None:
+        """API_URI and the files of secrets are options as well."""
+        path = Path(self.mktemp())
+        path.write_text("0123456789abcdef\n")
+        settings = self.parsed("--api-uri=http://b", f"--api-token-file={path}").settings
+        self.assertEqual((settings.target_address, settings.api_token), ("http://b", ("0123456789abcdef",)))
+
+    def test_demo(self) -> None:
+        """--demo is off unless given."""
+        self.assertEqual((bool(self.parsed()["demo"]), bool(self.parsed("--demo")["demo"])), (False, True))
+
+    def test_unknown(self) -> None:
+        """What is no option is an error of usage."""
+        for argument in ("--bogus", "--ws-port", "stray"):
+            with self.assertRaises(UsageError):
+                self.parsed(argument)
+
+    def test_mistakes(self) -> None:
+        """Mistakes in the settings are printed, one line each and nothing else, and the status is 1."""
+        end = self.assertRaises(SystemExit, self.parsed, "--ws-port=x", HTTP_PORT="y")
+        self.assertEqual(end.code, 1)
+        self.assertEqual(
+            self.stderr.getvalue(),
+            "wsaas: --ws-port='x': must be a whole number from 0 to 65535\n"
+            "wsaas: HTTP_PORT='y': must be a whole number from 0 to 65535\n",
+        )
+        self.assertEqual(self.stdout.getvalue(), "")
+
+    def test_version(self) -> None:
+        """--version says ours, Twisted's and Python's, whatever the settings are."""
+        end = self.assertRaises(SystemExit, self.parsed, "--version", WS_PORT="x")
+        self.assertEqual((end.code, self.stdout.getvalue()), (0, versions() + "\n"))
+        self.assertTrue(re.fullmatch(r"wsaas \S.* \(Twisted [0-9.]+\S*, Python [0-9.]+\)", versions()), versions())
+
+
+class Child(Service):
+    """Stands for the gateway."""
+
+
+class RootTests(Case):
+    def rooted(self, *arguments: str, twistd: dict[str, Any] | None = None, wrong: Exception | None = None) -> IService:
+        options = self.parsed(*arguments)
+        options.parent = twistd  # type: ignore[assignment]
+
+        def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
+            self.assembled = (reactor, settings, demo)
+            if wrong:
+                raise wrong
+            return Child()
+
+        self.marks: list[Any] = []
+        self.reactor = SimpleNamespace(seconds=time.time, callWhenRunning=self.marks.append)
+        self.settings = options.settings
+        return rooted(options, self.reactor, assemble)
+
+    def test_assembled(self) -> None:
+        """The gateway is made of the settings, and is the root's child."""
+        root = self.rooted("--ws-port=1", "--demo")
+        self.assertEqual(self.assembled, (self.reactor, self.settings, True))
+        assert isinstance(root, Root)
+        self.assertEqual([type(each) for each in root], [Child])
+
+    def test_the_clock(self) -> None:
+        """Timers follow a clock that nobody can set, and which the running reactor marks."""
+        self.rooted()
+        before = time.monotonic()
+        self.assertTrue(before <= self.reactor.seconds() <= time.monotonic())
+        self.assertEqual(len(self.marks), 1)
+
+    def test_the_log(self) -> None:
+        """Under twistd the application logs in our way, at LOG_LEVEL and in LOG_STYLE."""
+        application = Application("x")
+        self.rooted("--log-style=json", twistd={"nodaemon": 1}).setServiceParent(application)
+        observer = application.getComponent(ILogObserver)
+        observer({"log_format": "hi", "log_level": LogLevel.info, "log_namespace": "wsaas.a", "log_time": 0.0})
+        observer({"log_format": "no", "log_level": LogLevel.debug, "log_namespace": "wsaas.a", "log_time": 0.0})
+        self.assertEqual(
+            self.stdout.getvalue(),
+            '{"time": "1970-01-01T00:00:00.000Z", "level": "info", "namespace": "wsaas.a", "message": "hi"}\n',
+        )
+
+    def test_a_log_that_is_not_ours(self) -> None:
+        """twistd's own --logger and --syslog stand."""
+        for twistd in ({"nodaemon": 1, "logger": print}, {"nodaemon": 1, "syslog": 1}, None):
+            application = Application("x")
+            self.rooted(twistd=twistd).setServiceParent(application)
+            self.assertIsNone(application.getComponent(ILogObserver, None))
+
+    def test_another_parent(self) -> None:
+        """It can stand below another service, which has no log of its own."""
+        parent = MultiService()
+        root = self.rooted(twistd={"nodaemon": 1})
+        root.setServiceParent(parent)
+        self.assertEqual(list(parent), [root])
+
+    def test_what_cannot_be_made(self) -> None:
+        """What keeps the gateway from being made is one line and status 1, no traceback."""
+        for wrong in (ValueError("no such place"), OSError("no such place")):
+            self.stderr.truncate(self.stderr.seek(0))
+            end = self.assertRaises(SystemExit, self.rooted, wrong=wrong)
+            self.assertEqual((end.code, self.stderr.getvalue()), (1, "wsaas: no such place\n"))
+
+    def test_a_log_that_cannot_be_written(self) -> None:
+        """Neither is a log file that cannot be opened."""
+        twistd = {"nodaemon": 1, "logfile": str(Path(self.mktemp(), "none", "x.log"))}
+        end = self.assertRaises(SystemExit, self.rooted, twistd=twistd)
+        self.assertEqual((end.code, self.stderr.getvalue().count("\n")), (1, 1))
+        self.assertIn("No such file or directory", self.stderr.getvalue())
+
+
+class ProcessTests(SynchronousTestCase):
+    """twistd itself, in a process."""
+
+    def test_plugin(self) -> None:
+        """twistd lists wsaas."""
+        self.assertIn("wsaas                WebSockets as a service", run(TWISTD, "--help").stdout)
+
+    def test_help(self) -> None:
+        """twistd wsaas --help says how it is called, each option, and where else settings come from."""
+        result = run(TWISTD, "wsaas", "--help")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        lines = result.stdout.splitlines()
+        self.assertEqual(lines[1], "Options:")
+        self.assertTrue(lines[0].endswith(" [options] wsaas [options]"), lines[0])
+        self.assertIn("Each option but --demo can be an environment variable as well", result.stdout)
+        self.assertLessEqual(max(map(len, lines)), 80)
+
+    def test_version(self) -> None:
+        """twistd wsaas --version works."""
+        result = run(TWISTD, "wsaas", "--version")
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, versions() + "\n", ""))
+
+    def test_mistakes(self) -> None:
+        """Mistakes come all at once, one line each, with status 1 and nothing else."""
+        result = run(TWISTD, "-n", "--pidfile=", "wsaas", "--send-buffer=0", WS_PORT="x", API_TOKEN="hush")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(
+            result.stderr,
+            "wsaas: WS_PORT='x': must be a whole number from 0 to 65535\n"
+            "wsaas: API_TOKEN=****: each token must be 16 or more printable ASCII characters, "
+            "as from: openssl rand -hex 32\n"
+            "wsaas: --send-buffer='0': must be a whole number from 1 to 2147483648\n",
+        )
+
+    def test_garbage(self) -> None:
+        """What the start has made is not searched for garbage, and what comes is, now and then."""
+        result = run(
+            "import gc, wsaas.tap\n"
+            "wsaas.tap.settle()\n"
+            "print(gc.get_freeze_count() > 10_000, gc.isenabled(), gc.get_threshold() == wsaas.tap.YOUNG)"
+        )
+        self.assertEqual((result.stdout, result.stderr), ("True True True\n", ""))
+
+    def test_light(self) -> None:
+        """Neither the plugin nor the command line imports the reactor, or what installs it."""
+        heavy = "twisted.internet.reactor", "klein", "treq", "autobahn", "twisted.web"
+        result = run(
+            "import sys, wsaas.cli.main, wsaas.tap, wsaas.settings.table, wsaas.logs, twisted.plugins.wsaas_plugin\n"
+            f"print([name for name in {heavy} if name in sys.modules])"
+        )
+        self.assertEqual((result.stdout, result.stderr), ("[]\n", ""))
