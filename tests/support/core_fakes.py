@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wsaas.core.model import Accepted, Closed, Event, Frame, Handshake, Limits, Outcome, Record, Refused, Unclear
+from wsaas.core.model import Accepted, Closed, Event, Frame, Handshake, Indeterminate, Limits, Outcome, Record, Refused
 from wsaas.core.session import Session, State
 
 ID = "abcdefgh" + "0" * 24
@@ -60,7 +60,7 @@ class FakePeer:
     def accept(self, subprotocol: str | None) -> None:
         self.calls.say(f"accept {subprotocol}", self.session)
 
-    def refuse(self, refusal: Refused | Unclear) -> None:
+    def refuse(self, refusal: Refused | Indeterminate) -> None:
         headers = refusal.headers if isinstance(refusal, Refused) else ()
         spelled = "".join(f" {name.decode()}={value.decode()}" for name, value in headers)
         self.calls.say(f"refuse {refusal.status} {refusal.code}{spelled}", self.session)

@@ -16,13 +16,15 @@ from wsaas.core.gateway import Gateway
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import (
     Accepted,
+    Acknowledged,
     Cause,
     Closed,
+    CloseRequested,
     Delivered,
-    Dismissed,
     Event,
     Frame,
     Handshake,
+    Indeterminate,
     Limits,
     Opened,
     Outcome,
@@ -30,8 +32,6 @@ from wsaas.core.model import (
     Received,
     Record,
     Refused,
-    Told,
-    Unclear,
     Undelivered,
 )
 from wsaas.core.registry import Registry
@@ -143,7 +143,7 @@ class Client:
         self._find_out()
         self.pump()
 
-    def refuse(self, refusal: Refused | Unclear) -> None:
+    def refuse(self, refusal: Refused | Indeterminate) -> None:
         assert not self.handshaken
         self.session = None
         if self.story is not None and not self.story.posted:
@@ -319,11 +319,11 @@ class ModelCourier:
     def _outcome(self, event: Event, good: bool) -> Outcome:
         match event:
             case Opened():
-                return Accepted() if good else Unclear(502, "BAD_GATEWAY")
+                return Accepted() if good else Indeterminate(502, "BAD_GATEWAY")
             case Received():
                 return Delivered(self._world.frame("reply", 20)) if good else Undelivered()
             case Closed():
-                return Told()
+                return Acknowledged()
 
 
 class World:
@@ -480,21 +480,21 @@ class World:
             case Refused():
                 story.answer = "refused"
                 story.over = True
-            case Unclear():
+            case Indeterminate():
                 story.answer = "unclear"
                 story.end(Cause.UNKNOWN_CONNECT, 1006)
             case Delivered(reply):
                 story.taken += 1
                 if reply is not None and story.open:
                     story.replies.append(reply)
-            case Dismissed(code):
+            case CloseRequested(code):
                 story.taken += 1
                 story.gave_up = True
                 story.end(Cause.BACKEND, code)
             case Undelivered():
                 story.gave_up = True
                 story.end(Cause.UNDELIVERED, 1013)
-            case Told():
+            case Acknowledged():
                 story.deletes += 1
                 story.over = True
 

@@ -23,8 +23,19 @@ from wsaas.backend.breaker import Breaker
 from wsaas.backend.concurrency import KINDS, Shares
 from wsaas.backend.delivery import Delivery
 from wsaas.backend.requests import Contract, Webhook
-from wsaas.backend.responses import Again, Warnings, read
-from wsaas.core.model import Cause, CloseCode, Closed, Event, Opened, Outcome, Received, Told, Unclear, Undelivered
+from wsaas.backend.responses import Retry, Warnings, read
+from wsaas.core.model import (
+    Acknowledged,
+    Cause,
+    CloseCode,
+    Closed,
+    Event,
+    Indeterminate,
+    Opened,
+    Outcome,
+    Received,
+    Undelivered,
+)
 from wsaas.core.retry import Attempted, GiveUp, decide
 from wsaas.core.session import Session
 from wsaas.http_client.exchange import Answer, Fault
@@ -35,9 +46,9 @@ WARN_EVERY = 10.0
 
 _NAMES: dict[type[Event], str] = {Opened: "connect", Received: "message", Closed: "disconnect"}
 _GIVEN_UP: dict[type[Event], Outcome] = {
-    Opened: Unclear(502, "BAD_GATEWAY"),
+    Opened: Indeterminate(502, "BAD_GATEWAY"),
     Received: Undelivered(),
-    Closed: Told(),
+    Closed: Acknowledged(),
 }
 
 
@@ -205,7 +216,7 @@ class Courier:
             self._note(answer, delivery.kind)
             assert delivery.event is not None
             result = read(delivery.session.id, delivery.event, answer, self._now, self._warnings)
-            if isinstance(result, Again):
+            if isinstance(result, Retry):
                 self._again(delivery, result)
             else:
                 self._settle(delivery, result)
@@ -246,7 +257,7 @@ class Courier:
         del self._deliveries[session]
         self._enqueue(session)
 
-    def _again(self, delivery: Delivery, again: Again) -> None:
+    def _again(self, delivery: Delivery, again: Retry) -> None:
         kind, session = delivery.kind, delivery.session
         attempted = Attempted(delivery.tries, self._clock.seconds() - delivery.began, again.retry_after)
         decision = decide(attempted, self._patience[kind], self._random)

@@ -30,7 +30,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-class Senseless(Exception):
+class InvalidAnswer(Exception):
     """An answer that cannot be understood; the text says why."""
 
 
@@ -54,16 +54,16 @@ _KINDS = {dict: "an object", list: "a list", bool: "true or false", type(None): 
 def decide(answer: Answer, handshake: Handshake) -> tuple[Accepted | Refused, list[Flaw]]:
     """What the answer decides about the client of `handshake`, and what was left out. Raises Senseless."""
     if answer.truncated:
-        raise Senseless("its body is too long")
+        raise InvalidAnswer("its body is too long")
     if answer.coding is not None:
-        raise Senseless(f"it says {answer.coding}, which was not asked for: {UNASKED}")
+        raise InvalidAnswer(f"it says {answer.coding}, which was not asked for: {UNASKED}")
     try:
         decision: Any = _JSON.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
     except (ValueError, RecursionError):
-        raise Senseless("its body is not JSON") from None
+        raise InvalidAnswer("its body is not JSON") from None
     code = decision.get("code") if isinstance(decision, dict) else None
     if type(code) is not str:
-        raise Senseless('its JSON has no "code"')
+        raise InvalidAnswer('its JSON has no "code"')
     if code != "OK":
         return Refused(403, code), []
     if len(decision) == 1:

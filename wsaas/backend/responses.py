@@ -8,24 +8,24 @@ from email.utils import parsedate_to_datetime
 
 from twisted.logger import Logger, LogLevel
 
-from wsaas.backend.decision import UNASKED, Senseless, decide
+from wsaas.backend.decision import UNASKED, InvalidAnswer, decide
 from wsaas.core.model import (
     Accepted,
+    Acknowledged,
     CloseCode,
     Closed,
+    CloseRequested,
     ConnectOutcome,
     Delivered,
-    Dismissed,
     Event,
     Frame,
     Handshake,
+    Indeterminate,
     MessageOutcome,
     Opened,
     Outcome,
     Received,
     Refused,
-    Told,
-    Unclear,
 )
 from wsaas.http_client.exchange import Answer, Fault, NotSent, TimedOut
 from wsaas.telemetry.log_limit import LogLimit
@@ -44,7 +44,7 @@ _CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "TOO_MAN
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Retry:
     """Nothing came of it: to be tried again, not before `retry_after` seconds if the backend said so."""
 
     reason: str
@@ -66,7 +66,7 @@ class Warnings:
 
 def read(
     id: str, event: Event, answer: Answer | Fault, now: Callable[[], float], warnings: Warnings
-) -> Outcome | Again:
+) -> Outcome | Retry:
     """What `answer` means for this event of the connection `id`. `now()` is the time in seconds since the epoch, for
     Retry-After dates.
     """
@@ -83,13 +83,13 @@ def _connect(id: str, answer: Answer | Fault, handshake: Handshake, warnings: Wa
     if isinstance(answer, NotSent):
         return Refused(503, "UNAVAILABLE", _COME_AGAIN)
     if isinstance(answer, Fault):
-        return Unclear(504, "TIMEOUT") if isinstance(answer, TimedOut) else Unclear(502, "BAD_GATEWAY")
+        return Indeterminate(504, "TIMEOUT") if isinstance(answer, TimedOut) else Indeterminate(502, "BAD_GATEWAY")
     outcome = _answered(id, answer, handshake, warnings)
     if isinstance(outcome, Accepted) or not (answer.sent > 1 or _from_between(answer)):
         return outcome
     # Not clear: the backend may have accepted before it, or behind it.
     headers = outcome.headers if answer.status >= 500 else _COME_AGAIN
-    return Unclear(503, "UNAVAILABLE", headers)
+    return Indeterminate(503, "UNAVAILABLE", headers)
 
 
 def _from_between(answer: Answer) -> bool:
@@ -100,9 +100,9 @@ def _answered(id: str, answer: Answer, handshake: Handshake, warnings: Warnings)
     if 200 <= answer.status < 300:
         try:
             outcome, flaws = decide(answer, handshake)
-        except Senseless as error:
+        except InvalidAnswer as error:
             warnings.warn("senseless", id, "the answer to a connect makes no sense: {reason}", reason=str(error))
-            return Unclear(502, "BAD_GATEWAY")
+            return Indeterminate(502, "BAD_GATEWAY")
         for flaw in flaws:
             warnings.warn(
                 f"flaw of {flaw.member}",
@@ -122,19 +122,19 @@ def _answered(id: str, answer: Answer, handshake: Handshake, warnings: Warnings)
     return Refused(502, "BAD_GATEWAY")
 
 
-def _message(id: str, answer: Answer | Fault, now: Callable[[], float], warnings: Warnings) -> MessageOutcome | Again:
+def _message(id: str, answer: Answer | Fault, now: Callable[[], float], warnings: Warnings) -> MessageOutcome | Retry:
     if isinstance(answer, Fault):
-        return Again(str(answer))
+        return Retry(str(answer))
     status = answer.status
     if 200 <= status < 300:
         reply = _reply(id, answer, warnings)
         return _DELIVERED if reply is None else Delivered(reply)
     if status in (401, 403):
-        return Dismissed(CloseCode.POLICY)
+        return CloseRequested(CloseCode.POLICY)
     if status == 410:
-        return Dismissed(CloseCode.NORMAL)
+        return CloseRequested(CloseCode.NORMAL)
     if status in _TRY_AGAIN or status >= 500:
-        return Again(f"status {status}", retry_after(answer, now))
+        return Retry(f"status {status}", retry_after(answer, now))
     log.warn("the backend refused a message with status {status}", status=status)
     return Delivered()
 
@@ -166,15 +166,15 @@ def _reply(id: str, answer: Answer, warnings: Warnings) -> Frame | None:
     return None
 
 
-def _disconnect(answer: Answer | Fault, now: Callable[[], float]) -> Told | Again:
+def _disconnect(answer: Answer | Fault, now: Callable[[], float]) -> Acknowledged | Retry:
     if isinstance(answer, Fault):
-        return Again(str(answer))
+        return Retry(str(answer))
     status = answer.status
     if 200 <= status < 300 or (400 <= status < 500 and status not in _TRY_AGAIN):
         if status >= 400 and status not in (404, 410):
             log.warn("the backend answered a disconnect with status {status}", status=status)
-        return Told()
-    return Again(f"status {status}", retry_after(answer, now))
+        return Acknowledged()
+    return Retry(f"status {status}", retry_after(answer, now))
 
 
 def retry_after(answer: Answer, now: Callable[[], float]) -> float | None:

@@ -19,7 +19,7 @@ from wsaas.clients.keepalive import Keepalive
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Refused
 from wsaas.internals.autobahn import initial_values
-from wsaas.net.reject import CutOff
+from wsaas.net.reject import RejectedConnection
 
 _log = Logger()
 
@@ -105,7 +105,7 @@ class ClientFactory(WebSocketServerFactory):
         visit = self.admission.enter()
         if visit is None:
             self.tell_turned_away(getattr(addr, "host", ""), Refused(503, FULL))
-            return CutOff()
+            return RejectedConnection()
         protocol = self._protocol()
         protocol.factory = self
         protocol.visit = visit

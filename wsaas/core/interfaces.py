@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from wsaas.core.model import Accepted, Closed, Frame, Record, Refused, Unclear
+from wsaas.core.model import Accepted, Closed, Frame, Indeterminate, Record, Refused
 
 if TYPE_CHECKING:
     from wsaas.core.session import Session
@@ -28,7 +28,7 @@ class Peer(Protocol):
     def accept(self, subprotocol: str | None) -> None:
         """Answer the handshake with 101. What the client sent early is received after it."""
 
-    def refuse(self, refusal: Refused | Unclear) -> None:
+    def refuse(self, refusal: Refused | Indeterminate) -> None:
         """Answer the handshake with an error and let the client go. The session hears nothing more."""
 
     def send(self, frame: Frame) -> bool:

@@ -139,7 +139,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Unclear:
+class Indeterminate:
     """The backend may have accepted, but its answer never came or made no sense: refuse, and tell it of the end.
 
     `headers` are as with Refused.
@@ -150,7 +150,7 @@ class Unclear:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-ConnectOutcome = Accepted | Refused | Unclear
+ConnectOutcome = Accepted | Refused | Indeterminate
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class Dismissed:
+class CloseRequested:
     """The backend wants the connection closed, with this close code."""
 
     code: int
@@ -172,15 +172,15 @@ class Undelivered:
     """The message could not be delivered while patience lasted."""
 
 
-MessageOutcome = Delivered | Dismissed | Undelivered
+MessageOutcome = Delivered | CloseRequested | Undelivered
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Acknowledged:
     """The disconnect was answered, or given up: either way there is nothing more to say."""
 
 
-Outcome = ConnectOutcome | MessageOutcome | Told
+Outcome = ConnectOutcome | MessageOutcome | Acknowledged
 
 
 class Pushed(Enum):

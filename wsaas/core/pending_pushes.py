@@ -7,7 +7,7 @@ from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame
 
 
-class EarlyPushes:
+class PendingPushes:
     """In the order in which they came, at most `capacity` bytes, payloads plus `OVERHEAD` each, or any one message."""
 
     __slots__ = ("_capacity", "_frames", "size")

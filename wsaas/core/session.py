@@ -17,12 +17,13 @@ from wsaas.core.model import (
     Cause,
     CloseCode,
     Closed,
+    CloseRequested,
     Delivered,
-    Dismissed,
     Event,
     Facts,
     Frame,
     Handshake,
+    Indeterminate,
     Limits,
     Opened,
     Outcome,
@@ -30,10 +31,9 @@ from wsaas.core.model import (
     Received,
     Record,
     Refused,
-    Unclear,
     Undelivered,
 )
-from wsaas.core.pending_pushes import EarlyPushes
+from wsaas.core.pending_pushes import PendingPushes
 from wsaas.core.states import BEFORE_THE_ANSWER, LIVE, State
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Session:
         """Kept by the peer: where a message may be written straight, behind all earlier ones; see `SendStraight`."""
         self.messages_in = self.bytes_in = self.messages_out = self.bytes_out = 0
         self._owner = owner
-        self._early = EarlyPushes(limits.send_buffer)
+        self._early = PendingPushes(limits.send_buffer)
         self._held: Frame | None = None
         self._wanted: int | None = None
         self._lost = 0
@@ -209,9 +209,9 @@ class Session:
                     self._relieve()
             case Accepted():
                 self._accepted(outcome)
-            case Refused() | Unclear():
+            case Refused() | Indeterminate():
                 self._rejected(outcome)
-            case Dismissed(code):
+            case CloseRequested(code):
                 self.lane.pop()
                 self._dismiss(Cause.BACKEND, code)
             case Undelivered():
@@ -307,10 +307,10 @@ class Session:
                 else:
                     self.close(Cause.TOO_SLOW, CloseCode.POLICY, "")
 
-    def _rejected(self, outcome: Refused | Unclear) -> None:
+    def _rejected(self, outcome: Refused | Indeterminate) -> None:
         peer, ending = self.peer, self._ending
         self._early.clear()
-        if isinstance(outcome, Unclear):
+        if isinstance(outcome, Indeterminate):
             self._leave(ending or _UNKNOWN)
         else:
             self._forget()

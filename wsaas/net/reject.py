@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.protocol import Protocol
 
 
-class CutOff(Protocol):
+class RejectedConnection(Protocol):
     """Ends its connection at once, unread. (A factory that makes None breaks those that wrap it, such as TLS.)"""
 
     def connectionMade(self) -> None:

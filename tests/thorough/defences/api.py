@@ -184,7 +184,7 @@ DEFENCES = [
     without(
         FULL,
         SITE,
-        "if self.connections < self.most_connections else CutOff()",
+        "if self.connections < self.most_connections else RejectedConnection()",
         "",
         "api.server.test_site.ConnectionsTests.test_most",
     ),

@@ -17,22 +17,22 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.backend_wires import LIMIT, PoolTestCase
 from tests.support.properties import examples
 from tests.thorough.fuzz.inputs import ANSWERS, CUTS, Guard, decisions, pieces
-from wsaas.backend.responses import Again, Warnings, read
+from wsaas.backend.responses import Retry, Warnings, read
 from wsaas.clients.handshake.responses import refused
 from wsaas.core.model import (
     Accepted,
+    Acknowledged,
     Cause,
     Closed,
+    CloseRequested,
     Delivered,
-    Dismissed,
     Event,
     Frame,
     Handshake,
+    Indeterminate,
     Opened,
     Received,
     Refused,
-    Told,
-    Unclear,
 )
 from wsaas.http_client.exchange import Answer, Fault
 from wsaas.telemetry.log_limit import LogLimit
@@ -69,16 +69,16 @@ class Meaning(SynchronousTestCase):
                     self.assertTrue(re.fullmatch(rb"HTTP/1\.1 [45][0-9]{2} [A-Za-z' -]+", first), first)
                     for line in lines:
                         self.assertTrue(HEADER.fullmatch(line), line)
-                case Unclear(status):
+                case Indeterminate(status):
                     self.assertIn(status, (502, 503, 504))
-                case Again(_, wait):
+                case Retry(_, wait):
                     self.assertTrue(wait is None or wait >= 0, wait)
                 case Delivered(reply):
                     if reply is not None and not reply.binary:
                         reply.payload.decode()
-                case Dismissed(code):
+                case CloseRequested(code):
                     self.assertIn(code, (1000, 1008))
-                case Told():
+                case Acknowledged():
                     self.assertIsInstance(event, Closed)
                 case _:
                     self.fail(f"not an outcome: {outcome!r}")

@@ -13,7 +13,7 @@ from wsaas.backend.breaker import THRESHOLD
 from wsaas.backend.courier import Courier
 from wsaas.backend.requests import Contract, Webhook
 from wsaas.core.gateway import Gateway
-from wsaas.core.model import Cause, Frame, Handshake, Limits, Record, Refused, Unclear
+from wsaas.core.model import Cause, Frame, Handshake, Indeterminate, Limits, Record, Refused
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session, State
 from wsaas.http_client.exchange import Answer, Fault, Lost, NotSent, SecondAnswer
@@ -200,7 +200,7 @@ class CourierTests(SynchronousTestCase):
         """A connect that fails is not tried again: the client may come again."""
         for fault, refusal in (
             (NotSent("refused"), Refused(503, "UNAVAILABLE", ((b"retry-after", b"5"),))),
-            (Lost("reset"), Unclear(502, "BAD_GATEWAY")),
+            (Lost("reset"), Indeterminate(502, "BAD_GATEWAY")),
         ):
             peer = self.connect()
             self.sender.answer(fault)

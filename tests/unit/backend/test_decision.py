@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.backend.decision import MAX_HEADER_BYTES, MAX_HEADERS, Flaw, Senseless, decide
+from wsaas.backend.decision import MAX_HEADER_BYTES, MAX_HEADERS, Flaw, InvalidAnswer, decide
 from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.model import Accepted, Handshake, Refused
 from wsaas.http_client.exchange import Answer
@@ -211,9 +211,9 @@ class CodeTests(DecisionTestCase):
             b'{"code":["OK"]}',
             b"\xff",
         ):
-            self.assertRaises(Senseless, decide, answer(body), HANDSHAKE)
-        self.assertRaises(Senseless, decide, answer(b"[" * 60000), HANDSHAKE)
-        self.assertRaises(Senseless, decide, Answer(200, (), b'{"code":"OK"}', truncated=True), HANDSHAKE)
+            self.assertRaises(InvalidAnswer, decide, answer(body), HANDSHAKE)
+        self.assertRaises(InvalidAnswer, decide, answer(b"[" * 60000), HANDSHAKE)
+        self.assertRaises(InvalidAnswer, decide, Answer(200, (), b'{"code":"OK"}', truncated=True), HANDSHAKE)
 
     def test_coded(self) -> None:
         """A body in a coding that was not asked for cannot be read, even if its bytes would make sense."""
@@ -222,7 +222,7 @@ class CodeTests(DecisionTestCase):
             (b"content-encoding", b"identity, Br"),
             (b"transfer-encoding", b"gzip, chunked"),
         ):
-            error = self.assertRaises(Senseless, decide, answer(b'{"code":"OK"}', (name, value)), HANDSHAKE)
+            error = self.assertRaises(InvalidAnswer, decide, answer(b'{"code":"OK"}', (name, value)), HANDSHAKE)
             self.assertIn(f"{name.decode().title()}: {value.decode()}, which was not asked for", str(error))
             self.assertIn("Accept-Encoding: identity", str(error))
 

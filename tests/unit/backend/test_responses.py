@@ -12,21 +12,21 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.backend.responses import Again, Warnings, read
+from wsaas.backend.responses import Retry, Warnings, read
 from wsaas.core.model import (
     Accepted,
+    Acknowledged,
     Cause,
     Closed,
+    CloseRequested,
     Delivered,
-    Dismissed,
     Event,
     Frame,
     Handshake,
+    Indeterminate,
     Opened,
     Received,
     Refused,
-    Told,
-    Unclear,
 )
 from wsaas.http_client.exchange import Answer, Fault, Lost, NotSent, SecondAnswer, TimedOut
 from wsaas.telemetry.log_limit import LogLimit
@@ -91,9 +91,11 @@ class ConnectTests(AnswerTestCase):
         """2xx that is no JSON object with a code gives 502, and a DELETE follows; the log says why, and what to do."""
         bad = [b"", b"OK", b"[]", b'"OK"', b"{}", b'{"code":null}', b'{"code":1}', b"\xff", b"[" * 60000]
         for body in bad:
-            self.assertEqual(self.read(answer(200, body)), Unclear(502, "BAD_GATEWAY"), body[:20])
-        self.assertEqual(self.read(answer(200, b'{"code":"OK"}', truncated=True)), Unclear(502, "BAD_GATEWAY"))
-        self.assertEqual(self.read(answer(200, b'{"code":"OK"}', content_encoding="gzip")), Unclear(502, "BAD_GATEWAY"))
+            self.assertEqual(self.read(answer(200, body)), Indeterminate(502, "BAD_GATEWAY"), body[:20])
+        self.assertEqual(self.read(answer(200, b'{"code":"OK"}', truncated=True)), Indeterminate(502, "BAD_GATEWAY"))
+        self.assertEqual(
+            self.read(answer(200, b'{"code":"OK"}', content_encoding="gzip")), Indeterminate(502, "BAD_GATEWAY")
+        )
 
     def test_left_out(self) -> None:
         """One detail that cannot be used is left out, with a warning that names connection, backend and detail."""
@@ -151,16 +153,18 @@ class ConnectTests(AnswerTestCase):
     def test_from_between(self) -> None:
         """502, 504 and their like come from a proxy that cannot know: 503 with Retry-After, and a DELETE follows."""
         for status in (502, 504, 520, 524):
-            self.assertEqual(self.read(answer(status)), Unclear(503, "UNAVAILABLE", ((b"retry-after", b"5"),)), status)
-        patient = Unclear(503, "UNAVAILABLE", ((b"retry-after", b"9"),))
+            self.assertEqual(
+                self.read(answer(status)), Indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"5"),)), status
+            )
+        patient = Indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"9"),))
         self.assertEqual(self.read(answer(504, retry_after="9")), patient)
         envoy = b"upstream connect error or disconnect/reset before headers. reset reason: connection termination"
-        self.assertEqual(self.read(answer(503, envoy)), Unclear(503, "UNAVAILABLE", ((b"retry-after", b"5"),)))
+        self.assertEqual(self.read(answer(503, envoy)), Indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"5"),)))
 
     def test_sent_twice(self) -> None:
         """When the POST had to be sent again, only an OK is clear: after any other, 503, and a DELETE follows."""
         self.assertEqual(self.read(second(ok(subprotocol="v1.chat"))), Accepted("v1.chat"))
-        unclear = Unclear(503, "UNAVAILABLE", ((b"retry-after", b"5"),))
+        unclear = Indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"5"),))
         for status in (302, 400, 401, 403, 404, 409, 429, 500, 502, 503, 504):
             self.assertEqual(self.read(second(answer(status, www_authenticate="Basic"))), unclear, status)
         for body in (b'{"code":"BANNED"}', b'{"code":"ok"}', b"<html>", b""):
@@ -168,8 +172,8 @@ class ConnectTests(AnswerTestCase):
 
     def test_no_answer(self) -> None:
         """Lost after it was sent: 502; nothing in time: 504; a DELETE follows both."""
-        self.assertEqual(self.read(Lost("reset")), Unclear(502, "BAD_GATEWAY"))
-        self.assertEqual(self.read(TimedOut("10 s")), Unclear(504, "TIMEOUT"))
+        self.assertEqual(self.read(Lost("reset")), Indeterminate(502, "BAD_GATEWAY"))
+        self.assertEqual(self.read(TimedOut("10 s")), Indeterminate(504, "TIMEOUT"))
 
 
 class MessageTests(AnswerTestCase):
@@ -215,9 +219,9 @@ class MessageTests(AnswerTestCase):
 
     def test_dismissed(self) -> None:
         """401 and 403 close with 1008, 410 with 1000."""
-        self.assertEqual(self.read(answer(401)), Dismissed(1008))
-        self.assertEqual(self.read(answer(403)), Dismissed(1008))
-        self.assertEqual(self.read(answer(410)), Dismissed(1000))
+        self.assertEqual(self.read(answer(401)), CloseRequested(1008))
+        self.assertEqual(self.read(answer(403)), CloseRequested(1008))
+        self.assertEqual(self.read(answer(410)), CloseRequested(1000))
 
     def test_refused_by_the_backend(self) -> None:
         """Any other 4xx, and 3xx, is the backend's affair: the connection goes on."""
@@ -227,10 +231,10 @@ class MessageTests(AnswerTestCase):
     def test_again(self) -> None:
         """408, 425, 429, 5xx, no answer in time and a lost connection are tried again, Retry-After honoured."""
         for status in (408, 425, 429, 500, 502, 503, 504, 599):
-            self.assertEqual(self.read(answer(status)), Again(f"status {status}"))
-            self.assertEqual(self.read(answer(status, retry_after="3")), Again(f"status {status}", 3.0))
+            self.assertEqual(self.read(answer(status)), Retry(f"status {status}"))
+            self.assertEqual(self.read(answer(status, retry_after="3")), Retry(f"status {status}", 3.0))
         for fault in (NotSent("refused"), Lost("reset"), TimedOut("late")):
-            self.assertEqual(self.read(fault), Again(str(fault)))
+            self.assertEqual(self.read(fault), Retry(str(fault)))
 
     def test_retry_after(self) -> None:
         """Retry-After is a number of seconds or a date; anything else counts as absent."""
@@ -244,7 +248,7 @@ class MessageTests(AnswerTestCase):
             ("9" * 5000, 999999999.0),
             ("\xb2", None),
         ):
-            self.assertEqual(self.read(answer(503, retry_after=value)), Again("status 503", seconds), value[:20])
+            self.assertEqual(self.read(answer(503, retry_after=value)), Retry("status 503", seconds), value[:20])
 
 
 class DisconnectTests(AnswerTestCase):
@@ -253,11 +257,11 @@ class DisconnectTests(AnswerTestCase):
     def test_told(self) -> None:
         """2xx and 4xx end it."""
         for status in (200, 204, 400, 401, 403, 404, 410):
-            self.assertEqual(self.read(answer(status)), Told(), status)
+            self.assertEqual(self.read(answer(status)), Acknowledged(), status)
 
     def test_again(self) -> None:
         """Everything else is tried again."""
         for status in (301, 308, 408, 425, 429, 500, 503):
-            self.assertEqual(self.read(answer(status)), Again(f"status {status}"))
+            self.assertEqual(self.read(answer(status)), Retry(f"status {status}"))
         for fault in (NotSent("refused"), Lost("reset"), TimedOut("late")):
-            self.assertEqual(self.read(fault), Again(str(fault)))
+            self.assertEqual(self.read(fault), Retry(str(fault)))

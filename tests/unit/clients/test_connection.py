@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from tests.support.client_harness import END, REQUEST, Client, Harness, Transport
-from wsaas.core.model import Cause, Frame, Refused, Unclear
+from wsaas.core.model import Cause, Frame, Indeterminate, Refused
 
 
 def status(client: Client) -> int:
@@ -101,7 +101,7 @@ class HandshakeTests(SynchronousTestCase):
         """A status without a name has a phrase, and no text of the backend's gets out of the JSON."""
         client = self.harness.client()
         client.say(REQUEST + END)
-        client.peer.refuse(Unclear(499, "a\r\nSet-Cookie: b"))
+        client.peer.refuse(Indeterminate(499, "a\r\nSet-Cookie: b"))
         self.assertTrue(client.transport.written.startswith(b"HTTP/1.1 499 Refused\r\n"))
         self.assertEqual(body(client), {"code": "a\r\nSet-Cookie: b"})
         self.assertNotIn(b"\nSet-Cookie", client.transport.written)

@@ -13,6 +13,7 @@ from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.ids import is_id
 from wsaas.core.model import (
     Accepted,
+    Acknowledged,
     Cause,
     Closed,
     Delivered,
@@ -21,7 +22,6 @@ from wsaas.core.model import (
     Received,
     Record,
     Refused,
-    Told,
 )
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session, State
@@ -223,7 +223,7 @@ class LifeTests(GatewayTestCase):
         closed = session.take()
         self.assertEqual(self.calls, [f"journal closed {session.id}"])
         self.assertEqual((self.journal.closings, len(self.registry)), ([closed], 1))
-        session.settle(Told())
+        session.settle(Acknowledged())
         self.assertEqual(self.calls[1:], [f"journal forget {session.id}"])
         self.assertEqual(len(self.registry), 0)
 
@@ -258,8 +258,8 @@ class ReviveTests(GatewayTestCase):
         self.assertRaises(NoSuchConnection, self.registry.find, one.id)
         self.assertEqual(one.take(), Closed(Cause.RESTART, 1006, "", clean=False))
         self.assertEqual(two.take(), known)
-        one.settle(Told())
-        two.settle(Told())
+        one.settle(Acknowledged())
+        two.settle(Acknowledged())
         self.assertEqual(
             self.calls,
             [

@@ -26,17 +26,17 @@ from tests.support.properties import examples
 from tests.support.world import MAX_MESSAGE, Client, Story, World
 from wsaas.core.model import (
     Accepted,
+    Acknowledged,
     Cause,
     Closed,
+    CloseRequested,
     Delivered,
-    Dismissed,
+    Indeterminate,
     Limits,
     Opened,
     Outcome,
     Received,
     Refused,
-    Told,
-    Unclear,
     Undelivered,
 )
 
@@ -48,7 +48,7 @@ ACCEPTED = st.builds(
     groups=st.sampled_from([(), ("a",), ("a", "b")]),
     headers=st.sampled_from([(), ((b"X-User", b"42"),)]),
 )
-REJECTED = st.sampled_from([Refused(403, "NO"), Unclear(504, "LATE")])
+REJECTED = st.sampled_from([Refused(403, "NO"), Indeterminate(504, "LATE")])
 
 
 class GatewayMachine(RuleBasedStateMachine):
@@ -171,7 +171,10 @@ class GatewayMachine(RuleBasedStateMachine):
         which=WHICH,
         connect=ACCEPTED | REJECTED,
         message=st.one_of(
-            st.just(Delivered()), LENGTHS, LENGTHS, st.sampled_from([Dismissed(1008), Dismissed(1000), Undelivered()])
+            st.just(Delivered()),
+            LENGTHS,
+            LENGTHS,
+            st.sampled_from([CloseRequested(1008), CloseRequested(1000), Undelivered()]),
         ),
     )
     def backend_answers(self, which: int, connect: Outcome, message: Outcome | int) -> None:
@@ -180,7 +183,7 @@ class GatewayMachine(RuleBasedStateMachine):
         session, event = list(courier.in_flight.items())[which % len(courier.in_flight)]
         if isinstance(event, Received) and isinstance(message, int):
             message = Delivered(self.world.frame("reply", message))
-        courier.answer(session, {Opened: connect, Received: message, Closed: Told()}[type(event)])
+        courier.answer(session, {Opened: connect, Received: message, Closed: Acknowledged()}[type(event)])
 
     @precondition(lambda self: self.world.courier.in_flight)
     @rule()
@@ -188,7 +191,7 @@ class GatewayMachine(RuleBasedStateMachine):
         courier = self.world.courier
         for session, event in list(courier.in_flight.items()):
             if isinstance(event, Closed):
-                courier.answer(session, Told())
+                courier.answer(session, Acknowledged())
 
     @precondition(lambda self: self.clients())
     @rule(which=WHICH, length=st.none() | LENGTHS, limit=st.integers(1, 4))
@@ -207,7 +210,7 @@ class GatewayMachine(RuleBasedStateMachine):
         which=WHICH,
         lengths=st.lists(LENGTHS, min_size=1, max_size=4),
         reply=st.none() | LENGTHS,
-        last=st.sampled_from([Delivered(), Delivered(), Dismissed(1008), Undelivered()]),
+        last=st.sampled_from([Delivered(), Delivered(), CloseRequested(1008), Undelivered()]),
         then=st.sampled_from(["stays", "reads", "leaves"]),
     )
     def conversation(self, which: int, lengths: list[int], reply: int | None, last: Outcome, then: str) -> None:

@@ -12,20 +12,20 @@ from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import (
     Accepted,
+    Acknowledged,
     Cause,
     Closed,
+    CloseRequested,
     Delivered,
-    Dismissed,
     Facts,
     Frame,
+    Indeterminate,
     Limits,
     Opened,
     Pushed,
     Received,
     Record,
     Refused,
-    Told,
-    Unclear,
     Undelivered,
 )
 from wsaas.core.session import NO_OUTLET, Session, State
@@ -158,7 +158,7 @@ class ConnectTests(SynchronousTestCase):
         """The client left while its POST was out: if the backend may have accepted it hears of the end, and why."""
         for outcome, last in [
             (Accepted(), "network 1006 unclean"),
-            (Unclear(504, "LATE"), "network 1006 unclean"),
+            (Indeterminate(504, "LATE"), "network 1006 unclean"),
             (Refused(403, "NO"), None),
         ]:
             stage = Stage.connecting()
@@ -211,7 +211,7 @@ class ConnectTests(SynchronousTestCase):
         """The POST's answer never came: the client is refused, and the backend told that it is over."""
         stage = Stage.connecting()
         stage.session.push(text("queued"))
-        stage.settle(Unclear(504, "LATE"))
+        stage.settle(Indeterminate(504, "LATE"))
         self.assertEqual(stage.calls, ["left", "wake", "refuse 504 LATE"])
         self.assertEqual(farewell(stage), "unknown_connect 1006 unclean")
 
@@ -386,7 +386,7 @@ class BackpressureTests(SynchronousTestCase):
 
     def test_dismissed_while_paused(self) -> None:
         """A client that is closed while it is not read from is read again, so that its own Close can be heard."""
-        for outcome in (Dismissed(1008), Undelivered()):
+        for outcome in (CloseRequested(1008), Undelivered()):
             stage = Stage.open("one", "two")
             stage.take()
             stage.session.announce(1_000_000)
@@ -410,7 +410,7 @@ class EndTests(SynchronousTestCase):
         stage.session.lost(Cause.CLIENT, 1001, "going", True)
         self.assertEqual(deliver_all(stage), ["one", "two"])
         self.assertEqual(spell_in_flight(stage), "client 1001 'going' clean")
-        stage.settle(Told())
+        stage.settle(Acknowledged())
         self.assertEqual((stage.take(), stage.session.state), (None, State.CLOSED))
         self.assertEqual(stage.calls[-1], "forget")
 
@@ -436,7 +436,7 @@ class EndTests(SynchronousTestCase):
         """The message that the backend answered by closing is not lost; those behind it and those to come are."""
         stage = Stage.open("one", "two", "three")
         stage.take()
-        stage.settle(Dismissed(1008))
+        stage.settle(CloseRequested(1008))
         self.assertEqual(stage.calls, ["left", "wake", "close 1008"])
         stage.receive("four")
         stage.session.lost(Cause.CLIENT, 1008, "", True)
@@ -457,7 +457,7 @@ class EndTests(SynchronousTestCase):
             "fail": (lambda stage: stage.session.fail(Cause.TOO_BIG, 1009, "long"), "too_big 1009 'long'"),
             "api": (lambda stage: stage.session.close(Cause.API, 4001, "bye"), "api 4001 'bye'"),
             "drain": (lambda stage: stage.session.close(Cause.DRAIN, 1012, ""), "drain 1012"),
-            "backend": (lambda stage: stage.settle(Dismissed(1000)), "backend 1000"),
+            "backend": (lambda stage: stage.settle(CloseRequested(1000)), "backend 1000"),
             "undelivered": (lambda stage: stage.settle(Undelivered()), "undelivered 1013"),
         }
         for first, (end_first, expected) in ends.items():
@@ -489,7 +489,7 @@ class EndTests(SynchronousTestCase):
         stage.session.close(Cause.API, 4001, "")
         stage.session.close(Cause.API, 4002, "")
         stage.session.close(Cause.DRAIN, 1012, "")
-        stage.settle(Dismissed(1000))
+        stage.settle(CloseRequested(1000))
         self.assertEqual([call for call in stage.calls if call.startswith("close")], ["close 4001"])
 
     def test_violation(self) -> None:
@@ -506,7 +506,7 @@ class EndTests(SynchronousTestCase):
         """The client's end may find within `close` that nobody is there."""
         for outcome, expected in [
             (None, "api 4001 'bye' unclean"),
-            (Dismissed(1008), "backend 1008 unclean lost 1"),
+            (CloseRequested(1008), "backend 1008 unclean lost 1"),
             (Undelivered(), "undelivered 1013 unclean lost 2"),
         ]:
             stage = Stage.open("one", "two")
@@ -545,7 +545,7 @@ class EndTests(SynchronousTestCase):
             stage.calls.then["wake"] = carry
             while (event := stage.take()) is not None:
                 seen.append(event)
-                stage.settle(Told() if isinstance(event, Closed) else Delivered(text(f"to {event.sequence}")))
+                stage.settle(Acknowledged() if isinstance(event, Closed) else Delivered(text(f"to {event.sequence}")))
 
         stage.calls.then["wake"] = carry
         stage.receive("one", "two")
@@ -634,7 +634,7 @@ class ReviveTests(SynchronousTestCase):
         self.assertIs(session.pending, Closed)
         self.assertEqual(session.take(), Closed(Cause.RESTART, 1006, "", clean=False))
         self.assertEqual(self.calls, ["ending restart 1006 unclean"])
-        session.settle(Told())
+        session.settle(Acknowledged())
         self.assertEqual((session.take(), session.pending), (None, None))
         self.assertEqual(self.calls[1:], ["forget"])
 

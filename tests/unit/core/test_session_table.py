@@ -15,19 +15,19 @@ from tests.support.core_fakes import Stage, spell, text
 from wsaas.core.errors import GatewayError
 from wsaas.core.model import (
     Accepted,
+    Acknowledged,
     Cause,
     Closed,
+    CloseRequested,
     Delivered,
-    Dismissed,
     Event,
     Facts,
+    Indeterminate,
     Opened,
     Outcome,
     Pushed,
     Received,
     Refused,
-    Told,
-    Unclear,
     Undelivered,
 )
 from wsaas.core.session import LIVE, Session, State
@@ -35,12 +35,12 @@ from wsaas.core.session import LIVE, Session, State
 OUTCOMES: dict[str, Outcome] = {
     "Accepted": Accepted("v1"),
     "Refused": Refused(401, "WHO"),
-    "Unclear": Unclear(504, "LATE"),
+    "Indeterminate": Indeterminate(504, "LATE"),
     "Delivered": Delivered(),
     "Delivered with reply": Delivered(text("reply")),
-    "Dismissed": Dismissed(1008),
+    "CloseRequested": CloseRequested(1008),
     "Undelivered": Undelivered(),
-    "Told": Told(),
+    "Acknowledged": Acknowledged(),
 }
 INPUTS: dict[str, Callable[[Stage], object]] = {
     "announce": lambda stage: stage.session.announce(10**6),
@@ -66,9 +66,9 @@ NOT_LIVE = "impossible: the registry finds live sessions only"
 IN_FLIGHT: dict[type[Event] | None, str] = {None: NONE, Opened: POST, Received: PUT, Closed: DELETE}
 MAY_SETTLE: dict[type[Event] | None, tuple[str, ...]] = {
     None: (),
-    Opened: ("Accepted", "Refused", "Unclear"),
-    Received: ("Delivered", "Delivered with reply", "Dismissed", "Undelivered"),
-    Closed: ("Told",),
+    Opened: ("Accepted", "Refused", "Indeterminate"),
+    Received: ("Delivered", "Delivered with reply", "CloseRequested", "Undelivered"),
+    Closed: ("Acknowledged",),
 }
 
 OF_CONNECT = "Accepted | Refused | Unclear"
@@ -117,7 +117,7 @@ SITUATIONS: dict[str, Callable[[], Stage]] = {
     "OPEN, no room": _no_room,
     "CLOSING": lambda: _after(Stage.open(), "close by the API"),
     "CLOSING, busy": lambda: _busy("close by the API"),
-    "DISMISSED": lambda: _busy("Dismissed"),
+    "DISMISSED": lambda: _busy("CloseRequested"),
     "LEAVING": lambda: _after(Stage.open(), "lost"),
     "LEAVING, busy": lambda: _busy("lost"),
     "LEAVING, telling": lambda: _after(Stage.open(), "lost", "take"),
@@ -144,7 +144,7 @@ TABLE: dict[str, dict[str, str]] = {
         "take": "CONNECTING -> Opened",
         "Accepted": "OPEN: accepted, accept v1",
         "Refused": "CLOSED: forget, refuse 401 WHO",
-        "Unclear": "LEAVING: left, wake, refuse 504 LATE",
+        "Indeterminate": "LEAVING: left, wake, refuse 504 LATE",
         f"{OF_MESSAGE} | Told": POST,
         "push": "CONNECTING -> QUEUED",
         "close by the API": "ABANDONED: left, wake, refuse 403 CLOSED",
@@ -157,7 +157,7 @@ TABLE: dict[str, dict[str, str]] = {
         "take": "CONNECTING -> Opened",
         "Accepted": "OPEN: accepted, accept v1, send push",
         "Refused": "CLOSED: forget, refuse 401 WHO",
-        "Unclear": "LEAVING: left, wake, refuse 504 LATE",
+        "Indeterminate": "LEAVING: left, wake, refuse 504 LATE",
         f"{OF_MESSAGE} | Told": POST,
         "push": "CONNECTING -> QUEUED",
         "close by the API": "ABANDONED: left, wake, refuse 403 CLOSED",
@@ -170,7 +170,7 @@ TABLE: dict[str, dict[str, str]] = {
         "close by the API | close by the drain": "ABANDONED",
         "take": "ABANDONED -> Opened",
         "Accepted": "LEAVING: accepted, left, wake",
-        "Unclear": "LEAVING: left, wake",
+        "Indeterminate": "LEAVING: left, wake",
         "Refused": "CLOSED: forget",
         f"{OF_MESSAGE} | Told": POST,
         "push": "ABANDONED ! NoSuchConnection",
@@ -196,7 +196,7 @@ TABLE: dict[str, dict[str, str]] = {
         "take": "OPEN -> Received 1 one",
         "Delivered": "OPEN",
         "Delivered with reply": "OPEN: send reply",
-        "Dismissed": "DISMISSED: left, wake, close 1008",
+        "CloseRequested": "DISMISSED: left, wake, close 1008",
         "Undelivered": "DISMISSED: left, wake, close 1013",
         f"{OF_CONNECT} | Told": PUT,
         "push": "OPEN: send push -> SENT",
@@ -282,7 +282,7 @@ TABLE: dict[str, dict[str, str]] = {
         "close by the API | close by the drain": "LEAVING",
         "take": "LEAVING: ending network 1006 unclean -> Closed network 1006 unclean",
         f"{OF_CONNECT} | {OF_MESSAGE}": DELETE,
-        "Told": "CLOSED: forget",
+        "Acknowledged": "CLOSED: forget",
         "push": "LEAVING ! NoSuchConnection",
         "facts": NOT_LIVE,
     },

@@ -18,7 +18,7 @@ from wsaas.api.groups import add_group_routes
 from wsaas.api.health import add_ops_routes
 from wsaas.api.server.channel import ApiChannel, ApiRequest, Body
 from wsaas.api.server.fast_path import QuickWay
-from wsaas.net.reject import CutOff
+from wsaas.net.reject import RejectedConnection
 
 if TYPE_CHECKING:
     from wsaas.core.registry import Registry
@@ -52,7 +52,7 @@ class ApiSite(Site):
         self.connections = 0
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        return super().buildProtocol(addr) if self.connections < self.most_connections else CutOff()
+        return super().buildProtocol(addr) if self.connections < self.most_connections else RejectedConnection()
 
     def startFactory(self) -> None:
         """Open no access log, and run no clock for one."""

@@ -21,7 +21,7 @@ from wsaas.clients.handshake.fast_path import Asked, read_usual, switching
 from wsaas.clients.handshake.policy import Malformed, Request
 from wsaas.clients.handshake.request_head import END, MAX_HEAD
 from wsaas.clients.handshake.responses import malformed, refused
-from wsaas.core.model import Refused, Unclear
+from wsaas.core.model import Indeterminate, Refused
 from wsaas.internals.autobahn import slimmed
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class Opening(WebSocketServerProtocol):
         if self.data:
             self.consumeData()
 
-    def refuse(self, refusal: Refused | Unclear) -> None:
+    def refuse(self, refusal: Refused | Indeterminate) -> None:
         self.visit.answered()
         self.session = None
         self._answer(refused(refusal.status, {"code": refusal.code}, refusal.headers))
