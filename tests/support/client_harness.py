@@ -17,7 +17,7 @@ from wsaas.clients.admission import Admission
 from wsaas.clients.factory import ClientFactory
 from wsaas.clients.handshake.client_address import Proxies
 from wsaas.clients.handshake.credentials import Credentials
-from wsaas.clients.handshake.policy import Entrance
+from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.core.model import Cause, Frame, Handshake
 from wsaas.core.session import NO_OUTLET
 
@@ -163,7 +163,7 @@ class Harness:
             "compression": False,
             "now": lambda: self.clock.seconds() + 1_000_000,
         }
-        entrance = Entrance(
+        entrance = HandshakePolicy(
             proxies=Proxies(options.pop("trusted_proxies", ())),
             credentials=Credentials(options.pop("auth_query", None), options.pop("auth_subprotocol", False)),
             allowed_origins=options.pop("allowed_origins", ()),

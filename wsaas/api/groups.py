@@ -14,7 +14,7 @@ from twisted.web.iweb import IRequest
 from wsaas.api.app import Api, close_parameters, is_binary, query_parameter
 from wsaas.api.responses import OK, Answer
 from wsaas.core.errors import BadRequest
-from wsaas.core.fanout import Cast
+from wsaas.core.fanout import FanOut
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
 
@@ -27,13 +27,13 @@ LONGEST_PAGE = 10_000
 def add_group_routes(api: Api, registry: Registry, reactor: Any) -> None:
     """`/connections`, `/broadcast` and `/groups/`."""
 
-    async def finish(cast: Cast[T]) -> Cast[T]:
+    async def finish(cast: FanOut[T]) -> FanOut[T]:
         """A batch at a time, with a turn of the reactor for everybody else between them."""
         while cast.advance():
             await deferLater(reactor, 0)
         return cast
 
-    async def sent(cast: Cast[Session]) -> Answer:
+    async def sent(cast: FanOut[Session]) -> Answer:
         await finish(cast)
         return Answer(200, OK | {"sent": cast.sent, "skipped": cast.skipped})
 

@@ -28,7 +28,7 @@ LATEST = 15
 """A client that is turned away is told to come back after 1 to so many seconds: not all at once."""
 
 
-class Visit:
+class AdmissionSlot:
     """One connection's part in the counts of an Admission."""
 
     __slots__ = ("_admission", "_asking", "_gone", "_network", "refusal")
@@ -102,12 +102,12 @@ class Admission:
     def full(self) -> bool:
         return self.most is not None and self.present - self.surplus >= self.most
 
-    def enter(self) -> Visit | None:
+    def enter(self) -> AdmissionSlot | None:
         """Somebody connects; None if there is no room even to say that there is none."""
         if self.most is not None and self.present >= self.most + self.most_surplus:
             self.turned_away[FULL] += 1
             return None
-        visit = Visit(self)
+        visit = AdmissionSlot(self)
         if self.full:
             visit.refusal = self.refusal(FULL)
         self.present += 1
@@ -124,7 +124,7 @@ class Admission:
         self.turned_away[code] += 1
         return Refused(503, code, ((b"retry-after", b"%d" % (1 + self._below(LATEST))),))
 
-    def left(self, visit: Visit, network: str | None) -> None:
+    def left(self, visit: AdmissionSlot, network: str | None) -> None:
         self.present -= 1
         if visit.refusal is not None:
             self.surplus -= 1

@@ -14,9 +14,9 @@ from wsaas.clients.frames import MASK_LENGTH, measure, take
 from wsaas.clients.handshake.opening import HANDSHAKE_TIMEOUT as HANDSHAKE_TIMEOUT
 from wsaas.clients.handshake.opening import Opening
 from wsaas.clients.hangup import hung_up
-from wsaas.clients.liveness import ENDS, Finding, Pulse
-from wsaas.clients.read_control import EARLY, LANE, Flow
-from wsaas.clients.send_buffer import Outbox
+from wsaas.clients.liveness import ENDS, Liveness, Verdict
+from wsaas.clients.read_control import EARLY, LANE, ReadControl
+from wsaas.clients.send_buffer import SendBuffer
 from wsaas.core.model import Cause, CloseCode, Frame
 from wsaas.core.session import NO_OUTLET
 
@@ -45,15 +45,15 @@ class ClientProtocol(Opening):
 
     def connectionMade(self) -> None:
         clock = self.factory.clock
-        self._flow = Flow(self.transport, clock, self.factory.message_rate, self._go_on)
+        self._flow = ReadControl(self.transport, clock, self.factory.message_rate, self._go_on)
         self._fragments = 0
         self._pong: bytes | None = None
         self._ended_by: tuple[Cause, int] | None = None
         self._consuming = False
         self._leaving = False
         self._lost: Failure | None = None
-        self._pulse = Pulse(clock.seconds())
-        self._outbox = Outbox(self.transport, self.factory.send_buffer, clock.seconds, self)
+        self._pulse = Liveness(clock.seconds())
+        self._outbox = SendBuffer(self.transport, self.factory.send_buffer, clock.seconds, self)
         self.transport.registerProducer(self._outbox, True)
         super().connectionMade()
 
@@ -223,7 +223,7 @@ class ClientProtocol(Opening):
         if finding in ENDS:
             self._ended_by = ENDS[finding]
             self._abandon()
-        elif finding is Finding.SILENT and not self._outbox.paused:
+        elif finding is Verdict.SILENT and not self._outbox.paused:
             self._pulse.pinged(now)
             self.sendPing()
 

@@ -14,7 +14,7 @@ from wsaas.clients.admission import FULL, Admission
 from wsaas.clients.connection import ClientProtocol
 from wsaas.clients.frames import Encoder
 from wsaas.clients.handshake.opening import Opening
-from wsaas.clients.handshake.policy import Entrance
+from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.keepalive import Keepalive
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Refused
@@ -50,7 +50,7 @@ class ClientFactory(WebSocketServerFactory):
         self,
         clock: IReactorTime,
         gateway: Gateway,
-        entrance: Entrance,
+        entrance: HandshakePolicy,
         admission: Admission,
         *,
         ws_timeout: float,

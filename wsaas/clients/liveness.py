@@ -8,7 +8,7 @@ from enum import Enum
 from wsaas.core.model import Cause, CloseCode
 
 
-class Finding(Enum):
+class Verdict(Enum):
     FINE = "fine"
     SILENT = "silent"
     """Not heard for half of the timeout: ping it, once."""
@@ -18,14 +18,14 @@ class Finding(Enum):
 
 
 ENDS = {
-    Finding.GONE: (Cause.TIMEOUT, CloseCode.ABNORMAL),
-    Finding.TOO_SLOW: (Cause.TOO_SLOW, CloseCode.POLICY),
-    Finding.HUNG_UP: (Cause.NETWORK, CloseCode.ABNORMAL),
+    Verdict.GONE: (Cause.TIMEOUT, CloseCode.ABNORMAL),
+    Verdict.TOO_SLOW: (Cause.TOO_SLOW, CloseCode.POLICY),
+    Verdict.HUNG_UP: (Cause.NETWORK, CloseCode.ABNORMAL),
 }
 """The findings that end a connection, and what its session hears of it."""
 
 
-class Pulse:
+class Liveness:
     """What is remembered of one client. Moments and durations are seconds of one clock."""
 
     __slots__ = ("_hung_up_at", "_pinged_at", "heard")
@@ -48,7 +48,7 @@ class Pulse:
         full_since: float | None,
         reading: bool,
         hung_up: Callable[[], bool],
-    ) -> Finding:
+    ) -> Verdict:
         """How it is now; `full_since` is since when it has no room for a message.
 
         One that is not read from cannot be heard, so it is not given up for that. If it closes, that is not noticed by
@@ -56,19 +56,19 @@ class Pulse:
         none for most of the timeout, it is given up.
         """
         if full_since is not None and now - full_since >= timeout:
-            return Finding.TOO_SLOW
+            return Verdict.TOO_SLOW
         if not reading:
             if self._hung_up_at is None:
                 self._hung_up_at = now if hung_up() else None
             elif now - self._hung_up_at >= timeout * 3 / 4:
-                return Finding.HUNG_UP
-            return Finding.FINE
+                return Verdict.HUNG_UP
+            return Verdict.FINE
         silent = now - self.heard
         if silent >= timeout:
-            return Finding.GONE if full_since is None else Finding.TOO_SLOW
+            return Verdict.GONE if full_since is None else Verdict.TOO_SLOW
         if silent >= timeout / 2 and self._pinged_at <= self.heard:
-            return Finding.SILENT
-        return Finding.FINE
+            return Verdict.SILENT
+        return Verdict.FINE
 
     def pinged(self, now: float) -> None:
         self._pinged_at = now

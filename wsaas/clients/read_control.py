@@ -16,7 +16,7 @@ LANE, EARLY, PACE = "lane", "early", "pace"
 """Why nothing is read: no room for what comes, or not yet; or too much came in too short a time."""
 
 
-class Flow:
+class ReadControl:
     """The reasons why a client is not read from: only the first in and the last out touch the transport.
 
     Frames are counted: over `rate` a second, or more than a turn's, they wait where they are, in the protocol's

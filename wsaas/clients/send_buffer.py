@@ -24,7 +24,7 @@ class Owner(Protocol):
 
 
 @implementer(IPushProducer)
-class Outbox:
+class SendBuffer:
     """Bytes on their way to a client, in order, bounded.
 
     While nothing waits, the socket is given a message at once (see `wsaas.internals.direct_write`). What it does not take goes to the

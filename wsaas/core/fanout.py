@@ -12,7 +12,7 @@ BATCH = 500
 """How many connections are served before others get their turn."""
 
 
-class Cast(Generic[T]):
+class FanOut(Generic[T]):
     """Serves the connections by `act`, which is given a batch and says for how many of it the act was done. The others
     were too slow, or gone by then: they are skipped, and nobody is waited for.
 

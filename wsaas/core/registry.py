@@ -7,7 +7,7 @@ from contextlib import suppress
 from heapq import nsmallest
 
 from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
-from wsaas.core.fanout import Cast
+from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUPS, name_flaw
 from wsaas.core.interfaces import SendStraight
 from wsaas.core.model import Cause, CloseCode, Facts, Frame, Pushed
@@ -83,16 +83,16 @@ class Registry:
 
     # Many at once
 
-    def broadcast(self, payload: bytes, binary: bool, but: str | None) -> Cast[Session]:
+    def broadcast(self, payload: bytes, binary: bool, but: str | None) -> FanOut[Session]:
         """Send one message to every open connection except `but`. Raises MessageTooLong, NotUtf8."""
         return self._cast([each for each in self._sessions.values() if each.state is _OPEN], payload, binary, but)
 
-    def push_to_group(self, group: str, payload: bytes, binary: bool, but: str | None) -> Cast[Session]:
+    def push_to_group(self, group: str, payload: bytes, binary: bool, but: str | None) -> FanOut[Session]:
         """Send one message to every member except `but`. Raises MessageTooLong, NotUtf8, BadRequest."""
         _check_group(group)
         return self._cast(list(self._groups.get(group, {}).values()), payload, binary, but)
 
-    def close_group(self, group: str, code: int, reason: str) -> Cast[str]:
+    def close_group(self, group: str, code: int, reason: str) -> FanOut[str]:
         """Close every member. Raises BadRequest."""
         _check_close(code, reason)
 
@@ -102,7 +102,7 @@ class Registry:
                 self.close(id, code, reason)
             return len(live)
 
-        return Cast(self.members(group), close)
+        return FanOut(self.members(group), close)
 
     def members(self, group: str) -> list[str]:
         """The ids of the group's members of this moment, in the order in which they joined. Raises BadRequest."""
@@ -146,9 +146,9 @@ class Registry:
         if not members:
             del self._groups[group]
 
-    def _cast(self, sessions: list[Session], payload: bytes, binary: bool, but: str | None) -> Cast[Session]:
+    def _cast(self, sessions: list[Session], payload: bytes, binary: bool, but: str | None) -> FanOut[Session]:
         frame = self._frame(payload, binary)
-        return Cast(
+        return FanOut(
             sessions if but is None else [each for each in sessions if each.id != but],
             lambda batch: self._push_to_all(batch, frame),
         )

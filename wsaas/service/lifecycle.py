@@ -30,7 +30,7 @@ from wsaas.clients.factory import ClientFactory
 from wsaas.clients.fanout import send_straight
 from wsaas.clients.handshake.client_address import Proxies
 from wsaas.clients.handshake.credentials import Credentials
-from wsaas.clients.handshake.policy import Entrance
+from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Limits
 from wsaas.core.registry import Registry
@@ -86,7 +86,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
     clients = ClientFactory(
         reactor,
         gateway,
-        Entrance(
+        HandshakePolicy(
             proxies=Proxies(settings.trusted_proxies),
             credentials=Credentials(settings.auth_query, settings.auth_subprotocol),
             allowed_origins=settings.allowed_origins,

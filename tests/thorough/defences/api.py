@@ -243,7 +243,7 @@ DEFENCES = [
     without(ANYTHING, ROUTES, _PATH, ""),
     without(ANYTHING, CHANNEL, "def getRequestHostname(", "def get_request_hostname("),
     without(  # every head is remembered
-        ANYTHING, QUICK, ">= _REMEMBERED", ">= 1 << 30", "api.server.test_fast_path.QuickTests.test_remembers_little"
+        ANYTHING, QUICK, ">= _REMEMBERED", ">= 1 << 30", "api.server.test_fast_path.FastPathTests.test_remembers_little"
     ),
     without(  # a place that is never free again
         ANYTHING,

@@ -14,7 +14,7 @@ from wsaas.backend.responses import Warnings
 from wsaas.backend.responses import read as read_answer
 from wsaas.clients.handshake.client_address import Proxies, network, parse
 from wsaas.clients.handshake.credentials import Credentials
-from wsaas.clients.handshake.policy import Entrance, Malformed
+from wsaas.clients.handshake.policy import HandshakePolicy, Malformed
 from wsaas.clients.handshake.request_head import fields, flaw, public
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.http_client.exchange import Answer, Fault
@@ -29,7 +29,7 @@ EVENTS = (
     Received(1, Frame(b"hello", False)),
     Closed(Cause.CLIENT, 1000, "", True),
 )
-ENTRANCE = Entrance(
+ENTRANCE = HandshakePolicy(
     proxies=Proxies(("10.0.0.0/8", "2001:db8::/32", "unix")),
     credentials=Credentials("access_token", True),
     allowed_origins=("https://app.example",),

@@ -20,7 +20,7 @@ from tests.support.websocket_client import CLOSE, TEXT, close_frame, frame
 from tests.unit.internals.test_direct_write import Reactor
 from wsaas.clients.fanout import send_straight
 from wsaas.clients.frames import encode
-from wsaas.clients.send_buffer import Outbox
+from wsaas.clients.send_buffer import SendBuffer
 from wsaas.core.model import Frame
 from wsaas.core.session import NO_OUTLET
 from wsaas.internals.direct_write import write_each
@@ -43,7 +43,7 @@ class Member:
         self.transport.connected = 1
         self.peer = self
         self.kind = kind
-        self.outbox = Outbox(self.transport, 200_000, lambda: 0.0, self)
+        self.outbox = SendBuffer(self.transport, 200_000, lambda: 0.0, self)
         self.straight(self.outbox.file)
         self.transport.registerProducer(self.outbox, True)
         if kind == "busy":  # what its socket has taken leaves room for a part of a message

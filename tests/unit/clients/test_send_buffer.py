@@ -6,7 +6,7 @@ import os
 import socket
 
 from tests.unit.internals.test_direct_write import SocketTestCase
-from wsaas.clients.send_buffer import Outbox
+from wsaas.clients.send_buffer import SendBuffer
 
 
 class OutboxTests(SocketTestCase):
@@ -15,7 +15,7 @@ class OutboxTests(SocketTestCase):
         self.drains = 0
         self.files: list[int] = []
         self.transport.connected = 1
-        self.outbox = Outbox(self.transport, 300_000, lambda: 1.0, self)
+        self.outbox = SendBuffer(self.transport, 300_000, lambda: 1.0, self)
         self.transport.registerProducer(self.outbox, True)
 
     def drained(self) -> None:

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import Calls, FakeOwner, FakePeer, hello
 from wsaas.core.errors import BadRequest, MessageTooLong, NoSuchConnection, NotUtf8
-from wsaas.core.fanout import BATCH, Cast
+from wsaas.core.fanout import BATCH, FanOut
 from wsaas.core.groups import MAX_GROUPS, name_flaw
 from wsaas.core.model import Accepted, Cause, Frame, Limits, Record
 from wsaas.core.registry import Registry
@@ -36,7 +36,7 @@ class GroupTestCase(SynchronousTestCase):
         for number in numbers:
             self.connect(number).settle(Accepted())
 
-    def finish(self, cast: Cast) -> tuple[int, int]:
+    def finish(self, cast: FanOut) -> tuple[int, int]:
         while cast.advance():
             pass
         return cast.sent, cast.skipped
@@ -166,13 +166,13 @@ class GroupTests(GroupTestCase):
             batches.append(batch)
             return len(batch) - 1
 
-        cast = Cast(map(spell, range(BATCH * 2 + 1)), act)
+        cast = FanOut(map(spell, range(BATCH * 2 + 1)), act)
         self.assertEqual([cast.advance() for _ in range(3)], [True, True, False])
         self.assertEqual([id for batch in batches for id in batch], [spell(number) for number in range(BATCH * 2 + 1)])
         self.assertEqual(
             ([len(batch) for batch in batches], cast.sent, cast.skipped), ([BATCH, BATCH, 1], BATCH * 2 - 2, 3)
         )
-        self.assertFalse(Cast(iter(()), len).advance())
+        self.assertFalse(FanOut(iter(()), len).advance())
 
     def test_not_yet_open(self) -> None:
         """A member that waits for its 101 has the message queued, as far as there is room; that counts as sent."""

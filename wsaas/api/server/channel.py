@@ -27,9 +27,9 @@ from twisted.web.server import Request
 
 from wsaas.api.app import answer_failure
 from wsaas.api.errors import INTERNAL_ERROR, Malformed, answer_to
-from wsaas.api.server.fast_path import QuickWay
+from wsaas.api.server.fast_path import FastPath
 from wsaas.core.errors import GatewayError, MessageTooLong
-from wsaas.core.fanout import Cast
+from wsaas.core.fanout import FanOut
 from wsaas.core.session import Session
 from wsaas.internals.direct_write import can_write_through, write_through
 
@@ -130,8 +130,8 @@ class ApiChannel(HTTPChannel):
             self._behind_a_cast += data
             self._networkProducer.pauseProducing()
             return
-        if self._phase is Phase.IDLE and self.site.quick_way is not None and not self._waitingForTransport:
-            answers, data, cast = self.site.quick_way.serve(data)
+        if self._phase is Phase.IDLE and self.site.fast_path is not None and not self._waitingForTransport:
+            answers, data, cast = self.site.fast_path.serve(data)
             if answers:
                 self._idle_since = self.site.reactor.seconds()
                 self._write(answers)
@@ -243,14 +243,14 @@ class ApiChannel(HTTPChannel):
         else:
             self.transport.write(answers)
 
-    def _advance(self, cast: Cast[Session]) -> None:
+    def _advance(self, cast: FanOut[Session]) -> None:
         """One batch of a push to many that went the short way; others have their turn before the next."""
         if cast.advance():
             self.site.reactor.callLater(0, self._advance, cast)
         elif self._phase is Phase.ANSWERING:  # else the connection is gone
             data, self._behind_a_cast = self._behind_a_cast or b"", None
             self._enter(Phase.IDLE)
-            self._write(QuickWay.told(cast))
+            self._write(FastPath.told(cast))
             if not self._waitingForTransport:
                 self._networkProducer.resumeProducing()
             if data:

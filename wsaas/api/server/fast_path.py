@@ -18,7 +18,7 @@ from wsaas.api.access import Access
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.responses import OK, Answer
 from wsaas.core.errors import GatewayError
-from wsaas.core.fanout import Cast
+from wsaas.core.fanout import FanOut
 from wsaas.core.model import Pushed
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
@@ -61,7 +61,7 @@ def read_head(fields: bytes) -> Head | None:
     return Head(int(length), media_type == b"application/octet-stream", found.get(b"authorization"))
 
 
-class QuickWay:
+class FastPath:
     """Serves pushes. It remembers what `_REMEMBERED` different header blocks said, for a pusher repeats its own."""
 
     _log = Logger()
@@ -75,7 +75,7 @@ class QuickWay:
         self._answers: dict[Pushed, bytes] = {}
         self._second = -1
 
-    def serve(self, data: bytes) -> tuple[bytes, bytes, Cast[Session] | None]:
+    def serve(self, data: bytes) -> tuple[bytes, bytes, FanOut[Session] | None]:
         """Serve the requests that `data` begins with, as far as they are for here: the answers, and what is left.
 
         If there is a Cast as well, it answers the next request: it wants to be advanced, and then told by `told`.
@@ -99,13 +99,13 @@ class QuickWay:
                 answers += self._push(id.decode("ascii"), payload, head.binary)
             else:
                 found = self._push_to_many(group, payload, head.binary)
-                if isinstance(found, Cast):
+                if isinstance(found, FanOut):
                     return answers, data, found
                 answers += found
         return answers, data, None
 
     @staticmethod
-    def told(cast: Cast[Session]) -> bytes:
+    def told(cast: FanOut[Session]) -> bytes:
         """The answer to a request whose cast has come to its end."""
         return _spell(Answer(200, OK | {"sent": cast.sent, "skipped": cast.skipped}))
 
@@ -118,7 +118,7 @@ class QuickWay:
             head = self._heads[fields] = read_head(fields)
             return head
 
-    def _push_to_many(self, group: bytes | None, payload: bytes, binary: bool) -> bytes | Cast[Session]:
+    def _push_to_many(self, group: bytes | None, payload: bytes, binary: bool) -> bytes | FanOut[Session]:
         """The answer, or a cast whose first batch is served and that has more."""
         try:
             if group is None:

@@ -17,7 +17,7 @@ from wsaas.api.app import Api, add_connection_routes
 from wsaas.api.groups import add_group_routes
 from wsaas.api.health import add_ops_routes
 from wsaas.api.server.channel import ApiChannel, ApiRequest, Body
-from wsaas.api.server.fast_path import QuickWay
+from wsaas.api.server.fast_path import FastPath
 from wsaas.net.reject import RejectedConnection
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ class ApiSite(Site):
         access: Access,
         max_message_size: int,
         request_timeout: float,
-        quick_way: QuickWay | None = None,
+        fast_path: FastPath | None = None,
     ) -> None:
         super().__init__(resource, reactor=reactor, parsePOSTFormSubmission=False)
         # The channel has limits of its own: Twisted's starts again with every byte.
         self.timeOut = None
         self.access = access
-        self.quick_way = quick_way
+        self.fast_path = fast_path
         self.max_message_size = max_message_size
         self.request_timeout = request_timeout
         self.connections = 0
@@ -81,5 +81,5 @@ def api_site(
     add_connection_routes(api, registry)
     add_group_routes(api, registry, reactor)
     add_ops_routes(api, ready)
-    quick_way = QuickWay(registry, access, max_message_size, reactor)
-    return ApiSite(reactor, api.resource(), access, max_message_size, request_timeout, quick_way)
+    fast_path = FastPath(registry, access, max_message_size, reactor)
+    return ApiSite(reactor, api.resource(), access, max_message_size, request_timeout, fast_path)

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from wsaas.clients.admission import Visit
+from wsaas.clients.admission import AdmissionSlot
 from wsaas.clients.handshake.client_address import announced
 from wsaas.clients.handshake.fast_path import Asked, read_usual, switching
 from wsaas.clients.handshake.policy import Malformed, Request
@@ -40,7 +40,7 @@ class Opening(WebSocketServerProtocol):
 
     factory: ClientFactory
     transport: Any
-    visit: Visit
+    visit: AdmissionSlot
     """Set before the connection is made."""
 
     def connectionMade(self) -> None:

@@ -25,7 +25,7 @@ class Request:
     address: str
 
 
-class Entrance:
+class HandshakePolicy:
     """What the settings say of requests.
 
     `allowed_origins` are serialised origins (RFC 6454, 6.2) in lower case without default ports; empty allows any.

@@ -108,7 +108,7 @@ class Way:
             clock, registry, tokens=tokens, max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True
         )
         if not short:
-            self.site.quick_way = None
+            self.site.fast_path = None
         self.wire = Wire(self.site)
 
     def send(self, pieces: list[bytes]) -> tuple[bytes, list[Frame], bool]:
@@ -135,7 +135,7 @@ class DifferentialTests(SynchronousTestCase):
         self.flushLoggedErrors()
 
 
-class QuickTests(WireCase):
+class FastPathTests(WireCase):
     def test_taken(self) -> None:
         """The usual request does not go the long way, one after the other or several at once."""
         wire = self.wire()
@@ -172,9 +172,9 @@ class QuickTests(WireCase):
         wire = self.wire()
         for number in range(1000):
             wire.send(put(HERE, b"hi", HOST, b"X: %d" % number))
-        quick_way = self.site.quick_way
-        assert quick_way is not None
-        self.assertLessEqual(len(quick_way._heads), 256)
+        fast_path = self.site.fast_path
+        assert fast_path is not None
+        self.assertLessEqual(len(fast_path._heads), 256)
 
     def test_heads(self) -> None:
         """What a head says, or None for what must go the long way."""
