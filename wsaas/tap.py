@@ -19,7 +19,7 @@ from wsaas.internals.awake_clock import count_awake_time
 from wsaas.internals.reactor_tuning import hand_out_directly
 from wsaas.logs import observer, open_stream, say
 from wsaas.settings.sources import FILE
-from wsaas.settings.table import TABLE, Row, Settings, SettingsError, load
+from wsaas.settings.table import TABLE, Settings, SettingsError, SettingSpec, load
 
 YOUNG = 2_000, 5, 10
 """When the garbage collector looks for cycles among new objects, and among those that it has seen once or more often.
@@ -86,7 +86,7 @@ def _option(name: str, repeats: bool, help: str) -> Callable[[Options, str], Non
     return collect
 
 
-def _help(row: Row) -> str:
+def _help(row: SettingSpec) -> str:
     default = row.unset_is if row.default is None else row.default
     return f"{row.help} [default: {default}]"
 

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from wsaas.http_client.exchange import Answer, Fault
+from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.pool import Pool
 
 T = TypeVar("T")
@@ -78,11 +78,11 @@ class Backend:
         self.cancelled += 1
 
 
-def waiting(pool: Pool, path: bytes, head: bytes, body: bytes, limit: int, timeout: float) -> Deferred[Answer]:
+def waiting(pool: Pool, path: bytes, head: bytes, body: bytes, limit: int, timeout: float) -> Deferred[HttpResponse]:
     """An exchange as a Deferred, which can be cancelled."""
-    result: Deferred[Answer] = Deferred(lambda _: exchange.cancel())
+    result: Deferred[HttpResponse] = Deferred(lambda _: exchange.cancel())
 
-    def done(answer: Answer | Fault) -> None:
+    def done(answer: HttpResponse | Fault) -> None:
         if isinstance(answer, Fault):
             result.errback(answer)
         else:
@@ -102,7 +102,7 @@ class PoolTestCase(SynchronousTestCase):
             self.clock, self.backend, b"backend.example", max_idle=2, idle_timeout=30.0, connect_timeout=5.0
         )
 
-    def exchange(self, body: bytes = b"", limit: int = LIMIT, timeout: float = 10.0) -> Deferred[Answer]:
+    def exchange(self, body: bytes = b"", limit: int = LIMIT, timeout: float = 10.0) -> Deferred[HttpResponse]:
         return waiting(self.pool, b"/x", b"A: b\r\n", body, limit, timeout)
 
     def settle(self) -> None:
@@ -111,10 +111,10 @@ class PoolTestCase(SynchronousTestCase):
             if wire.disconnecting and not wire.gone:
                 wire.end()
 
-    def answered(self, waiting: Deferred[Answer]) -> Answer:
+    def answered(self, waiting: Deferred[HttpResponse]) -> HttpResponse:
         return self.successResultOf(waiting)
 
-    def fault(self, waiting: Deferred[Answer], kind: type[Exception]) -> str:
+    def fault(self, waiting: Deferred[HttpResponse], kind: type[Exception]) -> str:
         """The words of the failure, which must be of exactly this kind."""
         failure = self.failureResultOf(waiting)
         self.assertIs(type(failure.value), kind)

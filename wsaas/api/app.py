@@ -27,14 +27,14 @@ from werkzeug.routing import BaseConverter
 
 from wsaas.api.access import Access
 from wsaas.api.errors import INTERNAL_ERROR, Unauthorized, answer_to
-from wsaas.api.responses import OK, Answer
+from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.errors import BadRequest
 from wsaas.core.ids import ID_LENGTH
 from wsaas.core.model import CloseCode, Facts, Pushed
 from wsaas.core.registry import Registry
 from wsaas.core.timestamps import iso8601
 
-Handler = Callable[..., Awaitable[Answer]]
+Handler = Callable[..., Awaitable[ApiResponse]]
 
 _log = Logger()
 
@@ -130,7 +130,7 @@ def _failed(request: IRequest, failure: Failure) -> bytes:
     return answer_failure(request, failure).write_to(request)
 
 
-def answer_failure(request: IRequest, failure: Failure) -> Answer:
+def answer_failure(request: IRequest, failure: Failure) -> ApiResponse:
     """The table's answer to an error; one that is not in it is our mistake: logged here, and nothing said of it."""
     answer = answer_to(failure.value)
     if answer is None:
@@ -144,18 +144,18 @@ def add_connection_routes(api: Api, registry: Registry) -> None:
     """PUT, DELETE, GET and HEAD on `/{id}`."""
 
     @api.route("/<id:id>", "PUT")
-    async def push(request: IRequest, id: str) -> Answer:
+    async def push(request: IRequest, id: str) -> ApiResponse:
         pushed = registry.push(id, request.content.read(), is_binary(request))
-        return Answer(202 if pushed is Pushed.QUEUED else 200, OK)
+        return ApiResponse(202 if pushed is Pushed.QUEUED else 200, OK)
 
     @api.route("/<id:id>", "DELETE")
-    async def close(request: IRequest, id: str) -> Answer:
+    async def close(request: IRequest, id: str) -> ApiResponse:
         registry.close(id, *close_parameters(request))
-        return Answer(200, OK)
+        return ApiResponse(200, OK)
 
     @api.route("/<id:id>", "GET")
-    async def facts(request: IRequest, id: str) -> Answer:
-        return Answer(200, facts_as_json(registry.facts(id)))
+    async def facts(request: IRequest, id: str) -> ApiResponse:
+        return ApiResponse(200, facts_as_json(registry.facts(id)))
 
 
 def is_binary(request: IRequest) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from wsaas.api.responses import Answer
+from wsaas.api.responses import ApiResponse
 from wsaas.core.errors import (
     BadRequest,
     ClientTooSlow,
@@ -18,7 +18,7 @@ from wsaas.core.errors import (
 )
 
 
-class Malformed(GatewayError):
+class MalformedRequest(GatewayError):
     """The request is not HTTP/1.1 as RFC 9112 has it, or it is a form of it that two servers may read differently."""
 
 
@@ -31,7 +31,7 @@ class NotReady(GatewayError):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ErrorRow:
     """How one kind of error is answered; the message is `str()` of the error unless it stands here."""
 
     status: int
@@ -41,29 +41,29 @@ class Row:
 
 
 # One text for every 404: an id that is over, one that never was and a path that is no id cannot be told apart.
-NOT_FOUND = Row(
+NOT_FOUND = ErrorRow(
     404, "NOT_FOUND", message="no such connection, or it is over, and no such path: forget the id or check the path"
 )
 
-TABLE: Mapping[type[object], Row] = {
+TABLE: Mapping[type[object], ErrorRow] = {
     NoSuchConnection: NOT_FOUND,
     NotFound: NOT_FOUND,
-    MethodNotAllowed: Row(405, "METHOD_NOT_ALLOWED", message="use one of the methods that the Allow header lists"),
-    BadRequest: Row(400, "BAD_REQUEST"),
-    Malformed: Row(400, "BAD_REQUEST"),
-    NotUtf8: Row(400, "NOT_UTF8"),
-    Unauthorized: Row(401, "UNAUTHORIZED", headers=(("WWW-Authenticate", "Bearer"),)),
-    MessageTooLong: Row(413, "MESSAGE_TOO_LONG"),
-    ClientTooSlow: Row(429, "CLIENT_TOO_SLOW", headers=(("Retry-After", "1"),)),
-    NotReady: Row(503, "NOT_READY"),
+    MethodNotAllowed: ErrorRow(405, "METHOD_NOT_ALLOWED", message="use one of the methods that the Allow header lists"),
+    BadRequest: ErrorRow(400, "BAD_REQUEST"),
+    MalformedRequest: ErrorRow(400, "BAD_REQUEST"),
+    NotUtf8: ErrorRow(400, "NOT_UTF8"),
+    Unauthorized: ErrorRow(401, "UNAUTHORIZED", headers=(("WWW-Authenticate", "Bearer"),)),
+    MessageTooLong: ErrorRow(413, "MESSAGE_TOO_LONG"),
+    ClientTooSlow: ErrorRow(429, "CLIENT_TOO_SLOW", headers=(("Retry-After", "1"),)),
+    NotReady: ErrorRow(503, "NOT_READY"),
 }
 
-INTERNAL_ERROR = Answer(
+INTERNAL_ERROR = ApiResponse(
     500, {"code": "INTERNAL_ERROR", "message": "the gateway made a mistake; its log has the details"}
 )
 
 
-def answer_to(error: BaseException | None) -> Answer | None:
+def answer_to(error: BaseException | None) -> ApiResponse | None:
     """What to answer to an error; None if it is no error of the caller's, but a mistake of ours."""
     row = TABLE.get(type(error))
     if row is None:
@@ -71,4 +71,4 @@ def answer_to(error: BaseException | None) -> Answer | None:
     headers = row.headers
     if isinstance(error, MethodNotAllowed):
         headers += (("Allow", ", ".join(sorted(error.valid_methods or ()))),)
-    return Answer(row.status, {"code": row.code, "message": row.message or str(error)}, headers)
+    return ApiResponse(row.status, {"code": row.code, "message": row.message or str(error)}, headers)

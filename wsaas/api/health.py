@@ -8,18 +8,18 @@ from twisted.web.iweb import IRequest
 
 from wsaas.api.app import Api
 from wsaas.api.errors import NotReady
-from wsaas.api.responses import OK, Answer
+from wsaas.api.responses import OK, ApiResponse
 
 
 def add_ops_routes(api: Api, ready: Callable[[], bool]) -> None:
     """The probes. `ready()` says whether clients should be sent here: not while starting, not while draining."""
 
     @api.route("/-/healthy", "GET")
-    async def healthy(request: IRequest) -> Answer:
-        return Answer(200, OK)
+    async def healthy(request: IRequest) -> ApiResponse:
+        return ApiResponse(200, OK)
 
     @api.route("/-/ready", "GET")
-    async def readiness(request: IRequest) -> Answer:
+    async def readiness(request: IRequest) -> ApiResponse:
         if not ready():
             raise NotReady("starting or draining: send clients elsewhere for now")
-        return Answer(200, OK)
+        return ApiResponse(200, OK)

@@ -15,7 +15,7 @@ from twisted.web.iweb import IRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """A status, a JSON object, and headers beside those that every answer has."""
 
     status: int

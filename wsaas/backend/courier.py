@@ -38,7 +38,7 @@ from wsaas.core.model import (
 )
 from wsaas.core.retry import Attempted, GiveUp, decide
 from wsaas.core.session import Session
-from wsaas.http_client.exchange import Answer, Fault
+from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.telemetry.log_limit import LogLimit
 
 WARN_EVERY = 10.0
@@ -55,7 +55,7 @@ _GIVEN_UP: dict[type[Event], Outcome] = {
 class Sender(Protocol):
     """Sends one webhook once."""
 
-    def send(self, webhook: Webhook, done: Callable[[Answer | Fault | Failure], object]) -> None:
+    def send(self, webhook: Webhook, done: Callable[[HttpResponse | Fault | Failure], object]) -> None:
         """`done` hears, perhaps before this returns, the backend's answer, whatever its status, or a Fault; a Failure
         is a bug of ours.
         """
@@ -206,7 +206,7 @@ class Courier:
             self._shares.leave(delivery.kind)
             self._broken(Failure(), delivery)
 
-    def _answered(self, delivery: Delivery, answer: Answer | Fault | Failure) -> None:
+    def _answered(self, delivery: Delivery, answer: HttpResponse | Fault | Failure) -> None:
         self._shares.leave(delivery.kind)
         if self._stopped:
             return
@@ -224,7 +224,7 @@ class Courier:
             self._broken(Failure(), delivery)
         self._pump()
 
-    def _note(self, answer: Answer | Fault, kind: type[Event]) -> None:
+    def _note(self, answer: HttpResponse | Fault, kind: type[Event]) -> None:
         """Tell the breakers, and let everybody try at once when the backend is back."""
         if isinstance(answer, Fault) or answer.status >= 500:
             self._failing = True

@@ -14,7 +14,7 @@ from typing import Any
 
 from wsaas.core.groups import MAX_GROUPS, name_flaw
 from wsaas.core.model import Accepted, Handshake, Refused
-from wsaas.http_client.exchange import Answer
+from wsaas.http_client.exchange import HttpResponse
 from wsaas.webhook_headers import reserved
 
 MAX_HEADERS = 32
@@ -51,7 +51,7 @@ _JSON = json.JSONDecoder(parse_int=_Number, parse_float=_Number)
 _KINDS = {dict: "an object", list: "a list", bool: "true or false", type(None): "null", _Number: "a number"}
 
 
-def decide(answer: Answer, handshake: Handshake) -> tuple[Accepted | Refused, list[Flaw]]:
+def decide(answer: HttpResponse, handshake: Handshake) -> tuple[Accepted | Refused, list[Flaw]]:
     """What the answer decides about the client of `handshake`, and what was left out. Raises Senseless."""
     if answer.truncated:
         raise InvalidAnswer("its body is too long")

@@ -27,7 +27,7 @@ from wsaas.core.model import (
     Received,
     Refused,
 )
-from wsaas.http_client.exchange import Answer, Fault, NotSent, TimedOut
+from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut
 from wsaas.telemetry.log_limit import LogLimit
 
 log = Logger()
@@ -65,7 +65,7 @@ class Warnings:
 
 
 def read(
-    id: str, event: Event, answer: Answer | Fault, now: Callable[[], float], warnings: Warnings
+    id: str, event: Event, answer: HttpResponse | Fault, now: Callable[[], float], warnings: Warnings
 ) -> Outcome | Retry:
     """What `answer` means for this event of the connection `id`. `now()` is the time in seconds since the epoch, for
     Retry-After dates.
@@ -79,7 +79,7 @@ def read(
             return _disconnect(answer, now)
 
 
-def _connect(id: str, answer: Answer | Fault, handshake: Handshake, warnings: Warnings) -> ConnectOutcome:
+def _connect(id: str, answer: HttpResponse | Fault, handshake: Handshake, warnings: Warnings) -> ConnectOutcome:
     if isinstance(answer, NotSent):
         return Refused(503, "UNAVAILABLE", _COME_AGAIN)
     if isinstance(answer, Fault):
@@ -92,11 +92,11 @@ def _connect(id: str, answer: Answer | Fault, handshake: Handshake, warnings: Wa
     return Indeterminate(503, "UNAVAILABLE", headers)
 
 
-def _from_between(answer: Answer) -> bool:
+def _from_between(answer: HttpResponse) -> bool:
     return answer.status in FROM_BETWEEN or (answer.status == 503 and answer.body.startswith(_RESET_BEHIND_ENVOY))
 
 
-def _answered(id: str, answer: Answer, handshake: Handshake, warnings: Warnings) -> ConnectOutcome:
+def _answered(id: str, answer: HttpResponse, handshake: Handshake, warnings: Warnings) -> ConnectOutcome:
     if 200 <= answer.status < 300:
         try:
             outcome, flaws = decide(answer, handshake)
@@ -122,7 +122,9 @@ def _answered(id: str, answer: Answer, handshake: Handshake, warnings: Warnings)
     return Refused(502, "BAD_GATEWAY")
 
 
-def _message(id: str, answer: Answer | Fault, now: Callable[[], float], warnings: Warnings) -> MessageOutcome | Retry:
+def _message(
+    id: str, answer: HttpResponse | Fault, now: Callable[[], float], warnings: Warnings
+) -> MessageOutcome | Retry:
     if isinstance(answer, Fault):
         return Retry(str(answer))
     status = answer.status
@@ -139,7 +141,7 @@ def _message(id: str, answer: Answer | Fault, now: Callable[[], float], warnings
     return Delivered()
 
 
-def _reply(id: str, answer: Answer, warnings: Warnings) -> Frame | None:
+def _reply(id: str, answer: HttpResponse, warnings: Warnings) -> Frame | None:
     """What the answer says to the client; None, with a warning if it meant to, if it says nothing."""
     header = answer.header(b"wsaas-reply")
     if header is None:
@@ -166,7 +168,7 @@ def _reply(id: str, answer: Answer, warnings: Warnings) -> Frame | None:
     return None
 
 
-def _disconnect(answer: Answer | Fault, now: Callable[[], float]) -> Acknowledged | Retry:
+def _disconnect(answer: HttpResponse | Fault, now: Callable[[], float]) -> Acknowledged | Retry:
     if isinstance(answer, Fault):
         return Retry(str(answer))
     status = answer.status
@@ -177,7 +179,7 @@ def _disconnect(answer: Answer | Fault, now: Callable[[], float]) -> Acknowledge
     return Retry(f"status {status}", retry_after(answer, now))
 
 
-def retry_after(answer: Answer, now: Callable[[], float]) -> float | None:
+def retry_after(answer: HttpResponse, now: Callable[[], float]) -> float | None:
     """Retry-After in seconds from now (RFC 9110, 10.2.3: a number or a date), None if absent or senseless."""
     value = answer.header(b"retry-after")
     if value is None:

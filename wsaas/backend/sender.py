@@ -10,7 +10,7 @@ from collections.abc import Callable
 from twisted.python.failure import Failure
 
 from wsaas.backend.requests import MAX_DECISION, Webhook
-from wsaas.http_client.exchange import Answer, Fault
+from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.pool import Pool
 from wsaas.http_client.target import Target
 from wsaas.http_client.treq_agent import BytesProducer, PoolAgent, WebhookClient
@@ -26,7 +26,7 @@ class PoolSender:
         self._timeout = timeout
         self._client = WebhookClient(PoolAgent(pool, target.origin, timeout=timeout, limit=MAX_DECISION))
 
-    def send(self, webhook: Webhook, done: Callable[[Answer | Fault | Failure], object]) -> None:
+    def send(self, webhook: Webhook, done: Callable[[HttpResponse | Fault | Failure], object]) -> None:
         method = webhook.method
         if method == b"PUT":
             path = self._path + webhook.id

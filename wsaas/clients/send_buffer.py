@@ -13,7 +13,7 @@ from zope.interface import implementer
 from wsaas.internals.direct_write import can_write_through, nothing_waits
 
 
-class Owner(Protocol):
+class BufferOwner(Protocol):
     """Whoever writes to the client."""
 
     def drained(self) -> None:
@@ -48,7 +48,7 @@ class SendBuffer:
         "paused",
     )
 
-    def __init__(self, transport: ITransport, capacity: int, now: Callable[[], float], owner: Owner) -> None:
+    def __init__(self, transport: ITransport, capacity: int, now: Callable[[], float], owner: BufferOwner) -> None:
         self._transport = transport
         self.file = transport.fileno() if can_write_through(transport) else -1  # type: ignore[attr-defined]
         """The socket's number, negative if nothing may be written to it straight."""

@@ -61,7 +61,7 @@ class Backend(Protocol):
         """The session has (perhaps) an event to tell; fetch it by `session.take()` and answer by `settle`."""
 
 
-class Owner(Protocol):
+class SessionOwner(Protocol):
     """Whoever keeps a session: hears of each step that others must know."""
 
     def wake(self, session: Session) -> None:

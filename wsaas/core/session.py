@@ -37,7 +37,7 @@ from wsaas.core.pending_pushes import PendingPushes
 from wsaas.core.states import BEFORE_THE_ANSWER, LIVE, State
 
 if TYPE_CHECKING:
-    from wsaas.core.interfaces import Owner, Peer
+    from wsaas.core.interfaces import Peer, SessionOwner
 
 
 NO_GROUPS: AbstractSet[str] = frozenset()
@@ -80,7 +80,9 @@ class Session:
         "trace_id",
     )
 
-    def __init__(self, record: Record, handshake: Handshake, peer: Peer | None, limits: Limits, owner: Owner) -> None:
+    def __init__(
+        self, record: Record, handshake: Handshake, peer: Peer | None, limits: Limits, owner: SessionOwner
+    ) -> None:
         self.id = record.id
         self.handshake = handshake
         self.peer = peer
@@ -104,7 +106,7 @@ class Session:
         self._ending: Closed | None = None
 
     @classmethod
-    def revive(cls, record: Record, limits: Limits, owner: Owner) -> Session:
+    def revive(cls, record: Record, limits: Limits, owner: SessionOwner) -> Session:
         """A connection of an earlier life of the gateway, of which only the DELETE is left to send."""
         session = cls(record, Handshake(path="", query="", origin=None, remote_address=""), None, limits, owner)
         session.state = State.LEAVING

@@ -31,10 +31,19 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from wsaas.http_client.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut, cause, refuses_certificate
-from wsaas.http_client.response_parser import AnswerParser, LastAnswer
+from wsaas.http_client.exchange import (
+    Exchange,
+    Fault,
+    HttpResponse,
+    Lost,
+    NotSent,
+    TimedOut,
+    cause,
+    refuses_certificate,
+)
+from wsaas.http_client.response_parser import LastResponse, ResponseParser
 
-__all__ = ["Answer", "Connection", "Exchange", "Fault", "Lost", "NotSent", "Owner", "TimedOut"]
+__all__ = ["HttpResponse", "Connection", "Exchange", "Fault", "Lost", "NotSent", "PoolCallbacks", "TimedOut"]
 
 # A longer request is watched until it is written: Twisted tells a producer when this much is waiting.
 WATCHED_LENGTH = 65536
@@ -42,7 +51,7 @@ WATCHED_LENGTH = 65536
 LINGER = 1.0
 
 
-class Owner(Protocol):
+class PoolCallbacks(Protocol):
     """Who uses the connections."""
 
     def freed(self, connection: Connection) -> None:
@@ -75,7 +84,9 @@ _IDLE, _BUSY = Phase.IDLE, Phase.BUSY
 class Connection(protocol.Protocol):
     """One connection. Over TLS it sends nothing before the handshake is done and the backend known to be itself."""
 
-    def __init__(self, owner: Owner, clock: IReactorTime, idle_timeout: float, last: LastAnswer | None = None) -> None:
+    def __init__(
+        self, owner: PoolCallbacks, clock: IReactorTime, idle_timeout: float, last: LastResponse | None = None
+    ) -> None:
         self._owner = owner
         self._clock = clock
         self._idle_timeout = idle_timeout
@@ -88,7 +99,7 @@ class Connection(protocol.Protocol):
         self._due = 0.0
         self._used = False
         self._watched = False
-        self._parser = AnswerParser(last)
+        self._parser = ResponseParser(last)
 
     # What the owner does with it.
 

@@ -19,7 +19,7 @@ _CODINGS = {b"content-encoding": (b"identity", b""), b"transfer-encoding": (b"ch
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What the backend answered. Header names are in lower case; `body` is as it came, less the chunks around it: in
     whatever coding that is.
 
@@ -57,7 +57,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class SecondAnswer(Answer):
+class SecondAnswer(HttpResponse):
     """The answer to a request that had to be sent again: the backend may have acted on it before, and said so to a
     connection that was gone. (A class of its own, so that the usual answer costs nothing more.)
     """
@@ -90,16 +90,18 @@ class Exchange:
 
     __slots__ = ("_done", "connecting", "connection", "deadline", "limit", "request", "sent")
 
-    def __init__(self, request: bytes, limit: int, deadline: float, done: Callable[[Answer | Fault], object]) -> None:
+    def __init__(
+        self, request: bytes, limit: int, deadline: float, done: Callable[[HttpResponse | Fault], object]
+    ) -> None:
         self.request = request
         self.limit = limit
         self.deadline = deadline
         self.sent = 0
         self.connecting: Deferred[Connection] | None = None
         self.connection: Connection | None = None
-        self._done: Callable[[Answer | Fault], object] | None = done
+        self._done: Callable[[HttpResponse | Fault], object] | None = done
 
-    def end(self, result: Answer | Fault) -> None:
+    def end(self, result: HttpResponse | Fault) -> None:
         """The end, a good or a bad one."""
         done, self._done = self._done, None
         if done is not None:
@@ -111,7 +113,7 @@ class Exchange:
         if first is not None:
             self._done = lambda result: first(self._second(result))
 
-    def _second(self, result: Answer | Fault) -> Answer | Fault:
+    def _second(self, result: HttpResponse | Fault) -> HttpResponse | Fault:
         if isinstance(result, Fault):
             return result
         return SecondAnswer(result.status, result.headers, result.body, result.truncated, self.sent)

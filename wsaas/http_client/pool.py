@@ -16,8 +16,8 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from wsaas.http_client.connection import Connection
-from wsaas.http_client.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut, cause
-from wsaas.http_client.response_parser import LastAnswer
+from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent, TimedOut, cause
+from wsaas.http_client.response_parser import LastResponse
 
 
 class Pool:
@@ -55,7 +55,7 @@ class Pool:
         body: bytes,
         limit: int,
         timeout: float,
-        done: Callable[[Answer | Fault], object],
+        done: Callable[[HttpResponse | Fault], object],
     ) -> Exchange:
         """Send one request. `done` hears how it ended, perhaps before this returns.
 
@@ -180,7 +180,7 @@ class _Connections(Factory):
         self._pool = pool
         self._clock = clock
         self._idle_timeout = idle_timeout
-        self._last = LastAnswer()
+        self._last = LastResponse()
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
         connection = Connection(self._pool, self._clock, self._idle_timeout, self._last)

@@ -10,7 +10,7 @@ from enum import Enum
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from wsaas.http_client.exchange import Answer, Fault, Lost
+from wsaas.http_client.exchange import Fault, HttpResponse, Lost
 
 # Status line and headers of one answer, informational answers before it included.
 HEAD_LIMIT = 65536
@@ -27,7 +27,7 @@ class Part(Enum):
     NONE = "none"
 
 
-class LastAnswer:
+class LastResponse:
     """The last answer that came in one piece: a backend that says OK says it in the same bytes, and what they mean is
     known then. One for all connections of a pool; at most `LONGEST_REMEMBERED` bytes.
     """
@@ -36,21 +36,21 @@ class LastAnswer:
 
     def __init__(self) -> None:
         self.data = b""
-        self.answer: Answer | None = None
+        self.answer: HttpResponse | None = None
 
 
-class AnswerParser:
+class ResponseParser:
     """Parses one answer after another from one connection.
 
     `received` counts the answer's bytes so far; `whole` says whether it is complete, or as much of it as is wanted;
     `reusable`, once it is whole, whether another may follow.
     """
 
-    def __init__(self, last: LastAnswer | None = None) -> None:
+    def __init__(self, last: LastResponse | None = None) -> None:
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
-        self._last = LastAnswer() if last is None else last
+        self._last = LastResponse() if last is None else last
         self._piece = b""
-        self._known: Answer | None = None
+        self._known: HttpResponse | None = None
         self.expect(0)
         self._begin()
 
@@ -95,11 +95,11 @@ class AnswerParser:
             return False
         return not framing.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
 
-    def answer(self) -> Answer:
+    def answer(self) -> HttpResponse:
         """What was read."""
         if self._known is not None:
             return self._known
-        answer = Answer(self._status, tuple(self._headers), b"".join(self._body), self._room < 0)
+        answer = HttpResponse(self._status, tuple(self._headers), b"".join(self._body), self._room < 0)
         if self._piece and self.reusable:
             self._last.data, self._last.answer = self._piece, answer
         return answer

@@ -22,7 +22,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IClientRequest, IResponse
 from zope.interface import implementer
 
-from wsaas.http_client.exchange import Answer, Fault
+from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.pool import Pool
 
 # Framing and hop-by-hop headers are the pool's affair (RFC 9110, 7.6.1), and so is Accept-Encoding: treq adds one that
@@ -74,8 +74,8 @@ class PoolAgent:
         request = _Request(method, uri, headers)
         result: Deferred[IResponse] = Deferred(lambda _: exchange.cancel())
 
-        def done(answer: Answer | Fault) -> None:
-            if isinstance(answer, Answer):
+        def done(answer: HttpResponse | Fault) -> None:
+            if isinstance(answer, HttpResponse):
                 result.callback(Response(answer, request))
             else:
                 result.errback(answer)
@@ -191,7 +191,7 @@ class Response:
 
     version = (b"HTTP", 1, 1)
 
-    def __init__(self, answer: Answer, request: IClientRequest) -> None:
+    def __init__(self, answer: HttpResponse, request: IClientRequest) -> None:
         self.answer = answer
         self.code = answer.status
         self.phrase = RESPONSES.get(answer.status, b"")

@@ -25,7 +25,7 @@ from twisted.logger import Logger
 
 from wsaas.journal.lock import unusable
 from wsaas.journal.repair import SELECT, Kept, carve, decode, scan
-from wsaas.journal.rows import Row, encode_closed, encode_record
+from wsaas.journal.rows import JournalRow, encode_closed, encode_record
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ class Store:
         self.database: sqlite3.Connection | None = None
         self._directory = directory
         self._now = now
-        self._rescued: dict[int, Row] = {}
+        self._rescued: dict[int, JournalRow] = {}
         self._renewed_at = -inf
 
     def open(self) -> list[Kept]:
@@ -127,7 +127,7 @@ class Store:
             self._disconnect()
             raise unusable(self._directory, error) from error
 
-    def write(self, rows: Sequence[Row], forgotten: Sequence[int], probe: bool = False) -> None:
+    def write(self, rows: Sequence[JournalRow], forgotten: Sequence[int], probe: bool = False) -> None:
         """Write rows, then delete keys, in one transaction; with `probe`, fail if there is no room for many more."""
         try:
             self._write(rows, forgotten, probe)
@@ -184,7 +184,7 @@ class Store:
         self.database.execute("ROLLBACK")
         return self.database.execute(f"{SELECT} WHERE key > 0 ORDER BY key").fetchall()
 
-    def _write(self, rows: Sequence[Row], forgotten: Sequence[int], probe: bool) -> None:
+    def _write(self, rows: Sequence[JournalRow], forgotten: Sequence[int], probe: bool) -> None:
         database = self.database
         if database is None:
             try:
@@ -225,7 +225,7 @@ class Store:
             kept += carve(self.path, kept)
         for key, phase, record in kept:
             ended = None if record.closed is None else encode_closed(record.closed)
-            self._rescued[key] = Row(key, phase, encode_record(record, True), ended)
+            self._rescued[key] = JournalRow(key, phase, encode_record(record, True), ended)
         self._disconnect()
         self._renewed_at = self._now()
         aside = self._move_aside()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wsaas.core.model import Closed, Record
-from wsaas.journal.rows import Row, encode_closed, encode_record
+from wsaas.journal.rows import JournalRow, encode_closed, encode_record
 
 Stored = Callable[[bool], None]
 
@@ -28,14 +28,14 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self.puts or self.ends or self.forgotten or self.waiting)
 
-    def rows(self, keep_authorization: bool) -> list[Row]:
+    def rows(self, keep_authorization: bool) -> list[JournalRow]:
         """What is to be written, encoded."""
         ends = {key: encode_closed(closed) for key, closed in self.ends.items()}
         rows = [
-            Row(key, phase, encode_record(record, keep_authorization), ends.pop(key, None))
+            JournalRow(key, phase, encode_record(record, keep_authorization), ends.pop(key, None))
             for key, (phase, record) in self.puts.items()
         ]
-        rows += [Row(key, None, None, ended) for key, ended in ends.items()]
+        rows += [JournalRow(key, None, None, ended) for key, ended in ends.items()]
         return rows
 
     def told(self) -> list[Stored]:

@@ -24,7 +24,7 @@ class Unreadable(Exception):
     """The text is not what was once written."""
 
 
-class Row(NamedTuple):
+class JournalRow(NamedTuple):
     """One row of the file, to be written; None leaves a column as it is (NULL in a new row)."""
 
     key: int

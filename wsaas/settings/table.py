@@ -23,7 +23,7 @@ U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettingSpec:
     """What is known of one setting. `default` is text like any other; None means that nothing stands for it."""
 
     parse: Callable[[str], object]
@@ -40,7 +40,7 @@ def setting(
     parse: Callable[[str], T], default: str, help: str, *, aliases: tuple[str, ...] = (), repeats: bool = False
 ) -> T:
     """A setting that always has a value. `{NAME}` in the default stands for the text of another setting."""
-    return cast(T, field(metadata={"row": Row(parse, help, default, aliases=aliases, repeats=repeats)}))
+    return cast(T, field(metadata={"row": SettingSpec(parse, help, default, aliases=aliases, repeats=repeats)}))
 
 
 def optional(
@@ -53,7 +53,7 @@ def optional(
     repeats: bool = False,
 ) -> T | U:
     """A setting that may be left out: then its value is `unset`, which people know as `unset_is`."""
-    row = Row(parse, help, None, unset, unset_is, secret=secret, repeats=repeats)
+    row = SettingSpec(parse, help, None, unset, unset_is, secret=secret, repeats=repeats)
     return cast(T, field(metadata={"row": row}, repr=not secret))
 
 
@@ -200,7 +200,9 @@ class Settings:
         return found
 
 
-TABLE: Mapping[str, Row] = {each.name.upper(): each.metadata["row"] for each in fields(Settings) if each.metadata}
+TABLE: Mapping[str, SettingSpec] = {
+    each.name.upper(): each.metadata["row"] for each in fields(Settings) if each.metadata
+}
 
 
 class SettingsError(Exception):
@@ -247,7 +249,7 @@ def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
     return Settings(**{name.lower(): value for name, value in values.items()}, warnings=warnings)
 
 
-def _spell(value: object, row: Row) -> str:
+def _spell(value: object, row: SettingSpec) -> str:
     """A value the way one would write it in the environment."""
     match value:
         case None | ():

@@ -18,7 +18,7 @@ from wsaas.clients.handshake.policy import HandshakePolicy, Malformed
 from wsaas.clients.handshake.request_head import fields, flaw, public
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.http_client.exchange import Answer, Fault
-from wsaas.http_client.response_parser import OVERHEAD_LIMIT, AnswerParser
+from wsaas.http_client.response_parser import OVERHEAD_LIMIT, ResponseParser
 from wsaas.net import proxy_protocol as proxy_header
 from wsaas.settings.table import TABLE, SettingsError, load
 from wsaas.telemetry.log_limit import LogLimit
@@ -87,7 +87,7 @@ def answer(data: bytes) -> None:
             read_answer("a" * 32, event, Answer(status, headers, data, False), float, WARNINGS)
     found = []
     for cut in (len(data), len(data) // 2):
-        parser = AnswerParser()
+        parser = ResponseParser()
         parser.expect(100)
         faults: list[Fault | None] = [parser.feed(data[:cut])]
         if faults == [None] and not parser.whole and cut < len(data):

@@ -16,10 +16,10 @@ from wsaas.core.gateway import Gateway
 from wsaas.core.model import Cause, Frame, Handshake, Indeterminate, Limits, Record, Refused
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session, State
-from wsaas.http_client.exchange import Answer, Fault, Lost, NotSent, SecondAnswer
+from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, SecondAnswer
 from wsaas.journal.memory import MemoryJournal
 
-OK = Answer(200, (), b'{"code":"OK"}', False)
+OK = HttpResponse(200, (), b'{"code":"OK"}', False)
 
 
 class FakeSender:
@@ -27,17 +27,17 @@ class FakeSender:
 
     def __init__(self) -> None:
         self.sent: list[Webhook] = []
-        self.waiting: list[tuple[Webhook, Callable[[Answer | Fault | Failure], object]]] = []
-        self.at_once: Answer | None = None
+        self.waiting: list[tuple[Webhook, Callable[[HttpResponse | Fault | Failure], object]]] = []
+        self.at_once: HttpResponse | None = None
 
-    def send(self, webhook: Webhook, done: Callable[[Answer | Fault | Failure], object]) -> None:
+    def send(self, webhook: Webhook, done: Callable[[HttpResponse | Fault | Failure], object]) -> None:
         self.sent.append(webhook)
         if self.at_once is not None:
             done(self.at_once)
         else:
             self.waiting.append((webhook, done))
 
-    def answer(self, answer: Answer | Fault | Failure, index: int = 0) -> None:
+    def answer(self, answer: HttpResponse | Fault | Failure, index: int = 0) -> None:
         _, done = self.waiting.pop(index)
         done(answer)
 
@@ -142,7 +142,7 @@ class CourierTests(SynchronousTestCase):
         self.sender.answer(Lost("reset"))
         self.assertEqual(self.sender.waiting, [])
         self.clock.advance(0.2)
-        self.sender.answer(Answer(503, (), b"", False))
+        self.sender.answer(HttpResponse(503, (), b"", False))
         self.clock.advance(0.4)
         self.sender.answer(OK)
         self.assertEqual(self.bodies(), [b"1", b"1", b"1", b"2"])
@@ -162,7 +162,7 @@ class CourierTests(SynchronousTestCase):
         """Retry-After is waited for, but not beyond 30 s."""
         _, session = self.open()
         self.say(session, b"1")
-        self.sender.answer(Answer(429, ((b"retry-after", b"7"),), b"", False))
+        self.sender.answer(HttpResponse(429, ((b"retry-after", b"7"),), b"", False))
         self.clock.advance(6.9)
         self.assertEqual(len(self.bodies()), 1)
         self.clock.advance(0.2)
@@ -210,7 +210,7 @@ class CourierTests(SynchronousTestCase):
     def test_refusal_of_the_second_post(self) -> None:
         """A POST that had to be sent again, and is then refused, is followed by one DELETE; a first refusal by none."""
         for refusal, status, methods in (
-            (Answer(409, (), b"", False), 409, [b"POST"]),
+            (HttpResponse(409, (), b"", False), 409, [b"POST"]),
             (SecondAnswer(409, (), b"", False), 503, [b"POST", b"DELETE"]),
         ):
             sent = len(self.sender.sent)
@@ -264,7 +264,7 @@ class CourierTests(SynchronousTestCase):
         peer, session = self.open()
         peer.send = lambda frame: 1 / 0  # type: ignore[assignment, return-value]
         self.say(session, b"1")
-        self.sender.answer(Answer(200, ((b"wsaas-reply", b"text"),), b"x", False))
+        self.sender.answer(HttpResponse(200, ((b"wsaas-reply", b"text"),), b"x", False))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertIn(("close", 1011, ""), peer.calls)
         session.lost(Cause.NETWORK, 1006, "", False)
@@ -352,7 +352,7 @@ class CourierTests(SynchronousTestCase):
         """What the backend itself asked to wait for is not tried earlier because others succeed."""
         _, patient = self.open()
         self.say(patient, b"patient")
-        self.sender.answer(Answer(503, ((b"retry-after", b"20"),), b"", False))
+        self.sender.answer(HttpResponse(503, ((b"retry-after", b"20"),), b"", False))
         self.fail_everything()
         self.clock.advance(3)
         self.sender.answer(OK)
@@ -375,7 +375,7 @@ class CourierTests(SynchronousTestCase):
         for _ in range(50):
             for index in reversed(range(len(self.sender.waiting))):
                 webhook, _ = self.sender.waiting[index]
-                self.sender.answer(Answer(500, (), b"", False) if webhook.body == b"poison" else OK, index)
+                self.sender.answer(HttpResponse(500, (), b"", False) if webhook.body == b"poison" else OK, index)
             self.say(good, b"fine")
             self.clock.advance(0.5)
         self.assertEqual(self.bodies().count(b"fine"), 50)

@@ -10,15 +10,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsaas.backend.decision import MAX_HEADER_BYTES, MAX_HEADERS, Flaw, InvalidAnswer, decide
 from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.model import Accepted, Handshake, Refused
-from wsaas.http_client.exchange import Answer
+from wsaas.http_client.exchange import HttpResponse
 
 HANDSHAKE = Handshake("/", "", None, "127.0.0.1", subprotocols=("v1.chat", "v2.chat"))
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
-def answer(body: bytes, *headers: tuple[bytes, bytes]) -> Answer:
-    return Answer(200, headers, body, truncated=False)
+def answer(body: bytes, *headers: tuple[bytes, bytes]) -> HttpResponse:
+    return HttpResponse(200, headers, body, truncated=False)
 
 
 class DecisionTestCase(SynchronousTestCase):
@@ -213,7 +213,7 @@ class CodeTests(DecisionTestCase):
         ):
             self.assertRaises(InvalidAnswer, decide, answer(body), HANDSHAKE)
         self.assertRaises(InvalidAnswer, decide, answer(b"[" * 60000), HANDSHAKE)
-        self.assertRaises(InvalidAnswer, decide, Answer(200, (), b'{"code":"OK"}', truncated=True), HANDSHAKE)
+        self.assertRaises(InvalidAnswer, decide, HttpResponse(200, (), b'{"code":"OK"}', truncated=True), HANDSHAKE)
 
     def test_coded(self) -> None:
         """A body in a coding that was not asked for cannot be read, even if its bytes would make sense."""

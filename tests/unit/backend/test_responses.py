@@ -28,7 +28,7 @@ from wsaas.core.model import (
     Received,
     Refused,
 )
-from wsaas.http_client.exchange import Answer, Fault, Lost, NotSent, SecondAnswer, TimedOut
+from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, SecondAnswer, TimedOut
 from wsaas.telemetry.log_limit import LogLimit
 
 NOW = 1_700_000_000.0
@@ -39,17 +39,17 @@ RECEIVED = Received(1, Frame(b"hi", binary=False))
 CLOSED = Closed(Cause.CLIENT, 1000, "", clean=True)
 
 
-def answer(status: int, body: bytes = b"", truncated: bool = False, **headers: str) -> Answer:
+def answer(status: int, body: bytes = b"", truncated: bool = False, **headers: str) -> HttpResponse:
     pairs = tuple((name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items())
-    return Answer(status, pairs, body, truncated)
+    return HttpResponse(status, pairs, body, truncated)
 
 
-def second(first: Answer) -> Answer:
+def second(first: HttpResponse) -> HttpResponse:
     """The same, to a request that had to be sent again."""
     return SecondAnswer(first.status, first.headers, first.body, first.truncated)
 
 
-def ok(**members: Any) -> Answer:
+def ok(**members: Any) -> HttpResponse:
     return answer(200, json.dumps({"code": "OK", **members}).encode())
 
 
@@ -59,7 +59,7 @@ class AnswerTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self._log_of_answers = Warnings(LogLimit(Clock()), ADDRESS)
 
-    def read(self, what: Answer | Fault) -> object:
+    def read(self, what: HttpResponse | Fault) -> object:
         return read(ID, self.event, what, lambda: NOW, self._log_of_answers)
 
     @contextmanager

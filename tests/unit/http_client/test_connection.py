@@ -16,14 +16,16 @@ from zope.interface import implementer
 
 from tests.support.backend_wires import LIMIT, OK, PoolTestCase
 from wsaas.http_client.connection import Connection
-from wsaas.http_client.exchange import Answer, Exchange, Fault, Lost, NotSent, TimedOut
-from wsaas.http_client.response_parser import HEAD_LIMIT, OVERHEAD_LIMIT, AnswerParser
+from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent, TimedOut
+from wsaas.http_client.response_parser import HEAD_LIMIT, OVERHEAD_LIMIT, ResponseParser
 
 L2 = (b"content-length", b"2")
 
 
-def answer(status: int = 200, *headers: tuple[bytes, bytes], body: bytes = b"OK", truncated: bool = False) -> Answer:
-    return Answer(status, headers, body, truncated)
+def answer(
+    status: int = 200, *headers: tuple[bytes, bytes], body: bytes = b"OK", truncated: bool = False
+) -> HttpResponse:
+    return HttpResponse(status, headers, body, truncated)
 
 
 # What the backend sends, the answer, and whether the connection is good for another exchange.
@@ -102,7 +104,7 @@ def pieces(data: bytes, size: int) -> list[bytes]:
 
 
 class AnswerTests(PoolTestCase):
-    def talk(self, segments: list[bytes], limit: int = LIMIT) -> tuple[Answer | Fault | None, bool]:
+    def talk(self, segments: list[bytes], limit: int = LIMIT) -> tuple[HttpResponse | Fault | None, bool]:
         """One exchange with these segments as the answer: what came of it, and whether the connection is kept."""
         self.setUp()
         waiting = self.exchange(limit=limit)
@@ -110,7 +112,7 @@ class AnswerTests(PoolTestCase):
         for segment in segments:
             if not wire.disconnecting:
                 wire.answer(segment)
-        found: list[Answer | Fault | None] = []
+        found: list[HttpResponse | Fault | None] = []
         waiting.addCallbacks(found.append, lambda failure: found.append(failure.value))
         return (found[0] if found else None), not wire.disconnecting
 
@@ -174,7 +176,7 @@ class AnswerTests(PoolTestCase):
             for extra in (OK, b"garbage", b"H", b"\r\n" * HEAD_LIMIT):
                 for padding in (b"", b"x" * HEAD_LIMIT, b"x" * (LIMIT + HEAD_LIMIT + OVERHEAD_LIMIT)):
                     found, kept = self.talk([data + extra + padding])
-                    self.assertIsInstance(found, Answer)
+                    self.assertIsInstance(found, HttpResponse)
                     self.assertFalse(kept, (data, extra[:20]))
 
     def test_far_more_than_asked(self) -> None:
@@ -182,7 +184,7 @@ class AnswerTests(PoolTestCase):
         body = bytes(2 * HEAD_LIMIT)
         data = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         found, kept = self.talk([data + b"\r\n" * OVERHEAD_LIMIT + OK], limit=len(body))
-        self.assertIsInstance(found, Answer)
+        self.assertIsInstance(found, HttpResponse)
         self.assertFalse(kept)
 
     def test_long_body(self) -> None:
@@ -194,7 +196,7 @@ class AnswerTests(PoolTestCase):
         for data in (framed, chunked, endless):
             for segments in cuts(data):
                 found, kept = self.talk(segments, limit=150)
-                assert isinstance(found, Answer)
+                assert isinstance(found, HttpResponse)
                 self.assertEqual((found.status, found.body, found.truncated), (200, body[:150], True))
                 self.assertFalse(kept)
                 self.assertTrue(self.backend.wires[0].aborted)
@@ -216,7 +218,7 @@ class AnswerTests(PoolTestCase):
                     self.assertIsInstance(found, Lost)
                     self.assertIn("head is too long", str(found))
                 else:
-                    assert isinstance(found, Answer), (size, found)
+                    assert isinstance(found, HttpResponse), (size, found)
                     self.assertEqual(found.body, b"OK")
                 self.assertEqual(kept, not over)
 
@@ -266,7 +268,7 @@ class AnswerTests(PoolTestCase):
         data = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         for size in (len(data), 65536, 65537, 1459):
             found, kept = self.talk(pieces(data, size), limit=len(body))
-            assert isinstance(found, Answer)
+            assert isinstance(found, HttpResponse)
             self.assertTrue(found.body == body and not found.truncated and kept)
 
     def test_gzip_bomb(self) -> None:
@@ -274,7 +276,7 @@ class AnswerTests(PoolTestCase):
         bomb = gzip.compress(bytes(10_000_000))
         data = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb
         found, _ = self.talk(pieces(data, 65536), limit=65536)
-        assert isinstance(found, Answer)
+        assert isinstance(found, HttpResponse)
         self.assertTrue(found.body == bomb)
 
     def test_trickle(self) -> None:
@@ -384,7 +386,7 @@ class ConnectionTests(PoolTestCase):
         """Whoever hears an answer may use its connection before returning."""
         second = []
 
-        def again(_: Answer) -> None:
+        def again(_: HttpResponse) -> None:
             second.append(self.exchange(b"2"))
 
         self.exchange(b"1").addCallback(again)
@@ -482,8 +484,8 @@ class WriteThroughTests(PoolTestCase):
         self.connection = Connection(self.pool, self.clock, 30.0)
         self.connection.makeConnection(self.transport)
 
-    def send(self, request: bytes) -> Deferred[Answer]:
-        result: Deferred[Answer] = Deferred()
+    def send(self, request: bytes) -> Deferred[HttpResponse]:
+        result: Deferred[HttpResponse] = Deferred()
         self.connection.begin(Exchange(request, LIMIT, 10.0, result.callback))
         return result
 
@@ -527,7 +529,7 @@ class WriteThroughTests(PoolTestCase):
 class ParserTests(SynchronousTestCase):
     def test_after_the_end(self) -> None:
         """A parser that was stopped takes bytes without a word: its connection is gone."""
-        parser = AnswerParser()
+        parser = ResponseParser()
         parser.stop()
         self.assertIsNone(parser.feed(OK))
         self.assertFalse(parser.whole)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.http_client.exchange import Answer
-from wsaas.http_client.response_parser import LONGEST_REMEMBERED, AnswerParser, LastAnswer
+from wsaas.http_client.exchange import HttpResponse
+from wsaas.http_client.response_parser import LONGEST_REMEMBERED, LastResponse, ResponseParser
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
 
 
 class RememberTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.last = LastAnswer()
+        self.last = LastResponse()
 
-    def parse(self, *pieces: bytes, limit: int = 100, parser: AnswerParser | None = None) -> tuple[Answer, bool]:
-        parser = AnswerParser(self.last) if parser is None else parser
+    def parse(
+        self, *pieces: bytes, limit: int = 100, parser: ResponseParser | None = None
+    ) -> tuple[HttpResponse, bool]:
+        parser = ResponseParser(self.last) if parser is None else parser
         parser.expect(limit)
         for piece in pieces:
             self.assertIsNone(parser.feed(piece))
@@ -26,7 +28,7 @@ class RememberTests(SynchronousTestCase):
         """The same bytes are the same answer, on any connection, and the connection goes on as if it were parsed."""
         first, reusable = self.parse(OK)
         self.assertTrue(reusable)
-        parser = AnswerParser(self.last)
+        parser = ResponseParser(self.last)
         for _ in range(3):
             again, reusable = self.parse(OK, parser=parser)
             self.assertIs(again, first)

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.support.backend_wires import waiting
 from tests.support.certificates import Authority, Issued, authority, intermediate, issue
-from wsaas.http_client.exchange import Answer, Fault, Lost, NotSent, TimedOut
+from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, TimedOut
 from wsaas.http_client.pool import Pool
 from wsaas.http_client.resolver import NamedEndpoint
 from wsaas.http_client.target import Target, TlsEndpoint, target
@@ -171,7 +171,7 @@ class SocketTestCase(TestCase):
         self.addCleanup(pool.close)
         return pool
 
-    def put(self, pool: Pool, body: bytes = b"", timeout: float = 10.0) -> Deferred[Answer]:
+    def put(self, pool: Pool, body: bytes = b"", timeout: float = 10.0) -> Deferred[HttpResponse]:
         return waiting(pool, b"/x", b"", body, 100, timeout)
 
 

@@ -26,7 +26,7 @@ from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.server import Request
 
 from wsaas.api.app import answer_failure
-from wsaas.api.errors import INTERNAL_ERROR, Malformed, answer_to
+from wsaas.api.errors import INTERNAL_ERROR, MalformedRequest, answer_to
 from wsaas.api.server.fast_path import FastPath
 from wsaas.core.errors import GatewayError, MessageTooLong
 from wsaas.core.fanout import FanOut
@@ -148,7 +148,7 @@ class ApiChannel(HTTPChannel):
 
     def lineReceived(self, line: bytes) -> None:
         if line[:1] in (b" ", b"\t"):
-            self._refuse(Malformed("a header may not be continued on a second line"))
+            self._refuse(MalformedRequest("a header may not be continued on a second line"))
         else:
             super().lineReceived(line)
 
@@ -188,7 +188,7 @@ class ApiChannel(HTTPChannel):
             self._enter(Phase.ANSWERING)
             super().allContentReceived()
         else:
-            self._refuse(Malformed("what comes behind the last chunk must be header lines, if anything"))
+            self._refuse(MalformedRequest("what comes behind the last chunk must be header lines, if anything"))
 
     def requestDone(self, request: Request) -> None:
         if self._phase is Phase.ANSWERING:
@@ -205,14 +205,14 @@ class ApiChannel(HTTPChannel):
         headers = request.requestHeaders
         hosts = headers.getRawHeaders(b"host", [])
         if len(hosts) > 1 or (not hosts and self._version != b"HTTP/1.0"):
-            raise Malformed("send one Host header")
+            raise MalformedRequest("send one Host header")
         codings = headers.getRawHeaders(b"transfer-encoding", [])
         if any(coding.lower() != b"chunked" for coding in codings):
-            raise Malformed("Transfer-Encoding: chunked is the only one")
+            raise MalformedRequest("Transfer-Encoding: chunked is the only one")
         if codings and self._version == b"HTTP/1.0":
-            raise Malformed("HTTP/1.0 has no Transfer-Encoding")
+            raise MalformedRequest("HTTP/1.0 has no Transfer-Encoding")
         if not self._path.startswith(b"/"):
-            raise Malformed("the request target must begin with a slash")
+            raise MalformedRequest("the request target must begin with a slash")
         if self.length != 0:
             # Without a body, the gate in front of the routes says the same and the connection lives on.
             self.site.access.check(self._path.partition(b"?")[0], headers)
@@ -227,7 +227,7 @@ class ApiChannel(HTTPChannel):
         self.transport.write(answer.last_words(body_wanted=getattr(self, "_command", b"") != b"HEAD"))
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        self._refuse(Malformed("this is not a request of HTTP/1.1 (RFC 9112), or its headers are too long"))
+        self._refuse(MalformedRequest("this is not a request of HTTP/1.1 (RFC 9112), or its headers are too long"))
 
     def _notice_begin(self) -> None:
         """The first byte of a request starts its time, also when it came together with the request before."""

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from wsaas.api.access import Access
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
-from wsaas.api.responses import OK, Answer
+from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.errors import GatewayError
 from wsaas.core.fanout import FanOut
 from wsaas.core.model import Pushed
@@ -107,7 +107,7 @@ class FastPath:
     @staticmethod
     def told(cast: FanOut[Session]) -> bytes:
         """The answer to a request whose cast has come to its end."""
-        return _spell(Answer(200, OK | {"sent": cast.sent, "skipped": cast.skipped}))
+        return _spell(ApiResponse(200, OK | {"sent": cast.sent, "skipped": cast.skipped}))
 
     def _head(self, fields: bytes) -> Head | None:
         try:
@@ -138,8 +138,8 @@ class FastPath:
         if second != self._second:
             self._second = second
             self._answers = {
-                Pushed.SENT: _spell(Answer(200, OK)),
-                Pushed.QUEUED: _spell(Answer(202, OK)),
+                Pushed.SENT: _spell(ApiResponse(200, OK)),
+                Pushed.QUEUED: _spell(ApiResponse(202, OK)),
             }
         return self._answers[pushed]
 
@@ -150,6 +150,6 @@ class FastPath:
         return _spell(INTERNAL_ERROR)
 
 
-def _spell(answer: Answer) -> bytes:
+def _spell(answer: ApiResponse) -> bytes:
     """An answer as twisted.web writes it."""
     return answer.spell(b"", answer.body())

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from wsaas.clients.admission import AdmissionSlot
 from wsaas.clients.handshake.client_address import announced
 from wsaas.clients.handshake.fast_path import Asked, read_usual, switching
-from wsaas.clients.handshake.policy import Malformed, Request
+from wsaas.clients.handshake.policy import MalformedHandshake, Request
 from wsaas.clients.handshake.request_head import END, MAX_HEAD
 from wsaas.clients.handshake.responses import malformed, refused
 from wsaas.core.model import Indeterminate, Refused
@@ -95,7 +95,7 @@ class Opening(WebSocketServerProtocol):
             self.factory.asked(self)
             try:
                 request = self.factory.entrance.read(self.data[:end], self._peer_host())
-            except Malformed as problem:
+            except MalformedHandshake as problem:
                 self.failHandshake(str(problem))
             else:
                 self.data = request.presented.head + self.data[end:]

@@ -12,7 +12,7 @@ from wsaas.clients.handshake.request_head import fields, flaw, public, repeated
 from wsaas.core.model import Handshake
 
 
-class Malformed(Exception):
+class MalformedHandshake(Exception):
     """A request that is no handshake; the text says why."""
 
 
@@ -48,11 +48,11 @@ class HandshakePolicy:
         """A head (up to but without the empty line) that came from the peer `host`. Raises Malformed."""
         problem = flaw(head)
         if problem is not None:
-            raise Malformed(problem)
+            raise MalformedHandshake(problem)
         try:
             presented = self._credentials.present(head)
         except BadCredential as error:
-            raise Malformed(str(error)) from None
+            raise MalformedHandshake(str(error)) from None
         found = fields(presented.head)
         forwarded = [value for name, value in found if name == b"x-forwarded-for"]
         return Request(presented, found, self.proxies.client(host, forwarded))

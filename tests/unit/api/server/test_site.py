@@ -17,7 +17,7 @@ from tests.support.api_fakes import HERE, MAX_MESSAGE_SIZE
 from tests.support.http_wire import Wire, WireCase
 from wsaas.api import app as routes
 from wsaas.api.access import Access
-from wsaas.api.responses import Answer
+from wsaas.api.responses import ApiResponse
 from wsaas.api.server.channel import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
 from wsaas.api.server.site import ApiSite
 from wsaas.core.model import Frame
@@ -434,12 +434,12 @@ class PipelineTests(WireCase):
 
     def test_while_answering(self) -> None:
         """A request that comes while another is answered waits for it, without a deadline for the one that waits."""
-        waiting: Deferred[Answer] = Deferred()
+        waiting: Deferred[ApiResponse] = Deferred()
         access = Access(())
         api = routes.Api(access)
 
         @api.route("/-/slow", "GET")
-        async def slow(request: object) -> Answer:
+        async def slow(request: object) -> ApiResponse:
             return await waiting
 
         wire = Wire(ApiSite(self.clock, api.resource(), access, MAX_MESSAGE_SIZE, 10.0))
@@ -447,20 +447,20 @@ class PipelineTests(WireCase):
         self.clock.advance(100)
         self.assertEqual(wire.statuses(), [])
         self.assertFalse(wire.transport.disconnecting)
-        waiting.callback(Answer(200, {"code": "OK"}))
+        waiting.callback(ApiResponse(200, {"code": "OK"}))
         self.assertEqual(wire.statuses(), [200, 404])
         self.clock.advance(10)
         self.assertTrue(wire.transport.disconnecting, "the third has begun, and never ends")
 
     def test_gone_while_answering(self) -> None:
         """A client that leaves while its answer is made cancels the making, and nothing is logged."""
-        cancelled: list[Deferred[Answer]] = []
-        waiting: Deferred[Answer] = Deferred(cancelled.append)
+        cancelled: list[Deferred[ApiResponse]] = []
+        waiting: Deferred[ApiResponse] = Deferred(cancelled.append)
         access = Access(())
         api = routes.Api(access)
 
         @api.route("/-/slow", "GET")
-        async def slow(request: object) -> Answer:
+        async def slow(request: object) -> ApiResponse:
             return await waiting
 
         wire = Wire(ApiSite(self.clock, api.resource(), access, MAX_MESSAGE_SIZE, 10.0))
