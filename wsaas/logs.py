@@ -1,7 +1,7 @@
 """What the log shows, and how: one event, one line, however a client spelled it.
 
     text   2026-11-23T10:00:00.000Z info  service: listening for clients on 127.0.0.1:8080
-    json   {"time": "2026-11-23T10:00:00.000Z", "level": "info", "namespace": "wsaas.service.lifecycle.Daemon", "message": ...}
+    json   {"time": "2026-11-23T10:00:00.000Z", "level": "info", "namespace": "wsaas.api.app", "message": ...}
 
 A traceback follows its line, indented; in JSON it is a member. LOG_LEVEL is for our own events. Of the libraries'
 only warnings and errors are shown, of Autobahn's only errors: below, it logs handshakes whole, Authorization included.

@@ -1,7 +1,7 @@
 """A real HTTP backend on a socket of its own, whose every answer a test writes and which forgets nothing.
 
-In the test's process it runs in a thread (`Backend`); `python -m tests.support.backend_server` is the same in a process that
-can be stopped and killed (see `backend_process`). It is written on bare asyncio streams, so that it can misbehave.
+In the test's process it runs in a thread (`Backend`); `python -m tests.support.backend_server` is the same in a process
+that can be stopped and killed (see `backend_process`). It is written on bare asyncio streams, so that it can misbehave.
 
 A test works on a `Stage`: the part of the backend that serves the clients of one path. Tests that share a
 gateway and a backend take different paths and do not see each other.

@@ -1,10 +1,12 @@
 """A process that does nothing but journal, for tests that kill it or take its disk away.
 
-python -m tests.support.journal_process live DIRECTORY FIRST   opens connections from number FIRST on, without end, and forgets
-                                                       every third; prints the number of each that is safe
-python -m tests.support.journal_process full DIRECTORY         opens connections with and without room on the disk; prints
-                                                       what became of it, as JSON
-python -m tests.support.journal_process full-at-start DIRECTORY   the same, with no room from the beginning
+python -m tests.support.journal_process live DIRECTORY FIRST
+    Opens connections from number FIRST on, without end, and forgets every third; prints the number of each that is
+    safe.
+python -m tests.support.journal_process full DIRECTORY
+    Opens connections with and without room on the disk; prints what became of it, as JSON.
+python -m tests.support.journal_process full-at-start DIRECTORY
+    The same, with no room from the beginning.
 """
 
 from __future__ import annotations

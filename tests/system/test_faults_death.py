@@ -11,13 +11,13 @@ import random
 import signal
 import time
 
+from tests.support import gateway_process as gateway_module
 from tests.support.backend_answers import Answer, Exchange, Request, accept, hang, reply
 from tests.support.backend_server import Stage
 from tests.support.faults import PATIENCE, FaultsTestCase, by_id, heard, note, size, want_files
 from tests.support.gateway_process import Gateway
 from tests.support.system_case import eventually
 from tests.support.websocket_client import TEXT, closing, frame
-from tests.system import gateway as gateway_module
 
 CONNECTIONS = size(150, 1000)
 DEATHS = size(2, 40)

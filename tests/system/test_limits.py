@@ -7,11 +7,11 @@ import socket
 import time
 from typing import ClassVar
 
+from tests.support import gateway_process as gateway_module
 from tests.support.backend_answers import Gate, accept, gated, reply
 from tests.support.gateway_process import TWISTD, Gateway
 from tests.support.system_case import Settings, SharedTestCase, SystemTestCase, eventually
 from tests.support.websocket_client import TEXT, RawClient, Refusal, frame, handshake
-from tests.system import gateway as gateway_module
 from wsaas.clients.admission import ASKING_PER_WEBHOOK
 
 FILES = 256

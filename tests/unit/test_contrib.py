@@ -29,7 +29,7 @@ TOKEN, SECRET = "0123456789abcdef", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 class SystemdTests(SynchronousTestCase):
-    units = ("wsaas.service.lifecycle", "wsaas-clients.socket", "wsaas-api.socket")
+    units = ("wsaas.service", "wsaas-clients.socket", "wsaas-api.socket")
 
     def entries(self, unit: str) -> list[tuple[str, str]]:
         """Every `Name=value` of a unit, in order; a name may be there more than once."""
@@ -41,9 +41,7 @@ class SystemdTests(SynchronousTestCase):
         return value
 
     def environment(self) -> dict[str, str]:
-        pairs = (
-            value.partition("=") for name, value in self.entries("wsaas.service.lifecycle") if name == "Environment"
-        )
+        pairs = (value.partition("=") for name, value in self.entries("wsaas.service") if name == "Environment")
         return {name: value.replace("%S", "/var/lib") for name, _, value in pairs}
 
     def installed(self) -> Path:
@@ -68,7 +66,7 @@ class SystemdTests(SynchronousTestCase):
 
     def test_security(self) -> None:
         """systemd's own judgement of the sandbox is 2 or better, of 10, where 10 is none at all."""
-        judged = self.analyze("security", "--offline=true", "--threshold=20", "./wsaas.service.lifecycle")
+        judged = self.analyze("security", "--offline=true", "--threshold=20", "./wsaas.service")
         if "unrecognized option" in judged.stderr:
             raise SkipTest("this systemd-analyze cannot judge files")
         self.assertEqual(judged.returncode, 0, judged.stdout[-500:] + judged.stderr)
@@ -90,15 +88,15 @@ class SystemdTests(SynchronousTestCase):
             name = self.value(unit, "FileDescriptorName")
             self.assertEqual(environment[setting], f"systemd:domain={domain}:name={name}")
             self.assertEqual(self.value(unit, "ListenStream").startswith("["), domain == "INET6")
-            self.assertEqual(self.value(unit, "Service"), "wsaas.service.lifecycle")
-            self.assertIn(unit, self.value("wsaas.service.lifecycle", "Requires").split())
-            self.assertIn(unit, self.value("wsaas.service.lifecycle", "After").split())
+            self.assertEqual(self.value(unit, "Service"), "wsaas.service")
+            self.assertIn(unit, self.value("wsaas.service", "Requires").split())
+            self.assertIn(unit, self.value("wsaas.service", "After").split())
         self.assertTrue(self.value("wsaas-api.socket", "ListenStream").startswith("127.0.0.1:"))
 
     def test_time_to_stop(self) -> None:
         """systemd waits for the drain."""
         drain = load({}, self.environment()).drain_timeout
-        self.assertGreaterEqual(float(self.value("wsaas.service.lifecycle", "TimeoutStopSec")), drain + LAST_WORDS)
+        self.assertGreaterEqual(float(self.value("wsaas.service", "TimeoutStopSec")), drain + LAST_WORDS)
 
 
 class DockerTests(SystemTestCase):

@@ -107,12 +107,12 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "path": ["system.test_handshake.BodyTests.test_all"],
         "query": [
             "system.test_handshake.BodyTests.test_all",
-            "clients.handshake.test_credentials.QueryTests.test_taken_out",
+            "unit.clients.handshake.test_credentials.QueryTests.test_taken_out",
         ],
         "origin": ["system.test_handshake.BodyTests.test_all", "system.test_handshake.BodyTests.test_bare"],
         "remote_address": [
             "system.test_handshake.BodyTests.test_all",
-            "clients.handshake.test_client_address.ForwardedTests.test_what_the_gateway_hears",
+            "unit.clients.handshake.test_client_address.ForwardedTests.test_what_the_gateway_hears",
             "system.test_tls_reload.MutualTests.test_proxied",
         ],
         "subprotocols": ["system.test_handshake.BodyTests.test_all"],
@@ -254,11 +254,14 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "GET /-/ready": ["system.test_api.TokenTests.test_probes", "unit.api.test_app.ProbeTests.test_not_ready"],
     },
     "errors": {
-        "BAD_REQUEST": ["system.test_api.CloseTests.test_bad_code", "api.server.test_site.MalformedTests.test_table"],
+        "BAD_REQUEST": [
+            "system.test_api.CloseTests.test_bad_code",
+            "unit.api.server.test_site.MalformedTests.test_table",
+        ],
         "NOT_UTF8": ["system.test_api.PushTests.test_not_utf8"],
         "UNAUTHORIZED": [
             "system.test_api.TokenTests.test_no_token",
-            "api.server.test_site.TokenTests.test_before_the_body",
+            "unit.api.server.test_site.TokenTests.test_before_the_body",
         ],
         "NOT_FOUND": [
             "system.test_api.PushTests.test_nobody",
@@ -328,12 +331,12 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_compression.OnTests.test_not_offered",
             "system.test_compression.OnTests.test_bomb",
         ],
-        "AUTH_QUERY": ["clients.handshake.test_credentials.QueryTests.test_taken_out"],
+        "AUTH_QUERY": ["unit.clients.handshake.test_credentials.QueryTests.test_taken_out"],
         "AUTH_SUBPROTOCOL": [
-            "clients.handshake.test_credentials.SubprotocolTests.test_taken_out",
-            "clients.handshake.test_credentials.SubprotocolTests.test_selected",
+            "unit.clients.handshake.test_credentials.SubprotocolTests.test_taken_out",
+            "unit.clients.handshake.test_credentials.SubprotocolTests.test_selected",
         ],
-        "one credential": ["clients.handshake.test_credentials.OneTests.test_more_than_one"],
+        "one credential": ["unit.clients.handshake.test_credentials.OneTests.test_more_than_one"],
         "401 with WWW-Authenticate": ["system.test_connect.AnswerTests.test_several_challenges"],
     },
 }

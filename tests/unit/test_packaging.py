@@ -11,9 +11,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.test_architecture import imports
+from tests.support.source import ROOT, Module
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ConfigParser()
 CONFIG.read(ROOT / "setup.cfg")
 
@@ -25,7 +24,7 @@ def names(requirements: str) -> set[str]:
 
 def imported(paths: Iterable[Path]) -> set[str]:
     """The distributions, other than our own, that provide what these files import, in lower case."""
-    modules = {each.name.partition(".")[0] for path in paths for each in imports(path, ROOT)}
+    modules = {each.name.partition(".")[0] for path in paths for each in Module(path, ROOT).imports}
     providers = {**packages_distributions(), "zope": ["zope.interface"]}  # a folder that several share
     foreign = modules - set(sys.stdlib_module_names) - {"wsaas", "tests", "benchmarks"}
     return {name.lower() for module in foreign for name in providers.get(module, [module])} - {"wsaas"}

@@ -1,1 +1,1 @@
-"""The webhooks: what they say, who carries them, and the HTTP/1.1 client that takes them to the backend."""
+"""The webhooks: what they say, what the backend's answers mean, and the courier that delivers them in order."""

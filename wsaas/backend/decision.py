@@ -15,7 +15,7 @@ from typing import Any
 from wsaas.core.groups import MAX_GROUPS, name_flaw
 from wsaas.core.model import Accepted, Handshake, Refused
 from wsaas.http_client.exchange import HttpResponse
-from wsaas.webhook_headers import reserved
+from wsaas.net.webhook_headers import reserved
 
 MAX_HEADERS = 32
 """Headers that a connect answer may ask to have repeated."""

@@ -27,8 +27,9 @@ class BufferOwner(Protocol):
 class SendBuffer:
     """Bytes on their way to a client, in order, bounded.
 
-    While nothing waits, the socket is given a message at once (see `wsaas.internals.direct_write`). What it does not take goes to the
-    transport, which says (as a streaming producer's consumer does) when it has had enough; what comes then waits here.
+    While nothing waits, the socket is given a message at once (see `wsaas.internals.direct_write`).
+    What it does not take goes to the transport, which says (as a streaming producer's consumer does) when it has had
+    enough; what comes then waits here.
     `room` is the question before a message: at most `capacity` bytes wait, or one message if nothing else does. Frames
     that cannot be refused (Close, Pong) are written without asking; there is one Close in a connection's life, and
     Pongs are held back by whoever sends them while `paused`.

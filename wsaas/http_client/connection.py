@@ -43,7 +43,7 @@ from wsaas.http_client.exchange import (
 )
 from wsaas.http_client.response_parser import LastResponse, ResponseParser
 
-__all__ = ["HttpResponse", "Connection", "Exchange", "Fault", "Lost", "NotSent", "PoolCallbacks", "TimedOut"]
+__all__ = ["Connection", "Exchange", "Fault", "HttpResponse", "Lost", "NotSent", "PoolCallbacks", "TimedOut"]
 
 # A longer request is watched until it is written: Twisted tells a producer when this much is waiting.
 WATCHED_LENGTH = 65536

@@ -1,1 +1,1 @@
-"""."""
+"""What clients, API and backend share of the network: TLS, the PROXY protocol, rejected connections."""

@@ -4,7 +4,7 @@
     wsaas-tls:443:interface=\\:\\::certificate=both.pem:clientCA=clients.pem:minimumVersion=1.3:proxy=yes
     wsaas-tls:endpoint=unix\\:/run/wsaas.socket:certificate=both.pem
 
-It can stand wherever Twisted takes an endpoint string. The listening port has a `reload` (wsaas.service.reload.Reloadable).
+It can stand wherever Twisted takes an endpoint string. The listening port has a `reload`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 
-from wsaas.webhook_headers import reserved
+from wsaas.net.webhook_headers import reserved
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
 _DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -1,8 +1,8 @@
 """Take each defence of docs/security.rst away, one at a time, and see its tests fail; exit status 1 if one does not.
 
-python -m tests.thorough.defences                             everything
-python -m tests.thorough.defences handshakes "A page of"      a table, and a line by the beginning of its attack
-python -m tests.thorough.defences --jobs 4                    four at a time; those that measure time or memory may suffer
+python -m tests.thorough.defences                           everything
+python -m tests.thorough.defences handshakes "A page of"    a table, and a line by the beginning of its attack
+python -m tests.thorough.defences --jobs 4                  four at a time; what measures time or memory may suffer
 """
 
 from __future__ import annotations

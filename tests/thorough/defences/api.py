@@ -37,7 +37,7 @@ _PATH = "            _check_path(request.path)\n"
 _COMPARED = "sum(compare_digest(credential, token) for token in self._tokens) > 0"
 _ANNOUNCED = "if self.length is not None and self.length > self.site.max_message_size:"
 _LIMITED = "if self.tell() + len(data) > self._limit:"
-_TABLE = "api.server.test_site.MalformedTests.test_table"
+_TABLE = "unit.api.server.test_site.MalformedTests.test_table"
 _ANY = "thorough.fuzz.test_api.ApiFuzz.test_anything"
 _CUTS = "thorough.fuzz.test_api.ApiFuzz.test_cuts"
 _CHANNEL = "    _phase = Phase.CLOSED\n"
@@ -54,7 +54,7 @@ DEFENCES = [
         CHANNEL,
         'self.site.access.check(self._path.partition(b"?")[0], headers)',
         "pass",
-        "api.server.test_site.TokenTests.test_before_the_body",
+        "unit.api.server.test_site.TokenTests.test_before_the_body",
     ),
     without(TOKEN, ROUTES, _GATE, "", "unit.api.test_app.TokenTests.test_nothing_shows"),
     without(  # a path that there cannot be is answered before the token is asked for
@@ -65,7 +65,7 @@ DEFENCES = [
         QUICK,
         " or not self._access.admits(head.authorization)",
         "",
-        "api.server.test_fast_path.QuickTokenTests.test_token",
+        "unit.api.server.test_fast_path.QuickTokenTests.test_token",
     ),
     without(
         TOKEN,
@@ -127,7 +127,7 @@ DEFENCES = [
         CHANNEL,
         _ANNOUNCED,
         "if False:",
-        "api.server.test_site.BodyTests.test_length_over",
+        "unit.api.server.test_site.BodyTests.test_length_over",
         "thorough.fuzz.test_bombs.BombTests.test_announced_push",
     ),
     without(
@@ -135,18 +135,22 @@ DEFENCES = [
         CHANNEL,
         _LIMITED,
         "if False:",
-        "api.server.test_site.BodyTests.test_chunks_over",
+        "unit.api.server.test_site.BodyTests.test_chunks_over",
         "thorough.fuzz.test_bombs.BombTests.test_announced_push",
     ),
     without(  # Twisted's, which goes to disk
-        BODY, SITE, "def getContentFile(", "def get_content_file(", "api.server.test_site.BodyTests.test_memory_only"
+        BODY,
+        SITE,
+        "def getContentFile(",
+        "def get_content_file(",
+        "unit.api.server.test_site.BodyTests.test_memory_only",
     ),
     without(
         SLOW,
         CHANNEL,
         "            Phase.RECEIVING: (self.site.request_timeout, self.loseConnection),\n",
         "",
-        "api.server.test_site.DeadlineTests.test_drip",
+        "unit.api.server.test_site.DeadlineTests.test_drip",
         "thorough.fuzz.test_api.ApiFuzz.test_left_alone",
     ),
     without(  # every byte buys time
@@ -154,14 +158,14 @@ DEFENCES = [
         CHANNEL,
         "if self._phase is Phase.IDLE and begun:",
         "if self._phase in (Phase.IDLE, Phase.RECEIVING) and begun:",
-        "api.server.test_site.DeadlineTests.test_drip",
+        "unit.api.server.test_site.DeadlineTests.test_drip",
     ),
     without(
         SLOW,
         CHANNEL,
         "            Phase.IDLE: (IDLE_TIMEOUT, self._idle_too_long),\n",
         "",
-        "api.server.test_site.DeadlineTests.test_idle",
+        "unit.api.server.test_site.DeadlineTests.test_idle",
     ),
     without(
         SLOW,
@@ -175,7 +179,7 @@ DEFENCES = [
         CHANNEL,
         "            Phase.CLOSING: (CLOSE_TIMEOUT, self.transport.abortConnection),\n",
         "",
-        "api.server.test_site.DeadlineTests.test_cut_off",
+        "unit.api.server.test_site.DeadlineTests.test_cut_off",
     ),
     Defence(HEADERS, (channel("MAX_LENGTH = 1 << 30"),)),
     Defence(HEADERS, (channel("totalHeadersSize = 1 << 30"),)),
@@ -186,7 +190,7 @@ DEFENCES = [
         SITE,
         "if self.connections < self.most_connections else RejectedConnection()",
         "",
-        "api.server.test_site.ConnectionsTests.test_most",
+        "unit.api.server.test_site.ConnectionsTests.test_most",
     ),
     without(
         FULL,
@@ -243,7 +247,11 @@ DEFENCES = [
     without(ANYTHING, ROUTES, _PATH, ""),
     without(ANYTHING, CHANNEL, "def getRequestHostname(", "def get_request_hostname("),
     without(  # every head is remembered
-        ANYTHING, QUICK, ">= _REMEMBERED", ">= 1 << 30", "api.server.test_fast_path.FastPathTests.test_remembers_little"
+        ANYTHING,
+        QUICK,
+        ">= _REMEMBERED",
+        ">= 1 << 30",
+        "unit.api.server.test_fast_path.FastPathTests.test_remembers_little",
     ),
     without(  # a place that is never free again
         ANYTHING,

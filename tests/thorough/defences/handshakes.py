@@ -155,8 +155,8 @@ DEFENCES = [
             Edit(CREDENTIALS, "            else:\n                kept.append(pair)", ""),
         ),
         (
-            "clients.handshake.test_credentials.OneTests.test_error_messages",
-            "clients.handshake.test_credentials.QueryTests.test_taken_out",
+            "unit.clients.handshake.test_credentials.OneTests.test_error_messages",
+            "unit.clients.handshake.test_credentials.QueryTests.test_taken_out",
         ),
     ),
     without(  # it stays among the subprotocols
@@ -164,7 +164,7 @@ DEFENCES = [
         CREDENTIALS,
         "                carrier = offered\n",
         "                carrier = offered\n                others.append(offered)\n",
-        "clients.handshake.test_credentials.SubprotocolTests.test_taken_out",
+        "unit.clients.handshake.test_credentials.SubprotocolTests.test_taken_out",
     ),
     without(FORWARDED, ADDRESS, "        if not self.trusts(host):\n            return found\n"),
     without(

@@ -54,7 +54,7 @@ DEFENCES = [
         SITE,
         "def startFactory(",
         "def start_factory(",
-        "api.server.test_site.SiteTests.test_no_access_log",
+        "unit.api.server.test_site.SiteTests.test_no_access_log",
     ),
     without(
         PROCESS_LIST,

@@ -14,10 +14,10 @@ from wsaas.backend.responses import Warnings
 from wsaas.backend.responses import read as read_answer
 from wsaas.clients.handshake.client_address import Proxies, network, parse
 from wsaas.clients.handshake.credentials import Credentials
-from wsaas.clients.handshake.policy import HandshakePolicy, Malformed
+from wsaas.clients.handshake.policy import HandshakePolicy, MalformedHandshake
 from wsaas.clients.handshake.request_head import fields, flaw, public
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
-from wsaas.http_client.exchange import Answer, Fault
+from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.response_parser import OVERHEAD_LIMIT, ResponseParser
 from wsaas.net import proxy_protocol as proxy_header
 from wsaas.settings.table import TABLE, SettingsError, load
@@ -55,7 +55,7 @@ def handshake(data: bytes) -> None:
     for host in ("10.0.0.1", "203.0.113.9", ""):
         try:
             request = ENTRANCE.read(data, host)
-        except Malformed as error:
+        except MalformedHandshake as error:
             assert str(error)
         else:
             assert flaws is None and flaw(request.presented.head) is None
@@ -84,7 +84,7 @@ def answer(data: bytes) -> None:
     for status in (200, 403, 503):
         for event in EVENTS:
             headers = ((b"wsaas-reply", b"text"), (b"retry-after", data[:40]))
-            read_answer("a" * 32, event, Answer(status, headers, data, False), float, WARNINGS)
+            read_answer("a" * 32, event, HttpResponse(status, headers, data, False), float, WARNINGS)
     found = []
     for cut in (len(data), len(data) // 2):
         parser = ResponseParser()

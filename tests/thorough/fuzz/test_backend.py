@@ -34,7 +34,7 @@ from wsaas.core.model import (
     Received,
     Refused,
 )
-from wsaas.http_client.exchange import Answer, Fault
+from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.telemetry.log_limit import LogLimit
 
 EVENTS: tuple[Event, ...] = (
@@ -50,7 +50,7 @@ def now() -> float:
 
 
 class Meaning(SynchronousTestCase):
-    def judge(self, answer: Answer | Fault) -> None:
+    def judge(self, answer: HttpResponse | Fault) -> None:
         """It means something for every event, and nothing of it can split a header."""
         for event in EVENTS:
             outcome = read("a" * 32, event, answer, now, Warnings(LogLimit(Clock()), "http://backend"))
@@ -90,14 +90,14 @@ class Meaning(SynchronousTestCase):
     def test_decisions(self, body: bytes, status: int, truncated: bool) -> None:
         """Whatever JSON a backend answers, it is let in, refused, or makes no sense; it is never an exception."""
         with Guard():
-            self.judge(Answer(status, ((b"wsaas-reply", b"text"),), body, truncated))
+            self.judge(HttpResponse(status, ((b"wsaas-reply", b"text"),), body, truncated))
 
 
 class AnswerFuzz(PoolTestCase, Meaning):
     def outcome(self, data: bytes, cuts: list[int], clean: bool) -> tuple[str, object]:
         """What an exchange makes of this answer; then nothing is left of it: no connection, no timer."""
-        waiting: Deferred[Answer] = self.exchange()
-        results: list[Answer | Failure] = []
+        waiting: Deferred[HttpResponse] = self.exchange()
+        results: list[HttpResponse | Failure] = []
         waiting.addBoth(results.append)
         wire = self.backend.wires[-1]
         for piece in pieces(data, cuts):

@@ -1,7 +1,7 @@
 """The parsers that are ours, by hypothesis and, where it is installed, by atheris.
 
-WSAAS_EXAMPLES=100000 in the environment makes it so many examples of each, other ones each time; `tests.thorough.fuzz.guided`
-runs atheris for as long as one likes.
+WSAAS_EXAMPLES=100000 in the environment makes it so many examples of each, other ones each time;
+`tests.thorough.fuzz.guided` runs atheris for as long as one likes.
 """
 
 from __future__ import annotations

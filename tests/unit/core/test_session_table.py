@@ -1,8 +1,8 @@
 """Every input in every state of a session: the next state, and what is called.
 
 A situation is a state and what is in flight to the backend, and where that makes a difference also what waits. Each
-cell reads "NEXT STATE: call, call -> what the input returned (! what it raised)", calls as `tests.support.core_fakes` spells
-them.
+cell reads "NEXT STATE: call, call -> what the input returned (! what it raised)", calls as
+`tests.support.core_fakes` spells them.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ MAY_SETTLE: dict[type[Event] | None, tuple[str, ...]] = {
     Closed: ("Acknowledged",),
 }
 
-OF_CONNECT = "Accepted | Refused | Unclear"
-OF_MESSAGE = "Delivered | Delivered with reply | Dismissed | Undelivered"
-ANY_OUTCOME = f"{OF_CONNECT} | {OF_MESSAGE} | Told"
+OF_CONNECT = "Accepted | Refused | Indeterminate"
+OF_MESSAGE = "Delivered | Delivered with reply | CloseRequested | Undelivered"
+ANY_OUTCOME = f"{OF_CONNECT} | {OF_MESSAGE} | Acknowledged"
 
 
 def _after(stage: Stage, *steps: str) -> Stage:
@@ -145,7 +145,7 @@ TABLE: dict[str, dict[str, str]] = {
         "Accepted": "OPEN: accepted, accept v1",
         "Refused": "CLOSED: forget, refuse 401 WHO",
         "Indeterminate": "LEAVING: left, wake, refuse 504 LATE",
-        f"{OF_MESSAGE} | Told": POST,
+        f"{OF_MESSAGE} | Acknowledged": POST,
         "push": "CONNECTING -> QUEUED",
         "close by the API": "ABANDONED: left, wake, refuse 403 CLOSED",
         "close by the drain": "ABANDONED: left, wake, refuse 503 NOT_READY retry-after=1",
@@ -158,7 +158,7 @@ TABLE: dict[str, dict[str, str]] = {
         "Accepted": "OPEN: accepted, accept v1, send push",
         "Refused": "CLOSED: forget, refuse 401 WHO",
         "Indeterminate": "LEAVING: left, wake, refuse 504 LATE",
-        f"{OF_MESSAGE} | Told": POST,
+        f"{OF_MESSAGE} | Acknowledged": POST,
         "push": "CONNECTING -> QUEUED",
         "close by the API": "ABANDONED: left, wake, refuse 403 CLOSED",
         "close by the drain": "ABANDONED: left, wake, refuse 503 NOT_READY retry-after=1",
@@ -172,7 +172,7 @@ TABLE: dict[str, dict[str, str]] = {
         "Accepted": "LEAVING: accepted, left, wake",
         "Indeterminate": "LEAVING: left, wake",
         "Refused": "CLOSED: forget",
-        f"{OF_MESSAGE} | Told": POST,
+        f"{OF_MESSAGE} | Acknowledged": POST,
         "push": "ABANDONED ! NoSuchConnection",
         "facts": NOT_LIVE,
     },
@@ -198,7 +198,7 @@ TABLE: dict[str, dict[str, str]] = {
         "Delivered with reply": "OPEN: send reply",
         "CloseRequested": "DISMISSED: left, wake, close 1008",
         "Undelivered": "DISMISSED: left, wake, close 1013",
-        f"{OF_CONNECT} | Told": PUT,
+        f"{OF_CONNECT} | Acknowledged": PUT,
         "push": "OPEN: send push -> SENT",
         "close by the API": "CLOSING: left, wake, close 4001 bye",
         "close by the drain": "CLOSING: left, wake, close 1012",
@@ -246,8 +246,8 @@ TABLE: dict[str, dict[str, str]] = {
         "lost": "LEAVING: left, wake",
         "take": "CLOSING -> Received 1 one",
         "Delivered | Delivered with reply": "CLOSING",
-        "Dismissed | Undelivered": "DISMISSED",
-        f"{OF_CONNECT} | Told": PUT,
+        "CloseRequested | Undelivered": "DISMISSED",
+        f"{OF_CONNECT} | Acknowledged": PUT,
         "push": "CLOSING ! NoSuchConnection",
         "facts": NOT_LIVE,
     },
@@ -273,7 +273,7 @@ TABLE: dict[str, dict[str, str]] = {
         "close by the API | close by the drain": "LEAVING",
         "take": "LEAVING -> Received 1 one",
         OF_MESSAGE: "LEAVING",
-        f"{OF_CONNECT} | Told": PUT,
+        f"{OF_CONNECT} | Acknowledged": PUT,
         "push": "LEAVING ! NoSuchConnection",
         "facts": NOT_LIVE,
     },

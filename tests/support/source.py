@@ -1,0 +1,56 @@
+"""The source of wsaas/ as its rules see it: modules, and what each imports. Nothing of it is run."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name: `from a.b import c` imports a.b.c, so that a rule may speak of modules and of names."""
+
+    line: int
+    name: str
+
+    def within(self, *packages: str) -> bool:
+        return any(f"{self.name}.".startswith(f"{package}.") for package in packages)
+
+
+class Module:
+    """One source file of wsaas/."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.place = str(path.relative_to(root))
+        parts = path.relative_to(root).with_suffix("").parts
+        self.package = parts[:-1]
+        self.name = ".".join(parts).removesuffix(".__init__")
+        self.tree = ast.parse(path.read_text(), str(path))
+
+    @property
+    def room(self) -> str:
+        return self.name.split(".")[1] if "." in self.name else ""
+
+    @cached_property
+    def imports(self) -> list[Import]:
+        """Everything the file imports, wherever in it: functions and `if TYPE_CHECKING` count too."""
+        found = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                above = self.package[: len(self.package) - node.level + 1] if node.level else ()
+                origin = ".".join([*above, *([node.module] if node.module else [])])
+                names = [f"{origin}.{alias.name}" for alias in node.names]
+            else:
+                continue
+            found += [Import(node.lineno, name) for name in names]
+        return found
+
+
+def modules(root: Path) -> list[Module]:
+    return [Module(path, root) for path in sorted(root.glob("wsaas/**/*.py"))]
