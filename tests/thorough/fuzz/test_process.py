@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tests.support.backend_answers import HttpResponse, Request, accept, reply
+from tests.support.backend_answers import Answer, Request, accept, reply
 from tests.support.backend_server import Backend, Stage
 from tests.support.gateway_process import Gateway
 from tests.support.system_case import SystemTestCase, eventually
@@ -41,7 +41,7 @@ class Careless(Stage):
         super().__init__()
         self.count: Counter[str] = Counter()
 
-    def answer_to(self, request: Request) -> HttpResponse:
+    def answer_to(self, request: Request) -> Answer:
         self.count[request.method] += 1
         return accept() if request.method == "POST" else reply()
 
