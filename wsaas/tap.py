@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import twisted
@@ -18,6 +17,7 @@ from twisted.python.usage import Options as UsageOptions
 from wsaas.internals.awake_clock import count_awake_time
 from wsaas.internals.reactor_tuning import hand_out_directly
 from wsaas.logs import observer, open_stream, say
+from wsaas.service.version import own_version
 from wsaas.settings.sources import FILE
 from wsaas.settings.table import TABLE, Settings, SettingsError, SettingSpec, load
 
@@ -68,11 +68,8 @@ class Options(UsageOptions):
 
 def versions() -> str:
     """What runs here, in one line."""
-    try:
-        ours = version("wsaas")
-    except PackageNotFoundError:
-        ours = "(not installed)"
-    return f"wsaas {ours} (Twisted {twisted.__version__}, Python {'.'.join(map(str, sys.version_info[:3]))})"
+    own = own_version() or "(not installed)"
+    return f"wsaas {own} (Twisted {twisted.__version__}, Python {'.'.join(map(str, sys.version_info[:3]))})"
 
 
 def _option(name: str, repeats: bool, help: str) -> Callable[[Options, str], None]:

@@ -10,8 +10,9 @@ import secrets
 import time
 from typing import ClassVar
 
-from tests.support.backend_answers import Request, reply
+from tests.support.backend_answers import Request, accept, reply
 from tests.support.system_case import Settings, SharedTestCase, eventually
+from wsaas.service.version import user_agent
 
 
 class WebhookTestCase(SharedTestCase):
@@ -47,6 +48,14 @@ class HeaderTests(WebhookTestCase):
         self.stage.requests.clear()
         for webhook in self.life():
             self.assertEqual(webhook.every("Authorization"), [])
+
+    def test_own_headers(self) -> None:
+        """Webhooks say which program sends them, that it takes any type, and that it takes nothing compressed."""
+        for webhook in self.life([("User-Agent", "client"), ("Accept", "x/y"), ("Accept-Encoding", "gzip")]):
+            self.assertEqual(webhook.header("User-Agent"), user_agent())
+            self.assertTrue(re.fullmatch(r"WSAAS(/[\w.+-]+)?", user_agent()))
+            self.assertEqual(webhook.header("Accept"), "*/*")
+            self.assertEqual(webhook.header("Accept-Encoding"), "identity")
 
     def test_event(self) -> None:
         """WSAAS-Event and WSAAS-Connection-Id say what it is about, without a look into the body."""
@@ -133,7 +142,10 @@ class HeaderTests(WebhookTestCase):
 
 
 class ForwardTests(WebhookTestCase):
-    settings: ClassVar[Settings] = {"FORWARD_HEADERS": "Cookie,X-Tenant", "ALLOWED_ORIGINS": "https://app.example"}
+    settings: ClassVar[Settings] = {
+        "FORWARD_HEADERS": "Cookie, X-Tenant, User-Agent",
+        "ALLOWED_ORIGINS": "https://app.example",
+    }
 
     def test_forwarded(self) -> None:
         """The headers that FORWARD_HEADERS names are on every webhook as the handshake had them."""
@@ -141,6 +153,30 @@ class ForwardTests(WebhookTestCase):
             self.assertEqual(webhook.every("Cookie"), ["session=1; b=2"])
             self.assertEqual(webhook.every("X-Tenant"), ["7"])
             self.assertEqual(webhook.every("X-Other"), [])
+
+    def test_each_once(self) -> None:
+        """Several headers of one name are one, and so are those of the handshake, the gateway and the connect answer:
+        what the connect answer asked for counts, then what was forwarded.
+        """
+        self.stage.on_connect(accept(headers={"X-TENANT": 8}))
+        headers = [
+            ("Cookie", "a=1"),
+            ("X-Tenant", "6"),
+            ("cookie", "b=2"),
+            ("x-tenant", "7"),
+            ("User-Agent", "Firefox"),
+        ]
+        raw_client = self.raw(self.gw.ws_port)
+        raw_client.open(self.path, headers)
+        raw_client.send(b"\x81\x80\0\0\0\0")
+        eventually(lambda: self.stage.messages)
+        raw_client.leave()
+        eventually(lambda: self.stage.disconnects)
+        for webhook, tenant in zip(self.stage.requests, ("6, 7", "8", "8"), strict=True):
+            self.assertEqual(webhook.header("Cookie"), "a=1; b=2")
+            self.assertEqual(webhook.header("X-Tenant"), tenant)
+            self.assertEqual(webhook.header("User-Agent"), "Firefox")
+            self.assertEqual(webhook.header("Accept"), "*/*")
 
     def test_absent(self) -> None:
         """A header that the handshake did not have is not made up."""

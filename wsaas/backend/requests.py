@@ -67,6 +67,7 @@ class Contract:
         message_content_type: str,
         max_message_size: int,
         secrets: Sequence[bytes],
+        user_agent: str,
         now: Callable[[], float],
         bits: Callable[[int], int],
     ) -> None:
@@ -75,6 +76,11 @@ class Contract:
         self._text = message_content_type.encode("latin-1")
         self._max_message_size = max_message_size
         self._secrets = secrets
+        self._own = {
+            b"user-agent": b"User-Agent: %b\r\n" % user_agent.encode("latin-1"),
+            b"accept": b"Accept: */*\r\n",
+        }
+        """The gateway's own lines that a repeated header of the same (lower-case) name replaces."""
         self._now = now
         self._bits = bits
 
@@ -96,7 +102,7 @@ class Contract:
     ) -> Webhook:
         notes = session.backend_notes
         if not isinstance(notes, Notes) or notes.repeated is not session.repeated:
-            notes = session.backend_notes = _notes(session)
+            notes = session.backend_notes = self._notes(session)
         timestamp = int(self._now())
         head = (
             b"%b%016x-01\r\nContent-Type: %b\r\nWSAAS-Event: %b\r\nwebhook-id: %b_%d_%b\r\nwebhook-timestamp: %d\r\n"
@@ -116,6 +122,15 @@ class Contract:
             head += b"webhook-signature: %b\r\n" % signature
         limit = self._max_message_size if method == b"PUT" else MAX_DECISION
         return Webhook(method, notes.webhook_id, head, body, limit)
+
+    def _notes(self, session: Session) -> Notes:
+        repeated = session.repeated
+        replaced = {name.lower() for name, _ in repeated}
+        lines = [line for name, line in self._own.items() if name not in replaced]
+        lines += [b"%b: %b\r\n" % header for header in repeated]
+        lines.append(b"WSAAS-Connection-Id: %b\r\n" % session.id.encode())
+        lines.append(b"traceparent: 00-%b-" % session.trace_id.encode())
+        return Notes(repeated, b"".join(lines), session.id.encode())
 
     def _hello(self, session: Session) -> bytes:
         handshake = session.handshake
@@ -144,13 +159,6 @@ class Contract:
             connected_at=iso8601(session.connected_at),
             lost_messages=closed.lost_messages,
         )
-
-
-def _notes(session: Session) -> Notes:
-    lines = [b"%b: %b\r\n" % header for header in session.repeated]
-    lines.append(b"WSAAS-Connection-Id: %b\r\n" % session.id.encode())
-    lines.append(b"traceparent: 00-%b-" % session.trace_id.encode())
-    return Notes(session.repeated, b"".join(lines), session.id.encode())
 
 
 def _json(**members: object) -> bytes:

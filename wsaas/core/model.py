@@ -125,6 +125,13 @@ class Accepted:
     groups: tuple[str, ...] = ()
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
+    def repeated_with(self, repeated: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers that were repeated so far and these; one of these replaces one of the same name, in any case."""
+        if not self.headers:
+            return repeated
+        names = {name.lower() for name, _ in self.headers}
+        return (*(header for header in repeated if header[0].lower() not in names), *self.headers)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

@@ -290,7 +290,7 @@ class Session:
     # Steps
 
     def _accepted(self, accepted: Accepted) -> None:
-        self.repeated += accepted.headers
+        self.repeated = accepted.repeated_with(self.repeated)
         if self.state is State.ABANDONED:
             assert self._ending is not None
             self._owner.accepted(self, accepted)

@@ -43,6 +43,7 @@ from wsaas.logs import say
 from wsaas.service.file_limits import capacity, open_files
 from wsaas.service.reload import Reloadable, Reloader
 from wsaas.service.systemd import Notifier
+from wsaas.service.version import user_agent
 from wsaas.settings.table import Settings
 
 PACE = 0.1
@@ -64,6 +65,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
             message_content_type=settings.message_content_type,
             max_message_size=settings.max_message_size,
             secrets=settings.webhook_secret,
+            user_agent=user_agent(),
             now=time.time,
             bits=random.getrandbits,
         ),

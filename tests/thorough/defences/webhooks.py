@@ -115,8 +115,8 @@ DEFENCES = [
             Edit(CONTRACT, "import json\n", "import json\nfrom urllib.parse import unquote_to_bytes\n"),
             Edit(
                 CONTRACT,
-                '[b"%b: %b\\r\\n" % header for header in session.repeated]',
-                '[b"%b: %b\\r\\n" % (name, unquote_to_bytes(value)) for name, value in session.repeated]',
+                '[b"%b: %b\\r\\n" % header for header in repeated]',
+                '[b"%b: %b\\r\\n" % (name, unquote_to_bytes(value)) for name, value in repeated]',
             ),
         ),
         ("system.test_leaks.InjectionTests.test_handshake",),

@@ -71,6 +71,7 @@ class CourierTests(SynchronousTestCase):
             message_content_type="application/json",
             max_message_size=1000,
             secrets=(),
+            user_agent="WSAAS",
             now=lambda: 0.0,
             bits=lambda n: 0,
         )

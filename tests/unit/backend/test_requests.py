@@ -11,7 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.requests import Contract, Webhook
-from wsaas.core.model import Cause, Closed, Frame, Handshake, Limits, Opened, Received, Record
+from wsaas.core.model import Accepted, Cause, Closed, Frame, Handshake, Limits, Opened, Received, Record
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 
@@ -44,12 +44,13 @@ class ContractTests(SynchronousTestCase):
             message_content_type=content_type,
             max_message_size=1000,
             secrets=secrets,
+            user_agent="WSAAS/1.0",
             now=lambda: NOW,
             bits=lambda n: 0xAB,
         )
 
-    def session(self) -> Session:
-        record = Record(ID, NOW, HANDSHAKE.repeated, TRACE)
+    def session(self, *forwarded: tuple[bytes, bytes]) -> Session:
+        record = Record(ID, NOW, forwarded or HANDSHAKE.repeated, TRACE)
         unused: Any = None
         return Session(record, HANDSHAKE, unused, Limits(1000, 1000, 1000), unused)
 
@@ -75,6 +76,8 @@ class ContractTests(SynchronousTestCase):
         self.assertEqual(
             headers_of(webhook),
             {
+                "user-agent": "WSAAS/1.0",
+                "accept": "*/*",
                 "authorization": "Bearer caf\xe9",
                 "content-type": "application/json",
                 "wsaas-event": "connect",
@@ -124,6 +127,24 @@ class ContractTests(SynchronousTestCase):
         for event in (Received(1, Frame(b"", False)), Closed(Cause.NETWORK, 1006, "", False)):
             headers = headers_of(self.contract().webhook(session, event))
             self.assertEqual((headers["x-user"], headers["authorization"]), ("42", "Bearer caf\xe9"))
+
+    def test_replaced(self) -> None:
+        """A forwarded header takes the place of the gateway's own of that name, one of the connect answer that of both:
+        each is there once, and as many are there in the DELETE after a crash.
+        """
+        forwarded = ((b"user-agent", b"Firefox"), (b"Cookie", b"a=b"), (b"x-tenant", b"1"))
+        session = self.session(*forwarded)
+        self.assertEqual(headers_of(self.contract().webhook(session, Opened(HANDSHAKE)))["user-agent"], "Firefox")
+        asked = ((b"COOKIE", b"c=d"), (b"User-Agent", b"mine"), (b"Accept", b"text/plain"))
+        session.repeated = Accepted(headers=asked).repeated_with(session.repeated)
+        unused: Any = None
+        revived = Session.revive(session.record, Limits(1000, 1000, 1000), unused)
+        for each in (session, revived):
+            headers = headers_of(self.contract().webhook(each, Closed(Cause.RESTART, 1006, "", False)))
+            self.assertEqual(
+                [headers[name] for name in ("cookie", "user-agent", "accept", "x-tenant")],
+                ["c=d", "mine", "text/plain", "1"],
+            )
 
     def test_signature(self) -> None:
         """With secrets each webhook is signed by each, over id, timestamp and the exact bytes; without, none is."""

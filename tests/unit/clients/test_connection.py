@@ -59,13 +59,20 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(client.transport.written, b"", "nothing is upgraded before the answer")
 
     def test_forward_headers(self) -> None:
-        """Headers named by FORWARD_HEADERS are repeated as they came, each as often as it came."""
-        harness = Harness(forward_headers=("cookie", "x-tenant"))
-        harness.client().say(REQUEST + b"Cookie: a=b\r\nX-Tenant: 1\r\nX-Tenant: 2\r\nX-Other: 3\r\n" + END)
-        self.assertEqual(
-            harness.gateway.handshakes[0].repeated,
-            ((b"Cookie", b"a=b"), (b"x-tenant", b"1"), (b"x-tenant", b"2")),
-        )
+        """Headers named by FORWARD_HEADERS are repeated as they came, each once: those of one name are joined."""
+        harness = Harness(forward_headers=("cookie", "x-tenant", "x-empty", "user-agent"))
+        for lines, expected in (
+            (b"Cookie: a=b\r\nX-Tenant: 1\r\nX-Other: 3\r\n", ((b"Cookie", b"a=b"), (b"x-tenant", b"1"))),
+            (
+                b"X-Tenant: 1\r\nCookie: a=b\r\nx-tenant: 2, 3\r\ncookie: c=d; e\r\n",
+                ((b"x-tenant", b"1, 2, 3"), (b"Cookie", b"a=b; c=d; e")),
+            ),
+            (b"Cookie:\r\nCookie: a=b\r\nCookie: \r\nX-Empty:\r\n", ((b"Cookie", b"a=b"), (b"x-empty", b""))),
+            (b"User-Agent: x\r\n", ((b"user-agent", b"x"),)),
+        ):
+            harness.client().say(REQUEST + lines + END)
+            repeated = harness.gateway.handshakes[-1].repeated
+            self.assertEqual(tuple(header for header in repeated if header[0] != b"Authorization"), expected)
 
     def test_byte_by_byte(self) -> None:
         """A handshake may come in any pieces."""

@@ -147,6 +147,15 @@ class ConnectTests(SynchronousTestCase):
         self.assertEqual(stage.session.repeated, expected)
         self.assertEqual(stage.session.record.repeated, expected)
 
+    def test_headers_replaced(self) -> None:
+        """A header that the connect answer asked for replaces the handshake's of the same name, in any case."""
+        forwarded = ((b"Authorization", b"a"), (b"Cookie", b"b"), (b"x-user", b"7"))
+        accepted = Accepted(headers=((b"COOKIE", b"c"), (b"X-User", b"42")))
+        self.assertEqual(
+            accepted.repeated_with(forwarded), ((b"Authorization", b"a"), (b"COOKIE", b"c"), (b"X-User", b"42"))
+        )
+        self.assertIs(Accepted().repeated_with(forwarded), forwarded)
+
     def test_client_leaves_before_the_post(self) -> None:
         """A client that leaves before its POST is out leaves without a word to the backend."""
         stage = Stage()

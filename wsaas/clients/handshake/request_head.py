@@ -67,8 +67,20 @@ def public(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def repeated(headers: list[tuple[bytes, bytes]], names: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
-    """The headers of these (lower-case) names, values as they came, for every webhook."""
-    return tuple((_SPELLED.get(name, name), value) for name, value in headers if name in names)
+    """The headers of these (lower-case) names for every webhook, each once.
+
+    A value is as it came. Several of one name are joined, empty ones left out: with a comma (RFC 9110, 5.3), cookies
+    with a semicolon (RFC 6265, 5.4; RFC 9113, 8.2.3, since HTTP/2 may split them).
+    """
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        if name in names:
+            found.setdefault(name, []).append(value)
+    return tuple(
+        (_SPELLED.get(name, name), _SEPARATORS.get(name, b", ").join(filter(None, values)))
+        for name, values in found.items()
+    )
 
 
+_SEPARATORS = {b"cookie": b"; "}
 _SPELLED = {b"authorization": b"Authorization", b"cookie": b"Cookie"}
