@@ -98,11 +98,14 @@ TESTS: dict[str, dict[str, list[str]]] = {
         ],
         "User-Agent": ["system.test_webhook.HeaderTests.test_own_headers"],
         "Accept": ["system.test_webhook.HeaderTests.test_own_headers"],
-        "Accept-Encoding": ["system.test_webhook.HeaderTests.test_own_headers", "fuzz.test_bombs.BombTests.test_gzip"],
+        "Accept-Encoding": [
+            "system.test_webhook.HeaderTests.test_own_headers",
+            "thorough.fuzz.test_bombs.BombTests.test_gzip",
+        ],
         "those named by FORWARD_HEADERS": [
             "system.test_webhook.ForwardTests.test_forwarded",
             "system.test_webhook.ForwardTests.test_each_once",
-            "clients.test_protocol.HandshakeTests.test_forward_headers",
+            "unit.clients.test_connection.HandshakeTests.test_forward_headers",
         ],
         "those of the connect answer": ["system.test_handshake.AcceptTests.test_headers"],
     },

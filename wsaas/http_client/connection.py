@@ -31,19 +31,9 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from wsaas.http_client.exchange import (
-    Exchange,
-    Fault,
-    HttpResponse,
-    Lost,
-    NotSent,
-    TimedOut,
-    cause,
-    refuses_certificate,
-)
+from wsaas.http_client.acknowledging import acknowledge, socket_below
+from wsaas.http_client.exchange import Exchange, Fault, Lost, NotSent, TimedOut, cause, refuses_certificate
 from wsaas.http_client.response_parser import LastResponse, ResponseParser
-
-__all__ = ["Connection", "Exchange", "Fault", "HttpResponse", "Lost", "NotSent", "PoolCallbacks", "TimedOut"]
 
 # A longer request is watched until it is written: Twisted tells a producer when this much is waiting.
 WATCHED_LENGTH = 65536
@@ -94,6 +84,7 @@ class Connection(protocol.Protocol):
         self._opening: Deferred[Connection] | None = None
         self._exchange: Exchange | None = None
         self._socket: socket.socket | None = None
+        self._hurried: socket.socket | None = None
         self._timer: IDelayedCall | None = None
         self._timer_at = inf
         self._due = 0.0
@@ -147,6 +138,7 @@ class Connection(protocol.Protocol):
     # What the transport tells.
 
     def connectionMade(self) -> None:
+        self._hurried = socket_below(self.transport)
         if not ISSLTransport.providedBy(self.transport):
             if ISystemHandle.providedBy(self.transport):
                 handle = self.transport.getHandle()
@@ -175,13 +167,15 @@ class Connection(protocol.Protocol):
             self.break_off(fault)
         elif self._parser.whole:
             self._finish()
+        elif self._hurried is not None:
+            acknowledge(self._hurried)
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         phase, self._phase = self._phase, Phase.GONE
         exchange, self._exchange = self._exchange, None
         opening, self._opening = self._opening, None
         self._parser.stop()
-        self._socket = None
+        self._socket = self._hurried = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

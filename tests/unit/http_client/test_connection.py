@@ -5,16 +5,20 @@ from __future__ import annotations
 import gzip
 import socket
 from collections.abc import Iterator
+from unittest import SkipTest
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import StringTransport
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tests.support.backend_wires import LIMIT, OK, PoolTestCase
+from wsaas.http_client.acknowledging import QUICKACK
 from wsaas.http_client.connection import Connection
 from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent, TimedOut
 from wsaas.http_client.response_parser import HEAD_LIMIT, OVERHEAD_LIMIT, ResponseParser
@@ -524,6 +528,91 @@ class WriteThroughTests(PoolTestCase):
         self.transport.handle.close()
         self.send(b"request")
         self.assertEqual(self.transport.value(), b"request")
+
+
+@implementer(ISSLTransport)
+class TlsOver(ProtocolWrapper):
+    """TLS, as far as its transport below is concerned."""
+
+    def getHandle(self) -> object:
+        return object()
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """ISSLTransport."""
+
+
+class AcknowledgingTests(PoolTestCase):
+    """The socket is told to acknowledge at once when, and only when, a part of an answer came."""
+
+    def setUp(self) -> None:
+        if QUICKACK is None:
+            raise SkipTest("this system has no TCP_QUICKACK")
+        super().setUp()
+        self.transport = SocketTransport()
+        self.transport.handle.close()
+        self.addCleanup(self.transport.peer.close)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.transport.handle = socket.create_connection(server.getsockname())
+            self.transport.peer, _ = server.accept()
+        self.addCleanup(self.transport.handle.close)
+        self.addCleanup(self.transport.peer.close)
+        self.connection = Connection(self.pool, self.clock, 30.0)
+
+    def hurried(self) -> bool:
+        """Whether the socket acknowledges at once since it was asked last."""
+        assert QUICKACK is not None
+        hurried = bool(self.transport.handle.getsockopt(socket.IPPROTO_TCP, QUICKACK))
+        self.transport.handle.setsockopt(socket.IPPROTO_TCP, QUICKACK, 0)
+        self.assertFalse(self.transport.handle.getsockopt(socket.IPPROTO_TCP, QUICKACK))
+        return hurried
+
+    def answer(self, *pieces: bytes) -> list[bool]:
+        """Send a request and get this answer to it: whether the socket hurried behind each piece."""
+        answers: list[HttpResponse | Fault] = []
+        self.connection.begin(Exchange(b"request", LIMIT, 10.0, answers.append))
+        self.hurried()
+        found = []
+        for piece in pieces:
+            self.connection.dataReceived(piece)
+            found.append(self.hurried())
+        self.assertEqual(answers, [HttpResponse(200, (L2,), b"OK", False)])
+        return found
+
+    def test_apart(self) -> None:
+        """Each part but the last is acknowledged at once, with every answer: the option does not last."""
+        self.connection.makeConnection(self.transport)
+        for _ in range(3):
+            self.assertEqual(self.answer(OK[:-2], OK[-2:]), [True, False])
+        self.assertEqual(self.answer(OK[:3], OK[3:-1], OK[-1:]), [True, True, False])
+
+    def test_whole(self) -> None:
+        """An answer that comes at once costs no call: its acknowledgement may travel with the next request."""
+        self.connection.makeConnection(self.transport)
+        for _ in range(3):
+            self.assertEqual(self.answer(OK), [False])
+
+    def test_tls(self) -> None:
+        """The socket below TLS is meant."""
+        wrapper = TlsOver(WrappingFactory(Factory()), self.connection)
+        wrapper.makeConnection(self.transport)
+        self.connection.handshakeCompleted()
+        self.assertEqual(self.answer(OK[:-2], OK[-2:]), [True, False])
+
+    def test_unable(self) -> None:
+        """An answer comes all the same over a socket that knows no such option, and over one that is closed."""
+        unix, peer = socket.socketpair()
+        self.addCleanup(unix.close)
+        self.addCleanup(peer.close)
+        self.transport.handle.close()
+        for handle in (self.transport.handle, unix):
+            self.transport.handle = handle
+            answers: list[HttpResponse | Fault] = []
+            self.connection = Connection(self.pool, self.clock, 30.0)
+            self.connection.makeConnection(self.transport)
+            self.connection.begin(Exchange(b"request", LIMIT, 10.0, answers.append))
+            for piece in (OK[:-2], OK[-2:]):
+                self.connection.dataReceived(piece)
+            self.assertEqual(answers, [HttpResponse(200, (L2,), b"OK", False)])
 
 
 class ParserTests(SynchronousTestCase):

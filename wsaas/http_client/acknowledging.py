@@ -1,0 +1,34 @@
+"""Acknowledges the beginning of an answer at once, so that the rest of it comes.
+
+A server that writes head and body apart, such as Python's http.server and Django's, and leaves Nagle's algorithm on,
+holds the body back until the head is acknowledged (RFC 9293, 3.7.4). Linux delays an acknowledgement by 40 ms, so that
+it may travel with data (RFC 9293, 3.8.6.3), and there are none before the answer is whole. TCP_QUICKACK ends the wait.
+It does not last (tcp(7)): requests that are sent bring the delay back. So it is set whenever a part of an answer came.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.interfaces import ISystemHandle
+from twisted.protocols.policies import ProtocolWrapper
+
+# Linux only; elsewhere nothing is done.
+QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+def socket_below(transport: Any) -> socket.socket | None:
+    """The socket of a transport, that of TLS included; None if there is none, or none that can be told to hurry."""
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    handle = transport.getHandle() if ISystemHandle.providedBy(transport) else None
+    return handle if isinstance(handle, socket.socket) and QUICKACK is not None else None
+
+
+def acknowledge(connection: socket.socket) -> None:
+    """Acknowledge now what has come. A socket that cannot is left as it is: the answer comes all the same, later."""
+    assert QUICKACK is not None
+    with suppress(OSError):
+        connection.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
