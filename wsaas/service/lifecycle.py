@@ -77,10 +77,8 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
         random=random.random,
         address=backend.url,
     )
-    journal: MemoryJournal | SqliteJournal
-    if settings.state_dir is None:
-        journal = MemoryJournal()
-    else:
+    journal: MemoryJournal | SqliteJournal = MemoryJournal()
+    if settings.state_dir is not None:
         journal = SqliteJournal(reactor, Path(settings.state_dir), keep_authorization=settings.journal_authorization)
     registry = Registry(settings.max_message_size, send_straight)
     limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer)
@@ -110,8 +108,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
     daemon = Daemon(reactor, settings, gateway, clients, courier, pool, journal, notifier)
     services = MultiService()
     daemon.setServiceParent(services)
-    backend_tls = [] if backend.tls is None else [backend.tls]
-    Reloader(reactor, lambda: [*daemon.reloadable(), *backend_tls], notifier).setServiceParent(services)
+    Reloader(reactor, lambda: [*daemon.reloadable(), *filter(None, [backend.tls])], notifier).setServiceParent(services)
     if demo:
         from wsaas.demo.service import demo_service
 
