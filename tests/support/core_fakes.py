@@ -128,8 +128,9 @@ class FakeJournal:
         self.stored.append(stored)
         self.calls.say("journal opened", None)
 
-    def accepted(self, record: Record) -> None:
+    def accepted(self, record: Record, stored: Callable[[bool], None]) -> None:
         self.records.append(record)
+        self.stored.append(stored)
         self.calls.say("journal accepted", None)
 
     def closed(self, id: str, closed: Closed) -> None:

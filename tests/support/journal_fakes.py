@@ -14,6 +14,10 @@ from wsaas.journal.sqlite import SqliteJournal
 BYE = Closed(Cause.CLIENT, 1001, "going away", clean=True, lost_messages=2)
 
 
+def nobody(stored: bool) -> None:
+    """Waits for the journal, for those who do not."""
+
+
 class ThreadlessReactor(Clock):
     """A clock whose other threads are this one: what they want done is done in the next turn."""
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
-from tests.support.journal_fakes import connection
+from tests.support.journal_fakes import connection, nobody
 from wsaas.journal.sqlite import SqliteJournal
 
 
@@ -41,7 +41,7 @@ async def live(reactor, journal: SqliteJournal, first: int) -> None:
             if number % 3 == 0:
                 journal.forget(connection(number).id)
             else:
-                journal.accepted(connection(number))
+                journal.accepted(connection(number), nobody)
         following = next(numbers)
         opened(journal, following).addCallback(another, following)
 

@@ -89,7 +89,12 @@ class Story:
 
     @property
     def open(self) -> bool:
-        return self.answer == "accepted" and self.ending is None and not self.crashed
+        return self.answer == "accepted" and self.client.handshaken and self.ending is None and not self.crashed
+
+    @property
+    def accepted(self) -> bool:
+        """Whether its 101 waits for the journal."""
+        return self.answer == "accepted" and not self.client.handshaken and self.ending is None and not self.crashed
 
 
 class Client:
@@ -210,38 +215,55 @@ class Client:
             self.leave(Cause.NETWORK, 1006, "", False)
 
 
-class ModelJournal:
-    """Rows that are written when `sync` is called, or at once; a crash keeps any first part of each connection's."""
+@dataclass
+class Write:
+    """One thing that the journal is to write, and who hears of it."""
 
-    def __init__(self, at_once: bool) -> None:
+    id: str
+    write: Callable[[], None]
+    stored: Callable[[bool], None]
+    opens: bool = False
+    """Whether it is a new connection, of which nothing is kept if it cannot be written."""
+
+
+class ModelJournal:
+    """Rows that are written when `sync` is called, or at once; a crash keeps any first part of each connection's.
+
+    `headers_not_kept` hears whose headers could not be written, before the session does.
+    """
+
+    def __init__(self, at_once: bool, headers_not_kept: Callable[[str], None]) -> None:
         self.disk: dict[str, Record] = {}
         self.full = False
         self._at_once = at_once
-        self._waiting: deque[tuple[str, Callable[[], None], Callable[[bool], None]]] = deque()
+        self._headers_not_kept = headers_not_kept
+        self._waiting: deque[Write] = deque()
 
     def opened(self, record: Record, stored: Callable[[bool], None]) -> None:
-        self._write(record.id, lambda: self.disk.__setitem__(record.id, record), stored)
+        self._write(Write(record.id, lambda: self.disk.__setitem__(record.id, record), stored, opens=True))
 
-    def accepted(self, record: Record) -> None:
-        self._change(record.id, lambda old: replace(record, closed=old.closed))
+    def accepted(self, record: Record, stored: Callable[[bool], None]) -> None:
+        self._change(record.id, lambda old: replace(record, closed=old.closed), stored)
 
     def closed(self, id: str, closed: Closed) -> None:
-        self._change(id, lambda old: replace(old, closed=closed))
+        self._change(id, lambda old: replace(old, closed=closed), _nobody)
 
     def forget(self, id: str) -> None:
-        self._write(id, lambda: self.disk.pop(id, None))
+        self._write(Write(id, lambda: self.disk.pop(id, None), _nobody))
 
     def sync(self) -> None:
         """Write all that waits. On a full disk nothing new is stored, and what concerns older rows waits on."""
         waiting, self._waiting = self._waiting, deque()
-        for id, write, stored in waiting:
+        for write in waiting:
             if not self.full:
-                write()
-                stored(True)
-            elif stored is not _nobody:
-                stored(False)
+                write.write()
+                write.stored(True)
             else:
-                self._waiting.append((id, write, stored))
+                if not write.opens:
+                    self._waiting.append(replace(write, stored=_nobody))
+                    if write.stored is not _nobody:
+                        self._headers_not_kept(write.id)
+                write.stored(False)
 
     @property
     def quiet(self) -> bool:
@@ -250,23 +272,23 @@ class ModelJournal:
     def crash(self, rolls: Iterable[int]) -> None:
         """Of what waited, write each connection's first so many, as the rolls say, and lose the rest."""
         waiting = defaultdict(list)
-        for id, write, _ in self._waiting:
-            waiting[id].append(write)
+        for write in self._waiting:
+            waiting[write.id].append(write.write)
         for writes, keep in zip(waiting.values(), rolls, strict=False):
             for write in writes[:keep]:
                 write()
         self._waiting.clear()
         self.full = False
 
-    def _change(self, id: str, change: Callable[[Record], Record]) -> None:
+    def _change(self, id: str, change: Callable[[Record], Record], stored: Callable[[bool], None]) -> None:
         def write() -> None:
             if id in self.disk:
                 self.disk[id] = change(self.disk[id])
 
-        self._write(id, write)
+        self._write(Write(id, write, stored))
 
-    def _write(self, id: str, write: Callable[[], None], stored: Callable[[bool], None] | None = None) -> None:
-        self._waiting.append((id, write, stored or _nobody))
+    def _write(self, write: Write) -> None:
+        self._waiting.append(write)
         if self._at_once:
             self.sync()
 
@@ -332,7 +354,7 @@ class World:
     def __init__(self, limits: Limits, journal_at_once: bool, eager: bool) -> None:
         self.limits = limits
         self.eager = eager
-        self.journal = ModelJournal(journal_at_once)
+        self.journal = ModelJournal(journal_at_once, self.headers_not_kept)
         self.stories: dict[str, Story] = {}
         self._numbers = count()
         self.start()
@@ -359,7 +381,7 @@ class World:
 
     def push(self, story: Story, frame: Frame) -> None:
         client = story.client
-        if not (story.connecting or story.open):
+        if not (story.connecting or story.accepted or story.open):
             expected: object = NoSuchConnection
         elif story.open:
             expected = Pushed.SENT if client.has_room(frame) else ClientTooSlow
@@ -423,6 +445,8 @@ class World:
             if revived or not story.over:
                 story.crashed = True
                 story.over = False
+            if revived and story.client.handshaken:
+                assert set(story.headers) <= set(revived.repeated), "let in, and what its DELETE must have is lost"
             if revived and story.synced:
                 assert set(story.synced.repeated) <= set(revived.repeated), (story.synced, revived)
                 assert story.synced.closed in (None, revived.closed), (story.synced, revived)
@@ -453,7 +477,8 @@ class World:
                 # G2: one in a life, and only for what may have been accepted.
                 assert "DELETE" not in story.told and not (story.answer == "refused" and not story.crashed)
                 if not story.crashed:
-                    assert story.posted and story.client.session is None and story.answer
+                    assert story.posted and story.answer
+                    assert story.client.session is None or not story.client.handshaken
                     assert (event.cause, event.code, event.reason) == story.ending, (event, story)
                     assert event.clean == story.clean
                     # G3: what was read and not taken is said to be lost, and is lost only if it was given up.
@@ -498,6 +523,11 @@ class World:
                 story.deletes += 1
                 story.over = True
 
+    def headers_not_kept(self, id: str) -> None:
+        story = self.stories[id]
+        assert not story.client.handshaken
+        story.end(Cause.UNKNOWN_CONNECT, 1006)
+
     def sync(self) -> None:
         self.journal.sync()
         if self.journal.quiet:
@@ -529,11 +559,14 @@ class World:
         assert not story.over
         assert (session.state is State.OPEN) == story.open, (session.state, story)
         assert (session.state is State.CONNECTING) == story.connecting, (session.state, story)
+        assert (session.state is State.ACCEPTED) == story.accepted, (session.state, story)
         if story.posted:
             assert story.id in self.journal.disk, story
         # Nothing hangs: what is pending is on its way, and what is not waits for a client that is there.
         if session.state is State.STARTING:
             assert session in self.courier.ready or not self.journal.quiet
+        elif session.state is State.ACCEPTED:
+            assert not self.journal.quiet
         elif session.pending is not None:
             assert session in self.courier.in_flight or session in self.courier.ready, (session.state, session.pending)
         else:

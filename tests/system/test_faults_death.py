@@ -17,10 +17,11 @@ from tests.support.backend_server import Stage
 from tests.support.faults import PATIENCE, FaultsTestCase, by_id, heard, note, size, want_files
 from tests.support.gateway_process import Gateway
 from tests.support.system_case import eventually
-from tests.support.websocket_client import TEXT, closing, frame
+from tests.support.websocket_client import TEXT, closing, frame, refused
 
 CONNECTIONS = size(150, 1000)
 DEATHS = size(2, 40)
+DEATHS_AT_THE_101 = size(4, 60)
 SLOW_DISK = f"""
 import time
 from wsaas.journal.file import Store
@@ -97,11 +98,33 @@ class PhaseTests(FaultsTestCase):
         gateway, stage = self.begin()
         stage.on_connect(accept(headers={"X-User": "42"}))
         self.crowd(gateway).enter(5)
-        self.settle(gateway)  # the headers of an OK are written a moment after it
         for end in self.die_and_tell(gateway, stage, 5):
             body = end.json()
             self.assertEqual((body["cause"], body["close_code"], body["clean"]), ("restart", 1006, False))
             self.assertEqual(end.header("X-User"), "42")
+
+    def test_first_moment(self) -> None:
+        """In the moment in which the first client has its 101: what the OK asked to be repeated is in the DELETE of
+        each that was let in."""
+        gateway, stage = self.begin()
+        backend = f"http://127.0.0.1:{self.port}/websocket"
+        stage.on_connect(accept(headers={"X-User": "42"}))
+        let_in = 0
+        for _ in range(DEATHS_AT_THE_101):
+            crowd = self.crowd(gateway)
+            members = crowd.ask(8)
+            crowd.until(lambda members=members: any(member.status for member in members))  # type: ignore[misc]
+            gateway.kill()
+            crowd.until(lambda members=members: all(member.code for member in members))  # type: ignore[misc]
+            entered = {f"Bearer {member.name}" for member in members if member.status == 101}
+            let_in += len(entered)
+            asked = len(by_id(stage.connects))
+            gateway = self.next_life(gateway, TARGET_ADDRESS=backend, LOCAL_ADDRESS="http://gateway")
+            eventually(lambda asked=asked: len(ended(stage)) == asked, PATIENCE)  # type: ignore[misc]
+            told = [end for end in stage.disconnects if end.header("Authorization") in entered]
+            self.assertEqual([end.header("X-User") for end in told], ["42"] * len(entered))
+            stage.requests.clear()
+        self.assertGreaterEqual(let_in, DEATHS_AT_THE_101)
 
     def test_message_in_flight(self) -> None:
         """While a message waits for its answer, and others behind it: the DELETE comes, and nothing after it."""
@@ -126,6 +149,25 @@ class PhaseTests(FaultsTestCase):
         for again in stage.disconnects[1:]:
             self.assertEqual((again.body, again.header("webhook-id")), (first.body, first.header("webhook-id")))
         self.assertEqual(first.json()["close_code"], 4321)
+
+    def test_delete_not_sent_yet(self) -> None:
+        """While the backend is away and DELETEs wait for their turn: when they come, they say how it really ended."""
+        away = self.lasting_backend()
+        gateway = self.gateway(away, WEBHOOK_CONCURRENCY="4")
+        crowd = self.crowd(gateway)
+        members = crowd.enter(30)
+        away.stop()
+        for member in members:
+            crowd.close(member)
+        crowd.until(lambda: all(member.code for member in members))
+        self.assertEqual(refused(gateway.ws).status, 503)  # by then the journal has what was said before
+        gateway.kill()
+        stage = self.back(away).strays
+        self.next_life(gateway, TARGET_ADDRESS=away.address)
+        eventually(lambda: len(ended(stage)) >= 30, PATIENCE)
+        known = {f"Bearer {member.name}" for member in members}
+        ends = [end.json() for end in stage.disconnects if end.header("Authorization") in known]
+        self.assertEqual({(end["cause"], end["close_code"]) for end in ends}, {("client", 1000)})
 
     def test_delete_answered(self) -> None:
         """After the DELETE was answered it is not said again."""

@@ -74,8 +74,7 @@ class LeftOverTests(FaultsTestCase):
         self.next_life(gateway, TARGET_ADDRESS=backend.address)
         eventually(lambda: len({end.id for end in stage.disconnects if end.answered}) == 50, PATIENCE)
         self.assert_accounted(stage.requests)
-        # Those whose DELETE had not had its turn are to the next life like those of a crash.
-        self.assertLessEqual({end.json()["cause"] for end in stage.disconnects}, {"drain", "restart"})
+        self.assertEqual({end.json()["cause"] for end in stage.disconnects}, {"drain"})
 
     def test_told_twice(self) -> None:
         """A second SIGTERM ends it at once; what was left is said at the next start."""

@@ -78,7 +78,7 @@ class Gateway:
         if accepted.groups and session.live:
             self.registry.admit(session, accepted.groups)
         if accepted.headers:
-            self._journal.accepted(session.record)
+            self._journal.accepted(session.record, session.recorded)
 
     def left(self, session: Session) -> None:
         self.registry.leave_all(session)

@@ -68,13 +68,16 @@ class SessionOwner(Protocol):
         """There is (perhaps) an event to take."""
 
     def accepted(self, session: Session, accepted: Accepted) -> None:
-        """The backend accepted. If the session is live, the 101 is about to be sent."""
+        """The backend accepted. If the session is live, the 101 is about to be sent.
+
+        If the answer had headers, the 101 waits: the session hears by `recorded` whether they outlast a crash.
+        """
 
     def left(self, session: Session) -> None:
         """It is no longer live. May be called again."""
 
     def ending(self, session: Session, closed: Closed) -> None:
-        """Its DELETE is about to be sent, and says this."""
+        """Nothing but its DELETE is left to say, and that says this."""
 
     def forget(self, session: Session) -> None:
         """It is over, and nothing is left to say."""
@@ -86,11 +89,14 @@ class Journal(Protocol):
     def opened(self, record: Record, stored: Callable[[bool], None]) -> None:
         """Keep a connection before its POST leaves; `stored(True)` once it is safe, `stored(False)` if it cannot be."""
 
-    def accepted(self, record: Record) -> None:
-        """The connect was accepted: `repeated` may have grown."""
+    def accepted(self, record: Record, stored: Callable[[bool], None]) -> None:
+        """The connect was accepted, and `repeated` has grown; `stored(True)` once that is safe.
+
+        `stored(False)` if it is not safe yet: the journal keeps the record in mind and writes it when it can.
+        """
 
     def closed(self, id: str, closed: Closed) -> None:
-        """The connection ended; keep how, for a DELETE that a later life of this process sends."""
+        """The connection ended, and only its DELETE is left; keep how, for a later life of this process to say."""
 
     def forget(self, id: str) -> None:
         """Its DELETE was answered or given up, or it never was: nothing is left to say."""

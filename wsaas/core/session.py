@@ -44,6 +44,7 @@ NO_GROUPS: AbstractSet[str] = frozenset()
 NO_OUTLET = -1
 _OPEN, _LEAVING = State.OPEN, State.LEAVING  # Enum looks its members up anew each time
 _SENT = Pushed.SENT
+_NOT_READY = Refused(503, "NOT_READY", ((b"retry-after", b"5"),))
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
 
 
@@ -120,8 +121,12 @@ class Session:
 
     @property
     def record(self) -> Record:
-        """What the journal keeps of it."""
-        return Record(self.id, self.connected_at, self.repeated, self.trace_id, self._ending)
+        """What the journal keeps of it: how it ended, too, once nothing but the DELETE is left to say.
+
+        Until then a crash would lose messages, and its DELETE must not say how many.
+        """
+        ending = self._ending if self.state is _LEAVING and not self.lane.messages else None
+        return Record(self.id, self.connected_at, self.repeated, self.trace_id, ending)
 
     # The client's side
 
@@ -164,7 +169,7 @@ class Session:
                 self.state = State.ABANDONED
                 self._left(Closed(cause, code, reason, clean))
                 self.peer = None
-            case State.OPEN:
+            case State.ACCEPTED | State.OPEN:
                 self._leave(Closed(cause, code, reason, clean))
             case State.CLOSING | State.DISMISSED:
                 assert self._ending is not None
@@ -198,15 +203,18 @@ class Session:
             if self.state is State.STARTING:
                 self.state = State.CONNECTING
             return Opened(self.handshake)
-        return self._farewell() if pending is Closed else None
+        return self._ending if pending is Closed else None
 
     def settle(self, outcome: Outcome) -> None:
         """What came of the event that `take` gave."""
         match outcome:
             case Delivered(reply):
                 self.lane.pop()
-                if reply is not None and self.state is _OPEN:
-                    self._reply(reply)
+                if self.state is _OPEN:
+                    if reply is not None:
+                        self._reply(reply)
+                elif self.state is _LEAVING:
+                    self._conclude()
                 if self._wanted is not None:
                     self._relieve()
             case Accepted():
@@ -221,12 +229,26 @@ class Session:
             case _:  # Told
                 self._forget()
 
+    def recorded(self, safe: bool) -> None:
+        """Hear from the journal whether the headers of the connect answer are there for the DELETE after a crash.
+
+        If they are not, the connection is refused, and the backend, which has accepted it, is told of its end.
+        """
+        if self.state is State.ACCEPTED:
+            peer = self.peer
+            assert peer is not None
+            if safe:
+                self._open()
+            else:
+                self._leave(_UNKNOWN)
+                peer.refuse(_NOT_READY)
+
     def turn_away(self) -> None:
         """No POST can be sent, or the connection's end could not be promised: the client may come later."""
         peer = self.peer
         if self.state is State.STARTING and peer is not None:
             self._forget()
-            peer.refuse(Refused(503, "NOT_READY", ((b"retry-after", b"5"),)))
+            peer.refuse(_NOT_READY)
 
     # The API's side
 
@@ -238,7 +260,7 @@ class Session:
                 raise ClientTooSlow("the client has not read what was sent before; try again later")
             self._count_out(frame)
             return _SENT
-        if self.state is State.CONNECTING:
+        if self.state is State.CONNECTING or self.state is State.ACCEPTED:
             self._early.add(frame)
             return Pushed.QUEUED
         raise NoSuchConnection("the connection is over")
@@ -253,6 +275,8 @@ class Session:
                 self.state = State.ABANDONED
                 self._left(Closed(cause, code, reason, clean=False))
                 self.peer = None
+            case State.ACCEPTED:
+                self._leave(Closed(cause, code, reason, clean=False))
             case State.OPEN:
                 self.state = State.CLOSING
                 self._left(Closed(cause, code, reason, clean=False))
@@ -296,12 +320,20 @@ class Session:
             self._owner.accepted(self, accepted)
             self._leave(self._ending)
             return
-        assert self.peer is not None
-        self.state = State.OPEN
         self.subprotocol = accepted.subprotocol
         self.handshake = self.handshake.remembered
-        self._owner.accepted(self, accepted)
-        self.peer.accept(accepted.subprotocol)
+        if accepted.headers:
+            self.state = State.ACCEPTED
+            self._owner.accepted(self, accepted)
+        else:
+            self.state = State.OPEN
+            self._owner.accepted(self, accepted)
+            self._open()
+
+    def _open(self) -> None:
+        assert self.peer is not None
+        self.state = State.OPEN
+        self.peer.accept(self.subprotocol)
         for frame in self._early.take():
             if self.state is State.OPEN:
                 if self.peer.send(frame):
@@ -347,6 +379,8 @@ class Session:
             self.peer.close(code, "")
         elif self.state is State.CLOSING:
             self.state = State.DISMISSED
+        else:  # the client has left
+            self._conclude()
         self._relieve()
 
     def _left(self, ending: Closed) -> None:
@@ -356,6 +390,8 @@ class Session:
         self._held = None
         self._early.clear()
         self._owner.left(self)
+        if self.state is _LEAVING:
+            self._conclude()
         self._owner.wake(self)
 
     def _leave(self, ending: Closed) -> None:
@@ -363,12 +399,12 @@ class Session:
         self.peer = None
         self._left(ending)
 
-    def _farewell(self) -> Closed:
-        assert self._ending is not None
-        self._ending = replace(self._ending, lost_messages=self._lost + self._ending.lost_messages)
-        self._lost = 0
-        self._owner.ending(self, self._ending)
-        return self._ending
+    def _conclude(self) -> None:
+        """The client is gone: once its lane is empty too, what the DELETE says is certain."""
+        if not self.lane.messages:
+            assert self._ending is not None
+            self._ending = replace(self._ending, lost_messages=self._lost)
+            self._owner.ending(self, self._ending)
 
     def _forget(self) -> None:
         self.state = State.CLOSED

@@ -1,12 +1,15 @@
 """The states of a connection.
 
     STARTING --take--> CONNECTING --Accepted--> OPEN --lost--> LEAVING --Told--> CLOSED
-                           |                     |                ^
-                           |                     +-close/fail-> CLOSING / DISMISSED --lost--^
-                           +-lost/close-> ABANDONED --Accepted/Unclear--> LEAVING
+                        |      |                 ^ |              ^
+                        |      +-Accepted with   | +-close/fail-> CLOSING / DISMISSED --lost--^
+                        |       headers-> ACCEPTED --recorded--> OPEN
+                        |                        +-lost/close/not recorded--> LEAVING
+                        +-lost/close-> ABANDONED --Accepted/Unclear--> LEAVING
 
 STARTING    the client waits, the backend knows nothing: whatever ends it here ends it without a word.
 CONNECTING  the POST is out. Pushes are queued.
+ACCEPTED    the backend said OK, with headers; the 101 waits until the journal has them. Pushes are queued.
 ABANDONED   the POST is out and the client is gone: if the backend may have accepted, it hears a DELETE.
 OPEN        101 was sent.
 CLOSING     a Close frame went to the client; what it sent is still delivered.
@@ -23,6 +26,7 @@ from enum import Enum
 class State(Enum):
     STARTING = "starting"
     CONNECTING = "connecting"
+    ACCEPTED = "accepted"
     ABANDONED = "abandoned"
     OPEN = "open"
     CLOSING = "closing"
@@ -31,5 +35,5 @@ class State(Enum):
     CLOSED = "closed"
 
 
-LIVE = frozenset({State.STARTING, State.CONNECTING, State.OPEN})
+LIVE = frozenset({State.STARTING, State.CONNECTING, State.ACCEPTED, State.OPEN})
 BEFORE_THE_ANSWER = frozenset({State.STARTING, State.CONNECTING, State.ABANDONED})

@@ -13,7 +13,7 @@ from wsaas.core.model import Closed, Record
 class MemoryJournal:
     """Promises what the process's own memory can: while it lives, its sessions know what the backend is owed.
 
-    So nothing is copied here, and `opened` calls `stored(True)` before it returns.
+    So nothing is copied here, and `opened` and `accepted` call `stored(True)` before they return.
     """
 
     log = Logger()
@@ -34,8 +34,8 @@ class MemoryJournal:
     def opened(self, record: Record, stored: Callable[[bool], None]) -> None:
         stored(True)
 
-    def accepted(self, record: Record) -> None:
-        pass
+    def accepted(self, record: Record, stored: Callable[[bool], None]) -> None:
+        stored(True)
 
     def closed(self, id: str, closed: Closed) -> None:
         pass

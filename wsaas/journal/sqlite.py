@@ -7,7 +7,7 @@
 
 When a batch cannot be written, its new connections are told stored(False) and dropped; changes of those that are in the
 file stay and are written when the disk takes them again, which is tried every `RETRY_AFTER`. Until then new
-connections are refused without trying.
+connections are refused without trying, and so is who has just been accepted with headers (stored(False)).
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from twisted.logger import Logger
 from wsaas.core.model import Closed, Record
 from wsaas.journal.file import Store
 from wsaas.journal.lock import JournalLocked, JournalUnusable, Lock
-from wsaas.journal.pending_changes import Changes, Stored
-from wsaas.journal.rows import CONNECTING, OPEN
+from wsaas.journal.pending_changes import Changes, PendingChanges, Stored
 from wsaas.journal.writer_thread import Worker, WriterThread
 
 __all__ = ["JournalLocked", "JournalUnusable", "SqliteJournal"]
@@ -39,7 +38,7 @@ class Reactor(Protocol):
 
     def seconds(self) -> float: ...
 
-    def callLater(self, delay: float, callable: Callable[..., object], /) -> IDelayedCall: ...
+    def callLater(self, delay: float, callable: Callable[..., object], /, *args: object) -> IDelayedCall: ...
 
     def callFromThread(self, callable: Callable[..., object], /, *args: object) -> None: ...
 
@@ -47,9 +46,9 @@ class Reactor(Protocol):
 class SqliteJournal:
     """Connections in a file in `directory`, from before their POST until after their DELETE.
 
-    `stored` is called from a later turn of the reactor, in the order of the `opened` calls, once for each, also for a
-    connection that was forgotten meanwhile. Without `keep_authorization` the Authorization header stays out of the
-    file. After `stop`, or before `start`, nothing is kept and `stored(False)` says so.
+    `stored` is called from a later turn of the reactor, once for each `opened` and each `accepted`, each kind in order,
+    also for a connection that was forgotten meanwhile. Without `keep_authorization` the Authorization header stays out
+    of the file. After `stop`, or before `start`, nothing is kept and `stored(False)` says so.
     """
 
     log = Logger()
@@ -70,9 +69,7 @@ class SqliteJournal:
         self._worker = worker or WriterThread()
         self._lock = Lock(directory)
         self._store = Store(directory, reactor.seconds)
-        self._keys: dict[str, int] = {}
-        self._next = 1
-        self._changes = Changes()
+        self._pending = PendingChanges()
         self._writing = False
         self._failing = False
         self._flushing: IDelayedCall | None = None
@@ -97,8 +94,7 @@ class SqliteJournal:
         except JournalUnusable:
             self._lock.release()
             raise
-        self._keys = {record.id: key for key, _, record in kept}
-        self._next = max(self._keys.values(), default=0) + 1
+        self._pending.known({record.id: key for key, _, record in kept})
         try:
             self._store.write((), ())
         except (sqlite3.Error, OSError) as error:
@@ -132,37 +128,23 @@ class SqliteJournal:
     # The seam
 
     def opened(self, record: Record, stored: Stored) -> None:
-        key = self._next
-        self._next = key + 1
-        self._keys[record.id] = key
-        self._changes.puts[key] = (CONNECTING, record)
-        self._changes.waiting[key] = stored
+        self._pending.opened(record, stored)
         if self._flushing is None:
             self._flush_soon()
 
-    def accepted(self, record: Record) -> None:
-        key = self._keys.get(record.id)
-        if key is not None:
-            self._changes.puts[key] = (OPEN, record)
-            if self._flushing is None:
-                self._flush_soon()
+    def accepted(self, record: Record, stored: Stored) -> None:
+        if not self._pending.accepted(record, stored):
+            self._reactor.callLater(0, stored, False)
+        elif self._flushing is None:
+            self._flush_soon()
 
     def closed(self, id: str, closed: Closed) -> None:
-        key = self._keys.get(id)
-        if key is not None:
-            self._changes.ends[key] = closed
-            if self._flushing is None:
-                self._flush_soon()
+        if self._pending.closed(id, closed) and self._flushing is None:
+            self._flush_soon()
 
     def forget(self, id: str) -> None:
-        key = self._keys.pop(id, None)
-        if key is not None:
-            self._changes.puts.pop(key, None)
-            self._changes.ends.pop(key, None)
-            if key not in self._changes.waiting:  # else it was never written, and now never will be
-                self._changes.forgotten.add(key)
-            if self._flushing is None:
-                self._flush_soon()
+        if self._pending.forget(id) and self._flushing is None:
+            self._flush_soon()
 
     # Batches
 
@@ -175,11 +157,11 @@ class SqliteJournal:
             return  # what has gathered is next
         if self._failing or not self._started:
             self._refuse()
-        elif self._changes:
+        elif self._pending.gathered:
             self._submit()
 
     def _submit(self, probe: bool = False) -> None:
-        batch, self._changes = self._changes, Changes()
+        batch = self._pending.take()
         self._writing = True
         self._worker.submit(partial(self._write, batch, probe))
 
@@ -196,20 +178,18 @@ class SqliteJournal:
         self._writing = False
         if failed is None:
             self._recovered()
-            told = batch.told()
+            callbacks = batch.take_callbacks()
         else:
             self._fail(failed)
-            told = self._drop(batch)
-            batch.behind(self._changes)
-            told += self._drop(self._changes)
+            callbacks = self._pending.put_back(batch)
         if self._stopped is not None:
             self._wind_up(failed)
-        elif self._changes and self._flushing is None and not self._failing:
+        elif self._pending.gathered and self._flushing is None and not self._failing:
             self._submit()
-        self._answer(told, failed is None)
+        self._answer(callbacks, failed is None)
 
-    def _answer(self, waiting: list[Stored], safe: bool) -> None:
-        for stored in waiting:
+    def _answer(self, callbacks: list[Stored], safe: bool) -> None:
+        for stored in callbacks:
             try:
                 stored(safe)
             except Exception:
@@ -240,34 +220,21 @@ class SqliteJournal:
         self._refuse()
         self._submit(probe=True)
 
-    def _drop(self, changes: Changes) -> list[Stored]:
-        """Nothing is kept of the new connections among these; returns who has to hear of it."""
-        later = self._changes
-        for key in changes.waiting:
-            put = changes.puts.pop(key, None)
-            if put is not None:
-                self._keys.pop(put[1].id, None)
-            changes.ends.pop(key, None)
-            later.puts.pop(key, None)
-            later.ends.pop(key, None)
-            later.forgotten.discard(key)
-        return changes.told()
-
     def _refuse(self) -> None:
         """New connections that wait are not kept."""
-        self._answer(self._drop(self._changes), False)
+        self._answer(self._pending.refuse(), False)
 
     # The end
 
     def _wind_up(self, failed: Exception | None) -> None:
-        if failed is None and self._changes:
+        if failed is None and self._pending.gathered:
             self._submit()
             return
         if failed is not None:
             self.log.error(
                 "the journal stops with changes that it could not write: the next start may repeat DELETEs of {count} "
                 "connections",
-                count=len(self._changes.forgotten),
+                count=len(self._pending.gathered.forgotten),
             )
         self._writing = True
         self._worker.submit(self._close)

@@ -196,6 +196,46 @@ class LifeTests(GatewayTestCase):
         self.assertEqual(self.journal.records[-1].repeated, ((b"X-User", b"42"),))
         self.assertEqual(self.journal.records[-1], session.record)
 
+    def test_the_101_waits_for_the_headers(self) -> None:
+        """The client gets its 101, and the first push behind it, only when the journal has the headers."""
+        session = self.open(Accepted("v2", ("room:7",), ((b"X-User", b"42"),)))
+        self.assertEqual(self.calls[-1], "journal accepted")
+        self.assertEqual((session.state, session.pending, session.take()), (State.ACCEPTED, None, None))
+        self.registry.push(session.id, b"first", False)
+        cast = self.registry.push_to_group("room:7", b"second", False, None)
+        self.assertFalse(cast.advance())
+        self.assertEqual((cast.sent, self.calls[-1]), (1, "journal accepted"))
+        self.journal.stored.pop()(True)
+        self.assertEqual(self.calls[-3:], ["accept v2", "send first", "send second"])
+        self.assertEqual((session.state, session.subprotocol), (State.OPEN, "v2"))
+
+    def test_headers_that_cannot_be_kept(self) -> None:
+        """If the journal fails, the client is refused, its pushes go nowhere, and the backend hears a DELETE with the
+        headers."""
+        session = self.open(Accepted(groups=("room:7",), headers=((b"X-User", b"42"),)))
+        self.registry.push(session.id, b"first", False)
+        self.calls.flush()
+        self.journal.stored.pop()(False)
+        self.assertEqual(self.calls, [f"journal closed {session.id}", "wake", "refuse 503 NOT_READY retry-after=5"])
+        self.assertEqual(session.take(), Closed(Cause.UNKNOWN_CONNECT, 1006, "", clean=False))
+        self.assertEqual((session.repeated, self.registry.members("room:7")), (((b"X-User", b"42"),), []))
+
+    def test_client_leaves_before_the_journal_has_the_headers(self) -> None:
+        """Who leaves meanwhile is told to the backend, whatever the journal says then."""
+        for safe in (True, False):
+            session = self.open(Accepted(headers=((b"X-User", b"42"),)))
+            self.calls.flush()
+            session.lost(Cause.NETWORK, 1006, "", False)
+            self.journal.stored.pop()(safe)
+            self.assertEqual(self.calls.flush(), [f"journal closed {session.id}", "wake"])
+            self.assertEqual(session.take(), Closed(Cause.NETWORK, 1006, "", clean=False))
+
+    def test_a_journal_that_keeps_headers_at_once(self) -> None:
+        """The journal may answer before `accepted` returns."""
+        self.calls.then["journal accepted"] = lambda: self.journal.stored.pop()(True)
+        session = self.open(Accepted(headers=((b"X-User", b"42"),)))
+        self.assertEqual((session.state, self.calls[-2:]), (State.OPEN, ["journal accepted", "accept None"]))
+
     def test_headers_are_kept_when_the_client_has_left(self) -> None:
         """They are kept, too, when the client left while its POST was out: a crash may come before its DELETE."""
         session = self.connect()
@@ -211,7 +251,7 @@ class LifeTests(GatewayTestCase):
         self.assertNotIn("journal accepted", self.calls)
 
     def test_end(self) -> None:
-        """How it ended is in the journal before the DELETE is sent; once that is answered all forget it."""
+        """How it ended goes into the journal once only the DELETE is left; when that is answered all forget it."""
         session = self.open(Accepted())
         session.received(text("one"))
         self.calls.flush()
@@ -220,8 +260,9 @@ class LifeTests(GatewayTestCase):
         self.assertIsInstance(session.take(), Received)
         self.assertEqual(self.calls.flush(), ["wake"])
         session.settle(Delivered())
-        closed = session.take()
         self.assertEqual(self.calls, [f"journal closed {session.id}"])
+        closed = session.take()
+        self.assertEqual(len(self.calls), 1)
         self.assertEqual((self.journal.closings, len(self.registry)), ([closed], 1))
         session.settle(Acknowledged())
         self.assertEqual(self.calls[1:], [f"journal forget {session.id}"])
@@ -260,11 +301,5 @@ class ReviveTests(GatewayTestCase):
         self.assertEqual(two.take(), known)
         one.settle(Acknowledged())
         two.settle(Acknowledged())
-        self.assertEqual(
-            self.calls,
-            [
-                f"journal {what} {id * 32}"
-                for what, id in [("closed", "a"), ("closed", "b"), ("forget", "a"), ("forget", "b")]
-            ],
-        )
+        self.assertEqual(self.calls, [f"journal forget {id * 32}" for id in "ab"])
         self.assertEqual(len(self.registry), 0)

@@ -152,6 +152,7 @@ class CloseTests(RegistryTestCase):
         """The DELETE says that it was the API, and with what."""
         stage = self.add(Stage.open())
         self.registry.close(ID, 4001, "bye")
+        stage.session.lost(Cause.CLIENT, 4001, "bye", True)
         closed = stage.session.record.closed
         self.assertEqual((closed.cause, closed.code, closed.reason), (Cause.API, 4001, "bye"))
 

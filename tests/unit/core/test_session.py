@@ -106,7 +106,9 @@ class ConnectTests(SynchronousTestCase):
         stage.session.push(text("two"))
         stage.calls.then["send one"] = lambda: stage.session.lost(Cause.NETWORK, 1006, "", False)
         stage.settle(Accepted())
-        self.assertEqual(stage.calls, ["accepted", "accept None", "send one", "left", "wake"])
+        self.assertEqual(
+            stage.calls, ["accepted", "accept None", "send one", "left", "ending network 1006 unclean", "wake"]
+        )
         self.assertEqual(farewell(stage), "network 1006 unclean")
 
     def test_early_messages(self) -> None:
@@ -156,6 +158,16 @@ class ConnectTests(SynchronousTestCase):
         )
         self.assertIs(Accepted().repeated_with(forwarded), forwarded)
 
+    def test_record_of_the_end(self) -> None:
+        """The record says how it ended once nothing but the DELETE is left: not while messages wait, or may come."""
+        stage = Stage.open("one")
+        stage.session.close(Cause.API, 4001, "bye")
+        self.assertIsNone(stage.session.record.closed)
+        stage.session.lost(Cause.CLIENT, 4001, "bye", True)
+        self.assertIsNone(stage.session.record.closed)
+        deliver_all(stage)
+        self.assertEqual(stage.session.record.closed, Closed(Cause.API, 4001, "bye", clean=True))
+
     def test_client_leaves_before_the_post(self) -> None:
         """A client that leaves before its POST is out leaves without a word to the backend."""
         stage = Stage()
@@ -192,7 +204,10 @@ class ConnectTests(SynchronousTestCase):
         stage.session.close(Cause.API, 4001, "bye")
         self.assertRaises(NoSuchConnection, stage.session.push, text("late"))
         stage.settle(Accepted())
-        self.assertEqual(stage.calls, ["left", "wake", "refuse 403 CLOSED", "accepted", "left", "wake"])
+        self.assertEqual(
+            stage.calls,
+            ["left", "wake", "refuse 403 CLOSED", "accepted", "left", "ending api 4001 'bye' unclean", "wake"],
+        )
         self.assertEqual(farewell(stage), "api 4001 'bye' unclean")
 
     def test_no_outlet(self) -> None:
@@ -221,7 +236,7 @@ class ConnectTests(SynchronousTestCase):
         stage = Stage.connecting()
         stage.session.push(text("queued"))
         stage.settle(Indeterminate(504, "LATE"))
-        self.assertEqual(stage.calls, ["left", "wake", "refuse 504 LATE"])
+        self.assertEqual(stage.calls, ["left", "ending unknown_connect 1006 unclean", "wake", "refuse 504 LATE"])
         self.assertEqual(farewell(stage), "unknown_connect 1006 unclean")
 
     def test_stored_too_late(self) -> None:
@@ -642,10 +657,10 @@ class ReviveTests(SynchronousTestCase):
         self.assertFalse(session.live)
         self.assertIs(session.pending, Closed)
         self.assertEqual(session.take(), Closed(Cause.RESTART, 1006, "", clean=False))
-        self.assertEqual(self.calls, ["ending restart 1006 unclean"])
+        self.assertEqual(self.calls, [])
         session.settle(Acknowledged())
         self.assertEqual((session.take(), session.pending), (None, None))
-        self.assertEqual(self.calls[1:], ["forget"])
+        self.assertEqual(self.calls, ["forget"])
 
     def test_known_end(self) -> None:
         """If the earlier life knew how it ended, that is what the DELETE says, lost messages included."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.journal_fakes import BYE, ManualWorker, ThreadlessReactor, connection, previous_life
+from tests.support.journal_fakes import BYE, ManualWorker, ThreadlessReactor, connection, nobody, previous_life
 from wsaas.core.model import Record
 from wsaas.journal import file as store
 from wsaas.journal.sqlite import RETRY_AFTER, JournalUnusable, SqliteJournal
@@ -285,7 +285,7 @@ class DamageWhileRunningTests(DamageCase):
             file.seek(at)
             file.write(b"\xff" * PAGE)
         for record in self.originals:
-            journal.accepted(record)
+            journal.accepted(record, nobody)
         reactor.advance(1)
         reactor.advance(0)
         self.assertTrue(journal.healthy)

@@ -19,15 +19,16 @@ class MemoryJournalTests(SynchronousTestCase):
         self.assertIn("STATE_DIR=none", event["log_format"])
 
     def test_opened(self) -> None:
-        """A connection is as safe as it will be before `opened` returns."""
+        """A connection, and what it was accepted with, are as safe as they will be before the call returns."""
         answers: list[bool] = []
         MemoryJournal().opened(connection(), answers.append)
         self.assertEqual(answers, [True])
+        MemoryJournal().accepted(connection(), answers.append)
+        self.assertEqual(answers, [True, True])
 
     def test_the_rest(self) -> None:
         """All other calls are taken, and it is always healthy and soon stopped."""
         journal = MemoryJournal()
-        journal.accepted(connection())
         journal.closed(connection().id, BYE)
         journal.forget(connection().id)
         self.assertTrue(journal.healthy)

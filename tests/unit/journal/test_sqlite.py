@@ -14,7 +14,7 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
-from tests.support.journal_fakes import BYE, ManualWorker, ThreadlessReactor, connection, previous_life
+from tests.support.journal_fakes import BYE, ManualWorker, ThreadlessReactor, connection, nobody, previous_life
 from wsaas.core.model import Record
 from wsaas.journal.file import Store
 from wsaas.journal.sqlite import RETRY_AFTER, SqliteJournal
@@ -88,8 +88,23 @@ class LifeTests(JournalCase):
         record = self.open(1)
         self.flush()
         grown = replace(record, repeated=(*record.repeated, (b"X-Room", b"7")))
-        self.journal.accepted(grown)
+        self.journal.accepted(grown, nobody)
         self.assertEqual(self.restart(), [grown])
+
+    def test_accepted_is_safe(self) -> None:
+        """Who was accepted with headers hears so when these are committed, not before."""
+        record = self.open(1)
+        self.flush()
+        self.worker.hold = True
+        answers: list[bool] = []
+        self.journal.accepted(record, answers.append)
+        self.flush()
+        self.assertEqual(answers, [])
+        self.worker.work()
+        self.assertEqual(answers, [])
+        self.reactor.advance(0)
+        self.assertEqual(answers, [True])
+        self.worker.hold = False
 
     def test_closed(self) -> None:
         """How a connection ended is there after a crash, the last word counts."""
@@ -106,7 +121,7 @@ class LifeTests(JournalCase):
         self.flush()
         self.journal.closed(record.id, BYE)
         self.flush()
-        self.journal.accepted(record)
+        self.journal.accepted(record, nobody)
         self.assertEqual(self.restart(), [replace(record, closed=BYE)])
 
     def test_forgotten(self) -> None:
@@ -119,7 +134,7 @@ class LifeTests(JournalCase):
     def test_whole_life_in_one_batch(self) -> None:
         """Opened, accepted and closed between two batches is one row with all of it."""
         record = self.open(1)
-        self.journal.accepted(record)
+        self.journal.accepted(record, nobody)
         self.journal.closed(record.id, BYE)
         self.flush()
         self.assertEqual(self.answers, [(1, True)])
@@ -130,7 +145,7 @@ class LifeTests(JournalCase):
         written: list[object] = []
         self.patch(Store, "write", lambda _, *what: written.append(what))
         record = self.open(1)
-        self.journal.accepted(record)
+        self.journal.accepted(record, nobody)
         self.journal.closed(record.id, BYE)
         self.journal.forget(record.id)
         self.flush()
@@ -150,7 +165,10 @@ class LifeTests(JournalCase):
 
     def test_unknown(self) -> None:
         """What is said of a connection that the journal does not know leaves nothing behind."""
-        self.journal.accepted(connection(1))
+        answers: list[bool] = []
+        self.journal.accepted(connection(1), answers.append)
+        self.reactor.advance(0)
+        self.assertEqual(answers, [False])
         self.journal.closed(connection(1).id, BYE)
         self.journal.forget(connection(1).id)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
@@ -174,7 +192,7 @@ class LifeTests(JournalCase):
         self.journal.start()
         record = self.open(1)
         self.flush()
-        self.journal.accepted(record)
+        self.journal.accepted(record, nobody)
         self.flush()
         for file in self.directory.iterdir():
             self.assertNotIn(b"Bearer", file.read_bytes())
@@ -215,7 +233,7 @@ class LifeTests(JournalCase):
             self.open(number)
         self.flush()
         for number in range(3):
-            self.journal.accepted(connection(number))
+            self.journal.accepted(connection(number), nobody)
         self.journal.closed(connection(0).id, BYE)
         self.stop()
         with capturedLogs() as logs:
@@ -252,7 +270,7 @@ class BatchTests(JournalCase):
             self.open(number)
         self.flush()
         for number in range(4):
-            self.journal.accepted(connection(number))
+            self.journal.accepted(connection(number), nobody)
             self.journal.closed(connection(number).id, BYE)
             self.journal.forget(connection(number).id)
             self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
@@ -292,7 +310,7 @@ class BatchTests(JournalCase):
         """A `stored` may open, change and forget connections."""
 
         def stored(safe: bool) -> None:
-            self.journal.accepted(connection(1))
+            self.journal.accepted(connection(1), nobody)
             self.open(2)
             self.journal.forget(connection(1).id)
 
@@ -401,7 +419,7 @@ class FullTests(JournalCase):
     def test_live_connections(self) -> None:
         """What happens to live connections meanwhile is written when the disk takes it again."""
         grown = replace(self.old[0], repeated=((b"X-Room", b"7"),))
-        self.journal.accepted(grown)
+        self.journal.accepted(grown, nobody)
         self.flush()
         self.journal.closed(self.old[1].id, BYE)
         self.journal.forget(self.old[2].id)
@@ -409,29 +427,41 @@ class FullTests(JournalCase):
         self.recover()
         self.assertEqual(self.restart(), [grown, replace(self.old[1], closed=BYE)])
 
+    def test_headers(self) -> None:
+        """Who is accepted with headers meanwhile hears that they are not safe; they are written when they can be."""
+        grown = replace(self.old[0], repeated=((b"X-Room", b"7"),))
+        answers: list[bool] = []
+        self.journal.accepted(grown, answers.append)
+        self.flush()
+        self.journal.accepted(self.old[1], answers.append)
+        self.flush()
+        self.assertEqual(answers, [False, False])
+        self.recover()
+        self.assertEqual((self.restart(), answers), ([grown, *self.old[1:]], [False, False]))
+
     def test_later_changes_win(self) -> None:
         """What was said after a failed batch counts over what was in it."""
         self.worker.hold = True
         for record in self.old:
-            self.journal.accepted(record)
+            self.journal.accepted(record, nobody)
             self.journal.closed(record.id, BYE)
         self.flush()
         grown = replace(self.old[0], repeated=((b"X-Room", b"7"),))
-        self.journal.accepted(grown)
+        self.journal.accepted(grown, nobody)
         later = replace(BYE, lost_messages=9)
         self.journal.closed(self.old[1].id, later)
         self.journal.forget(self.old[2].id)
         self.worker.hold = False
         self.worker.work()
         self.reactor.advance(0)
-        changes = self.journal._changes
+        changes = self.journal._pending.gathered
         self.assertEqual(changes.forgotten & (changes.puts.keys() | changes.ends.keys()), set())
         self.recover()
         self.assertEqual(self.restart(), [replace(grown, closed=BYE), replace(self.old[1], closed=later)])
 
     def test_forgotten_later(self) -> None:
         """A row that could not be forgotten is forgotten later, also one whose change waited."""
-        self.journal.accepted(self.old[0])
+        self.journal.accepted(self.old[0], nobody)
         self.flush()
         for record in self.old:
             self.journal.forget(record.id)
@@ -448,21 +478,21 @@ class FullTests(JournalCase):
             self.open(number + 1000)
             self.journal.forget(connection(number + 1000).id)
             self.flush()
-        self.assertFalse(self.journal._changes)
-        self.assertEqual(set(self.journal._keys), {record.id for record in self.old})
+        self.assertFalse(self.journal._pending.gathered)
+        self.assertEqual(set(self.journal._pending.keys), {record.id for record in self.old})
 
     def test_forgotten_while_failing(self) -> None:
         """A connection that goes while its own batch fails leaves nothing to be done."""
         self.worker.hold = True
         record = self.open(4)
         self.flush()
-        self.journal.accepted(record)
+        self.journal.accepted(record, nobody)
         self.journal.forget(record.id)
         self.open(5)
         self.worker.work()
         self.reactor.advance(0)
         self.assertEqual(self.answers, [(4, False), (5, False)])
-        self.assertFalse(self.journal._changes)
+        self.assertFalse(self.journal._pending.gathered)
 
     def test_no_hammering(self) -> None:
         """The disk is tried once a second, however many connections come."""
