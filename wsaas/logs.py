@@ -5,27 +5,39 @@
 
 A traceback follows its line, indented; in JSON it is a member. LOG_LEVEL is for our own events. Of the libraries'
 only warnings and errors are shown, of Autobahn's only errors: below, it logs handshakes whole, Authorization included.
+Of what the libraries say, and of every kind of failure, one line in ten seconds is shown: peers can cause them.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import signal
 import sys
+import syslog
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from twisted.python.failure import Failure
-from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
-from wsaas.service.reload import reopen
+from wsaas.telemetry.log_buffer import LogBuffer, Sink
+from wsaas.telemetry.log_limit import LogLimit, with_left_out
+from wsaas.telemetry.log_sinks import DescriptorSink, FileSink, SyslogSink
 
 _COLOURS = {"critical": "1;31", "error": "31", "warn": "33", "info": "32", "debug": "2"}
+
+_PRIORITIES = {
+    "critical": syslog.LOG_CRIT,
+    "error": syslog.LOG_ERR,
+    "warn": syslog.LOG_WARNING,
+    "info": syslog.LOG_INFO,
+    "debug": syslog.LOG_DEBUG,
+}
 
 # C0, DEL, C1, and what turns or breaks a line in Unicode: none of it may reach a terminal, or begin a line of its own.
 _ESCAPES = {
@@ -45,28 +57,45 @@ _ESCAPES.update({ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"})
 _LEGACY = frozenset("message time system isError format failure why logLevel".split())
 
 
+class Stream(Protocol):
+    """Takes the lines; what its encoding cannot say, it escapes."""
+
+    def isatty(self) -> bool:
+        """Tell whether people look at it on a terminal."""
+
+    def write(self, text: str, /) -> object:
+        """Take a line; must not wait."""
+
+
 @implementer(ILogObserver)
 class Observer:
     """Writes those events that pass to a stream, each at once.
 
-    `stream` takes text; what its encoding cannot say is escaped. `format` makes the text of an event, line end and all,
-    or nothing.
+    `format` makes the text of an event, line end and all, or nothing. `limit` bounds how often one kind is shown of
+    what the libraries log, and of failures; what is printed is not bounded: a crash prints its traceback line by line.
     """
 
-    def __init__(self, level: str, stream: TextIO | LogFile, format: Callable[[LogEvent], str]) -> None:
+    def __init__(self, level: str, stream: Stream, format: Callable[[LogEvent], str], limit: LogLimit) -> None:
         self._ours = _from(LogLevel.lookupByName(level))
         self._others = self._ours & _from(LogLevel.warn)
         self._autobahn = self._ours & _from(LogLevel.error)
         self._stream = stream
-        self._encoding = getattr(stream, "encoding", None) or "utf-8"
-        self._format = format
+        self.format = format
+        self._limit = limit
 
     def __call__(self, event: LogEvent) -> None:
-        if event.get("log_level") in self._levels(event.get("log_namespace") or ""):
-            text = self._format(event)
-            if text:
-                self._stream.write(text.encode(self._encoding, "backslashreplace").decode(self._encoding))
-                self._stream.flush()
+        namespace = event.get("log_namespace") or ""
+        if event.get("log_level") not in self._levels(namespace):
+            return
+        if event.get("log_failure") is not None or not namespace.startswith(("wsaas.", "stdout", "stderr")):
+            left_out = self._limit.allows(_kind(event))
+            if left_out is None:
+                return
+            format = with_left_out(event.get("log_format") or "", left_out)
+            event = {**event, "log_format": format, "left_out": left_out}
+        text = self.format(event)
+        if text:
+            self._stream.write(text)
 
     def _levels(self, namespace: str) -> frozenset[object]:
         if namespace.startswith("wsaas.") or namespace == "stdout":  # what is printed is meant to be seen
@@ -74,12 +103,29 @@ class Observer:
         return self._autobahn if namespace.startswith(("autobahn.", "txaio.")) else self._others
 
 
-def observer(level: str, style: str, stream: TextIO | LogFile) -> Observer:
+def _kind(event: LogEvent) -> str:
+    """Name what has happened: where in the code, and which exception, raised where.
+
+    Of a line of the older log or of a warning nothing but the text tells where it comes from: its beginning counts.
+    """
+    parts = [event.get(name) for name in ("log_level", "log_namespace", "log_format")]
+    parts += [str(event.get("log_text") or "")[:40]]
+    parts += [event.get("filename"), event.get("lineno")]  # of a warning of Python's
+    failure = event.get("log_failure")
+    if isinstance(failure, Failure):
+        place = failure.frames[-1][:3] if failure.frames else ()
+        parts += [failure.type, *place]
+    return " ".join(map(str, parts))
+
+
+def observer(level: str, style: str, stream: Stream, clock: IReactorTime) -> Observer:
     """The observer for LOG_LEVEL and LOG_STYLE."""
     if style == "json":
-        return Observer(level, stream, as_json)
-    colour = style == "always" or (style == "auto" and not isinstance(stream, LogFile) and stream.isatty())
-    return Observer(level, stream, as_coloured_text if colour else as_text)
+        format = as_json
+    else:
+        colour = style == "always" or (style == "auto" and stream.isatty())
+        format = as_coloured_text if colour else as_text
+    return Observer(level, stream, format, LogLimit(clock))
 
 
 def as_text(event: LogEvent) -> str:
@@ -91,6 +137,21 @@ def as_coloured_text(event: LogEvent) -> str:
     """The same with the level in colour."""
     colour = _COLOURS[event["log_level"].name]
     return _line(event, f"\x1b[2m{{time}}\x1b[0m \x1b[{colour}m{{level:5}}\x1b[0m {{place}}: {{message}}\n")
+
+
+def as_untimed_text(event: LogEvent) -> str:
+    """The same without the time, for a log that has its own."""
+    return _line(event, "{level} {place}: {message}\n")
+
+
+def with_priority(format: Callable[[LogEvent], str]) -> Callable[[LogEvent], str]:
+    """Begin each line that `format` makes with the priority that syslog knows the level by."""
+
+    def prioritized(event: LogEvent) -> str:
+        priority = _PRIORITIES[event["log_level"].name]
+        return "".join(f"<{priority}>{line}\n" for line in format(event).splitlines())
+
+    return prioritized
 
 
 def _line(event: LogEvent, pattern: str) -> str:
@@ -145,21 +206,51 @@ def say(line: str, stream: TextIO) -> None:
     print(line.translate(_ESCAPES).encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
 
-def open_stream(twistd: Mapping[str, Any], reactor: Any) -> TextIO | LogFile | None:
-    """Where twistd's own options (--logfile, --nodaemon) say that the log goes; None if it is not ours to write.
+@dataclass(frozen=True)
+class Log:
+    """The log of this process: what observes events, and the buffer that its lines wait in."""
 
-    A file is rotated by size and on SIGUSR1, as by twistd, and opened anew on SIGHUP.
+    observer: Observer
+    buffer: LogBuffer
+
+
+def open_log(
+    twistd: Mapping[str, Any], level: str, style: str, clock: IReactorTime, wall_clock: Callable[[], float] = time.time
+) -> Log | None:
+    """The log where twistd's own options (--logfile, --syslog, --nodaemon) want it; None if it is not ours to write.
+
+    `wall_clock()` is the time in seconds since the epoch, for the line that says how many are missing.
     """
-    if "nodaemon" not in twistd or twistd.get("logger") or twistd.get("syslog"):  # without the first, it is not twistd
+    if "nodaemon" not in twistd or twistd.get("logger"):  # without the first, it is not twistd that runs us
         return None
+    buffer = LogBuffer(_sink(twistd))
+    watch = observer(level, style, buffer, clock)
+    if twistd.get("syslog"):
+        watch.format = with_priority(as_json if style == "json" else as_untimed_text)
+    buffer.gap = lambda count: watch.format(_gap(count, wall_clock()))
+    if twistd["nodaemon"]:  # a daemon is yet to fork
+        buffer.start()
+    return Log(watch, buffer)
+
+
+def _sink(twistd: Mapping[str, Any]) -> Sink:
     name, foreground = twistd.get("logfile"), twistd["nodaemon"]
+    if twistd.get("syslog"):
+        return SyslogSink(twistd.get("prefix") or "wsaas")
     if name == "-" and not foreground:
         raise ValueError("a daemon cannot log to standard output: give --logfile a file, or twistd --nodaemon")
     if name == "-" or (not name and foreground):
-        return sys.stdout
-    path = os.path.abspath(name or "twistd.log")
-    file = LogFile(os.path.basename(path), os.path.dirname(path))
-    if not signal.getsignal(signal.SIGUSR1):
-        signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(file.rotate))
-    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(lambda: reopen(file)))
-    return file
+        sys.stdout.flush()
+        return DescriptorSink(sys.stdout.fileno(), sys.stdout.encoding or "utf-8")
+    return FileSink(name or "twistd.log")
+
+
+def _gap(count: int, moment: float) -> LogEvent:
+    """The event for lines that nobody took."""
+    return {
+        "log_format": "{left_out} lines are missing here: the log was not taken as fast as it was written",
+        "log_level": LogLevel.warn,
+        "log_namespace": "wsaas.logs",
+        "log_time": moment,
+        "left_out": count,
+    }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import twisted
@@ -16,7 +18,9 @@ from twisted.python.usage import Options as UsageOptions
 
 from wsaas.internals.awake_clock import count_awake_time
 from wsaas.internals.reactor_tuning import hand_out_directly
-from wsaas.logs import observer, open_stream, say
+from wsaas.internals.signals import Signals
+from wsaas.logs import Log, open_log, say
+from wsaas.service.launch import Launch
 from wsaas.service.version import own_version
 from wsaas.settings.sources import FILE
 from wsaas.settings.table import TABLE, Settings, SettingsError, SettingSpec, load
@@ -42,10 +46,17 @@ class Options(UsageOptions):
     optFlags = [["demo", None, "Start the demo backend beside the gateway, at TARGET_ADDRESS."]]  # noqa: RUF012
     environ: Mapping[str, str] = os.environ
     settings: Settings
+    signals: Signals | None = None
 
     def __init__(self) -> None:
         super().__init__()
         self.given: dict[str, str | list[str]] = {}
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        if self.signals is None and self.parent is not None:  # twistd is about to start the gateway
+            self.signals = Signals()
+            self.signals.hold()
+        super().parseOptions(options)
 
     def opt_version(self) -> None:
         """Print the version and exit."""
@@ -97,16 +108,51 @@ for _name, _row in TABLE.items():
 
 
 class Root(MultiService):
-    """The service that twistd knows. It makes our log observer the application's."""
+    """The service that twistd knows: the gateway, and what this process has beside it.
 
-    def __init__(self, log: ILogObserver | None) -> None:
+    It makes our log observer the application's, has signals act once the reactor runs, and sees to it that a start that
+    fails ends as it should.
+    """
+
+    def __init__(self, reactor: Any, launch: Launch, signals: Signals, log: Log | None) -> None:
         super().__init__()
+        self._reactor = reactor
+        self._launch = launch
+        self._signals = signals
         self._log = log
+        launch.begin()
+        if log is not None:
+            signals.on(signal.SIGHUP, log.buffer.reopen)
+            signals.on(signal.SIGUSR1, log.buffer.rotate)
 
     def setServiceParent(self, parent: Any) -> None:
         super().setServiceParent(parent)
         if self._log is not None and isinstance(parent, Componentized):
-            parent.setComponent(ILogObserver, self._log)
+            parent.setComponent(ILogObserver, self._log.observer)
+
+    def privilegedStartService(self) -> None:
+        if self._log is not None:
+            self._log.buffer.start()
+        self._launch.forked()
+        with self._launch.attempt():
+            super().privilegedStartService()
+
+    def startService(self) -> None:
+        with self._launch.attempt():
+            super().startService()
+        self._launch.succeeded()
+        for phase, event, *call in (
+            ("before", "startup", self._signals.block),
+            ("during", "startup", self._signals.serve, self._reactor.callFromThread),
+            ("after", "shutdown", self._signals.ignore),
+        ):
+            self._reactor.addSystemEventTrigger(phase, event, *call)
+
+    def end(self) -> None:
+        """The process ends: let nobody wait for a start that failed, and write the end of the log."""
+        self._launch.end()
+        if self._log is not None:
+            self._log.buffer.close()
 
 
 def makeService(options: Options) -> IService:
@@ -116,6 +162,7 @@ def makeService(options: Options) -> IService:
     from wsaas.service.lifecycle import assemble
 
     root = rooted(options, reactor, assemble)
+    atexit.register(root.end)
     settle()
     return root
 
@@ -129,16 +176,18 @@ def settle() -> None:
     gc.set_threshold(*YOUNG)
 
 
-def rooted(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bool], IService]) -> IService:
+def rooted(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bool, Signals], IService]) -> Root:
     """What `assemble` makes of the options, and its log. What keeps it from being made is one line, and status 1."""
     hand_out_directly(reactor)
     # Twisted's timers follow the wall clock otherwise: set back by an hour, they all stop for an hour (Twisted #2424).
     count_awake_time(reactor)
     settings = options.settings
+    twistd: Mapping[str, Any] = options.parent or {}
+    signals = options.signals or Signals()
     try:
-        stream = open_stream(options.parent or {}, reactor)
-        root = Root(None if stream is None else observer(settings.log_level, settings.log_style, stream))
-        root.addService(assemble(reactor, settings, bool(options["demo"])))
+        log = open_log(twistd, settings.log_level, settings.log_style, reactor)
+        root = Root(reactor, Launch(twistd), signals, log)
+        root.addService(assemble(reactor, settings, bool(options["demo"]), signals))
     except (ValueError, OSError) as error:
         say(f"wsaas: {error}", sys.stderr)
         raise SystemExit(1) from None

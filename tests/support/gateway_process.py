@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.support.api_client import Api
 
@@ -44,7 +45,10 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 class Gateway:
-    """One process. Its clients are at `ws`, its API at `api`; all that it prints goes into one file."""
+    """One process. Its clients are at `ws`, its API at `api`; all that it prints goes into one file, or to `stdout`.
+
+    `program` is the Python that is run, `twistd` its options before the word wsaas, `arguments` those after it.
+    """
 
     def __init__(
         self,
@@ -55,6 +59,9 @@ class Gateway:
         ws_port: int = 0,
         http_port: int = 0,
         api: Api | None = None,
+        program: str = TWISTD,
+        twistd: Sequence[str] = ("-n", "--pidfile="),
+        stdout: int | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
@@ -71,12 +78,12 @@ class Gateway:
         placed = {name: value for name, value in placed.items() if value}
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "wsaas", *arguments],
+                [sys.executable, "-c", program, *twistd, "wsaas", *arguments],
                 cwd=directory,
                 env=environment(placed),
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=log if stdout is None else stdout,
+                stderr=log,
             )
 
     @classmethod
@@ -87,6 +94,7 @@ class Gateway:
         *,
         arguments: Sequence[str] = (),
         make: Callable[[int, int], tuple[Mapping[str, str], Api]] | None = None,
+        **process: Any,
     ) -> Gateway:
         """Start and wait until it is ready; once more with other ports if somebody took one meanwhile.
 
@@ -96,7 +104,13 @@ class Gateway:
             ws_port, http_port = free_port(), free_port()
             more, api = make(ws_port, http_port) if make else ({}, None)
             gateway = cls(
-                directory, {**settings, **more}, arguments=arguments, ws_port=ws_port, http_port=http_port, api=api
+                directory,
+                {**settings, **more},
+                arguments=arguments,
+                ws_port=ws_port,
+                http_port=http_port,
+                api=api,
+                **process,
             )
             try:
                 gateway.wait_ready()

@@ -5,19 +5,20 @@ from __future__ import annotations
 import io
 import json
 import os
-import signal
 import sys
+import syslog
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel
 from twisted.python.failure import Failure
-from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from wsaas.logs import Observer, as_json, as_text, observer, open_stream, say
+from wsaas.logs import Log, Observer, as_json, as_text, observer, open_log, say
+from wsaas.telemetry.log_limit import EVERY, LogLimit
+from wsaas.telemetry.log_sinks import DescriptorSink, FileSink
 
 MOMENT = 1795082400.1234  # 2026-11-19
 TIME = "2026-11-19T10:00:00.123Z"
@@ -45,7 +46,7 @@ class LevelTests(SynchronousTestCase):
     def shown(self, level: str, namespace: str) -> str:
         """The levels that come through, in one word."""
         stream = io.StringIO()
-        watch = observer(level, "never", stream)
+        watch = observer(level, "never", stream, Clock())
         for each in LogLevel.iterconstants():
             watch(event("x", each, namespace))
         return "".join(line.split()[1][0] for line in stream.getvalue().splitlines())
@@ -68,7 +69,7 @@ class LevelTests(SynchronousTestCase):
     def test_without_level(self) -> None:
         """An event without level or namespace is no event of anybody's."""
         stream = io.StringIO()
-        observer("debug", "never", stream)({"log_format": "x"})
+        observer("debug", "never", stream, Clock())({"log_format": "x"})
         self.assertEqual(stream.getvalue(), "")
 
     def test_not_formatted(self) -> None:
@@ -79,7 +80,7 @@ class LevelTests(SynchronousTestCase):
             formatted.append(event)
             return "x"
 
-        watch = Observer("info", io.StringIO(), remember)
+        watch = Observer("info", io.StringIO(), remember, LogLimit(Clock()))
         watch(event("x", LogLevel.debug))
         self.assertEqual(formatted, [])
         watch(event("x", LogLevel.info))
@@ -88,7 +89,7 @@ class LevelTests(SynchronousTestCase):
     def test_with_a_logger(self) -> None:
         """It observes what Twisted's Logger emits."""
         stream = io.StringIO()
-        watch = observer("info", "never", stream)
+        watch = observer("info", "never", stream, Clock())
         verifyObject(ILogObserver, watch)
         Logger("wsaas.room", observer=watch).info("delivered {what}", what="it")
         self.assertTrue(stream.getvalue().endswith("Z info  room: delivered it\n"), stream.getvalue())
@@ -104,7 +105,7 @@ class TextTests(SynchronousTestCase):
         """An event that says nothing makes no line."""
         self.assertEqual((as_text(event("")), as_json(event(""))), ("", ""))
         stream = io.StringIO()
-        observer("info", "never", stream)(event(""))
+        observer("info", "never", stream, Clock())(event(""))
         self.assertEqual(stream.getvalue(), "")
 
     def test_controls(self) -> None:
@@ -156,7 +157,7 @@ class TextTests(SynchronousTestCase):
 
 class StyleTests(SynchronousTestCase):
     def written(self, style: str, stream: io.StringIO) -> str:
-        observer("info", style, stream)(event("x", LogLevel.warn))
+        observer("info", style, stream, Clock())(event("x", LogLevel.warn))
         return stream.getvalue()
 
     def test_colour(self) -> None:
@@ -175,28 +176,70 @@ class StyleTests(SynchronousTestCase):
         """Each level is shown in colour, and what clients say is escaped there as well."""
         for level in LogLevel.iterconstants():
             stream = io.StringIO()
-            observer("debug", "always", stream)(event(level=level, text="\x1b{0}"))
+            observer("debug", "always", stream, Clock())(event(level=level, text="\x1b{0}"))
             self.assertTrue(stream.getvalue().endswith(" room: \\x1b{0}\n"), stream.getvalue())
 
     def test_json_on_a_terminal(self) -> None:
         """json is JSON everywhere."""
         self.assertEqual(json.loads(self.written("json", Terminal()))["level"], "warn")
 
-    def test_what_the_stream_cannot_say(self) -> None:
-        """Characters that the stream's encoding lacks, and lone surrogates, are escaped."""
-        for encoding, expected in (("ascii", b"gr\\xf6\\udc80"), ("utf-8", b"gr\xc3\xb6\\udc80")):
-            raw = io.BytesIO()
-            stream = io.TextIOWrapper(raw, encoding=encoding)
-            observer("info", "never", stream)(event(text="grö\udc80"))
-            self.assertTrue(raw.getvalue().endswith(expected + b"\n"), raw.getvalue())
 
-    def test_log_file(self) -> None:
-        """A log file is written at once, in UTF-8 and without colour."""
-        path = self.mktemp()
-        file = LogFile(path, ".")
-        self.addCleanup(file.close)
-        observer("info", "auto", file)(event(text="grö\udc80"))
-        self.assertEqual(Path(path).read_bytes(), f"{TIME} info  room: grö\\udc80\n".encode())
+class LimitTests(SynchronousTestCase):
+    """What peers can cause in the libraries, and failures of ours, come once in ten seconds."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.stream = io.StringIO()
+        self.watch = observer("debug", "never", self.stream, self.clock)
+
+    def lines(self) -> list[str]:
+        return [line.split(" ", 1)[1] for line in self.stream.getvalue().splitlines()]
+
+    def test_libraries(self) -> None:
+        """A line of a library is one of its kind in ten seconds; the next says how many were left out."""
+        for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+            self.watch(event("lost {address}", LogLevel.warn, "twisted.internet", address=address))
+        self.watch(event("other", LogLevel.warn, "twisted.internet"))
+        self.clock.advance(EVERY)
+        self.watch(event("lost {address}", LogLevel.warn, "twisted.internet", address="192.0.2.4"))
+        self.assertEqual(
+            self.lines(),
+            [
+                "warn  twisted.internet: lost 192.0.2.1",
+                "warn  twisted.internet: other",
+                "warn  twisted.internet: lost 192.0.2.4 (2 more like it left out)",
+            ],
+        )
+
+    def test_failures(self) -> None:
+        """So is a failure of one kind from one place in the code, whoever logs it."""
+        for place in ("wsaas.room", "twisted.internet.defer"):
+            for message in ("a", "b"):
+                self.watch(event("oh", LogLevel.critical, place, log_failure=failure(message)))
+        text = self.stream.getvalue()
+        self.assertEqual((text.count("ValueError: a"), text.count("ValueError: b")), (2, 0))
+        self.watch(event("oh", LogLevel.critical, log_failure=Failure(KeyError("c"))))
+        self.assertIn("KeyError: 'c'", self.stream.getvalue())
+
+    def test_older_log(self) -> None:
+        """Lines of the older log, and warnings, are told apart by their text."""
+        for text in ("one", "two", "one"):
+            self.watch(event("{log_text}", LogLevel.critical, "log_legacy", log_text=text))
+            self.watch(event("{filename}: {warning}", LogLevel.warn, "twisted", filename=text, lineno=1, warning="w"))
+        self.assertEqual(len(self.lines()), 4)
+
+    def test_bounded(self) -> None:
+        """However many kinds there are, a bounded number of lines comes of them."""
+        for number in range(1000):
+            self.watch(event("{log_text}", LogLevel.critical, "log_legacy", log_text=str(number)))
+        self.assertLess(len(self.lines()), 100)
+
+    def test_ours_and_printed(self) -> None:
+        """Our own lines have their bounds where they are made; what is printed, as a crash is, comes whole."""
+        for place in ("wsaas.room", "stdout", "stderr"):
+            for _ in range(20):
+                self.watch(event("File x", LogLevel.error, place))
+        self.assertEqual(len(self.lines()), 60)
 
 
 class JsonTests(SynchronousTestCase):
@@ -263,70 +306,90 @@ class SayTests(SynchronousTestCase):
         self.assertEqual(narrow.read(), "gr\\xf6\\xdfe\n")
 
 
-class StreamTests(SynchronousTestCase):
+class OpenTests(SynchronousTestCase):
     """twistd's own options say where the log goes."""
 
-    def setUp(self) -> None:
-        for number in (signal.SIGUSR1, signal.SIGHUP):
-            self.addCleanup(signal.signal, number, signal.getsignal(number))
-            signal.signal(number, signal.SIG_DFL)
-        self.later: list[Any] = []
-        self.reactor = SimpleNamespace(callFromThread=self.later.append)
+    def opened(self, style: str = "auto", **options: object) -> Log:
+        twistd = {"nodaemon": 0, "logfile": None, "logger": None, "syslog": 0, "prefix": "x", **options}
+        log = open_log(twistd, "info", style, Clock(), lambda: MOMENT)
+        assert log is not None
+        self.addCleanup(log.buffer.close)
+        return log
 
-    def stream(self, **options: object) -> Any:
-        stream = open_stream({"nodaemon": 0, "logfile": None, "logger": None, "syslog": 0, **options}, self.reactor)
-        if isinstance(stream, LogFile):
-            self.addCleanup(stream.close)
-        return stream
+    def stdout(self) -> Path:
+        """Replace standard output with a file."""
+        path = Path(self.mktemp())
+        stream = path.open("w", encoding="ascii")
+        self.addCleanup(stream.close)
+        self.patch(sys, "stdout", stream)
+        return path
 
     def test_not_ours(self) -> None:
-        """With --logger or --syslog, or when it is not twistd that runs us, the log is not ours."""
-        self.assertIsNone(self.stream(logger=print))
-        self.assertIsNone(self.stream(syslog=1, nodaemon=1))
-        self.assertIsNone(open_stream({}, self.reactor))
+        """With --logger, or when it is not twistd that runs us, the log is not ours."""
+        self.assertIsNone(open_log({"nodaemon": 0, "logger": print}, "info", "auto", Clock()))
+        self.assertIsNone(open_log({}, "info", "auto", Clock()))
 
     def test_foreground(self) -> None:
-        """In the foreground the log goes to standard output, as with --logfile=-."""
-        self.assertIs(self.stream(nodaemon=1), sys.stdout)
-        self.assertIs(self.stream(nodaemon=1, logfile="-"), sys.stdout)
+        """In the foreground, and with --logfile=-, it goes to standard output; what its encoding lacks is escaped."""
+        for name in (None, "-"):
+            path = self.stdout()
+            log = self.opened(nodaemon=1, logfile=name)
+            watch, buffer = log.observer, log.buffer
+            self.assertIsInstance(buffer._sink, DescriptorSink)
+            watch(event(text="gr\xf6\udc80"))
+            buffer.close()
+            self.assertEqual(path.read_text(), f"{TIME} info  room: gr\\xf6\\udc80\n")
 
     def test_daemon_on_stdout(self) -> None:
         """A daemon has no standard output."""
-        error = self.assertRaises(ValueError, self.stream, logfile="-")
+        error = self.assertRaises(ValueError, self.opened, logfile="-")
         self.assertIn("--nodaemon", str(error))
 
     def test_file(self) -> None:
-        """--logfile names the file; a daemon's is twistd.log by default."""
+        """--logfile names the file; a daemon's is twistd.log by default. It is UTF-8, without colour."""
         path = self.mktemp()
         os.mkdir(path)
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(path)
-        self.assertEqual(self.stream().path, os.path.abspath("twistd.log"))
-        self.assertEqual(self.stream(nodaemon=1, logfile="our.log").path, os.path.abspath("our.log"))
+        for options, name in (({}, "twistd.log"), ({"nodaemon": 1, "logfile": "our.log"}, "our.log")):
+            log = self.opened(**options)
+            watch, buffer = log.observer, log.buffer
+            self.assertIsInstance(buffer._sink, FileSink)
+            watch(event(text="gr\xf6\udc80"))
+            buffer.close()
+            self.assertEqual(Path(name).read_bytes(), f"{TIME} info  room: gr\xf6\\udc80\n".encode())
         self.assertEqual(sorted(os.listdir()), ["our.log", "twistd.log"])
 
-    def test_reopening(self) -> None:
-        """SIGHUP goes on in a new file of the same name, for a rotation tool that moved the old one away."""
-        path = self.mktemp()
-        stream = self.stream(logfile=path)
-        stream.write("old")
-        stream.flush()
-        os.rename(path, path + ".moved")
-        os.kill(os.getpid(), signal.SIGHUP)
-        self.assertEqual([call() for call in self.later], [None])
-        stream.write("new")
-        stream.flush()
-        self.assertEqual((Path(path).read_text(), Path(path + ".moved").read_text()), ("new", "old"))
+    def test_a_daemon_waits(self) -> None:
+        """A daemon's thread is not started before twistd has forked; one in the foreground runs at once."""
+        self.stdout()
+        self.assertIsNone(self.opened(logfile=self.mktemp()).buffer._thread)
+        self.assertIsNotNone(self.opened(nodaemon=1).buffer._thread)
 
-    def test_rotation(self) -> None:
-        """SIGUSR1 rotates the file, in the reactor's thread, unless somebody else has that signal."""
-        path = self.mktemp()
-        stream = self.stream(logfile=path)
-        stream.write("old")
-        os.kill(os.getpid(), signal.SIGUSR1)
-        self.assertEqual([call() for call in self.later], [None])
-        stream.write("new")
-        self.assertEqual((Path(path).read_text(), Path(path + ".1").read_text()), ("new", "old"))
-        handler = signal.getsignal(signal.SIGUSR1)
-        self.stream(logfile=path)
-        self.assertIs(signal.getsignal(signal.SIGUSR1), handler)
+    def test_syslog(self) -> None:
+        """--syslog takes each line with the priority of its level and without a time; a traceback's lines, too."""
+        said: list[tuple[object, ...]] = []
+        self.patch(syslog, "syslog", lambda *line: said.append(line))
+        self.patch(syslog, "openlog", lambda *line: said.append(line))
+        for style, first in (("auto", "error room: oh \\x1b"), ("json", '{"time": ')):
+            said.clear()
+            log = self.opened(style, syslog=1)
+            watch, buffer = log.observer, log.buffer
+            watch(event("oh {text}", LogLevel.error, text="\x1b", log_failure=failure("a")))
+            watch(event("so", LogLevel.warn))
+            buffer.close()
+            self.assertEqual(said[0], ("x",))
+            self.assertEqual({line[0] for line in said[1:-1]}, {syslog.LOG_ERR})
+            self.assertTrue(str(said[1][1]).startswith(first), said)
+            self.assertEqual(said[-1][0], syslog.LOG_WARNING)
+
+    def test_gap(self) -> None:
+        """The line for those that nobody took looks like any other, in every style."""
+        self.stdout()
+        buffer = self.opened("never", nodaemon=1).buffer
+        words = "lines are missing here: the log was not taken as fast as it was written"
+        self.assertEqual(buffer.gap(7), f"{TIME} warn  logs: 7 {words}\n")
+        self.patch(syslog, "openlog", lambda *line: None)
+        self.assertEqual(self.opened(syslog=1).buffer.gap(7), f"<4>warn logs: 7 {words}\n")
+        buffer = self.opened("json", nodaemon=1).buffer
+        self.assertEqual(json.loads(buffer.gap(7))["left_out"], 7)

@@ -17,6 +17,7 @@ from twisted.logger import ILogObserver, LogLevel
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from wsaas.internals.signals import Signals
 from wsaas.settings.sources import option
 from wsaas.settings.table import TABLE, Settings
 from wsaas.tap import Options, Root, rooted, versions
@@ -109,11 +110,11 @@ class Child(Service):
 
 
 class RootTests(Case):
-    def rooted(self, *arguments: str, twistd: dict[str, Any] | None = None, wrong: Exception | None = None) -> IService:
+    def rooted(self, *arguments: str, twistd: dict[str, Any] | None = None, wrong: Exception | None = None) -> Root:
         options = self.parsed(*arguments)
         options.parent = twistd  # type: ignore[assignment]
 
-        def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
+        def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> IService:
             self.assembled = (reactor, settings, demo)
             if wrong:
                 raise wrong
@@ -122,13 +123,14 @@ class RootTests(Case):
         self.marks: list[Any] = []
         self.reactor = SimpleNamespace(seconds=time.time, callWhenRunning=self.marks.append)
         self.settings = options.settings
-        return rooted(options, self.reactor, assemble)
+        root = rooted(options, self.reactor, assemble)
+        self.addCleanup(root.end)
+        return root
 
     def test_assembled(self) -> None:
         """The gateway is made of the settings, and is the root's child."""
         root = self.rooted("--ws-port=1", "--demo")
         self.assertEqual(self.assembled, (self.reactor, self.settings, True))
-        assert isinstance(root, Root)
         self.assertEqual([type(each) for each in root], [Child])
 
     def test_the_clock(self) -> None:
@@ -141,18 +143,24 @@ class RootTests(Case):
     def test_the_log(self) -> None:
         """Under twistd the application logs in our way, at LOG_LEVEL and in LOG_STYLE."""
         application = Application("x")
-        self.rooted("--log-style=json", twistd={"nodaemon": 1}).setServiceParent(application)
+        stdout = open(self.mktemp(), "w+")
+        self.addCleanup(stdout.close)
+        self.patch(sys, "stdout", stdout)
+        root = self.rooted("--log-style=json", twistd={"nodaemon": 1})
+        root.setServiceParent(application)
         observer = application.getComponent(ILogObserver)
         observer({"log_format": "hi", "log_level": LogLevel.info, "log_namespace": "wsaas.a", "log_time": 0.0})
         observer({"log_format": "no", "log_level": LogLevel.debug, "log_namespace": "wsaas.a", "log_time": 0.0})
+        root.end()
+        stdout.seek(0)
         self.assertEqual(
-            self.stdout.getvalue(),
+            stdout.read(),
             '{"time": "1970-01-01T00:00:00.000Z", "level": "info", "namespace": "wsaas.a", "message": "hi"}\n',
         )
 
     def test_a_log_that_is_not_ours(self) -> None:
-        """twistd's own --logger and --syslog stand."""
-        for twistd in ({"nodaemon": 1, "logger": print}, {"nodaemon": 1, "syslog": 1}, None):
+        """twistd's own --logger stands."""
+        for twistd in ({"nodaemon": 1, "logger": print}, None):
             application = Application("x")
             self.rooted(twistd=twistd).setServiceParent(application)
             self.assertIsNone(application.getComponent(ILogObserver, None))
@@ -160,7 +168,7 @@ class RootTests(Case):
     def test_another_parent(self) -> None:
         """It can stand below another service, which has no log of its own."""
         parent = MultiService()
-        root = self.rooted(twistd={"nodaemon": 1})
+        root = self.rooted(twistd={"nodaemon": 1, "logfile": self.mktemp()})
         root.setServiceParent(parent)
         self.assertEqual(list(parent), [root])
 

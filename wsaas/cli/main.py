@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from wsaas.internals.signals import Signals
+
 USAGE = """\
 Usage: wsaas COMMAND
 
@@ -30,6 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """The gateway in this process, until it is stopped."""
+    held = Signals()
+    held.hold()  # before the rest, which takes its time: a SIGHUP that comes meanwhile must not end the process
+    try:
+        return _run(arguments, held)
+    except BaseException:
+        held.release()
+        raise
+
+
+def _run(arguments: Sequence[str], held: Signals) -> int:
     from twisted.application.service import ServiceMaker
     from twisted.python.usage import UsageError
     from twisted.scripts.twistd import ServerOptions, runApp  # type: ignore[attr-defined]
@@ -37,6 +49,8 @@ def run(arguments: Sequence[str]) -> int:
     from wsaas.tap import Options
 
     class RunOptions(Options):
+        signals = held
+
         def getSynopsis(self) -> str:
             return "Usage: wsaas run [options]"
 

@@ -16,7 +16,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from wsaas.demo.backend import DemoBackend, Pusher
-from wsaas.settings.table import Settings
+from wsaas.settings.table import Settings, SettingsError
 
 
 class QuietSite(Site):
@@ -42,7 +42,8 @@ class DemoService(MultiService):
         try:
             super().privilegedStartService()
         except CannotListenError as error:
-            raise SystemExit(f"wsaas: the demo backend cannot listen where TARGET_ADDRESS says: {error}") from None
+            problem = f"the demo backend cannot listen where TARGET_ADDRESS says: {error}"
+            raise SettingsError((problem,)) from None
 
     def startService(self) -> None:
         super().startService()

@@ -6,16 +6,16 @@ import os
 import random
 import secrets
 import signal
-import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -36,11 +36,12 @@ from wsaas.core.model import Limits
 from wsaas.core.registry import Registry
 from wsaas.http_client.pool import Pool
 from wsaas.http_client.target import target
+from wsaas.internals.signals import Signals
 from wsaas.journal.lock import JournalUnusable
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
-from wsaas.logs import say
 from wsaas.service.file_limits import capacity, open_files
+from wsaas.service.launch import StartFailed
 from wsaas.service.reload import Reloadable, Reloader
 from wsaas.service.systemd import Notifier
 from wsaas.service.version import user_agent
@@ -53,7 +54,7 @@ LAST_WORDS = 10.0
 """Seconds that the end may take beyond DRAIN_TIMEOUT: the journal's last batch, goodbyes on the API."""
 
 
-def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
+def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> IService:
     """The whole gateway, not yet started. With `demo` the demo backend stands beside it."""
     backend = target(reactor, settings)
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
@@ -108,7 +109,9 @@ def assemble(reactor: Any, settings: Settings, demo: bool) -> IService:
     daemon = Daemon(reactor, settings, gateway, clients, courier, pool, journal, notifier)
     services = MultiService()
     daemon.setServiceParent(services)
-    Reloader(reactor, lambda: [*daemon.reloadable(), *filter(None, [backend.tls])], notifier).setServiceParent(services)
+    signals.on_stop(daemon.stop, daemon.hurry)
+    reloader = Reloader(lambda: [*daemon.reloadable(), *filter(None, [backend.tls])], notifier)
+    signals.on(signal.SIGHUP, reloader.reload)
     if demo:
         from wsaas.demo.service import demo_service
 
@@ -120,7 +123,7 @@ class Daemon(Service):
     """Starts and stops the parts of a gateway in the right order.
 
     Start: listen (nothing is accepted before the reactor runs), open the journal, send the DELETEs that an earlier life
-    owes, be ready. Stop: `_drain`. A start that cannot succeed says why in one line and exits with status 1.
+    owes, be ready. Stop: `_drain`. A start that cannot succeed raises StartFailed.
     """
 
     _log = Logger()
@@ -175,7 +178,7 @@ class Daemon(Service):
         try:
             room = capacity(self._settings.max_connections, self._settings.webhook_concurrency, open_files())
         except ValueError as error:
-            _give_up(str(error))
+            raise StartFailed(str(error)) from None
         if room.warning:
             self._log.warn("{doubt}", doubt=room.warning)
         self._log.info("room for {clients} clients in {files} files", clients=room.clients, files=room.open_files)
@@ -190,13 +193,13 @@ class Daemon(Service):
             try:
                 listening = serverFromString(self._reactor, description).listen(factory)
             except Exception as error:
-                _give_up(f"{name}={description}: {_flaw(error)}")
+                raise StartFailed(f"{name}={description}: {_flaw(error)}") from None
             failures: list[Failure] = []
             listening.addCallbacks(ports.append, failures.append)
             if failures and lenient and ports and failures[0].check(CannotListenError):
                 self._log.info("not listening on {endpoint}: {reason}", endpoint=description, reason=failures[0].value)
             elif failures:
-                _give_up(f"{name}={description}: {failures[0].getErrorMessage()}")
+                raise StartFailed(f"{name}={description}: {failures[0].getErrorMessage()}")
 
     def startService(self) -> None:
         super().startService()
@@ -209,7 +212,7 @@ class Daemon(Service):
         try:
             owed = self._journal.start()
         except JournalUnusable as error:
-            _give_up(str(error))
+            raise StartFailed(str(error)) from None
         if owed:
             self._log.warn(
                 "{owed} connections ended with an earlier life of this gateway; telling the backend", owed=len(owed)
@@ -222,21 +225,17 @@ class Daemon(Service):
                 self._log.info("listening for {what} on {address}", what=what, address=_spell(port.getHost()))
         if not (self._settings.http_endpoint or self._settings.api_token):
             self._log.info("the API is for this machine only: to open it to others, set API_TOKEN_FILE or API_TOKEN")
-        self._reactor.callWhenRunning(self._mind_signals)
         self._reactor.callWhenRunning(self._notifier.ready)
 
-    def _mind_signals(self) -> None:
-        """Stop when told, at once when told twice. Twisted's own handlers would end a clean stop with the signal's exit
-        status, and take no second one.
-        """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._reactor.callFromThread(self._told_to_stop))
-
-    def _told_to_stop(self) -> None:
-        if self.running:
+    def stop(self) -> None:
+        """Have the process end, after a drain."""
+        with suppress(ReactorNotRunning):  # something else has begun to stop it
             self._reactor.stop()
-        elif not self._hurry.called:
-            self._log.warn("told twice: stopping at once")
+
+    def hurry(self) -> None:
+        """Cut the drain."""
+        if not self._hurry.called:
+            self._log.warn("told again to stop: stopping at once")
             self._hurry.callback(None)
 
     def stopService(self) -> Deferred[None]:
@@ -245,7 +244,7 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._drain())
 
     async def _drain(self) -> None:
-        """Let everyone go, tell the backend, and stop: within DRAIN_TIMEOUT, or at once when told twice.
+        """Let everyone go, tell the backend, and stop: within DRAIN_TIMEOUT, or at once when told to hurry.
 
         Pushes work to the end. What the backend has not heard by then is in the journal, for the next start.
         """
@@ -293,8 +292,3 @@ def _flaw(error: Exception) -> str:
         passed = os.environ.get("LISTEN_FDNAMES") or "none"
         return f"systemd passed no such socket to this process; passed: {passed} (see FileDescriptorName=)"
     return str(error)
-
-
-def _give_up(reason: str) -> NoReturn:
-    say(f"wsaas: {reason}", sys.stderr)
-    raise SystemExit(1)

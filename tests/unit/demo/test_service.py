@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.demo.backend import DemoBackend, Pusher
 from wsaas.demo.service import demo_service, demo_site
-from wsaas.settings.table import load
+from wsaas.settings.table import SettingsError, load
 
 
 def settings(**environment: str) -> Any:
@@ -89,8 +89,8 @@ class ServiceTests(SynchronousTestCase):
     def test_taken(self) -> None:
         """A port that is taken ends the start with one line."""
         service = demo_service(Taken(), settings())
-        error = self.assertRaises(SystemExit, service.privilegedStartService)
-        self.assertIn("Address already in use", str(error.code))
+        error = self.assertRaises(SettingsError, service.privilegedStartService)
+        self.assertIn("Address already in use", str(error))
 
     def test_stop(self) -> None:
         """It still listens when it is told to stop: the gateway's last disconnects come then."""

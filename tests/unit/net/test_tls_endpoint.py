@@ -6,7 +6,6 @@ The clients are Python's own `ssl`, in memory: no code of theirs is the server's
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import ssl
 import struct
@@ -31,7 +30,6 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.internet.threads import deferToThread
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
-from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
@@ -40,7 +38,7 @@ from tests.support.certificates import Authority, Issued, authority, intermediat
 from wsaas.clients.connection import HANDSHAKE_TIMEOUT
 from wsaas.net.proxy_protocol import Header, read
 from wsaas.net.tls_endpoint import TlsPort, TlsServerEndpoint, endpoint_from
-from wsaas.service.reload import Reloadable, Reloader, reopen
+from wsaas.service.reload import Reloadable, Reloader
 
 END = b"-----END CERTIFICATE-----\n"
 BALANCER = IPv4Address("TCP", "10.0.0.1", 1111)
@@ -364,7 +362,7 @@ class ReloadTests(TlsTestCase):
 
     def reload(self) -> None:
         with capturedLogs() as self.events:
-            Reloader(self.clock, lambda: [self.port]).reload()
+            Reloader(lambda: [self.port]).reload()
 
     def test_new_certificate(self) -> None:
         """New connections see the new certificate, even those that resume; old ones go on."""
@@ -443,51 +441,11 @@ class ReloaderTests(SynchronousTestCase):
         """One that fails, in whatever way, does not keep the next from its reload."""
         sources = [Source(ValueError("no good")), Source(RuntimeError("unexpected")), Source()]
         with capturedLogs() as events:
-            Reloader(None, lambda: sources).reload()
+            Reloader(lambda: sources).reload()
         self.assertEqual([source.reloaded for source in sources], [1, 1, 1])
         self.assertIn("no good", str(formatEvent(events[0])))
         self.assertEqual(formatEvent(events[-1]), "reloaded 1 of 3")
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-
-    def test_signal(self) -> None:
-        """From the start on SIGHUP does it, in the reactor's time, after what SIGHUP did before; a stop changes
-        nothing."""
-        self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
-        order: list[str] = []
-        signal.signal(signal.SIGHUP, lambda *_: order.append("before"))
-        clock: Any = MemoryReactorClock()
-        clock.callFromThread = lambda call: order.append("later") or call()
-        source = Source()
-        reloader = Reloader(clock, lambda: [source])
-        reloader.startService()
-        signal.raise_signal(signal.SIGHUP)
-        self.assertEqual((order, source.reloaded), (["before", "later"], 1))
-        self.successResultOf(reloader.stopService() or Deferred.fromCoroutine(nothing()))
-        signal.raise_signal(signal.SIGHUP)
-        self.assertEqual(source.reloaded, 2)
-
-    def test_reopen(self) -> None:
-        """A log that was moved away goes on in a new file; one that cannot be opened goes on where it is."""
-        directory = Path(self.mktemp()).resolve()
-        directory.mkdir()
-        log = LogFile("x.log", str(directory))
-        self.addCleanup(log.close)
-        log.write("one\n")
-        (directory / "x.log").rename(directory / "moved")
-        reopen(log)
-        log.write("two\n")
-        self.assertEqual((directory / "x.log").read_text(), "two\n")
-        (directory / "x.log").unlink()
-        (directory / "x.log").mkdir()
-        with capturedLogs() as events:
-            reopen(log)
-        self.assertEqual([event["log_level"] for event in events], [LogLevel.error])
-        log.write("three\n")
-        self.assertEqual((directory / "moved").read_text(), "one\n")
-
-
-async def nothing() -> None:
-    """Nothing to wait for."""
 
 
 class StartTests(TlsTestCase):

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.api.server.site import ApiSite
 from wsaas.clients.factory import ClientFactory
+from wsaas.internals.signals import Signals
 from wsaas.service.file_limits import capacity
 from wsaas.service.lifecycle import assemble
 from wsaas.settings.table import load
@@ -25,7 +26,7 @@ class AssemblyTests(SynchronousTestCase):
     def listening(self, **environ: str) -> tuple[ApiSite, ClientFactory]:
         """The factories of a new gateway, once it listens."""
         reactor: Any = MemoryReactorClock()
-        assemble(reactor, load({}, {"STATE_DIR": "none", **environ}), False).privilegedStartService()
+        assemble(reactor, load({}, {"STATE_DIR": "none", **environ}), False, Signals()).privilegedStartService()
         factories = [factory for _, factory, _, _ in reactor.tcpServers]
         return factories[0], factories[-1]
 

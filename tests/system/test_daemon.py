@@ -1,0 +1,100 @@
+"""`twistd wsaas` as a daemon: how it starts, and how a start that fails ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from tests.support.gateway_process import TWISTD, Gateway
+from tests.support.system_case import SystemTestCase, eventually
+
+NO_SUCH_USER = f"""
+from twisted.scripts import _twistd_unix
+def switchUID(*_):
+    raise OSError("Operation not permitted")
+_twistd_unix.switchUID = switchUID
+{TWISTD}"""
+
+
+class DaemonTests(SystemTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.place = self.directory()
+        self.pidfile, self.logfile = self.place / "pid", self.place / "x.log"
+
+    def started(
+        self, program: str = TWISTD, *options: str, arguments: tuple[str, ...] = (), **settings: str
+    ) -> Gateway:
+        """The process that is started on the terminal, which is to end."""
+        anywhere = dict.fromkeys(("WS_ENDPOINT", "HTTP_ENDPOINT"), "tcp:0:interface=127.0.0.1")
+        twistd = [f"--pidfile={self.pidfile}", f"--logfile={self.logfile}", *options]
+        gateway = Gateway(self.place, {**anywhere, **settings}, program=program, twistd=twistd, arguments=arguments)
+        return self.watched(gateway)
+
+    def fails(self, line: str, gateway: Gateway) -> None:
+        """It ends, with status 1, the line on the terminal and in the log, and leaves no pid file and no process."""
+        try:
+            self.assertEqual(gateway.wait(), 1)
+        except subprocess.TimeoutExpired:
+            os.kill(int(self.pidfile.read_text()), signal.SIGKILL)
+            raise
+        self.assertIn(line, gateway.log())
+        self.assertNotIn("Traceback", gateway.log())
+        self.assertIn(line, self.logfile.read_text())
+        self.assertFalse(self.pidfile.exists())
+
+    def taken(self) -> int:
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        port: int = taken.getsockname()[1]
+        return port
+
+    def test_lives(self) -> None:
+        """It leaves the terminal with status 0, and the pid file is there until it has ended."""
+        gateway = self.started(HTTP_ENDPOINT="")
+        self.assertEqual(gateway.wait(), 0)
+        pid = int(self.pidfile.read_text())
+        self.addCleanup(lambda: Path(f"/proc/{pid}").exists() and os.kill(pid, signal.SIGKILL))
+        self.assertEqual(gateway.log(), "")
+        self.assertEqual(eventually(lambda: gateway.api.get("/-/ready").status), 200)
+        terminal = os.path.realpath(gateway.directory / "gateway.log")
+        self.assertNotIn(terminal, [os.path.realpath(each) for each in Path(f"/proc/{pid}/fd").iterdir()])
+        os.kill(pid, signal.SIGTERM)
+        eventually(lambda: not self.pidfile.exists(), 30)
+        eventually(lambda: "draining 0 connections" in self.logfile.read_text())
+
+    def test_port_taken(self) -> None:
+        """A port that is taken."""
+        endpoint = f"tcp:{self.taken()}:interface=127.0.0.1:backlog=9"
+        self.fails(f"wsaas: WS_ENDPOINT={endpoint}: Couldn't listen on", self.started(WS_ENDPOINT=endpoint))
+
+    def test_state_taken(self) -> None:
+        """A STATE_DIR that another gateway uses."""
+        state = self.place / "state"
+        state.mkdir(parents=True)
+        lock = (state / "journal.lock").open("w")
+        self.addCleanup(lock.close)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        line = f"wsaas: STATE_DIR '{state}' is in use by another gateway"
+        self.fails(line, self.started(STATE_DIR=str(state)))
+
+    def test_demo(self) -> None:
+        """A port of the demo that is taken."""
+        gateway = self.started(TARGET_ADDRESS=f"http://localhost:{self.taken()}/", arguments=("--demo",))
+        self.fails("wsaas: the demo backend cannot listen where TARGET_ADDRESS says", gateway)
+
+    def test_twistds_own(self) -> None:
+        """What twistd itself gives up for: the reason is in the log."""
+        gateway = self.started(NO_SUCH_USER, "--uid=1")
+        self.assertEqual(gateway.wait(), 1)
+        self.assertIn("An error has occurred", gateway.log())
+        self.assertFalse(self.pidfile.exists())
+
+    def test_in_the_foreground(self) -> None:
+        """In the foreground, with a log file, it is the same."""
+        endpoint = f"tcp:{self.taken()}:interface=127.0.0.1:backlog=9"
+        self.fails(f"wsaas: WS_ENDPOINT={endpoint}: Couldn't", self.started(TWISTD, "-n", WS_ENDPOINT=endpoint))

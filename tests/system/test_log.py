@@ -1,0 +1,129 @@
+"""The log of a process whose log is taken by nobody: it serves, it stops, and says later what is missing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.gateway_process import TWISTD, Gateway
+from tests.support.system_case import SystemTestCase, eventually
+
+SMALL_BUFFER = f"""
+from wsaas.telemetry.log_buffer import LogBuffer
+LogBuffer.__init__.__defaults__ = (10, 1 << 20, 1.0)
+{TWISTD}"""
+SYSLOG_THAT_HANGS = f"""
+import syslog, threading
+syslog.syslog = lambda *line: threading.Event().wait()
+{TWISTD}"""
+CRASH = f"""
+import wsaas.service.lifecycle
+def boom(self):
+    raise RuntimeError("a mistake")
+wsaas.service.lifecycle.Daemon.startService = boom
+{TWISTD}"""
+
+
+class LogTests(SystemTestCase):
+    def full_pipe(self) -> tuple[int, int]:
+        """A pipe into which no further byte goes."""
+        read, write = os.pipe()
+        for each in (read, write):
+            self.addCleanup(os.close, each)
+        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+        os.set_blocking(write, False)
+        try:
+            while True:
+                os.write(write, b"." * 4095 + b"\n")
+        except BlockingIOError:
+            os.set_blocking(write, True)
+        return read, write
+
+    def started(self, settings: Mapping[str, str] | None = None, **process: Any) -> Gateway:
+        return self.watched(Gateway.start(self.directory(), settings or {}, **process))
+
+    def serves_and_stops(self, **process: Any) -> None:
+        """A gateway that is ready, alive and carries a message, drains at SIGTERM and ends with status 0."""
+        backend = self.backend()
+        stage = backend.stage("/")
+        settings = {"TARGET_ADDRESS": backend.address, "LOG_LEVEL": "debug"}
+        gateway = self.started(settings, **process)
+        client = self.connect(gateway.ws + "/")
+        for _ in range(20):
+            gateway.process.send_signal(signal.SIGHUP)
+            client.send("hello")
+            self.assertEqual(gateway.api.get("/-/healthy").status, 200)
+        eventually(lambda: len(stage.messages) == 20)
+        self.assertEqual(gateway.stop(30), 0)
+        self.assertEqual(self.only(lambda: stage.disconnects).json()["cause"], "drain")
+
+    def test_reader_that_stopped(self) -> None:
+        """With a standard output that nobody reads it serves and stops as ever."""
+        _, write = self.full_pipe()
+        self.serves_and_stops(stdout=write)
+
+    def test_full_disk(self) -> None:
+        """So it does with a log file on a full disk."""
+        self.serves_and_stops(twistd=["-n", "--pidfile=", "--logfile=/dev/full"])
+
+    def test_syslog(self) -> None:
+        """So it does with a syslog daemon that hangs."""
+        self.serves_and_stops(program=SYSLOG_THAT_HANGS, twistd=["-n", "--pidfile=", "--syslog"])
+
+    def test_said_later(self) -> None:
+        """When the log is read again, what waited comes, then a line that says how many are missing, then the end."""
+        read, write = self.full_pipe()
+        gateway = self.started(program=SMALL_BUFFER, stdout=write)
+        text = b""
+        while b"lines are missing here: " not in text:
+            text += os.read(read, 1 << 16)
+        gateway.terminate()
+        while b"draining 0 connections" not in text:
+            text += os.read(read, 1 << 16)
+        self.assertEqual(gateway.wait(), 0)
+        lines = text.decode().splitlines()
+        missing = next(number for number, line in enumerate(lines) if "are missing here" in line)
+        self.assertTrue(all(" setting " in line for line in lines[missing - 5 : missing]), lines)
+
+    def test_reader_that_left(self) -> None:
+        """A reader that closes its end costs the log, and nothing else."""
+        read, write = os.pipe()
+        self.addCleanup(os.close, write)
+        os.close(read)
+        self.serves_and_stops(stdout=write)
+
+    def crashed(self, twistd: Sequence[str]) -> Gateway:
+        anywhere = dict.fromkeys(("WS_ENDPOINT", "HTTP_ENDPOINT"), "tcp:0:interface=127.0.0.1")
+        gateway = Gateway(self.directory(), anywhere, program=CRASH, twistd=twistd)
+        self.addCleanup(gateway.kill)
+        self.assertEqual(gateway.wait(), 1)
+        return gateway
+
+    def test_crash(self) -> None:
+        """The traceback of a process that crashes is in the log, whole."""
+        for text in (
+            self.crashed(["-n", "--pidfile="]).log(),
+            Path(self.crashed(["-n", "--pidfile=", "--logfile=x.log"]).directory, "x.log").read_text(),
+        ):
+            self.assertIn("Traceback (most recent call last):", text)
+            self.assertIn("in boom", text)
+            self.assertIn("RuntimeError: a mistake", text)
+
+    def test_rotation(self) -> None:
+        """SIGUSR1 rotates a log file, and after a SIGHUP the log goes on in a new one."""
+        gateway = self.started(twistd=["-n", "--pidfile=", "--logfile=x.log"])
+        log, older = gateway.directory / "x.log", gateway.directory / "x.log.1"
+        gateway.process.send_signal(signal.SIGUSR1)
+        eventually(older.exists)
+        self.assertIn("listening for clients", older.read_text())
+        gateway.process.send_signal(signal.SIGHUP)
+        eventually(lambda: log.exists() and "reloaded 0 of 0" in log.read_text())
+        log.rename(gateway.directory / "moved")
+        gateway.process.send_signal(signal.SIGHUP)
+        eventually(lambda: log.exists() and "reloaded 0 of 0" in log.read_text())
+        self.assertEqual(gateway.stop(), 0)
+        self.assertIn("draining 0 connections", log.read_text())

@@ -1,0 +1,86 @@
+"""The start under twistd, and its end if it fails: one line that says why, status 1, no pid file, nobody waiting."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from wsaas.logs import say
+from wsaas.settings.table import SettingsError
+
+
+class StartFailed(Exception):
+    """The gateway cannot start; the text says why and what to do, in one line."""
+
+
+class Launch:
+    """One start. `twistd` is the mapping of twistd's own options, to which it adds what it does; empty without twistd.
+
+    A daemon's terminal is kept until the start is over: that is where its line belongs. The process that was started
+    there waits for a word over a pipe, which it keeps open itself; twistd sends that word for exceptions, but not for
+    SystemExit, its own included.
+    """
+
+    def __init__(self, twistd: Mapping[str, Any]) -> None:
+        self._twistd = twistd
+        self._terminal: int | None = None
+        self._pipe: tuple[int, int] | None = None
+        self._over = not twistd
+
+    def begin(self) -> None:
+        """Keep the terminal, unless the log goes there anyway."""
+        elsewhere = any(self._twistd.get(name) for name in ("syslog", "logger"))
+        if not self._twistd.get("nodaemon") or elsewhere or self._twistd.get("logfile") not in (None, "", "-"):
+            with suppress(OSError):  # there may be none
+                self._terminal = os.dup(2)
+
+    def forked(self) -> None:
+        """The process is the one that will stay."""
+        if self._twistd.get("statusPipe") is not None:
+            pipe = os.fstat(self._twistd["statusPipe"])
+            self._pipe = pipe.st_dev, pipe.st_ino
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Within, StartFailed, and SettingsError of the demo, is told and becomes SystemExit."""
+        try:
+            yield
+        except (SettingsError, StartFailed) as error:
+            say(f"wsaas: {error}", sys.stderr)  # which is the log by now
+            if self._terminal is not None:
+                with suppress(OSError), open(os.dup(self._terminal), "w") as terminal:
+                    say(f"wsaas: {error}", terminal)
+            raise SystemExit(1) from None
+
+    def succeeded(self) -> None:
+        """The start is over, and the rest is twistd's."""
+        self._over = True
+        self._leave_terminal()
+
+    def end(self) -> None:
+        """The process ends: if it had not got through its start, let nobody wait for it, and leave no pid file."""
+        if self._over:
+            return
+        self._over = True
+        self._leave_terminal()
+        name = self._twistd.get("pidfile")
+        with suppress(OSError, ValueError):
+            if name:
+                with open(name) as file:
+                    ours = int(file.read()) == os.getpid()
+                if ours:
+                    os.unlink(name)
+        with suppress(OSError):
+            if self._pipe is not None:
+                descriptor = self._twistd["statusPipe"]
+                pipe = os.fstat(descriptor)  # twistd may have used and closed it
+                if (pipe.st_dev, pipe.st_ino) == self._pipe:
+                    os.write(descriptor, b"1 see above")
+
+    def _leave_terminal(self) -> None:
+        if self._terminal is not None:
+            os.close(self._terminal)
+            self._terminal = None
