@@ -39,8 +39,7 @@ _SHORT_FRAME = "                    flow.frame()\n"
 _DEADLINE = "self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abandon)"
 _REPLIED = "if self._deadline is None and not isReply:"
 _LEAVES = f"        self._stop_deadline()\n        {_DEADLINE}\n"
-_TIMEOUT = "\n        ws_timeout=settings.ws_timeout"
-_LIMIT = f"{_TIMEOUT},\n        max_message_size="
+_LIMIT = "ws_timeout=settings.ws_timeout, max_message_size="
 _OFF = 'compression: bool = setting(parse.switch, "off"'
 _MADE = "        self.session: Session | None = None\n"
 
@@ -134,7 +133,13 @@ DEFENCES = [
     without(NO_ANSWER, PROTOCOL, _REPLIED, "if False:"),
     without(VANISHES, PULSE, "if silent >= timeout:", "if False:"),
     without(VANISHES, FACTORY, "self.keepalive.add(protocol)", "pass"),
-    without(VANISHES, SERVICE, _TIMEOUT, "\n        ws_timeout=0", "system.test_disconnect.KeepaliveTests.test_silent"),
+    without(
+        VANISHES,
+        SERVICE,
+        f"{_LIMIT}settings",
+        "ws_timeout=0, max_message_size=settings",
+        "system.test_disconnect.KeepaliveTests.test_silent",
+    ),
     without(
         VANISHES,
         SERVICE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ class DoesNotApply(Exception):
 
 @dataclass(frozen=True)
 class Edit:
-    """`old` becomes `new` in `file`, a path from the root of the checkout. `old` occurs there exactly once."""
+    """The code `old` becomes `new` in `file`, a path from the root of the checkout.
+
+    `old` is found by its tokens, not by its text: line breaks, indentation and comments may change. It occurs exactly
+    once. Only what lies within one string is found by its text.
+    """
 
     file: str
     old: str
@@ -28,10 +33,57 @@ class Edit:
 
     def apply(self, text: str) -> str:
         """The text after the edit; raises DoesNotApply."""
-        found = text.count(self.old)
-        if found != 1:
-            raise DoesNotApply(f"{self.file}: {self.old!r} is there {found or 'no'} times")
-        return text.replace(self.old, self.new)
+        places = find(self.old, text)
+        if len(places) != 1:
+            raise DoesNotApply(f"{self.file}: {self.old!r} is there {len(places) or 'no'} times")
+        [(start, end)] = places
+        head = self.old[: len(self.old) - len(self.old.lstrip())]
+        tail = self.old[len(self.old.rstrip()) :]
+        new = self.new.removeprefix(head)
+        if tail:
+            new = new.removesuffix(tail)
+        return text[:start] + _shifted(new, head, text, start) + text[end:]
+
+
+_TOKEN = re.compile(
+    r"""\#[^\n]*
+    | [A-Za-z]{0,2}(?:\"{3}.*?\"{3} | '{3}.*?'{3} | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*')
+    | \w+ | [^\w\s]""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def find(code: str, text: str) -> list[tuple[int, int]]:
+    """Each place in `text` that has the tokens of `code`, as offsets of its beginning and end."""
+    wanted = [token for token, _, _ in _tokens(code)]
+    there = _tokens(text)
+    places = []
+    for at in range(len(there) - len(wanted) + 1):
+        if wanted and there[at][0] == wanted[0]:
+            if all(there[at + number][0] == token for number, token in enumerate(wanted)):
+                places.append((there[at][1], there[at + len(wanted) - 1][2]))
+    if not places and text.count(code) == 1:  # a part of a string
+        places.append((text.index(code), text.index(code) + len(code)))
+    return places
+
+
+def _tokens(text: str) -> list[tuple[str, int, int]]:
+    """The tokens of Python, or of a part of it, with their offsets; comments are none."""
+    return [(each[0], *each.span()) for each in _TOKEN.finditer(text) if not each[0].startswith("#")]
+
+
+def _shifted(new: str, head: str, text: str, start: int) -> str:
+    """The lines after the first, as far to the right or left as the code that they stand for is now."""
+    there = len(text[text.rfind("\n", 0, start) + 1 : start])
+    was = len(head.rpartition("\n")[2])
+    if not head or text[start - there : start].strip() or there == was:
+        return new
+    first, *others = new.split("\n")
+    moved = (
+        " " * (len(line) - len(line.lstrip()) + there - was) + line.lstrip() if line.strip() else line
+        for line in others
+    )
+    return "\n".join([first, *moved])
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,27 @@ class ListTests(SynchronousTestCase):
         for old, new in (("nobody has written this", ""), ("self", "me"), ("class Lane:", "class class:")):
             self.assertRaises(DoesNotApply, without("x", "wsaas/core/lane.py", old, new).mutated, ROOT)
 
+    def test_found_by_tokens(self) -> None:
+        """Line breaks, indentation and comments may change; names, numbers and strings may not."""
+        edit = Edit("f", "if a( b, 'c d'):\n    return 1\n", "if False:\n    return 1\n")
+        for text, edited in {
+            "if a(b, 'c d'):\n    return 1\n": "if False:\n    return 1\n",
+            "if a(\n    b,  # why\n    'c d'\n):\n    return 1\nx\n": "if False:\n    return 1\nx\n",
+            "def f():\n    if a(b, 'c d'): return 1": "def f():\n    if False:\n    return 1",
+        }.items():
+            self.assertEqual(edit.apply(text), edited)
+        for text in (
+            "if a(b, 'cd'):\n    return 1\n",
+            "if a(b, 'c d'):\n    return 10\n",
+            "# if a(b, 'c d'): return 1",
+        ):
+            self.assertRaises(DoesNotApply, edit.apply, text)
+
+    def test_indented_with_what_is_around(self) -> None:
+        """Lines that come with an edit stand as far in as the code that they replace is now."""
+        edit = Edit("f", "    go()\n", "    if x:\n        go()\n")
+        self.assertEqual(edit.apply("def f():\n        go()\n"), "def f():\n        if x:\n            go()\n")
+
     def test_edits_in_turn(self) -> None:
         """Edits of one file build on each other."""
         file = "wsaas/core/lane.py"

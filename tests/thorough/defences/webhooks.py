@@ -47,6 +47,10 @@ _TLS = ("unit.http_client.test_target.TlsTests.test_refused", "system.test_tls.T
 
 _LARGE = "1 << 26"  # not without end: the mutant shall not take all memory that there is
 
+_SECOND = "if self._part is Part.NONE: self.reusable = False"
+_BEHIND = """else Lost(f"the answer is no HTTP: {error}")
+                self.reusable = False"""
+
 DEFENCES = [
     without(MADE_UP, CONTRACT, "if self._secrets:", "if False:"),
     without(MADE_UP, SERVICE, "secrets=settings.webhook_secret,", "secrets=(),"),
@@ -217,15 +221,15 @@ DEFENCES = [
     without(
         UNASKED,
         PARSER,
-        "self.reusable = False  # more than one answer to one request",
-        "pass",
+        _SECOND,
+        _SECOND.replace("self.reusable = False", "pass"),
         "unit.http_client.test_connection.AnswerTests.test_more_than_asked",
     ),
     Defence(  # with the layer behind that one: of garbage, too, llhttp says first that a message begins
         UNASKED,
         (
-            Edit(PARSER, "self.reusable = False  # more than one answer to one request", "pass"),
-            Edit(PARSER, "self.reusable = False  # the answer is whole, what follows it is not", "pass"),
+            Edit(PARSER, _SECOND, _SECOND.replace("self.reusable = False", "pass")),
+            Edit(PARSER, _BEHIND, _BEHIND.replace("self.reusable = False", "pass")),
         ),
         ("unit.http_client.test_connection.AnswerTests.test_more_than_asked",),
     ),
