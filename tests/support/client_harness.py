@@ -161,7 +161,7 @@ class Harness:
             "message_rate": 1000,
             "send_buffer": 1_000_000,
             "compression": False,
-            "now": lambda: self.clock.seconds() + 1_000_000,
+            "wall_clock": lambda: self.clock.seconds() + 1_000_000,
         }
         entrance = HandshakePolicy(
             proxies=Proxies(options.pop("trusted_proxies", ())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +59,7 @@ def connection(number: int = 1, *repeated: tuple[bytes, bytes]) -> Record:
 def previous_life(directory: Path) -> list[Record]:
     """What a gateway that starts on `directory` hears of the one before; it leaves without a word to its backend."""
     reactor, worker = ThreadlessReactor(), ManualWorker()
-    journal = SqliteJournal(reactor, directory, keep_authorization=True, worker=worker)
+    journal = SqliteJournal(reactor, directory, keep_authorization=True, wall_clock=time.time, worker=worker)
     records = journal.start()
     stopped = journal.stop()
     reactor.advance(0)

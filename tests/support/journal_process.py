@@ -15,6 +15,7 @@ import json
 import os
 import resource
 import sys
+import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -82,7 +83,7 @@ async def full_at_start(reactor, journal: SqliteJournal) -> dict[str, object]:
 
 
 async def main(reactor, scenario: str, directory: str, first: str = "0") -> None:
-    journal = SqliteJournal(reactor, Path(directory), keep_authorization=True)
+    journal = SqliteJournal(reactor, Path(directory), keep_authorization=True, wall_clock=time.time)
     if scenario == "full-at-start":
         room(0)
     journal.start()

@@ -76,6 +76,7 @@ def violations(root: Path) -> list[str]:
                 f"{module.place}:{line}: {name}: only internals/ uses what a library does not promise"
                 for line, name in foreign_names(module.tree, ours)
             ]
+        found += [f"{module.place}:{line}: {name}: {_CLOCK}" for line, name in clocks_without_a_kind(module.tree)]
         if module.room == "core":
             found += [f"{module.place}:{line}: {word}: core/ has no I/O" for line, word in io_words(module.tree)]
     return found
@@ -155,6 +156,16 @@ def foreign_names(tree: ast.AST, ours: frozenset[str]) -> Iterator[tuple[int, st
                 args=[_, ast.Constant(value=str(name)), *_],
             ) if _private(name) and name not in ours:
                 yield node.lineno, name
+
+
+def clocks_without_a_kind(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Parameters for a clock whose name does not tell which: the reactor's, or the one that people set."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and node.arg in ("now", "time", "timer"):
+            if node.annotation is not None and ast.unparse(node.annotation).startswith("Callable"):
+                yield node.lineno, node.arg
+        if isinstance(node, ast.keyword) and node.arg != "wall_clock" and ast.unparse(node.value) == "time.time":
+            yield node.value.lineno, str(node.arg)
 
 
 def io_words(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -241,6 +252,7 @@ LARGE_CLASSES: tuple[str, ...] = (
 )
 _INTERNAL = "only internals/ uses what a library does not promise"
 _CIRCLE = "a circle of files"
+_CLOCK = "a clock is called clock if it counts seconds, wall_clock if it tells the time"
 OPEN_BREAKS = frozenset(
     {
         "wsaas/clients/handshake/client_address.py: "
@@ -262,6 +274,8 @@ OPEN_BREAKS = frozenset(
             )
         ),
         *(f"wsaas/clients/connection.py: {name}: {_INTERNAL}" for name in ("_perMessageCompress", "_connectionLost")),
+        *(f"wsaas/{name}.py: now: {_CLOCK}" for name in ("backend/courier", "backend/requests", "backend/responses")),
+        f"wsaas/service/lifecycle.py: now: {_CLOCK}",
         *(f"wsaas/core/{name}.py: traceparent: core/ has no I/O" for name in ("gateway", "model")),
         f"wsaas/net/tls_endpoint.py: _creatorCallable: {_INTERNAL}",
     }
@@ -311,6 +325,8 @@ class RuleTests(SynchronousTestCase):
             ("wsaas/internals/reactor_tuning.py", "from wsaas.core.session import Session\n"),
             ("wsaas/net/pem.py", "from wsaas import http_client\n"),
             ("wsaas/cli/main.py", "from wsaas import service\n"),
+            ("wsaas/clients/frames.py", "def f(now: Callable[[], float]): ...\n"),
+            ("wsaas/service/lifecycle.py", "Store(directory, clock=time.time)\n"),
         ]:
             found = self.violations((place, source))
             self.assertTrue(found, (place, source))

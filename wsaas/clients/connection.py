@@ -155,7 +155,7 @@ class ClientProtocol(Opening):
 
     @property
     def last_active_at(self) -> float:
-        return self.factory.now() - (self.factory.clock.seconds() - self._pulse.heard)
+        return self.factory.wall_clock() - (self.factory.clock.seconds() - self._pulse.heard)
 
     def _onOpen(self) -> None:
         self._plain = self._perMessageCompress is None

@@ -40,8 +40,8 @@ def _deflate(offers: list[Any]) -> Any:
 class ClientFactory(WebSocketServerFactory):
     """Accepts clients for one gateway.
 
-    `ws_timeout` is in seconds, 0 turns the keepalive off; `message_rate` is in frames a second, 0 for no limit. `now()`
-    is the time in seconds since the epoch.
+    `ws_timeout` is in seconds, 0 turns the keepalive off; `message_rate` is in frames a second, 0 for no limit.
+    `wall_clock()` is the time in seconds since the epoch.
     """
 
     noisy = False
@@ -58,7 +58,7 @@ class ClientFactory(WebSocketServerFactory):
         message_rate: int,
         send_buffer: int,
         compression: bool,
-        now: Callable[[], float],
+        wall_clock: Callable[[], float],
     ) -> None:
         super().__init__(reactor=clock, server="")
         self.clock = clock
@@ -69,7 +69,7 @@ class ClientFactory(WebSocketServerFactory):
         self.message_rate = message_rate
         self.send_buffer = send_buffer
         self.compression = compression
-        self.now = now
+        self.wall_clock = wall_clock
         self.encoder = Encoder()
         self.keepalive = Keepalive(clock, ws_timeout)
         self._connections: set[ClientProtocol] = set()

@@ -37,8 +37,8 @@ class SendBuffer:
 
     __slots__ = (
         "_capacity",
+        "_clock",
         "_handed",
-        "_now",
         "_owner",
         "_queue",
         "_queued",
@@ -49,14 +49,14 @@ class SendBuffer:
         "paused",
     )
 
-    def __init__(self, transport: ITransport, capacity: int, now: Callable[[], float], owner: BufferOwner) -> None:
+    def __init__(self, transport: ITransport, capacity: int, clock: Callable[[], float], owner: BufferOwner) -> None:
         self._transport = transport
         self.file = transport.fileno() if can_write_through(transport) else -1  # type: ignore[attr-defined]
         """The socket's number, negative if nothing may be written to it straight."""
         self.clear = self.file >= 0
         """Whether nothing waits: then a message may be written straight, and what the socket does not take of it is for
         `rest`. The owner is told when this changes."""
-        self._now = now
+        self._clock = clock
         self._capacity = capacity
         self._owner = owner
         self._queue: deque[bytes] | None = None
@@ -79,7 +79,7 @@ class SendBuffer:
         if waiting + length <= self._capacity or (waiting == 0 and self._capacity >= 0):
             return True
         if self.full_since is None:
-            self.full_since = self._now()
+            self.full_since = self._clock()
         return False
 
     def offer(self, data: bytes) -> bool:

@@ -24,7 +24,7 @@ def _trace_id(traceparent: str) -> str | None:
 class Gateway:
     """Owner of all sessions.
 
-    `now()` is the time in seconds since the epoch, `below(n)` an unpredictable number from 0 to n - 1.
+    `wall_clock()` is the time in seconds since the epoch, `below(n)` an unpredictable number from 0 to n - 1.
     """
 
     def __init__(
@@ -33,14 +33,14 @@ class Gateway:
         journal: Journal,
         backend: Backend,
         limits: Limits,
-        now: Callable[[], float],
+        wall_clock: Callable[[], float],
         below: Callable[[int], int],
     ) -> None:
         self.registry = registry
         self._journal = journal
         self.wake = backend.wake
         self._limits = limits
-        self._now = now
+        self._wall_clock = wall_clock
         self._below = below
         self._ids = IdMint(below)
         self.accepting = False
@@ -52,7 +52,7 @@ class Gateway:
             return
         record = Record(
             id=self._ids.mint(),
-            connected_at=self._now(),
+            connected_at=self._wall_clock(),
             repeated=handshake.repeated,
             trace_id=_trace_id(handshake.traceparent or "") or f"{1 + self._below(2**128 - 1):032x}",
         )

@@ -85,7 +85,8 @@ class _Damaged(sqlite3.DatabaseError):
 
 
 class Store:
-    """The rows in `directory`. `now` is the time, in seconds since the epoch, to name files that are moved aside.
+    """The rows in `directory`. `clock()` counts seconds, `wall_clock()` is the time in seconds since the epoch, which
+    names files that are moved aside.
 
     For one thread at a time, whichever. A `write` that fails (sqlite3.Error, OSError) may be tried again. Damage is
     never an error here, whenever it is found: what can be read goes into a new file.
@@ -93,11 +94,12 @@ class Store:
 
     log = Logger()
 
-    def __init__(self, directory: Path, now: Callable[[], float]) -> None:
+    def __init__(self, directory: Path, clock: Callable[[], float], wall_clock: Callable[[], float]) -> None:
         self.path = directory / "journal.sqlite"
         self.database: sqlite3.Connection | None = None
         self._directory = directory
-        self._now = now
+        self._clock = clock
+        self._wall_clock = wall_clock
         self._rescued: dict[int, JournalRow] = {}
         self._renewed_at = -inf
 
@@ -132,7 +134,7 @@ class Store:
         try:
             self._write(rows, forgotten, probe)
         except sqlite3.Error as error:
-            if not _is_damage(error) or self._now() < self._renewed_at + RENEW_AFTER:
+            if not _is_damage(error) or self._clock() < self._renewed_at + RENEW_AFTER:
                 raise
             self._renew(error)
             self._write(rows, forgotten, probe)
@@ -227,7 +229,7 @@ class Store:
             ended = None if record.closed is None else encode_closed(record.closed)
             self._rescued[key] = JournalRow(key, phase, encode_record(record, True), ended)
         self._disconnect()
-        self._renewed_at = self._now()
+        self._renewed_at = self._clock()
         aside = self._move_aside()
         self.log.error(
             "the journal {path} is damaged ({reason}); {count} connections could be read and are kept, others may be "
@@ -243,7 +245,7 @@ class Store:
         return kept
 
     def _move_aside(self) -> Path:
-        moment = datetime.fromtimestamp(self._now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        moment = datetime.fromtimestamp(self._wall_clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
         aside, count = self.path.with_name(f"{self.path.name}.damaged-{moment}"), 1
         while aside.exists():
             count += 1

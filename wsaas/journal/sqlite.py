@@ -48,7 +48,8 @@ class SqliteJournal:
 
     `stored` is called from a later turn of the reactor, once for each `opened` and each `accepted`, each kind in order,
     also for a connection that was forgotten meanwhile. Without `keep_authorization` the Authorization header stays out
-    of the file. After `stop`, or before `start`, nothing is kept and `stored(False)` says so.
+    of the file. After `stop`, or before `start`, nothing is kept and `stored(False)` says so. A damaged file is named
+    after `wall_clock()`, the time in seconds since the epoch.
     """
 
     log = Logger()
@@ -59,6 +60,7 @@ class SqliteJournal:
         directory: Path,
         *,
         keep_authorization: bool,
+        wall_clock: Callable[[], float],
         batch_delay: float = 0.005,
         worker: Worker | None = None,
     ) -> None:
@@ -68,7 +70,7 @@ class SqliteJournal:
         self._batch_delay = batch_delay
         self._worker = worker or WriterThread()
         self._lock = Lock(directory)
-        self._store = Store(directory, reactor.seconds)
+        self._store = Store(directory, reactor.seconds, wall_clock)
         self._pending = PendingChanges()
         self._writing = False
         self._failing = False

@@ -80,7 +80,9 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
     )
     journal: MemoryJournal | SqliteJournal = MemoryJournal()
     if settings.state_dir is not None:
-        journal = SqliteJournal(reactor, Path(settings.state_dir), keep_authorization=settings.journal_authorization)
+        journal = SqliteJournal(
+            reactor, Path(settings.state_dir), keep_authorization=settings.journal_authorization, wall_clock=time.time
+        )
     registry = Registry(settings.max_message_size, send_straight)
     limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer)
     gateway = Gateway(registry, journal, courier, limits, time.time, secrets.randbelow)
@@ -103,7 +105,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
         message_rate=settings.message_rate,
         send_buffer=settings.send_buffer,
         compression=settings.compression,
-        now=time.time,
+        wall_clock=time.time,
     )
     notifier = Notifier.of(os.environ)
     daemon = Daemon(reactor, settings, gateway, clients, courier, pool, journal, notifier)

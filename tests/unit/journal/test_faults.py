@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
@@ -102,7 +103,7 @@ class FullDiskTests(ProcessCase):
         self.addCleanup(subprocess.run, ["umount", "-l", str(self.directory)], check=True)
         state = self.directory / "state"
         reactor = ThreadlessReactor()
-        journal = SqliteJournal(reactor, state, keep_authorization=True, worker=ManualWorker())
+        journal = SqliteJournal(reactor, state, keep_authorization=True, wall_clock=time.time, worker=ManualWorker())
         journal.start()
         answers: dict[int, bool] = {}
         for number in range(2000):

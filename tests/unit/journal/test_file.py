@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from twisted.logger import LogLevel, capturedLogs
@@ -24,6 +25,9 @@ PAGE = 4096
 
 def by_id(record: Record) -> str:
     return record.id
+
+
+MOMENT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC).timestamp()
 
 
 class DamageCase(SynchronousTestCase):
@@ -51,7 +55,9 @@ class DamageCase(SynchronousTestCase):
 
     def journal(self) -> tuple[ThreadlessReactor, SqliteJournal]:
         reactor = ThreadlessReactor()
-        return reactor, SqliteJournal(reactor, self.directory, keep_authorization=True, worker=ManualWorker())
+        return reactor, SqliteJournal(
+            reactor, self.directory, keep_authorization=True, wall_clock=lambda: MOMENT, worker=ManualWorker()
+        )
 
     def finish(self, reactor: ThreadlessReactor, journal: SqliteJournal) -> None:
         stopped = journal.stop()
@@ -94,6 +100,12 @@ class DamageTests(DamageCase):
         self.assertEqual(previous_life(self.crashed), self.originals)
         self.assertEqual(previous_life(self.directory), self.originals)
         self.assertEqual(self.aside(), [])
+
+    def test_named_after_the_moment(self) -> None:
+        """The damaged file is named after the date and time of day, not after the clock that counts seconds."""
+        self.damaged(self.crashed, NAME, b"x" * PAGE)
+        self.survives()
+        self.assertEqual(self.aside(), [f"{NAME}.damaged-20261123T100000Z"])
 
     def test_truncated(self) -> None:
         """A file that was cut anywhere is no reason not to start."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -16,7 +17,9 @@ from wsaas.journal.sqlite import JournalLocked, JournalUnusable, SqliteJournal
 
 def journal_in(directory: Path) -> tuple[SqliteJournal, ThreadlessReactor]:
     reactor = ThreadlessReactor()
-    return SqliteJournal(reactor, directory, keep_authorization=True, worker=ManualWorker()), reactor
+    return SqliteJournal(
+        reactor, directory, keep_authorization=True, wall_clock=time.time, worker=ManualWorker()
+    ), reactor
 
 
 class LockTests(SynchronousTestCase):

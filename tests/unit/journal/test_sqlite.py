@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -40,6 +41,7 @@ class JournalCase(SynchronousTestCase):
             self.reactor,
             self.directory,
             keep_authorization=keep_authorization,
+            wall_clock=time.time,
             batch_delay=DELAY,
             worker=self.worker,
         )
@@ -611,7 +613,7 @@ class ThreadTests(TestCase):
         from twisted.internet import reactor
 
         directory = Path(self.mktemp())
-        journal = SqliteJournal(reactor, directory, keep_authorization=True)  # type: ignore[arg-type]
+        journal = SqliteJournal(reactor, directory, keep_authorization=True, wall_clock=time.time)  # type: ignore[arg-type]
         self.assertEqual(journal.start(), [])
         for number in range(500):
             stored: Deferred[bool] = Deferred()
