@@ -22,8 +22,9 @@ from wsaas.internals.signals import Signals
 from wsaas.logs import Log, open_log, say
 from wsaas.service.launch import Launch
 from wsaas.service.version import own_version
+from wsaas.settings.load import SettingsError, load
 from wsaas.settings.sources import FILE
-from wsaas.settings.table import TABLE, Settings, SettingsError, SettingSpec, load
+from wsaas.settings.table import TABLE, Settings, SettingSpec
 
 YOUNG = 2_000, 5, 10
 """When the garbage collector looks for cycles among new objects, and among those that it has seen once or more often.
@@ -41,7 +42,8 @@ class Options(UsageOptions):
     longdesc = (
         "Each option but --demo can be an environment variable as well, in upper case: WS_PORT for --ws-port. "
         "The option beats the variable, which beats the default. "
-        "Sizes are in bytes, times in milliseconds; lists can be repeated or separated by spaces."
+        "Sizes are in bytes, times in milliseconds, unless they have a unit (64KiB, 30s); "
+        "lists can be repeated or separated by spaces or commas."
     )
     optFlags = [["demo", None, "Start the demo backend beside the gateway, at TARGET_ADDRESS."]]  # noqa: RUF012
     environ: Mapping[str, str] = os.environ
@@ -74,6 +76,8 @@ class Options(UsageOptions):
         except SettingsError as error:
             for problem in error.problems:
                 say(f"wsaas: {problem}", sys.stderr)
+            for warning in error.warnings:
+                say(f"wsaas: warning: {warning}", sys.stderr)
             raise SystemExit(1) from None
 
 

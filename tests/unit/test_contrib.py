@@ -20,8 +20,9 @@ from tests.support.gateway_process import free_port
 from tests.support.system_case import SystemTestCase
 from wsaas.api.access import WITHOUT_TOKEN
 from wsaas.service.lifecycle import LAST_WORDS
+from wsaas.settings.load import load
 from wsaas.settings.sources import FILE
-from wsaas.settings.table import TABLE, Settings, load
+from wsaas.settings.table import TABLE, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRIB = ROOT / "contrib"

@@ -98,6 +98,15 @@ class OptionsTests(Case):
         )
         self.assertEqual(self.stdout.getvalue(), "")
 
+    def test_mistakes_and_misspelt(self) -> None:
+        """What is misspelt is told with the mistakes, of which it may be the cause."""
+        self.assertRaises(SystemExit, self.parsed, FORWARD_HEADERS="Cookie", ALOWED_ORIGINS="https://a.example")
+        problem, warning = self.stderr.getvalue().splitlines()
+        self.assertTrue(problem.startswith("wsaas: FORWARD_HEADERS='Cookie': "), problem)
+        self.assertEqual(
+            warning, "wsaas: warning: ALOWED_ORIGINS is no setting and has no effect: did you mean ALLOWED_ORIGINS?"
+        )
+
     def test_version(self) -> None:
         """--version says ours, Twisted's and Python's, whatever the settings are."""
         end = self.assertRaises(SystemExit, self.parsed, "--version", WS_PORT="x")
@@ -218,7 +227,7 @@ class ProcessTests(SynchronousTestCase):
             "wsaas: WS_PORT='x': must be a whole number from 0 to 65535\n"
             "wsaas: API_TOKEN=****: each token must be 16 or more printable ASCII characters, "
             "as from: openssl rand -hex 32\n"
-            "wsaas: --send-buffer='0': must be a whole number from 1 to 2147483648\n",
+            "wsaas: --send-buffer='0': must be a size from 1 to 2GiB, such as 64KiB or 1MB; a bare number is bytes\n",
         )
 
     def test_garbage(self) -> None:

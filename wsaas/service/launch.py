@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from wsaas.logs import say
-from wsaas.settings.table import SettingsError
+from wsaas.settings.load import SettingsError
 
 
 class StartFailed(Exception):

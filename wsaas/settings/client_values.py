@@ -6,6 +6,7 @@ import re
 from ipaddress import ip_network
 
 from wsaas.net.webhook_headers import reserved
+from wsaas.settings.values import SWITCH, items
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -13,7 +14,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 def header_names(text: str) -> tuple[str, ...]:
     """Header names in lower case, separated by commas or white space."""
-    names = _items(text)
+    names = items(text.lower())
     for name in names:
         if not re.fullmatch(_TOKEN, name):
             raise ValueError(f"must be header names such as Cookie, X-Tenant; {name!r} is none")
@@ -26,7 +27,7 @@ def header_names(text: str) -> tuple[str, ...]:
 
 def origins(text: str) -> tuple[str, ...]:
     """Origins (RFC 6454, 6.2) apart by commas or white space, in lower case without default ports; empty for any."""
-    found = tuple(dict.fromkeys(_origin(item) for item in _items(text)))
+    found = tuple(dict.fromkeys(_origin(item) for item in items(text.lower())))
     if "*" in found:
         if len(found) > 1:
             raise ValueError("must be origins, or * alone for any")
@@ -48,8 +49,10 @@ def _origin(text: str) -> str:
 
 def query_parameter(text: str) -> str | None:
     """The name of a query parameter; `off` for none."""
-    if text.lower() == "off":
-        return None
+    if text.lower() in SWITCH:
+        if not SWITCH[text.lower()]:
+            return None
+        raise ValueError("must be the name of a query parameter such as access_token: it is no switch")
     if not re.fullmatch(r"[A-Za-z0-9._~-]+", text):
         raise ValueError(
             "must be the name of a query parameter such as access_token (letters, digits, . _ ~ -), or off"
@@ -59,7 +62,7 @@ def query_parameter(text: str) -> str | None:
 
 def proxies(text: str) -> tuple[str, ...]:
     """Addresses and networks, apart by commas or white space, as `ipaddress` spells networks; `unix` as it is."""
-    return tuple(dict.fromkeys(_proxy(item) for item in _items(text)))
+    return tuple(dict.fromkeys(_proxy(item) for item in items(text.lower())))
 
 
 def _proxy(text: str) -> str:
@@ -74,10 +77,3 @@ def _proxy(text: str) -> str:
     if "/" in text and ip_network(text.partition("/")[0]).network_address != network.network_address:
         raise ValueError(f"has {text!r}, which is not the beginning of a network: {network} is")
     return str(network)
-
-
-def _items(text: str) -> list[str]:
-    items = [item for item in re.split(r"[\s,]+", text.lower()) if item]
-    if not items:
-        raise ValueError("must name something, separated by commas or spaces")
-    return items

@@ -2,9 +2,8 @@
 
     the fields of Settings      one entry each: parser, default, help, and whether it is secret or may be repeated
     TABLE                       the same by name, for whoever lists them: the options of twistd, the start log
-    load(options, environment)  one Settings, or all mistakes at once (SettingsError)
 
-An option beats the environment, which beats the default. A secret X may also be given as X_FILE, a file that holds it.
+`load` makes a Settings of options and environment.
 """
 
 from __future__ import annotations
@@ -14,9 +13,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, cast
 
 from wsaas.settings import client_values as clients
+from wsaas.settings import endpoints, units
 from wsaas.settings import values as parse
-from wsaas.settings.checks import contradictions, doubts
-from wsaas.settings.sources import FILE, Given, find
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -24,7 +22,10 @@ U = TypeVar("U")
 
 @dataclass(frozen=True, slots=True)
 class SettingSpec:
-    """What is known of one setting. `default` is text like any other; None means that nothing stands for it."""
+    """What is known of one setting. `default` is text like any other; None means that nothing stands for it.
+
+    `format` writes a value as it could be given. It is not asked about one that is unset.
+    """
 
     parse: Callable[[str], object]
     help: str
@@ -34,13 +35,34 @@ class SettingSpec:
     aliases: tuple[str, ...] = ()
     secret: bool = False
     repeats: bool = False
+    format: Callable[[Any], str] = str
 
 
 def setting(
-    parse: Callable[[str], T], default: str, help: str, *, aliases: tuple[str, ...] = (), repeats: bool = False
+    parse: Callable[[str], T],
+    default: str,
+    help: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    format: Callable[[Any], str] = str,
 ) -> T:
     """A setting that always has a value. `{NAME}` in the default stands for the text of another setting."""
-    return cast(T, field(metadata={"row": SettingSpec(parse, help, default, aliases=aliases, repeats=repeats)}))
+    return cast(T, field(metadata={"row": SettingSpec(parse, help, default, aliases=aliases, format=format)}))
+
+
+def duration(lowest: int, highest: int, default: str, help: str, *, off: bool = False) -> float:
+    """A setting that is a duration. The bounds are milliseconds; with `off`, 0 is allowed beside them."""
+    return setting(units.duration(lowest, highest, off=off), default, help, format=units.format_duration)
+
+
+def size(default: str, help: str) -> int:
+    """A setting that is a number of bytes."""
+    return setting(units.size(1, 2**31), default, help, format=units.format_size)
+
+
+def switch(default: str, help: str) -> bool:
+    """A setting that is on or off."""
+    return setting(parse.switch, default, help, format=lambda on: "on" if on else "off")
 
 
 def optional(
@@ -53,14 +75,12 @@ def optional(
     repeats: bool = False,
 ) -> T | U:
     """A setting that may be left out: then its value is `unset`, which people know as `unset_is`."""
-    row = SettingSpec(parse, help, None, unset, unset_is, secret=secret, repeats=repeats)
+    row = SettingSpec(parse, help, None, unset, unset_is, secret=secret, repeats=repeats, format=" ".join if repeats else str)
     return cast(T, field(metadata={"row": row}, repr=not secret))
 
 
-SIZE = parse.whole(1, 2**31)
-PORT = parse.whole(0, 65535)
 COUNT = parse.whole(0, 10_000_000)
-SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
+HOUR, DAY = 3_600_000, 86_400_000
 
 
 @dataclass(frozen=True)
@@ -75,26 +95,28 @@ class Settings:
         "http://localhost:{HTTP_PORT}",
         "What ws_uri starts with: the API, for the backend.",
     )
-    ws_port: int = setting(PORT, "8080", "Port for clients, unless WS_ENDPOINT is set.")
-    http_port: int = setting(PORT, "8081", "Port for the API, unless HTTP_ENDPOINT is set.")
-    ws_timeout: float = setting(
-        parse.milliseconds(100, DAY, off=True),
+    ws_port: int = setting(parse.port, "8080", "Port for clients, unless WS_ENDPOINT is set.")
+    http_port: int = setting(parse.port, "8081", "Port for the API, unless HTTP_ENDPOINT is set.")
+    ws_timeout: float = duration(
+        100,
+        DAY,
         "30000",
         "Milliseconds of silence after which a client is gone; pinged after half of it; 0 for never.",
+        off=True,
     )
     log_level: str = setting(parse.word("error", "warn", "info", "debug"), "info", "error, warn, info or debug.")
     log_style: str = setting(
         parse.word("auto", "always", "never", "json", info="auto"), "auto", "Colour: always, auto or never; or json."
     )
     ws_endpoint: tuple[str, ...] = optional(
-        parse.endpoints,
+        endpoints.endpoints,
         (),
         "Twisted endpoint string where clients connect; can be repeated.",
         unset_is="tcp:{WS_PORT}:backlog=1024",
         repeats=True,
     )
     http_endpoint: tuple[str, ...] = optional(
-        parse.endpoints,
+        endpoints.endpoints,
         (),
         "Twisted endpoint string where the API listens; can be repeated.",
         unset_is="HTTP_PORT on loopback, on every interface once API_TOKEN is set",
@@ -110,13 +132,11 @@ class Settings:
         secret=True,
         repeats=True,
     )
-    webhook_timeout: float = setting(parse.milliseconds(50, HOUR), "10000", "Milliseconds for one webhook in all.")
+    webhook_timeout: float = duration(50, HOUR, "10000", "Milliseconds for one webhook in all.")
     webhook_concurrency: int = setting(parse.whole(1, 10_000), "64", "Webhooks in flight in all.")
-    message_patience: float = setting(
-        parse.milliseconds(0, DAY), "30000", "Milliseconds for which a message is tried again."
-    )
-    disconnect_patience: float = setting(
-        parse.milliseconds(0, 30 * DAY), "86400000", "Milliseconds for which a disconnect is tried again."
+    message_patience: float = duration(0, DAY, "30000", "Milliseconds for which a message is tried again.")
+    disconnect_patience: float = duration(
+        0, 30 * DAY, "86400000", "Milliseconds for which a disconnect is tried again."
     )
     message_content_type: str = setting(parse.media_type, "application/json", "Content-Type of text messages.")
     target_ca: str | None = optional(
@@ -143,12 +163,10 @@ class Settings:
         "Query parameter that holds a bearer token, for browsers, such as access_token.",
         unset_is="off",
     )
-    auth_subprotocol: bool = setting(
-        parse.switch, "off", "Whether a bearer token may come as a subprotocol, for browsers: on or off."
-    )
-    max_message_size: int = setting(SIZE, "1048576", "Bytes of one message, either way.")
-    receive_buffer: int = setting(SIZE, "1048576", "Bytes per connection that wait for the backend.")
-    send_buffer: int = setting(SIZE, "1048576", "Bytes per connection that wait for the client.")
+    auth_subprotocol: bool = switch("off", "Whether a bearer token may come as a subprotocol, for browsers: on or off.")
+    max_message_size: int = size("1048576", "Bytes of one message, either way.")
+    receive_buffer: int = size("1048576", "Bytes per connection that wait for the backend.")
+    send_buffer: int = size("1048576", "Bytes per connection that wait for the client.")
     max_connections: int = setting(COUNT, "0", "Clients at once; 0 for as many as the limit of open files allows.")
     max_connections_per_address: int = setting(
         COUNT, "0", "Clients at once from one address (IPv6: one /64 network); 0 for no limit."
@@ -162,22 +180,22 @@ class Settings:
     message_rate: int = setting(
         COUNT, "1000", "Frames a second read from one client, beyond a burst; more wait in its socket; 0 for no limit."
     )
-    compression: bool = setting(parse.switch, "off", "permessage-deflate for clients that offer it: on or off.")
+    compression: bool = switch("off", "permessage-deflate for clients that offer it: on or off.")
     state_dir: str | None = setting(
         parse.directory, "./wsaas-state", "Directory of the journal; none keeps it in memory: a crash then loses it."
     )
-    journal_authorization: bool = setting(
-        parse.switch, "yes", "Whether the journal keeps Authorization values for the webhooks after a crash: yes or no."
+    journal_authorization: bool = switch(
+        "yes", "Whether the journal keeps Authorization values for the webhooks after a crash: yes or no."
     )
-    drain_timeout: float = setting(
-        parse.milliseconds(0, HOUR), "30000", "Milliseconds in which a stop lets everybody go."
-    )
+    drain_timeout: float = duration(0, HOUR, "30000", "Milliseconds in which a stop lets everybody go.")
     warnings: tuple[str, ...] = ()
+    changed: frozenset[str] = frozenset()
+    """The names of those that somebody gave another value than the default."""
 
     @property
     def client_endpoints(self) -> tuple[str, ...]:
         """Where clients connect. A burst of them finds room to wait, unless an endpoint says otherwise."""
-        return tuple(map(parse.with_backlog, self.ws_endpoint or (f"tcp:{self.ws_port}",)))
+        return tuple(map(endpoints.with_backlog, self.ws_endpoint or (f"tcp:{self.ws_port}",)))
 
     @property
     def api_endpoints(self) -> tuple[str, ...]:
@@ -191,74 +209,14 @@ class Settings:
         effective = {"WS_ENDPOINT": self.client_endpoints, "HTTP_ENDPOINT": self.api_endpoints}
         found = []
         for name, row in TABLE.items():
-            value = getattr(self, name.lower())
+            value = effective.get(name, getattr(self, name.lower()))
             if row.secret:
-                shown = "**** (set)" if value else "unset"
+                found.append((name, "**** (set)" if value else "unset"))
+            elif value is None or value == ():
+                found.append((name, "none" if row.default else row.unset_is))
             else:
-                shown = _spell(effective.get(name, value), row)
-            found.append((name, shown))
+                found.append((name, row.format(value)))
         return found
 
 
-TABLE: Mapping[str, SettingSpec] = {
-    each.name.upper(): each.metadata["row"] for each in fields(Settings) if each.metadata
-}
-
-
-class SettingsError(Exception):
-    """The settings cannot be used; `problems` says why, one line each."""
-
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
-
-
-def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> Settings:
-    """The settings as given; raises SettingsError with all mistakes.
-
-    Both mappings have the settings' names as keys. An empty string in the environment counts as not given; an empty
-    option takes back what the environment gives.
-    """
-    problems: list[str] = []
-    given: dict[str, Given] = {}
-    for name, row in TABLE.items():
-        try:
-            keys = (name, *row.aliases, *((name + FILE,) if row.secret else ()))
-            given[name] = find(keys, row.default, row.secret, options, environ)
-        except ValueError as error:
-            problems.append(str(error))
-    texts = {name: each.text or "" for name, each in given.items()}
-    values: dict[str, Any] = {}
-    for name, each in given.items():
-        row = TABLE[name]
-        if each.text is None:
-            values[name] = row.unset
-            continue
-        made_of_others = each.default and "{" in each.text
-        try:
-            values[name] = row.parse(each.text.format_map(texts) if made_of_others else each.text)
-        except ValueError as error:
-            # A default that is made of other settings is wrong by their fault, and that is reported with them.
-            if not made_of_others:
-                problems.append(each.line(str(error)))
-    problems += contradictions(values, given)
-    if problems:
-        raise SettingsError(tuple(problems))
-    values["TARGET_KEY"] = values["TARGET_KEY"] or values["TARGET_CERT"]
-    warnings = (*(warning for each in given.values() for warning in each.warnings), *doubts(values, given))
-    return Settings(**{name.lower(): value for name, value in values.items()}, warnings=warnings)
-
-
-def _spell(value: object, row: SettingSpec) -> str:
-    """A value the way one would write it in the environment."""
-    match value:
-        case None | ():
-            return "none" if row.default else row.unset_is
-        case bool():
-            return "on" if value else "off"
-        case float():
-            return str(round(value * 1000))
-        case tuple():
-            return " ".join(value)
-        case _:
-            return str(value)
+TABLE: Mapping[str, SettingSpec] = {each.name.upper(): each.metadata["row"] for each in fields(Settings) if each.metadata}

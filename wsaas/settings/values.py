@@ -8,23 +8,16 @@ import os
 import re
 from collections.abc import Callable
 from ipaddress import IPv6Address
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import urlsplit
-
-from twisted.internet.endpoints import serverFromString
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
 _HOST = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"  # RFC 3986, 3.2.2
 _PATH = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"  # RFC 3986, 3.3
 _MEDIA_TYPE = rf'{_TOKEN}/{_TOKEN}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|"[\t !#-\[\]-~]*"))*'  # RFC 9110, 8.3.1
-_ANY_PORT_OF_TCP = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl):(?:port=)?(-?[0-9]+)(?![^:])")
-_SYSTEMD = re.compile(r"(?:haproxy:)?systemd:")
-BACKLOG = 1024
-_SHORT_BACKLOG = re.compile(r"(haproxy:)?tcp6?:(?!.*\bbacklog=).*")
-_PRIVATE = re.compile(r"(?:haproxy:)?(?:(?:unix|systemd):|.*:interface=(?:127\.[0-9.]+|localhost|\\:\\:1)(?::|$))")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_SWITCH = {**dict.fromkeys(("on", "yes", "true", "1"), True), **dict.fromkeys(("off", "no", "false", "0"), False)}
+SWITCH = {**dict.fromkeys(("on", "yes", "true", "1"), True), **dict.fromkeys(("off", "no", "false", "0"), False)}
 
 
 def whole(lowest: int, highest: int) -> Callable[[str], int]:
@@ -39,16 +32,14 @@ def whole(lowest: int, highest: int) -> Callable[[str], int]:
     return parse
 
 
-def milliseconds(lowest: int, highest: int, *, off: bool = False) -> Callable[[str], float]:
-    """A duration, written in milliseconds, in seconds. With `off`, 0 is allowed beside the bounds."""
-
-    def parse(text: str) -> float:
-        if re.fullmatch(r"[0-9]{1,18}", text) and (lowest <= (number := int(text)) <= highest or (off and number == 0)):
-            return number / 1000
-        zero = ", or 0 for off" if off else ""
-        raise ValueError(f"must be milliseconds, a whole number from {lowest} to {highest}{zero}")
-
-    return parse
+def port(text: str) -> int:
+    """A port of TCP; 0 stands for any that is free."""
+    if re.match(r"(?:tcp|udp|sctp)://", text):
+        raise ValueError(
+            "must be a port; this is what Kubernetes puts there for a service of that name: "
+            "give the pod enableServiceLinks: false"
+        )
+    return whole(0, 65535)(text)
 
 
 def word(*words: str, **synonyms: str) -> Callable[[str], str]:
@@ -68,7 +59,7 @@ def word(*words: str, **synonyms: str) -> Callable[[str], str]:
 def switch(text: str) -> bool:
     """on or off."""
     try:
-        return _SWITCH[text.lower()]
+        return SWITCH[text.lower()]
     except KeyError:
         raise ValueError("must be on or off") from None
 
@@ -119,74 +110,29 @@ def address(lowest_port: int = 1) -> Callable[[str], str]:
     return parse
 
 
-class _ReactorWanted(Exception):
-    """An endpoint parser asked something of the reactor."""
-
-
-class _NoReactor:
-    """Stands where a parser of endpoint strings wants a reactor; most only keep it for later."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise _ReactorWanted(name)
-
-
-def endpoints(text: str) -> tuple[str, ...]:
-    """Twisted's endpoint strings, separated by white space; a backslash before a space keeps it in its string."""
-    found = tuple(re.findall(r"(?:\\.|[^\s\\])+", text))
+def items(text: str) -> list[str]:
+    """Split a list by white space or commas; it has one item at least."""
+    found = [item for item in re.split(r"[\s,]+", text) if item]
     if not found:
-        raise ValueError("must be Twisted endpoint strings such as tcp:8080")
-    for each in found:
-        flaw = _endpoint_flaw(each)
-        if flaw:
-            raise ValueError(f"must be Twisted endpoint strings such as tcp:8080; {each!r}: {flaw}")
+        raise ValueError("must name something, separated by commas or spaces")
     return found
 
 
-def _endpoint_flaw(text: str) -> str | None:
-    """What is wrong with one endpoint string, as far as can be known without listening."""
-    port = _ANY_PORT_OF_TCP.match(text)
-    if port and not 0 <= int(port[1]) <= 65535:
-        return "its port must be from 0 to 65535"
-    try:
-        serverFromString(_NoReactor(), text)
-    except _ReactorWanted:
-        return None
-    except (KeyError, IndexError) as error:
-        # The form is right; that socket is not here now. Whether it is, counts where the gateway starts.
-        return None if _SYSTEMD.match(text) else repr(error)
-    except OSError as error:
-        return f"{error.strerror}: {error.filename}"
-    except Exception as error:
-        # Parsers come from anybody and raise anything; Twisted's own say "_parseTCP() missing 1 required ...".
-        return " ".join(re.sub(r"^\S+\(\) ", "", str(error)).split()) or type(error).__name__
-    return None
-
-
-def with_backlog(endpoint: str) -> str:
-    """The same endpoint of plain TCP with room for a burst of clients, unless it says how many may wait.
-
-    Twisted lets 50 wait to be accepted: in a larger burst the kernel makes the others try again after a second.
-    """
-    return f"{endpoint}:backlog={BACKLOG}" if _SHORT_BACKLOG.fullmatch(endpoint) else endpoint
-
-
-def is_private(endpoint: str) -> bool:
-    """Whether only this machine can reach the endpoint, or systemd decides who can."""
-    return _PRIVATE.match(endpoint) is not None
-
-
 def tokens(text: str) -> tuple[str, ...]:
-    """Bearer tokens, separated by white space."""
-    found = tuple(text.split())
+    """Bearer tokens, separated by white space or commas, of which a token has none (RFC 6750, 2.1)."""
+    found = tuple(items(text))
     if not all(re.fullmatch(r"[!-~]{16,}", each) for each in found):
-        raise ValueError("each token must be 16 or more printable ASCII characters, as from: openssl rand -hex 32")
+        commas = ", without commas, which separate tokens" if "," in text else ""
+        raise ValueError(
+            f"each token must be 16 or more printable ASCII characters{commas}, as from: openssl rand -hex 32"
+        )
     return found
 
 
 def webhook_keys(text: str) -> tuple[bytes, ...]:
-    """The keys of Standard Webhooks secrets, separated by white space."""
+    """The keys of Standard Webhooks secrets, separated by white space or commas."""
     keys = []
-    for each in text.split():
+    for each in items(text):
         prefix, _, encoded = each.partition("_")
         try:
             key = base64.b64decode(encoded, validate=True) if prefix == "whsec" else b""

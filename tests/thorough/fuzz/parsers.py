@@ -20,7 +20,8 @@ from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.response_parser import OVERHEAD_LIMIT, ResponseParser
 from wsaas.net import proxy_protocol as proxy_header
-from wsaas.settings.table import TABLE, SettingsError, load
+from wsaas.settings.load import SettingsError, load
+from wsaas.settings.table import TABLE
 from wsaas.telemetry.log_limit import LogLimit
 
 WARNINGS = Warnings(LogLimit(Clock()), "http://backend")

@@ -15,7 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.properties import examples
 from tests.thorough.fuzz.inputs import Guard
-from wsaas.settings.table import TABLE, SettingsError, load
+from wsaas.settings.load import SettingsError, load
+from wsaas.settings.table import TABLE
 
 CANARY = "CANARYcanary0123456789"
 NAMES = [*TABLE, "API_URI", *(f"{name}_FILE" for name, row in TABLE.items() if row.secret)]

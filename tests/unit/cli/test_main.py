@@ -81,15 +81,22 @@ class ProcessTests(SynchronousTestCase):
         path = self.mktemp()
         os.mkdir(path)
         result = run(
-            f"import os; os.chdir({path!r}); {MAIN}", "check", "--ws-port=1", API_TOKEN="t" * 16, LOG_STYLE="info"
+            f"import os; os.chdir({path!r}); {MAIN}",
+            *("check", "--ws-port=1", "--drain-timeout=20s"),
+            API_TOKEN="t" * 16,
+            LOG_STYLE="info",
+            WEBHOOK_SECERT="whsec_x",
         )
         lines = result.stdout.splitlines()
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual([line.partition("=")[0] for line in lines], list(TABLE))
-        self.assertIn("WS_PORT=1", lines)
+        for line in ("WS_PORT=1", "DRAIN_TIMEOUT=20s", "DISCONNECT_PATIENCE=24h", "MAX_MESSAGE_SIZE=1MiB"):
+            self.assertIn(line, lines)
         self.assertIn("API_TOKEN=**** (set)", lines)
         self.assertEqual(
-            result.stderr, "wsaas: warning: LOG_STYLE=info is read as auto; what to log is for LOG_LEVEL to say\n"
+            result.stderr,
+            "wsaas: warning: WEBHOOK_SECERT is no setting and has no effect: did you mean WEBHOOK_SECRET?\n"
+            "wsaas: warning: LOG_STYLE=info is read as auto; what to log is for LOG_LEVEL to say\n",
         )
         self.assertEqual(list(Path(path).iterdir()), [])
 

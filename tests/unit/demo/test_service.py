@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.demo.backend import DemoBackend, Pusher
 from wsaas.demo.service import demo_service, demo_site
-from wsaas.settings.table import SettingsError, load
+from wsaas.settings.load import SettingsError, load
 
 
 def settings(**environment: str) -> Any:

@@ -14,7 +14,7 @@ from wsaas.clients.factory import ClientFactory
 from wsaas.internals.signals import Signals
 from wsaas.service.file_limits import capacity
 from wsaas.service.lifecycle import assemble
-from wsaas.settings.table import load
+from wsaas.settings.load import load
 
 FILES = 1024
 

@@ -10,8 +10,10 @@ from typing import Any
 import twisted.internet.endpoints
 from twisted.trial.unittest import SynchronousTestCase
 
+from wsaas.settings import endpoints
+from wsaas.settings.load import SettingsError, load
 from wsaas.settings.sources import option
-from wsaas.settings.table import TABLE, Settings, SettingsError, load
+from wsaas.settings.table import TABLE, Settings
 
 TOKEN = "0123456789abcdef"
 KEY = bytes(range(32))
@@ -20,11 +22,11 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 PRIVATE_KEY = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"
 
 PORT = "must be a whole number from 0 to 65535"
-SIZE = "must be a whole number from 1 to 2147483648"
+SIZE = "must be a size from 1 to 2GiB, such as 64KiB or 1MB; a bare number is bytes"
 URL = "must be a URL like http://host:3000/path; "
 SCHEME = URL + "it must begin with http:// or https://"
 ASCII = URL + "it may hold only ASCII characters and no spaces (write others percent-encoded, hosts in punycode)"
-ENDPOINT = "must be Twisted endpoint strings such as tcp:8080; "
+MILLISECONDS = "; a bare number is milliseconds"
 HEADER = "must be header names such as Cookie, X-Tenant; "
 ORIGIN = "must be origins such as https://app.example, without path and trailing slash; not "
 WHSEC = (
@@ -32,10 +34,14 @@ WHSEC = (
     'as from: echo "whsec_$(openssl rand -base64 32)"'
 )
 BEARER = "each token must be 16 or more printable ASCII characters, as from: openssl rand -hex 32"
+COMMAS = BEARER.replace(",", ", without commas, which separate tokens,", 1)
+SOMETHING = "must name something, separated by commas or spaces"
+QUOTES = "must stand without the quotes: what read the file that it is from has kept them"
 MEDIA_TYPE = "must be a media type such as application/json or text/plain; charset=utf-8"
 ONOFF = "must be on or off"
 COUNT = "must be a whole number from 0 to 10000000"
 PARAMETER = "must be the name of a query parameter such as access_token (letters, digits, . _ ~ -), or off"
+NO_SWITCH = "must be the name of a query parameter such as access_token: it is no switch"
 PROXY = "must be addresses and networks such as 10.0.0.0/8, 2001:db8::1, or unix; "
 
 DEFAULTS: dict[str, Any] = {
@@ -84,20 +90,26 @@ GOOD: dict[str, dict[str, Any]] = {
     "LOCAL_ADDRESS": {"https://gateway.example/push/": "https://gateway.example/push", "http://l:0": "http://l:0"},
     "WS_PORT": {"0": 0, "65535": 65535, " 80 ": 80},
     "HTTP_PORT": {"0": 0, "65535": 65535},
-    "WS_TIMEOUT": {"0": 0.0, "100": 0.1, "1500": 1.5, "86400000": 86400.0},
+    "WS_TIMEOUT": {"0": 0.0, "100": 0.1, "1500": 1.5, "86400000": 86400.0, "24h": 86400.0, "30s": 30.0},
     "LOG_LEVEL": {"error": "error", "WARN": "warn", "info": "info", "debug": "debug"},
     "LOG_STYLE": {"auto": "auto", "Always": "always", "never": "never", "json": "json", "info": "auto"},
     "WS_ENDPOINT": {
         "tcp:0": ("tcp:0",),
         "tcp:80  haproxy:tcp:81\ntcp6:82:interface=\\:\\:1": ("tcp:80", "haproxy:tcp:81", "tcp6:82:interface=\\:\\:1"),
-        "unix:/a\\ b/c": ("unix:/a\\ b/c",),
+        "unix:/a\\ b\\,c": ("unix:/a\\ b\\,c",),
+        "tcp:80,tcp:81": ("tcp:80", "tcp:81"),
         "systemd:domain=INET:name=clients": ("systemd:domain=INET:name=clients",),
     },
     "HTTP_ENDPOINT": {"unix:/run/api.sock:mode=660": ("unix:/run/api.sock:mode=660",)},
-    "API_TOKEN": {TOKEN: (TOKEN,), f"{TOKEN} ~!{TOKEN}": (TOKEN, f"~!{TOKEN}")},
+    "API_TOKEN": {
+        TOKEN: (TOKEN,),
+        f"{TOKEN} ~!{TOKEN}": (TOKEN, f"~!{TOKEN}"),
+        f"{TOKEN},a{TOKEN}": (TOKEN, f"a{TOKEN}"),
+    },
     "WEBHOOK_SECRET": {
         SECRET: (KEY,),
         f"{SECRET}  whsec_{base64.b64encode(KEY * 2).decode()}": (KEY, KEY * 2),
+        f"{SECRET}, {SECRET}": (KEY, KEY),
         "whsec_" + base64.b64encode(KEY[:24]).decode(): (KEY[:24],),
     },
     "WEBHOOK_TIMEOUT": {"50": 0.05, "3600000": 3600.0},
@@ -115,9 +127,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "null https://[::1]:8443": ("null", "https://[::1]:8443"),
         "http://a:443 capacitor://localhost": ("http://a:443", "capacitor://localhost"),
     },
-    "AUTH_QUERY": {"access_token": "access_token", "a.b~C-9": "a.b~C-9", "off": None, "OFF": None},
+    "AUTH_QUERY": {"access_token": "access_token", "a.b~C-9": "a.b~C-9", "off": None, "OFF": None, "no": None},
     "AUTH_SUBPROTOCOL": {"on": True, "off": False},
-    "MAX_MESSAGE_SIZE": {"1": 1, "1048576": 1048576},
+    "MAX_MESSAGE_SIZE": {"1": 1, "1048576": 1048576, "64KiB": 65536},
     "RECEIVE_BUFFER": {"2147483648": 2**31},
     "SEND_BUFFER": {"2147483648": 2**31},
     "MAX_CONNECTIONS": {"0": 0, "10000000": 10_000_000},
@@ -169,28 +181,21 @@ BAD: dict[str, dict[str, str]] = {
         "9" * 5000: f"'{'9' * 200}...': {PORT}",
     },
     "HTTP_PORT": {"80.5": f"'80.5': {PORT}"},
-    "WS_TIMEOUT": {"30": "'30': must be milliseconds, a whole number from 100 to 86400000, or 0 for off"},
+    "WS_TIMEOUT": {"30": "'30': must be a duration from 100ms to 24h, such as 30s, or 0 for off" + MILLISECONDS},
     "LOG_LEVEL": {"verbose": "'verbose': must be error, warn, info or debug"},
     "LOG_STYLE": {"pink": "'pink': must be auto, always, never or json"},
     "WS_ENDPOINT": {
-        "8080": f"'8080': {ENDPOINT}'8080': Unknown endpoint type: '8080'",
-        "tcp:1 tcp:x": f"'tcp:1 tcp:x': {ENDPOINT}'tcp:x': invalid literal for int() with base 10: 'x'",
-        "tcp:65536": f"'tcp:65536': {ENDPOINT}'tcp:65536': its port must be from 0 to 65535",
-        "haproxy:tcp6:port=-1": f"'haproxy:tcp6:port=-1': {ENDPOINT}'haproxy:tcp6:port=-1': "
-        "its port must be from 0 to 65535",
-        "tcp": f"'tcp': {ENDPOINT}'tcp': missing 1 required positional argument: 'port'",
-        "ssl:1:privateKey=/no": f"'ssl:1:privateKey=/no': {ENDPOINT}'ssl:1:privateKey=/no': "
-        "No such file or directory: /no",
-        "systemd:domain=INET": f"'systemd:domain=INET': {ENDPOINT}'systemd:domain=INET': "
-        "Specify exactly one of descriptor index or name",
-        "\\": "'\\\\': must be Twisted endpoint strings such as tcp:8080",
+        "tcp:x": "'tcp:x': its port must be a whole number from 0 to 65535",
+        "tcp:1 tcp:x": "'tcp:1 tcp:x': 'tcp:x': its port must be a whole number from 0 to 65535",
     },
-    "HTTP_ENDPOINT": {"x:1": f"'x:1': {ENDPOINT}'x:1': Unknown endpoint type: 'x'"},
+    "HTTP_ENDPOINT": {"8081": "'8081': a port alone is no endpoint: write tcp:8081"},
     "API_TOKEN": {
         TOKEN[:-1]: f"****: {BEARER}",
         f"{TOKEN} short": f"****: {BEARER}",
         TOKEN + "\x07": f"****: {BEARER}",
         TOKEN + "ü": f"****: {BEARER}",
+        f"{TOKEN},short": f"****: {COMMAS}",
+        ",": f"****: {SOMETHING}",
     },
     "WEBHOOK_SECRET": {
         "whsec_!!!!": f"****: {WHSEC}",
@@ -199,14 +204,17 @@ BAD: dict[str, dict[str, str]] = {
         "whsec_" + base64.b64encode(KEY * 3).decode(): f"****: {WHSEC}",
         f"{SECRET} whsec_": f"****: {WHSEC}",
         "whsec_é": f"****: {WHSEC}",
+        " , ": f"****: {SOMETHING}",
     },
-    "WEBHOOK_TIMEOUT": {"0": "'0': must be milliseconds, a whole number from 50 to 3600000"},
+    "WEBHOOK_TIMEOUT": {"0": "'0': must be a duration from 50ms to 1h, such as 30s" + MILLISECONDS},
     "WEBHOOK_CONCURRENCY": {
         "0": "'0': must be a whole number from 1 to 10000",
         "10001": "'10001': must be a whole number from 1 to 10000",
     },
-    "MESSAGE_PATIENCE": {"forever": "'forever': must be milliseconds, a whole number from 0 to 86400000"},
-    "DISCONNECT_PATIENCE": {"2592000001": "'2592000001': must be milliseconds, a whole number from 0 to 2592000000"},
+    "MESSAGE_PATIENCE": {"forever": "'forever': must be a duration from 0 to 24h, such as 30s" + MILLISECONDS},
+    "DISCONNECT_PATIENCE": {
+        "2592000001": "'2592000001': must be a duration from 0 to 720h, such as 30s" + MILLISECONDS
+    },
     "MESSAGE_CONTENT_TYPE": {
         "json": f"'json': {MEDIA_TYPE}",
         "a/b\r\nX: y": f"'a/b\\r\\nX: y': {MEDIA_TYPE}",
@@ -244,9 +252,12 @@ BAD: dict[str, dict[str, str]] = {
         ",": "',': must name something, separated by commas or spaces",
     },
     "MAX_MESSAGE_SIZE": {"0": f"'0': {SIZE}", "1M": f"'1M': {SIZE}", "2147483649": f"'2147483649': {SIZE}"},
-    "RECEIVE_BUFFER": {"0": f"'0': {SIZE}", "1048575": "'1048575': must be at least MAX_MESSAGE_SIZE, 1048576"},
-    "SEND_BUFFER": {"0": f"'0': {SIZE}", "1048575": "'1048575': must be at least MAX_MESSAGE_SIZE, 1048576"},
-    "AUTH_QUERY": {name: f"{name!r}: {PARAMETER}" for name in ("access token", "a=b", "a&b", "ü", "%41")},
+    "RECEIVE_BUFFER": {"0": f"'0': {SIZE}", "1048575": "'1048575': must be at least MAX_MESSAGE_SIZE, 1MiB"},
+    "SEND_BUFFER": {"0": f"'0': {SIZE}", "1048575": "'1048575': must be at least MAX_MESSAGE_SIZE, 1MiB"},
+    "AUTH_QUERY": {
+        **{name: f"{name!r}: {PARAMETER}" for name in ("access token", "a=b", "a&b", "ü", "%41")},
+        **{name: f"{name!r}: {NO_SWITCH}" for name in ("on", "Yes", "true", "1")},
+    },
     "AUTH_SUBPROTOCOL": {"bearer": f"'bearer': {ONOFF}"},
     "MAX_CONNECTIONS": {"-1": f"'-1': {COUNT}", "10000001": f"'10000001': {COUNT}"},
     "MAX_CONNECTIONS_PER_ADDRESS": {"many": f"'many': {COUNT}"},
@@ -261,7 +272,7 @@ BAD: dict[str, dict[str, str]] = {
     "COMPRESSION": {"maybe": f"'maybe': {ONOFF}"},
     "STATE_DIR": {"/dev/null": "'/dev/null': must be the path of a directory, or none"},
     "JOURNAL_AUTHORIZATION": {"2": f"'2': {ONOFF}"},
-    "DRAIN_TIMEOUT": {"-5": "'-5': must be milliseconds, a whole number from 0 to 3600000"},
+    "DRAIN_TIMEOUT": {"-5": "'-5': must be a duration from 0 to 1h, such as 30s" + MILLISECONDS},
 }
 
 
@@ -322,6 +333,44 @@ class TableTests(Case):
             for problem in self.problems({name: "\x1b[31m\n\x00\x85\u2028:\\"}):
                 self.assertTrue(problem.isprintable(), problem)
 
+    def test_quotes(self) -> None:
+        """Quotes that come with a value are told as what they are, whatever the setting; a secret is not repeated."""
+        for name, row in TABLE.items():
+            for value in ("'x'", '"x"', '"'):
+                shown = "****" if row.secret else repr(value)
+                self.assertEqual(self.problems({name: value}), (f"{name}={shown}: {QUOTES}",))
+        self.assertEqual(
+            self.problems({"API_TOKEN_FILE": self.file(f'"{TOKEN}"\n')}), (f"API_TOKEN_FILE=****: {QUOTES}",)
+        )
+
+    def test_what_is_shown_can_be_given(self) -> None:
+        """What `wsaas check` shows of a setting can be given for it, and means the same."""
+        mine = {
+            "WS_TIMEOUT": "90500", "MAX_MESSAGE_SIZE": "1000", "SEND_BUFFER": "1MB", "RECEIVE_BUFFER": "2048",
+            "FORWARD_HEADERS": "X-A, X-B", "AUTH_QUERY": "t", "COMPRESSION": "1", "TRUSTED_PROXIES": "10.1.0.0/16",
+        }  # fmt: skip
+        for environ in ({}, mine):
+            settings = load({}, environ)
+            shown = {
+                name: text
+                for name, text in settings.describe()
+                if not TABLE[name].secret and name not in ("TARGET_CA", "WS_ENDPOINT", "HTTP_ENDPOINT")
+            }
+            again = load({}, shown)
+            self.assertEqual(
+                [getattr(again, name.lower()) for name in shown], [getattr(settings, name.lower()) for name in shown]
+            )
+
+    def test_changed(self) -> None:
+        """A setting is changed if its value, in whatever words, is not the default's."""
+        self.assertEqual(load({}, {}).changed, frozenset())
+        same = {"WS_PORT": "8080", "WS_TIMEOUT": "30s", "COMPRESSION": "no", "LOG_STYLE": "info", "AUTH_QUERY": "off"}
+        self.assertEqual(
+            load({"HTTP_PORT": "8081"}, same | {"LOCAL_ADDRESS": "http://localhost:8081/"}).changed, frozenset()
+        )
+        settings = load({"HTTP_PORT": "9000"}, {"API_TOKEN": TOKEN, "WS_TIMEOUT": "31s", "API_URI": "http://b"})
+        self.assertEqual(settings.changed, {"HTTP_PORT", "API_TOKEN", "WS_TIMEOUT", "TARGET_ADDRESS"})
+
 
 class SourceTests(Case):
     def test_precedence(self) -> None:
@@ -374,7 +423,7 @@ class SourceTests(Case):
                 f"--ws-port='y': {PORT}",
                 f"HTTP_PORT='x': {PORT}",
                 f"API_TOKEN=****: {BEARER}",
-                "RECEIVE_BUFFER='1048576' (default): must be at least MAX_MESSAGE_SIZE, 2000000",
+                "RECEIVE_BUFFER='1048576' (default): must be at least MAX_MESSAGE_SIZE, 2MB",
             ),
         )
 
@@ -482,7 +531,8 @@ class Curious:
 class TogetherTests(Case):
     def test_endpoint_that_needs_the_reactor(self) -> None:
         """What cannot be known before there is a reactor is left to the start."""
-        self.patch(twisted.internet.endpoints, "getPlugins", lambda interface: [Curious()])
+        for module in (twisted.internet.endpoints, endpoints):
+            self.patch(module, "getPlugins", lambda interface: [Curious()])
         self.assertEqual(load({}, {"WS_ENDPOINT": "curious:1"}).ws_endpoint, ("curious:1",))
         self.assertEqual(len(self.problems({"WS_ENDPOINT": "dull:1"})), 1)
 
@@ -511,6 +561,85 @@ class TogetherTests(Case):
             ("systemd:domain=INET:name=x", "systemd:domain=INET:name=x"),
         ]:
             self.assertEqual(load({}, {"WS_ENDPOINT": given}).client_endpoints, (used,))
+
+    def test_port_of_a_service(self) -> None:
+        """The address of a Kubernetes service that is called ws or http is not taken for our port, and is told."""
+        for name in ("WS_PORT", "HTTP_PORT"):
+            self.assertEqual(
+                self.problems({name: "tcp://10.0.0.1:8080"}),
+                (
+                    f"{name}='tcp://10.0.0.1:8080': must be a port; this is what Kubernetes puts there for a service "
+                    "of that name: give the pod enableServiceLinks: false",
+                ),
+            )
+
+    def test_own_port_as_target(self) -> None:
+        """Webhooks cannot go to the gateway's own ports: by any name of this machine, wherever they are set."""
+        line = "must be where the backend listens; this is the gateway's own port for "
+        for environ, complaint in [
+            ({"TARGET_ADDRESS": "http://localhost:8080"}, "clients, WS_PORT=8080"),
+            ({"TARGET_ADDRESS": "http://127.0.0.1:8081/x"}, "the API, HTTP_PORT=8081"),
+            ({"TARGET_ADDRESS": "http://[::1]:8080"}, "clients, WS_PORT=8080"),
+            ({"TARGET_ADDRESS": "http://0.0.0.0:9", "WS_PORT": "9"}, "clients, WS_PORT=9"),
+            (
+                {"TARGET_ADDRESS": "http://localhost", "WS_ENDPOINT": "tcp:81 haproxy:tcp:port=80"},
+                "clients, WS_ENDPOINT",
+            ),
+            ({"TARGET_ADDRESS": "https://localhost", "HTTP_ENDPOINT": "tcp6:443"}, "the API, HTTP_ENDPOINT"),
+            (
+                {"TARGET_ADDRESS": "http://localhost:80", "WS_ENDPOINT": "tcp:80:interface=127.0.0.1"},
+                "clients, WS_ENDPOINT",
+            ),
+        ]:
+            target = environ["TARGET_ADDRESS"]
+            self.assertEqual(self.problems(environ), (f"TARGET_ADDRESS={target!r}: {line}{complaint}",))
+        self.assertEqual(
+            self.problems({"WS_PORT": "3000"}),
+            (f"TARGET_ADDRESS='http://localhost:3000/websocket' (default): {line}clients, WS_PORT=3000",),
+        )
+
+    def test_another_place_as_target(self) -> None:
+        """The same port is no mistake at another machine, or at an interface where the gateway does not listen."""
+        for environ in [
+            {"TARGET_ADDRESS": "http://backend:8080"},
+            {"TARGET_ADDRESS": "http://localhost:8080", "WS_ENDPOINT": "tcp:8080:interface=10.0.0.1"},
+            {"TARGET_ADDRESS": "http://localhost:8080", "WS_ENDPOINT": "unix:/run/8080 systemd:domain=INET:name=x"},
+            {"TARGET_ADDRESS": "http://localhost:8080", "WS_PORT": "0"},
+        ]:
+            self.assertEqual(load({}, environ).warnings, ())
+
+    def test_a_local_address_that_no_backend_reaches(self) -> None:
+        """LOCAL_ADDRESS is where backends push to: clients' port, port 0 and 0.0.0.0 are warned of."""
+        everywhere = "is where to listen, not where to connect: name the host"
+        for environ, warning in [
+            (
+                {"LOCAL_ADDRESS": "http://localhost:8080"},
+                "that port is for clients (WS_PORT=8080); pushes must reach the API's (HTTP_PORT=8081)",
+            ),
+            (
+                {"LOCAL_ADDRESS": "http://gateway:8080"},
+                "that port is for clients (WS_PORT=8080); pushes must reach the API's (HTTP_PORT=8081)",
+            ),
+            (
+                {"LOCAL_ADDRESS": "http://localhost:1", "WS_ENDPOINT": "tcp:1", "HTTP_ENDPOINT": "unix:/api"},
+                "that port is for clients (WS_ENDPOINT); pushes must reach the API's (HTTP_ENDPOINT)",
+            ),
+            (
+                {"LOCAL_ADDRESS": "http://gateway:0"},
+                "no backend can push to port 0; give HTTP_PORT or LOCAL_ADDRESS a port",
+            ),
+            ({"LOCAL_ADDRESS": "http://0.0.0.0:8081"}, f"0.0.0.0 {everywhere}"),
+            ({"LOCAL_ADDRESS": "http://[::]:8081"}, f":: {everywhere}"),
+        ]:
+            self.assertEqual(load({}, environ).warnings, (f"LOCAL_ADDRESS={environ['LOCAL_ADDRESS']}: {warning}",))
+        self.assertEqual(
+            load({}, {"API_URI": "http://0.0.0.0:3000"}).warnings,
+            (f"API_URI=http://0.0.0.0:3000: 0.0.0.0 {everywhere}",),
+        )
+        for fine in ("https://gateway.example", "http://gateway:8081", "http://localhost:9000"):
+            self.assertEqual(
+                [line for line in load({}, {"LOCAL_ADDRESS": fine}).warnings if "without TLS" not in line], []
+            )
 
     def test_one_port_for_both(self) -> None:
         """Clients and API cannot share a port, except the one that stands for any."""
@@ -596,10 +725,10 @@ class DescribeTests(Case):
                 "HTTP_ENDPOINT": "tcp:8081:interface=127.0.0.1 tcp6:8081:interface=\\:\\:1",
                 "API_TOKEN": "unset",
                 "WEBHOOK_SECRET": "unset",
-                "WEBHOOK_TIMEOUT": "10000",
+                "WEBHOOK_TIMEOUT": "10s",
                 "WEBHOOK_CONCURRENCY": "64",
-                "MESSAGE_PATIENCE": "30000",
-                "DISCONNECT_PATIENCE": "86400000",
+                "MESSAGE_PATIENCE": "30s",
+                "DISCONNECT_PATIENCE": "24h",
                 "MESSAGE_CONTENT_TYPE": "application/json",
                 "TARGET_CA": "the system's",
                 "TARGET_CERT": "none",
@@ -608,9 +737,9 @@ class DescribeTests(Case):
                 "ALLOWED_ORIGINS": "https://a null",
                 "AUTH_QUERY": "off",
                 "AUTH_SUBPROTOCOL": "off",
-                "MAX_MESSAGE_SIZE": "1048576",
-                "RECEIVE_BUFFER": "1048576",
-                "SEND_BUFFER": "1048576",
+                "MAX_MESSAGE_SIZE": "1MiB",
+                "RECEIVE_BUFFER": "1MiB",
+                "SEND_BUFFER": "1MiB",
                 "MAX_CONNECTIONS": "0",
                 "MAX_CONNECTIONS_PER_ADDRESS": "0",
                 "TRUSTED_PROXIES": "none",
@@ -618,7 +747,7 @@ class DescribeTests(Case):
                 "COMPRESSION": "off",
                 "STATE_DIR": "none",
                 "JOURNAL_AUTHORIZATION": "on",
-                "DRAIN_TIMEOUT": "30000",
+                "DRAIN_TIMEOUT": "30s",
             },
         )
         self.assertEqual(dict(load({}, {"ALLOWED_ORIGINS": "*"}).describe())["ALLOWED_ORIGINS"], "any")

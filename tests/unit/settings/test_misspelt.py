@@ -1,0 +1,121 @@
+"""wsaas.settings.misspelt: names that are nearly a setting's are told, those of other programs are not."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.core.properties import examples
+from tests.settings.environments import usual
+from wsaas.settings.load import SettingsError, load
+from wsaas.settings.misspelt import distance
+from wsaas.settings.sources import FILE
+from wsaas.settings.table import TABLE
+
+KNOWN = [*TABLE, "API_URI", *(name + FILE for name, row in TABLE.items() if row.secret)]
+
+
+class NearMissTests(SynchronousTestCase):
+    def warnings(self, *names: str, **environ: str) -> tuple[str, ...]:
+        return load({}, dict.fromkeys(names, "some value of it") | environ).warnings
+
+    def test_misspelt(self) -> None:
+        """A name with a letter wrong, missing, doubled or in another place is told, with the right one."""
+        for name, right in {
+            "TARGET_ADRESS": "TARGET_ADDRESS",
+            "TAGRET_ADDRESS": "TARGET_ADDRESS",
+            "WEBHOOK_SECERT": "WEBHOOK_SECRET",
+            "WEBHOOK_SECERT_FILE": "WEBHOOK_SECRET_FILE",
+            "API_TOKKEN": "API_TOKEN",
+            "WS_PROT": "WS_PORT",
+            "WS_TIMOUT": "WS_TIMEOUT",
+            "MAX_CONECTIONS_PER_ADRESS": "MAX_CONNECTIONS_PER_ADDRESS",
+            "MAX_CONNECTION": "MAX_CONNECTIONS",
+            "ALLOWED_ORIGIN": "ALLOWED_ORIGINS",
+            "TRUSTED_PROXY": "TRUSTED_PROXIES",
+            "TARGETADDRESS": "TARGET_ADDRESS",
+            "target_address": "TARGET_ADDRESS",
+            "Target-Address": "TARGET_ADDRESS",
+            "target.address": "TARGET_ADDRESS",
+            "TARGET_KEY_FILE": "TARGET_KEY",
+        }.items():
+            self.assertEqual(self.warnings(name), (f"{name} is no setting and has no effect: did you mean {right}?",))
+
+    def test_every_setting(self) -> None:
+        """Two letters that changed places are seen in every name that has more than six."""
+        for right in KNOWN:
+            if len(right) > 6:
+                name = right[:-3] + right[-2] + right[-3] + right[-1]
+                if name != right:
+                    self.assertIn(f"did you mean {right}?", "".join(self.warnings(name)), name)
+
+    def test_behind_our_prefix(self) -> None:
+        """A setting behind WSAAS_, which settings do not have, is told, misspelt or not."""
+        for name in ("WSAAS_TARGET_ADDRESS", "WSAAS_TARGET_ADRESS", "wsaas_target_address"):
+            self.assertEqual(
+                self.warnings(name),
+                (f"{name} is no setting and has no effect: the name is TARGET_ADDRESS, without WSAAS_",),
+            )
+        self.assertIn("the name is API_TOKEN_FILE, ", self.warnings("WSAAS_API_TOKEN_FILE")[0])
+
+    def test_behind_our_prefix_as_well(self) -> None:
+        """What a compose file takes a setting's value from is nothing to warn of."""
+        self.assertEqual(self.warnings("WSAAS_TARGET_ADDRESS", TARGET_ADDRESS="http://b"), ())
+        self.assertEqual(self.warnings("WSAAS_TARGET_ADDRESS", API_URI="http://b"), ())
+        self.assertEqual(self.warnings("WSAAS_API_TOKEN", API_TOKEN="0123456789abcdef"), ())
+        # But a misspelt name may be meant to replace one that an image brings along.
+        self.assertEqual(len(self.warnings("TARGET_ADRESS", TARGET_ADDRESS="http://b")), 1)
+
+    def test_other_programs(self) -> None:
+        """No variable of a shell, of systemd, Docker, Kubernetes, a CI, a platform or a framework is taken for ours."""
+        environ = usual()
+        self.assertGreater(len(environ), 1000)
+        self.assertEqual([name for name in environ if name in KNOWN], [])
+        for name, value in environ.items():
+            self.assertEqual(load({}, {name: value}).warnings, (), name)
+
+    def test_empty(self) -> None:
+        """What is empty has no effect under its right name either."""
+        self.assertEqual(self.warnings(TARGET_ADRESS=""), ())
+
+    def test_with_mistakes(self) -> None:
+        """A setting that is missing because its name is misspelt is told together with the mistakes that this makes."""
+        with self.assertRaises(SettingsError) as caught:
+            load({}, {"FORWARD_HEADERS": "Cookie", "ALOWED_ORIGINS": "https://a.example"})
+        self.assertEqual(len(caught.exception.problems), 1)
+        [warning] = caught.exception.warnings
+        self.assertIn("did you mean ALLOWED_ORIGINS?", warning)
+
+    def test_no_value(self) -> None:
+        """The value of a misspelt secret is not repeated."""
+        self.assertNotIn("some value of it", "".join(self.warnings("WEBHOOK_SECERT", "WSAAS_API_TOKEN")))
+
+
+def reference(one: str, other: str) -> int:
+    """The same distance, by its definition."""
+    found = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
+    for i in range(len(one) + 1):
+        for j in range(len(other) + 1):
+            if min(i, j) == 0:
+                found[i][j] = max(i, j)
+                continue
+            found[i][j] = min(
+                found[i - 1][j] + 1, found[i][j - 1] + 1, found[i - 1][j - 1] + (one[i - 1] != other[j - 1])
+            )
+            if min(i, j) > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
+                found[i][j] = min(found[i][j], found[i - 2][j - 2] + 1)
+    return found[-1][-1]
+
+
+class DistanceTests(SynchronousTestCase):
+    def test_known(self) -> None:
+        """A letter more, less or other counts one, and so do two that changed places."""
+        for one, other, mistakes in (("", "", 0), ("", "abc", 3), ("ab", "ba", 1), ("kitten", "sitting", 3)):
+            self.assertEqual(distance(one, other), mistakes)
+
+    @examples(300)
+    @given(st.text("abc", max_size=8), st.text("abc", max_size=8))
+    def test_definition(self, one: str, other: str) -> None:
+        """To leave out what both words begin and end with changes nothing."""
+        self.assertEqual(distance(one, other), reference(one, other))

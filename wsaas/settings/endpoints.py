@@ -1,0 +1,184 @@
+r"""Endpoint strings of Twisted: split, checked as far as can be without listening, and completed.
+
+    tcp:8080                                type, arguments by their order
+    tcp6:8080:interface=\:\:1               arguments by name; a backslash keeps a colon, a space or a comma
+    haproxy:tcp:8080                        around another endpoint
+    wsaas-tls:443:certificate=both.pem      types of plugins, ours among them
+
+Twisted tells mistakes by Python's own exceptions ("missing 1 required positional argument"). So the arguments of the
+types that can serve here are known here, by name and order; what files they name is seen when Twisted's parser runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpointStringParser
+from twisted.plugin import getPlugins
+
+BACKLOG = 1024
+_SHORT_BACKLOG = re.compile(r"(haproxy:)?tcp6?:(?!.*\bbacklog=).*")
+_PRIVATE = re.compile(r"(?:haproxy:)?(?:(?:unix|systemd):|.*:interface=(?:127\.[0-9.]+|localhost|\\:\\:1)(?::|$))")
+_AROUND = "haproxy"
+
+# The arguments of each type, in the order in which they may stand without their names.
+_ARGUMENTS = {
+    "tcp": ("port", "interface", "backlog"),
+    "tcp6": ("port", "backlog", "interface"),
+    "unix": ("address", "mode", "backlog", "lockfile"),
+    "systemd": ("domain", "index", "name"),
+    "ssl": ("port", "privateKey", "certKey", "sslmethod", "interface", "backlog", "extraCertChain", "dhParameters"),
+    "tls": ("path", "port", "backlog", "interface"),
+    "wsaas-tls": (
+        *("port", "certificate", "key", "clientCA", "clientCertificate", "minimumVersion", "interface", "backlog"),
+        *("proxy", "endpoint"),
+    ),
+}
+_REQUIRED = {"tcp": "port", "tcp6": "port", "unix": "address", "systemd": "domain", "ssl": "port", "tls": "path"}
+_ALL_BUT_FIRST_BY_NAME = "wsaas-tls"
+_OTHERS = "haproxy, ssl, systemd, tcp, tcp6, tls, unix"
+_OF_NO_USE = {"stdio", "autobahn"}  # types that are installed, but serve no port
+
+
+class _ReactorWanted(Exception):
+    """An endpoint parser asked something of the reactor."""
+
+
+class _NoReactor:
+    """Stands where a parser of endpoint strings wants a reactor; most only keep it for later."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise _ReactorWanted(name)
+
+
+def endpoints(text: str) -> tuple[str, ...]:
+    """Split a list by white space or commas; a backslash before either keeps it in its endpoint string."""
+    found = tuple(re.findall(r"(?:\\.|[^\s,\\])+", text))
+    if not found:
+        raise ValueError("must be endpoint strings such as tcp:8080")
+    for each in found:
+        flaw = _flaw(each)
+        if flaw:
+            raise ValueError(flaw if len(found) == 1 else f"{each!r}: {flaw}")
+    return found
+
+
+def _flaw(text: str, around: str = "") -> str | None:
+    """Say what is wrong with one endpoint string; None for nothing, as far as can be known without listening."""
+    kind, *fields = _fields(text)
+    if kind == _AROUND:
+        return _flaw(text.removeprefix(_AROUND + ":"), f"{_AROUND}:") if fields else "an endpoint must follow haproxy:"
+    if kind in _ARGUMENTS:
+        flaw = _flaw_of_arguments(kind, fields)
+        if flaw:
+            return flaw
+    elif kind not in _types():
+        if re.fullmatch("[0-9]{1,5}", text):
+            return f"a port alone is no endpoint: write {around}tcp:{text}"
+        return f"there is no endpoint type {kind!r}, as there is in tcp:8080; the types are {', '.join(_types())}"
+    try:
+        serverFromString(_NoReactor(), text)
+    except _ReactorWanted:
+        return None
+    except (KeyError, IndexError):
+        # The form is right; that socket is not here now. Whether it is, counts where the gateway starts.
+        return None if kind == "systemd" else "its arguments cannot be understood"
+    except OSError as error:
+        return f"cannot read {error.filename}: {error.strerror}"
+    except ValueError as error:
+        return " ".join(str(error).split()) if kind == "wsaas-tls" else "its arguments cannot be understood"
+    except Exception:  # parsers come from anybody and raise anything
+        return "its certificate or key cannot be used" if kind == "ssl" else "its arguments cannot be understood"
+    return None
+
+
+def _flaw_of_arguments(kind: str, fields: list[str]) -> str | None:
+    """Say what is wrong with the arguments of a known type."""
+    names = _ARGUMENTS[kind]
+    found: dict[str, str] = {}
+    for name, value in _named(kind, fields):
+        if name is None:
+            colons = r"; a colon within an argument needs a backslash, as in interface=\:\:1"
+            return f"it has an argument too many: {kind} takes {', '.join(names)}{colons}"
+        if name not in names:
+            return f"there is no argument {name!r}: {kind} takes {', '.join(names)}"
+        if name in found:
+            return f"its {name} is given twice"
+        found[name] = value
+        wanted = _wanted(name, value)
+        if wanted:
+            return f"its {name} must be {wanted}"
+        if kind == "wsaas-tls" and name == "endpoint":
+            flaw = _flaw(value)
+            if flaw:
+                return f"endpoint={value}: {flaw}"
+    required = _REQUIRED.get(kind)
+    if required and not found.get(required):
+        return f"it lacks its {required}"
+    if kind == "systemd" and ("index" in found) == ("name" in found):
+        return "it must have a name, the socket unit's FileDescriptorName, or an index"
+    return None
+
+
+def _wanted(name: str, value: str) -> str | None:
+    """Say what the argument must be, if its value is not that."""
+    number = int(value) if re.fullmatch("[0-9]{1,9}", value) else None
+    match name:
+        case "port" if number is None or number > 65535:
+            return "a whole number from 0 to 65535"
+        case "backlog" | "index" if number is None:
+            return "a whole number"
+        case "mode" if not re.fullmatch("[0-7]{1,4}", value):
+            return "an octal number such as 660"
+        case "domain" if value not in ("INET", "INET6", "UNIX"):
+            return "INET, INET6 or UNIX"
+    return None
+
+
+def _types() -> list[str]:
+    """List the endpoint types that can serve here."""
+    plugins = {plugin.prefix.lower() for plugin in getPlugins(IStreamServerEndpointStringParser)}
+    return sorted({*_OTHERS.split(", "), *plugins} - _OF_NO_USE)
+
+
+def _fields(text: str) -> list[str]:
+    """Split an endpoint string at its colons, but not at those behind a backslash. Backslashes stay."""
+    fields = [""]
+    for piece in re.findall(r"\\.|[^\\]", text, re.DOTALL):
+        if piece == ":":
+            fields.append("")
+        else:
+            fields[-1] += piece
+    return fields
+
+
+def _named(kind: str, fields: list[str]) -> Iterator[tuple[str | None, str]]:
+    """Give name and value, without backslashes, of each argument of a known type; None for one too many."""
+    unnamed = iter(_ARGUMENTS[kind][:1] if kind == _ALL_BUT_FIRST_BY_NAME else _ARGUMENTS[kind])
+    for field in fields:
+        match = re.fullmatch(r"((?:\\.|[^\\=])*)=(.*)", field, re.DOTALL)
+        name, value = match.groups() if match else (next(unnamed, None), field)
+        yield name, re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
+
+
+def listens_at(endpoint: str) -> tuple[str, int] | None:
+    """Give interface (empty: all of them) and port of a checked endpoint string; None if it has no port of TCP."""
+    kind, *fields = _fields(endpoint.removeprefix(_AROUND + ":"))
+    found = dict(_named(kind, fields)) if kind in _ARGUMENTS else {}
+    return (found.get("interface", ""), int(found["port"])) if found.get("port") else None
+
+
+def with_backlog(endpoint: str) -> str:
+    """Complete an endpoint of plain TCP with room for a burst of clients, unless it says how many may wait.
+
+    Twisted lets 50 wait to be accepted: in a larger burst the kernel makes the others try again after a second.
+    """
+    return f"{endpoint}:backlog={BACKLOG}" if _SHORT_BACKLOG.fullmatch(endpoint) else endpoint
+
+
+def is_private(endpoint: str) -> bool:
+    """Tell whether only this machine can reach the endpoint, or systemd decides who can."""
+    return _PRIVATE.match(endpoint) is not None
