@@ -66,6 +66,7 @@ class Wire:
             if to != "HEAD":
                 body, rest = rest[:length], rest[length:]
                 assert len(body) == length
+                assert body.endswith(b"}\n") and body.count(b"\n") == 1, body
                 got.json = json.loads(body)
                 assert ("message" in got.json) == (got.status >= 400), got
             answers.append(got)

@@ -51,6 +51,23 @@ class HintTests(SystemTestCase):
             self.assertIn(line, gateway.log())
 
 
+class TakenTests(SystemTestCase):
+    def test_taken(self) -> None:
+        """A port that is taken ends the start with a line that names the setting as it was set, and the place once."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            for settings, label in (
+                ({"WS_ENDPOINT": f"tcp:{port}:interface=127.0.0.1"},) * 2,
+                ({"WS_ENDPOINT": "", "WS_PORT": str(port)}, {"WS_PORT": str(port)}),
+                ({"HTTP_PORT": str(port)},) * 2,
+            ):
+                [(name, value)] = label.items()
+                gateway = self.watched(Gateway(self.directory(), settings))
+                self.assertEqual(gateway.wait(), 1)
+                line = f"wsaas: {name}={value}: cannot listen there: Address already in use"
+                self.assertIn(f"{line}\n", gateway.log())
+
+
 class Activated(Gateway):
     """A gateway that is passed listening sockets, by name, as systemd passes them."""
 

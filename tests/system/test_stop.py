@@ -25,6 +25,8 @@ class StopTests(SystemTestCase):
         for webhook in stage.disconnects:
             end = webhook.json()
             self.assertEqual((end["cause"], end["close_code"], end["lost_messages"]), ("drain", 1012, 0))
+        self.assertRegex(gateway.log(), r"clients told that the gateway stops: 20; disconnect webhooks left: [0-9]+\n")
+        self.assertNotIn("stopped before", gateway.log())
 
     def test_nobody(self) -> None:
         """Without clients it ends at once, with 0; so it does at SIGINT."""
@@ -105,6 +107,9 @@ class StopTests(SystemTestCase):
         gateway.terminate()
         self.assertEqual(gateway.wait(15), 0)
         self.assertLess(time.monotonic() - began, 10)
+        self.assertIn("clients told that the gateway stops: 1; disconnect webhooks left: 1\n", gateway.log())
+        line = "stopped before the backend heard of the end of 1 connections: the next start tells it"
+        self.assertIn(line, gateway.log())
 
     def test_client_that_never_reads(self) -> None:
         """Nor does a client that ignores the close, and its DELETE is sent all the same."""

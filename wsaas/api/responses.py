@@ -28,8 +28,8 @@ class ApiResponse:
         return HTTPStatus(self.status).phrase.encode("ascii")
 
     def body(self) -> bytes:
-        """The JSON object, in ASCII and on one line."""
-        return json.dumps(self.content).encode("ascii")
+        """The JSON object, in ASCII and on one line, which ends: what curl shows is followed by a prompt."""
+        return json.dumps(self.content).encode("ascii") + b"\n"
 
     def all_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
         """The headers of this answer; `body` is what `body()` gave."""

@@ -13,6 +13,7 @@ header that comes with every webhook, and drop repeats by `webhook-id`: a webhoo
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 from klein import Klein
@@ -73,7 +74,9 @@ class DemoBackend:
             return _answer(request, 400, {"code": "BAD_REQUEST"})
         if not self._pusher.owns(ws_uri):
             return _answer(request, 403, {"code": "NOT_MY_GATEWAY"})
-        self.log.info("connected; to push:  {curl} -X PUT -d hello {uri!r}", curl=self._pusher.curl, uri=ws_uri)
+        curl, uri = self._pusher.curl, shlex.quote(ws_uri)  # whoever finds this port can say what ws_uri is
+        self.log.info("connected; push to it:  {curl} -X PUT -d hello {uri}", curl=curl, uri=uri)
+        self.log.info("       or, to close it:  {curl} -X DELETE {uri}", curl=curl, uri=uri)
         # The gateway repeats these headers on every later webhook of this connection: we need not store them.
         return _answer(request, 200, {"code": "OK", "headers": {"Demo-Push-To": ws_uri}})
 

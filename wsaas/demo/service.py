@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +21,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from wsaas.demo.backend import DemoBackend, Pusher
-from wsaas.settings.table import Settings, SettingsError
+from wsaas.settings.load import SettingsError
+from wsaas.settings.table import Settings
 
 
 class QuietSite(Site):
@@ -29,12 +35,13 @@ class QuietSite(Site):
 
 
 class DemoService(MultiService):
-    """Serves the demo; once it listens it logs three commands to copy."""
+    """Serves the demo at `target`; once it listens it logs commands to copy, those that `hints` gives by then."""
 
     log = Logger()
 
-    def __init__(self, site: Service, hints: tuple[str, ...]) -> None:
+    def __init__(self, site: Service, target: str, hints: Callable[[], list[str]]) -> None:
         super().__init__()
+        self._target = target
         self._hints = hints
         site.setServiceParent(self)
 
@@ -42,12 +49,12 @@ class DemoService(MultiService):
         try:
             super().privilegedStartService()
         except CannotListenError as error:
-            problem = f"the demo backend cannot listen where TARGET_ADDRESS says: {error}"
-            raise SettingsError((problem,)) from None
+            why = getattr(error.socketError, "strerror", None) or error.socketError
+            raise SettingsError((f"TARGET_ADDRESS={self._target}: the demo cannot listen there: {why}",)) from None
 
     def startService(self) -> None:
         super().startService()
-        for hint in self._hints:
+        for hint in self._hints():
             self.log.info("{hint}", hint=hint)
 
     def stopService(self) -> None:
@@ -65,20 +72,39 @@ def demo_site(backend: DemoBackend, prefix: str) -> Site:
     return QuietSite(resource)
 
 
-def demo_service(reactor: Any, settings: Settings) -> IService:
-    """The demo at TARGET_ADDRESS, on loopback only; ValueError if that is no place where it can serve."""
+def demo_service(reactor: Any, settings: Settings, clients_at: Callable[[], str | None]) -> IService:
+    """The demo at TARGET_ADDRESS, on loopback only; ValueError if that is no place where it can serve.
+
+    `clients_at` gives the URL where clients connect once the gateway listens, None if no URL says that.
+    """
     target = urlsplit(settings.target_address)
     if target.scheme != "http" or target.hostname not in ("localhost", "127.0.0.1"):
         raise ValueError(f"TARGET_ADDRESS={settings.target_address}: the demo must be at http://localhost")
     token = settings.api_token[0] if settings.api_token else None
     pusher = Pusher(HTTPClient(Agent(reactor)), reactor, settings.local_address, token)
     site = service(f"tcp:{target.port or 80}:interface=127.0.0.1", demo_site(DemoBackend(pusher), target.path), reactor)
-    some = f"{settings.local_address}/{{id}}"
-    return DemoService(
-        site,
-        (
-            f"connect a client:  wsaas connect ws://localhost:{settings.ws_port}/",
-            f"push to a client:  {pusher.curl} -X PUT -d hello {some}",
-            f"close a client:    {pusher.curl} -X DELETE {some}",
-        ),
-    )
+
+    def hints() -> list[str]:
+        api, clients = settings.local_address, clients_at()
+        connect = [f"connect a client:     {command(sys.argv[0])} connect {clients}/"] if clients else []
+        return [
+            *connect,
+            f"list the clients:     {pusher.curl} {api}/connections",
+            f"push to all of them:  {pusher.curl} -X PUT -d hello {api}/broadcast",
+        ]
+
+    return DemoService(site, settings.target_address, hints)
+
+
+def command(started: str) -> str:
+    """Find the command `wsaas` of this installation, as it can be typed in the directory that `started` is relative to.
+
+    `started` is the program that runs, such as .venv/bin/twistd. Where neither its directory nor Python's has the
+    command, and where a shell finds it by itself, it is `wsaas`.
+    """
+    found = shutil.which("wsaas")
+    for directory in (os.path.dirname(started), os.path.dirname(sys.executable)):
+        beside = os.path.join(directory, "wsaas")
+        if directory and os.path.isfile(beside):
+            return "wsaas" if found and os.path.samefile(found, beside) else shlex.quote(beside)
+    return "wsaas"

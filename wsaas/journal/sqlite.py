@@ -103,14 +103,15 @@ class SqliteJournal:
             self._fail(error)
         self._worker.start()
         self._started = True
-        closed = sum(record.closed is not None for _, _, record in kept)
-        self.log.info(
-            "journal in {directory}; of an earlier life {open} connections that were open or about to be, and {closed} "
-            "that were closed, whose backend has to be told",
-            directory=str(self._directory),
-            open=len(kept) - closed,
-            closed=closed,
-        )
+        self.log.info("journal in {directory}", directory=str(self._directory))
+        if kept:
+            closed = sum(record.closed is not None for _, _, record in kept)
+            self.log.warn(
+                "of an earlier life of this gateway, {open} connections were open or about to be, and {closed} had "
+                "closed: telling the backend",
+                open=len(kept) - closed,
+                closed=closed,
+            )
         return [record for _, _, record in kept]
 
     def stop(self) -> Deferred[None]:

@@ -43,6 +43,7 @@ from wsaas.journal.sqlite import SqliteJournal
 from wsaas.service.file_limits import capacity, open_files
 from wsaas.service.launch import StartFailed
 from wsaas.service.reload import Reloadable, Reloader
+from wsaas.service.startup_log import client_url, endpoint_label, listening_flaw, log_ports, log_settings
 from wsaas.service.systemd import Notifier
 from wsaas.service.version import user_agent
 from wsaas.settings.table import Settings
@@ -117,7 +118,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
     if demo:
         from wsaas.demo.service import demo_service
 
-        demo_service(reactor, settings).setServiceParent(services)
+        demo_service(reactor, settings, daemon.clients_at).setServiceParent(services)
     return services
 
 
@@ -157,6 +158,10 @@ class Daemon(Service):
     def ready(self) -> bool:
         return self._gateway.accepting and self._journal.healthy
 
+    def clients_at(self) -> str | None:
+        """The URL where a client on this machine connects, without a path; None if no URL would do."""
+        return client_url(self._settings.client_endpoints, self._client_ports)
+
     def reloadable(self) -> list[Reloadable]:
         """The listening ports that have certificates of their own."""
         return [port for port in (*self._client_ports, *self._api_ports) if isinstance(port, Reloadable)]
@@ -192,41 +197,29 @@ class Daemon(Service):
     ) -> None:
         """Listen on every endpoint. `lenient`: where the machine has no IPv6, loopback over IPv4 is enough."""
         for description in descriptions:
+            label = endpoint_label(self._settings, name, description)
             try:
                 listening = serverFromString(self._reactor, description).listen(factory)
             except Exception as error:
-                raise StartFailed(f"{name}={description}: {_flaw(error)}") from None
+                raise StartFailed(f"{label}: {listening_flaw(error)}") from None
             failures: list[Failure] = []
             listening.addCallbacks(ports.append, failures.append)
             if failures and lenient and ports and failures[0].check(CannotListenError):
                 self._log.info("not listening on {endpoint}: {reason}", endpoint=description, reason=failures[0].value)
             elif failures:
-                raise StartFailed(f"{name}={description}: {failures[0].getErrorMessage()}")
+                raise StartFailed(f"{label}: {listening_flaw(failures[0].value)}")
 
     def startService(self) -> None:
         super().startService()
-        for name, value in self._settings.describe():
-            self._log.info("setting {name}={value}", name=name, value=value)
-        for warning in self._settings.warnings:
-            self._log.warn("{doubt}", doubt=warning)
-        if self._settings.state_dir is None:
-            self._log.warn("STATE_DIR=none: after a crash the backend will not hear of the connections that it ended")
+        log_settings(self._log, self._settings)
         try:
             owed = self._journal.start()
         except JournalUnusable as error:
             raise StartFailed(str(error)) from None
-        if owed:
-            self._log.warn(
-                "{owed} connections ended with an earlier life of this gateway; telling the backend", owed=len(owed)
-            )
         self._gateway.revive(owed)
         self._clients.keepalive.start()
         self._gateway.accepting = True
-        for what, ports in (("clients", self._client_ports), ("the API", self._api_ports)):
-            for port in ports:
-                self._log.info("listening for {what} on {address}", what=what, address=_spell(port.getHost()))
-        if not (self._settings.http_endpoint or self._settings.api_token):
-            self._log.info("the API is for this machine only: to open it to others, set API_TOKEN_FILE or API_TOKEN")
+        log_ports(self._log, self._settings, self._client_ports, self._api_ports)
         self._reactor.callWhenRunning(self._notifier.ready)
 
     def stop(self) -> None:
@@ -255,11 +248,20 @@ class Daemon(Service):
         self._gateway.accepting = False
         for port in self._client_ports:
             await maybeDeferred(port.stopListening)
-        await self._close_everyone(self._settings.drain_timeout / 3)
+        told = await self._close_everyone(self._settings.drain_timeout / 3)
+        self._log.info(
+            "clients told that the gateway stops: {told}; disconnect webhooks left: {left}",
+            told=told,
+            left=len(registry),
+        )
         while len(registry) and self._reactor.seconds() < deadline and not self._hurry.called:
             await deferLater(self._reactor, PACE / 2)
         if len(registry):
-            self._log.warn("stopped before the backend heard of the end of {left} connections", left=len(registry))
+            self._log.warn(
+                "stopped before the backend heard of the end of {left} connections: {outlook}",
+                left=len(registry),
+                outlook="the next start tells it" if self._settings.state_dir else "with STATE_DIR=none it never will",
+            )
         self._courier.stop()
         self._clients.keepalive.stop()
         for port in self._api_ports:
@@ -267,8 +269,8 @@ class Daemon(Service):
         await self._pool.close()
         await self._journal.stop()
 
-    async def _close_everyone(self, within: float) -> None:
-        """Close all clients in batches, paced so that they, and the backend, are not all busy at once."""
+    async def _close_everyone(self, within: float) -> int:
+        """Close all clients in batches, paced so that they, and the backend, are not all busy at once; how many."""
         sessions = list(self._gateway.registry)
         batch = max(SMALLEST_BATCH, -(-len(sessions) // max(1, int(within / PACE))))
         self._log.info("draining {count} connections", count=len(sessions))
@@ -277,20 +279,4 @@ class Daemon(Service):
                 self._gateway.close_for_restart(session)
             if start + batch < len(sessions) and not self._hurry.called:
                 await deferLater(self._reactor, PACE)
-
-
-def _spell(address: Any) -> str:
-    """An address as people write it."""
-    host = getattr(address, "host", None)
-    if host is None:
-        name = getattr(address, "name", None)
-        return name.decode(errors="replace") if isinstance(name, bytes) else str(name or address)
-    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
-
-
-def _flaw(error: Exception) -> str:
-    """What is wrong with an endpoint string. Of a socket that systemd has not passed, Twisted says the name only."""
-    if isinstance(error, KeyError | IndexError):
-        passed = os.environ.get("LISTEN_FDNAMES") or "none"
-        return f"systemd passed no such socket to this process; passed: {passed} (see FileDescriptorName=)"
-    return str(error)
+        return len(sessions)

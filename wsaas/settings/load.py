@@ -11,7 +11,7 @@ from typing import Any
 from wsaas.settings.checks import contradictions, doubts
 from wsaas.settings.misspelt import near_misses
 from wsaas.settings.sources import FILE, Given, find
-from wsaas.settings.table import TABLE, SettingSpec, Settings
+from wsaas.settings.table import TABLE, Settings, SettingSpec
 
 
 class SettingsError(Exception):

@@ -75,7 +75,9 @@ def optional(
     repeats: bool = False,
 ) -> T | U:
     """A setting that may be left out: then its value is `unset`, which people know as `unset_is`."""
-    row = SettingSpec(parse, help, None, unset, unset_is, secret=secret, repeats=repeats, format=" ".join if repeats else str)
+    row = SettingSpec(
+        parse, help, None, unset, unset_is, secret=secret, repeats=repeats, format=" ".join if repeats else str
+    )
     return cast(T, field(metadata={"row": row}, repr=not secret))
 
 
@@ -219,4 +221,6 @@ class Settings:
         return found
 
 
-TABLE: Mapping[str, SettingSpec] = {each.name.upper(): each.metadata["row"] for each in fields(Settings) if each.metadata}
+TABLE: Mapping[str, SettingSpec] = {
+    each.name.upper(): each.metadata["row"] for each in fields(Settings) if each.metadata
+}

@@ -306,6 +306,23 @@ class PathTests(ApiCase):
         self.assertEqual(self.ask("GET", HERE, host="other.example:81").status, 200)
 
 
+class BodyTests(ApiCase):
+    def test_line_end(self) -> None:
+        """Every body is one line of JSON, which ends: a prompt that follows it in a terminal has a line of its own."""
+        for got in (
+            self.ask("PUT", HERE, b"x"),
+            self.ask("GET", HERE),
+            self.ask("DELETE", GONE),
+            self.ask("POST", HERE),
+            self.ask("GET", "connections"),
+            self.ask("GET", "-/healthy"),
+            self.ask("PUT", "groups/g", b"x"),
+            self.ask("DELETE", HERE + "?code=1"),
+        ):
+            json.loads(got.body)
+            self.assertEqual((got.body[-1:], got.body.count(b"\n")), (b"\n", 1), got)
+
+
 class ProbeTests(ApiCase):
     def test_healthy(self) -> None:
         """A process that runs is healthy, ready or not."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from treq.testing import StubTreq
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Request
@@ -71,6 +72,17 @@ class BackendTests(SynchronousTestCase):
         status, _, body = self.webhook("POST", "a", json.dumps({"ws_uri": f"{API}/a"}).encode())
         self.assertEqual(status, 200)
         self.assertEqual(json.loads(body), {"code": "OK", "headers": {"Demo-Push-To": f"{API}/a"}})
+
+    def test_commands(self) -> None:
+        """Two commands to copy, to push and to close; the address, which anybody can send, cannot add to them."""
+        for id, shown in (("a", f"{API}/a"), ("'$(touch x)\\n", f"'{API}/'\"'\"'$(touch x)\\n'")):
+            with capturedLogs() as logs:
+                self.webhook("POST", "a", json.dumps({"ws_uri": f"{API}/{id}"}).encode())
+            texts = [str(formatEvent(event)) for event in logs]
+            self.assertEqual(
+                [text.partition(":  ")[2] for text in texts],
+                [f"curl -X PUT -d hello {shown}", f"curl -X DELETE {shown}"],
+            )
 
     def test_connect_nonsense(self) -> None:
         """A body that is no connect event is refused, without a traceback."""

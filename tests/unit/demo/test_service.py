@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 from treq.testing import StubTreq
@@ -13,12 +17,16 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.demo.backend import DemoBackend, Pusher
-from wsaas.demo.service import demo_service, demo_site
+from wsaas.demo.service import command, demo_service, demo_site
 from wsaas.settings.load import SettingsError, load
 
 
 def settings(**environment: str) -> Any:
     return load({}, environment)
+
+
+def nowhere() -> None:
+    """There is no URL where clients connect."""
 
 
 class Taken(MemoryReactorClock):
@@ -45,12 +53,14 @@ class Counting(MemoryReactorClock):
 
 
 class ServiceTests(SynchronousTestCase):
+    clients: str | None = "ws://localhost:8080"
+
     def start(self, **environment: str) -> tuple[MemoryReactorClock, Any, list[str]]:
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         reactor = MemoryReactorClock()
-        service = demo_service(reactor, settings(**environment))
+        service = demo_service(reactor, settings(**environment), lambda: self.clients)
         service.privilegedStartService()
         service.startService()
         hints = [event["hint"] for event in events if "hint" in event]
@@ -64,38 +74,51 @@ class ServiceTests(SynchronousTestCase):
             self.assertEqual((listening, interface), (port, "127.0.0.1"))
 
     def test_hints(self) -> None:
-        """Three commands to copy: they fit the settings, and never show the token."""
+        """Three commands to copy as they are: they fit the settings and this program, and never show the token."""
+        self.patch(sys, "argv", ["/nowhere/twistd"])
+        self.patch(sys, "executable", "/nowhere/python")
         _, _, hints = self.start()
         self.assertEqual(
             [hint.partition(":")[2].strip() for hint in hints],
             [
                 "wsaas connect ws://localhost:8080/",
-                "curl -X PUT -d hello http://localhost:8081/{id}",
-                "curl -X DELETE http://localhost:8081/{id}",
+                "curl http://localhost:8081/connections",
+                "curl -X PUT -d hello http://localhost:8081/broadcast",
             ],
         )
-        _, _, hints = self.start(WS_PORT="9000", LOCAL_ADDRESS="http://gateway.example", API_TOKEN="0123456789abcdef")
-        self.assertIn("ws://localhost:9000/", hints[0])
-        self.assertIn("http://gateway.example/{id}", hints[1])
+        self.clients = "wss://localhost:9000"
+        _, _, hints = self.start(LOCAL_ADDRESS="http://gateway.example", API_TOKEN="0123456789abcdef")
+        self.assertIn("wss://localhost:9000/", hints[0])
+        self.assertIn("http://gateway.example/connections", hints[1])
         self.assertIn('-H "Authorization: Bearer $API_TOKEN"', hints[2])
         self.assertNotIn("0123456789abcdef", "".join(hints))
+
+    def test_no_place_to_connect(self) -> None:
+        """Where no URL says where clients connect, none is shown."""
+        self.clients = None
+        hints = self.start()[2]
+        self.assertEqual([hint.partition(":")[0] for hint in hints], ["list the clients", "push to all of them"])
 
     def test_elsewhere(self) -> None:
         """A TARGET_ADDRESS that is not ours to serve is a mistake in the settings."""
         for address in ("https://localhost:3000/websocket", "http://backend.example:3000/", "http://10.0.0.1/"):
-            error = self.assertRaises(ValueError, demo_service, MemoryReactorClock(), settings(TARGET_ADDRESS=address))
+            given = settings(TARGET_ADDRESS=address)
+            error = self.assertRaises(ValueError, demo_service, MemoryReactorClock(), given, nowhere)
             self.assertIn(address.rstrip("/"), str(error))
 
     def test_taken(self) -> None:
         """A port that is taken ends the start with one line."""
-        service = demo_service(Taken(), settings())
+        service = demo_service(Taken(), settings(), nowhere)
         error = self.assertRaises(SettingsError, service.privilegedStartService)
-        self.assertIn("Address already in use", str(error))
+        self.assertEqual(
+            str(error),
+            "TARGET_ADDRESS=http://localhost:3000/websocket: the demo cannot listen there: Address already in use",
+        )
 
     def test_stop(self) -> None:
         """It still listens when it is told to stop: the gateway's last disconnects come then."""
         reactor = Counting()
-        service: Any = demo_service(reactor, settings())
+        service: Any = demo_service(reactor, settings(), nowhere)
         service.privilegedStartService()
         service.startService()
         self.assertEqual(reactor.listening, 1)
@@ -128,3 +151,44 @@ class ServiceTests(SynchronousTestCase):
         protocol.dataReceived(b"DELETE /an-id HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.assertIn(b" 200 ", transport.value())
         self.assertNotIn("an-id", str(events))
+
+
+class CommandTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.place = Path(self.mktemp()).resolve()
+        self.program("venv/bin", "wsaas")
+        self.patch(os, "environ", {"PATH": ""})
+        self.patch(sys, "executable", "/nowhere/python")
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.place)
+
+    def program(self, directory: str, name: str) -> None:
+        (self.place / directory).mkdir(parents=True, exist_ok=True)
+        path = self.place / directory / name
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+
+    def test_beside(self) -> None:
+        """The command is shown as it lies beside the program that was started, in the same way relative or not."""
+        self.assertEqual(command("venv/bin/twistd"), "venv/bin/wsaas")
+        self.assertEqual(command(f"{self.place}/venv/bin/twistd"), f"{self.place}/venv/bin/wsaas")
+        self.program("with space/bin", "wsaas")
+        self.assertEqual(command("with space/bin/wsaas"), "'with space/bin/wsaas'")
+
+    def test_on_the_path(self) -> None:
+        """Where a shell finds the very same command by itself, its name is enough."""
+        os.environ["PATH"] = f"{self.place}/venv/bin"
+        self.assertEqual(command(f"{self.place}/venv/bin/twistd"), "wsaas")
+        self.program("other/bin", "wsaas")
+        self.assertEqual(command("other/bin/twistd"), "other/bin/wsaas")
+
+    def test_beside_python(self) -> None:
+        """A program that lies elsewhere, such as python -m twisted, has the command beside its Python."""
+        self.patch(sys, "executable", f"{self.place}/venv/bin/python")
+        for started in ("/usr/lib/twisted/__main__.py", "-c", ""):
+            self.assertEqual(command(started), f"{self.place}/venv/bin/wsaas")
+
+    def test_nowhere(self) -> None:
+        """If it is nowhere to be seen, it is called by its name."""
+        shutil.rmtree(self.place / "venv")
+        self.assertEqual(command("venv/bin/twistd"), "wsaas")

@@ -243,6 +243,13 @@ class LifeTests(JournalCase):
         [event] = [event for event in logs if "closed" in event]
         self.assertEqual((event["open"], event["closed"]), (5, 1))
 
+    def test_start_without_an_earlier_life(self) -> None:
+        """A start that found nothing says nothing of an earlier life."""
+        self.stop()
+        with capturedLogs() as logs:
+            previous_life(self.directory)
+        self.assertEqual([event["log_format"] for event in logs], ["journal in {directory}"])
+
 
 class BatchTests(JournalCase):
     def setUp(self) -> None:
