@@ -249,11 +249,12 @@ class Daemon(Service):
         for port in self._client_ports:
             await maybeDeferred(port.stopListening)
         told = await self._close_everyone(self._settings.drain_timeout / 3)
-        self._log.info(
-            "clients told that the gateway stops: {told}; disconnect webhooks left: {left}",
-            told=told,
-            left=len(registry),
-        )
+        if told:
+            self._log.info(
+                "clients told that the gateway stops: {told}; disconnect webhooks left: {left}",
+                told=told,
+                left=len(registry),
+            )
         while len(registry) and self._reactor.seconds() < deadline and not self._hurry.called:
             await deferLater(self._reactor, PACE / 2)
         if len(registry):

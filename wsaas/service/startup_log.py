@@ -26,8 +26,6 @@ def log_settings(log: Logger, settings: Settings) -> None:
     log.info("the other settings are as by default: `wsaas check` shows all of them")
     for warning in settings.warnings:
         log.warn("{doubt}", doubt=warning)
-    if settings.state_dir is None:
-        log.warn("STATE_DIR=none: after a crash the backend will not hear of the connections that it ended")
 
 
 def log_ports(log: Logger, settings: Settings, clients: Ports, api: Ports) -> None:

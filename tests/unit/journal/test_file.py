@@ -181,7 +181,7 @@ class DamageTests(DamageCase):
         with capturedLogs() as logs:
             records = self.survives()
         self.assertEqual(records, self.originals[:33] + self.originals[34:])
-        [warning] = [event for event in logs if event["log_level"] is LogLevel.warn]
+        [warning] = [event for event in logs if "complaint" in event and event["log_level"] is LogLevel.warn]
         self.assertIn("checksum", warning["complaint"])
         [error] = [event for event in logs if event["log_level"] is LogLevel.error]
         self.assertEqual(error["count"], COUNT - 1)
