@@ -14,6 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.pages import block_of
 from wsaas.settings.table import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,14 +38,6 @@ def command(name: str) -> str:
     match = re.search(rf"^\.\. newcomer-{name}\n\n(?:\.\. code-block:: bash|::)\n\n +(.+)\n\n", README, re.MULTILINE)
     assert match is not None, f"README.rst has no one-line block after '.. newcomer-{name}'"
     return match[1]
-
-
-def example(language: str, containing: str) -> str:
-    """The code block in that language that contains these words."""
-    for block in re.findall(rf"^\.\. code-block:: {language}\n\n((?:(?:    .*)?\n)+)", README, re.MULTILINE):
-        if containing in block:
-            return re.sub(r"^    ", "", block, flags=re.MULTILINE)
-    raise AssertionError(f"README.rst has no {language} example with {containing!r}")
 
 
 class ReadmeTests(SynchronousTestCase):
@@ -75,7 +68,7 @@ class ReadmeTests(SynchronousTestCase):
     def test_lambda(self) -> None:
         """The Lambda handler accepts, echoes text and binary as they came, and takes a disconnect."""
         names: dict[str, Any] = {}
-        exec(example("python", "def handler"), names)
+        exec(block_of(ROOT / "README.rst", "python", "def handler"), names)
 
         def call(method: str, **event: object) -> Any:
             event = {"requestContext": {"http": {"method": method}}, "isBase64Encoded": False, **event}

@@ -40,7 +40,7 @@ _DEADLINE = "self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._
 _REPLIED = "if self._deadline is None and not isReply:"
 _LEAVES = f"        self._stop_deadline()\n        {_DEADLINE}\n"
 _LIMIT = "ws_timeout=settings.ws_timeout, max_message_size="
-_OFF = 'compression: bool = setting(parse.switch, "off"'
+_OFF = 'compression: bool = switch("off"'
 _MADE = "        self.session: Session | None = None\n"
 
 _BOTH = ("thorough.fuzz.test_clients.FrameFuzz.test_meanwhile", "thorough.fuzz.test_process.AssaultTests.test_frames")

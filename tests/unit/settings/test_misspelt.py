@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.core.properties import examples
-from tests.settings.environments import usual
+from tests.support.environments import usual
+from tests.support.properties import examples
 from wsaas.settings.load import SettingsError, load
 from wsaas.settings.misspelt import distance
 from wsaas.settings.sources import FILE

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.core.properties import examples
+from tests.support.properties import examples
 from wsaas.settings.units import duration, format_duration, format_size, size
 
 DAY = 86_400_000
