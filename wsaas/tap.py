@@ -19,6 +19,7 @@ from twisted.python.usage import Options as UsageOptions
 from wsaas.internals.awake_clock import count_awake_time
 from wsaas.internals.reactor_tuning import hand_out_directly
 from wsaas.internals.signals import Signals
+from wsaas.internals.supported import check
 from wsaas.logs import Log, open_log, say
 from wsaas.service.launch import Launch
 from wsaas.service.version import own_version
@@ -182,6 +183,7 @@ def settle() -> None:
 
 def rooted(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bool, Signals], IService]) -> Root:
     """What `assemble` makes of the options, and its log. What keeps it from being made is one line, and status 1."""
+    check()
     hand_out_directly(reactor)
     # Twisted's timers follow the wall clock otherwise: set back by an hour, they all stop for an hour (Twisted #2424).
     count_awake_time(reactor)

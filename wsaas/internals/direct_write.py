@@ -1,4 +1,4 @@
-"""Writing to a socket without waiting for a turn of the reactor."""
+"""Writes to a socket without waiting for a turn of the reactor."""
 
 from __future__ import annotations
 
@@ -8,18 +8,27 @@ from itertools import repeat
 from typing import Any
 
 from twisted.internet import tcp
+from twisted.internet.abstract import FileDescriptor
 
-# What is read of Twisted's transport below: where it keeps what its socket has not taken.
-_READ = ("connected", "dataBuffer", "_tempDataLen", "disconnecting", "fileno")
+from wsaas.internals.supported import Reliance
+
+RELIANCE = Reliance(
+    part="writing to sockets directly",
+    plainly="Twisted's transports write, a turn of the reactor later",
+    names=("twisted.internet.tcp:Server.fileno",),
+    attributes=("connected", "dataBuffer", "_tempDataLen", "disconnecting"),
+    sample=lambda: FileDescriptor(reactor=object()),  # type: ignore[arg-type]  # it only keeps the reactor
+)
+"""The attributes in which Twisted's transport keeps what its socket has not taken."""
 
 
 def can_write_through(transport: object) -> bool:
-    """Whether `write_through` may be used for this transport: a plain TCP one, neither TLS nor another over it."""
-    return type(transport) is tcp.Server and all(hasattr(transport, name) for name in _READ)
+    """Say if `write_through` may be used for this transport: a plain TCP one, neither TLS nor another over it."""
+    return type(transport) is tcp.Server and RELIANCE.holds()
 
 
 def nothing_waits(transport: Any) -> bool:
-    """Whether the transport has given all it had to its socket, and may be given more."""
+    """Say if the transport has given all it had to its socket, and may be given more."""
     return not (transport.dataBuffer or transport._tempDataLen or transport.disconnecting)
 
 
@@ -41,7 +50,7 @@ def write_through(transport: Any, data: bytes) -> None:
 
 
 def write_each(files: Iterable[int], data: bytes) -> list[int]:
-    """Write `data` to each of these files; how many bytes each has taken, 0 if it would block, is broken or is none.
+    """Write `data` to each of these files. Return how many bytes each took: 0 if it would block, is broken or is none.
 
     One call after the other, without the interpreter between them: each call pushes what that needs out of the
     processor's caches, which makes its steps take several times as long.
