@@ -8,7 +8,7 @@ from typing import Any
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from wsaas.clients.admission import FULL, Admission
 from wsaas.clients.connection import ClientProtocol
@@ -20,11 +20,10 @@ from wsaas.core.gateway import Gateway
 from wsaas.core.model import Refused
 from wsaas.internals.autobahn import initial_values
 from wsaas.net.reject import RejectedConnection
+from wsaas.telemetry.log_limit import LogLimit
 
 _log = Logger()
 
-UNTIL_TOLD_AGAIN = 60.0
-"""Seconds between two log lines about clients that are turned away for one reason."""
 PATIENCE = 1.0
 """Seconds after which a handshake that is not there yet gives up its place, if a newcomer would have none."""
 
@@ -74,7 +73,7 @@ class ClientFactory(WebSocketServerFactory):
         self.keepalive = Keepalive(clock, ws_timeout)
         self._connections: set[ClientProtocol] = set()
         self._opening: dict[Opening, float] = {}
-        self._told: dict[str, float] = {}
+        self._log_limit = LogLimit(clock)
         self.setProtocolOptions(
             versions=[13],
             webStatus=False,
@@ -137,13 +136,13 @@ class ClientFactory(WebSocketServerFactory):
         protocol.visit.leave()
 
     def tell_turned_away(self, address: str, refusal: Refused) -> None:
-        """Log it, but not each one."""
-        now = self.clock.seconds()
-        if now - self._told.get(refusal.code, -UNTIL_TOLD_AGAIN) >= UNTIL_TOLD_AGAIN:
-            self._told[refusal.code] = now
-            _log.warn(
-                "turning clients away, {code}: {count} so far, the last from {address}",
-                code=refusal.code,
-                count=self.admission.turned_away[refusal.code],
-                address=address,
-            )
+        """Log that a client was refused for want of room, but not each one."""
+        self._log_limit.emit(
+            _log,
+            LogLevel.warn,
+            refusal.code,
+            "turning clients away, {code}: {count} so far, the last from {address}",
+            code=refusal.code,
+            count=self.admission.turned_away[refusal.code],
+            address=address,
+        )

@@ -19,9 +19,11 @@ from typing import Any
 from klein import Klein
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
+
+from wsaas.telemetry.log_limit import LogLimit
 
 BINARY = "application/octet-stream"  # the Content-Type of a binary message, in webhooks and in pushes
 ROOM = 100  # how many clients the chat room holds
@@ -32,7 +34,7 @@ class Pusher:
     """The gateway's API, as much as we need of it. It pushes only to addresses under `api`: they get the token."""
 
     def __init__(self, http: HTTPClient, reactor: Any, api: str, token: str | None) -> None:
-        self._http, self._reactor, self._api = http, reactor, api
+        self._http, self.reactor, self._api = http, reactor, api
         self._headers = Headers({"Authorization": [f"Bearer {token}"]} if token else {})
         self.curl = 'curl -H "Authorization: Bearer $API_TOKEN"' if token else "curl"
 
@@ -49,7 +51,7 @@ class Pusher:
             headers=headers,
             allow_redirects=False,
             timeout=PUSH_TIMEOUT,
-            reactor=self._reactor,
+            reactor=self.reactor,
         )
         await response.content()
         return int(response.code)
@@ -63,6 +65,7 @@ class DemoBackend:
 
     def __init__(self, pusher: Pusher) -> None:
         self._pusher = pusher
+        self._log_limit = LogLimit(pusher.reactor, every=1.0)  # anybody can connect, and each line costs room
         self._room: dict[str, str] = {}  # connection id -> where to push to it
 
     @app.route("/<id>", methods=["POST"])
@@ -74,9 +77,10 @@ class DemoBackend:
             return _answer(request, 400, {"code": "BAD_REQUEST"})
         if not self._pusher.owns(ws_uri):
             return _answer(request, 403, {"code": "NOT_MY_GATEWAY"})
-        curl, uri = self._pusher.curl, shlex.quote(ws_uri)  # whoever finds this port can say what ws_uri is
-        self.log.info("connected; push to it:  {curl} -X PUT -d hello {uri}", curl=curl, uri=uri)
-        self.log.info("       or, to close it:  {curl} -X DELETE {uri}", curl=curl, uri=uri)
+        if self._log_limit.allows("connected") is not None:
+            curl, uri = self._pusher.curl, shlex.quote(ws_uri)  # whoever finds this port can say what ws_uri is
+            self.log.info("connected; push to it:  {curl} -X PUT -d hello {uri}", curl=curl, uri=uri)
+            self.log.info("       or, to close it:  {curl} -X DELETE {uri}", curl=curl, uri=uri)
         # The gateway repeats these headers on every later webhook of this connection: we need not store them.
         return _answer(request, 200, {"code": "OK", "headers": {"Demo-Push-To": ws_uri}})
 
@@ -115,7 +119,10 @@ class DemoBackend:
             if answered and status == 404:
                 self._room.pop(other, None)
             elif not answered or status not in (200, 202):
-                self.log.warn("no push to {id!r}: {status}", id=other, status=status if answered else status.value)
+                reason = status if answered else status.value
+                self._log_limit.emit(
+                    self.log, LogLevel.warn, "no push", "no push to {id!r}: {status}", id=other, status=reason
+                )
 
 
 def _body(request: Request) -> bytes:

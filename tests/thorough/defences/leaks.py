@@ -6,7 +6,9 @@ from tests.thorough.defences.model import Defence, Edit, without
 
 ANSWERS = "wsaas/backend/responses.py"
 COURIER = "wsaas/backend/courier.py"
-FACTORY = "wsaas/clients/factory.py"
+BUFFER = "wsaas/telemetry/log_buffer.py"
+LIMIT = "wsaas/telemetry/log_limit.py"
+SINKS = "wsaas/telemetry/log_sinks.py"
 LOCK = "wsaas/journal/lock.py"
 LOGS = "wsaas/logs.py"
 PARSERS = "wsaas/settings/values.py"
@@ -25,6 +27,8 @@ MISTAKE = "A mistake in the settings"
 FORGED = "Text of a client that forges"
 FORMAT = "Text of a client that is taken for a format"
 FLOOD = "Filling the log"
+ROTATED = "Filling the disk with rotated logs"
+STUCK = "A log that nobody takes"
 JOURNAL = "Reading the journal"
 SETTINGS_OF_ANY_CONTENT = "Settings of any content"
 
@@ -140,7 +144,29 @@ DEFENCES = [
             "unit.test_docs_security.SourceTests.test_constant_formats",
         ),
     ),
-    without(FLOOD, FACTORY, ">= UNTIL_TOLD_AGAIN:", ">= 0:"),
+    without(
+        FLOOD,
+        LIMIT,
+        "if now - since < self._every:",
+        "if now < since:",
+        "unit.clients.test_admission.TotalTests.test_log",
+    ),
+    without(
+        FLOOD,
+        LIMIT,
+        "if kind not in self._written and len(self._written) >= self._kinds:",
+        "if len(self._written) < 0:",
+        "unit.telemetry.test_log_limit.LogLimitTests.test_bounded",
+    ),
+    without(ROTATED, SINKS, "if number >= self._rotated:", "if number < 0:"),
+    without(
+        STUCK,
+        BUFFER,
+        "if self._has_room(len(data)):",
+        "if True:",
+        "unit.telemetry.test_log_buffer.BufferTests.test_never_waits",
+        "unit.telemetry.test_log_buffer.BufferTests.test_bytes",
+    ),
     without(JOURNAL, LOCK, "mkdir(mode=0o700, ", "mkdir(", "unit.journal.test_sqlite.LifeTests.test_modes"),
     without(
         JOURNAL,

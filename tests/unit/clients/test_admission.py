@@ -103,18 +103,19 @@ class TotalTests(Case):
         self.assertEmpty(self.harness)
 
     def test_log(self) -> None:
-        """A storm is one line a minute in the log."""
+        """A storm is one line in ten seconds in the log, which says how many there were."""
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         for _ in range(3):
             self.harness.open()
-        for seconds in (0, 59, 2):
+        for seconds in (0, 9, 2):
             self.harness.clock.advance(seconds)
             for _ in range(50):
                 self.ask(self.harness)
         told = [event for event in events if event["log_level"] is LogLevel.warn]
         self.assertEqual([event["code"] for event in told], ["TOO_MANY_CONNECTIONS"] * 2)
+        self.assertEqual([event["left_out"] for event in told], [0, 99])
 
 
 class AddressTests(Case):

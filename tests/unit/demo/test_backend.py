@@ -46,10 +46,11 @@ class Broken:
 class BackendTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.api = Api()
+        self.clock = Clock()
         self.backend = self.make(StubTreq(self.api))
 
     def make(self, http: Any, token: str | None = None) -> StubTreq:
-        return StubTreq(DemoBackend(Pusher(http, Clock(), API, token)).app.resource())
+        return StubTreq(DemoBackend(Pusher(http, self.clock, API, token)).app.resource())
 
     def webhook(self, method: str, id: str, body: bytes = b"", **headers: str) -> tuple[int, str | None, bytes]:
         """Call one webhook; the status, what WSAAS-Reply says, and the body of the answer."""
@@ -74,10 +75,13 @@ class BackendTests(SynchronousTestCase):
         self.assertEqual(json.loads(body), {"code": "OK", "headers": {"Demo-Push-To": f"{API}/a"}})
 
     def test_commands(self) -> None:
-        """Two commands to copy, to push and to close; the address, which anybody can send, cannot add to them."""
+        """Two commands to copy, to push and to close; the address, which anybody can send, cannot add to them. Whoever
+        connects within the same second gets none."""
         for id, shown in (("a", f"{API}/a"), ("'$(touch x)\\n", f"'{API}/'\"'\"'$(touch x)\\n'")):
             with capturedLogs() as logs:
-                self.webhook("POST", "a", json.dumps({"ws_uri": f"{API}/{id}"}).encode())
+                for _ in range(3):
+                    self.webhook("POST", "a", json.dumps({"ws_uri": f"{API}/{id}"}).encode())
+            self.clock.advance(1)
             texts = [str(formatEvent(event)) for event in logs]
             self.assertEqual(
                 [text.partition(":  ")[2] for text in texts],
