@@ -30,6 +30,8 @@ from wsaas.journal.rows import JournalRow, encode_closed, encode_record
 T = TypeVar("T")
 
 SCHEMA_VERSION = 1
+COMPLAINTS = 10
+"""Log lines about single rows that cannot be read, at most."""
 RENEW_AFTER = 60.0  # a disk on which nothing stays whole is not to be filled with damaged files
 
 _SETTINGS = (
@@ -240,8 +242,11 @@ class Store:
             count=len(kept),
             aside=str(aside),
         )
-        for complaint in complaints:
+        for complaint in complaints[:COMPLAINTS]:
             self.log.warn("not readable in {aside}: {complaint}", aside=str(aside), complaint=complaint)
+        if len(complaints) > COMPLAINTS:
+            left_out = len(complaints) - COMPLAINTS
+            self.log.warn("not readable in {aside}: {left_out} more rows", aside=str(aside), left_out=left_out)
         return kept
 
     def _move_aside(self) -> Path:

@@ -20,13 +20,14 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from wsaas.core.model import Closed, Record
 from wsaas.journal.file import Store
 from wsaas.journal.lock import JournalLocked, JournalUnusable, Lock
 from wsaas.journal.pending_changes import Changes, PendingChanges, Stored
 from wsaas.journal.writer_thread import Worker, WriterThread
+from wsaas.telemetry.log_limit import LogLimit
 
 __all__ = ["JournalLocked", "JournalUnusable", "SqliteJournal"]
 
@@ -69,6 +70,7 @@ class SqliteJournal:
         self._keep_authorization = keep_authorization
         self._batch_delay = batch_delay
         self._worker = worker or WriterThread()
+        self._log_limit = LogLimit(reactor)
         self._lock = Lock(directory)
         self._store = Store(directory, reactor.seconds, wall_clock)
         self._pending = PendingChanges()
@@ -203,7 +205,10 @@ class SqliteJournal:
     def _fail(self, error: BaseException) -> None:
         if not self._failing:
             self._failing = True
-            self.log.error(
+            self._log_limit.emit(
+                self.log,
+                LogLevel.error,
+                "cannot write",
                 "the journal cannot write to {directory}: {error}; new connections are refused (503) until it can, "
                 "which is tried every {seconds} s",
                 directory=str(self._directory),
@@ -216,7 +221,13 @@ class SqliteJournal:
     def _recovered(self) -> None:
         if self._failing:
             self._failing = False
-            self.log.warn("the journal can write to {directory} again", directory=str(self._directory))
+            self._log_limit.emit(
+                self.log,
+                LogLevel.warn,
+                "can write",
+                "the journal can write to {directory} again",
+                directory=str(self._directory),
+            )
 
     def _retry(self) -> None:
         self._retrying = None

@@ -10,9 +10,8 @@ made (what it says may be costly) asks `allows` and writes `with_left_out(format
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -20,6 +19,12 @@ EVERY = 10.0
 """Seconds between two lines of one kind."""
 KINDS = 64
 """Kinds that are remembered."""
+
+
+class Clock(Protocol):
+    """Counts seconds, like Twisted's reactor."""
+
+    def seconds(self) -> float: ...
 
 
 class LogLimit:
@@ -30,7 +35,7 @@ class LogLimit:
     none, all further kinds count as one, so that there are never more than `kinds` + 1 lines in `every` seconds.
     """
 
-    def __init__(self, clock: IReactorTime, every: float = EVERY, kinds: int = KINDS) -> None:
+    def __init__(self, clock: Clock, every: float = EVERY, kinds: int = KINDS) -> None:
         self._clock = clock
         self._every = every
         self._kinds = kinds

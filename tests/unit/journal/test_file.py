@@ -174,6 +174,16 @@ class DamageTests(DamageCase):
             self.assertGreaterEqual(len(self.survives()), COUNT - rows)
             self.assertEqual(len(self.aside()), 1)
 
+    def test_many_rows(self) -> None:
+        """Of many rows that cannot be read ten are told one by one, the others by their number."""
+        content = (self.directory / NAME).read_bytes()
+        self.damaged(self.directory_copy(), NAME, content.replace(b"Bearer", b"Bexrer"))
+        with capturedLogs() as logs:
+            self.survives()
+        warnings = [event for event in logs if event["log_level"] is LogLevel.warn]
+        self.assertEqual(len(warnings), store.COMPLAINTS + 1)
+        self.assertGreater(warnings[-1]["left_out"], 50)
+
     def test_one_row(self) -> None:
         """A single row that cannot be read is skipped with a warning, without its content; the file is kept aside."""
         content = (self.directory / NAME).read_bytes()

@@ -529,6 +529,18 @@ class FullTests(JournalCase):
         self.assertEqual(recovered["log_level"], LogLevel.warn)
         self.assertTrue(self.journal.healthy)
 
+    def test_flapping(self) -> None:
+        """A disk that is full every other second is two lines in ten seconds, which say how many were left out."""
+        with capturedLogs() as logs:
+            for number in range(100, 112):
+                self.open(number)
+                self.flush()
+                self.recover()
+                self.disk.start()
+        shown = [event["left_out"] for event in logs if "left_out" in event]
+        self.assertEqual(shown[:2], [0, 0])
+        self.assertLessEqual(len(shown), 4)
+
     def test_opened_while_trying(self) -> None:
         """A connection that comes while the disk is tried is answered when the try is over."""
         self.open(4)
