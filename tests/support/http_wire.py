@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -29,14 +30,28 @@ class Got:
 class Wire:
     """One connection to a site."""
 
-    def __init__(self, site: ApiSite) -> None:
-        self.transport = StringTransport()
+    def __init__(self, site: ApiSite, address: IAddress | None = None) -> None:
+        self.clock: Any = site.reactor
+        self.transport = StringTransport(hostAddress=address)
         self.channel: Any = site.buildProtocol(None)
         self.channel.makeConnection(self.transport)
 
-    def send(self, *pieces: bytes) -> None:
+    def send(self, *pieces: bytes, turns: bool = True) -> None:
+        """One read of the socket for each piece, and after it as many turns of the reactor as there is work for."""
         for piece in pieces:
             self.channel.dataReceived(piece)
+            while turns and self.turn():
+                pass
+
+    def turn(self) -> bool:
+        """One turn of the reactor: what is due now, but not what that makes due. Whether there was anything."""
+        due = [call for call in self.clock.getDelayedCalls() if call.getTime() <= self.clock.seconds()]
+        for call in due:
+            if call.active():
+                self.clock.calls.remove(call)
+                call.called = 1
+                call.func(*call.args, **call.kw)
+        return bool(due)
 
     def hang_up(self) -> None:
         self.channel.connectionLost(Failure(ConnectionDone()))
@@ -89,12 +104,14 @@ class WireCase(SynchronousTestCase):
             self.clock,
             registry_of(self.session, max_message_size=max_message_size),
             tokens=self.tokens,
+            local_address="http://gateway.example:8081/api",
             max_message_size=max_message_size,
             ready=ready,
         )
 
-    def wire(self) -> Wire:
-        return Wire(self.site)
+    def wire(self, address: IAddress | None = None) -> Wire:
+        """A new connection, to a socket of this address."""
+        return Wire(self.site, address)
 
     def exchange(self, *pieces: bytes) -> list[int]:
         """The statuses that a new connection answers to these bytes."""

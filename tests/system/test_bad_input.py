@@ -109,19 +109,25 @@ API = {
     "garbage": (b"\x00\x01\x02\r\n\r\n", 400),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n", 400),
     "one word": (b"GET\r\n\r\n", 400),
-    "a length that is none": (f"PUT /{ID} HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n".encode(), 400),
-    "a negative length": (f"PUT /{ID} HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n".encode(), 400),
-    "two lengths": (f"PUT /{ID} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab".encode(), 400),
-    "length and chunks": (
-        f"PUT /{ID} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode(),
+    "a length that is none": (f"PUT /{ID} HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n".encode(), 400),
+    "a negative length": (f"PUT /{ID} HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n".encode(), 400),
+    "two lengths": (
+        f"PUT /{ID} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab".encode(),
         400,
     ),
-    "a chunk that is none": (f"PUT /{ID} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n".encode(), 400),
-    "an unknown coding": (f"PUT /{ID} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n".encode(), 400),
+    "length and chunks": (
+        f"PUT /{ID} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode(),
+        400,
+    ),
+    "a chunk that is none": (
+        f"PUT /{ID} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n".encode(),
+        400,
+    ),
+    "an unknown coding": (f"PUT /{ID} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n".encode(), 400),
     "a space before the colon": (f"GET /{ID} HTTP/1.1\r\nHost : x\r\n\r\n".encode(), 400),
-    "too many headers": (f"GET /{ID} HTTP/1.1\r\nHost: x\r\n".encode() + b"X: y\r\n" * 3000 + b"\r\n", 400),
-    "an unknown method": (f"FOO /{ID} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), 405),
-    "a method that is none": (f"{{0}} /{ID} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), 400),
+    "too many headers": (f"GET /{ID} HTTP/1.1\r\nHost: localhost\r\n".encode() + b"X: y\r\n" * 3000 + b"\r\n", 400),
+    "an unknown method": (f"FOO /{ID} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(), 405),
+    "a method that is none": (f"{{0}} /{ID} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(), 400),
 }
 
 NO_IDS = [
@@ -248,7 +254,7 @@ class BadInputTests(SharedTestCase):
     def test_hangs_up_on_api(self) -> None:
         """A caller that hangs up in the middle of its request is no news."""
         self.client()
-        whole = f"PUT /{self.connection_id()} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf".encode()
+        whole = f"PUT /{self.connection_id()} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf".encode()
         for length in range(0, len(whole), 5):
             with self.api.dial() as plain:
                 plain.sendall(whole[:length])

@@ -412,7 +412,7 @@ class InjectionTests(SharedTestCase):
             ("DELETE", f"/{id}?code=4000&reason={coded}"),
         ):
             with self.api.dial() as caller:
-                caller.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+                caller.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode())
                 answer = caller.recv(65536)
             self.assertLessEqual(self.names(answer), ANSWERED, answer)
             json.loads(answer.partition(b"\r\n\r\n")[2])

@@ -15,7 +15,7 @@ from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.api.errors import INTERNAL_ERROR, TABLE
-from wsaas.api.server.channel import IDLE_TIMEOUT
+from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import api_site
 from wsaas.backend.requests import MAX_DECISION
 from wsaas.clients.connection import CLOSE_TIMEOUT, MAX_EARLY

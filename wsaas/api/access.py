@@ -1,38 +1,92 @@
-"""Who may use the API: the bearer token (RFC 6750, 2.1)."""
+"""Who may use the API: the bearer token (RFC 6750, 2.1), and without one the names by which it may be called.
+
+Without a token, whatever runs on this machine may call the API, a browser included. A web page reaches it by a name of
+its own that resolves to 127.0.0.1 (DNS rebinding); the Host header then says that name, so that only those names pass
+that no stranger can have: loopback, and that of LOCAL_ADDRESS.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from hmac import compare_digest
+from ipaddress import ip_address
 
 from twisted.web.http_headers import Headers
 
-from wsaas.api.errors import Unauthorized
+from wsaas.api.errors import HostNotAllowed, Unauthorized
 
-# A load balancer has no token, and these two say nothing of any client.
-WITHOUT_TOKEN = frozenset({b"/-/healthy", b"/-/ready"})
+# A load balancer has no token and knows addresses only, and these two say nothing of any client.
+OPEN_TO_ALL = frozenset({b"/-/healthy", b"/-/ready"})
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]*))(?::[0-9]*)?")  # RFC 9110, 7.2
+_LONGEST_NAME = 255
 
 
 class Access:
-    """Lets a request pass with any one of the tokens; with no tokens, all of them."""
+    """Lets a request pass with any one of the tokens; with no tokens, under the names of loopback and `hosts`."""
 
-    def __init__(self, tokens: Sequence[str]) -> None:
+    def __init__(self, tokens: Sequence[str], hosts: Collection[str] = ()) -> None:
         self._tokens = tuple(token.encode() for token in tokens)
         if b"" in self._tokens:
             raise ValueError("an empty API token would let everybody in")
+        self._hosts = frozenset(_normal(host) for host in hosts)
+        self._names_us = lru_cache(maxsize=256)(self._is_ours)
 
-    def check(self, path: bytes, headers: Headers) -> None:
-        """Raise Unauthorized unless a request for this path, as it stands in the request line, may pass."""
-        if self._tokens and path not in WITHOUT_TOKEN and not self._knows(_bearer(headers)):
-            raise Unauthorized("send the header Authorization: Bearer with the API token")
+    def check(self, path: bytes, headers: Headers, any_host: bool = False) -> None:
+        """Raise Unauthorized or HostNotAllowed unless a request for this path, as it stands in the request line, may
+        pass. `any_host` is for a request of which the Host need not be looked at: no page can have sent it.
+        """
+        if path in OPEN_TO_ALL:
+            return
+        if self._tokens:
+            if not self._knows(_bearer(headers)):
+                raise Unauthorized("send the header Authorization: Bearer with the API token")
+        elif not any_host:
+            host = b", ".join(headers.getRawHeaders(b"host", []))
+            if not self._names_us(host):
+                raise HostNotAllowed(
+                    f"the Host {host[:_LONGEST_NAME].decode('latin-1')!r} is neither localhost nor that of LOCAL_ADDRESS: "
+                    "call the API by one of these, set LOCAL_ADDRESS to the name by which backends call it, "
+                    "or set API_TOKEN, which makes any name do"
+                )
 
-    def admits(self, authorization: bytes | None) -> bool:
-        """Whether a request that needs the token may pass with this Authorization header, its only one."""
-        return not self._tokens or self._knows(_credential(authorization or b""))
+    def admits(self, authorization: bytes | None, host: bytes | None) -> bool:
+        """Whether a request that is not open to all may pass with these headers, its only ones of their names.
+
+        A `host` of None need not be looked at.
+        """
+        if self._tokens:
+            return self._knows(_credential(authorization or b""))
+        return host is None or self._names_us(host)
 
     def _knows(self, credential: bytes) -> bool:
         # All tokens are compared, in constant time each: how long it takes says nothing about any of them.
         return sum(compare_digest(credential, token) for token in self._tokens) > 0
+
+    def _is_ours(self, host: bytes) -> bool:
+        """Whether a Host header has a name of loopback, or one of `hosts`, with any port."""
+        found = _HOST.fullmatch(host.decode("latin-1")) if len(host) <= _LONGEST_NAME + len(":65535") else None
+        if found is None:
+            return False
+        name = _normal(found[1] or found[2])
+        return name in self._hosts or name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
+
+
+def _normal(host: str) -> str:
+    """A host as it is compared: an address in its shortest form, a name in lower case and without the root's dot."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host.lower().removesuffix(".")
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _bearer(headers: Headers) -> bytes:

@@ -1,7 +1,7 @@
 """The Klein application: one gate for all requests, one decorator for all routes, and the routes of a connection.
 
-    request -> Gate (token, path) -> Klein (path and method) -> handler -> Answer
-                    `------------------------`-------------------`--> error -> the table in errors.py -> Answer
+    request -> Gate (token, path) -> Klein (path and method) -> handler -> ApiResponse
+                    `------------------------`-------------------`--> error -> the table in errors.py -> ApiResponse
 
 Modules add routes of their own through `Api.route`; the first segment of their paths has a shape that no id has.
 Importing this module installs the reactor, as Klein does.
@@ -12,11 +12,11 @@ Importing this module installs the reactor, as Klein does.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qs, unquote, unquote_to_bytes
+from collections.abc import Awaitable, Callable, Collection
+from urllib.parse import unquote, unquote_to_bytes
 
 from klein import Klein
+from twisted.internet.address import UNIXAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -26,15 +26,18 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from wsaas.api.access import Access
-from wsaas.api.errors import INTERNAL_ERROR, Unauthorized, answer_to
+from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answer_to
+from wsaas.api.params import CLOSE, Query, close_parameters, message
 from wsaas.api.responses import OK, ApiResponse
-from wsaas.core.errors import BadRequest
 from wsaas.core.ids import ID_LENGTH
-from wsaas.core.model import CloseCode, Facts, Pushed
+from wsaas.core.model import Facts, Pushed
 from wsaas.core.registry import Registry
 from wsaas.core.timestamps import iso8601
 
 Handler = Callable[..., Awaitable[ApiResponse]]
+
+METHODS = frozenset({b"GET", b"HEAD", b"PUT", b"POST", b"DELETE"})
+OTHER = b"OTHER"
 
 _log = Logger()
 
@@ -68,15 +71,19 @@ class Api:
         self._klein.url_map.merge_slashes = False
         self._klein.handle_errors(Exception)(_failed)
 
-    def route(self, rule: str, method: str) -> Callable[[Handler], Handler]:
-        """Answer requests for this path and method (HEAD comes with GET) by what the decorated coroutine returns.
+    def route(
+        self, rule: str, method: str, *, once: Collection[str] = (), repeatable: Collection[str] = ()
+    ) -> Callable[[Handler], Handler]:
+        """ApiResponse requests for this path and method (HEAD comes with GET) by what the decorated coroutine returns.
 
-        It is called with the request and the variable parts of the rule, and raises the errors of the table.
+        It is called with the request, its Query and the variable parts of the rule, and raises the errors of the table.
+        `once` and `repeatable` name the parameters that have a meaning here: any other is refused.
         """
 
         def register(handler: Handler) -> Handler:
             async def answered(request: IRequest, **arguments: str) -> bytes:
-                answer = await handler(request, **arguments)
+                query = Query(request.uri.partition(b"?")[2], once, repeatable)
+                answer = await handler(request, query, **arguments)
                 return answer.write_to(request)
 
             self._klein.route(rule, methods=[method], endpoint=f"{method} {rule}")(answered)
@@ -101,11 +108,14 @@ class Gate(Resource):
 
     def render(self, request: IRequest) -> int:
         try:
-            self._access.check(request.path, request.requestHeaders)
+            self._access.check(request.path, request.requestHeaders, isinstance(request.getHost(), UNIXAddress))
             _check_path(request.path)
-        except (Unauthorized, NotFound):
+        except (Unauthorized, HostNotAllowed, NotFound):
             answer_failure(request, Failure()).finish(request)
             return NOT_DONE_YET
+        if request.method not in METHODS:
+            # The router does not mind case, and HTTP does (RFC 9110, 9.1): it is to look for a method that no path has.
+            request.method = OTHER
         request.postpath = _segments(request.path)
         return self._inside.render(request)  # type: ignore[no-any-return]
 
@@ -144,48 +154,18 @@ def add_connection_routes(api: Api, registry: Registry) -> None:
     """PUT, DELETE, GET and HEAD on `/{id}`."""
 
     @api.route("/<id:id>", "PUT")
-    async def push(request: IRequest, id: str) -> ApiResponse:
-        pushed = registry.push(id, request.content.read(), is_binary(request))
+    async def push(request: IRequest, query: Query, id: str) -> ApiResponse:
+        pushed = registry.push(id, *message(request))
         return ApiResponse(202 if pushed is Pushed.QUEUED else 200, OK)
 
-    @api.route("/<id:id>", "DELETE")
-    async def close(request: IRequest, id: str) -> ApiResponse:
-        registry.close(id, *close_parameters(request))
+    @api.route("/<id:id>", "DELETE", once=CLOSE)
+    async def close(request: IRequest, query: Query, id: str) -> ApiResponse:
+        registry.close(id, *close_parameters(query))
         return ApiResponse(200, OK)
 
     @api.route("/<id:id>", "GET")
-    async def facts(request: IRequest, id: str) -> ApiResponse:
+    async def facts(request: IRequest, query: Query, id: str) -> ApiResponse:
         return ApiResponse(200, facts_as_json(registry.facts(id)))
-
-
-def is_binary(request: IRequest) -> bool:
-    """Whether the body is a binary message: its media type is application/octet-stream, with or without parameters."""
-    types = request.requestHeaders.getRawHeaders(b"content-type", [b""])
-    if len(types) > 1:
-        raise BadRequest("Content-Type: send it once at most")
-    media_type: bytes = types[0].partition(b";")[0]
-    return media_type.strip().lower() == b"application/octet-stream"
-
-
-def close_parameters(request: IRequest) -> tuple[int, str]:
-    """Code and reason of `?code=&reason=`; parameters of other names are ignored. Their values are the registry's."""
-    code = query_parameter(request, "code")
-    if code is not None and not re.fullmatch("[0-9]{4}", code, re.ASCII):
-        raise BadRequest("code: a close code is 1000 or from 3000 to 4999")
-    return int(code or CloseCode.NORMAL), query_parameter(request, "reason") or ""
-
-
-def query_parameter(request: IRequest, name: str) -> str | None:
-    """The value of a query parameter, None if it is not there."""
-    try:
-        # Not request.args: Twisted takes ";" for a separator too, and a reason may have one.
-        query = parse_qs(request.uri.partition(b"?")[2].decode(), keep_blank_values=True, errors="strict")
-    except UnicodeDecodeError:
-        raise BadRequest("the query is not UTF-8, percent-encoded") from None
-    values = query.get(name, [])
-    if len(values) > 1:
-        raise BadRequest(f"{name}: give it once")
-    return values[0] if values else None
 
 
 def facts_as_json(facts: Facts) -> dict[str, object]:

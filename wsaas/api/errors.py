@@ -26,6 +26,18 @@ class Unauthorized(GatewayError):
     """The request needs the API token and does not have it."""
 
 
+class HostNotAllowed(GatewayError):
+    """The API has no token, and the request calls it by a name that a web page may have made up."""
+
+
+class RequestTimeout(GatewayError):
+    """The request did not come whole in its time."""
+
+
+class UnsupportedCoding(GatewayError):
+    """A message comes in a content coding, in which it would reach the client."""
+
+
 class NotReady(GatewayError):
     """The gateway is starting or draining."""
 
@@ -53,7 +65,11 @@ TABLE: Mapping[type[object], ErrorRow] = {
     MalformedRequest: ErrorRow(400, "BAD_REQUEST"),
     NotUtf8: ErrorRow(400, "NOT_UTF8"),
     Unauthorized: ErrorRow(401, "UNAUTHORIZED", headers=(("WWW-Authenticate", "Bearer"),)),
+    HostNotAllowed: ErrorRow(403, "HOST_NOT_ALLOWED"),
+    RequestTimeout: ErrorRow(408, "REQUEST_TIMEOUT"),
     MessageTooLong: ErrorRow(413, "MESSAGE_TOO_LONG"),
+    # RFC 9110, 15.5.16: the header says which codings would do.
+    UnsupportedCoding: ErrorRow(415, "UNSUPPORTED_CODING", headers=(("Accept-Encoding", "identity"),)),
     ClientTooSlow: ErrorRow(429, "CLIENT_TOO_SLOW", headers=(("Retry-After", "1"),)),
     NotReady: ErrorRow(503, "NOT_READY"),
 }

@@ -8,6 +8,7 @@ from twisted.web.iweb import IRequest
 
 from wsaas.api.app import Api
 from wsaas.api.errors import NotReady
+from wsaas.api.params import Query
 from wsaas.api.responses import OK, ApiResponse
 
 
@@ -15,11 +16,11 @@ def add_ops_routes(api: Api, ready: Callable[[], bool]) -> None:
     """The probes. `ready()` says whether clients should be sent here: not while starting, not while draining."""
 
     @api.route("/-/healthy", "GET")
-    async def healthy(request: IRequest) -> ApiResponse:
+    async def healthy(request: IRequest, query: Query) -> ApiResponse:
         return ApiResponse(200, OK)
 
     @api.route("/-/ready", "GET")
-    async def readiness(request: IRequest) -> ApiResponse:
+    async def readiness(request: IRequest, query: Query) -> ApiResponse:
         if not ready():
             raise NotReady("starting or draining: send clients elsewhere for now")
         return ApiResponse(200, OK)

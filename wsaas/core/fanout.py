@@ -26,10 +26,10 @@ class FanOut(Generic[T]):
         self.sent = 0
         self.skipped = 0
 
-    def advance(self) -> bool:
-        """Serve the next batch; whether there may be more."""
-        batch = list(islice(self._left, BATCH))
+    def advance(self, most: int = BATCH) -> bool:
+        """Serve the next batch, of at most `most` connections; whether there may be more."""
+        batch = list(islice(self._left, most))
         served = self._act(batch)
         self.sent += served
         self.skipped += len(batch) - served
-        return len(batch) == BATCH
+        return len(batch) == most

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from heapq import nsmallest
 
@@ -81,19 +81,42 @@ class Registry:
         """
         return nsmallest(limit, (id for id, session in self._sessions.items() if id > after and session.live))
 
+    def group_page(self, limit: int, after: str) -> list[tuple[str, int]]:
+        """The first `limit` groups behind `after`, in the order of names: name and number of members.
+
+        Pages keep the promise of `page`: a group that is there all the while is seen exactly once.
+        """
+        names = nsmallest(limit, (name for name in self._groups if name > after))
+        return [(name, len(self._groups[name])) for name in names]
+
+    @property
+    def group_count(self) -> int:
+        """How many groups have members."""
+        return len(self._groups)
+
+    def member_page(self, group: str, limit: int, after: str) -> list[str]:
+        """The first `limit` ids of the group's members behind `after`, in the order of ids. Raises BadRequest.
+
+        Pages keep the promise of `page`.
+        """
+        return nsmallest(limit, (id for id in self._members(group) if id > after))
+
+    def member_count(self, group: str) -> int:
+        """How many members the group has. Raises BadRequest."""
+        return len(self._members(group))
+
     # Many at once
 
-    def broadcast(self, payload: bytes, binary: bool, but: str | None) -> FanOut[Session]:
-        """Send one message to every open connection except `but`. Raises MessageTooLong, NotUtf8."""
+    def broadcast(self, payload: bytes, binary: bool, but: Collection[str] = ()) -> FanOut[Session]:
+        """Send one message to every open connection except those of `but`. Raises MessageTooLong, NotUtf8."""
         return self._cast([each for each in self._sessions.values() if each.state is _OPEN], payload, binary, but)
 
-    def push_to_group(self, group: str, payload: bytes, binary: bool, but: str | None) -> FanOut[Session]:
-        """Send one message to every member except `but`. Raises MessageTooLong, NotUtf8, BadRequest."""
-        _check_group(group)
-        return self._cast(list(self._groups.get(group, {}).values()), payload, binary, but)
+    def push_to_group(self, group: str, payload: bytes, binary: bool, but: Collection[str] = ()) -> FanOut[Session]:
+        """Send one message to every member except those of `but`. Raises MessageTooLong, NotUtf8, BadRequest."""
+        return self._cast(list(self._members(group).values()), payload, binary, but)
 
-    def close_group(self, group: str, code: int, reason: str) -> FanOut[str]:
-        """Close every member. Raises BadRequest."""
+    def close_group(self, group: str, code: int, reason: str, but: Collection[str] = ()) -> FanOut[str]:
+        """Close every member except those of `but`. Raises BadRequest."""
         _check_close(code, reason)
 
         def close(ids: list[str]) -> int:
@@ -102,12 +125,11 @@ class Registry:
                 self.close(id, code, reason)
             return len(live)
 
-        return FanOut(self.members(group), close)
+        return FanOut([id for id in self._members(group) if id not in but], close)
 
-    def members(self, group: str) -> list[str]:
-        """The ids of the group's members of this moment, in the order in which they joined. Raises BadRequest."""
+    def _members(self, group: str) -> Mapping[str, Session]:
         _check_group(group)
-        return list(self._groups.get(group, {}))
+        return self._groups.get(group, {})
 
     def join(self, id: str, group: str) -> None:
         """Make the connection a member. Raises NoSuchConnection, BadRequest."""
@@ -146,10 +168,10 @@ class Registry:
         if not members:
             del self._groups[group]
 
-    def _cast(self, sessions: list[Session], payload: bytes, binary: bool, but: str | None) -> FanOut[Session]:
+    def _cast(self, sessions: list[Session], payload: bytes, binary: bool, but: Collection[str]) -> FanOut[Session]:
         frame = self._frame(payload, binary)
         return FanOut(
-            sessions if but is None else [each for each in sessions if each.id != but],
+            [each for each in sessions if each.id not in but] if but else sessions,
             lambda batch: self._push_to_all(batch, frame),
         )
 

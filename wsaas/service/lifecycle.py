@@ -173,6 +173,7 @@ class Daemon(Service):
             self._reactor,
             self._gateway.registry,
             tokens=settings.api_token,
+            local_address=settings.local_address,
             max_message_size=settings.max_message_size,
             ready=lambda: self.ready,
         )

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tests.support.http_wire import WireCase
 from tests.support.properties import examples
 from tests.thorough.fuzz.inputs import CUTS, REQUESTS, Guard, pieces
-from wsaas.api.server.channel import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
+from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
 
 TOKEN = "t" * 16
-STATUSES = {100, 200, 400, 401, 404, 405, 413}
+STATUSES = {100, 200, 400, 401, 404, 405, 408, 413, 415}
 
 
 class ApiFuzz(WireCase):

@@ -137,7 +137,7 @@ class BombTests(SystemTestCase):
         ):
             height = Height(self.gw)
             with self.gw.api.dial() as caller:
-                caller.sendall(f"PUT /{'a' * 32} HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode() + first)
+                caller.sendall(f"PUT /{'a' * 32} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode() + first)
                 self.assertTrue(caller.recv(65536).startswith(b"HTTP/1.1 413 "))
                 try:
                     for _ in range(1000):

@@ -111,8 +111,8 @@ def bad_frames(rng: random.Random) -> Attack:
 
 def bad_request(rng: random.Random) -> Attack:
     """Requests that are spoilt."""
-    good = b"PUT /%b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello" % (b"a" * 32)
-    chunks = b"PUT /groups/g HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    good = b"PUT /%b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello" % (b"a" * 32)
+    chunks = b"PUT /groups/g HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
     others = [data for data, _ in API.values() if len(data) < 2000]
     return Attack(spoil(rng.choice([good, good + good, chunks, good + chunks, *others]), rng))
 

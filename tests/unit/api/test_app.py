@@ -69,7 +69,7 @@ class ApiCase(SynchronousTestCase):
         self.ready = True
         self.session = FakeSession()
         self.registry = registry_of(self.session)
-        self.api = Api(Access(self.tokens))
+        self.api = Api(Access(self.tokens, ["api.example"]))
         add_connection_routes(self.api, self.registry)
         add_ops_routes(self.api, lambda: self.ready)
         self.agent = StubTreq(self.api.resource())._agent
@@ -131,6 +131,17 @@ class PushTests(ApiCase):
         self.assert_error(got, 400, "BAD_REQUEST")
         self.assertEqual(self.session.pushed, [])
 
+    def test_coded(self) -> None:
+        """A message in a content coding is answered 415, for it would reach the client so; identity is none."""
+        for coding in ["gzip", "br", "identity, gzip", "GZIP", "x", ["identity", "deflate"], "gzip;q=0", "\xe9"]:
+            with self.subTest(coding):
+                got = self.ask("PUT", HERE, b"x", content_encoding=coding)
+                self.assert_error(got, 415, "UNSUPPORTED_CODING")
+                self.assertEqual(got.header("accept-encoding"), ["identity"])
+        self.assertEqual(self.session.pushed, [])
+        for coding in ["identity", " Identity ", "", "identity, identity"]:
+            self.assertEqual(self.ask("PUT", HERE, b"x", content_encoding=coding).status, 200)
+
     def test_empty(self) -> None:
         """An empty body is an empty message, with Content-Length 0 or with no body at all."""
         self.assertEqual(self.ask("PUT", HERE, b"").status, 200)
@@ -185,7 +196,7 @@ class CloseTests(ApiCase):
         self.assertEqual(self.session.closed, [(Cause.API, 1000, "")])
 
     def test_code_and_reason(self) -> None:
-        """Code and reason of the query are those of the Close frame; other parameters are ignored, how often ever."""
+        """Code and reason of the query are those of the Close frame."""
         for query, expected in {
             "code=4001&reason=bye": (4001, "bye"),
             "reason=bye": (1000, "bye"),
@@ -196,9 +207,8 @@ class CloseTests(ApiCase):
             "reason=%E2%98%83": (1000, "\N{SNOWMAN}"),
             "reason=" + "x" * 123: (1000, "x" * 123),
             "reason=" + "%E2%98%83" * 41: (1000, "\N{SNOWMAN}" * 41),
-            "x=1&x=2&Code=5&code=3001": (3001, ""),
             "": (1000, ""),
-            "&&=&": (1000, ""),
+            "&&&": (1000, ""),
         }.items():
             with self.subTest(query):
                 self.session.closed.clear()
@@ -215,6 +225,15 @@ class CloseTests(ApiCase):
         for query in queries:
             with self.subTest(query[:40]):
                 self.assert_error(self.ask("DELETE", f"{HERE}?{query}"), 400, "BAD_REQUEST")
+        self.assertEqual(self.session.closed, [])
+
+    def test_other_parameters(self) -> None:
+        """A parameter that is not known, if only by its spelling, is answered 400, and says what is; nothing is done."""
+        for query in ["x=1", "x", "Code=4001", "cod=4001", "code=4001&except=" + HERE, "=", "code[]=1", "limit=1"]:
+            with self.subTest(query):
+                got = self.ask("DELETE", f"{HERE}?{query}")
+                self.assert_error(got, 400, "BAD_REQUEST")
+                self.assertIn("code, reason", got.json["message"])
         self.assertEqual(self.session.closed, [])
 
     def test_unknown(self) -> None:
@@ -301,9 +320,43 @@ class PathTests(ApiCase):
                 with self.subTest(f"{method} {path}"):
                     self.assertEqual(self.ask(method, path).header("allow"), ["GET, HEAD"])
 
+    def test_case(self) -> None:
+        """Methods are case-sensitive: one in lower case is none, whatever the path, and does nothing."""
+        for method in ["put", "Put", "delete", "get", "head", "pUT"]:
+            for path, allowed in [(HERE, "DELETE, GET, HEAD, PUT"), ("-/ready", "GET, HEAD")]:
+                with self.subTest(f"{method} {path}"):
+                    got = self.ask(method, path)
+                    self.assert_error(got, 405, "METHOD_NOT_ALLOWED")
+                    self.assertEqual(got.header("allow"), [allowed])
+            self.assertEqual(self.ask(method, "nothing").status, 404)
+        self.assertEqual((self.session.pushed, self.session.closed), ([], []))
+
+    def test_no_parameters(self) -> None:
+        """A parameter that has no meaning for a request is answered 400, by the probes too; a bare ? is none."""
+        for method, path in [("PUT", HERE), ("GET", HERE), ("HEAD", HERE), ("GET", "-/healthy"), ("GET", "-/ready")]:
+            for query in ["x=1", "code=4001", "except=" + GONE, "limit=1", "x"]:
+                with self.subTest(f"{method} {path}?{query}"):
+                    got = self.ask(method, f"{path}?{query}")
+                    self.assertEqual(got.status, 400)
+                    if method != "HEAD":
+                        self.assert_error(got, 400, "BAD_REQUEST")
+            self.assertEqual(self.ask(method, path + "?").status, 200)
+        self.assertEqual(self.session.pushed, [Frame(b"", binary=False)])
+
     def test_host(self) -> None:
-        """A resource behind another name is the same resource."""
-        self.assertEqual(self.ask("GET", HERE, host="other.example:81").status, 200)
+        """Without a token, a request by another name than loopback's and that of LOCAL_ADDRESS is answered 403, which
+        says the name and what to do; only the probes do not mind.
+        """
+        for method in ("GET", "PUT", "DELETE", "OPTIONS"):
+            for path in (HERE, GONE, "nothing", "connections", "-/ready/"):
+                got = self.ask(method, path, host="evil.example:81")
+                self.assert_error(got, 403, "HOST_NOT_ALLOWED")
+                self.assertIn("evil.example:81", got.json["message"])
+        for host in ("localhost:1", "127.0.0.1", "api.example:81"):
+            self.assertEqual(self.ask("GET", HERE, host=host).status, 200)
+        for path in ("-/ready", "-/healthy"):
+            self.assertEqual(self.ask("GET", path, host="10.1.2.3:8081").status, 200)
+        self.assertEqual((self.session.pushed, self.session.closed), ([], []))
 
 
 class BodyTests(ApiCase):
@@ -389,7 +442,7 @@ class TokenTests(ApiCase):
 
     def test_probes(self) -> None:
         """The two probes need no token, and do not mind a wrong one."""
-        for path in ["-/healthy", "-/ready", "-/ready?x=1"]:
+        for path in ["-/healthy", "-/ready"]:
             self.assertEqual(self.ask("GET", path).status, 200)
             self.assertEqual(self.ask("HEAD", path, authorization="Bearer wrong").status, 200)
 

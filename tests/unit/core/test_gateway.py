@@ -178,7 +178,7 @@ class LifeTests(GatewayTestCase):
         session.take()
         session.lost(Cause.NETWORK, 1006, "", False)
         session.settle(Accepted(groups=("room:7",)))
-        self.assertEqual((session.groups, self.registry.members("room:7")), (set(), []))
+        self.assertEqual((session.groups, self.registry.member_page("room:7", 10, "")), (set(), []))
 
     def test_too_many_groups(self) -> None:
         """Groups joined while the POST was out never keep the 101 from being sent, however many they are."""

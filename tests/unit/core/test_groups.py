@@ -41,6 +41,9 @@ class GroupTestCase(SynchronousTestCase):
             pass
         return cast.sent, cast.skipped
 
+    def members(self, group: str) -> list[str]:
+        return self.registry.member_page(group, 1000, "")
+
     def heard(self, word: str) -> list[int]:
         return [int(id) for id, peer in self.peers.items() if any(call == word for call in peer.calls)]
 
@@ -52,13 +55,13 @@ class GroupTests(GroupTestCase):
         for _ in range(2):
             self.registry.join(spell(1), "room:7")
         self.registry.join(spell(2), "room:7")
-        self.assertEqual(self.registry.members("room:7"), [spell(1), spell(2)])
+        self.assertEqual(self.members("room:7"), [spell(1), spell(2)])
         self.assertEqual(self.registry.facts(spell(1)).groups, ("room:7",))
         for _ in range(2):
             self.registry.leave(spell(1), "room:7")
-        self.assertEqual(self.registry.members("room:7"), [spell(2)])
+        self.assertEqual(self.members("room:7"), [spell(2)])
         self.registry.leave(spell(2), "room:7")
-        self.assertEqual((self.registry.members("room:7"), self.registry._groups), ([], {}))
+        self.assertEqual((self.members("room:7"), self.registry._groups), ([], {}))
 
     def test_leaving_for_good(self) -> None:
         """Who is removed has left all its groups; others stay."""
@@ -80,13 +83,13 @@ class GroupTests(GroupTestCase):
         for name in ("a", "room/7 %2F \u20ac", "x" * 256, "\u20ac" * 85, "...", ".a", "a/..", "\n"):
             self.assertIsNone(name_flaw(name))
             self.registry.join(spell(1), name)
-            self.assertEqual(self.registry.members(name), [spell(1)])
+            self.assertEqual(self.members(name), [spell(1)])
         for name in ("", "x" * 257, "\u20ac" * 86, ".", "..", "\ud800"):
-            self.assertRaises(BadRequest, self.registry.push_to_group, name, b"", False, None)
+            self.assertRaises(BadRequest, self.registry.push_to_group, name, b"", False)
             self.assertRaises(BadRequest, self.registry.close_group, name, 1000, "")
             self.assertRaises(BadRequest, self.registry.join, spell(1), name)
             self.assertRaises(BadRequest, self.registry.leave, spell(1), name)
-            self.assertRaises(BadRequest, self.registry.members, name)
+            self.assertRaises(BadRequest, self.members, name)
 
     def test_bound(self) -> None:
         """A connection is in no more than 1,024 groups."""
@@ -104,13 +107,13 @@ class GroupTests(GroupTestCase):
         self.assertRaises(BadRequest, self.registry.join, spell(1), "one more")
 
     def test_push(self) -> None:
-        """Each member gets the message, but the one that is excepted and those that are in another group."""
-        self.open(1, 2, 3, 4)
-        for number in (1, 2, 3):
+        """Each member gets the message, but those that are excepted and those that are in another group."""
+        self.open(1, 2, 3, 4, 5)
+        for number in (1, 2, 3, 5):
             self.registry.join(spell(number), "g")
-        self.assertEqual(self.finish(self.registry.push_to_group("g", b"hi", False, spell(2))), (2, 0))
+        self.assertEqual(self.finish(self.registry.push_to_group("g", b"hi", False, {spell(2), spell(5), "x"})), (2, 0))
         self.assertEqual(self.heard("send hi"), [1, 3])
-        self.assertEqual(self.finish(self.registry.push_to_group("nobody", b"hi", False, None)), (0, 0))
+        self.assertEqual(self.finish(self.registry.push_to_group("nobody", b"hi", False)), (0, 0))
 
     def test_slow_and_gone(self) -> None:
         """A slow member, and one that goes meanwhile, are skipped and counted; nobody waits for them."""
@@ -118,7 +121,7 @@ class GroupTests(GroupTestCase):
         for number in (1, 2, 3):
             self.registry.join(spell(number), "g")
         self.peers[spell(1)].full = True
-        cast = self.registry.push_to_group("g", b"hi", False, None)
+        cast = self.registry.push_to_group("g", b"hi", False)
         self.registry.find(spell(2)).lost(Cause.NETWORK, 1006, "", False)
         self.assertEqual(self.finish(cast), (1, 2))
         self.assertEqual(self.heard("send hi"), [3])
@@ -130,22 +133,22 @@ class GroupTests(GroupTestCase):
         for id, peer in self.peers.items():
             self.registry.join(id, "g")
             peer.send = lambda frame: frames.append(frame) or True  # type: ignore[method-assign, func-returns-value]
-        self.finish(self.registry.push_to_group("g", b"hi", False, None))
+        self.finish(self.registry.push_to_group("g", b"hi", False))
         self.assertIs(frames[0], frames[1])
 
     def test_bad_message(self) -> None:
         """What is no message is refused before anybody gets it."""
         self.open(1)
-        self.assertRaises(NotUtf8, self.registry.broadcast, b"\xff", False, None)
-        self.assertRaises(MessageTooLong, self.registry.broadcast, b"x" * 17, False, None)
-        self.assertRaises(BadRequest, self.registry.push_to_group, "", b"", False, None)
+        self.assertRaises(NotUtf8, self.registry.broadcast, b"\xff", False)
+        self.assertRaises(MessageTooLong, self.registry.broadcast, b"x" * 17, False)
+        self.assertRaises(BadRequest, self.registry.push_to_group, "", b"", False)
 
     def test_broadcast(self) -> None:
         """Everybody whose connection is open gets it."""
-        self.open(1, 2, 3)
+        self.open(1, 2, 3, 5)
         self.connect(4)
         self.registry.find(spell(3)).close(Cause.API, 1000, "")
-        self.assertEqual(self.finish(self.registry.broadcast(b"hi", False, spell(1))), (1, 0))
+        self.assertEqual(self.finish(self.registry.broadcast(b"hi", False, {spell(1), spell(5)})), (1, 0))
         self.assertEqual(self.heard("send hi"), [2])
 
     def test_close(self) -> None:
@@ -157,6 +160,14 @@ class GroupTests(GroupTestCase):
         self.assertRaises(BadRequest, self.registry.close_group, "g", 1000, "x" * 124)
         self.assertEqual(self.finish(self.registry.close_group("g", 4001, "bye")), (2, 0))
         self.assertEqual(self.heard("close 4001 bye"), [1, 2])
+
+    def test_close_but(self) -> None:
+        """Members that are excepted stay, and so does the group."""
+        self.open(1, 2, 3)
+        for number in (1, 2, 3):
+            self.registry.join(spell(number), "g")
+        self.assertEqual(self.finish(self.registry.close_group("g", 4001, "bye", {spell(1), spell(3)})), (1, 0))
+        self.assertEqual((self.heard("close 4001 bye"), self.members("g")), ([2], [spell(1), spell(3)]))
 
     def test_batches(self) -> None:
         """Nobody serves more than a batch at a time."""
@@ -174,12 +185,19 @@ class GroupTests(GroupTestCase):
         )
         self.assertFalse(FanOut(iter(()), len).advance())
 
+    def test_smaller_batch(self) -> None:
+        """A batch can be smaller; what it leaves comes with the next one."""
+        batches: list[list[int]] = []
+        cast = FanOut(range(5), lambda batch: batches.append(batch) or len(batch))  # type: ignore[func-returns-value]
+        self.assertEqual([cast.advance(2), cast.advance()], [True, False])
+        self.assertEqual((batches, cast.sent), ([[0, 1], [2, 3, 4]], 5))
+
     def test_not_yet_open(self) -> None:
         """A member that waits for its 101 has the message queued, as far as there is room; that counts as sent."""
         self.connect(1)
         self.registry.join(spell(1), "g")
         for expected in ((1, 0), (1, 0), (1, 0), (0, 1)):
-            self.assertEqual(self.finish(self.registry.push_to_group("g", b"x" * 16, False, None)), expected)
+            self.assertEqual(self.finish(self.registry.push_to_group("g", b"x" * 16, False)), expected)
         self.registry.find(spell(1)).settle(Accepted())
         self.assertEqual(self.peers[spell(1)].calls.count(f"send {'x' * 16}"), 3)
 
@@ -187,7 +205,7 @@ class GroupTests(GroupTestCase):
         """What each took is in its facts; what one had no room for is not."""
         self.open(1, 2)
         self.peers[spell(2)].full = True
-        self.finish(self.registry.broadcast(b"hello", False, None))
+        self.finish(self.registry.broadcast(b"hello", False))
         facts = [self.registry.facts(spell(number)) for number in (1, 2)]
         self.assertEqual([(each.messages_out, each.bytes_out) for each in facts], [(1, 5), (0, 0)])
 
@@ -195,7 +213,7 @@ class GroupTests(GroupTestCase):
         """A mistake of ours is not taken for a slow member."""
         self.open(1)
         self.peers[spell(1)].send = lambda frame: 1 // 0  # type: ignore[method-assign, assignment, return-value]
-        self.assertRaises(ZeroDivisionError, self.registry.broadcast(b"hello", False, None).advance)
+        self.assertRaises(ZeroDivisionError, self.registry.broadcast(b"hello", False).advance)
 
 
 class PageTests(GroupTestCase):
@@ -225,3 +243,44 @@ class PageTests(GroupTestCase):
         stayed = [spell(number) for number in range(0, 100, 2) if spell(number) != found[9]]
         self.assertEqual(sorted(set(found) & set(stayed)), stayed)
         self.assertEqual(len(found), len(set(found)))
+
+    def test_members_and_groups(self) -> None:
+        """The pages of a group's members, and of the groups, are in order and complete, whatever their size."""
+        self.open(*range(9, 0, -1))
+        names = ["", "a", "b", "\u20ac", "\U0001f600", "z", "Z"][1:]
+        for name in names:
+            for number in (3, 1, 9, 7):
+                self.registry.join(spell(number), name)
+        self.registry.leave(spell(9), "z")
+        for limit in (1, 2, 3, 4, 100):
+            members: list[str] = []
+            while page := self.registry.member_page("a", limit, members[-1] if members else ""):
+                members += page
+            self.assertEqual(members, [spell(number) for number in (1, 3, 7, 9)])
+            groups: list[tuple[str, int]] = []
+            while found := self.registry.group_page(limit, groups[-1][0] if groups else ""):
+                groups += found
+            self.assertEqual(groups, [(name, 3 if name == "z" else 4) for name in sorted(names)])
+        self.assertEqual((self.registry.group_count, self.registry.member_count("z")), (6, 3))
+        self.assertEqual((self.registry.member_page("nobody", 9, ""), self.registry.member_count("nobody")), ([], 0))
+
+    def test_members_and_groups_stable(self) -> None:
+        """Members and groups that stay are listed exactly once while others come and go, the last of a page too."""
+        self.open(*range(100))
+        for number in range(0, 100, 2):
+            self.registry.join(spell(number), "g")
+            self.registry.join(spell(0), f"{number:02d}")
+        members, groups = self.registry.member_page("g", 10, ""), self.registry.group_page(10, "")
+        self.registry.leave(members[-1], "g")
+        self.registry.leave(spell(0), groups[-1][0])
+        for number in range(1, 100, 2):
+            self.registry.join(spell(number), "g")
+            self.registry.join(spell(0), f"{number:02d}")
+        while page := self.registry.member_page("g", 10, members[-1]):
+            members += page
+        while found := self.registry.group_page(10, groups[-1][0]):
+            groups += found
+        stayed = {number for number in range(0, 100, 2) if number != 18}
+        self.assertEqual({int(id) for id in members if int(id) in stayed}, stayed)
+        self.assertEqual({int(name) for name, _ in groups if name != "g" and int(name) in stayed}, stayed)
+        self.assertEqual((len(members), len(groups)), (len(set(members)), len(set(groups))))

@@ -6,6 +6,10 @@
 
 A request is refused as soon as its headers show what is wrong, or its body grows too long; the rest of it is
 thrown away unread. A body is kept in memory, bounded by MAX_MESSAGE_SIZE, never on disk.
+
+Requests that come together are served in turns of the reactor, between which others have theirs. One turn serves
+requests of the fast path, with TURN frames in all, or one other request; and none is begun as long as the transport
+says that the client has not read the answers before. What was read by then waits in `_buffer`, the rest in the socket.
 """
 
 # mypy: allow-untyped-calls
@@ -13,12 +17,10 @@ thrown away unread. A body is kept in memory, bounded by MAX_MESSAGE_SIZE, never
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from enum import Enum, auto
-from io import BytesIO
 from typing import TYPE_CHECKING
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IDelayedCall, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -26,8 +28,19 @@ from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.server import Request
 
 from wsaas.api.app import answer_failure
-from wsaas.api.errors import INTERNAL_ERROR, MalformedRequest, answer_to
+from wsaas.api.errors import INTERNAL_ERROR, MalformedRequest, RequestTimeout, answer_to
 from wsaas.api.server.fast_path import FastPath
+from wsaas.api.server.limits import (
+    CLOSE_TIMEOUT,
+    FIELD,
+    IDLE_TIMEOUT,
+    LENGTH_DIGITS,
+    LINGER,
+    OVER,
+    Phase,
+    check_head,
+    too_long,
+)
 from wsaas.core.errors import GatewayError, MessageTooLong
 from wsaas.core.fanout import FanOut
 from wsaas.core.session import Session
@@ -35,45 +48,6 @@ from wsaas.internals.direct_write import can_write_through, write_through
 
 if TYPE_CHECKING:
     from wsaas.api.server.site import ApiSite
-
-# Seconds that a kept-alive connection may be silent.
-IDLE_TIMEOUT = 60.0
-# Seconds in which a refused client may read why. Closing at once, with bytes of it unread, would reset the connection.
-LINGER = 2.0
-# Seconds after which a client that does not take its last bytes is cut off.
-CLOSE_TIMEOUT = 15.0
-# No length has more digits: 999 PB. Python refuses to convert thousands of them.
-LENGTH_DIGITS = 18
-
-_FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, 5.1 and 5.5
-
-
-class Phase(Enum):
-    """Where a connection stands; each but ANSWERING and CLOSED has a time limit that no byte extends."""
-
-    IDLE = auto()
-    RECEIVING = auto()
-    ANSWERING = auto()
-    LINGERING = auto()
-    CLOSING = auto()
-    CLOSED = auto()
-
-
-class Body(BytesIO):
-    """A request's body. Raises MessageTooLong instead of growing over `limit` bytes."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
-
-    def write(self, data: bytes, /) -> int:  # type: ignore[override]
-        if self.tell() + len(data) > self._limit:
-            raise too_long(self._limit)
-        return super().write(data)
-
-
-def too_long(limit: int) -> MessageTooLong:
-    return MessageTooLong(f"a body has at most {limit} bytes (MAX_MESSAGE_SIZE)")
 
 
 class ApiRequest(Request):
@@ -103,48 +77,82 @@ class ApiRequest(Request):
 
 
 class ApiChannel(HTTPChannel):
-    """One connection of the API."""
+    """One connection of the API.
+
+    Bounds: `_buffer` holds two reads (128 KiB) at most, for reading stops while anything waits in it; of answers there
+    are those of one turn at most beyond what the transport takes before it says that it has enough (64 KiB).
+    """
 
     site: ApiSite
     transport: ITCPTransport
     _phase = Phase.CLOSED
     _limit: IDelayedCall | None = None
-    _behind_a_cast: bytes | None = None
-    """What came behind a push to many that is still under way: one read (64 KiB), for then reading stops."""
+    _next_turn: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
         self.site.connections += 1
         self._through = can_write_through(self.transport)
+        self._any_host = isinstance(self.transport.getHost(), UNIXAddress)  # no web page reaches a UNIX socket
         self._enter(Phase.IDLE)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.site.connections -= 1
+        if self._next_turn is not None:
+            self._next_turn.cancel()
         self._enter(Phase.CLOSED)
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
-        if self._phase in (Phase.LINGERING, Phase.CLOSING, Phase.CLOSED):
+        if self._phase in OVER:
             return
-        if self._behind_a_cast is not None:
-            self._behind_a_cast += data
-            self._networkProducer.pauseProducing()
+        if self.paused or self._waitingForTransport:
+            self._buffer += data
+            self._rest()
             return
-        if self._phase is Phase.IDLE and self.site.fast_path is not None and not self._waitingForTransport:
-            answers, data, cast = self.site.fast_path.serve(data)
+        if self._phase is Phase.IDLE and self.site.fast_path is not None:
+            answers, data, cast = self.site.fast_path.serve(data, self._any_host)
             if answers:
                 self._idle_since = self.site.reactor.seconds()
                 self._write(answers)
             if cast is not None:
-                self._behind_a_cast = data
-                self._networkProducer.pauseProducing()
+                self._buffer = data
                 self._enter(Phase.ANSWERING)
+                self._rest()
                 self.site.reactor.callLater(0, self._advance, cast)
                 return
             if not data:
                 return
+            if answers:
+                self._buffer = data
+                self._rest()
+                return
         super().dataReceived(data)
-        self._notice_begin()
+        if not self.paused:
+            self._notice_begin()
+
+    def resumeProducing(self) -> None:
+        """The client has read its answers (IPushProducer)."""
+        super().resumeProducing()
+        if self.paused:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Leave what was read to a later turn: the next one, or the first when the client has read its answers."""
+        self.paused = True  # LineReceiver keeps what it is given, then
+        self._networkProducer.pauseProducing()
+        if self._next_turn is None and self._phase is not Phase.ANSWERING and not self._waitingForTransport:
+            self._next_turn = self.site.reactor.callLater(0, self._go_on)
+
+    def _go_on(self) -> None:
+        self._next_turn = None
+        if self._waitingForTransport or self._phase in OVER:
+            return
+        data, self._buffer, self.paused = self._buffer, b"", False
+        if data:
+            self.dataReceived(data)
+        if not (self.paused or self._waitingForTransport or self._phase in OVER):
+            self._networkProducer.resumeProducing()
 
     def lineReceived(self, line: bytes) -> None:
         if line[:1] in (b" ", b"\t"):
@@ -156,7 +164,7 @@ class ApiChannel(HTTPChannel):
         self._respondToBadRequestAndDisconnect()
 
     def headerReceived(self, line: bytes) -> bool:
-        if not _FIELD.fullmatch(line):
+        if not FIELD.fullmatch(line):
             self._respondToBadRequestAndDisconnect()
             return False
         name, _, value = line.partition(b":")
@@ -184,16 +192,25 @@ class ApiChannel(HTTPChannel):
 
     def allContentReceived(self) -> None:
         # Twisted keeps at most 64 KiB of trailers, and does not look at them.
-        if all(_FIELD.fullmatch(trailer) for trailer in getattr(self._transferDecoder, "_trailerHeaders", ())):
+        if all(FIELD.fullmatch(trailer) for trailer in getattr(self._transferDecoder, "_trailerHeaders", ())):
             self._enter(Phase.ANSWERING)
             super().allContentReceived()
         else:
             self._refuse(MalformedRequest("what comes behind the last chunk must be header lines, if anything"))
 
     def requestDone(self, request: Request) -> None:
+        """What came behind the request is not begun in the same turn."""
+        behind = b"".join(self._dataBuffer) + self._buffer
+        self._dataBuffer, self._buffer = [], b""
         if self._phase is Phase.ANSWERING:
             self._enter(Phase.IDLE)
         super().requestDone(request)
+        if self._phase not in OVER:
+            self._buffer = behind
+            if behind or self._waitingForTransport:
+                self._rest()
+            else:
+                self.paused = False
 
     def loseConnection(self) -> None:
         if self._phase not in (Phase.CLOSING, Phase.CLOSED):
@@ -202,25 +219,15 @@ class ApiChannel(HTTPChannel):
 
     def _examine(self, request: Request) -> None:
         """Raise what is wrong with a request of which the headers are there and the body is not."""
-        headers = request.requestHeaders
-        hosts = headers.getRawHeaders(b"host", [])
-        if len(hosts) > 1 or (not hosts and self._version != b"HTTP/1.0"):
-            raise MalformedRequest("send one Host header")
-        codings = headers.getRawHeaders(b"transfer-encoding", [])
-        if any(coding.lower() != b"chunked" for coding in codings):
-            raise MalformedRequest("Transfer-Encoding: chunked is the only one")
-        if codings and self._version == b"HTTP/1.0":
-            raise MalformedRequest("HTTP/1.0 has no Transfer-Encoding")
-        if not self._path.startswith(b"/"):
-            raise MalformedRequest("the request target must begin with a slash")
+        check_head(self._path, self._version, request.requestHeaders)
         if self.length != 0:
             # Without a body, the gate in front of the routes says the same and the connection lives on.
-            self.site.access.check(self._path.partition(b"?")[0], headers)
+            self.site.access.check(self._path.partition(b"?")[0], request.requestHeaders, self._any_host)
         if self.length is not None and self.length > self.site.max_message_size:
             raise too_long(self.site.max_message_size)
 
     def _refuse(self, error: GatewayError) -> None:
-        """Answer before the request is complete, and take nothing more from this client."""
+        """ApiResponse before the request is complete, and take nothing more from this client."""
         self._enter(Phase.LINGERING)
         self._buffer = b""
         answer = answer_to(error) or INTERNAL_ERROR
@@ -228,6 +235,10 @@ class ApiChannel(HTTPChannel):
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         self._refuse(MalformedRequest("this is not a request of HTTP/1.1 (RFC 9112), or its headers are too long"))
+
+    def _too_slow(self) -> None:
+        limit = self.site.request_timeout
+        self._refuse(RequestTimeout(f"a request must come whole within {limit:g} s of its first byte: send it faster"))
 
     def _notice_begin(self) -> None:
         """The first byte of a request starts its time, also when it came together with the request before."""
@@ -248,13 +259,9 @@ class ApiChannel(HTTPChannel):
         if cast.advance():
             self.site.reactor.callLater(0, self._advance, cast)
         elif self._phase is Phase.ANSWERING:  # else the connection is gone
-            data, self._behind_a_cast = self._behind_a_cast or b"", None
             self._enter(Phase.IDLE)
             self._write(FastPath.told(cast))
-            if not self._waitingForTransport:
-                self._networkProducer.resumeProducing()
-            if data:
-                self.dataReceived(data)
+            self._rest()
 
     def _idle_too_long(self) -> None:
         """What went the short way has not touched the timer."""
@@ -277,7 +284,7 @@ class ApiChannel(HTTPChannel):
     def _limits(self) -> dict[Phase, tuple[float, Callable[[], None]]]:
         return {
             Phase.IDLE: (IDLE_TIMEOUT, self._idle_too_long),
-            Phase.RECEIVING: (self.site.request_timeout, self.loseConnection),
+            Phase.RECEIVING: (self.site.request_timeout, self._too_slow),
             Phase.LINGERING: (LINGER, self.loseConnection),
             Phase.CLOSING: (CLOSE_TIMEOUT, self.transport.abortConnection),
         }

@@ -28,10 +28,16 @@ _END = b"\r\n\r\n"
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ ]*([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?[ ]*")
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 # With one of these a request needs more than is done here.
-_NOT_HERE = frozenset((b"connection", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"))
+_NOT_HERE = frozenset(
+    (b"connection", b"content-encoding", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade")
+)
 _ONCE = frozenset((b"authorization", b"content-length", b"content-type", b"host"))
 _LONGEST_HEAD = 4096
 _REMEMBERED = 256
+TURN = 500
+"""Frames that one turn of the reactor writes for one connection of the API; an answer without any counts as one."""
+LOOKS = 50
+"""Sessions that can be looked at in the time in which a frame is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ class Head:
     length: int
     binary: bool
     authorization: bytes | None
+    host: bytes
 
 
 def read_head(fields: bytes) -> Head | None:
@@ -55,10 +62,11 @@ def read_head(fields: bytes) -> Head | None:
             return None
         found[name] = field[2] or b""
     length = found.get(b"content-length", b"")
-    if not found.get(b"host") or not _LENGTH.fullmatch(length):
+    host = found.get(b"host")
+    if not host or not _LENGTH.fullmatch(length):
         return None
     media_type = found.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    return Head(int(length), media_type == b"application/octet-stream", found.get(b"authorization"))
+    return Head(int(length), media_type == b"application/octet-stream", found.get(b"authorization"), host)
 
 
 class FastPath:
@@ -75,34 +83,40 @@ class FastPath:
         self._answers: dict[Pushed, bytes] = {}
         self._second = -1
 
-    def serve(self, data: bytes) -> tuple[bytes, bytes, FanOut[Session] | None]:
+    def serve(self, data: bytes, any_host: bool) -> tuple[bytes, bytes, FanOut[Session] | None]:
         """Serve the requests that `data` begins with, as far as they are for here: the answers, and what is left.
 
-        If there is a Cast as well, it answers the next request: it wants to be advanced, and then told by `told`.
+        `any_host` is for a connection of which the Host header need not be looked at. One call writes TURN frames at
+        most, so that others have their turn. If there is a FanOut as well, it answers the next request: it wants to be
+        advanced, and then told by `told`.
         """
-        answers = b""
-        while data:
-            request_line = _REQUEST_LINE.match(data)
-            end = data.find(_END, 0, _LONGEST_HEAD)
+        answers, at, left = b"", 0, TURN
+        while left > 0:
+            request_line = _REQUEST_LINE.match(data, at)
+            end = data.find(_END, at, at + _LONGEST_HEAD)
             if request_line is None or end < request_line.end():
                 break
             head = self._head(data[request_line.end() : end])
-            if head is None or head.length > self._max_message_size or not self._access.admits(head.authorization):
+            if head is None or head.length > self._max_message_size:
+                break
+            if not self._access.admits(head.authorization, None if any_host else head.host):
                 break
             start = end + len(_END)
             stop = start + head.length
             if stop > len(data):
                 break
             id, group = request_line.groups()
-            payload, data = data[start:stop], data[stop:]
+            payload, at = data[start:stop], stop
             if id is not None:
                 answers += self._push(id.decode("ascii"), payload, head.binary)
+                left -= 1
             else:
-                found = self._push_to_many(group, payload, head.binary)
-                if isinstance(found, FanOut):
-                    return answers, data, found
-                answers += found
-        return answers, data, None
+                answer, cast, cost = self._push_to_many(group, payload, head.binary, left)
+                if cast is not None:
+                    return answers, data[at:], cast
+                answers += answer
+                left -= cost
+        return answers, data[at:], None
 
     @staticmethod
     def told(cast: FanOut[Session]) -> bytes:
@@ -118,16 +132,23 @@ class FastPath:
             head = self._heads[fields] = read_head(fields)
             return head
 
-    def _push_to_many(self, group: bytes | None, payload: bytes, binary: bool) -> bytes | FanOut[Session]:
-        """The answer, or a cast whose first batch is served and that has more."""
+    def _push_to_many(
+        self, group: bytes | None, payload: bytes, binary: bool, most: int
+    ) -> tuple[bytes, FanOut[Session] | None, int]:
+        """The answer, or a cast that has served `most` connections and has more; and what it cost, in frames.
+
+        A broadcast looks at every session there is, which costs something even if none of them is open.
+        """
         try:
             if group is None:
-                cast = self._registry.broadcast(payload, binary, None)
+                cast, looked_at = self._registry.broadcast(payload, binary), len(self._registry)
             else:
-                cast = self._registry.push_to_group(group.decode("ascii"), payload, binary, None)
-            return cast if cast.advance() else self.told(cast)
+                cast, looked_at = self._registry.push_to_group(group.decode("ascii"), payload, binary), 0
+            if cast.advance(most):
+                return b"", cast, most
+            return self.told(cast), None, max(1, cast.sent + cast.skipped, looked_at // LOOKS)
         except Exception as error:
-            return self._failed(error)
+            return self._failed(error), None, 1
 
     def _push(self, id: str, payload: bytes, binary: bool) -> bytes:
         try:

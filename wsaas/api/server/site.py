@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.web.resource import IResource
@@ -16,8 +17,9 @@ from wsaas.api.access import Access
 from wsaas.api.app import Api, add_connection_routes
 from wsaas.api.groups import add_group_routes
 from wsaas.api.health import add_ops_routes
-from wsaas.api.server.channel import ApiChannel, ApiRequest, Body
+from wsaas.api.server.channel import ApiChannel, ApiRequest
 from wsaas.api.server.fast_path import FastPath
+from wsaas.api.server.limits import Body
 from wsaas.net.reject import RejectedConnection
 
 if TYPE_CHECKING:
@@ -71,12 +73,16 @@ def api_site(
     registry: Registry,
     *,
     tokens: tuple[str, ...],
+    local_address: str = "http://localhost",
     max_message_size: int,
     ready: Callable[[], bool],
     request_timeout: float = 10.0,
 ) -> ApiSite:
-    """The API, for an endpoint to listen with. A request must arrive within `request_timeout` seconds as a whole."""
-    access = Access(tokens)
+    """The API, for an endpoint to listen with. A request must arrive within `request_timeout` seconds as a whole.
+
+    The host of `local_address` is the name by which it may be called without a token, beside those of loopback.
+    """
+    access = Access(tokens, [urlsplit(local_address).hostname or "localhost"])
     api = Api(access)
     add_connection_routes(api, registry)
     add_group_routes(api, registry, reactor)

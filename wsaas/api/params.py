@@ -1,0 +1,105 @@
+"""What a request says beside its path: the parameters of its query, and the message in its body."""
+
+# mypy: allow-untyped-calls
+# (twisted.web is only partly annotated.)
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from urllib.parse import parse_qsl
+
+from twisted.web.iweb import IRequest
+
+from wsaas.api.errors import UnsupportedCoding
+from wsaas.core.errors import BadRequest
+from wsaas.core.ids import ID_LENGTH
+from wsaas.core.model import CloseCode
+
+CLOSE = ("code", "reason")
+PAGE = ("limit", "after")
+EXCEPT = ("except",)
+
+DEFAULT_PAGE = 1000
+LONGEST_PAGE = 10_000
+"""Ids on one page; an answer has at most 360 KB then."""
+LONGEST_PAGE_OF_GROUPS = 1000
+"""Groups on one page: a name takes up to 1.5 KB in JSON."""
+
+_SHOWN = 60
+"""Characters of a wrong parameter that an error repeats."""
+
+
+class Query:
+    """The parameters of a request, each of which has a meaning for its route.
+
+    BadRequest if one has none: a misspelt `except` would otherwise push to everybody. The request line bounds them.
+    """
+
+    def __init__(self, query: bytes, once: Collection[str] = (), repeatable: Collection[str] = ()) -> None:
+        self._values: dict[str, list[str]] = {}
+        try:
+            # Not request.args: Twisted takes ";" for a separator too, and a reason may have one.
+            pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict")
+        except UnicodeDecodeError:
+            raise BadRequest("the query is not UTF-8, percent-encoded") from None
+        for name, value in pairs:
+            if name not in once and name not in repeatable:
+                known = ", ".join((*once, *repeatable)) or "none"
+                raise BadRequest(f"{name[:_SHOWN]!r}: no parameter of this request; those that it has: {known}")
+            if name in self._values and name not in repeatable:
+                raise BadRequest(f"{name}: give it once")
+            self._values.setdefault(name, []).append(value)
+
+    def one(self, name: str) -> str | None:
+        """The value of a parameter, None if it is not there."""
+        return self._values[name][0] if name in self._values else None
+
+    def all(self, name: str) -> list[str]:
+        """The values of a parameter that can be repeated."""
+        return self._values.get(name, [])
+
+
+def close_parameters(query: Query) -> tuple[int, str]:
+    """Code and reason of `?code=&reason=`, of which the registry knows the bounds."""
+    code = query.one("code")
+    if code is not None and not re.fullmatch("[0-9]{4}", code, re.ASCII):
+        raise BadRequest("code: a close code is 1000 or from 3000 to 4999")
+    return int(code or CloseCode.NORMAL), query.one("reason") or ""
+
+
+def excepted(query: Query) -> frozenset[str]:
+    """The ids of `?except=`, which can be repeated."""
+    ids = frozenset(query.all("except"))
+    for id in ids:
+        if not re.fullmatch(f"[A-Za-z0-9]{{{ID_LENGTH}}}", id):
+            raise BadRequest(f"except={id[:_SHOWN]}: no id of a connection; for several, repeat except=")
+    return ids
+
+
+def page_parameters(query: Query, longest: int = LONGEST_PAGE) -> tuple[int, str]:
+    """How many of `?limit=`, and behind which one, of `?after=`."""
+    limit = query.one("limit")
+    if limit is None:
+        return DEFAULT_PAGE, query.one("after") or ""
+    if not re.fullmatch("[0-9]{1,6}", limit, re.ASCII) or not 0 < int(limit) <= longest:
+        raise BadRequest(f"limit: a number from 1 to {longest}")
+    return int(limit), query.one("after") or ""
+
+
+def message(request: IRequest) -> tuple[bytes, bool]:
+    """The message that a push sends, and whether it is binary.
+
+    That it is, if its media type is application/octet-stream, with or without parameters.
+    """
+    codings = b",".join(request.requestHeaders.getRawHeaders(b"content-encoding", []))
+    for coding in codings.split(b","):
+        if coding.strip(b" \t").lower() not in (b"", b"identity"):
+            raise UnsupportedCoding(
+                "Content-Encoding: the message would reach the client as it is coded: send it as it is, without a coding"
+            )
+    types = request.requestHeaders.getRawHeaders(b"content-type", [b""])
+    if len(types) > 1:
+        raise BadRequest("Content-Type: send it once at most")
+    media_type: bytes = types[0].partition(b";")[0]
+    return request.content.read(), media_type.strip().lower() == b"application/octet-stream"
