@@ -289,3 +289,64 @@ class TokenTests(SharedTestCase):
     def test_secret(self) -> None:
         """The token is in no log line."""
         self.assertNotIn("the-token-of-the-api", self.gw.log())
+
+
+class HostTests(SharedTestCase):
+    """The Host header, where there is no token."""
+
+    settings: ClassVar[Settings] = {"LOCAL_ADDRESS": "http://gateway.example:8081"}
+
+    def test_host(self) -> None:
+        """Loopback and the host of LOCAL_ADDRESS are answered; another is 403 HOST_NOT_ALLOWED, which says what to do,
+        and nothing is pushed; the probes are answered by any name.
+        """
+        connection = self.client()
+        id = self.connection_id()
+        for host in ("localhost", "127.0.0.1:1", "[::1]", "gateway.example", "GATEWAY.example:80"):
+            self.assertEqual(self.api.request("PUT", f"/{id}", host.encode(), {"Host": host}).status, 200)
+            self.assertEqual(connection.recv(timeout=10), host)
+        for path in (f"/{id}", "/broadcast", "/groups/g", f"/broadcast?except={NOBODY}"):
+            answer = self.api.request("PUT", path, b"no", {"Host": "evil.example"})
+            self.assertEqual((answer.status, answer.code), (403, "HOST_NOT_ALLOWED"))
+            for word in ("evil.example", "LOCAL_ADDRESS", "API_TOKEN"):
+                self.assertIn(word, answer.json()["message"])
+        for path in ("/-/healthy", "/-/ready"):
+            self.assertEqual(self.api.get(path, {"Host": "10.1.2.3:8081"}).status, 200)
+        self.api.push(id, "last")
+        self.assertEqual(connection.recv(timeout=10), "last")
+
+
+class UnreadTests(SharedTestCase):
+    """Callers that send requests and read no answers."""
+
+    def test_memory(self) -> None:
+        """Callers that ask for 130 KB over and over and read nothing cost little memory, and no other caller waits."""
+        self.client()
+        id = self.connection_id()
+        join = "PUT /groups/{:0256d}/{} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+        with self.api.dial(30) as plain:
+            plain.sendall("".join(join.format(number, id) for number in range(500)).encode())
+            answers = b""
+            while answers.count(b" 200 OK\r\n") < 500:
+                answers += plain.recv(65536)
+        request = f"GET /{id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        self.assertGreater(len(self.api.get(f"/{id}").body), 128_000)
+        before = self.gw.rss()
+        for _ in range(10):
+            caller = self.api.dial()
+            self.addCleanup(caller.close)
+            caller.setblocking(False)
+            sent = 0
+            while True:
+                try:
+                    sent += caller.send(request * 1000)
+                except BlockingIOError:
+                    self.assertEqual(self.api.get("/-/ready").status, 200)  # and everything sent so far was looked at
+                    try:
+                        caller.send(request * 1000)
+                    except BlockingIOError:
+                        break
+                self.assertLess(sent, 32 << 20, "it goes on reading")
+        for _ in range(100):
+            self.assertEqual(self.api.get("/-/ready").status, 200)
+        self.assertLess(self.gw.rss() - before, 16 << 20)

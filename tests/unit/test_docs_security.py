@@ -15,7 +15,7 @@ from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.api import access
-from wsaas.api.server import channel
+from wsaas.api.server import fast_path, limits
 from wsaas.backend import decision
 from wsaas.backend import requests as contract
 from wsaas.clients import admission, factory
@@ -60,7 +60,8 @@ FIXED = {
     "More messages": f"MESSAGE_RATE; {flow.TURN} frames a turn",
     "Says goodbye": f"{protocol.CLOSE_TIMEOUT:.0f} s",
     "Does not answer a Close": f"{protocol.CLOSE_TIMEOUT:.0f} s",
-    "A request that comes slowly": f"10 s; {channel.IDLE_TIMEOUT:.0f} s of silence",
+    "A request that comes slowly": f"10 s; {limits.IDLE_TIMEOUT:.0f} s of silence",
+    "Thousands of requests": f"{fast_path.TURN} frames a turn",
     "Headers in a handshake": f"{decision.MAX_HEADERS} headers of a connect answer, "
     f"{decision.MAX_HEADER_BYTES // 1024} KiB",
     "An answer without end": f"{contract.MAX_DECISION // 1024} KiB, MAX_MESSAGE_SIZE for a reply; "

@@ -17,6 +17,9 @@ ROUTES = "wsaas/api/app.py"
 SERVICE = "wsaas/service/lifecycle.py"
 SETTINGS = "wsaas/settings/table.py"
 CHANNEL = "wsaas/api/server/channel.py"
+PARAMS = "wsaas/api/params.py"
+LIMITS = "wsaas/api/server/limits.py"
+FANOUT = "wsaas/core/fanout.py"
 SITE = "wsaas/api/server/site.py"
 TLS = "wsaas/net/tls_endpoint.py"
 
@@ -26,13 +29,18 @@ ID = "Guessing an id"
 SMUGGLING = "Request smuggling"
 BODY = "A body without end"
 SLOW = "A request that comes slowly"
+REBINDING = "A web page that calls the API"
+UNREAD = "Requests whose answers"
+TURNS = "Thousands of requests"
 HEADERS = "Headers without end"
 FULL = "More connections than"
 HTTP_2 = "HTTP/2"
 NONSENSE = "Ids, groups, codes"
 ANYTHING = "Anything else"
 
-_GATE = "            self._access.check(request.path, request.requestHeaders)\n"
+_GATE = (
+    "            self._access.check(request.path, request.requestHeaders, isinstance(request.getHost(), UNIXAddress))\n"
+)
 _PATH = "            _check_path(request.path)\n"
 _COMPARED = "sum(compare_digest(credential, token) for token in self._tokens) > 0"
 _ANNOUNCED = "if self.length is not None and self.length > self.site.max_message_size:"
@@ -40,6 +48,9 @@ _LIMITED = "if self.tell() + len(data) > self._limit:"
 _TABLE = "unit.api.server.test_site.MalformedTests.test_table"
 _ANY = "thorough.fuzz.test_api.ApiFuzz.test_anything"
 _CUTS = "thorough.fuzz.test_api.ApiFuzz.test_cuts"
+_HOSTS = "unit.api.test_access.HostTests.test_hosts"
+_SYSTEM_HOST = "system.test_api.HostTests.test_host"
+_FAST_HOST = "unit.api.server.test_fast_path.FastPathHostTests.test_host"
 _CHANNEL = "    _phase = Phase.CLOSED\n"
 
 
@@ -52,7 +63,7 @@ DEFENCES = [
     without(  # the gate still refuses it, but only when the body is there
         TOKEN,
         CHANNEL,
-        'self.site.access.check(self._path.partition(b"?")[0], headers)',
+        'self.site.access.check(self._path.partition(b"?")[0], request.requestHeaders, self._any_host)',
         "pass",
         "unit.api.server.test_site.TokenTests.test_before_the_body",
     ),
@@ -63,8 +74,8 @@ DEFENCES = [
     without(  # pushes that go the short way
         TOKEN,
         QUICK,
-        " or not self._access.admits(head.authorization)",
-        "",
+        "if not self._access.admits(head.authorization, None if any_host else head.host):",
+        "if False:",
         "unit.api.server.test_fast_path.QuickTokenTests.test_token",
     ),
     without(
@@ -88,6 +99,80 @@ DEFENCES = [
         "tokens=(),",
         "unit.service.test_lifecycle.AssemblyTests.test_token",
     ),
+    without(REBINDING, ACCESS, "elif not any_host:", "elif False:", "unit.api.test_app.PathTests.test_host"),
+    without(REBINDING, ACCESS, "return host is None or self._names_us(host)", "return True", _FAST_HOST, _HOSTS),
+    without(REBINDING, ACCESS, 'name.endswith(".localhost")', 'name.endswith("localhost")', _HOSTS),
+    without(REBINDING, ACCESS, "name in self._hosts", "any(host in name for host in self._hosts)", _HOSTS),
+    without(REBINDING, ACCESS, "return ip_address(host).is_loopback", 'return host.startswith("127.")', _HOSTS),
+    without(  # an orchestrator could not probe
+        REBINDING, ACCESS, "if path in OPEN_TO_ALL:", "if self._tokens and path in OPEN_TO_ALL:", _SYSTEM_HOST
+    ),
+    without(
+        REBINDING,
+        SERVICE,
+        "            local_address=settings.local_address,\n            max",
+        "            max",
+        _SYSTEM_HOST,
+    ),
+    without(  # pushes of the fast path
+        UNREAD,
+        CHANNEL,
+        "if self.paused or self._waitingForTransport:",
+        "if self.paused:",
+        "unit.api.server.test_turns.UnreadTests.test_bound",
+    ),
+    without(
+        UNREAD,
+        CHANNEL,
+        "if behind or self._waitingForTransport:",
+        "if False:",
+        "unit.api.server.test_turns.UnreadTests.test_bound",
+        "unit.api.server.test_turns.UnreadTests.test_begins_nothing",
+        "system.test_api.UnreadTests.test_memory",
+    ),
+    without(
+        UNREAD,
+        CHANNEL,
+        "self._phase is not Phase.ANSWERING and not self._waitingForTransport:",
+        "self._phase is not Phase.ANSWERING:",
+        "unit.api.server.test_turns.UnreadTests.test_begins_nothing",
+    ),
+    without(  # while an answer is under way
+        UNREAD,
+        CHANNEL,
+        "        self.paused = True  # LineReceiver keeps what it is given, then\n        self._networkProducer.pauseProducing()\n",
+        "        self.paused = True\n",
+        "unit.api.server.test_turns.UnreadTests.test_while_answering",
+    ),
+    without(TURNS, QUICK, "                left -= 1\n", "", "unit.api.server.test_turns.FramesTests.test_pushes"),
+    without(
+        TURNS, QUICK, "                left -= cost\n", "", "unit.api.server.test_turns.FramesTests.test_broadcasts"
+    ),
+    without(
+        TURNS, QUICK, "cast.advance(most)", "cast.advance()", "unit.api.server.test_turns.FramesTests.test_broadcasts"
+    ),
+    without(TURNS, QUICK, ", looked_at // LOOKS)", ")", "unit.api.server.test_turns.FramesTests.test_nobody"),
+    without(
+        TURNS,
+        CHANNEL,
+        "            if answers:\n                self._buffer",
+        "            if False:\n                self._buffer",
+        "unit.api.server.test_turns.FramesTests.test_mixed",
+    ),
+    without(
+        TURNS,
+        CHANNEL,
+        "if behind or self._waitingForTransport:",
+        "if self._waitingForTransport:",
+        "unit.api.server.test_turns.FramesTests.test_one_slow_request",
+    ),
+    without(
+        TURNS,
+        FANOUT,
+        "islice(self._left, most)",
+        "islice(self._left, 1 << 30)",
+        "unit.api.server.test_turns.FramesTests.test_broadcasts",
+    ),
     without(TIME, ACCESS, _COMPARED, "credential in self._tokens"),
     without(TIME, ACCESS, _COMPARED, _COMPARED.replace("sum", "any").removesuffix(" > 0")),
     without(ID, IDS, "self._below(62**length)", "self._below(2**32)"),
@@ -101,14 +186,14 @@ DEFENCES = [
     without(
         ID, ERRORS, "    NotFound: NOT_FOUND,\n", '    NotFound: Row(404, "NO_SUCH_PATH", message="no such path"),\n'
     ),
-    without(SMUGGLING, CHANNEL, "if len(hosts) > 1 or ", "if ", _TABLE, _ANY),
-    without(SMUGGLING, CHANNEL, "(not hosts and", "(False and", _TABLE),
+    without(SMUGGLING, LIMITS, "if len(hosts) > 1 or ", "if ", _TABLE, _ANY),
+    without(SMUGGLING, LIMITS, "(not hosts and", "(False and", _TABLE),
     without(SMUGGLING, CHANNEL, 'if line[:1] in (b" ", b"\\t"):', "if False:", _TABLE),
-    without(SMUGGLING, CHANNEL, 'if any(coding.lower() != b"chunked" for coding in codings):', "if False:", _TABLE),
-    without(SMUGGLING, CHANNEL, 'if codings and self._version == b"HTTP/1.0":', "if False:", _TABLE),
-    without(SMUGGLING, CHANNEL, 'if not self._path.startswith(b"/"):', "if False:", _TABLE),
-    without(SMUGGLING, CHANNEL, "if not _FIELD.fullmatch(line):", "if False:", _TABLE),
-    without(SMUGGLING, CHANNEL, "_FIELD.fullmatch(trailer)", "True", _TABLE, _ANY),
+    without(SMUGGLING, LIMITS, 'if any(coding.lower() != b"chunked" for coding in codings):', "if False:", _TABLE),
+    without(SMUGGLING, LIMITS, 'if codings and version == b"HTTP/1.0":', "if False:", _TABLE),
+    without(SMUGGLING, LIMITS, 'if not target.startswith(b"/"):', "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, "if not FIELD.fullmatch(line):", "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, "FIELD.fullmatch(trailer)", "True", _TABLE, _ANY),
     without(  # what comes next is a request again
         SMUGGLING,
         CHANNEL,
@@ -121,7 +206,7 @@ DEFENCES = [
     ),
     without(SMUGGLING, QUICK, "(name in _ONCE and name in found)", "False"),
     without(SMUGGLING, QUICK, 'b"transfer-encoding", b"upgrade"', 'b"upgrade"', _TABLE, _ANY, _CUTS),
-    without(SMUGGLING, QUICK, 'if not found.get(b"host") or', "if", _CUTS),
+    without(SMUGGLING, QUICK, "if not host or", "if", _CUTS),
     without(
         BODY,
         CHANNEL,
@@ -132,7 +217,7 @@ DEFENCES = [
     ),
     without(
         BODY,
-        CHANNEL,
+        LIMITS,
         _LIMITED,
         "if False:",
         "unit.api.server.test_site.BodyTests.test_chunks_over",
@@ -148,7 +233,7 @@ DEFENCES = [
     without(
         SLOW,
         CHANNEL,
-        "            Phase.RECEIVING: (self.site.request_timeout, self.loseConnection),\n",
+        "            Phase.RECEIVING: (self.site.request_timeout, self._too_slow),\n",
         "",
         "unit.api.server.test_site.DeadlineTests.test_drip",
         "thorough.fuzz.test_api.ApiFuzz.test_left_alone",
@@ -206,7 +291,7 @@ DEFENCES = [
     without(NONSENSE, ROUTES, _PATH, "", "system.test_bad_input.BadInputTests.test_no_ids"),
     without(
         NONSENSE,
-        ROUTES,
+        PARAMS,
         'if code is not None and not re.fullmatch("[0-9]{4}", code, re.ASCII):',
         "if False:",
         "system.test_leaks.InjectionTests.test_api",
@@ -235,7 +320,7 @@ DEFENCES = [
     Defence(  # the text that is refused becomes part of the status line
         NONSENSE,
         (
-            Edit(ROUTES, 'raise BadRequest("code: a close', 'raise BadRequest(f"code: {code} is none; a close'),
+            Edit(PARAMS, 'raise BadRequest("code: a close', 'raise BadRequest(f"code: {code} is none; a close'),
             Edit(
                 ANSWERS,
                 "request.setResponseCode(self.status, self.phrase)",
