@@ -40,8 +40,15 @@ class Wire:
         """One read of the socket for each piece, and after it as many turns of the reactor as there is work for."""
         for piece in pieces:
             self.channel.dataReceived(piece)
-            while turns and self.turn():
-                pass
+            if turns:
+                self.run()
+
+    def run(self) -> None:
+        """Turns of the reactor, as many as there is work for."""
+        for _ in range(10_000):
+            if not self.turn():
+                return
+        raise AssertionError("turns without end")
 
     def turn(self) -> bool:
         """One turn of the reactor: what is due now, but not what that makes due. Whether there was anything."""

@@ -141,7 +141,7 @@ class ApiChannel(HTTPChannel):
         """Leave what was read to a later turn: the next one, or the first when the client has read its answers."""
         self.paused = True  # LineReceiver keeps what it is given, then
         self._networkProducer.pauseProducing()
-        if self._next_turn is None and self._phase is not Phase.ANSWERING and not self._waitingForTransport:
+        if self._next_turn is None and self._phase is not Phase.ANSWERING:
             self._next_turn = self.site.reactor.callLater(0, self._go_on)
 
     def _go_on(self) -> None:

@@ -458,8 +458,7 @@ class PipelineTests(WireCase):
         self.assertEqual(wire.statuses(), [])
         self.assertFalse(wire.transport.disconnecting)
         waiting.callback(ApiResponse(200, {"code": "OK"}))
-        while wire.turn():
-            pass
+        wire.run()
         self.assertEqual(wire.statuses(), [200, 404])
         self.clock.advance(10)
         self.assertEqual(wire.statuses(), [408], "the third has begun, and never ends")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.testing import StringTransport
@@ -32,6 +33,9 @@ class FullTransport(StringTransport):
         super().write(data)
         if len(self.value()) > MARK:
             self.producer.pauseProducing()  # type: ignore[union-attr]
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        self.write(b"".join(data))
 
     def drain(self) -> bytes:
         """The far end reads all."""
@@ -155,8 +159,7 @@ class FramesTests(TurnsCase):
             self.sessions[0].pushed.clear()
             wire = self.wire()
             wire.send(data[:cut], data[cut:], turns=False)
-            while wire.turn():
-                pass
+            wire.run()
             self.assertEqual([frame.payload for frame in self.sessions[0].pushed], expected)
             self.assertEqual(wire.statuses(), [200] * 300)
 
@@ -210,14 +213,13 @@ class UnreadTests(TurnsCase):
             while b'"sent"' not in transport.value():
                 begun -= transport.drain().count(b"HTTP/1.1 200 OK")
                 self.assertEqual(begun, 0)
-                while wire.turn():
-                    pass
+                wire.run()
                 begun = transport.value().count(b"HTTP/1.1 200 OK")
                 self.assertGreater(begun, 0)
             self.assertEqual(self.frames, self.members)
 
     def test_fast_after_unread(self) -> None:
-        """A push behind an unread answer waits too, also when it comes later, and arrives in order."""
+        """A push behind unread answers waits too, also when it comes later, and arrives in order."""
         wire, transport = self.flooding(True)
         wire.send(GROUP * 10)
         wire.channel.dataReceived(push(self.sessions[0].id, b"1"))  # as TLS may, which had read it before
@@ -226,11 +228,23 @@ class UnreadTests(TurnsCase):
         answers = b""
         while transport.value():
             answers += transport.drain()
-            while wire.turn():
-                pass
+            wire.run()
         self.assertEqual(answers.count(b"HTTP/1.1 200 OK"), 12)
         self.assertEqual([frame.payload for frame in self.sessions[0].pushed], [b"1", b"2"])
         self.assertEqual(transport.producerState, "producing")
+
+    def test_fast_after_fast(self) -> None:
+        """So does a push behind unread answers to pushes that left nothing waiting."""
+        wire, transport = self.flooding(True)
+        for _ in range(100):
+            if transport.producerState == "producing":
+                wire.send(push(HERE) * 20)
+        self.assertEqual(wire.channel._buffer, b"")
+        wire.channel.dataReceived(push(self.sessions[0].id))
+        self.assertEqual(self.frames, 0)
+        transport.drain()
+        wire.run()
+        self.assertEqual((self.frames, transport.producerState), (1, "producing"))
 
     def test_gives_up(self) -> None:
         """A client that leaves its answers unread is let go after 75 seconds, and cut off if it does not take them."""
@@ -265,8 +279,7 @@ class UnreadTests(TurnsCase):
         self.assertLess(len(wire.channel._buffer) + sum(map(len, wire.channel._dataBuffer)), 2 * READ)
         transport.drain()
         requests[0].finish()
-        while wire.turn():
-            pass
+        wire.run()
         self.assertEqual(len(requests), 2)
 
     def test_leaves(self) -> None:
@@ -276,7 +289,6 @@ class UnreadTests(TurnsCase):
             wire.send(data, turns=False)
             before = self.frames
             wire.hang_up()
-            while wire.turn():
-                pass
+            wire.run()
             self.assertLess(self.frames - before, self.members)
             self.assertEqual((self.site.connections, self.clock.getDelayedCalls()), (0, []))
