@@ -116,7 +116,7 @@ API = {
         400,
     ),
     "length and chunks": (
-        f"PUT /{ID} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode(),
+        f"PUT /{ID} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n".encode(),
         400,
     ),
     "a chunk that is none": (

@@ -45,10 +45,11 @@ class Access:
         elif not any_host:
             host = b", ".join(headers.getRawHeaders(b"host", []))
             if not self._names_us(host):
+                shown = host[:_LONGEST_NAME].decode("latin-1")
                 raise HostNotAllowed(
-                    f"the Host {host[:_LONGEST_NAME].decode('latin-1')!r} is neither localhost nor that of LOCAL_ADDRESS: "
-                    "call the API by one of these, set LOCAL_ADDRESS to the name by which backends call it, "
-                    "or set API_TOKEN, which makes any name do"
+                    f"the Host {shown!r} is neither localhost nor that of LOCAL_ADDRESS: call the API by one of these, "
+                    "set LOCAL_ADDRESS to the name by which backends call it, or set API_TOKEN, with which any name "
+                    "will do"
                 )
 
     def admits(self, authorization: bytes | None, host: bytes | None) -> bool:

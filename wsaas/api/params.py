@@ -96,7 +96,7 @@ def message(request: IRequest) -> tuple[bytes, bool]:
     for coding in codings.split(b","):
         if coding.strip(b" \t").lower() not in (b"", b"identity"):
             raise UnsupportedCoding(
-                "Content-Encoding: the message would reach the client as it is coded: send it as it is, without a coding"
+                "Content-Encoding: the message would reach the client in this coding: send it without any"
             )
     types = request.requestHeaders.getRawHeaders(b"content-type", [b""])
     if len(types) > 1:

@@ -7,7 +7,6 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -194,7 +193,7 @@ class Daemon(Service):
         api.most_connections = room.api
 
     def _listen(
-        self, name: str, descriptions: Sequence[str], factory: Any, ports: list[IListeningPort], lenient: bool
+        self, name: str, descriptions: tuple[str, ...], factory: Any, ports: list[IListeningPort], lenient: bool
     ) -> None:
         """Listen on every endpoint. `lenient`: where the machine has no IPv6, loopback over IPv4 is enough."""
         for description in descriptions:

@@ -141,8 +141,8 @@ DEFENCES = [
     without(  # while an answer is under way
         UNREAD,
         CHANNEL,
-        "        self.paused = True  # LineReceiver keeps what it is given, then\n        self._networkProducer.pauseProducing()\n",
-        "        self.paused = True\n",
+        "what it is given, then\n        self._networkProducer.pauseProducing()\n",
+        "what it is given, then\n",
         "unit.api.server.test_turns.UnreadTests.test_while_answering",
     ),
     without(TURNS, QUICK, "                left -= 1\n", "", "unit.api.server.test_turns.FramesTests.test_pushes"),

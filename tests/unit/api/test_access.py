@@ -46,13 +46,13 @@ class ComparisonTests(SynchronousTestCase):
         return True
 
 
-OURS = b"""localhost LOCALHOST localhost:8081 localhost. app.localhost a.b.localhost:1 localhost: 127.0.0.1 127.0.0.1:8081
-    127.200.3.4:99999 [::1] [::1]:8081 [0:0:0:0:0:0:0:1] [::ffff:127.0.0.1]:1 gateway.example Gateway.Example:1234
-    gateway.example. [2001:db8::1]:81 [2001:DB8:0::1]""".split()
+OURS = b"""localhost LOCALHOST localhost:8081 localhost. app.localhost a.b.localhost:1 localhost: 127.0.0.1
+    127.0.0.1:8081 127.200.3.4:99999 [::1] [::1]:8081 [0:0:0:0:0:0:0:1] [::ffff:127.0.0.1]:1
+    gateway.example Gateway.Example:1234 gateway.example. [2001:db8::1]:81 [2001:DB8:0::1]""".split()
 OTHERS = [
-    *b"""evil.example evil.example:8081 localhost.evil.example notlocalhost 127.0.0.1.evil.example 127.1 2130706433 0x7f.1
-    0.0.0.0 [::] 10.0.0.1 gateway.example.evil sub.gateway.example localhost:x localhost:1:2 [::1 ::1 [::1]x [::1%lo]
-    user@localhost localhost/ [localhost] [2001:db8::2] \xc3\xa9.localhost.evil""".split(),
+    *b"""evil.example evil.example:8081 localhost.evil.example notlocalhost 127.0.0.1.evil.example 127.1 2130706433
+    0x7f.1 0.0.0.0 [::] 10.0.0.1 gateway.example.evil sub.gateway.example localhost:x localhost:1:2 [::1 ::1
+    [::1]x [::1%lo] user@localhost localhost/ [localhost] [2001:db8::2] \xc3\xa9.localhost.evil""".split(),
     *(b"", b" ", b":8081", b"localhost evil", b"localhost, evil.example", b"x" * 300, b".localhost" * 100, b"\xff\xfe"),
 ]
 

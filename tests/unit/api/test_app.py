@@ -228,7 +228,7 @@ class CloseTests(ApiCase):
         self.assertEqual(self.session.closed, [])
 
     def test_other_parameters(self) -> None:
-        """A parameter that is not known, if only by its spelling, is answered 400, and says what is; nothing is done."""
+        """A parameter that is not known, if only by its spelling, is answered 400, which lists those that are."""
         for query in ["x=1", "x", "Code=4001", "cod=4001", "code=4001&except=" + HERE, "=", "code[]=1", "limit=1"]:
             with self.subTest(query):
                 got = self.ask("DELETE", f"{HERE}?{query}")

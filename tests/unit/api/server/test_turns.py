@@ -144,7 +144,7 @@ class FramesTests(TurnsCase):
         self.assertLessEqual(self.frames, TURN + 1)
 
     def test_order(self) -> None:
-        """Messages of a connection's requests are written in their order, whatever path they go and where they are cut."""
+        """Messages are written in the order of their requests, whatever path these go and wherever they are cut."""
         data, expected = b"", []
         for number in range(300):
             body, one = b"%d" % number, self.sessions[0].id
