@@ -265,9 +265,7 @@ OPEN_BREAKS = frozenset(
         *(
             f"wsaas/api/server/channel.py: {name}: {_INTERNAL}"
             for name in (
-                "_waitingForTransport",
                 "_version",
-                "_networkProducer",
                 "_trailerHeaders",
                 "_transferDecoder",
                 "_command",

@@ -18,6 +18,7 @@ SERVICE = "wsaas/service/lifecycle.py"
 SETTINGS = "wsaas/settings/table.py"
 CHANNEL = "wsaas/api/server/channel.py"
 PARAMS = "wsaas/api/params.py"
+TURNS_CHANNEL = "wsaas/internals/http_channel.py"
 LIMITS = "wsaas/api/server/limits.py"
 FANOUT = "wsaas/core/fanout.py"
 SITE = "wsaas/api/server/site.py"
@@ -124,23 +125,23 @@ DEFENCES = [
     ),
     without(
         UNREAD,
-        CHANNEL,
-        "if behind or self._waitingForTransport:",
-        "if False:",
+        TURNS_CHANNEL,
+        "if not self.over and (behind or self._waitingForTransport):\n            self.wait(behind)",
+        "self._buffer = behind",
         "unit.api.server.test_turns.UnreadTests.test_bound",
         "unit.api.server.test_turns.UnreadTests.test_begins_nothing",
         "system.test_api.UnreadTests.test_memory",
     ),
     without(
         UNREAD,
-        CHANNEL,
-        "if self._waitingForTransport or self._phase in OVER:",
-        "if self._phase in OVER:",
+        TURNS_CHANNEL,
+        "if self._waitingForTransport or self.over:",
+        "if self.over:",
         "unit.api.server.test_turns.UnreadTests.test_begins_nothing",
     ),
     without(  # while an answer is under way
         UNREAD,
-        CHANNEL,
+        TURNS_CHANNEL,
         "what it is given, then\n        self._networkProducer.pauseProducing()\n",
         "what it is given, then\n",
         "unit.api.server.test_turns.UnreadTests.test_while_answering",
@@ -156,15 +157,15 @@ DEFENCES = [
     without(
         TURNS,
         CHANNEL,
-        "            if answers:\n                self._buffer",
-        "            if False:\n                self._buffer",
+        "if cast is not None or (answers and data):",
+        "if cast is not None:",
         "unit.api.server.test_turns.FramesTests.test_mixed",
     ),
     without(
         TURNS,
-        CHANNEL,
-        "if behind or self._waitingForTransport:",
-        "if self._waitingForTransport:",
+        TURNS_CHANNEL,
+        "if not self.over and (behind or self._waitingForTransport):\n            self.wait(behind)",
+        "self._buffer = behind\n        if self._waitingForTransport:\n            self.wait(b'')",
         "unit.api.server.test_turns.FramesTests.test_one_slow_request",
     ),
     without(
@@ -234,7 +235,7 @@ DEFENCES = [
     without(
         SLOW,
         CHANNEL,
-        "            Phase.RECEIVING: (self.site.request_timeout, self._too_slow),\n",
+        "            Phase.RECEIVING: (within, lambda: self._refuse(slow)),\n",
         "",
         "unit.api.server.test_site.DeadlineTests.test_drip",
         "thorough.fuzz.test_api.ApiFuzz.test_left_alone",

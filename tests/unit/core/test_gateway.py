@@ -218,7 +218,7 @@ class LifeTests(GatewayTestCase):
         self.journal.stored.pop()(False)
         self.assertEqual(self.calls, [f"journal closed {session.id}", "wake", "refuse 503 NOT_READY retry-after=5"])
         self.assertEqual(session.take(), Closed(Cause.UNKNOWN_CONNECT, 1006, "", clean=False))
-        self.assertEqual((session.repeated, self.registry.members("room:7")), (((b"X-User", b"42"),), []))
+        self.assertEqual((session.repeated, self.registry.member_page("room:7", 10, "")), (((b"X-User", b"42"),), []))
 
     def test_client_leaves_before_the_journal_has_the_headers(self) -> None:
         """Who leaves meanwhile is told to the backend, whatever the journal says then."""

@@ -6,10 +6,6 @@
 
 A request is refused as soon as its headers show what is wrong, or its body grows too long; the rest of it is
 thrown away unread. A body is kept in memory, bounded by MAX_MESSAGE_SIZE, never on disk.
-
-Requests that come together are served in turns of the reactor, between which others have theirs. One turn serves
-requests of the fast path, with TURN frames in all, or one other request; and none is begun as long as the transport
-says that the client has not read the answers before. What was read by then waits in `_buffer`, the rest in the socket.
 """
 
 # mypy: allow-untyped-calls
@@ -24,7 +20,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IDelayedCall, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, datetimeToString
+from twisted.web.http import datetimeToString
 from twisted.web.server import Request
 
 from wsaas.api.app import answer_failure
@@ -45,9 +41,12 @@ from wsaas.core.errors import GatewayError, MessageTooLong
 from wsaas.core.fanout import FanOut
 from wsaas.core.session import Session
 from wsaas.internals.direct_write import can_write_through, write_through
+from wsaas.internals.http_channel import TurnsChannel
 
 if TYPE_CHECKING:
     from wsaas.api.server.site import ApiSite
+
+_IDLE = Phase.IDLE  # Enum looks its members up anew each time
 
 
 class ApiRequest(Request):
@@ -76,18 +75,17 @@ class ApiRequest(Request):
         return reason
 
 
-class ApiChannel(HTTPChannel):
+class ApiChannel(TurnsChannel):
     """One connection of the API.
 
-    Bounds: `_buffer` holds two reads (128 KiB) at most, for reading stops while anything waits in it; of answers there
-    are those of one turn at most beyond what the transport takes before it says that it has enough (64 KiB).
+    Requests are begun in turns of the reactor: one turn serves requests of the fast path, with TURN frames in all, or
+    one other request. Bounds: a body has MAX_MESSAGE_SIZE, a head what Twisted allows (16 KiB), the rest TurnsChannel's.
     """
 
     site: ApiSite
-    transport: ITCPTransport
     _phase = Phase.CLOSED
+    transport: ITCPTransport
     _limit: IDelayedCall | None = None
-    _next_turn: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -98,61 +96,31 @@ class ApiChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.site.connections -= 1
-        if self._next_turn is not None:
-            self._next_turn.cancel()
         self._enter(Phase.CLOSED)
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
-        if self._phase in OVER:
+        if self.over:
             return
         if self.paused or self._waitingForTransport:
-            self._buffer += data
-            self._rest()
+            self.wait(data)
             return
-        if self._phase is Phase.IDLE and self.site.fast_path is not None:
+        if self._phase is _IDLE and self.site.fast_path is not None:
             answers, data, cast = self.site.fast_path.serve(data, self._any_host)
             if answers:
                 self._idle_since = self.site.reactor.seconds()
                 self._write(answers)
             if cast is not None:
-                self._buffer = data
                 self._enter(Phase.ANSWERING)
-                self._rest()
                 self.site.reactor.callLater(0, self._advance, cast)
+            if cast is not None or (answers and data):
+                self.wait(data)
                 return
             if not data:
-                return
-            if answers:
-                self._buffer = data
-                self._rest()
                 return
         super().dataReceived(data)
         if not self.paused:
             self._notice_begin()
-
-    def resumeProducing(self) -> None:
-        """The client has read its answers (IPushProducer)."""
-        super().resumeProducing()
-        if self.paused:
-            self._rest()
-
-    def _rest(self) -> None:
-        """Leave what was read to a later turn: the next one, or the first when the client has read its answers."""
-        self.paused = True  # LineReceiver keeps what it is given, then
-        self._networkProducer.pauseProducing()
-        if self._next_turn is None and self._phase is not Phase.ANSWERING:
-            self._next_turn = self.site.reactor.callLater(0, self._go_on)
-
-    def _go_on(self) -> None:
-        self._next_turn = None
-        if self._waitingForTransport or self._phase in OVER:
-            return
-        data, self._buffer, self.paused = self._buffer, b"", False
-        if data:
-            self.dataReceived(data)
-        if not (self.paused or self._waitingForTransport or self._phase in OVER):
-            self._networkProducer.resumeProducing()
 
     def lineReceived(self, line: bytes) -> None:
         if line[:1] in (b" ", b"\t"):
@@ -199,18 +167,9 @@ class ApiChannel(HTTPChannel):
             self._refuse(MalformedRequest("what comes behind the last chunk must be header lines, if anything"))
 
     def requestDone(self, request: Request) -> None:
-        """What came behind the request is not begun in the same turn."""
-        behind = b"".join(self._dataBuffer) + self._buffer
-        self._dataBuffer, self._buffer = [], b""
         if self._phase is Phase.ANSWERING:
             self._enter(Phase.IDLE)
         super().requestDone(request)
-        if self._phase not in OVER:
-            self._buffer = behind
-            if behind or self._waitingForTransport:
-                self._rest()
-            else:
-                self.paused = False
 
     def loseConnection(self) -> None:
         if self._phase not in (Phase.CLOSING, Phase.CLOSED):
@@ -236,10 +195,6 @@ class ApiChannel(HTTPChannel):
     def _respondToBadRequestAndDisconnect(self) -> None:
         self._refuse(MalformedRequest("this is not a request of HTTP/1.1 (RFC 9112), or its headers are too long"))
 
-    def _too_slow(self) -> None:
-        limit = self.site.request_timeout
-        self._refuse(RequestTimeout(f"a request must come whole within {limit:g} s of its first byte: send it faster"))
-
     def _notice_begin(self) -> None:
         """The first byte of a request starts its time, also when it came together with the request before."""
         begun = bool(self.requests or self._buffer)
@@ -261,7 +216,7 @@ class ApiChannel(HTTPChannel):
         elif self._phase is Phase.ANSWERING:  # else the connection is gone
             self._enter(Phase.IDLE)
             self._write(FastPath.told(cast))
-            self._rest()
+            self.go_on()
 
     def _idle_too_long(self) -> None:
         """What went the short way has not touched the timer."""
@@ -273,6 +228,7 @@ class ApiChannel(HTTPChannel):
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
+        self.answering, self.over = phase is Phase.ANSWERING, phase in OVER
         self._idle_since = self.site.reactor.seconds()
         if self._limit is not None and self._limit.active():
             self._limit.cancel()
@@ -282,9 +238,11 @@ class ApiChannel(HTTPChannel):
             self._limit = self.callLater(*limit)
 
     def _limits(self) -> dict[Phase, tuple[float, Callable[[], None]]]:
+        within = self.site.request_timeout
+        slow = RequestTimeout(f"a request must come whole within {within:g} s of its first byte: send it faster")
         return {
             Phase.IDLE: (IDLE_TIMEOUT, self._idle_too_long),
-            Phase.RECEIVING: (self.site.request_timeout, self._too_slow),
+            Phase.RECEIVING: (within, lambda: self._refuse(slow)),
             Phase.LINGERING: (LINGER, self.loseConnection),
             Phase.CLOSING: (CLOSE_TIMEOUT, self.transport.abortConnection),
         }
