@@ -79,7 +79,7 @@ class ApiChannel(TurnsChannel):
     """One connection of the API.
 
     Requests are begun in turns of the reactor: one turn serves requests of the fast path, with TURN frames in all, or
-    one other request. Bounds: a body has MAX_MESSAGE_SIZE, a head what Twisted allows (16 KiB), the rest TurnsChannel's.
+    one other request. Bounds: a body has MAX_MESSAGE_SIZE, a head 16 KiB (Twisted's), the rest TurnsChannel's.
     """
 
     site: ApiSite
