@@ -80,6 +80,15 @@ class BrowserTests(SystemTestCase):
         self.assertEqual(self.connected().header("authorization"), f"Bearer {TOKEN}")
         self.assertEqual(self.connected().json()["subprotocols"], [])
 
+    def test_no_subprotocol(self) -> None:
+        """A page that offers subprotocols, of which the backend's answer names none, sees 1006, though let in."""
+        gateway = self.started()
+        self.assertEqual(self.page.connect(f"{gateway.ws}/", ["v1.chat"]), {"refused": 1006})
+        self.only(lambda: self.server.strays.disconnects)
+        self.server.strays.on_connect(say({"code": "OK", "subprotocol": "v1.chat"}))
+        result = self.page.connect(f"{gateway.ws}/", ["v1.chat"])
+        self.assertEqual(result, {"protocol": "v1.chat", "heard": "welcome"})
+
     def test_bad_credential(self) -> None:
         """A credential that cannot be read keeps the page out, and nobody is asked."""
         gateway = self.started(AUTH_SUBPROTOCOL="on", AUTH_QUERY="t")
