@@ -1,6 +1,6 @@
-"""Sends webhooks over the pool: messages, of which there are many, straight; connects and disconnects by treq.
+"""Sends webhooks over the pool: messages directly, because they are many; connects and disconnects by treq.
 
-One pool, one TLS policy, one set of limits stand behind both doors.
+Both ways have the same connections, TLS verification, deadline and bounds.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from twisted.python.failure import Failure
 from wsaas.backend.requests import MAX_DECISION, Webhook
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.pool import Pool
+from wsaas.http_client.request_headers import RequestHeaders
 from wsaas.http_client.target import Target
-from wsaas.http_client.treq_agent import BytesProducer, PoolAgent, WebhookClient
+from wsaas.http_client.treq_agent import PoolAgent
+from wsaas.http_client.treq_client import TreqClient
 
 
 class PoolSender:
@@ -24,7 +26,8 @@ class PoolSender:
         self._url = target.url
         self._path = target.base_path + b"/"
         self._timeout = timeout
-        self._client = WebhookClient(PoolAgent(pool, target.origin, timeout=timeout, limit=MAX_DECISION))
+        agent = PoolAgent(pool, target.origin, timeout=timeout, limit=MAX_DECISION)
+        self._client = TreqClient(agent, pool.clock)
 
     def send(self, webhook: Webhook, done: Callable[[HttpResponse | Fault | Failure], object]) -> None:
         method = webhook.method
@@ -33,10 +36,10 @@ class PoolSender:
             self._exchange(method, path, webhook.head, webhook.body, webhook.limit, self._timeout, done)
         else:
             url = f"{self._url}/{webhook.id.decode()}"
-            sent = self._client.request(method.decode(), url, data=BytesProducer(webhook.body, webhook.head))
-            sent.addCallbacks(lambda response: done(response.answer), lambda failure: done(_fault(failure)))
+            answered = self._client.request(method.decode(), url, RequestHeaders(webhook.head), webhook.body)
+            answered.addCallbacks(done, lambda failure: done(_fault(failure)))
 
 
 def _fault(failure: Failure) -> Fault | Failure:
-    """What the pool failed with; anything else is a bug of ours."""
+    """Return the Fault that the pool failed with; any other Failure is a bug of ours."""
     return failure.value if isinstance(failure.value, Fault) else failure

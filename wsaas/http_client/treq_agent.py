@@ -1,18 +1,13 @@
-"""treq over the pool: its comforts where they are worth their time, without what a webhook must never do.
-
-No redirect is followed, no cookie is kept or sent, no compressed answer is asked for or inflated, whatever the caller
-or the backend says.
-"""
+"""The pool as twisted.web's IAgent, so that treq's client can send over it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer
 from twisted.python.failure import Failure
@@ -24,9 +19,10 @@ from zope.interface import implementer
 
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.pool import Pool
+from wsaas.http_client.request_headers import RequestHeaders
 
-# Framing and hop-by-hop headers are the pool's affair (RFC 9110, 7.6.1), and so is Accept-Encoding: treq adds one that
-# would invite a decompression bomb. Expect would make us wait for a 100 that the pool does not wait for.
+# Framing and hop-by-hop headers are the pool's own (RFC 9110, 7.6.1). So is Accept-Encoding: treq adds one that invites
+# a decompression bomb. Expect asks for a 100 that the pool does not wait for.
 _NOT_PASSED_ON = frozenset(
     b"accept-encoding connection content-length expect host keep-alive proxy-connection te trailer transfer-encoding "
     b"upgrade".split()
@@ -38,37 +34,37 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class TruncatedBody(Exception):
-    """The body is longer than the limit; what was delivered is its beginning."""
+    """The body is longer than the limit; the part up to the limit was delivered."""
 
 
 @implementer(IAgent)
 class PoolAgent:
-    """IAgent for the pool's one origin. Its Deferreds fail with the pool's Faults, and with ValueError for a request
-    that must not be sent: to another origin, with a body that takes time, with headers that are none.
+    """An IAgent for the pool's one origin.
+
+    `timeout` is seconds for one exchange in all; of a response's body at most `limit` bytes are kept. The Deferreds
+    fail with the pool's Faults; or with ValueError for a request that must not be sent: one to another origin, one with
+    impossible headers, one with another body than a BytesProducer.
     """
 
     def __init__(self, pool: Pool, origin: bytes, *, timeout: float, limit: int) -> None:
-        self.pool = pool
+        self._pool = pool
         self._origin = origin
         self._parts = _origin_and_path(origin)[0]
         self._timeout = timeout
         self._limit = limit
 
-    def within(self, *, timeout: float, limit: int) -> PoolAgent:
-        """The same agent with other bounds: seconds for all of an exchange, bytes of an answer's body."""
-        return PoolAgent(self.pool, self._origin, timeout=timeout, limit=limit)
-
     def request(
         self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
     ) -> Deferred[IResponse]:
-        """IAgent. The response is complete when the Deferred fires: its body is in memory."""
+        """Send a request: IAgent. The response is complete when the Deferred fires: its body is in memory.
+
+        Cancelling the Deferred drops the connection.
+        """
         headers = Headers() if headers is None else headers
         try:
             path = self._path(uri)
             head = _head(headers)
-            if isinstance(bodyProducer, BytesProducer):
-                head += bodyProducer.head
-            body = b"" if bodyProducer is None else _collect(bodyProducer)
+            body = _body(bodyProducer)
         except Exception:  # a Deferred is promised
             return fail()
         request = _Request(method, uri, headers)
@@ -80,11 +76,11 @@ class PoolAgent:
             else:
                 result.errback(answer)
 
-        exchange = self.pool.exchange(method, path, head, body, self._limit, self._timeout, done)
+        exchange = self._pool.exchange(method, path, head, body, self._limit, self._timeout, done)
         return result
 
     def _path(self, uri: bytes) -> bytes:
-        """The path and query of an address of our origin; spelled as the origin is, it need not be parsed."""
+        """Return the path and query of a URI of this origin. A URI that begins as the origin does is not parsed."""
         path = uri[len(self._origin) :]
         if not uri.startswith(self._origin) or not _PLAIN_PATH.fullmatch(path):
             parts, path = _origin_and_path(uri)
@@ -96,82 +92,63 @@ class PoolAgent:
 def _origin_and_path(uri: bytes) -> tuple[tuple[str, str | None, int | None], bytes]:
     url = urlsplit(uri.decode("ascii"))
     if "@" in url.netloc:
-        raise ValueError("a URL with credentials")
+        raise ValueError("the URL has credentials")
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     found = path.encode("ascii")
     if not _PATH.fullmatch(found):
-        raise ValueError("a URL with characters that must be percent-encoded")
+        raise ValueError("the URL has characters that must be percent-encoded")
     return (url.scheme, url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme)), found
 
 
 def _head(headers: Headers) -> bytes:
+    """Return the header lines to send, less those that the pool writes itself."""
+    ready = b""
+    table: Iterable[tuple[bytes, Sequence[bytes]]]
+    if isinstance(headers, RequestHeaders):
+        ready, table = headers.lines, headers.added()
+    else:
+        table = headers.getAllRawHeaders()
     lines = []
-    for name, values in headers.getAllRawHeaders():
+    for name, values in table:
         if name.lower() in _NOT_PASSED_ON:
             continue
         for value in values:
-            line = b"%s: %s\r\n" % (name, value)
+            line = b"%b: %b\r\n" % (name, value)
             if not _HEADER.fullmatch(line):
-                raise ValueError("a header that cannot be sent")
+                raise ValueError("the request has an impossible header")
             lines.append(line)
-    return b"".join(lines)
+    return ready + b"".join(lines) if lines else ready
 
 
-@implementer(IConsumer)
-class _Collector:
-    """Takes a body that is written at once."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.pieces.append(data)
-
-    def registerProducer(self, producer: object, streaming: bool) -> None:
-        """A body producer registers nothing: it is started."""
-
-    def unregisterProducer(self) -> None:
-        """See registerProducer."""
-
-
-def _collect(producer: IBodyProducer) -> bytes:
-    collector = _Collector()
-    written = producer.startProducing(collector)
-    done: list[object] = []
-    written.addBoth(done.append)
-    if not done:
-        producer.stopProducing()
-        raise ValueError("a body that takes time: use BytesProducer")
-    if isinstance(done[0], Failure):
-        done[0].raiseException()
-    return b"".join(collector.pieces)
+def _body(producer: IBodyProducer | None) -> bytes:
+    if producer is None:
+        return b""
+    if not isinstance(producer, BytesProducer):
+        raise ValueError("the body must be a BytesProducer")
+    return producer.body
 
 
 @implementer(IBodyProducer)
 class BytesProducer:
-    """A body that is there. (treq's own producer asks the global reactor for a turn per piece.)
+    """A request body in memory. (treq's own producer asks the global reactor for a turn per piece.)"""
 
-    With it may come `head`, ready header lines that end in CRLF each: PoolAgent sends them as they are.
-    """
-
-    def __init__(self, body: bytes, head: bytes = b"") -> None:
-        self._body = body
-        self.head = head
+    def __init__(self, body: bytes) -> None:
+        self.body = body
         self.length = len(body)
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """All of it, now."""
-        consumer.write(self._body)
+        """Write the whole body: IBodyProducer."""
+        consumer.write(self.body)
         return succeed(None)
 
     def pauseProducing(self) -> None:
-        """Too late."""
+        """Do nothing: the body is written."""
 
     def resumeProducing(self) -> None:
-        """Never paused."""
+        """Do nothing: the body is written."""
 
     def stopProducing(self) -> None:
-        """Too late."""
+        """Do nothing: the body is written."""
 
 
 @implementer(IClientRequest)
@@ -184,7 +161,7 @@ class _Request:
 
 @implementer(IResponse)
 class Response:
-    """An Answer as IResponse. Its body is delivered at once, as often as it is asked for.
+    """An HttpResponse, which is `answer`, as IResponse. Its body is delivered at once, and again for each who asks.
 
     A Content-Encoding is not among `headers`: treq would inflate the body without a bound. `answer` has it.
     """
@@ -201,7 +178,7 @@ class Response:
 
     @cached_property
     def headers(self) -> Headers:
-        """IResponse."""
+        """The response's headers: IResponse."""
         headers = Headers()
         for name, value in self.answer.headers:
             if name != b"content-encoding":
@@ -209,11 +186,11 @@ class Response:
         return headers
 
     def setPreviousResponse(self, response: IResponse) -> None:
-        """IResponse."""
+        """Note the response that led to this one: IResponse."""
         self.previousResponse = response
 
     def deliverBody(self, protocol: IProtocol) -> None:
-        """IResponse. A truncated body ends with ResponseFailed."""
+        """Deliver the body: IResponse. A truncated body ends with ResponseFailed."""
         protocol.makeConnection(_Delivered())  # type: ignore[arg-type]  # an IPushProducer, as IResponse says
         if self.answer.body:
             protocol.dataReceived(self.answer.body)
@@ -225,40 +202,16 @@ class Response:
 
 @implementer(IPushProducer)
 class _Delivered:
-    """The transport of a body that is delivered in one piece."""
+    """The transport of a body that is delivered in one piece: nothing of it can be held back."""
 
     def pauseProducing(self) -> None:
-        """There is no more."""
+        """Do nothing."""
 
     def resumeProducing(self) -> None:
-        """There is no more."""
+        """Do nothing."""
 
     def stopProducing(self) -> None:
-        """There is no more."""
+        """Do nothing."""
 
     def loseConnection(self) -> None:
-        """There is no more."""
-
-
-class WebhookClient(HTTPClient):
-    """treq's client, straight over the agent: without the layers that a webhook must not have (cookies, redirects,
-    decompression), which would be most of its cost, too. A caller cannot ask for them.
-    """
-
-    def __init__(self, agent: PoolAgent) -> None:
-        super().__init__(agent)
-        self._straight = agent.request
-
-    def request(  # type: ignore[override]  # what treq has beyond this is refused
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        data: bytes | BytesProducer = b"",
-        _stacklevel: int = 2,
-    ) -> Deferred[IResponse]:
-        """See treq.request. The response is complete, body and all; treq.content and its like read it."""
-        body = data if isinstance(data, BytesProducer) else BytesProducer(data)
-        raw = Headers({name: [value] for name, value in headers.items()}) if headers else None
-        return self._straight(method.encode("ascii"), url.encode("ascii"), raw, body)
+        """Do nothing."""

@@ -18,6 +18,7 @@ SERVICE = "wsaas/service/lifecycle.py"
 SHARES = "wsaas/backend/concurrency.py"
 SIGNING = "wsaas/backend/signing.py"
 TARGET = "wsaas/http_client/target.py"
+TREQ = "wsaas/http_client/treq_client.py"
 
 MADE_UP = "A webhook that somebody else"
 REDIRECT = "A redirect"
@@ -35,11 +36,10 @@ ANYTHING = "Anything else"
 
 _DECISION = "unit.backend.test_decision"
 _SIGNED = "(webhook_id, timestamp, body)\n"
-_STRAIGHT = 'return self._straight(method.encode("ascii"), url.encode("ascii"), raw, body)'
-# treq as it comes, with all its layers
-_TREQ = (
-    "return super().request(method, url, headers=raw, data=body, unbuffered=True, browser_like_redirects=True,"
-    " reactor=self._agent.pool.clock).addCallback(lambda response: response.original)"
+# treq's own way to a body, which inflates it
+_INFLATED = (
+    ".addCallback(lambda response: response.content().addCallback(lambda body: HttpResponse(response.code,"
+    " tuple((name.lower(), values[0]) for name, values in response.headers.getAllRawHeaders()), body, False)))"
 )
 _JOINED = 'b"".join(self._body), self._room < 0)'
 _VERIFY = "connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)"
@@ -67,8 +67,8 @@ DEFENCES = [
         '(webhook_id, timestamp, body.decode("utf-8", "replace").encode())\n',
         "system.test_webhook.SignatureTests.test_binary",
     ),
-    without(REDIRECT, AGENT, _STRAIGHT, _TREQ),
-    without(COOKIE, AGENT, _STRAIGHT, _TREQ),
+    without(REDIRECT, TREQ, "allow_redirects=False", "allow_redirects=True, browser_like_redirects=True"),
+    without(COOKIE, TREQ, "self._cookies = NoCookies()", "self._cookies = IndexableCookieJar()"),
     without(
         WHERE,
         AGENT,
@@ -176,7 +176,13 @@ DEFENCES = [
         "thorough.fuzz.test_bombs.BombTests.test_long_answer",
     ),
     without(ENDLESS, SENDER, "webhook.limit", _LARGE, "thorough.fuzz.test_bombs.BombTests.test_long_answer"),
-    Defence(BOMB, (Edit(AGENT, 'b"accept-encoding connection', 'b"connection'), Edit(AGENT, _STRAIGHT, _TREQ))),
+    Defence(
+        BOMB,
+        (
+            Edit(AGENT, 'if name != b"content-encoding":', "if True:"),
+            Edit(TREQ, ".addCallback(_answer)", _INFLATED),
+        ),
+    ),
     Defence(
         BOMB,
         (

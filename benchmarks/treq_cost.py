@@ -1,0 +1,85 @@
+"""Measure what treq costs a connect webhook: python -m benchmarks.treq_cost
+
+One process, no socket: the pool is replaced by one that answers at once. Each figure is processor time for one request,
+the least of several rounds.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+from treq.client import HTTPClient
+from twisted.internet.task import Clock
+from twisted.web.http_headers import Headers
+
+from wsaas.http_client.exchange import HttpResponse
+from wsaas.http_client.request_headers import RequestHeaders
+from wsaas.http_client.treq_agent import BytesProducer, PoolAgent
+from wsaas.http_client.treq_client import TreqClient
+
+ROUNDS, REQUESTS = 10, 2000
+URL = "http://127.0.0.1:3000/websocket/0123456789abcdef0123456789abcdef"
+LINES = (
+    b"User-Agent: wsaas/0.1\r\nAccept: */*\r\nWSAAS-Connection-Id: 0123456789abcdef0123456789abcdef\r\n"
+    b"traceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\nContent-Type: application/json\r\n"
+    b"WSAAS-Event: connect\r\nwebhook-id: 0123456789abcdef0123456789abcdef_0_connect\r\n"
+    b"webhook-timestamp: 1800000000\r\n"
+)
+BODY = b'{"code": "NEW_CONNECTION"}'
+ANSWER = HttpResponse(
+    200, ((b"content-type", b"application/json"), (b"content-length", b"13")), b'{"code":"OK"}', False
+)
+
+
+class AnsweringPool:
+    """A pool whose exchanges are answered before they return."""
+
+    def exchange(self, *request: Any) -> None:
+        """Answer the request."""
+        request[-1](ANSWER)
+
+
+def least(request: Callable[[], object]) -> float:
+    """Return the microseconds of processor time that one request takes."""
+    found = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        for _ in range(REQUESTS):
+            request()
+        found.append((time.process_time() - began) / REQUESTS * 1e6)
+    return min(found)
+
+
+def main() -> None:
+    """Print a line for each way to send the same request."""
+    pool: Any = AnsweringPool()
+    clock: Any = Clock()
+    agent = PoolAgent(pool, b"http://127.0.0.1:3000", timeout=10.0, limit=65536)
+    ours, plain = TreqClient(agent, clock), HTTPClient(agent, data_to_body_producer=BytesProducer)
+
+    def plain_headers() -> Headers:
+        headers = Headers()
+        for line in LINES.split(b"\r\n")[:-1]:
+            name, _, value = line.partition(b": ")
+            headers.addRawHeader(name, value)
+        return headers
+
+    def by_plain_treq() -> None:
+        plain.request("POST", URL, headers=plain_headers(), data=BODY, reactor=clock).addCallback(lambda _: None)
+
+    def by_treq() -> None:
+        ours.request("POST", URL, RequestHeaders(LINES), BODY).addCallback(lambda _: None)
+
+    def by_pool() -> None:
+        pool.exchange(b"POST", b"/websocket/0", LINES, BODY, 65536, 10.0, lambda _: None)
+
+    gc.disable()
+    for name, request in (("the pool", by_pool), ("treq", by_treq), ("treq with its defaults", by_plain_treq)):
+        print(f"{name:24}{least(request):6.1f} us")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Request headers as lines: the same Headers to everybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
+
+from wsaas.http_client.request_headers import RequestHeaders
+
+
+class RequestHeadersTests(SynchronousTestCase):
+    LINES = b"X-A: 1\r\nx-b: caf\xc3\xa9\r\nX-A: 2\r\n"
+
+    def both(self) -> tuple[RequestHeaders, Headers]:
+        return RequestHeaders(self.LINES), Headers({b"X-A": [b"1", b"2"], b"x-b": [b"caf\xc3\xa9"]})
+
+    def test_as_headers(self) -> None:
+        """Whatever is asked of the lines or changed in them, they answer as Headers would."""
+        calls: list[tuple[str, tuple[Any, ...]]] = [
+            *(("hasHeader", (name,)) for name in (b"x-a", "X-B", b"a", "x", b"1")),
+            *(("getRawHeaders", arguments) for arguments in ((b"x-a",), ("x-b",), (b"x",), ("x", ["y"]))),
+            ("addRawHeader", ("x-a", "3")),
+            ("addRawHeader", (b"x-c", b"3")),
+            ("removeHeader", (b"x-a",)),
+            ("setRawHeaders", ("x-b", ["new"])),
+            ("copy", ()),
+        ]
+        for name, arguments in calls:
+            for copies in range(2):
+                ours, theirs = self.both()
+                if copies:
+                    ours, theirs = ours.copy(), theirs.copy()
+                said = [getattr(headers, name)(*arguments) for headers in (ours, theirs)]
+                if name == "copy":
+                    said = [sorted(each.getAllRawHeaders()) for each in said]
+                self.assertEqual(said[0], said[1], (name, arguments))
+                self.assertEqual(
+                    sorted((name, sorted(values)) for name, values in ours.getAllRawHeaders()),
+                    sorted((name, sorted(values)) for name, values in theirs.getAllRawHeaders()),
+                    (name, arguments),
+                )
+
+    def test_copies_are_apart(self) -> None:
+        """A header added to a copy is not in the original."""
+        original = RequestHeaders(self.LINES)
+        original.addRawHeader(b"X-C", b"1")
+        copied = original.copy()
+        copied.addRawHeader(b"X-C", b"2")
+        self.assertEqual(list(original.added()), [(b"X-C", [b"1"])])
+        self.assertEqual(list(copied.added()), [(b"X-C", [b"1", b"2"])])
