@@ -20,6 +20,7 @@ from tests.support.system_case import SystemTestCase, eventually
 
 PAGE = DOCS / "recipes.rst"
 MESSAGES = ("grüße", "", "{not json", '{"json": true}', bytes(range(256)), b"", bytes(range(256)) * 1024)
+PARSED = "(id: str, request: Request, said: str = Body()):\n    binary"
 DJANGO = """
 SECRET_KEY = "x" * 50
 ALLOWED_HOSTS = ["localhost"]
@@ -78,6 +79,20 @@ class PageTests(Recipe):
         self.write("backend.py", example(PAGE, "fastapi"))
         self.run_program(sys.executable, "-m", "uvicorn", "backend:app", "--port", str(self.port))
         self.assert_echo()
+
+    def test_fastapi_with_a_parser(self) -> None:
+        """A parameter that is the body answers 422 to text that is no JSON, unless text is announced as text."""
+        text = example(PAGE, "fastapi").replace("import FastAPI,", "import Body, FastAPI,")
+        self.write("backend.py", text.replace("(id: str, request: Request):\n    binary", PARSED))
+        self.run_program(sys.executable, "-m", "uvicorn", "backend:app", "--port", str(self.port))
+        for content_type in ("application/json", "text/plain; charset=utf-8"):
+            gateway = self.start_gateway(MESSAGE_CONTENT_TYPE=content_type)
+            client = self.connect(f"{gateway.ws}/")
+            client.send("not JSON")
+            if content_type == "application/json":
+                eventually(lambda log=gateway.log: " 422" in log())
+            else:
+                self.assertEqual(client.recv(20), "not JSON")
 
     def test_django(self) -> None:
         """The Django example echoes every message, with the guard against CSRF in place."""
