@@ -247,7 +247,6 @@ LARGE_CLASSES: tuple[str, ...] = (
     "wsaas.clients.connection.ClientProtocol",
     "wsaas.core.registry.Registry",
     "wsaas.core.session.Session",
-    "wsaas.http_client.connection.Connection",
     "wsaas.journal.sqlite.SqliteJournal",
 )
 _INTERNAL = "only internals/ uses what a library does not promise"
@@ -261,7 +260,6 @@ OPEN_BREAKS = frozenset(
         f"wsaas.api.server.channel -> wsaas.api.server.site: {_CIRCLE}",
         f"wsaas.clients.connection -> wsaas.clients.factory -> wsaas.clients.handshake.opening: {_CIRCLE}",
         f"wsaas.core.interfaces -> wsaas.core.session: {_CIRCLE}",
-        f"wsaas.http_client.connection -> wsaas.http_client.exchange -> wsaas.http_client.response_parser: {_CIRCLE}",
         *(
             f"wsaas/api/server/channel.py: {name}: {_INTERNAL}"
             for name in (

@@ -3,62 +3,52 @@
 OPENING -> IDLE <-> BUSY -> GONE         OPENING: connected, the TLS handshake is under way
              \\________\\-> CLOSING -> GONE     CLOSING: given up, waiting for the transport to say so
 
-Every connection is in exactly one of these phases, and has one timer, whose meaning the phase gives: the exchange's
-deadline, the end of idling, or the end of patience with a close. parser.py bounds what a backend can make us hold, the
-deadline for how long.
+Every connection is in exactly one of these phases, and has one deadline, whose meaning the phase gives: the exchange's
+own, the end of idling, or the end of patience with a close. response_parser.py bounds how much a backend can make the
+gateway hold, the deadline for how long.
 """
 
 from __future__ import annotations
 
 import socket
 from enum import Enum
-from math import inf
 from typing import Protocol, cast
 
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import (
-    IConsumer,
-    IDelayedCall,
-    IHandshakeListener,
-    IPushProducer,
-    IReactorTime,
-    ISSLTransport,
-    ISystemHandle,
-    ITCPTransport,
-)
+from twisted.internet.interfaces import IHandshakeListener, IReactorTime, ISSLTransport, ITCPTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from wsaas.http_client.acknowledging import acknowledge, socket_below
+from wsaas.http_client.deadline import Deadline
 from wsaas.http_client.exchange import Exchange, Fault, Lost, NotSent, TimedOut, cause, refuses_certificate
+from wsaas.http_client.request_writer import RequestWriter
 from wsaas.http_client.response_parser import LastResponse, ResponseParser
 
-# A longer request is watched until it is written: Twisted tells a producer when this much is waiting.
-WATCHED_LENGTH = 65536
 # Seconds that a peer has to take part in a close.
 LINGER = 1.0
 
 
 class PoolCallbacks(Protocol):
-    """Who uses the connections."""
+    """The pool as its connections know it."""
 
     def freed(self, connection: Connection) -> None:
-        """An exchange is over and the connection is good for another."""
+        """Take back a connection: its exchange is over, and it is good for another."""
 
     def retired(self, connection: Connection) -> None:
-        """The connection was idle and must not be used again."""
+        """Use a connection no more: it was idle, and ends."""
 
     def lost(self, connection: Connection) -> None:
-        """The connection is no more."""
+        """Forget a connection: it is gone."""
 
     def stale(self, exchange: Exchange) -> None:
-        """A reused connection ended before a byte of an answer came; the exchange wants another."""
+        """Send an exchange again: its reused connection ended before a byte of an answer came."""
 
 
 class Phase(Enum):
-    """See the head of this module."""
+    """The phases that the head of this module draws."""
 
     OPENING = "opening"
     IDLE = "idle"
@@ -70,9 +60,9 @@ class Phase(Enum):
 _IDLE, _BUSY = Phase.IDLE, Phase.BUSY
 
 
-@implementer(IHandshakeListener, IPushProducer)
+@implementer(IHandshakeListener)
 class Connection(protocol.Protocol):
-    """One connection. Over TLS it sends nothing before the handshake is done and the backend known to be itself."""
+    """One connection. Over TLS it sends nothing before the handshake is done and the backend's certificate checked."""
 
     def __init__(
         self, owner: PoolCallbacks, clock: IReactorTime, idle_timeout: float, last: LastResponse | None = None
@@ -83,19 +73,16 @@ class Connection(protocol.Protocol):
         self._phase = Phase.OPENING
         self._opening: Deferred[Connection] | None = None
         self._exchange: Exchange | None = None
-        self._socket: socket.socket | None = None
-        self._hurried: socket.socket | None = None
-        self._timer: IDelayedCall | None = None
-        self._timer_at = inf
-        self._due = 0.0
+        self._writer: RequestWriter | None = None
+        self._acknowledging: socket.socket | None = None
+        self._deadline = Deadline(clock, self._deadline_reached)
         self._used = False
-        self._watched = False
         self._parser = ResponseParser(last)
 
-    # What the owner does with it.
+    # What the pool asks for.
 
     def opened(self) -> Deferred[Connection]:
-        """Fires once the connection can be used; fails with NotSent. Cancelling it drops the connection."""
+        """Fire once the connection can be used; fail with NotSent. Cancelling the Deferred drops the connection."""
         if self._phase is Phase.OPENING:
             self._opening = Deferred(self._give_up)
             return self._opening
@@ -104,19 +91,17 @@ class Connection(protocol.Protocol):
         return fail(NotSent("the connection was closed at once"))
 
     def begin(self, exchange: Exchange) -> None:
-        """Send a request over an idle connection."""
+        """Send a request over this connection, which must be idle."""
         self._phase = _BUSY
         self._exchange = exchange
         exchange.connection = self
         self._parser.expect(exchange.limit)
         exchange.sent += 1
-        self._due = exchange.deadline
-        if self._due < self._timer_at:
-            self._move_timer()
-        self._write(exchange.request)
+        self._deadline.move(exchange.deadline)
+        self._writer.write(exchange.request)  # type: ignore[union-attr]  # set by connectionMade
 
     def drop(self) -> None:
-        """End the connection at once. An exchange on it hears nothing more."""
+        """End the connection at once. An exchange on it is told nothing more."""
         if self._phase is not Phase.GONE:
             self._phase = Phase.CLOSING
             self._exchange = None
@@ -125,7 +110,7 @@ class Connection(protocol.Protocol):
     def close(self) -> None:
         """End an idle connection in good order, or after LINGER without it."""
         self._phase = Phase.CLOSING
-        self._set_due(self._clock.seconds() + LINGER)
+        self._deadline.move(self._clock.seconds() + LINGER)
         cast(ITCPTransport, self.transport).loseConnection()
 
     def break_off(self, fault: Fault) -> None:
@@ -138,11 +123,9 @@ class Connection(protocol.Protocol):
     # What the transport tells.
 
     def connectionMade(self) -> None:
-        self._hurried = socket_below(self.transport)
+        self._acknowledging = socket_below(self.transport)
+        self._writer = RequestWriter(self.transport)
         if not ISSLTransport.providedBy(self.transport):
-            if ISystemHandle.providedBy(self.transport):
-                handle = self.transport.getHandle()
-                self._socket = handle if isinstance(handle, socket.socket) else None
             self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
@@ -151,14 +134,14 @@ class Connection(protocol.Protocol):
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         self._phase = Phase.IDLE
-        self._set_due(self._clock.seconds() + self._idle_timeout)
+        self._deadline.move(self._clock.seconds() + self._idle_timeout)
         opening, self._opening = self._opening, None
         if opening is not None:
             opening.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
         if self._phase is not _BUSY:
-            if self._phase is Phase.IDLE:  # nobody asked: whatever it is, it must not answer the next request
+            if self._phase is Phase.IDLE:  # the answer to no request must not answer the next one
                 self._owner.retired(self)
                 self.drop()
             return
@@ -167,18 +150,16 @@ class Connection(protocol.Protocol):
             self.break_off(fault)
         elif self._parser.whole:
             self._finish()
-        elif self._hurried is not None:
-            acknowledge(self._hurried)
+        elif self._acknowledging is not None:
+            acknowledge(self._acknowledging)
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         phase, self._phase = self._phase, Phase.GONE
         exchange, self._exchange = self._exchange, None
         opening, self._opening = self._opening, None
         self._parser.stop()
-        self._socket = self._hurried = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._writer = self._acknowledging = None
+        self._deadline.end()
         if phase is Phase.IDLE:
             self._owner.retired(self)
         self._owner.lost(self)
@@ -187,62 +168,23 @@ class Connection(protocol.Protocol):
         if exchange is not None:
             self._cut_short(exchange, reason.value)
 
-    def pauseProducing(self) -> None:
-        """More of the request waits than the transport likes: IPushProducer."""
-        self._watched = True
-
-    def resumeProducing(self) -> None:
-        """The request is written."""
-        self._unwatch()
-
-    def stopProducing(self) -> None:
-        """The connection is lost; connectionLost says so as well."""
-
     # The rest.
 
     def _give_up(self, opening: Deferred[Connection]) -> None:
         self._opening = None
         self.drop()
 
-    def _write(self, request: bytes) -> None:
-        """Hand the request to the socket at once: Twisted would wait a turn of the reactor. What it does not take, and
-        everything after that, goes the usual way.
-        """
-        if self._socket is not None:
-            try:
-                sent = self._socket.send(request)
-            except OSError:  # it would block, or is broken: Twisted meets the same and deals with it
-                sent = 0
-            if sent == len(request):
-                return
-            self._socket = None
-            request = request[sent:]
-        if len(request) > WATCHED_LENGTH and not self._watched:
-            consumer = cast(IConsumer, self.transport)
-            consumer.registerProducer(self, True)
-            cast(ITCPTransport, self.transport).write(request)
-            if not self._watched:
-                consumer.unregisterProducer()
-        else:
-            cast(ITCPTransport, self.transport).write(request)
-
-    def _unwatch(self) -> None:
-        if self._watched:
-            self._watched = False
-            cast(IConsumer, self.transport).unregisterProducer()
-
     def _finish(self) -> None:
-        """The answer is here; the connection is free before anybody hears of it, and may be used again at once."""
+        """End the exchange with its answer. The connection is free before that: it may be used again at once."""
         exchange, self._exchange = self._exchange, None
         answer = self._parser.answer()
         self._used = True
-        if self._parser.reusable and not self._watched:
+        unwritten = self._writer.unwritten  # type: ignore[union-attr]  # set by connectionMade
+        if self._parser.reusable and not unwritten:
             self._phase = _IDLE
-            self._due = self._clock.seconds() + self._idle_timeout
-            if self._due < self._timer_at:
-                self._move_timer()
+            self._deadline.move(self._clock.seconds() + self._idle_timeout)
             self._owner.freed(self)
-        elif answer.truncated or self._watched:
+        elif answer.truncated or unwritten:
             self.drop()
         else:
             self.close()
@@ -251,7 +193,7 @@ class Connection(protocol.Protocol):
             exchange.end(answer)
 
     def _cut_short(self, exchange: Exchange, error: BaseException | None) -> None:
-        """The connection is gone, with an exchange on it that has no whole answer."""
+        """End an exchange whose connection is gone before the whole answer came."""
         exchange.connection = None
         if self._parser.received == 0:
             if self._used:
@@ -265,25 +207,8 @@ class Connection(protocol.Protocol):
         else:
             exchange.end(Lost(f"the answer is cut short: {cause(error)}"))
 
-    def _set_due(self, due: float) -> None:
-        """Let `_strike` happen at `due`. The timer is moved only when it would ring too late: when it rings too early,
-        it is set again. That makes it free for an exchange that is answered in time.
-        """
-        self._due = due
-        if due < self._timer_at:
-            self._move_timer()
-
-    def _move_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = self._due
-        self._timer = self._clock.callLater(max(0.0, self._due - self._clock.seconds()), self._strike)
-
-    def _strike(self) -> None:
-        self._timer, self._timer_at = None, inf
-        if self._due > self._clock.seconds():
-            self._set_due(self._due)
-        elif self._phase is Phase.BUSY:
+    def _deadline_reached(self) -> None:
+        if self._phase is Phase.BUSY:
             self.break_off(TimedOut("no whole answer in time"))
         elif self._phase is Phase.IDLE:
             self._owner.retired(self)

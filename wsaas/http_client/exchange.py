@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from OpenSSL import SSL
 from twisted.internet import error
 from twisted.internet.defer import Deferred
-
-if TYPE_CHECKING:
-    from wsaas.http_client.connection import Connection
 
 # Headers that name codings, and the words that leave a body as it is (chunks are undone by the parser).
 _CODINGS = {b"content-encoding": (b"identity", b""), b"transfer-encoding": (b"chunked", b"identity", b"")}
@@ -81,6 +78,13 @@ class TimedOut(Fault):
     """The request went out, or part of it, and there was no whole answer within the deadline."""
 
 
+class Droppable(Protocol):
+    """A connection, as an exchange on it knows it."""
+
+    def drop(self) -> None:
+        """End the connection at once, and tell the exchange nothing more."""
+
+
 class Exchange:
     """One request and the wait for its answer. `sent` counts the connections that it was written to.
 
@@ -97,8 +101,8 @@ class Exchange:
         self.limit = limit
         self.deadline = deadline
         self.sent = 0
-        self.connecting: Deferred[Connection] | None = None
-        self.connection: Connection | None = None
+        self.connecting: Deferred[Any] | None = None
+        self.connection: Droppable | None = None
         self._done: Callable[[HttpResponse | Fault], object] | None = done
 
     def end(self, result: HttpResponse | Fault) -> None:

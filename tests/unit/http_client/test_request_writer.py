@@ -1,0 +1,76 @@
+"""Requests on their way into a transport."""
+
+from __future__ import annotations
+
+import socket
+
+from twisted.internet.interfaces import ISSLTransport, ISystemHandle
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides, implementer
+
+from wsaas.http_client.request_writer import WATCHED_LENGTH, RequestWriter
+
+
+@implementer(ISystemHandle)
+class OverSocket(StringTransport):
+    """A transport over a real socket, which notes what is written to itself."""
+
+    def __init__(self, below: socket.socket) -> None:
+        super().__init__()
+        self.below = below
+
+    def getHandle(self) -> socket.socket:
+        return self.below
+
+
+class RequestWriterTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        near, self.far = socket.socketpair()
+        for each in (near, self.far):
+            each.setblocking(False)
+            self.addCleanup(each.close)
+        self.transport = OverSocket(near)
+
+    def test_direct(self) -> None:
+        """A request goes to the socket at once, and none of it to the transport."""
+        writer = RequestWriter(self.transport)
+        writer.write(b"one")
+        self.assertEqual((self.far.recv(10), self.transport.value()), (b"one", b""))
+
+    def test_remainder(self) -> None:
+        """What the socket does not take goes through the transport, and so does everything after it, in order."""
+        writer = RequestWriter(self.transport)
+        request = bytes(range(256)) * 20_000
+        writer.write(request)
+        taken = b""
+        while len(taken) < len(request) - len(self.transport.value()):
+            taken += self.far.recv(1 << 20)
+        writer.write(b"next")
+        self.assertTrue(taken + self.transport.value() == request + b"next")
+
+    def test_tls(self) -> None:
+        """Nothing goes past TLS."""
+        directlyProvides(self.transport, ISSLTransport, ISystemHandle)
+        RequestWriter(self.transport).write(b"secret")
+        self.assertEqual(self.transport.value(), b"secret")
+        self.assertRaises(BlockingIOError, self.far.recv, 10)
+
+    def test_unwritten(self) -> None:
+        """A long request that waits in the transport is unwritten until the transport says that it is gone."""
+
+        class Slow(StringTransport):
+            def write(self, data: bytes) -> None:
+                super().write(data)
+                if self.producer is not None:
+                    self.producer.pauseProducing()
+
+        transport = Slow()
+        writer = RequestWriter(transport)
+        writer.write(bytes(WATCHED_LENGTH))
+        self.assertFalse(writer.unwritten)
+        writer.write(bytes(WATCHED_LENGTH + 1))
+        self.assertTrue(writer.unwritten)
+        writer.resumeProducing()
+        writer.stopProducing()
+        self.assertEqual((writer.unwritten, transport.producer), (False, None))

@@ -1,0 +1,48 @@
+"""A moment that is moved often and reached seldom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+
+class Deadline:
+    """Calls `reached` at the moment to which it was moved last.
+
+    The reactor's timer is set anew only when it would ring too late. When it rings too early, it is set again. So the
+    deadline of an exchange that is answered in time costs no timer.
+    """
+
+    __slots__ = ("_clock", "_moment", "_reached", "_timer", "_timer_at")
+
+    def __init__(self, clock: IReactorTime, reached: Callable[[], None]) -> None:
+        self._clock = clock
+        self._reached: Callable[[], None] | None = reached
+        self._moment = inf
+        self._timer: IDelayedCall | None = None
+        self._timer_at = inf
+
+    def move(self, moment: float) -> None:
+        """Let the deadline be at this moment, by the clock, and not at the one before."""
+        self._moment = moment
+        if moment < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = moment
+            self._timer = self._clock.callLater(max(0.0, moment - self._clock.seconds()), self._ring)
+
+    def end(self) -> None:
+        """Call nobody any more, and forget whom."""
+        self._reached = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _ring(self) -> None:
+        self._timer, self._timer_at = None, inf
+        if self._moment > self._clock.seconds():
+            self.move(self._moment)
+        elif self._reached is not None:
+            self._reached()
