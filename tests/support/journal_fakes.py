@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from twisted.internet.task import Clock
@@ -17,6 +17,24 @@ BYE = Closed(Cause.CLIENT, 1001, "going away", clean=True, lost_messages=2)
 
 def nobody(stored: bool) -> None:
     """Waits for the journal, for those who do not."""
+
+
+class FakeConnections:
+    """The connections of a process whose ids begin with `prefix`, and what it was told to revive."""
+
+    def __init__(self, *records: Record, prefix: str = "no such") -> None:
+        self.live = {record.id: record for record in records}
+        self.prefix = prefix
+        self.revived: list[Record] = []
+
+    def records(self) -> list[Record]:
+        return list(self.live.values())
+
+    def minted(self, id: str) -> bool:
+        return id.startswith(self.prefix)
+
+    def revive(self, records: Iterable[Record]) -> None:
+        self.revived += records
 
 
 class ThreadlessReactor(Clock):
@@ -60,7 +78,7 @@ def previous_life(directory: Path) -> list[Record]:
     """What a gateway that starts on `directory` hears of the one before; it leaves without a word to its backend."""
     reactor, worker = ThreadlessReactor(), ManualWorker()
     journal = SqliteJournal(reactor, directory, keep_authorization=True, wall_clock=time.time, worker=worker)
-    records = journal.start()
+    records = journal.start(FakeConnections())
     stopped = journal.stop()
     reactor.advance(0)
     assert stopped.called

@@ -23,7 +23,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
-from tests.support.journal_fakes import connection, nobody
+from tests.support.journal_fakes import FakeConnections, connection, nobody
 from wsaas.journal.sqlite import SqliteJournal
 
 
@@ -86,7 +86,7 @@ async def main(reactor, scenario: str, directory: str, first: str = "0") -> None
     journal = SqliteJournal(reactor, Path(directory), keep_authorization=True, wall_clock=time.time)
     if scenario == "full-at-start":
         room(0)
-    journal.start()
+    journal.start(FakeConnections())
     if scenario == "live":
         await live(reactor, journal, int(first))
     result = await (full_at_start(reactor, journal) if scenario != "full" else full(reactor, journal, Path(directory)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from twisted.trial.unittest import SkipTest
 
 from tests.support.backend_answers import reply
-from tests.support.faults import PATIENCE, FaultsTestCase, faketime, size
+from tests.support.faults import PATIENCE, FaultsTestCase, by_id, faketime, size
 from tests.support.system_case import eventually
 from tests.support.websocket_client import refused
 
@@ -89,6 +90,79 @@ class DiskTests(FaultsTestCase):
 
         # The log must fit; the journal's write-ahead log grows over it soon.
         self.full_and_free(limit(65536), limit(hard))
+
+
+class StateDirTests(FaultsTestCase):
+    """STATE_DIR is taken away under a gateway with clients."""
+
+    def begin(self) -> None:
+        self.server = self.backend()
+        self.stage = self.server.stage("/")
+        self.life = self.gateway(self.server)
+        self.state = self.life.directory / "wsaas-state"
+        self.group = self.crowd(self.life)
+        self.members = self.group.enter(20)
+
+    def ready(self) -> int:
+        return self.life.api.get("/-/ready").status
+
+    def die_and_tell(self) -> None:
+        """After kill -9 and a restart each connection has its DELETE."""
+        self.life.kill()
+        self.next_life(self.life, TARGET_ADDRESS=self.server.address)
+        eventually(lambda: {end.id for end in self.stage.disconnects} == set(by_id(self.stage.connects)), PATIENCE)
+        self.assert_accounted(self.stage.requests)
+
+    def test_deleted(self) -> None:
+        """The directory is deleted: the log says so and what it means, the journal is written anew, and nobody is
+        forgotten after kill -9."""
+        self.begin()
+        shutil.rmtree(self.state)
+        eventually(lambda: "is written anew, with all 20 connections" in self.life.log(), PATIENCE)
+        self.assertIn("journal.lock is gone", self.life.log())
+        self.assertEqual(self.ready(), 200)
+        self.group.enter(5)
+        self.assertTrue(all(member.lives for member in self.members))
+        self.die_and_tell()
+
+    def test_cannot_be_had(self) -> None:
+        """As long as there is no directory to write to, the gateway is not ready and newcomers get 503; those who are
+        here go on, and are accounted for."""
+        self.begin()
+        self.state.rename(self.life.directory / "elsewhere")
+        self.state.write_text("in the way")
+        eventually(lambda: self.ready() == 503, PATIENCE)
+        heard = len(self.stage.connects)
+        refusal = refused(self.life.ws + "/")
+        self.assertEqual((refusal.status, len(self.stage.connects)), (503, heard))
+        for member in self.members:
+            self.group.say(member, b"still here")
+        self.group.until(lambda: len(self.stage.messages) == 20)
+        self.group.reset(self.members[:5])
+        self.group.until(lambda: len(self.stage.disconnects) == 5)
+        self.state.unlink()
+        eventually(lambda: self.ready() == 200, PATIENCE)
+        self.group.enter(1)
+        self.die_and_tell()
+
+    def test_another_gateway(self) -> None:
+        """Another gateway has started in its place: the directory stays that one's until it ends; then it is this
+        one's again."""
+        self.begin()
+        self.life.process.send_signal(signal.SIGSTOP)  # else it is quicker than the start of the other one
+        shutil.rmtree(self.state)
+        other = self.gateway(self.server, STATE_DIR=str(self.state))
+        self.life.process.send_signal(signal.SIGCONT)
+        guests = self.crowd(other)
+        guests.enter(3)
+        eventually(lambda: self.ready() == 503, PATIENCE)
+        eventually(lambda: f"in use by another gateway (pid {other.pid})" in self.life.log())
+        self.assertEqual(other.api.get("/-/ready").status, 200)
+        self.assertEqual(len(self.group.living), 20)
+        other.kill()
+        eventually(lambda: self.ready() == 200, PATIENCE)
+        eventually(lambda: len(self.stage.disconnects) == 3, PATIENCE)  # those of the other one
+        self.die_and_tell()
 
 
 class ClockTests(FaultsTestCase):

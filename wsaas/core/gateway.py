@@ -68,6 +68,14 @@ class Gateway:
             self.registry.add(session)
             self.wake(session)
 
+    def records(self) -> list[Record]:
+        """All connections, as the journal keeps them."""
+        return [session.record for session in self.registry]
+
+    def minted(self, id: str) -> bool:
+        """Tell a connection of this process from others by its id."""
+        return id.startswith(self._ids.prefix)
+
     def close_for_restart(self, session: Session) -> None:
         """Let one client go because the gateway stops (RFC 6455, 7.4: 1012)."""
         session.close(Cause.DRAIN, CloseCode.SERVICE_RESTART, "")

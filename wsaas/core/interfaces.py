@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from wsaas.core.model import Accepted, Closed, Frame, Indeterminate, Record, Refused
@@ -81,6 +81,19 @@ class SessionOwner(Protocol):
 
     def forget(self, session: Session) -> None:
         """It is over, and nothing is left to say."""
+
+
+class Connections(Protocol):
+    """All connections of this process, for a journal that has to be written anew."""
+
+    def records(self) -> Sequence[Record]:
+        """The connections whose end the backend has to hear, as they are now."""
+
+    def minted(self, id: str) -> bool:
+        """Tell a connection of this process from one of an earlier or another process."""
+
+    def revive(self, records: Iterable[Record]) -> None:
+        """Send the DELETE of these, which another process left behind."""
 
 
 class Journal(Protocol):

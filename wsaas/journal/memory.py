@@ -7,6 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from wsaas.core.interfaces import Connections
 from wsaas.core.model import Closed, Record
 
 
@@ -19,7 +20,7 @@ class MemoryJournal:
     log = Logger()
     healthy = True
 
-    def start(self) -> list[Record]:
+    def start(self, connections: Connections) -> list[Record]:
         """Say what is given up; there is no previous life to hear of."""
         self.log.warn(
             "STATE_DIR=none: connections are kept in memory only; after a crash or kill -9 their backend is not told "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from wsaas.core.model import Closed, Record
 from wsaas.journal.rows import CONNECTING, OPEN, JournalRow, encode_closed, encode_record
@@ -26,6 +26,12 @@ class Changes:
         self.forgotten: set[int] = set()
         self.opening: dict[int, Stored] = {}
         self.accepting: list[Stored] = []
+
+    def put(self, key: int, record: Record) -> None:
+        """Write a connection that may have been accepted, and how it ended, if it has."""
+        self.puts[key] = (OPEN, record)
+        if record.closed is not None:
+            self.ends[key] = record.closed
 
     def __bool__(self) -> bool:
         return bool(self.puts or self.ends or self.forgotten or self.opening or self.accepting)
@@ -111,6 +117,22 @@ class PendingChanges:
         """All of it, for the next batch."""
         batch, self.gathered = self.gathered, Changes()
         return batch
+
+    def everything(self, records: Iterable[Record], foreign: Iterable[Record]) -> tuple[Changes, dict[str, int]]:
+        """All that a new file has to have, in place of what was gathered: of `records` those that were in the old one,
+        as they are now, and foreign ones, under keys that are returned and count once these are written.
+        """
+        self.gathered = Changes()
+        everything, keys = Changes(), {}
+        for record in records:
+            key = self.keys.get(record.id)
+            if key is not None:
+                everything.put(key, record)
+        for record in foreign:
+            keys[record.id] = self._next
+            everything.put(self._next, record)
+            self._next += 1
+        return everything, keys
 
     def put_back(self, batch: Changes) -> list[Stored]:
         """The batch could not be written: it waits for the next try, but for new connections. Returns those who have

@@ -24,6 +24,24 @@ _LAST_KEY = 2**62
 _RECORD = re.compile(rb'[0-9a-f]{8}(?=\[")')
 _JSON = json.JSONDecoder()
 
+# Errors that speak of the file's content and not of the disk's mood. At the start, when the file could be opened for
+# writing, that it is read-only speaks of its header.
+_DAMAGE = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_MISMATCH,
+    }
+)
+_DAMAGE_AT_START = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_TOOBIG})
+_BAD_READS = frozenset({sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
+
+
+class Damaged(sqlite3.DatabaseError):
+    """SQLite can open the file, but it is not what this version writes."""
+
 
 class Kept(NamedTuple):
     """A row as it was read."""
@@ -31,6 +49,16 @@ class Kept(NamedTuple):
     key: int
     phase: str
     record: Record
+
+
+def is_damage(error: BaseException, at_start: bool = False) -> bool:
+    """Tell an error of the file's content from one of the disk."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(error, Damaged):
+        return True
+    if code is None:
+        return at_start
+    return code & 0xFF in _DAMAGE or code in _BAD_READS or (at_start and code & 0xFF in _DAMAGE_AT_START)
 
 
 def decode(rows: list[Sequence[object]]) -> tuple[list[Kept], list[str]]:

@@ -5,6 +5,13 @@
       -> after `batch_delay`, one batch at a time, one transaction    (the writer's thread)
       -> stored(True), in the reactor's thread, after the commit
 
+Every `LOOK_EVERY` a batch sees first whether its files are still those of the directory. If they are not, or the file
+is damaged, everything is written anew to what the directory is then:
+
+    take_again   the lock, and what is in the directory      (the writer's thread)
+    everything   all connections that live, and their ends, from the gateway; those of strangers, from the directory
+    write_anew   one transaction                             (the writer's thread)
+
 When a batch cannot be written, its new connections are told stored(False) and dropped; changes of those that are in the
 file stay and are written when the disk takes them again, which is tried every `RETRY_AFTER`. Until then new
 connections are refused without trying, and so is who has just been accepted with headers (stored(False)).
@@ -12,26 +19,31 @@ connections are refused without trying, and so is who has just been accepted wit
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger
 
+from wsaas.core.interfaces import Connections
 from wsaas.core.model import Closed, Record
-from wsaas.journal.file import Store
-from wsaas.journal.lock import JournalLocked, JournalUnusable, Lock
+from wsaas.journal.disk import Disk
+from wsaas.journal.health import RETRY_AFTER, Condition, Health
+from wsaas.journal.lock import JournalDisplaced, JournalLocked, JournalUnusable
 from wsaas.journal.pending_changes import Changes, PendingChanges, Stored
+from wsaas.journal.repair import Kept
 from wsaas.journal.writer_thread import Worker, WriterThread
 from wsaas.telemetry.log_limit import LogLimit
 
+T = TypeVar("T")
+
 __all__ = ["JournalLocked", "JournalUnusable", "SqliteJournal"]
 
-RETRY_AFTER = 1.0
+LOOK_EVERY = 3.0
+"""Seconds between two looks at the directory."""
 
 
 class Reactor(Protocol):
@@ -67,44 +79,43 @@ class SqliteJournal:
     ) -> None:
         self._reactor = reactor
         self._directory = directory
-        self._keep_authorization = keep_authorization
         self._batch_delay = batch_delay
         self._worker = worker or WriterThread()
-        self._log_limit = LogLimit(reactor)
-        self._lock = Lock(directory)
-        self._store = Store(directory, reactor.seconds, wall_clock)
+        self._disk = Disk(directory, keep_authorization, reactor.seconds, wall_clock)
+        self._health = Health(directory, LogLimit(reactor))
         self._pending = PendingChanges()
-        self._writing = False
-        self._failing = False
+        self._connections: Connections | None = None
+        """All of this process; from the start on."""
+        self._working = False
+        """Whether the thread has a job: at most one at a time."""
+        self._look_due = False
         self._flushing: IDelayedCall | None = None
         self._retrying: IDelayedCall | None = None
+        self._looking: IDelayedCall | None = None
         self._started = False
         self._stopped: Deferred[None] | None = None
 
     @property
     def healthy(self) -> bool:
-        """False while the disk refuses writes, and new connections with it."""
-        return not self._failing
+        """False while new connections are refused: the disk refuses writes, or a start would not read them."""
+        return self._health.condition is Condition.WELL
 
-    def start(self) -> list[Record]:
+    def start(self, connections: Connections) -> list[Record]:
         """Open the file, before anything listens; returns the connections of the previous life, oldest first.
 
         Raises JournalLocked, JournalUnusable, for the operator to read. A damaged file is moved aside with an error,
         and what can be read of it returned.
         """
-        self._lock.acquire()
-        try:
-            kept = self._store.open()
-        except JournalUnusable:
-            self._lock.release()
-            raise
+        self._connections = connections
+        kept = self._disk.open()
         self._pending.known({record.id: key for key, _, record in kept})
         try:
-            self._store.write((), ())
-        except (sqlite3.Error, OSError) as error:
-            self._fail(error)
+            self._disk.write(self._pending.take(), probe=False, look=False)
+        except Exception as error:
+            self._failed(error)
         self._worker.start()
         self._started = True
+        self._looking = self._reactor.callLater(LOOK_EVERY, self._look)
         self.log.info("journal in {directory}", directory=str(self._directory))
         if kept:
             closed = sum(record.closed is not None for _, _, record in kept)
@@ -122,11 +133,11 @@ class SqliteJournal:
             return succeed(None)
         self._started = False
         self._stopped = Deferred()
-        for call in (self._flushing, self._retrying):
+        for call in (self._flushing, self._retrying, self._looking):
             if call is not None:
                 call.cancel()
-        self._flushing = self._retrying = None
-        if not self._writing:
+        self._flushing = self._retrying = self._looking = None
+        if not self._working:
             self._wind_up(None)
         return self._stopped
 
@@ -158,38 +169,42 @@ class SqliteJournal:
 
     def _flush(self) -> None:
         self._flushing = None
-        if self._writing:
+        if self._working:
             return  # what has gathered is next
-        if self._failing or not self._started:
-            self._refuse()
+        if not self.healthy or not self._started:
+            self._answer(self._pending.refuse(), False)
         elif self._pending.gathered:
             self._submit()
 
     def _submit(self, probe: bool = False) -> None:
         batch = self._pending.take()
-        self._writing = True
-        self._worker.submit(partial(self._write, batch, probe))
+        look, self._look_due = self._look_due or probe, False
+        self._work(lambda: self._disk.write(batch, probe, look), partial(self._written, batch))
 
-    def _write(self, batch: Changes, probe: bool) -> None:
-        """The writer thread's part."""
-        failed: Exception | None = None
-        try:
-            self._store.write(batch.rows(self._keep_authorization), tuple(batch.forgotten), probe)
-        except Exception as error:
-            failed = error
-        self._reactor.callFromThread(self._written, batch, failed)
+    def _work(self, job: Callable[[], T], done: Callable[[T | None, Exception | None], None]) -> None:
+        """Do the job in the writer's thread; `done` hears in the reactor's what it returned or raised."""
+        self._working = True
 
-    def _written(self, batch: Changes, failed: Exception | None) -> None:
-        self._writing = False
+        def work() -> None:
+            try:
+                result, failed = job(), None
+            except Exception as error:
+                result, failed = None, error
+            self._reactor.callFromThread(done, result, failed)
+
+        self._worker.submit(work)
+
+    def _written(self, batch: Changes, _: object, failed: Exception | None) -> None:
+        self._working = False
         if failed is None:
-            self._recovered()
+            self._health.written(len(self._pending.keys))
             callbacks = batch.take_callbacks()
         else:
-            self._fail(failed)
+            self._failed(failed)
             callbacks = self._pending.put_back(batch)
         if self._stopped is not None:
             self._wind_up(failed)
-        elif self._pending.gathered and self._flushing is None and not self._failing:
+        elif self._pending.gathered and self._flushing is None and self.healthy:
             self._submit()
         self._answer(callbacks, failed is None)
 
@@ -200,73 +215,67 @@ class SqliteJournal:
             except Exception:
                 self.log.failure("after the journal wrote a connection")
 
-    # When the disk refuses
+    # When the disk refuses, or is another one
 
-    def _fail(self, error: BaseException) -> None:
-        if not self._failing:
-            self._failing = True
-            self._log_limit.emit(
-                self.log,
-                LogLevel.error,
-                "cannot write",
-                "the journal cannot write to {directory}: {error}; new connections are refused (503) until it can, "
-                "which is tried every {seconds} s",
-                directory=str(self._directory),
-                error=str(error),
-                seconds=RETRY_AFTER,
-            )
+    def _look(self) -> None:
+        """Have the directory looked at: by an empty batch, or by the one that is next."""
+        self._looking = self._reactor.callLater(LOOK_EVERY, self._look)
+        self._look_due = True
+        if self.healthy and not self._working:
+            self._submit()
+
+    def _failed(self, error: Exception) -> None:
+        at_once = isinstance(error, JournalDisplaced) and self._health.condition is not Condition.DISPLACED
+        self._health.failed(error)
         if self._retrying is None and self._stopped is None:
-            self._retrying = self._reactor.callLater(RETRY_AFTER, self._retry)
-
-    def _recovered(self) -> None:
-        if self._failing:
-            self._failing = False
-            self._log_limit.emit(
-                self.log,
-                LogLevel.warn,
-                "can write",
-                "the journal can write to {directory} again",
-                directory=str(self._directory),
-            )
+            self._retrying = self._reactor.callLater(0 if at_once else RETRY_AFTER, self._retry)
 
     def _retry(self) -> None:
         self._retrying = None
-        self._refuse()
-        self._submit(probe=True)
-
-    def _refuse(self) -> None:
-        """New connections that wait are not kept."""
         self._answer(self._pending.refuse(), False)
+        if self._health.condition is Condition.DISPLACED:
+            self._work(self._disk.take_again, self._taken_again)
+        else:
+            self._submit(probe=True)
+
+    def _taken_again(self, kept: list[Kept] | None, failed: Exception | None) -> None:
+        """Write everything to what the directory is now. What strangers left there is told, as at a start."""
+        assert self._connections is not None
+        if kept is None or failed is not None:
+            self._written(Changes(), None, failed)
+            return
+        minted = self._connections.minted
+        foreign = [record for _, _, record in kept if record.id not in self._pending.keys and not minted(record.id)]
+        self._answer(self._pending.refuse(), False)
+        everything, keys = self._pending.everything(self._connections.records(), foreign)
+
+        def written(_: None, failed: Exception | None) -> None:
+            if failed is None:
+                self._pending.keys.update(keys)
+            self._written(everything, None, failed)
+            if failed is None and self._connections is not None and self._stopped is None:
+                self._connections.revive(foreign)
+
+        self._work(lambda: self._disk.write_anew(everything), written)
 
     # The end
 
     def _wind_up(self, failed: Exception | None) -> None:
-        if failed is None and self._pending.gathered:
+        if failed is None and self._health.condition is Condition.DISPLACED:
+            self._work(self._disk.take_again, self._taken_again)
+        elif failed is None and self._pending.gathered:
             self._submit()
-            return
-        if failed is not None:
-            self.log.error(
-                "the journal stops with changes that it could not write: the next start may repeat DELETEs of {count} "
-                "connections",
-                count=len(self._pending.gathered.forgotten),
-            )
-        self._writing = True
-        self._worker.submit(self._close)
+        else:
+            if failed is not None:
+                self._health.stops(len(self._pending.keys), len(self._pending.gathered.forgotten))
+            self._work(self._disk.close, self._ended)
 
-    def _close(self) -> None:
-        """The writer thread's last job."""
-        try:
-            self._store.close()
-        finally:
-            self._reactor.callFromThread(self._ended)
-
-    def _ended(self) -> None:
-        self._writing = False
+    def _ended(self, _: None, failed: Exception | None) -> None:
+        self._working = False
         self._worker.stop()
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
-        self._lock.release()
-        self._refuse()
+        self._answer(self._pending.refuse(), False)
         assert self._stopped is not None
         self._stopped.callback(None)

@@ -213,7 +213,7 @@ class Daemon(Service):
         super().startService()
         log_settings(self._log, self._settings)
         try:
-            owed = self._journal.start()
+            owed = self._journal.start(self._gateway)
         except JournalUnusable as error:
             raise StartFailed(str(error)) from None
         self._gateway.revive(owed)

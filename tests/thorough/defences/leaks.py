@@ -19,6 +19,7 @@ SETTINGS = "wsaas/settings/table.py"
 LOAD = "wsaas/settings/load.py"
 SITE = "wsaas/api/server/site.py"
 SOURCES = "wsaas/settings/sources.py"
+STATEMENTS = "wsaas/journal/statements.py"
 STORE = "wsaas/journal/file.py"
 
 CREDENTIALS = "Reading credentials"
@@ -202,7 +203,7 @@ DEFENCES = [
     ),
     without(
         JOURNAL,
-        STORE,
+        STATEMENTS,
         "PRAGMA secure_delete = ON",
         "PRAGMA secure_delete = OFF",
         "unit.journal.test_sqlite.LifeTests.test_forgotten_is_overwritten",

@@ -286,6 +286,24 @@ class LifeTests(GatewayTestCase):
         self.assertEqual(self.calls[-1], "refuse 503 NOT_READY retry-after=1")
 
 
+class JournalAnewTests(GatewayTestCase):
+    """For a journal that has to be written anew."""
+
+    def test_records(self) -> None:
+        """The records are those of all connections, as they are now, those of an earlier life among them."""
+        live, over = self.open(Accepted()), self.open(Accepted())
+        over.lost(Cause.CLIENT, 1000, "", True)
+        old = Record("a" * 32, 1.0, (), "1" * 32, Closed(Cause.CLIENT, 1000, "", clean=True))
+        self.gateway.revive([old])
+        self.assertEqual(self.gateway.records(), [live.record, over.record, old])
+        self.assertEqual(over.record.closed, Closed(Cause.CLIENT, 1000, "", clean=True))
+
+    def test_minted(self) -> None:
+        """Its own connections are told from those of others by their ids."""
+        self.assertTrue(self.gateway.minted(self.connect().id))
+        self.assertFalse(self.gateway.minted("a" * 32))
+
+
 class ReviveTests(GatewayTestCase):
     def test_revive(self) -> None:
         """Everyone an earlier life left behind gets a DELETE that says why, and is then forgotten."""

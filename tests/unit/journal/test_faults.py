@@ -13,7 +13,7 @@ from typing import IO
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.support.journal_fakes import ManualWorker, ThreadlessReactor, connection, previous_life
+from tests.support.journal_fakes import FakeConnections, ManualWorker, ThreadlessReactor, connection, previous_life
 from wsaas.journal.sqlite import RETRY_AFTER, SqliteJournal
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -104,7 +104,7 @@ class FullDiskTests(ProcessCase):
         state = self.directory / "state"
         reactor = ThreadlessReactor()
         journal = SqliteJournal(reactor, state, keep_authorization=True, wall_clock=time.time, worker=ManualWorker())
-        journal.start()
+        journal.start(FakeConnections())
         answers: dict[int, bool] = {}
         for number in range(2000):
             journal.opened(connection(number), lambda safe, number=number: answers.update({number: safe}))  # type: ignore[misc]

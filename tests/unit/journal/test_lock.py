@@ -11,7 +11,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.journal_fakes import ManualWorker, ThreadlessReactor, previous_life
+from tests.support.journal_fakes import FakeConnections, ManualWorker, ThreadlessReactor, previous_life
 from wsaas.journal.sqlite import JournalLocked, JournalUnusable, SqliteJournal
 
 
@@ -29,9 +29,9 @@ class LockTests(SynchronousTestCase):
     def test_second_gateway(self) -> None:
         """A second gateway on one directory is refused, and hears which directory, which process, and what to do."""
         first, reactor = journal_in(self.directory)
-        first.start()
+        first.start(FakeConnections())
         second, _ = journal_in(self.directory)
-        message = str(self.assertRaises(JournalLocked, second.start))
+        message = str(self.assertRaises(JournalLocked, second.start, FakeConnections()))
         self.assertIn(str(self.directory), message)
         self.assertIn(f"(pid {os.getpid()})", message)
         self.assertIn("STATE_DIR of its own", message)
@@ -45,9 +45,9 @@ class LockTests(SynchronousTestCase):
     def test_holder_unknown(self) -> None:
         """A holder whose pid found no room on the disk is still a holder."""
         first, reactor = journal_in(self.directory)
-        first.start()
+        first.start(FakeConnections())
         os.truncate(self.directory / "journal.lock", 0)
-        message = str(self.assertRaises(JournalLocked, journal_in(self.directory)[0].start))
+        message = str(self.assertRaises(JournalLocked, journal_in(self.directory)[0].start, FakeConnections()))
         self.assertNotIn("pid", message)
         self.successResultOf(self.stopped(first, reactor))
 
@@ -61,7 +61,7 @@ class LockTests(SynchronousTestCase):
     def test_no_directory(self) -> None:
         """A STATE_DIR that cannot be a directory is named with the reason and a way out."""
         self.directory.write_text("a file")
-        message = str(self.assertRaises(JournalUnusable, journal_in(self.directory)[0].start))
+        message = str(self.assertRaises(JournalUnusable, journal_in(self.directory)[0].start, FakeConnections()))
         self.assertIn(str(self.directory), message)
         self.assertIn("STATE_DIR=none", message)
 
@@ -72,12 +72,12 @@ class LockTests(SynchronousTestCase):
             raise OSError(errno.ENOLCK, "No locks available")
 
         self.patch(fcntl, "flock", flock)
-        message = str(self.assertRaises(JournalUnusable, journal_in(self.directory)[0].start))
+        message = str(self.assertRaises(JournalUnusable, journal_in(self.directory)[0].start, FakeConnections()))
         self.assertIn("No locks available", message)
 
     def test_unusable_is_unlocked(self) -> None:
         """A start that fails for another reason does not keep the directory locked."""
         (self.directory / "journal.sqlite" / "a directory").mkdir(parents=True)
         for _ in range(2):
-            error = self.assertRaises(JournalUnusable, journal_in(self.directory)[0].start)
+            error = self.assertRaises(JournalUnusable, journal_in(self.directory)[0].start, FakeConnections())
             self.assertNotIsInstance(error, JournalLocked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.journal_fakes import BYE, connection
+from tests.support.journal_fakes import BYE, FakeConnections, connection
 from wsaas.journal.memory import MemoryJournal
 
 
@@ -13,7 +13,7 @@ class MemoryJournalTests(SynchronousTestCase):
     def test_start(self) -> None:
         """The start warns of what is given up and knows of no previous life."""
         with capturedLogs() as logs:
-            self.assertEqual(MemoryJournal().start(), [])
+            self.assertEqual(MemoryJournal().start(FakeConnections()), [])
         [event] = logs
         self.assertEqual(event["log_level"], LogLevel.warn)
         self.assertIn("STATE_DIR=none", event["log_format"])

@@ -10,12 +10,20 @@ from pathlib import Path
 from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
-from tests.support.journal_fakes import BYE, ManualWorker, ThreadlessReactor, connection, nobody, previous_life
+from tests.support.journal_fakes import (
+    BYE,
+    FakeConnections,
+    ManualWorker,
+    ThreadlessReactor,
+    connection,
+    nobody,
+    previous_life,
+)
 from wsaas.core.model import Record
 from wsaas.journal.file import Store
 from wsaas.journal.sqlite import RETRY_AFTER, SqliteJournal
@@ -33,7 +41,7 @@ class JournalCase(SynchronousTestCase):
         self.reactor = ThreadlessReactor()
         self.worker = ManualWorker()
         self.journal = self.make()
-        self.journal.start()
+        self.journal.start(FakeConnections())
         self.answers: list[tuple[int, bool]] = []
 
     def make(self, keep_authorization: bool = True) -> SqliteJournal:
@@ -54,6 +62,10 @@ class JournalCase(SynchronousTestCase):
     def flush(self) -> None:
         self.reactor.advance(DELAY)
         self.reactor.advance(0)
+
+    def timers(self) -> list[IDelayedCall]:
+        """The journal's timers but for the one that is always there, of the next look at the directory."""
+        return [timer for timer in self.reactor.getDelayedCalls() if timer is not self.journal._looking]
 
     def stop(self) -> None:
         stopped = self.journal.stop()
@@ -173,7 +185,7 @@ class LifeTests(JournalCase):
         self.assertEqual(answers, [False])
         self.journal.closed(connection(1).id, BYE)
         self.journal.forget(connection(1).id)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual(self.timers(), [])
         self.assertEqual(self.restart(), [])
 
     def test_second_life(self) -> None:
@@ -181,7 +193,7 @@ class LifeTests(JournalCase):
         first, second = self.open(1), self.open(2)
         self.stop()
         self.journal = self.make()
-        self.assertEqual(self.journal.start(), [first, second])
+        self.assertEqual(self.journal.start(FakeConnections()), [first, second])
         third = self.open(3)
         self.journal.closed(first.id, BYE)
         self.journal.forget(second.id)
@@ -191,7 +203,7 @@ class LifeTests(JournalCase):
         """Without keep_authorization, no Authorization value ever touches the disk."""
         self.stop()
         self.journal = self.make(keep_authorization=False)
-        self.journal.start()
+        self.journal.start(FakeConnections())
         record = self.open(1)
         self.flush()
         self.journal.accepted(record, nobody)
@@ -217,7 +229,7 @@ class LifeTests(JournalCase):
         self.addCleanup(os.umask, os.umask(0o022))
         self.directory = Path(self.mktemp())
         self.journal = self.make()
-        self.journal.start()
+        self.journal.start(FakeConnections())
         self.open(1)
         self.flush()
         self.assertEqual(self.directory.stat().st_mode & 0o777, 0o700)
@@ -267,7 +279,7 @@ class BatchTests(JournalCase):
         """Everything of one delay goes to the disk together, with one timer; answers keep the order of the calls."""
         for number in range(300):
             self.open(number)
-        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+        self.assertEqual(len(self.timers()), 1)
         self.flush()
         self.assertEqual([len(rows) for rows, _ in self.batches], [300])
         self.assertEqual(self.answers, [(number, True) for number in range(300)])
@@ -282,7 +294,7 @@ class BatchTests(JournalCase):
             self.journal.accepted(connection(number), nobody)
             self.journal.closed(connection(number).id, BYE)
             self.journal.forget(connection(number).id)
-            self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+            self.assertEqual(len(self.timers()), 1)
 
     def test_one_at_a_time(self) -> None:
         """While a batch is on its way, what happens gathers, and is one batch when it has arrived."""
@@ -333,7 +345,7 @@ class BatchTests(JournalCase):
         """A journal to which nothing happens does nothing."""
         self.open(1)
         self.flush()
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual(self.timers(), [])
         self.assertEqual(self.worker.jobs, type(self.worker.jobs)())
 
 
@@ -358,7 +370,7 @@ class StopTests(JournalCase):
         """After a stop no log file is left, no timer runs, and the directory is free."""
         self.open(1)
         self.stop()
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual(self.timers(), [])
         self.assertEqual({file.name for file in self.directory.iterdir()}, {"journal.lock", "journal.sqlite"})
         self.assertEqual(self.restart(), [connection(1)])
 
@@ -385,7 +397,7 @@ class StopTests(JournalCase):
         self.worker.work()
         self.reactor.advance(0)
         self.successResultOf(stopped)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual(self.timers(), [])
         self.assertEqual(self.answers, [(1, False)])
 
     def test_twice(self) -> None:
@@ -595,7 +607,7 @@ class RealFullTests(JournalCase):
     """SQLite's own idea of full: a limit on the pages of the file."""
 
     def limit(self, pages: int) -> None:
-        database = self.journal._store.database
+        database = self.journal._disk.store.database
         assert database is not None
         database.execute(f"PRAGMA max_page_count = {pages}")
 
@@ -633,7 +645,7 @@ class ThreadTests(TestCase):
 
         directory = Path(self.mktemp())
         journal = SqliteJournal(reactor, directory, keep_authorization=True, wall_clock=time.time)  # type: ignore[arg-type]
-        self.assertEqual(journal.start(), [])
+        self.assertEqual(journal.start(FakeConnections()), [])
         for number in range(500):
             stored: Deferred[bool] = Deferred()
             journal.opened(connection(number), stored.callback)

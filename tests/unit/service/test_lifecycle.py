@@ -66,4 +66,4 @@ class AssemblyTests(SynchronousTestCase):
         for word, kept in (("yes", True), ("no", False)):
             _, clients = self.listening(STATE_DIR=self.mktemp(), JOURNAL_AUTHORIZATION=word)
             journal: Any = clients.gateway._journal
-            self.assertIs(journal._keep_authorization, kept)
+            self.assertIs(journal._disk._keep_authorization, kept)

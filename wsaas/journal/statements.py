@@ -1,0 +1,80 @@
+"""What the journal says to SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import TypeVar
+
+from wsaas.journal.rows import JournalRow
+
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+PAGE = 4096
+LOG_SIZE = 1024 * PAGE
+"""Bytes to which SQLite cuts its log after the file has its rows."""
+CHECKPOINT_AFTER = 1000
+"""Pages in the log, about, after which the file gets its rows."""
+
+SETTINGS = (
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA wal_autocheckpoint = 0",
+    f"PRAGMA journal_size_limit = {LOG_SIZE}",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA secure_delete = ON",  # a forgotten Authorization value is overwritten, not just unlinked
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+)
+SCHEMA = (
+    "BEGIN IMMEDIATE",
+    "CREATE TABLE connections (key INTEGER PRIMARY KEY, phase TEXT, record TEXT, ended TEXT)",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+    "COMMIT",
+)
+_UPSERT = (
+    "INSERT INTO connections (key, phase, record, ended) VALUES {} ON CONFLICT (key) DO UPDATE SET"
+    " phase = coalesce(excluded.phase, phase), record = coalesce(excluded.record, record),"
+    " ended = coalesce(excluded.ended, ended)"
+)
+DELETE_ALL = "DELETE FROM connections"
+_DELETE = "DELETE FROM connections WHERE key IN ({})"
+# Key 0 is never a connection: a row that is written and deleted to see whether there is room again, for about as much
+# as a hundred connections take.
+PROBE = "INSERT OR REPLACE INTO connections (key, record) VALUES (0, zeroblob(65536))"
+PROBE_PAGES = 40
+UNPROBE = "DELETE FROM connections WHERE key = 0"
+
+# Rows per statement: powers of two, so that there are few different statements, each prepared once.
+_ROWS = (128, 64, 32, 16, 8, 4, 2, 1)
+_UPSERTS = {size: _UPSERT.format(", ".join(["(?, ?, ?, ?)"] * size)) for size in _ROWS}
+_DELETES = {size: _DELETE.format(", ".join("?" * size)) for size in _ROWS}
+
+
+def upserts(rows: Sequence[JournalRow]) -> Iterator[tuple[str, Sequence[object]]]:
+    """The statements, few for many rows, that write these, each with its values."""
+    for chunk in _chunks(rows):
+        yield _UPSERTS[len(chunk)], tuple(chain.from_iterable(chunk))
+
+
+def deletions(keys: Sequence[int]) -> Iterator[tuple[str, Sequence[object]]]:
+    """The statements that delete the rows of these keys, each with its values."""
+    for chunk in _chunks(keys):
+        yield _DELETES[len(chunk)], chunk
+
+
+def pages(rows: Sequence[JournalRow], forgotten: Sequence[int]) -> int:
+    """Estimate the pages that a transaction adds to the log: those of its rows, those above, and of what it deletes."""
+    size = sum([len(text) for row in rows for text in row[2:] if isinstance(text, str)])
+    return 3 + size // (PAGE // 2) + len(forgotten) // 4
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The items in order, in slices whose lengths are all in `_ROWS`."""
+    start = 0
+    for size in _ROWS:
+        while len(items) - start >= size:
+            yield items[start : start + size]
+            start += size
