@@ -7,7 +7,6 @@ has let in does not end because of a name. A body is bounded before it comes her
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from wsaas.core.groups import MAX_GROUPS, name_flaw
 from wsaas.core.model import Accepted, Handshake, Refused
 from wsaas.http_client.exchange import HttpResponse
+from wsaas.net.http_grammar import FIELD_TEXT, TOKEN, characters
 from wsaas.net.webhook_headers import reserved
 
 MAX_HEADERS = 32
@@ -26,8 +26,8 @@ UNASKED = "the backend, or the proxy before it, must answer uncompressed, as Acc
 MAX_SHOWN = 40
 """Characters of a text that a Flaw shows."""
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_TOKEN = characters(TOKEN)
+_TEXT = characters(FIELD_TEXT)
 
 
 class InvalidAnswer(Exception):
@@ -164,7 +164,7 @@ def _field(name: str, value: Any) -> tuple[bytes, bytes] | str:
         value = "true" if value else "false"
     if not isinstance(value, str):
         return f"its value is {_kind(value)}; a value is text, a number, true or false"
-    if _CONTROL.search(value):
+    if not _TEXT.fullmatch(value):
         return "its value has a control character, such as a line end"
     try:
         return name.encode(), value.strip(" \t").encode()

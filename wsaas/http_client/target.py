@@ -41,6 +41,7 @@ from zope.interface import implementer
 
 from wsaas.http_client.exchange import NotSent
 from wsaas.http_client.resolver import NamedEndpoint
+from wsaas.net.http_grammar import DEFAULT_PORTS
 
 if TYPE_CHECKING:
     from wsaas.settings.table import Settings
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 # Seconds for one address to answer. The pool ends the attempt as a whole earlier.
 ADDRESS_TIMEOUT = 10.0
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\s.+?\s-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -71,9 +71,9 @@ class Target:
 def target(reactor: Any, settings: Settings) -> Target:
     """How to reach settings.target_address; ValueError, naming the setting, if a certificate file is no good."""
     url = urlsplit(settings.target_address)
-    if url.scheme not in _DEFAULT_PORTS or url.hostname is None:
+    if url.scheme not in DEFAULT_PORTS or url.hostname is None:
         raise ValueError("TARGET_ADDRESS must be an http or https URL")
-    default_port = _DEFAULT_PORTS[url.scheme]
+    default_port = DEFAULT_PORTS[url.scheme]
     port = default_port if url.port is None else url.port
     endpoint = _tcp(reactor, url.hostname, port)
     tls = None

@@ -20,17 +20,14 @@ from zope.interface import implementer
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.pool import Pool
 from wsaas.http_client.request_headers import RequestHeaders
+from wsaas.net.http_grammar import DEFAULT_PORTS, FIELD_LINE, FRAMING, HOP_BY_HOP, ORIGIN_FORM, encoded, octets
 
 # Framing and hop-by-hop headers are the pool's own (RFC 9110, 7.6.1). So is Accept-Encoding: treq adds one that invites
 # a decompression bomb. Expect asks for a 100 that the pool does not wait for.
-_NOT_PASSED_ON = frozenset(
-    b"accept-encoding connection content-length expect host keep-alive proxy-connection te trailer transfer-encoding "
-    b"upgrade".split()
-)
-_HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n")
-_PATH = re.compile(rb"/[!-~]*")
+_NOT_PASSED_ON = encoded(HOP_BY_HOP | FRAMING | {"accept-encoding", "expect", "host"})
+_HEADER = octets(FIELD_LINE)
+_PATH = octets(ORIGIN_FORM)
 _PLAIN_PATH = re.compile(rb"/[!\"$->@-~]*")  # the same without query and fragment
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class TruncatedBody(Exception):
@@ -97,7 +94,7 @@ def _origin_and_path(uri: bytes) -> tuple[tuple[str, str | None, int | None], by
     found = path.encode("ascii")
     if not _PATH.fullmatch(found):
         raise ValueError("the URL has characters that must be percent-encoded")
-    return (url.scheme, url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme)), found
+    return (url.scheme, url.hostname, url.port or DEFAULT_PORTS.get(url.scheme)), found
 
 
 def _head(headers: Headers) -> bytes:
@@ -113,10 +110,10 @@ def _head(headers: Headers) -> bytes:
         if name.lower() in _NOT_PASSED_ON:
             continue
         for value in values:
-            line = b"%b: %b\r\n" % (name, value)
+            line = b"%b: %b" % (name, value)
             if not _HEADER.fullmatch(line):
                 raise ValueError("the request has an impossible header")
-            lines.append(line)
+            lines.append(line + b"\r\n")
     return ready + b"".join(lines) if lines else ready
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-# Hop-by-hop and framing headers (RFC 9110, 7.6.1), what describes the body, the coding in which an answer may come, and
-# the trace, which is the connection's own.
-_RESERVED = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
-    "upgrade content-length content-type content-encoding host expect accept-encoding traceparent".split()
+from wsaas.net.http_grammar import FRAMING, HOP_BY_HOP
+
+# Hop-by-hop and framing headers, what describes the body, the coding in which an answer may come, and the trace, which
+# is the connection's own.
+_RESERVED = (
+    HOP_BY_HOP | FRAMING | frozenset("content-type content-encoding host expect accept-encoding traceparent".split())
 )
 _PREFIXES = ("webhook-", "wsaas-", "sec-websocket-")
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 
+from wsaas.net.http_grammar import DEFAULT_PORTS, TOKEN, characters
 from wsaas.net.webhook_headers import reserved
 from wsaas.settings.values import SWITCH, items
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_TOKEN = characters(TOKEN)
 
 
 def header_names(text: str) -> tuple[str, ...]:
     """Header names in lower case, separated by commas or white space."""
     names = items(text.lower())
     for name in names:
-        if not re.fullmatch(_TOKEN, name):
+        if not _TOKEN.fullmatch(name):
             raise ValueError(f"must be header names such as Cookie, X-Tenant; {name!r} is none")
         if name == "authorization":
             raise ValueError("must not name Authorization: it is always forwarded")
@@ -42,7 +42,7 @@ def _origin(text: str) -> str:
     if match is None or int(match[3] or 1) not in range(1, 65536):
         raise ValueError(f"must be origins such as https://app.example, without path and trailing slash; not {text!r}")
     scheme, host, port = match.groups()
-    if port is None or int(port) == _DEFAULT_PORTS.get(scheme):
+    if port is None or int(port) == DEFAULT_PORTS.get(scheme):
         return f"{scheme}://{host}"
     return f"{scheme}://{host}:{int(port)}"
 

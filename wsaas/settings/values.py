@@ -11,12 +11,8 @@ from ipaddress import IPv6Address
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
-_HOST = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"  # RFC 3986, 3.2.2
-_PATH = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"  # RFC 3986, 3.3
-_MEDIA_TYPE = rf'{_TOKEN}/{_TOKEN}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|"[\t !#-\[\]-~]*"))*'  # RFC 9110, 8.3.1
+from wsaas.net.http_grammar import DEFAULT_PORTS, MEDIA_TYPE, PATH, REG_NAME
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 SWITCH = {**dict.fromkeys(("on", "yes", "true", "1"), True), **dict.fromkeys(("off", "no", "false", "0"), False)}
 
 
@@ -77,7 +73,7 @@ def address(lowest_port: int = 1) -> Callable[[str], str]:
         if not re.fullmatch(r"[!-~]+", text):
             wrong("it may hold only ASCII characters and no spaces (write others percent-encoded, hosts in punycode)")
         scheme, colon, _ = text.partition("://")
-        if not colon or scheme.lower() not in _DEFAULT_PORTS:
+        if not colon or scheme.lower() not in DEFAULT_PORTS:
             wrong("it must begin with http:// or https://")
         if "?" in text or "#" in text:
             wrong("it must have no query and no fragment")
@@ -100,9 +96,9 @@ def address(lowest_port: int = 1) -> Callable[[str], str]:
                 host = f"[{IPv6Address(host)}]"
             except ValueError:
                 wrong(in_brackets)
-        elif not re.fullmatch(_HOST, host):
+        elif not re.fullmatch(REG_NAME, host):
             wrong("its host has characters that no host has")
-        if not re.fullmatch(_PATH, url.path):
+        if not re.fullmatch(PATH, url.path):
             wrong("its path has characters that must be percent-encoded")
         where = host if port is None else f"{host}:{port}"
         return f"{scheme.lower()}://{where}{url.path.rstrip('/')}"
@@ -190,7 +186,7 @@ def secret_file(path: str) -> str:
 
 def media_type(text: str) -> str:
     """The value of a Content-Type header."""
-    if not re.fullmatch(_MEDIA_TYPE, text):
+    if not re.fullmatch(MEDIA_TYPE, text):
         raise ValueError("must be a media type such as application/json or text/plain; charset=utf-8")
     return text
 

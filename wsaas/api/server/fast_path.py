@@ -22,15 +22,14 @@ from wsaas.core.fanout import FanOut
 from wsaas.core.model import Pushed
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
+from wsaas.net.http_grammar import HOP_BY_HOP, TOKEN, encoded, octets
 
 _REQUEST_LINE = re.compile(rb"PUT /(?:([A-Za-z0-9]{32})|broadcast|groups/([A-Za-z0-9_.:~-]{1,256})) HTTP/1\.1\r\n")
 _END = b"\r\n\r\n"
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ ]*([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?[ ]*")
+_FIELD = octets(rf"({TOKEN}):([\x20-\x7e]*)")  # a tab, or a byte over 0x7F, is for the long way
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 # With one of these a request needs more than is done here.
-_NOT_HERE = frozenset(
-    (b"connection", b"content-encoding", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade")
-)
+_NOT_HERE = encoded(HOP_BY_HOP | {"content-encoding", "expect"})
 _ONCE = frozenset((b"authorization", b"content-length", b"content-type", b"host"))
 _LONGEST_HEAD = 4096
 _REMEMBERED = 256
@@ -60,12 +59,12 @@ def read_head(fields: bytes) -> Head | None:
         name = field[1].lower()
         if name in _NOT_HERE or (name in _ONCE and name in found):
             return None
-        found[name] = field[2] or b""
+        found[name] = field[2].strip(b" ")
     length = found.get(b"content-length", b"")
     host = found.get(b"host")
     if not host or not _LENGTH.fullmatch(length):
         return None
-    media_type = found.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    media_type = found.get(b"content-type", b"").partition(b";")[0].strip(b" ").lower()
     return Head(int(length), media_type == b"application/octet-stream", found.get(b"authorization"), host)
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum, auto
 from io import BytesIO
 
@@ -13,6 +12,7 @@ from twisted.web.http_headers import Headers
 
 from wsaas.api.errors import MalformedRequest
 from wsaas.core.errors import MessageTooLong
+from wsaas.net.http_grammar import FIELD_LINE, octets
 
 # Seconds that a kept-alive connection may be silent, or leave its answers unread. Balancers close theirs after 60: the
 # end that sends requests must be the first, for what it sends on a connection that is just being closed is lost.
@@ -24,7 +24,7 @@ CLOSE_TIMEOUT = 15.0
 # No length has more digits: 999 PB. Python refuses to convert thousands of them.
 LENGTH_DIGITS = 18
 
-FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, 5.1 and 5.5
+FIELD = octets(FIELD_LINE)
 
 
 class Phase(Enum):

@@ -1,0 +1,87 @@
+"""The grammar of HTTP/1.1 messages, each rule once and under its name in RFC 9110 and RFC 9112.
+
+A rule is text for a regular expression; `octets` compiles it for bytes, `characters` for text. h11's `_abnf.py` is the
+model.
+
+Every rule is deterministic: wherever a match stands, the next character alone says how it goes on, or that it fails. So
+no input makes a match go back and try something else, and the time is in proportion to the length. A test holds this
+of every pattern in wsaas/ (tests.unit.test_linear).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+"""RFC 9110, 5.6.2: token = 1*tchar. Methods, field names, subprotocols, extensions."""
+
+FIELD_VALUE = r"[\t\x20-\x7e\x80-\xff]*"
+"""RFC 9110, 5.5: field-vchar = VCHAR / obs-text, SP and HTAB between them; the white space around it is in here too."""
+
+FIELD_TEXT = r"[^\x00-\x08\x0a-\x1f\x7f]*"
+"""The same of text that is yet to be encoded: its UTF-8 is a FIELD_VALUE, unless half a surrogate pair is in it."""
+
+FIELD_LINE = rf"({TOKEN}):({FIELD_VALUE})"
+"""RFC 9112, 5: field-line = field-name ":" OWS field-value OWS. Groups: the name, and the value with its OWS."""
+
+QUOTED_STRING = r'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
+"""RFC 9110, 5.6.4: DQUOTE *( qdtext / quoted-pair ) DQUOTE."""
+
+PARAMETERS = rf"(?:[ \t]*;[ \t]*{TOKEN}=(?:{TOKEN}|{QUOTED_STRING}))*"
+"""RFC 9110, 5.6.6, of which no parameter is empty."""
+
+MEDIA_TYPE = rf"{TOKEN}/{TOKEN}{PARAMETERS}"
+"""RFC 9110, 8.3.1: type "/" subtype parameters."""
+
+REQUEST_LINE = rf"({TOKEN}) ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])"
+"""RFC 9112, 3: method SP request-target SP HTTP-version. Groups: these three, the version without its name."""
+
+ORIGIN_FORM = r"/[\x21\x22\x24-\x7e]*"
+"""RFC 9112, 3.2.1: absolute-path [ "?" query ], with those characters too that clients do not encode as they should."""
+
+REG_NAME = r"(?:[0-9A-Za-z._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
+"""RFC 3986, 3.2.2: a host's name, or its address of IPv4; here never empty."""
+
+HOST = rf"(?:{REG_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?"
+"""RFC 9110, 7.2: uri-host [ ":" port ], an IPv6 address in brackets."""
+
+PATH = r"(?:[0-9A-Za-z._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"
+"""RFC 3986, 3.3: segments of pchar, and the slashes between them."""
+
+OWS = b" \t"
+"""RFC 9110, 5.6.3: what may stand around a value, and nothing else (`bytes.strip` alone takes more)."""
+
+HOP_BY_HOP = frozenset(
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
+    "upgrade".split()
+)
+"""RFC 9110, 7.6.1 and 11.7, and RFC 2616, 13.5.1: fields about one connection, never passed on to another."""
+
+FRAMING = frozenset("content-length transfer-encoding".split())
+"""RFC 9112, 6: fields that say where a message ends."""
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+"""RFC 9110, 4.2."""
+
+
+def octets(rule: str) -> re.Pattern[bytes]:
+    """Compile a rule for bytes."""
+    return re.compile(rule.encode("ascii"))
+
+
+def characters(rule: str) -> re.Pattern[str]:
+    """Compile a rule for text."""
+    return re.compile(rule)
+
+
+def encoded(names: Iterable[str]) -> frozenset[bytes]:
+    """Field names as bytes."""
+    return frozenset(name.encode("ascii") for name in names)
+
+
+def elements(value: bytes) -> list[bytes]:
+    """The elements of a list (RFC 9110, 5.6.1.2): between commas, without the white space around them, empty ones left
+    out.
+    """
+    return [element for each in value.split(b",") if (element := each.strip(OWS))]
