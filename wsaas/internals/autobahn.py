@@ -12,7 +12,7 @@ from autobahn.websocket.protocol import TrafficStats
 OF_THE_HANDSHAKE = frozenset(
     "http_request_data http_request_uri http_request_path http_request_params http_request_host http_status_line "
     "http_headers http_response_data websocket_origin websocket_protocols websocket_extensions _wskey is_open "
-    "_transport_details send_queue trafficStats _results _valid_events _request _default _echo _usual".split()
+    "_transport_details send_queue trafficStats _results _valid_events _slow _carrier _usual".split()
 )
 _FALSE = (
     "_consuming _leaving closedByMe failedByMe droppedByMe wasClean triggered inside_message "

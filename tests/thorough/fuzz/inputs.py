@@ -75,11 +75,14 @@ _ODD = [  # of which none makes a handshake bad, as long as it is there once
     *(b"Origin: https://app.example:443", b"Origin: null", b"Sec-WebSocket-Protocol: v1, v2", b"Cookie: a=\xe4"),
     *(b"Sec-WebSocket-Protocol: bearer.YWJj, v1", b"Sec-WebSocket-Protocol: bearer.YWJjZ, v1", b"authorization:x"),
     *(b"X-Forwarded-For: \xff, 10.0.0.999, ::1%eth0, [::1]:9", b"X-Forwarded-For: 192.0.2.1", b"X: \xff\xfe\x80"),
+    *(b"Content-Length: 0", b"Origin: app://", b"Origin: https://app.example\xa0", b"Cookie: a=\x85", b"X: \x85"),
+    *(b'Sec-WebSocket-Extensions: x; a="b, permessage-deflate"', b"Sec-WebSocket-Protocol: v1,, v1", b"Upgrade: h2c"),
     *(b"X:  {0.__class__} \t", b"X:", b"traceparent: \xe9", b"User-Agent: \xf0\x9f\x98\x80"),
 ]
 _TARGETS = [
     *(b"/", b"/room/7?a=1", b"/?access_token=abc", b"/?access_token=abc&access_token=d", b"/?a&access_token=%00", b"*"),
     *(b"//evil.example/", b"http://x/", b"/%zz?%", b"/#x", b"/\xff", b"/a b", b"", b"/?redirect=https://evil", b"/;x"),
+    *(b"http://a", b"ws://a?b", b"wss://[::1]:8/a?b#", b"HTTPS://a:/", b"http://a:b/", b"http://u@a/", b"ftp://a/"),
 ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from autobahn.websocket.protocol import parseHttpHeader
 from twisted.internet.task import Clock
 
 from wsaas.api.server.fast_path import read_head
@@ -14,8 +15,11 @@ from wsaas.backend.responses import Warnings
 from wsaas.backend.responses import read as read_answer
 from wsaas.clients.handshake.client_address import Proxies, network, parse
 from wsaas.clients.handshake.credentials import Credentials
-from wsaas.clients.handshake.policy import HandshakePolicy, MalformedHandshake
-from wsaas.clients.handshake.request_head import fields, flaw, public
+from wsaas.clients.handshake.fast_path import read_usual
+from wsaas.clients.handshake.policy import HandshakePolicy
+from wsaas.clients.handshake.request import read as read_request
+from wsaas.clients.handshake.request_head import MalformedHandshake, RequestHead, public
+from wsaas.clients.handshake.request_head import parse as parse_head
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.response_parser import OVERHEAD_LIMIT, ResponseParser
@@ -36,7 +40,7 @@ ENTRANCE = HandshakePolicy(
     allowed_origins=("https://app.example",),
     forward_headers=("cookie",),
 )
-ONCE = (b"host", b"origin", b"authorization", b"upgrade", b"sec-websocket-key", b"sec-websocket-version")
+ONCE = (b"host", b"authorization", b"sec-websocket-key")
 # Settings that read files, or ask plugins, are not for random text by the million.
 SETTINGS = [
     name for name in TABLE if name not in ("TARGET_CA", "TARGET_CERT", "TARGET_KEY", "WS_ENDPOINT", "HTTP_ENDPOINT")
@@ -44,14 +48,17 @@ SETTINGS = [
 
 
 def handshake(data: bytes) -> None:
-    """wsaas.clients: head, credentials, address. What is flawless has one reading, before and after the rewriting."""
-    flaws = flaw(data)
-    if flaws is None:
-        assert data.count(b"\n") == data.count(b"\r") == data.count(b"\r\n")
-        assert len(fields(data)) == data.count(b"\r\n")
-        names = [name for name, _ in fields(data)]
+    """wsaas.clients: head, credentials, address, request. What is sound has one reading, and Autobahn's is that too."""
+    try:
+        head = parse_head(data)
+    except MalformedHandshake as error:
+        head = None
+        assert str(error) and error.status >= 400
+    else:
+        assert data.count(b"\n") == data.count(b"\r") == data.count(b"\r\n") == len(head.fields)
+        names = [name for name, _ in head.fields]
         assert all(names.count(name) <= 1 for name in ONCE)
-        for name, value in public(fields(data)).items():
+        for name, value in public(head.fields).items():
             assert name and not {"\r", "\n", "\0"} & {*name, *value}
     for host in ("10.0.0.1", "203.0.113.9", ""):
         try:
@@ -59,13 +66,34 @@ def handshake(data: bytes) -> None:
         except MalformedHandshake as error:
             assert str(error)
         else:
-            assert flaws is None and flaw(request.presented.head) is None
-            assert request.fields == fields(request.presented.head)
+            assert head is not None and request.head.target.startswith(b"/")
             assert request.address == host or (host != "203.0.113.9" and parse(request.address) is not None)
             assert network(request.address) or not request.address
-            assert sum(name == b"authorization" for name, _ in request.fields) <= 1
-            query = request.presented.head.split(b" ")[1].partition(b"?")[2]
+            assert sum(name == b"authorization" for name, _ in request.head.fields) <= 1
+            query = request.head.target.partition(b"?")[2]
             assert not any(pair.startswith(b"access_token=") for pair in query.split(b"&"))
+            found = dict(request.head.fields)
+            origin = found.get(b"origin")
+            if origin is not None and ENTRANCE.allows(request):
+                assert origin.lower() in (b"https://app.example", b"https://app.example:443")
+            _asked(request.head)
+
+
+def _asked(head: RequestHead) -> None:
+    """What is read of a sound head, fast or slowly, is the same, and Autobahn's parser finds nothing else in its own."""
+    for compression in (False, True):
+        fast = read_usual(head, compression)
+        try:
+            asked = read_request(head, compression)
+        except MalformedHandshake as error:
+            assert str(error) and fast is None
+        else:
+            assert fast is None or fast == asked
+            line, fields, counts = parseHttpHeader(asked.head())
+            assert line == "GET / HTTP/1.1" and fields["sec-websocket-key"] == asked.key
+            assert all(count == 1 for count in counts.values()) and "origin" not in fields
+            assert fields.get("sec-websocket-protocol", "") == ", ".join(asked.subprotocols)
+            assert fields.get("sec-websocket-extensions") == asked.offer
 
 
 def quick(data: bytes) -> None:
@@ -139,6 +167,9 @@ SEEDS: Mapping[str, list[bytes]] = {
         b"GET /a?b=1&access_token=abc HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1, 10.0.0.1",
         b"GET / HTTP/1.1\r\nSec-WebSocket-Protocol: bearer.YWJj, v1\r\nOrigin: https://app.example:443",
         b"GET / HTTP/1.1\r\nAuthorization: Bearer abc\r\nX-Forwarded-For: [2001:db8::1]:9",
+        b"GET ws://x:80/a?b HTTP/1.1\r\nHost: y\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v1, v2\r\n"
+        b'Sec-WebSocket-Extensions: x; a="b,c", permessage-deflate; client_max_window_bits; server_max_window_bits=10',
         *(b"GET / HTTP/1.1\r\nX: y\r\n%b:\r\n%b: 1" % (name, name.title()) for name in ONCE),
     ],
     "quick": [

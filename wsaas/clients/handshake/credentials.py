@@ -12,31 +12,20 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
-_CARRIERS = ("base64url.bearer.authorization.k8s.io.", "bearer.")
-_ENCODED = re.compile(r"([A-Za-z0-9_-]*)(={0,2})")
-_TOKEN = re.compile(rb"[\x21-\x7e]+")
+from wsaas.clients.handshake.request_head import RequestHead
+from wsaas.net.http_grammar import elements
+
+_CARRIERS = (b"base64url.bearer.authorization.k8s.io.", b"bearer.")
+_ENCODED = re.compile(rb"([A-Za-z0-9_-]*)(={0,2})")
+_BEARER = re.compile(rb"[\x21-\x7e]+")
 _PROTOCOL = b"sec-websocket-protocol"
 
 
 class BadCredential(Exception):
     """A credential that cannot be used; the text says why, and does not repeat it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Presented:
-    """A request's head with at most an Authorization header for a credential.
-
-    A browser gives up a handshake for which it offered subprotocols and none was selected. So, if a subprotocol carried
-    the credential and the backend names none, the first other one is selected (`default`), or, where there is no other,
-    the carrier itself is sent back (`echo`).
-    """
-
-    head: bytes
-    default: str | None = None
-    echo: str | None = None
 
 
 class Credentials:
@@ -46,68 +35,65 @@ class Credentials:
         self._parameter = None if parameter is None else parameter.encode()
         self._subprotocol = subprotocol
 
-    def present(self, head: bytes) -> Presented:
-        """The flawless head of a request, rewritten; raises BadCredential."""
-        request_line, *lines = head.split(b"\r\n")
+    def present(self, head: RequestHead) -> tuple[RequestHead, str | None]:
+        """The head with at most an Authorization header for a credential, and the subprotocol that carried it before,
+        if one did. Raises BadCredential.
+        """
+        target, fields = head.target, head.fields
         tokens: list[bytes] = []
+        carrier = None
         if self._parameter is not None:
-            request_line = self._from_query(request_line, self._parameter, tokens)
-        carrier: str | None = None
-        others: list[str] = []
-        if self._subprotocol and b"bearer." in head:
-            lines, carrier, others = _from_subprotocols(lines, tokens)
+            target = _from_query(target, self._parameter, tokens)
+        if self._subprotocol and any(name == _PROTOCOL and b"bearer." in value for name, value in fields):
+            fields, carrier = _from_subprotocols(fields, tokens)
         if not tokens:
-            return Presented(head)
-        if len(tokens) > 1 or any(line.lower().startswith(b"authorization:") for line in lines):
+            return head, None
+        if len(tokens) > 1 or any(name == b"authorization" for name, _ in fields):
             raise BadCredential("more than one credential; send one only: a header, the query or a subprotocol")
-        if not _TOKEN.fullmatch(tokens[0]):
+        if not _BEARER.fullmatch(tokens[0]):
             raise BadCredential("the credential is not a bearer token: printable ASCII characters without spaces")
-        head = b"\r\n".join([request_line, *lines, b"Authorization: Bearer " + tokens[0]])
-        if carrier is None:
-            return Presented(head)
-        return Presented(head, others[0]) if others else Presented(head, echo=carrier)
-
-    def _from_query(self, request_line: bytes, parameter: bytes, tokens: list[bytes]) -> bytes:
-        method, target, version = request_line.split(b" ")
-        path, mark, query = target.partition(b"?")
-        kept = []
-        for pair in query.split(b"&"):
-            name, _, value = pair.partition(b"=")
-            if unquote_to_bytes(name) == parameter:
-                tokens.append(unquote_to_bytes(value))  # a plus is a plus: there is no space in a token
-            else:
-                kept.append(pair)
-        query = b"&".join(kept)
-        return b" ".join((method, path + (mark + query if query else b""), version)) if tokens else request_line
+        return replace(head, target=target, fields=[*fields, (b"authorization", b"Bearer " + tokens[0])]), carrier
 
 
-def _from_subprotocols(lines: list[bytes], tokens: list[bytes]) -> tuple[list[bytes], str | None, list[str]]:
-    """The header lines without the subprotocol that carries a token, that one, and the others."""
-    kept: list[bytes] = []
-    others: list[str] = []
-    carrier: str | None = None
-    for line in lines:
-        name, _, value = line.partition(b":")
-        if name.lower() != _PROTOCOL:
-            kept.append(line)
-            continue
-        for offered in filter(None, (item.strip(" \t") for item in value.decode("latin-1").split(","))):
-            prefix = next((each for each in _CARRIERS if offered.startswith(each)), None)
-            if prefix is None:
-                others.append(offered)
-            else:
-                carrier = offered
-                tokens.append(_decoded(offered.removeprefix(prefix)))
+def _from_query(target: bytes, parameter: bytes, tokens: list[bytes]) -> bytes:
+    """The target without the parameters that are credentials."""
+    path, mark, query = target.partition(b"?")
+    kept = []
+    for pair in query.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        if name == parameter or (b"%" in name and unquote_to_bytes(name) == parameter):
+            tokens.append(unquote_to_bytes(value))  # a plus is a plus: there is no space in a token
+        else:
+            kept.append(pair)
+    query = b"&".join(kept)
+    return path + (mark + query if query else b"") if tokens else target
+
+
+Fields = list[tuple[bytes, bytes]]
+
+
+def _from_subprotocols(fields: Fields, tokens: list[bytes]) -> tuple[Fields, str | None]:
+    """The fields without the subprotocol that carries a token, and that one."""
+    kept = [field for field in fields if field[0] != _PROTOCOL]
+    others: list[bytes] = []
+    carrier: bytes | None = None
+    for offered in elements(b",".join(value for name, value in fields if name == _PROTOCOL)):
+        prefix = next((each for each in _CARRIERS if offered.startswith(each)), None)
+        if prefix is None:
+            others.append(offered)
+        else:
+            carrier = offered
+            tokens.append(_decoded(offered.removeprefix(prefix)))
     if carrier is None:
-        return lines, None, others
+        return fields, None
     if others:
-        kept.append(b"Sec-WebSocket-Protocol: " + ", ".join(others).encode("latin-1"))
-    return kept, carrier, others
+        kept.append((_PROTOCOL, b", ".join(others)))
+    return kept, carrier.decode("ascii")
 
 
-def _decoded(text: str) -> bytes:
+def _decoded(text: bytes) -> bytes:
     """Base64url (RFC 4648, 5), padded or not."""
     found = _ENCODED.fullmatch(text)
     if found is None or len(found[1]) % 4 == 1 or (found[2] and len(text) % 4):
         raise BadCredential("the credential in the subprotocol is not base64url")
-    return base64.urlsafe_b64decode(found[1] + "=" * (-len(found[1]) % 4))
+    return base64.urlsafe_b64decode(found[1] + b"=" * (-len(found[1]) % 4))

@@ -17,9 +17,10 @@ from twisted.logger import Logger
 
 from wsaas.clients.admission import AdmissionSlot
 from wsaas.clients.handshake.client_address import announced
-from wsaas.clients.handshake.fast_path import Asked, read_usual, switching
-from wsaas.clients.handshake.policy import MalformedHandshake, Request
-from wsaas.clients.handshake.request_head import END, MAX_HEAD
+from wsaas.clients.handshake.fast_path import read_usual, switching
+from wsaas.clients.handshake.policy import Request
+from wsaas.clients.handshake.request import HandshakeRequest, read
+from wsaas.clients.handshake.request_head import END, MAX_HEAD, MalformedHandshake
 from wsaas.clients.handshake.responses import malformed, refused
 from wsaas.core.model import Indeterminate, Refused
 from wsaas.internals.autobahn import slimmed
@@ -51,9 +52,8 @@ class Opening(WebSocketServerProtocol):
         self.session: Session | None = None
         self._asked = False
         self._searched = 0
-        self._request: Request | None = None
-        self._default: str | None = None
-        self._echo: str | None = None
+        self._slow: tuple[Request, HandshakeRequest] | None = None
+        self._carrier: str | None = None
         self._admitted = False
         self._usual = False
         self._deadline: IDelayedCall | None = self.factory.clock.callLater(HANDSHAKE_TIMEOUT, self._abandon)
@@ -95,11 +95,10 @@ class Opening(WebSocketServerProtocol):
             self.factory.asked(self)
             try:
                 request = self.factory.entrance.read(self.data[:end], self._peer_host())
-            except MalformedHandshake as problem:
-                self.failHandshake(str(problem))
-            else:
-                self.data = request.presented.head + self.data[end:]
+                self.data = self.data[end + len(END) :]
                 self._enter(request)
+            except MalformedHandshake as problem:
+                self.failHandshake(str(problem), problem.status, problem.headers)
 
     def _enter(self, request: Request) -> None:
         if not self._admitted and not self._admit(request.address):
@@ -107,47 +106,48 @@ class Opening(WebSocketServerProtocol):
         if self.visit.refusal is not None:
             self.refuse(self.visit.refusal)
         else:
-            head = request.presented.head
-            asked = read_usual(head, request.fields, self.factory.compression)
+            asked = read_usual(request.head, self.factory.compression)
             if asked is not None:
-                self.data = self.data[len(head) + len(END) :]
-                self.websocket_protocols, self._wskey = asked.protocols, asked.key
+                self.websocket_protocols, self._wskey = list(asked.subprotocols), asked.key
                 self.websocket_version = 13
                 self._usual = True
                 self._ask(request, asked)
             else:
-                self._request = request
+                asked = read(request.head, self.factory.compression)
+                self._slow = request, asked
+                self.data = asked.head() + self.data
                 self.processHandshake()
-                self._request = None
+                self._slow = None
 
-    def onConnect(self, request: ConnectionRequest) -> Any:
-        """Autobahn finds the handshake sound. The session answers by `accept` or `refuse`: the Deferred never fires."""
-        assert self._request is not None
-        uri, key, trace = self.http_request_uri, self._wskey, request.headers.get("traceparent")
-        self._ask(self._request, Asked(uri, key, request.origin or None, request.protocols, trace))
+    def onConnect(self, _: ConnectionRequest) -> Any:
+        """Autobahn finds its head sound. The session answers by `accept` or `refuse`: the Deferred never fires."""
+        assert self._slow is not None
+        self._ask(*self._slow)
         return Deferred()
 
-    def _ask(self, request: Request, asked: Asked) -> None:
-        presented, handshake = request.presented, self.factory.entrance.handshake(request, asked)
-        if not self.factory.entrance.allows(handshake.origin):
+    def _ask(self, request: Request, asked: HandshakeRequest) -> None:
+        if not self.factory.entrance.allows(request):
             self.refuse(Refused(403, "ORIGIN_NOT_ALLOWED"))
         elif busy := self.visit.ask():
-            self.factory.tell_turned_away(handshake.remote_address, busy)
+            self.factory.tell_turned_away(request.address, busy)
             self.refuse(busy)
         else:
             self._stop_deadline()
-            self._default, self._echo = presented.default, presented.echo
+            self._carrier = request.carrier
+            handshake = self.factory.entrance.handshake(request, asked)
             self.factory.gateway.connect(cast("Peer", self), handshake)  # what builds on this is one
 
     def accept(self, subprotocol: str | None) -> None:
         self.visit.answered()
-        if subprotocol is None and self._default is not None:
-            subprotocol = self._default
-            if self.session is not None:
-                self.session.subprotocol = subprotocol
-        elif subprotocol is None and self._echo is not None:
-            subprotocol, self._echo = self._echo, None
-            self.websocket_protocols.append(subprotocol)
+        if subprotocol is None and self._carrier is not None:
+            # A browser gives up a handshake for which it offered subprotocols and none was selected.
+            if self.websocket_protocols:
+                subprotocol = self.websocket_protocols[0]
+                if self.session is not None:
+                    self.session.subprotocol = subprotocol
+            else:
+                subprotocol = self._carrier
+                self.websocket_protocols.append(subprotocol)
         try:
             if self._usual:
                 self._open(subprotocol)

@@ -6,22 +6,22 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from wsaas.clients.handshake.client_address import Proxies
-from wsaas.clients.handshake.credentials import BadCredential, Credentials, Presented
-from wsaas.clients.handshake.fast_path import Asked
-from wsaas.clients.handshake.request_head import fields, flaw, public, repeated
+from wsaas.clients.handshake.credentials import BadCredential, Credentials
+from wsaas.clients.handshake.request import HandshakeRequest
+from wsaas.clients.handshake.request_head import MalformedHandshake, RequestHead, parse, public, repeated
 from wsaas.core.model import Handshake
-
-
-class MalformedHandshake(Exception):
-    """A request that is no handshake; the text says why."""
+from wsaas.net.http_grammar import DEFAULT_PORTS
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A head that can only be understood in one way, as it is for everybody who reads on, and the client's address."""
+    """A head that can only be understood in one way, as it is for everybody who reads on, and the client's address.
 
-    presented: Presented
-    fields: list[tuple[bytes, bytes]]
+    `carrier` is the subprotocol, no longer in the head, that carried a credential; None for none.
+    """
+
+    head: RequestHead
+    carrier: str | None
     address: str
 
 
@@ -41,44 +41,48 @@ class HandshakePolicy:
     ) -> None:
         self.proxies = proxies
         self._credentials = credentials
-        self._allowed_origins = frozenset(allowed_origins)
+        self._allowed_origins = frozenset(origin.encode() for origin in allowed_origins)
         self._forwarded = frozenset(name.encode() for name in forward_headers) | {b"authorization"}
 
     def read(self, head: bytes, host: str) -> Request:
-        """A head (up to but without the empty line) that came from the peer `host`. Raises Malformed."""
-        problem = flaw(head)
-        if problem is not None:
-            raise MalformedHandshake(problem)
+        """A head (up to but without the empty line) that came from the peer `host`. Raises MalformedHandshake."""
         try:
-            presented = self._credentials.present(head)
+            parsed, carrier = self._credentials.present(parse(head))
         except BadCredential as error:
             raise MalformedHandshake(str(error)) from None
-        found = fields(presented.head)
-        forwarded = [value for name, value in found if name == b"x-forwarded-for"]
-        return Request(presented, found, self.proxies.client(host, forwarded))
+        return Request(parsed, carrier, self.proxies.client(host, _values(parsed, b"x-forwarded-for")))
 
-    def allows(self, origin: str | None) -> bool:
-        """Whether a browser page of this origin may connect; who sends none is no browser."""
-        return not self._allowed_origins or origin is None or _normal(origin) in self._allowed_origins
+    def allows(self, request: Request) -> bool:
+        """Whether a browser page of the request's origin may connect; a client that sends none is no browser.
 
-    def handshake(self, request: Request, asked: Asked) -> Handshake:
+        Bytes are compared, the one value's. Anything else, two values too, is a foreign origin.
+        """
+        origins = _values(request.head, b"origin") if self._allowed_origins else []
+        return not origins or (len(origins) == 1 and _normal(origins[0]) in self._allowed_origins)
+
+    def handshake(self, request: Request, asked: HandshakeRequest) -> Handshake:
         """What the gateway hears of a request that is sound."""
-        path, _, query = asked.uri.partition("?")
+        head = request.head
+        path, _, query = head.target.decode("ascii").partition("?")
+        origins, traces = _values(head, b"origin"), _values(head, b"traceparent")
         return Handshake(
             path=path,
             query=query,
-            origin=asked.origin,
+            origin=b", ".join(origins).decode("latin-1") if origins else None,
             remote_address=request.address,
-            subprotocols=tuple(asked.protocols),
-            headers=public(request.fields),
-            repeated=repeated(request.fields, self._forwarded),
-            traceparent=asked.traceparent,
+            subprotocols=asked.subprotocols,
+            headers=public(head.fields),
+            repeated=repeated(head.fields, self._forwarded),
+            traceparent=traces[0].decode("latin-1") if len(traces) == 1 else None,
         )
 
 
-def _normal(origin: str) -> str:
+def _values(head: RequestHead, name: bytes) -> list[bytes]:
+    return [value for known, value in head.fields if known == name]
+
+
+def _normal(origin: bytes) -> bytes:
+    """An origin in lower case, without its scheme's default port."""
     origin = origin.lower()
-    for scheme, port in (("http://", ":80"), ("https://", ":443")):
-        if origin.startswith(scheme):
-            return origin.removesuffix(port)
-    return origin
+    port = DEFAULT_PORTS.get(origin.partition(b"://")[0].decode("latin-1"))
+    return origin if port is None else origin.removesuffix(b":%d" % port)

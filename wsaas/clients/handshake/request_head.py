@@ -1,69 +1,122 @@
-"""The head of a handshake, checked before Autobahn reads it.
+"""The head of a request, read in the one way in which it can be read, or refused.
 
-Autobahn splits lines where `str.splitlines` does, joins repeated headers and ignores lines it does not understand, so
-that a header could be smuggled past a proxy in front (X: a\\x85Origin: https://good). What is ambiguous is refused.
+What a server in front may have read differently is refused (RFC 9112, 11.2): a body that only one of the two sees,
+lines that end without CRLF or go on after one, white space before a colon, a second Host or Authorization. All else
+that HTTP allows passes, whatever bytes it has: only what the gateway uses decides about a connection.
 """
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass, replace
+
+from wsaas.net.http_grammar import (
+    FIELD_LINE,
+    FRAMING,
+    HOP_BY_HOP,
+    HOST,
+    ORIGIN_FORM,
+    OWS,
+    REQUEST_LINE,
+    encoded,
+    octets,
+)
 
 MAX_HEAD = 16384
 """Bytes of request line and headers; more is answered with 431."""
 
 END = b"\r\n\r\n"
 
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) (HTTP/[0-9]\.[0-9])")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\x84\x86-\xff]*)")
-_ONCE = frozenset(
-    (b"host", b"origin", b"authorization", b"upgrade", b"sec-websocket-key", b"sec-websocket-version", b"traceparent")
-)
-_BODY = frozenset((b"content-length", b"transfer-encoding"))
+_REQUEST_LINE = octets(REQUEST_LINE)
+_FIELD_LINE = octets(FIELD_LINE)
+_ORIGIN_FORM = octets(ORIGIN_FORM)
+_BEHIND_SCHEME = octets(rf"({HOST})([/?][\x21\x22\x24-\x7e]*)?")
+_SCHEMES = frozenset((b"http", b"https", b"ws", b"wss"))
+_ONCE = frozenset((b"host", b"authorization", b"sec-websocket-key"))
+_WATCHED = _ONCE | encoded(FRAMING)
 
 # What is between the client and the gateway only, or a credential: not for the body of the connect webhook.
-_PRIVATE = frozenset(
-    "authorization cookie proxy-authorization proxy-authenticate connection keep-alive proxy-connection te trailer "
-    "transfer-encoding upgrade sec-websocket-key sec-websocket-version sec-websocket-extensions "
-    "sec-websocket-protocol".split()
+_PRIVATE = encoded(
+    HOP_BY_HOP
+    | FRAMING
+    | frozenset(
+        "authorization cookie sec-websocket-key sec-websocket-version sec-websocket-extensions "
+        "sec-websocket-protocol".split()
+    )
 )
 
 
-def flaw(head: bytes) -> str | None:
-    """What is wrong with a request head (up to but without the empty line), None if it can only be read one way."""
-    request_line, *fields = head.split(b"\r\n")
+class MalformedHandshake(Exception):
+    """A request that is no handshake; the text says why. `status` and `headers` are for the answer."""
+
+    def __init__(self, reason: str, status: int = 400, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.headers = headers
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """A request's method, target in origin-form, version ("1.1") and fields, in the order in which they came.
+
+    Names of fields are in lower case, values without the white space around them.
+    """
+
+    method: bytes
+    target: bytes
+    version: bytes
+    fields: list[tuple[bytes, bytes]]
+
+
+def parse(head: bytes) -> RequestHead:
+    """Read a head, up to but without its empty line. Raises MalformedHandshake."""
+    request_line, *lines = head.split(b"\r\n")
     request = _REQUEST_LINE.fullmatch(request_line)
     if request is None:
-        return "the request line is malformed"
-    if not request[2].startswith(b"/"):
-        return "the request target is not a path"
+        raise MalformedHandshake("the request line is malformed")
+    fields = []
     seen = set()
-    for line in fields:
-        field = _FIELD.fullmatch(line)
+    for line in lines:
+        field = _FIELD_LINE.fullmatch(line)
         if field is None:
-            return "a header line is malformed"
-        name = field[1].lower()
-        if name in _BODY:
-            return "a handshake has no body"
-        if name in _ONCE and name in seen:
-            return "a header that may appear once is repeated"
-        seen.add(name)
-    return None
+            raise MalformedHandshake("a header line is malformed")
+        raw_name, value = field.groups()
+        name, value = raw_name.lower(), value.strip(OWS)
+        if name in _WATCHED:
+            _check(name, value, name in seen)
+            seen.add(name)
+        fields.append((name, value))
+    method, target, version = request.groups()
+    result = RequestHead(method, target, version, fields)
+    return result if _ORIGIN_FORM.fullmatch(target) else _in_origin_form(result)
 
 
-def fields(head: bytes) -> list[tuple[bytes, bytes]]:
-    """The headers of a flawless head, in order: names in lower case, values without the white space around them."""
-    pairs = (line.partition(b":") for line in head.split(b"\r\n")[1:])
-    return [(name.lower(), value.strip(b" \t")) for name, _, value in pairs]
+def _check(name: bytes, value: bytes, repeated: bool) -> None:
+    if name == b"transfer-encoding" or (name == b"content-length" and (not value or value.strip(b"0"))):
+        raise MalformedHandshake("a handshake has no body")
+    if repeated and name in _ONCE:
+        raise MalformedHandshake("a header that may appear once is repeated")
 
 
-def public(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def _in_origin_form(head: RequestHead) -> RequestHead:
+    """The same head for a target in absolute-form, whose host then counts instead of Host (RFC 9112, 3.2.2)."""
+    scheme, _, rest = head.target.partition(b"://")
+    found = _BEHIND_SCHEME.fullmatch(rest)
+    if found is None or scheme.lower() not in _SCHEMES:
+        raise MalformedHandshake("the request target is not a path, nor a URL with a host and no fragment")
+    host, target = found.groups()
+    if target is None or target.startswith(b"?"):
+        target = b"/" + (target or b"")
+    fields = [(name, host if name == b"host" else value) for name, value in head.fields]
+    return replace(head, target=target, fields=fields)
+
+
+def public(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
     """The headers that the backend may read in the connect webhook's body; repeated ones joined (RFC 9110, 5.3)."""
-    result: dict[str, str] = {}
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
         if name not in _PRIVATE:
-            result[name] = f"{result[name]}, {value}" if name in result else value
-    return result
+            found.setdefault(name, []).append(value)
+    return {name.decode("ascii"): b", ".join(values).decode("latin-1") for name, values in found.items()}
 
 
 def repeated(headers: list[tuple[bytes, bytes]], names: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:

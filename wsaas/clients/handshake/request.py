@@ -1,0 +1,141 @@
+"""What an opening handshake asks for (RFC 6455, 4.2.1), read as leniently as is safe.
+
+Method, version, Host, Upgrade, Connection, Sec-WebSocket-Version and Sec-WebSocket-Key must be right: without them it
+is no handshake. Lists may come in several headers and with empty elements (RFC 9110, 5.6.1). An extension offer that
+is not understood counts as not offered, a list of subprotocols with something else in it as empty.
+
+Autobahn gets a head of its own, made of what was understood here: its parser ends lines where `str.splitlines` does,
+strips what Python calls white space, and refuses what is only unusual.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from wsaas.clients.handshake.request_head import MalformedHandshake, RequestHead
+from wsaas.net.http_grammar import HOST, OWS, QUOTED_STRING, TOKEN, elements, octets
+
+_HOST = octets(HOST)
+_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
+_TOKEN = octets(TOKEN)
+_PIECES = octets(rf'[^",;]+|{QUOTED_STRING}|[",;]')
+_DEFLATE = b"permessage-deflate"
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeRequest:
+    """The parts of a sound handshake that the opening of the connection depends on.
+
+    `offer` is the first offer of permessage-deflate that can be accepted, spelled as Autobahn reads it; None for none.
+    """
+
+    key: str
+    subprotocols: tuple[str, ...] = ()
+    offer: str | None = None
+
+    def head(self) -> bytes:
+        """The head of a request that asks for this and nothing else, with its empty line, for Autobahn."""
+        lines = [
+            "GET / HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13",
+            f"Sec-WebSocket-Key: {self.key}",
+        ]
+        if self.subprotocols:
+            lines.append(f"Sec-WebSocket-Protocol: {', '.join(self.subprotocols)}")
+        if self.offer is not None:
+            lines.append(f"Sec-WebSocket-Extensions: {self.offer}")
+        return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+def read(head: RequestHead, compression: bool) -> HandshakeRequest:
+    """Read any sound handshake; extension offers only with `compression`. Raises MalformedHandshake."""
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in head.fields:
+        values.setdefault(name, []).append(value)
+
+    def listed(name: bytes) -> list[bytes]:
+        return elements(b",".join(values.get(name, ())))
+
+    if head.method != b"GET":
+        raise MalformedHandshake("a handshake is a GET", 405)
+    if head.version != b"1.1":
+        raise MalformedHandshake("a handshake is a request of HTTP/1.1", 505)
+    host = values.get(b"host")
+    if host is None:
+        raise MalformedHandshake("the Host header is missing")
+    if host != [b""] and not _HOST.fullmatch(host[0]):
+        raise MalformedHandshake("the Host header is not a host with or without a port")
+    if b"websocket" not in map(bytes.lower, listed(b"upgrade")):
+        raise MalformedHandshake(
+            "the request does not ask for a WebSocket: it has no header Upgrade: websocket (or a proxy dropped it)", 426
+        )
+    if b"upgrade" not in map(bytes.lower, listed(b"connection")):
+        raise MalformedHandshake("the Connection header does not name Upgrade (or a proxy dropped that)")
+    if b"13" not in listed(b"sec-websocket-version"):
+        raise MalformedHandshake("Sec-WebSocket-Version must be 13", 426, (("sec-websocket-version", "13"),))
+    key = values.get(b"sec-websocket-key", [b""])[0]
+    if not _KEY.fullmatch(key):
+        raise MalformedHandshake("Sec-WebSocket-Key must be the base64 of 16 bytes")
+    subprotocols = tuple(dict.fromkeys(listed(b"sec-websocket-protocol")))
+    if not all(map(_TOKEN.fullmatch, subprotocols)):
+        subprotocols = ()
+    offer = _offer(b",".join(values.get(b"sec-websocket-extensions", ()))) if compression else None
+    return HandshakeRequest(key.decode("ascii"), tuple(name.decode("ascii") for name in subprotocols), offer)
+
+
+def _offer(value: bytes) -> str | None:
+    """The first offer in a Sec-WebSocket-Extensions value (RFC 6455, 9.1) that can be accepted."""
+    parts = [b""]
+    for piece in _PIECES.findall(value + b","):
+        if piece == b",":
+            offer = _deflate(parts)
+            if offer is not None:
+                return offer
+            parts = [b""]
+        elif piece == b";":
+            parts.append(b"")
+        else:
+            parts[-1] += piece
+    return None
+
+
+def _deflate(parts: list[bytes]) -> str | None:
+    """One offer, its name and its parameters, if it is of permessage-deflate and RFC 7692, 7.1, lets us accept it."""
+    name, *parameters = (part.strip(OWS) for part in parts)
+    if name.lower() != _DEFLATE:
+        return None
+    found: dict[str, str] = {}
+    for parameter in parameters:
+        key, given, value = parameter.partition(b"=")
+        known = _PARAMETERS.get(key.rstrip(OWS).lower())
+        text = _unquoted(value.lstrip(OWS)) if given else None
+        if known is None or known in found or not _fits(known, text):
+            return None
+        found[known] = f"{known}={text.decode()}" if text and known == "server_max_window_bits" else known
+    return "; ".join(["permessage-deflate", *found.values()])
+
+
+_PARAMETERS = {
+    name.encode("ascii"): name
+    for name in (
+        "client_max_window_bits",
+        "client_no_context_takeover",
+        "server_max_window_bits",
+        "server_no_context_takeover",
+    )
+}
+_BITS = frozenset(b"%d" % bits for bits in range(8, 16))
+
+
+def _fits(name: str, value: bytes | None) -> bool:
+    """Whether a parameter may have this value, None for none. What the client says of its own window is only a hint;
+    one of 256 bytes (8) zlib cannot keep, and an offer that asks for it must be declined.
+    """
+    if name == "server_max_window_bits":
+        return value in _BITS and value != b"8"
+    return value is None or (name == "client_max_window_bits" and value in _BITS)
+
+
+def _unquoted(value: bytes) -> bytes:
+    """A value that may be a quoted string, without its quotation marks."""
+    return value[1:-1] if len(value) > 1 and value[:1] == value[-1:] == b'"' else value
