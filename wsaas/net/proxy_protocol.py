@@ -1,8 +1,7 @@
 """The PROXY protocol, versions 1 and 2: the header with which a balancer says whose connection it forwards.
 
-It comes first, before TLS: `Proxied` stands between the socket and the TLS layer. (Twisted's `haproxy:` endpoint
-around a TLS endpoint wants it inside TLS, where no balancer that forwards TCP can put it; a malformed header makes it
-log a traceback, and one whose first packet is short makes it hang up.)
+It comes first, before TLS: `Proxied` stands between the socket and the TLS layer. (`haproxy:` around a TLS endpoint
+wants it inside TLS, where no balancer that forwards TCP can put it.)
 https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt
 """
 
@@ -23,6 +22,8 @@ MAX_V2 = 4096
 """Bytes of a header. Version 2 could say 65551; balancers send some hundred at most, certificates' names included."""
 
 _SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
+_LOCAL, _PROXY = 0x20, 0x21
+_UNSPEC, _INET, _UNIX = 0, 1, 3  # and 2 for IPv6
 _V1 = re.compile(rb"PROXY (TCP[46]) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) ([0-9]{1,5}) ([0-9]{1,5})")
 
 
@@ -72,36 +73,40 @@ def _ip(family: str, host: str, port: int) -> IAddress:
 def _read_v2(data: bytes) -> Header | None:
     if len(data) < 16:
         return None
-    command, family, size = struct.unpack_from("!BBH", data, 12)
-    if command not in (0x20, 0x21) or size > MAX_V2:
+    command, kind, size = struct.unpack_from("!BBH", data, 12)
+    if command not in (_LOCAL, _PROXY) or size > MAX_V2:
         raise ValueError("a malformed PROXY header")
     end = 16 + size
     if len(data) < end:
         return None
-    body = data[16:end]
-    if command == 0x20 or family == 0x00:  # LOCAL: the balancer's own, a health check; or of no family
+    family, transport = kind >> 4, kind & 15
+    if family > _UNIX or transport > 2:
+        raise ValueError("a PROXY header of an unknown family")
+    # The balancer's own connection, such as a health check; or one whose addresses it does not know, or not how to say.
+    if command == _LOCAL or family == _UNSPEC or transport == _UNSPEC:
         return Header(end)
     try:
-        if family == 0x11:
-            peer, host, peer_port, host_port = struct.unpack_from("!4s4sHH", body)
-            return Header(
-                end,
-                IPv4Address("TCP", socket.inet_ntop(socket.AF_INET, peer), peer_port),
-                IPv4Address("TCP", socket.inet_ntop(socket.AF_INET, host), host_port),
-            )
-        if family == 0x21:
-            peer, host, peer_port, host_port = struct.unpack_from("!16s16sHH", body)
-            return Header(
-                end,
-                IPv6Address("TCP", socket.inet_ntop(socket.AF_INET6, peer), peer_port),
-                IPv6Address("TCP", socket.inet_ntop(socket.AF_INET6, host), host_port),
-            )
-        if family == 0x31:
-            peer, host = struct.unpack_from("!108s108s", body)
-            return Header(end, UNIXAddress(peer.rstrip(b"\0")), UNIXAddress(host.rstrip(b"\0")))
+        return Header(end, *_addresses(family, data[16:end]))
     except struct.error:
         raise ValueError("a PROXY header that is too short for its addresses") from None
-    raise ValueError("a PROXY header of an unknown family")
+
+
+def _addresses(family: int, body: bytes) -> tuple[IAddress, IAddress]:
+    """Peer and host. Behind them may come anything: type-length-value vectors, which say nothing that is wanted."""
+    if family == _UNIX:
+        peer, host = struct.unpack_from("!108s108s", body)
+        return UNIXAddress(peer.rstrip(b"\0")), UNIXAddress(host.rstrip(b"\0"))
+    if family == _INET:
+        peer, host, peer_port, host_port = struct.unpack_from("!4s4sHH", body)
+        return (
+            IPv4Address("TCP", socket.inet_ntop(socket.AF_INET, peer), peer_port),
+            IPv4Address("TCP", socket.inet_ntop(socket.AF_INET, host), host_port),
+        )
+    peer, host, peer_port, host_port = struct.unpack_from("!16s16sHH", body)
+    return (
+        IPv6Address("TCP", socket.inet_ntop(socket.AF_INET6, peer), peer_port),
+        IPv6Address("TCP", socket.inet_ntop(socket.AF_INET6, host), host_port),
+    )
 
 
 class Proxied(ProtocolWrapper):

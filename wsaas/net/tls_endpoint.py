@@ -19,7 +19,7 @@ from typing import Any
 from OpenSSL import SSL, crypto
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -35,6 +35,7 @@ from zope.interface import implementer
 
 from wsaas.internals.direct_write import can_write_through, write_through
 from wsaas.net.certificates import authorities, identity
+from wsaas.net.endpoints import server_endpoint
 from wsaas.net.proxy_protocol import ProxiedFactory
 
 # TLS 1.2 with forward secrecy and authenticated encryption; all of TLS 1.3 is so.
@@ -234,7 +235,7 @@ def endpoint_from(
         raise ValueError("endpoint= says where to listen: port and interface= cannot stand beside it")
     else:
         try:
-            below = serverFromString(reactor, endpoint)
+            below = server_endpoint(reactor, endpoint)
         except (KeyError, IndexError):  # of systemd's parser
             raise ValueError(f"endpoint={endpoint}: this process was given no such socket") from None
     return TlsServerEndpoint(reactor, below, Credentials(terms), bool(proxied))

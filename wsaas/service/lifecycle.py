@@ -13,7 +13,6 @@ from typing import Any
 
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
@@ -39,6 +38,7 @@ from wsaas.internals.signals import Signals
 from wsaas.journal.lock import JournalUnusable
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
+from wsaas.net.endpoints import server_endpoint
 from wsaas.service.file_limits import capacity, open_files
 from wsaas.service.launch import StartFailed
 from wsaas.service.reload import Reloadable, Reloader
@@ -199,7 +199,7 @@ class Daemon(Service):
         for description in descriptions:
             label = endpoint_label(self._settings, name, description)
             try:
-                listening = serverFromString(self._reactor, description).listen(factory)
+                listening = server_endpoint(self._reactor, description).listen(factory)
             except Exception as error:
                 raise StartFailed(f"{label}: {listening_flaw(error)}") from None
             failures: list[Failure] = []

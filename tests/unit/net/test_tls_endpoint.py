@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import struct
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,6 +34,7 @@ from zope.interface.verify import verifyObject
 
 from tests.support import client_harness as harness
 from tests.support.certificates import Authority, Issued, authority, intermediate, issue
+from tests.support.proxy_headers import BAD, GOOD, V2
 from wsaas.clients.connection import HANDSHAKE_TIMEOUT
 from wsaas.net.proxy_protocol import Header, read
 from wsaas.net.tls_endpoint import TlsPort, TlsServerEndpoint, endpoint_from
@@ -559,50 +559,11 @@ class StartTests(TlsTestCase):
         self.assertIsInstance(self.port, Reloadable)
 
 
-V2 = b"\r\n\r\n\x00\r\nQUIT\n"
-
-
-def v2(command: int, family: int, body: bytes) -> bytes:
-    return V2 + struct.pack("!BBH", command, family, len(body)) + body
-
-
-GOOD = [
-    (b"PROXY TCP4 203.0.113.9 10.0.0.2 4000 443\r\n", "203.0.113.9"),
-    (b"PROXY TCP6 2001:db8::9 ::1 4000 443\r\n", "2001:db8::9"),
-    (b"PROXY UNKNOWN\r\n", "10.0.0.1"),
-    (b"PROXY UNKNOWN ffff:: ffff:: 1 2\r\n", "10.0.0.1"),
-    (v2(0x21, 0x11, bytes([203, 0, 113, 9, 10, 0, 0, 2]) + struct.pack("!HH", 4000, 443)), "203.0.113.9"),
-    (v2(0x21, 0x21, bytes.fromhex("20010db8" + "0" * 23 + "9" + "0" * 32) + b"\1\2\3\4more"), "2001:db8::9"),
-    (v2(0x21, 0x31, b"/a".ljust(108, b"\0") + b"/b".ljust(108, b"\0")), "unix"),
-    (v2(0x20, 0x00, b""), "10.0.0.1"),
-    (v2(0x21, 0x00, b"\0\1\2"), "10.0.0.1"),
-]
-BAD = [
-    b"\x16\x03\x01\x02\x00\x01\x00\x01",
-    b"GET / HTTP/1.1\r\n\r\n",
-    b"PROXY TCP4 203.0.113.9 10.0.0.2 port 443\r\n",
-    b"PROXY TCP4 203.0.113.9 10.0.0.2 65536 443\r\n",
-    b"PROXY TCP4 203.0.113.999 10.0.0.2 1 443\r\n",
-    b"PROXY TCP4 2001:db8::9 ::1 1 443\r\n",
-    b"PROXY TCP6 203.0.113.9 10.0.0.2 1 443\r\n",
-    b"PROXY TCP4 203.0.113.9 10.0.0.2 1\r\n",
-    b"PROXY UNIX /a /b\r\n",
-    b"PROXY \xff\xff\r\n",
-    b"PROXY UNKNOWN" + b"x" * 100,
-    v2(0x21, 0x11, b"short"),
-    v2(0x21, 0x12, bytes(12)),
-    v2(0x21, 0x77, bytes(12)),
-    v2(0x22, 0x11, bytes(12)),
-    v2(0x11, 0x11, bytes(12)),
-    V2 + b"\x21\x11\xff\xff",
-]
-
-
 class ProxyTests(TlsTestCase):
     def test_before_tls(self) -> None:
         """With proxy=yes the header, of either version, comes before TLS, and getPeer is the client it names."""
         listening = self.listen(proxy="yes")
-        for header, host in GOOD:
+        for header, host in GOOD.values():
             wire = self.wire(listening)
             wire.protocol.dataReceived(header)
             self.assertEqual(wire.open().say(b"x"), host.encode() + b":x")
@@ -610,7 +571,7 @@ class ProxyTests(TlsTestCase):
     def test_in_pieces(self) -> None:
         """The header may come byte by byte, or in one piece with what follows."""
         listening = self.listen(proxy="yes")
-        for header, host in GOOD:
+        for header, host in GOOD.values():
             pieces = self.wire(listening)
             for at in range(len(header)):
                 pieces.protocol.dataReceived(header[at : at + 1])
@@ -641,15 +602,15 @@ class ProxyTests(TlsTestCase):
         self.assertTrue(wire.transport.aborted)
 
     def test_wrapped(self) -> None:
-        """Twisted's own reader of the header can be below as well."""
+        """The header can also be read by the endpoint below."""
         files = {"certificate": self.file(issue(self.root, ["localhost"]).together)}
         wire = self.wire(self.listen_at(endpoint_from(self.clock, endpoint="haproxy:tcp:443", **files)))
-        wire.protocol.dataReceived(GOOD[0][0])
+        wire.protocol.dataReceived(GOOD["1, TCP4"][0])
         self.assertEqual(wire.open().say(b"x"), b"203.0.113.9:x")
 
     def test_both_ends(self) -> None:
         """A header says where the client is and where it connected."""
-        (v4, _), (v6, _), (unknown, _), *_ = GOOD
+        v4, v6, unknown, unix = (GOOD[name][0] for name in ("1, TCP4", "1, TCP6", "1, UNKNOWN, short", "2, UNIX"))
         self.assertEqual(
             read(v4 + b"rest"),
             Header(len(v4), IPv4Address("TCP", "203.0.113.9", 4000), IPv4Address("TCP", "10.0.0.2", 443)),
@@ -658,7 +619,6 @@ class ProxyTests(TlsTestCase):
             read(v6), Header(len(v6), IPv6Address("TCP", "2001:db8::9", 4000), IPv6Address("TCP", "::1", 443))
         )
         self.assertEqual(read(unknown), Header(len(unknown)))
-        unix = GOOD[6][0]
         self.assertEqual(read(unix), Header(len(unix), UNIXAddress(b"/a"), UNIXAddress(b"/b")))
 
     @given(st.sampled_from([b"", b"PROXY ", b"PROXY TCP4 ", V2, V2 + b"\x21\x11", V2 + b"\x21\x21\0"]), st.binary())

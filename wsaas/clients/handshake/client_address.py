@@ -8,11 +8,14 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
-from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
-
 from wsaas.net.proxy_protocol import Proxied
 
 Address = IPv4Address | IPv6Address
+
+MAX_HOPS = 32
+"""Proxies in a row that are believed, in one X-Forwarded-For."""
+LONGEST_ADDRESS = 64
+"""Characters of an address in X-Forwarded-For, with its port; what is longer is none, and is not remembered."""
 
 # Some proxies add the port.
 _WITH_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}|\[([0-9a-fA-F:.]+)\](?::[0-9]{1,5})?")
@@ -31,7 +34,7 @@ def parse(text: str) -> Address | None:
 def announced(transport: Any) -> bool:
     """Whether a PROXY header says, or will say, who the peer of this transport is."""
     while transport is not None:
-        if isinstance(transport, Proxied | HAProxyProtocolWrapper):
+        if isinstance(transport, Proxied):
             return True
         transport = getattr(transport, "transport", None)
     return False
@@ -57,13 +60,13 @@ class Proxies:
     def client(self, host: str, forwarded: Iterable[bytes]) -> str:
         """The client's address, where `host` is the peer's, given the values of X-Forwarded-For in their order.
 
-        Each proxy appends whom it heard: from the right, those that are trusted are believed. What is no address ends
-        the chain.
+        Each proxy appends whom it heard: from the right, those that are trusted are believed, MAX_HOPS at most. What is
+        no address ends the chain.
         """
         found = _spelled(host)
         if not self.trusts(host):
             return found
-        for item in reversed(b",".join(forwarded).decode("latin-1").split(",")):
+        for item in reversed(b",".join(forwarded).decode("latin-1").rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
             address = _item(item.strip(" \t"))
             if address is None:
                 break
@@ -79,6 +82,8 @@ def _spelled(host: str) -> str:
 
 
 def _item(text: str) -> Address | None:
+    if len(text) > LONGEST_ADDRESS:
+        return None
     match = _WITH_PORT.fullmatch(text)
     if match is not None:
         text = match[1] or match[2]

@@ -22,6 +22,7 @@ _CARRIERS = (b"base64url.bearer.authorization.k8s.io.", b"bearer.")
 _ENCODED = re.compile(rb"([A-Za-z0-9_-]*)(={0,2})")
 _BEARER = re.compile(rb"[\x21-\x7e]+")
 _PROTOCOL = b"sec-websocket-protocol"
+_MORE = "more than one credential; send one only: a header, the query or a subprotocol"
 
 
 class BadCredential(Exception):
@@ -32,7 +33,7 @@ class Credentials:
     """Where credentials may be, as AUTH_QUERY (None for nowhere) and AUTH_SUBPROTOCOL say."""
 
     def __init__(self, parameter: str | None, subprotocol: bool) -> None:
-        self._parameter = None if parameter is None else parameter.encode()
+        self._parameter = None if parameter is None else _in_query(parameter)
         self._subprotocol = subprotocol
 
     def present(self, head: RequestHead) -> tuple[RequestHead, str | None]:
@@ -49,23 +50,31 @@ class Credentials:
         if not tokens:
             return head, None
         if len(tokens) > 1 or any(name == b"authorization" for name, _ in fields):
-            raise BadCredential("more than one credential; send one only: a header, the query or a subprotocol")
+            raise BadCredential(_MORE)
         if not _BEARER.fullmatch(tokens[0]):
             raise BadCredential("the credential is not a bearer token: printable ASCII characters without spaces")
         return replace(head, target=target, fields=[*fields, (b"authorization", b"Bearer " + tokens[0])]), carrier
 
 
-def _from_query(target: bytes, parameter: bytes, tokens: list[bytes]) -> bytes:
+def _in_query(parameter: str) -> re.Pattern[bytes]:
+    """A pattern for each place of a parameter in "&" and a query; of its name each character may be percent-encoded."""
+    name = "".join(f"(?:{re.escape(c)}|%{ord(c) >> 4:x}{_either_case(ord(c) & 15)})" for c in parameter)
+    return re.compile(rf"&{name}(?:=([^&]*))?(?=&|\Z)".encode("ascii"))
+
+
+def _either_case(digit: int) -> str:
+    return f"[{digit:x}{digit:X}]"
+
+
+def _from_query(target: bytes, parameter: re.Pattern[bytes], tokens: list[bytes]) -> bytes:
     """The target without the parameters that are credentials."""
     path, mark, query = target.partition(b"?")
-    kept = []
-    for pair in query.split(b"&"):
-        name, _, value = pair.partition(b"=")
-        if name == parameter or (b"%" in name and unquote_to_bytes(name) == parameter):
-            tokens.append(unquote_to_bytes(value))  # a plus is a plus: there is no space in a token
-        else:
-            kept.append(pair)
-    query = b"&".join(kept)
+
+    def take(found: re.Match[bytes]) -> bytes:
+        tokens.append(unquote_to_bytes(found[1] or b""))  # a plus is a plus: there is no space in a token
+        return b""
+
+    query = parameter.sub(take, b"&" + query)[1:]
     return path + (mark + query if query else b"") if tokens else target
 
 
@@ -81,6 +90,8 @@ def _from_subprotocols(fields: Fields, tokens: list[bytes]) -> tuple[Fields, str
         prefix = next((each for each in _CARRIERS if offered.startswith(each)), None)
         if prefix is None:
             others.append(offered)
+        elif carrier is not None:
+            raise BadCredential(_MORE)
         else:
             carrier = offered
             tokens.append(_decoded(offered.removeprefix(prefix)))

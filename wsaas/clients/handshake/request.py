@@ -14,13 +14,12 @@ import re
 from dataclasses import dataclass
 
 from wsaas.clients.handshake.request_head import MalformedHandshake, RequestHead
-from wsaas.net.http_grammar import HOST, OWS, QUOTED_STRING, TOKEN, elements, octets
+from wsaas.net.http_grammar import HOST, OWS, TOKEN, elements, octets
 
 _HOST = octets(HOST)
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _TOKEN = octets(TOKEN)
-_PIECES = octets(rf'[^",;]+|{QUOTED_STRING}|[",;]')
-_DEFLATE = b"permessage-deflate"
+_ELEMENTS = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')  # what stands between commas that are in no quoted string
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,30 +84,19 @@ def read(head: RequestHead, compression: bool) -> HandshakeRequest:
 
 def _offer(value: bytes) -> str | None:
     """The first offer in a Sec-WebSocket-Extensions value (RFC 6455, 9.1) that can be accepted."""
-    parts = [b""]
-    for piece in _PIECES.findall(value + b","):
-        if piece == b",":
-            offer = _deflate(parts)
-            if offer is not None:
-                return offer
-            parts = [b""]
-        elif piece == b";":
-            parts.append(b"")
-        else:
-            parts[-1] += piece
-    return None
+    return next(filter(None, map(_deflate, _ELEMENTS.findall(value))), None)
 
 
-def _deflate(parts: list[bytes]) -> str | None:
-    """One offer, its name and its parameters, if it is of permessage-deflate and RFC 7692, 7.1, lets us accept it."""
-    name, *parameters = (part.strip(OWS) for part in parts)
-    if name.lower() != _DEFLATE:
+def _deflate(offer: bytes) -> str | None:
+    """One offer, if it is of permessage-deflate and RFC 7692, 7.1, lets us accept it."""
+    name, *parameters = offer.split(b";")
+    if name.strip(OWS).lower() != b"permessage-deflate":
         return None
     found: dict[str, str] = {}
     for parameter in parameters:
         key, given, value = parameter.partition(b"=")
-        known = _PARAMETERS.get(key.rstrip(OWS).lower())
-        text = _unquoted(value.lstrip(OWS)) if given else None
+        known = _PARAMETERS.get(key.strip(OWS).lower())
+        text = _unquoted(value.strip(OWS)) if given else None
         if known is None or known in found or not _fits(known, text):
             return None
         found[known] = f"{known}={text.decode()}" if text and known == "server_max_window_bits" else known

@@ -24,6 +24,9 @@ from wsaas.net.http_grammar import (
 MAX_HEAD = 16384
 """Bytes of request line and headers; more is answered with 431."""
 
+MAX_FIELDS = 500
+"""Headers; more are answered with 431. No client comes near: it is those that cost time, not their bytes."""
+
 END = b"\r\n\r\n"
 
 _REQUEST_LINE = octets(REQUEST_LINE)
@@ -70,6 +73,8 @@ class RequestHead:
 def parse(head: bytes) -> RequestHead:
     """Read a head, up to but without its empty line. Raises MalformedHandshake."""
     request_line, *lines = head.split(b"\r\n")
+    if len(lines) > MAX_FIELDS:
+        raise MalformedHandshake(f"the request has more than {MAX_FIELDS} headers", 431)
     request = _REQUEST_LINE.fullmatch(request_line)
     if request is None:
         raise MalformedHandshake("the request line is malformed")
