@@ -5,8 +5,7 @@ The backend's certificate is always verified, its chain and its name; there is n
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -42,6 +41,7 @@ from zope.interface import implementer
 from wsaas.http_client.exchange import NotSent
 from wsaas.http_client.resolver import NamedEndpoint
 from wsaas.net.http_grammar import DEFAULT_PORTS
+from wsaas.net.pem import certificates_in
 
 if TYPE_CHECKING:
     from wsaas.settings.table import Settings
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 # Seconds for one address to answer. The pool ends the attempt as a whole earlier.
 ADDRESS_TIMEOUT = 10.0
 
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\s.+?\s-----END CERTIFICATE-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +226,7 @@ def _read(setting: str, path: str) -> bytes:
 
 def _certificates(setting: str, path: str) -> list[Certificate]:
     """All certificates in a PEM file."""
-    blocks: Iterable[bytes] = _CERTIFICATE.findall(_read(setting, path))
+    blocks = certificates_in(_read(setting, path))
     try:
         found = [Certificate.loadPEM(block) for block in blocks]
     except (crypto.Error, ValueError):

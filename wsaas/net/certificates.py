@@ -5,13 +5,13 @@ Every flaw is a ValueError of one line that names the file and says what to do a
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from OpenSSL import crypto
 
-_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\s.+?\s-----END CERTIFICATE-----", re.DOTALL)
+from wsaas.net.pem import certificates_in
+
 _ALTERNATIVE_NAMES = "2.5.29.17"  # RFC 5280, 4.2.1.6
 
 
@@ -69,7 +69,7 @@ def _read(file: str) -> bytes:
 
 
 def _certificates(file: str) -> list[Any]:
-    blocks = _BLOCK.findall(_read(file))
+    blocks = certificates_in(_read(file))
     if not blocks:
         raise ValueError(f"{file} holds no PEM certificate (-----BEGIN CERTIFICATE-----)")
     found = []
