@@ -33,7 +33,7 @@ class Credentials:
     """Where credentials may be, as AUTH_QUERY (None for nowhere) and AUTH_SUBPROTOCOL say."""
 
     def __init__(self, parameter: str | None, subprotocol: bool) -> None:
-        self._parameter = None if parameter is None else _in_query(parameter)
+        self._parameter = None if parameter is None else in_query(parameter)
         self._subprotocol = subprotocol
 
     def present(self, head: RequestHead) -> tuple[RequestHead, str | None]:
@@ -56,7 +56,7 @@ class Credentials:
         return replace(head, target=target, fields=[*fields, (b"authorization", b"Bearer " + tokens[0])]), carrier
 
 
-def _in_query(parameter: str) -> re.Pattern[bytes]:
+def in_query(parameter: str) -> re.Pattern[bytes]:
     """A pattern for each place of a parameter in "&" and a query; of its name each character may be percent-encoded."""
     name = "".join(f"(?:{re.escape(c)}|%{ord(c) >> 4:x}{_either_case(ord(c) & 15)})" for c in parameter)
     return re.compile(rf"&{name}(?:=([^&]*))?(?=&|\Z)".encode("ascii"))

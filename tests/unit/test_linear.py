@@ -1,0 +1,153 @@
+"""No regular expression of wsaas/ takes time that grows faster than what it is given, whoever gives it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.growth import grows, pumped
+from tests.support.regex_ambiguity import ambiguities
+from wsaas.clients.handshake.credentials import in_query
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+AT_ONE_PLACE = {"match", "fullmatch"}
+CALLS = AT_ONE_PLACE | {"compile", "search", "sub", "subn", "split", "findall", "finditer"}
+RULES = {"octets", "characters"}
+
+# Patterns that leave a choice, or are looked for anywhere in a text: each by the place where it stands, with the inputs
+# for which it could be slow (a beginning, what is repeated, an end).
+Inputs = list[tuple[str, str, str]]
+WATCHED: dict[str, Inputs] = {
+    "wsaas.settings.values:_SHORT_BACKLOG": [("tcp:", "backlog", ""), ("tcp:", ":backlog", "="), ("tcp:", "b", "\n")],
+    "wsaas.settings.values:_PRIVATE": [
+        ("tcp:", ":interface=127.1", "x"), ("tcp:", "1", ":interface=127.1x"), ("tcp:interface=127.", "1", "x"),
+    ],
+    r"wsaas.settings.values:(?:\\.|[^\s\\])+": [("", "\\", ""), ("", "a\\", "\n"), ("", "\\ ", "\\"), ("", " ", "")],
+    r"wsaas.settings.values:^\S+\(\) ": [("", "()", ""), ("", "a", "()"), ("", "() ", "")],
+    "wsaas.settings.values:holds_pem": [
+        ("-----BEGIN ", "A ", ""), ("", "-----BEGIN ", ""), ("-----BEGIN ", "A", ""), ("", "-----BEGIN PRIVATE ", ""),
+    ],
+    r"wsaas.settings.client_values:[\s,]+": [("", ", ", ""), ("", " ", "a"), ("", "a ", "")],
+    r"wsaas.settings.sources:(?<=://)[^/\s]*@": [("://", "@", ""), ("", "://", ""), ("://", "a", ""), ("", "://a", "")],
+    r"wsaas.settings.sources:\?\S*": [("", "?", ""), ("", "? ", "")],
+    "wsaas.journal.repair:_RECORD": [("", "0", ""), ("", "00000000[", ""), ("", '00000000["', "")],
+    "wsaas.clients.handshake.request:_ELEMENTS": [
+        ("", '"\\', ""), ("", '"', ""), ("", ",", ""), ('"', "\\", ""), ("", '",', ""), ("a", '\\"', ","),
+    ],
+    "wsaas.clients.handshake.credentials:in_query": [
+        ("", "&", ""), ("", "&access_token", ""), ("&access_token=", "a", ""), ("", "%61", ""), ("", "&%61ccess_", ""),
+    ],
+}  # fmt: skip
+# Those of them that are made as the gateway runs.
+MADE: dict[str, re.Pattern[Any]] = {
+    "wsaas.settings.values:holds_pem": re.compile(rb"-----BEGIN ([A-Z0-9]+ )*%b-----" % b"PRIVATE KEY"),
+    "wsaas.clients.handshake.credentials:in_query": in_query("access_token"),
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A pattern: the place where it stands, its text unless it is made later, and how it is used."""
+
+    place: str
+    text: str | bytes | None
+    how: str
+
+
+def modules() -> Iterator[tuple[ModuleType, ast.AST]]:
+    for path in sorted(ROOT.glob("wsaas/**/*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if name != "wsaas.demo.__main__":
+            yield importlib.import_module(name), ast.parse(path.read_text(), str(path))
+
+
+def patterns() -> Iterator[Found]:
+    for module, tree in modules():
+        if module.__name__ == "wsaas.net.http_grammar":
+            continue
+        names = {value.pattern: name for name, value in vars(module).items() if isinstance(value, re.Pattern)}
+        nodes = list(ast.walk(tree))
+        uses = {attribute(node)[0]: attribute(node)[1] for node in nodes}
+        for function in nodes:
+            for node in ast.walk(function) if isinstance(function, ast.FunctionDef) else ():
+                vars(node).setdefault("inside", function.name)
+        for node in nodes:
+            owner, how = attribute(node.func) if isinstance(node, ast.Call) else ("", "")
+            rule = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+            if isinstance(node, ast.Call) and ((owner == "re" and how in CALLS) or rule in RULES):
+                try:
+                    text = eval(compile(ast.Expression(node.args[0]), "pattern", "eval"), vars(module))
+                except NameError:
+                    yield Found(f"{module.__name__}:{vars(node)['inside']}", None, how)
+                    continue
+                name = names.get(text.encode() if rule == "octets" else text)
+                yield Found(f"{module.__name__}:{name or text}", text, uses.get(name, how) if name else how)
+
+
+def attribute(node: ast.AST) -> tuple[str, str]:
+    """The two names of `owner.name`, where it is used as a pattern or a way to use one."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in CALLS:
+        return node.value.id, node.attr
+    return "", ""
+
+
+class PatternTests(SynchronousTestCase):
+    def test_every_pattern(self) -> None:
+        """Each leaves no choice at any character and is matched at one place, or is watched."""
+        found = list(patterns())
+        self.assertGreater(len(found), 40)
+        for each in found:
+            if each.place not in WATCHED:
+                assert each.text is not None, each
+                self.assertEqual(ambiguities(each.text), [], each)
+                self.assertIn(each.how, AT_ONE_PLACE, each)
+        self.assertLessEqual(WATCHED.keys(), {each.place for each in found})
+
+    def test_watched(self) -> None:
+        """Those that are watched take four times as long for what is four times as long, generously."""
+        for each in patterns():
+            for begin, pump, end in WATCHED.get(each.place, []):
+                pattern = re.compile(each.text) if each.text is not None else MADE[each.place]
+
+                def match(data: bytes, pattern: Any = pattern, how: str = each.how) -> None:
+                    text = data if isinstance(pattern.pattern, bytes) else data.decode()
+                    found = pattern.fullmatch(text) if how in AT_ONE_PLACE else list(pattern.finditer(text))
+                    assert pattern.match(text) or found or True
+
+                ratio = grows(match, pumped(begin, pump, end), 5000)
+                self.assertIsNone(ratio, (each, begin, pump, end))
+
+    def test_converters(self) -> None:
+        """So do those that routes are made of."""
+        for module, _ in modules():
+            for name, value in vars(module).items():
+                regex = getattr(value, "regex", None)
+                if isinstance(value, type) and isinstance(regex, str):
+                    self.assertEqual(ambiguities(regex), [], name)
+
+
+class AmbiguityTests(SynchronousTestCase):
+    def test_found(self) -> None:
+        """The finder itself: what is known to be slow has a choice somewhere."""
+        for slow in (
+            r":[ \t]*([\t\x20-\x7e]*)", r"(a+)+b", r"(a|a)*b", r"a*a*b", r".*a.*b", r"(a*)*", r"(?:a?b?)*",
+            r"[ ]*([!-~](?:[ -~]*[!-~])?)?[ ]*", r"\s*,?\s*;", r"(?:a?a)*b", r"\d+[0-9]x", r"a{1,50}a", r"(?=a*a)b",
+            r"(\w|\d)*x",
+        ):  # fmt: skip
+            self.assertTrue(ambiguities(slow), slow)
+
+    def test_not_found(self) -> None:
+        """And what is known to be linear has none."""
+        for fast in (
+            r"[a-z]+:[ \t]*", r"(?:ab|cd)*e", r"a*+a", r"(?:a|b)+c", r'"(?:[^"\\]|\\.)*"', r"(?>a*)a", r"a?a",
+            r"(a|a)b", r"[0-9]{1,5}0", r"(?:a+b)*", r"\d+\.\d+", r"[^/]+", r"(?!00)[0-9]{2}(-.*)?",
+        ):  # fmt: skip
+            self.assertEqual(ambiguities(fast), [], fast)
