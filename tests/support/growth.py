@@ -10,18 +10,24 @@ FOLD = 4
 """How much longer the second input is."""
 LINEAR = 10.0
 """At most so much longer it may take: 4 is linear, 16 quadratic; halfway for the noise of a busy machine."""
-ROUNDS = 8
-"""Attempts to see a linear time. One that is not is seen in none; the first is the cheapest."""
+STEADY = 3.0
+"""And it takes at most so much longer than half of it: 2 is linear, 4 quadratic. What takes a long step once, as from a
+fast path to a slow one, does not grow for that.
+"""
+ROUNDS = 6
+"""Attempts to see a linear time. One that is not is seen in none."""
 
 
 def grows(function: Callable[[bytes], object], make: Callable[[int], bytes], size: int) -> float | None:
     """How many times longer the function takes for `make(4 * size)` than for `make(size)`, if that is not linear."""
-    small, large = make(size), make(FOLD * size)
+    small, half, large = make(size), make(FOLD * size // 2), make(FOLD * size)
     gc.disable()  # which takes as long as there is memory in use
     try:
         for attempt in range(ROUNDS):
-            ratio = _least(function, large, 1 + attempt) / _least(function, small, 1 + attempt)
-            if ratio < LINEAR:
+            times = 1 + attempt // 2
+            longest = _least(function, large, times)
+            ratio = longest / _least(function, small, times)
+            if ratio < LINEAR or longest < STEADY * _least(function, half, times):
                 return None
     finally:
         gc.enable()
@@ -34,10 +40,10 @@ def pumped(begin: str, pump: str, end: str) -> Callable[[int], bytes]:
 
 
 def _least(function: Callable[[bytes], object], data: bytes, times: int) -> float:
-    """The shortest of so many times."""
+    """The shortest of so many times, in seconds of this thread: other processes do not count."""
     taken = []
     for _ in range(times):
-        began = time.perf_counter()
+        began = time.thread_time()
         function(data)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.thread_time() - began)
     return min(taken)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 
 from tests.support.api_fakes import HERE, FakeSession, registry_of
@@ -18,7 +19,7 @@ from tests.support.client_harness import Harness
 from tests.support.http_wire import Wire
 from wsaas.api.server.fast_path import read_head
 from wsaas.api.server.site import api_site
-from wsaas.backend.responses import read
+from wsaas.backend.responses import Warnings, read
 from wsaas.core.gateway import _trace_id
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.http_client.exchange import HttpResponse
@@ -27,7 +28,8 @@ from wsaas.journal.repair import _records
 from wsaas.net.pem import certificates_in
 from wsaas.net.proxy_protocol import MAX_V2
 from wsaas.net.proxy_protocol import read as read_proxy
-from wsaas.settings import client_values, values
+from wsaas.settings import client_values, endpoints, values
+from wsaas.telemetry.log_limit import LogLimit
 
 # What is repeated: the most likely to be slow, and the others.
 FEW = (
@@ -125,9 +127,11 @@ def client_port(data: bytes) -> None:
     client = _CLIENTS.client()
     client.say(data)
     if _CLIENTS.gateway.handshakes:
-        _CLIENTS.gateway.handshakes.clear()
         client.peer.accept(None)
     client.vanish()
+    _CLIENTS.clock.advance(0)
+    _CLIENTS.gateway.handshakes.clear()
+    _CLIENTS.gateway.sessions.clear()
 
 
 def api_port(data: bytes) -> None:
@@ -144,20 +148,21 @@ def answer(data: bytes) -> None:
     parser.expect(65536)
     if parser.feed(data) is None and parser.whole:
         for event in _EVENTS:
-            read(event, parser.answer(), time.time)
+            read(HERE, event, parser.answer(), time.time, _WARNINGS)
     parser.stop()
 
 
 def decision(data: bytes) -> None:
     """The body of an answer of the backend's."""
     for event in _EVENTS:
-        read(event, HttpResponse(200, ((b"wsaas-reply", b"text"),), data, False), time.time)
+        read(HERE, event, HttpResponse(200, ((b"wsaas-reply", b"text"),), data, False), time.time, _WARNINGS)
 
 
 def retry_after(data: bytes) -> None:
     """A header of an answer of the backend's."""
+    headers = ((b"retry-after", data), (b"wsaas-reply", data))
     for event in _EVENTS:
-        read(event, HttpResponse(503, ((b"retry-after", data), (b"wsaas-reply", data)), b"", False), time.time)
+        read(HERE, event, HttpResponse(503, headers, b"", False), time.time, _WARNINGS)
 
 
 def proxy_header(data: bytes) -> None:
@@ -173,6 +178,7 @@ def setting(parse: Callable[[str], Any]) -> Callable[[bytes], None]:
     return reads
 
 
+_WARNINGS = Warnings(LogLimit(Clock()), "http://backend")
 _EVENTS = (
     Opened(Handshake("/", "", None, "192.0.2.1", subprotocols=("v1",))),
     Received(1, Frame(b"hello", False)),
@@ -276,9 +282,9 @@ TARGETS: dict[str, Target] = {
             "media_type": values.media_type,
             "tokens": values.tokens,
             "webhook_keys": values.webhook_keys,
-            "endpoints": values.endpoints,
-            "with_backlog": values.with_backlog,
-            "is_private": values.is_private,
+            "endpoints": endpoints.endpoints,
+            "with_backlog": endpoints.with_backlog,
+            "is_private": endpoints.is_private,
         }.items()
     },
 }

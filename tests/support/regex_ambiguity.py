@@ -23,6 +23,7 @@ ALL: Characters = frozenset(range(BEYOND + 1))
 MANY = 20
 """A repetition up to more than this counts as one without end."""
 
+_ONE = (_ops.LITERAL, _ops.NOT_LITERAL, _ops.ANY, _ops.IN, _ops.CATEGORY)
 _CATEGORIES = {
     _ops.CATEGORY_DIGIT: r"\d",
     _ops.CATEGORY_SPACE: r"\s",
@@ -40,6 +41,17 @@ def ambiguities(pattern: str | bytes, flags: int = 0) -> list[str]:
     return walk.found
 
 
+def fails_soon(pattern: str | bytes) -> bool:
+    """Whether looking for a pattern everywhere is linear: it looks at few characters before it fails, for a match has
+    only a few, or is a run of one kind.
+    """
+    parts = _parse(pattern)
+    run = (
+        len(parts) == 1 and parts[0][0] is _ops.MAX_REPEAT and len(parts[0][1][2]) == 1 and parts[0][1][2][0][0] in _ONE
+    )
+    return bool(run or parts.getwidth()[1] <= MANY)
+
+
 class _Walk:
     """Goes through a pattern from its end, knowing which characters may follow each part."""
 
@@ -53,7 +65,7 @@ class _Walk:
         return after
 
     def _part(self, operation: Any, argument: Any, after: Characters, looping: bool) -> Characters:
-        if operation in (_ops.LITERAL, _ops.NOT_LITERAL, _ops.ANY, _ops.IN, _ops.CATEGORY):
+        if operation in _ONE:
             return _characters(operation, argument)
         if operation is _ops.SUBPATTERN:
             return self.sequence(argument[-1], after, looping)

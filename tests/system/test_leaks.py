@@ -366,11 +366,21 @@ class InjectionTests(SharedTestCase):
 
     def test_split_handshake(self) -> None:
         """A handshake that another server may read as having other headers is refused; the backend hears nothing."""
-        for byte in "\r\n\0\x0b\x0c\x1c\x1d\x1e\x85":
+        for byte in "\r\n\0\x0b\x0c\x1c\x1d\x1e":
             raw_client = self.raw(self.gw.ws_port)
             raw_client.send(handshake(self.path, f"Authorization: a{byte}X-Injected: 1"))
             self.assertTrue(raw_client.rest().startswith(b"HTTP/1.1 400 "), repr(byte))
         self.assertEqual(self.stage.requests, [])
+
+    def test_no_line_end(self) -> None:
+        """A byte that ends lines for Python's str.splitlines, and for Autobahn, is one of the value and reaches the
+        backend there."""
+        raw_client = self.raw(self.gw.ws_port)
+        raw_client.send(handshake(self.path, "Authorization: a\x85X-Injected: 1"))
+        self.assertTrue(raw_client.read().startswith(b"HTTP/1.1 101 "))
+        [webhook] = self.stage.connects
+        self.assertEqual(webhook.header("authorization"), "a\x85X-Injected: 1")
+        self.assertIsNone(webhook.header("x-injected"))
 
     def test_connect_answer(self) -> None:
         """A connect answer's text is a header's value or JSON to whom it reaches, client or later webhook."""

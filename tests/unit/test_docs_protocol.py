@@ -19,8 +19,9 @@ from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import api_site
 from wsaas.backend.requests import MAX_DECISION
 from wsaas.clients.connection import CLOSE_TIMEOUT, MAX_EARLY
+from wsaas.clients.handshake.client_address import MAX_HOPS
 from wsaas.clients.handshake.opening import HANDSHAKE_TIMEOUT
-from wsaas.clients.handshake.request_head import MAX_HEAD
+from wsaas.clients.handshake.request_head import MAX_FIELDS, MAX_HEAD
 from wsaas.core.model import Cause
 from wsaas.core.retry import LONGEST_DELAY
 
@@ -318,8 +319,14 @@ TESTS: dict[str, dict[str, list[str]]] = {
         ],
         "ORIGIN_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_origin"],
         "METHOD_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_allow_and_upgrade_headers"],
-        "UPGRADE_REQUIRED": ["system.test_bad_input.BadInputTests.test_browser"],
-        "HEADERS_TOO_LARGE": ["unit.clients.test_connection.HandshakeTests.test_too_long"],
+        "UPGRADE_REQUIRED": [
+            "system.test_bad_input.BadInputTests.test_browser",
+            "unit.clients.handshake.test_request.RefusedTests.test_no_handshake",
+        ],
+        "HEADERS_TOO_LARGE": [
+            "unit.clients.test_connection.HandshakeTests.test_too_long",
+            "unit.clients.test_connection.HandshakeTests.test_too_many",
+        ],
         "NOT_READY": [
             "unit.core.test_gateway.ConnectTests.test_not_accepting",
             "unit.backend.test_courier.CourierTests.test_breaker_and_connects",
@@ -351,6 +358,18 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_compression.OnTests.test_not_offered",
             "system.test_compression.OnTests.test_bomb",
         ],
+        "other headers": [
+            "unit.clients.handshake.test_request.UnusedTests.test_any_bytes",
+            "unit.clients.handshake.test_request.UnusedTests.test_no_body",
+            "unit.clients.handshake.test_request.HeadsTests.test_all",
+        ],
+        "what makes no sense": [
+            "unit.clients.handshake.test_request.OriginTests.test_foreign",
+            "unit.clients.handshake.test_request.ListTests.test_extensions",
+            "unit.clients.handshake.test_request.ListTests.test_subprotocols",
+            "unit.clients.handshake.test_request.UnusedTests.test_traceparent",
+        ],
+        "target in absolute form": ["unit.clients.handshake.test_request.TargetTests.test_absolute_form"],
         "AUTH_QUERY": ["unit.clients.handshake.test_credentials.QueryTests.test_taken_out"],
         "AUTH_SUBPROTOCOL": [
             "unit.clients.handshake.test_credentials.SubprotocolTests.test_taken_out",
@@ -363,6 +382,8 @@ TESTS: dict[str, dict[str, list[str]]] = {
 
 LIMITS = {
     "A handshake's request line and headers": f"{MAX_HEAD} bytes",
+    "Headers of a handshake": f"{MAX_FIELDS}",
+    "Trusted proxies in a row in X-Forwarded-For": f"{MAX_HOPS}",
     "Time for them to come": f"{HANDSHAKE_TIMEOUT:g} s",
     "Time for a client to answer a Close": f"{CLOSE_TIMEOUT:g} s",
     "Bytes that a client may send before its 101 without waiting": f"{MAX_EARLY} bytes",

@@ -23,6 +23,7 @@ from wsaas.clients import connection as protocol
 from wsaas.clients import read_control as flow
 from wsaas.clients.handshake import opening
 from wsaas.clients.handshake import request_head as head
+from wsaas.clients.handshake.client_address import MAX_HOPS
 from wsaas.http_client import response_parser as parser
 from wsaas.net import proxy_protocol as proxy_header
 from wsaas.service import file_limits as capacity
@@ -128,7 +129,8 @@ class PageTests(SynchronousTestCase):
         for beginning, expected in FIXED.items():
             found = [limit for attack, limit in limits if attack.startswith(beginning)]
             self.assertTrue(any(limit.startswith(expected) for limit in found), (beginning, expected, found))
-        self.assertIn(("Headers without end", f"{head.MAX_HEAD // 1024} KiB"), limits)
+        self.assertIn(("Headers without end", f"{head.MAX_HEAD // 1024} KiB, {head.MAX_FIELDS} headers"), limits)
+        self.assertIn(("Headers that are slow to read", f"{head.MAX_FIELDS} headers, {MAX_HOPS} hops"), limits)
         self.assertIn(("Headers without end", "16 KiB, 500 headers"), limits)  # Twisted's, for the API
         self.assertIn(("More connections than there is room for", f"{capacity.API}, or a 32nd of the files"), limits)
 

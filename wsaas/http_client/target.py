@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 ADDRESS_TIMEOUT = 10.0
 
 
-
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where webhooks go. `url` is the whole address without a slash at its end; `origin` its beginning, without path.

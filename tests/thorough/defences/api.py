@@ -207,7 +207,9 @@ DEFENCES = [
         SMUGGLING, (channel("_failChooseTransferDecoder = lambda self: True"),), (_TABLE, _ANY)
     ),
     without(SMUGGLING, QUICK, "(name in _ONCE and name in found)", "False"),
-    without(SMUGGLING, QUICK, 'b"transfer-encoding", b"upgrade"', 'b"upgrade"', _TABLE, _ANY, _CUTS),
+    without(
+        SMUGGLING, QUICK, "encoded(HOP_BY_HOP |", 'encoded((HOP_BY_HOP - {"transfer-encoding"}) |', _TABLE, _ANY, _CUTS
+    ),
     without(SMUGGLING, QUICK, "if not host or", "if", _CUTS),
     without(
         BODY,

@@ -94,7 +94,7 @@ DEFENCES = [
         "system.test_leaks.InjectionTests.test_handshake",
     ),
     without(HEADERS, DECISION, "if not _TOKEN.fullmatch(name):", "if False:"),
-    without(HEADERS, DECISION, "if _CONTROL.search(value):", "if False:"),
+    without(HEADERS, DECISION, "if not _TEXT.fullmatch(value):", "if False:"),
     without(
         HEADERS, DECISION, " and len(kept) >= MAX_HEADERS:", " and False:", f"{_DECISION}.HeaderTests.test_too_many"
     ),
@@ -279,7 +279,7 @@ DEFENCES = [
     ),
     without(ANYTHING, DECISION, "except (ValueError, RecursionError):", "except ValueError:"),
     without(ANYTHING, GROUP_NAMES, "    except UnicodeEncodeError:", "    except UnicodeDecodeError:"),
-    without(ANYTHING, DECISION, "if _CONTROL.search(value):", "if False:"),
+    without(ANYTHING, DECISION, "if not _TEXT.fullmatch(value):", "if False:"),
     without(  # the first piece of an answer is remembered as all of it
         ANYTHING,
         PARSER,

@@ -80,7 +80,7 @@ def handshake(data: bytes) -> None:
 
 
 def _asked(head: RequestHead) -> None:
-    """What is read of a sound head, fast or slowly, is the same, and Autobahn's parser finds nothing else in its own."""
+    """What is read of a sound head is the same on both paths, and Autobahn's parser finds nothing else in its own."""
     for compression in (False, True):
         fast = read_usual(head, compression)
         try:
@@ -168,7 +168,8 @@ SEEDS: Mapping[str, list[bytes]] = {
         b"GET / HTTP/1.1\r\nSec-WebSocket-Protocol: bearer.YWJj, v1\r\nOrigin: https://app.example:443",
         b"GET / HTTP/1.1\r\nAuthorization: Bearer abc\r\nX-Forwarded-For: [2001:db8::1]:9",
         b"GET ws://x:80/a?b HTTP/1.1\r\nHost: y\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v1, v2\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        b"Sec-WebSocket-Protocol: v1, v2\r\n"
         b'Sec-WebSocket-Extensions: x; a="b,c", permessage-deflate; client_max_window_bits; server_max_window_bits=10',
         *(b"GET / HTTP/1.1\r\nX: y\r\n%b:\r\n%b: 1" % (name, name.title()) for name in ONCE),
     ],

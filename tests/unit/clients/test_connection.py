@@ -177,6 +177,14 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(status(client), 431)
         self.assertEqual(client.peer.data, b"")
 
+    def test_too_many(self) -> None:
+        """500 headers are enough for anybody; more are answered with 431."""
+        for number, expected in ((495, None), (496, 431)):
+            client = self.harness.client()
+            client.say(REQUEST + b"X: x\r\n" * number + END)
+            self.assertEqual(status(client) if client.transport.written else None, expected)
+        self.assertEqual(len(self.harness.gateway.handshakes), 1)
+
     def test_slow(self) -> None:
         """A head that is not whole after 5 s, however it trickles, ends the connection."""
         client = self.harness.client()

@@ -19,6 +19,7 @@ from wsaas.net.http_grammar import HOST, OWS, TOKEN, elements, octets
 _HOST = octets(HOST)
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _TOKEN = octets(TOKEN)
+_NAMED = re.compile(rb"[ \t]*permessage-deflate[ \t]*(?:;|\Z)", re.IGNORECASE)
 _ELEMENTS = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')  # what stands between commas that are in no quoted string
 
 
@@ -84,16 +85,13 @@ def read(head: RequestHead, compression: bool) -> HandshakeRequest:
 
 def _offer(value: bytes) -> str | None:
     """The first offer in a Sec-WebSocket-Extensions value (RFC 6455, 9.1) that can be accepted."""
-    return next(filter(None, map(_deflate, _ELEMENTS.findall(value))), None)
+    return next(filter(None, map(_deflate, filter(_NAMED.match, _ELEMENTS.findall(value)))), None)
 
 
 def _deflate(offer: bytes) -> str | None:
-    """One offer, if it is of permessage-deflate and RFC 7692, 7.1, lets us accept it."""
-    name, *parameters = offer.split(b";")
-    if name.strip(OWS).lower() != b"permessage-deflate":
-        return None
+    """One offer of permessage-deflate, if RFC 7692, 7.1, lets us accept it."""
     found: dict[str, str] = {}
-    for parameter in parameters:
+    for parameter in offer.split(b";")[1:]:
         key, given, value = parameter.partition(b"=")
         known = _PARAMETERS.get(key.strip(OWS).lower())
         text = _unquoted(value.strip(OWS)) if given else None
