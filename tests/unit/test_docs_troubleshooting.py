@@ -22,6 +22,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "426 UPGRADE_REQUIRED": ["system.test_bad_input.BadInputTests.test_browser"],
         "505 HTTP_VERSION_NOT_SUPPORTED": ["system.test_proxies.ProxyTests.test_nginx_without_upgrade"],
         "405 METHOD_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_allow_and_upgrade_headers"],
+        "431 HEADERS_TOO_LARGE": ["unit.clients.test_connection.HandshakeTests.test_too_long"],
         "400 BAD_REQUEST": [
             "system.test_bad_input.BadInputTests.test_handshakes",
             "system.test_api.CloseTests.test_bad_code",
@@ -35,6 +36,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "ORIGIN_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_origin"],
         "FORBIDDEN": [f"{CONNECT}AnswerTests.test_4xx", f"{RECIPES}test_django_without_exemption"],
         "another code": [f"{CONNECT}AnswerTests.test_other_code"],
+        "HOST_NOT_ALLOWED of the API": ["system.test_api.HostTests.test_host"],
     },
     "not-found": {
         "404 at a handshake": [f"{CONNECT}AnswerTests.test_4xx"],
@@ -113,6 +115,16 @@ class PageTests(SynchronousTestCase):
                 test = getattr(importlib.import_module(module), case)
                 self.assertTrue(issubclass(test, unittest.TestCase), name)
                 self.assertTrue(method.startswith("test_") and callable(getattr(test, method, None)), name)
+
+    def test_codes(self) -> None:
+        """Every code with which a handshake is refused stands on the page, those of the backend's answers as well."""
+        [refusals] = [
+            table for table in read(DOCS / "protocol.rst").findall(nodes.table) if table["names"] == ["refusals"]
+        ]
+        _, *cells = rows(refusals)
+        codes = {row[0].astext() for row in cells} | {"FORBIDDEN", "BAD_GATEWAY", "UNAVAILABLE", "TIMEOUT"}
+        text = PAGE.read_text()
+        self.assertEqual([code for code in sorted(codes) if code not in text], [])
 
     def test_settings(self) -> None:
         """Every setting that the page names is one."""
