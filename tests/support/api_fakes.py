@@ -7,6 +7,7 @@ from typing import cast
 from wsaas.core.errors import ClientTooSlow
 from wsaas.core.model import Cause, Facts, Frame, Pushed
 from wsaas.core.registry import Registry
+from wsaas.core.router import Router
 from wsaas.core.session import Session
 from wsaas.core.states import State
 
@@ -72,8 +73,8 @@ class FakeSession:
         return self.about
 
 
-def registry_of(*sessions: FakeSession, max_message_size: int = MAX_MESSAGE_SIZE) -> Registry:
-    registry = Registry(max_message_size)
+def router_of(*sessions: FakeSession, max_message_size: int = MAX_MESSAGE_SIZE) -> Router:
+    registry = Registry()
     for session in sessions:
         registry.add(cast(Session, session))
-    return registry
+    return Router(registry, max_message_size)

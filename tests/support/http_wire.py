@@ -13,7 +13,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.api_fakes import MAX_MESSAGE_SIZE, FakeSession, registry_of
+from tests.support.api_fakes import MAX_MESSAGE_SIZE, FakeSession, router_of
 from wsaas.api.server.site import ApiSite, api_site
 
 
@@ -109,7 +109,7 @@ class WireCase(SynchronousTestCase):
     def new_site(self, ready: Callable[[], bool] = lambda: True, max_message_size: int = MAX_MESSAGE_SIZE) -> ApiSite:
         return api_site(
             self.clock,
-            registry_of(self.session, max_message_size=max_message_size),
+            router_of(self.session, max_message_size=max_message_size),
             tokens=self.tokens,
             local_address="http://gateway.example:8081/api",
             max_message_size=max_message_size,

@@ -35,6 +35,7 @@ from wsaas.core.model import (
     Undelivered,
 )
 from wsaas.core.registry import Registry
+from wsaas.core.router import Router
 from wsaas.core.session import Session, State
 
 MAX_MESSAGE = 600
@@ -361,7 +362,8 @@ class World:
 
     def start(self) -> None:
         """A new life of the gateway, which hears from the journal what the last one left behind."""
-        self.registry = Registry(MAX_MESSAGE)
+        self.registry = Registry()
+        self.router = Router(self.registry, MAX_MESSAGE)
         self.courier = ModelCourier(self, self.eager)
         self.gateway = Gateway(
             self.registry, self.journal, self.courier, self.limits, lambda: 0.0, lambda n: next(self._numbers) % n
@@ -389,7 +391,7 @@ class World:
             size = sum(len(each.payload) + OVERHEAD for each in [*story.pushes, frame])
             expected = Pushed.QUEUED if size <= self.limits.send_buffer or not story.pushes else ClientTooSlow
         try:
-            result: object = self.registry.push(story.id, frame.payload, frame.binary)
+            result: object = self.router.push(story.id, frame.payload, frame.binary)
         except (NoSuchConnection, ClientTooSlow) as error:
             result = type(error)
         assert result is expected, (result, expected)
@@ -401,7 +403,7 @@ class World:
         if live:
             story.end(Cause.API, code, "bye")
         try:
-            self.registry.close(story.id, code, "bye")
+            self.router.close(story.id, code, "bye")
         except NoSuchConnection:
             assert not live
         else:
@@ -409,7 +411,7 @@ class World:
 
     def join(self, story: Story, group: str) -> None:
         try:
-            self.registry.join(story.id, group)
+            self.router.join(story.id, group)
         except NoSuchConnection:
             assert not story.live
         else:
@@ -417,9 +419,9 @@ class World:
 
     def broadcast(self, frame: Frame) -> None:
         """Whether one has room is seen when its turn comes: a push may find out that another client is gone."""
-        cast = self.registry.broadcast(frame.payload, frame.binary)
+        cast = self.router.broadcast(frame.payload, frame.binary)
         reached = {story.id for story in self.stories.values() if story.open}
-        while cast.advance():
+        while cast.step():
             pass
         sent = [self.stories[id] for id in reached if frame.payload in self._payloads(self.stories[id])]
         assert (cast.sent, cast.skipped) == (len(sent), len(reached) - len(sent))
@@ -549,7 +551,7 @@ class World:
                 groups[group].add(session.id)
         assert set(self.registry._groups) == set(groups)
         for group, members in groups.items():
-            assert set(self.registry.member_page(group, 1000, "")) == members
+            assert set(self.router.member_page(group, 1000, "").items) == members
         known = set(self.registry)
         assert known >= set(self.courier.in_flight)
         assert all(session in known or session.pending is None for session in self.courier.ready)
@@ -588,7 +590,7 @@ class World:
         assert session.lane.size <= max(self.limits.receive_buffer, MAX_MESSAGE + OVERHEAD)
         assert client.waiting <= max(self.limits.send_buffer, MAX_MESSAGE)
         if session.live:
-            facts = self.registry.facts(session.id)
+            facts = self.router.inspect(session.id)
             # What was written, and at most one reply that waits for room.
             assert facts.bytes_waiting_out <= max(self.limits.send_buffer, MAX_MESSAGE) + MAX_MESSAGE
             assert facts.messages_in == len(story.read)

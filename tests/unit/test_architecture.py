@@ -245,7 +245,6 @@ class ArchitectureTests(SynchronousTestCase):
 LONG_MODULES: tuple[str, ...] = ("wsaas/core/session.py", "wsaas/service/lifecycle.py")
 LARGE_CLASSES: tuple[str, ...] = (
     "wsaas.clients.connection.ClientProtocol",
-    "wsaas.core.registry.Registry",
     "wsaas.core.session.Session",
     "wsaas.journal.sqlite.SqliteJournal",
 )

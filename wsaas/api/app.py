@@ -31,7 +31,7 @@ from wsaas.api.params import CLOSE, Query, close_parameters, message
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.ids import ID_LENGTH
 from wsaas.core.model import Facts, Pushed
-from wsaas.core.registry import Registry
+from wsaas.core.router import Router
 from wsaas.core.timestamps import iso8601
 
 Handler = Callable[..., Awaitable[ApiResponse]]
@@ -150,22 +150,22 @@ def answer_failure(request: IRequest, failure: Failure) -> ApiResponse:
     return answer
 
 
-def add_connection_routes(api: Api, registry: Registry) -> None:
+def add_connection_routes(api: Api, router: Router) -> None:
     """PUT, DELETE, GET and HEAD on `/{id}`."""
 
     @api.route("/<id:id>", "PUT")
     async def push(request: IRequest, query: Query, id: str) -> ApiResponse:
-        pushed = registry.push(id, *message(request))
+        pushed = router.push(id, *message(request))
         return ApiResponse(202 if pushed is Pushed.QUEUED else 200, OK)
 
     @api.route("/<id:id>", "DELETE", once=CLOSE)
     async def close(request: IRequest, query: Query, id: str) -> ApiResponse:
-        registry.close(id, *close_parameters(query))
+        router.close(id, *close_parameters(query))
         return ApiResponse(200, OK)
 
     @api.route("/<id:id>", "GET")
     async def facts(request: IRequest, query: Query, id: str) -> ApiResponse:
-        return ApiResponse(200, facts_as_json(registry.facts(id)))
+        return ApiResponse(200, facts_as_json(router.inspect(id)))
 
 
 def facts_as_json(facts: Facts) -> dict[str, object]:

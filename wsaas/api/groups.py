@@ -24,71 +24,71 @@ from wsaas.api.params import (
 )
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.fanout import FanOut
-from wsaas.core.registry import Registry
+from wsaas.core.router import Router
 from wsaas.core.session import Session
 
 T = TypeVar("T")
 
 
-def add_group_routes(api: Api, registry: Registry, reactor: Any) -> None:
+def add_group_routes(api: Api, router: Router, reactor: Any) -> None:
     """`/connections`, `/broadcast`, `/groups` and what is under it."""
 
-    async def finish(cast: FanOut[T]) -> FanOut[T]:
-        """A batch at a time, with a turn of the reactor for everybody else between them."""
-        while cast.advance():
+    async def finish(fan_out: FanOut[T]) -> FanOut[T]:
+        """Take its steps, with a turn of the reactor for all other work between them."""
+        while fan_out.step():
             await deferLater(reactor, 0)
-        return cast
+        return fan_out
 
-    async def sent(cast: FanOut[Session]) -> ApiResponse:
-        await finish(cast)
-        return ApiResponse(200, OK | {"sent": cast.sent, "skipped": cast.skipped})
+    async def sent(fan_out: FanOut[Session]) -> ApiResponse:
+        await finish(fan_out)
+        return ApiResponse(200, OK | {"sent": fan_out.sent, "skipped": fan_out.skipped})
 
     @api.route("/connections", "GET", once=PAGE)
     async def connections(request: IRequest, query: Query) -> ApiResponse:
         limit, after = page_parameters(query)
-        ids = registry.page(limit, after)
-        return ApiResponse(200, {"count": registry.count, "connections": ids, "next": _next(ids, limit)})
+        page = router.page(limit, after)
+        return ApiResponse(200, {"count": page.count, "connections": page.items, "next": _next(page.items, limit)})
 
     @api.route("/broadcast", "PUT", repeatable=EXCEPT)
     async def broadcast(request: IRequest, query: Query) -> ApiResponse:
-        return await sent(registry.broadcast(*message(request), excepted(query)))
+        return await sent(router.broadcast(*message(request), excepted(query)))
 
     @api.route("/groups", "GET", once=PAGE)
     async def groups(request: IRequest, query: Query) -> ApiResponse:
         limit, after = page_parameters(query, LONGEST_PAGE_OF_GROUPS)
-        page = registry.group_page(limit, after)
+        page = router.group_page(limit, after)
         return ApiResponse(
             200,
             {
-                "count": registry.group_count,
-                "groups": [{"name": name, "members": members} for name, members in page],
-                "next": _next([name for name, _ in page], limit),
+                "count": page.count,
+                "groups": [{"name": name, "members": members} for name, members in page.items],
+                "next": _next([name for name, _ in page.items], limit),
             },
         )
 
     @api.route("/groups/<name:group>", "PUT", repeatable=EXCEPT)
     async def push(request: IRequest, query: Query, group: str) -> ApiResponse:
-        return await sent(registry.push_to_group(group, *message(request), excepted(query)))
+        return await sent(router.push_to_group(group, *message(request), excepted(query)))
 
     @api.route("/groups/<name:group>", "GET", once=PAGE)
     async def members(request: IRequest, query: Query, group: str) -> ApiResponse:
         limit, after = page_parameters(query)
-        ids = registry.member_page(group, limit, after)
-        return ApiResponse(200, {"count": registry.member_count(group), "members": ids, "next": _next(ids, limit)})
+        page = router.member_page(group, limit, after)
+        return ApiResponse(200, {"count": page.count, "members": page.items, "next": _next(page.items, limit)})
 
     @api.route("/groups/<name:group>", "DELETE", once=CLOSE, repeatable=EXCEPT)
     async def close(request: IRequest, query: Query, group: str) -> ApiResponse:
-        cast = await finish(registry.close_group(group, *close_parameters(query), excepted(query)))
-        return ApiResponse(200, OK | {"closed": cast.sent})
+        fan_out = await finish(router.close_group(group, *close_parameters(query), excepted(query)))
+        return ApiResponse(200, OK | {"closed": fan_out.sent})
 
     @api.route("/groups/<name:group>/<id:id>", "PUT")
     async def join(request: IRequest, query: Query, group: str, id: str) -> ApiResponse:
-        registry.join(id, group)
+        router.join(id, group)
         return ApiResponse(200, OK)
 
     @api.route("/groups/<name:group>/<id:id>", "DELETE")
     async def leave(request: IRequest, query: Query, group: str, id: str) -> ApiResponse:
-        registry.leave(id, group)
+        router.leave(id, group)
         return ApiResponse(200, OK)
 
 

@@ -12,8 +12,8 @@ from wsaas.core.session import NO_OUTLET, Session
 from wsaas.internals.direct_write import write_each
 
 
-def send_straight(sessions: Sequence[Session], frame: Frame) -> list[Session]:
-    """SendStraight: the sockets for which nothing waits are written to in a row."""
+def send_directly(sessions: Sequence[Session], frame: Frame) -> list[Session]:
+    """Write the frame to the sockets for which nothing waits, in a row (`SendDirectly`)."""
     outlets, left = [session.outlet for session in sessions], []
     if NO_OUTLET in outlets:
         left = [session for session in sessions if session.outlet == NO_OUTLET]

@@ -1,4 +1,4 @@
-"""One message, or one close, for many connections, a batch at a time."""
+"""One message, or one close, for many connections, a step at a time."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 BATCH = 500
-"""How many connections are served before others get their turn."""
+"""Connections that one step serves."""
 
 
 class FanOut(Generic[T]):
-    """Serves the connections by `act`, which is given a batch and says for how many of it the act was done. The others
-    were too slow, or gone by then: they are skipped, and nobody is waited for.
+    """Serves connections by `act`, which is given a batch and returns for how many of it the act was done.
 
-    Whoever owns it calls `advance` until it is False, and lets other work happen between. It holds one list of
-    connections.
+    The others were too slow, or gone by then: they are skipped, and the fan-out waits for none. Its owner calls `step`
+    until that is False, and lets other work happen between. It holds one list of connections.
     """
 
     def __init__(self, connections: Iterable[T], act: Callable[[list[T]], int]) -> None:
-        self._left = iter(connections)
+        self._remaining = iter(connections)
         self._act = act
         self.sent = 0
         self.skipped = 0
 
-    def advance(self, most: int = BATCH) -> bool:
-        """Serve the next batch, of at most `most` connections; whether there may be more."""
-        batch = list(islice(self._left, most))
+    def step(self, most: int = BATCH) -> bool:
+        """Serve the next batch, of at most `most` connections; return False if there are no more."""
+        batch = list(islice(self._remaining, most))
         served = self._act(batch)
         self.sent += served
         self.skipped += len(batch) - served

@@ -84,7 +84,7 @@ class Gateway:
 
     def accepted(self, session: Session, accepted: Accepted) -> None:
         if accepted.groups and session.live:
-            self.registry.admit(session, accepted.groups)
+            self.registry.join(session, accepted.groups)
         if accepted.headers:
             self._journal.accepted(session.record, session.recorded)
 

@@ -47,7 +47,7 @@ class Peer(Protocol):
         """Go on taking messages. Idempotent."""
 
 
-class SendStraight(Protocol):
+class SendDirectly(Protocol):
     """One message for many clients, for whose outlets their peers have vouched (`Session.outlet`)."""
 
     def __call__(self, sessions: Sequence[Session], frame: Frame, /) -> list[Session]:

@@ -97,7 +97,7 @@ class Session:
         self.backend_notes: object = None
         """For whoever carries the events: what it would otherwise make anew for each."""
         self.outlet = NO_OUTLET
-        """Kept by the peer: where a message may be written straight, behind all earlier ones; see `SendStraight`."""
+        """Kept by the peer: where a message may be written straight, behind all earlier ones; see `SendDirectly`."""
         self.messages_in = self.bytes_in = self.messages_out = self.bytes_out = 0
         self._owner = owner
         self._early = PendingPushes(limits.send_buffer)

@@ -25,13 +25,14 @@ from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
 from wsaas.clients.factory import ClientFactory
-from wsaas.clients.fanout import send_straight
+from wsaas.clients.fanout import send_directly
 from wsaas.clients.handshake.client_address import Proxies
 from wsaas.clients.handshake.credentials import Credentials
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Limits
 from wsaas.core.registry import Registry
+from wsaas.core.router import Router
 from wsaas.http_client.pool import Pool
 from wsaas.http_client.target import target
 from wsaas.internals.signals import Signals
@@ -83,7 +84,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
         journal = SqliteJournal(
             reactor, Path(settings.state_dir), keep_authorization=settings.journal_authorization, wall_clock=time.time
         )
-    registry = Registry(settings.max_message_size, send_straight)
+    registry = Registry()
     limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer)
     gateway = Gateway(registry, journal, courier, limits, time.time, secrets.randbelow)
     clients = ClientFactory(
@@ -108,7 +109,8 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
         wall_clock=time.time,
     )
     notifier = Notifier.of(os.environ)
-    daemon = Daemon(reactor, settings, gateway, clients, courier, pool, journal, notifier)
+    router = Router(registry, settings.max_message_size, send_directly)
+    daemon = Daemon(reactor, settings, gateway, router, clients, courier, pool, journal, notifier)
     services = MultiService()
     daemon.setServiceParent(services)
     signals.on_stop(daemon.stop, daemon.hurry)
@@ -135,6 +137,7 @@ class Daemon(Service):
         reactor: Any,
         settings: Settings,
         gateway: Gateway,
+        router: Router,
         clients: ClientFactory,
         courier: Courier,
         pool: Pool,
@@ -144,6 +147,7 @@ class Daemon(Service):
         self._reactor = reactor
         self._settings = settings
         self._gateway = gateway
+        self._router = router
         self._clients = clients
         self._courier = courier
         self._pool = pool
@@ -170,7 +174,7 @@ class Daemon(Service):
         settings = self._settings
         api = api_site(
             self._reactor,
-            self._gateway.registry,
+            self._router,
             tokens=settings.api_token,
             local_address=settings.local_address,
             max_message_size=settings.max_message_size,

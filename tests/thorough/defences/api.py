@@ -12,7 +12,7 @@ ERRORS = "wsaas/api/errors.py"
 GROUP_NAMES = "wsaas/core/groups.py"
 IDS = "wsaas/core/ids.py"
 QUICK = "wsaas/api/server/fast_path.py"
-REGISTRY = "wsaas/core/registry.py"
+ROUTER = "wsaas/core/router.py"
 ROUTES = "wsaas/api/app.py"
 SERVICE = "wsaas/service/lifecycle.py"
 SETTINGS = "wsaas/settings/table.py"
@@ -142,8 +142,8 @@ DEFENCES = [
     without(  # while an answer is under way
         UNREAD,
         TURNS_CHANNEL,
-        "what it is given, then\n        self._networkProducer.pauseProducing()\n",
-        "what it is given, then\n",
+        "self.paused = True\n        self._networkProducer.pauseProducing()",
+        "self.paused = True",
         "unit.api.server.test_turns.UnreadTests.test_while_answering",
     ),
     without(TURNS, QUICK, "                left -= 1\n", "", "unit.api.server.test_turns.FramesTests.test_pushes"),
@@ -151,14 +151,14 @@ DEFENCES = [
         TURNS, QUICK, "                left -= cost\n", "", "unit.api.server.test_turns.FramesTests.test_broadcasts"
     ),
     without(
-        TURNS, QUICK, "cast.advance(most)", "cast.advance()", "unit.api.server.test_turns.FramesTests.test_broadcasts"
+        TURNS, QUICK, "fan_out.step(most)", "fan_out.step()", "unit.api.server.test_turns.FramesTests.test_broadcasts"
     ),
     without(TURNS, QUICK, ", looked_at // LOOKS)", ")", "unit.api.server.test_turns.FramesTests.test_nobody"),
     without(
         TURNS,
         CHANNEL,
-        "if cast is not None or (answers and data):",
-        "if cast is not None:",
+        "if fan_out is not None or (answers and data):",
+        "if fan_out is not None:",
         "unit.api.server.test_turns.FramesTests.test_mixed",
     ),
     without(
@@ -171,8 +171,8 @@ DEFENCES = [
     without(
         TURNS,
         FANOUT,
-        "islice(self._left, most)",
-        "islice(self._left, 1 << 30)",
+        "islice(self._remaining, most)",
+        "islice(self._remaining, 1 << 30)",
         "unit.api.server.test_turns.FramesTests.test_broadcasts",
     ),
     without(TIME, ACCESS, _COMPARED, "credential in self._tokens"),
@@ -302,14 +302,14 @@ DEFENCES = [
     ),
     without(
         NONSENSE,
-        REGISTRY,
+        ROUTER,
         "if len(reason.encode()) > MAX_REASON:",
         "if False:",
         "unit.api.test_app.CloseTests.test_bad_parameters",
     ),
     without(
         NONSENSE,
-        REGISTRY,
+        ROUTER,
         "if code != CloseCode.NORMAL and not 3000 <= code <= 4999:",
         "if False:",
         "unit.api.test_app.CloseTests.test_bad_parameters",

@@ -107,7 +107,7 @@ DEFENCES = [
     without(DEAF, SERVICE, "=settings.send_buffer", "=10**9", "system.test_api.PushTests.test_too_slow"),
     without(DEAF, SESSION, "                raise ClientTooSlow(", "                str("),
     without(DEAF, "wsaas/api/errors.py", 'Row(429, "CLIENT_TOO_SLOW"', 'Row(503, "CLIENT_TOO_SLOW"'),
-    without(DEAF, "wsaas/core/registry.py", "served = len(sessions) - len(left)", "served = len(sessions)"),
+    without(DEAF, "wsaas/core/router.py", "served = len(sessions) - len(remaining)", "served = len(sessions)"),
     without(GOODBYE, PROTOCOL, _LEAVES, "        self._stop_deadline()\n"),
     without(  # broadcasts behind a Close, written straight
         GOODBYE,

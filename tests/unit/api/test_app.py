@@ -12,7 +12,7 @@ from treq.testing import StubTreq, _SynchronousProducer
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
-from tests.support.api_fakes import FACTS, GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, registry_of
+from tests.support.api_fakes import FACTS, GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, router_of
 from wsaas.api.access import Access
 from wsaas.api.app import Api, add_connection_routes
 from wsaas.api.errors import TABLE
@@ -68,9 +68,9 @@ class ApiCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.ready = True
         self.session = FakeSession()
-        self.registry = registry_of(self.session)
+        self.router = router_of(self.session)
         self.api = Api(Access(self.tokens, ["api.example"]))
-        add_connection_routes(self.api, self.registry)
+        add_connection_routes(self.api, self.router)
         add_ops_routes(self.api, lambda: self.ready)
         self.agent = StubTreq(self.api.resource())._agent
 

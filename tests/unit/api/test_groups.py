@@ -27,12 +27,12 @@ class GroupRouteTests(ApiCase):
     def setUp(self) -> None:
         super().setUp()
         self.turns = Turns()
-        add_group_routes(self.api, self.registry, self.turns)
+        add_group_routes(self.api, self.router, self.turns)
 
     def add(self, count: int) -> list[FakeSession]:
         sessions = [FakeSession(f"{number:032d}") for number in range(count)]
         for session in sessions:
-            self.registry.add(session)  # type: ignore[arg-type]
+            self.router.registry.add(session)  # type: ignore[arg-type]
         return sessions
 
     def test_membership(self) -> None:
@@ -51,7 +51,7 @@ class GroupRouteTests(ApiCase):
         for name in ("room:7", "a/b", "a%2Fb", "%", "\u20ac uro", "...", "+", "a;b", "x" * 256):
             encoded = quote(name, safe="")
             self.assertEqual(self.ask("PUT", f"groups/{encoded}/{HERE}").status, 200, name)
-            self.assertEqual(self.registry.member_page(name, 10, ""), [HERE])
+            self.assertEqual(self.router.member_page(name, 10, "").items, [HERE])
             self.assertEqual(self.ask("GET", f"groups/{encoded}").json["count"], 1, name)
         refused = (("groups/", 404), ("groups/%FF", 404), ("groups/" + "x" * 257, 400))
         for path, status in (*refused, ("groups/..", 400), ("groups/%2e", 400)):
@@ -62,7 +62,7 @@ class GroupRouteTests(ApiCase):
         sessions = self.add(4)
         sessions[0].outcome = ClientTooSlow("slow")
         for session in sessions:
-            self.registry.join(session.id, "room")
+            self.router.join(session.id, "room")
         got = self.ask("PUT", f"groups/room?except={sessions[2].id}&except={sessions[3].id}&except={GONE}", b"hi")
         self.assertEqual((got.status, got.json), (200, {"code": "OK", "sent": 1, "skipped": 1}))
         self.assertEqual([session.pushed for session in sessions], [[], [Frame(b"hi", False)], [], []])
@@ -82,7 +82,7 @@ class GroupRouteTests(ApiCase):
 
     def test_bad_except(self) -> None:
         """What is no id cannot be excepted: 400 for all of it, and nobody is pushed to or closed."""
-        self.registry.join(HERE, "room")
+        self.router.join(HERE, "room")
         for method, path in (("PUT", "broadcast"), ("PUT", "groups/room"), ("DELETE", "groups/room")):
             for value in ("", "a", HERE + "," + GONE, HERE + "%20", HERE[1:], HERE + "x", HERE[:-1] + "%C3%A9"):
                 for query in (f"except={value}", f"except={HERE}&except={value}"):
@@ -122,7 +122,7 @@ class GroupRouteTests(ApiCase):
         """DELETE on a group closes every member but those excepted, with the code and reason given."""
         sessions = self.add(4)
         for session in sessions[:3]:
-            self.registry.join(session.id, "room")
+            self.router.join(session.id, "room")
         but = f"except={sessions[1].id}&except={sessions[2].id}"
         got = self.ask("DELETE", f"groups/room?code=4001&{but}&reason=bye")
         self.assertEqual((got.status, got.json), (200, {"code": "OK", "closed": 1}))
@@ -147,7 +147,7 @@ class GroupRouteTests(ApiCase):
         """So are the members of a group, in the order of ids."""
         ids = [session.id for session in self.add(5)]
         for id in reversed(ids):
-            self.registry.join(id, "a/b")
+            self.router.join(id, "a/b")
         for query, page, following in (
             ("", ids, None),
             ("?limit=2", ids[:2], ids[1]),
@@ -166,7 +166,7 @@ class GroupRouteTests(ApiCase):
         names = ["a/b", "room:7", "\u20ac & co"]
         for number, session in enumerate(self.add(3)):
             for name in names[number:]:
-                self.registry.join(session.id, name)
+                self.router.join(session.id, name)
         groups = [{"name": name, "members": number} for number, name in enumerate(names, 1)]
         for query, page, following in (
             ("", groups, None),
@@ -198,7 +198,7 @@ class GroupTokenTests(ApiCase):
 
     def test_all_need_the_token(self) -> None:
         """Without the token none of it is answered."""
-        add_group_routes(self.api, self.registry, Turns())
+        add_group_routes(self.api, self.router, Turns())
         for method, path in (
             ("GET", "connections"),
             ("PUT", "broadcast"),

@@ -15,6 +15,7 @@ from wsaas.backend.requests import Contract, Webhook
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Cause, Frame, Handshake, Indeterminate, Limits, Record, Refused
 from wsaas.core.registry import Registry
+from wsaas.core.router import Router
 from wsaas.core.session import Session, State
 from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, SecondAnswer
 from wsaas.journal.memory import MemoryJournal
@@ -87,7 +88,8 @@ class CourierTests(SynchronousTestCase):
         )
         limits = Limits(1000, 100_000, 100_000)
         numbers = iter(range(10**9))
-        self.registry = Registry(1000)
+        self.registry = Registry()
+        self.router = Router(self.registry, 1000)
         self.gateway = Gateway(
             self.registry, MemoryJournal(), self.courier, limits, lambda: 0.0, lambda n: next(numbers) % n
         )

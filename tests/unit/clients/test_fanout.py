@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.client_harness import END, REQUEST, FakeSession, Harness
 from tests.support.websocket_client import CLOSE, TEXT, close_frame, frame
 from tests.unit.internals.test_direct_write import Reactor
-from wsaas.clients.fanout import send_straight
+from wsaas.clients.fanout import send_directly
 from wsaas.clients.frames import encode
 from wsaas.clients.send_buffer import SendBuffer
 from wsaas.core.model import Frame
@@ -83,7 +83,7 @@ class Member:
 
 def together(members: Sequence[Any], frame: Frame) -> list[bool]:
     """Whether each of them took it, those without an outlet in their own way."""
-    left = send_straight(members, frame)
+    left = send_directly(members, frame)
     return [member not in left or member.send(frame) for member in members]
 
 
@@ -115,7 +115,7 @@ class CrowdTests(SynchronousTestCase):
         members = [Member(self, "idle") for _ in range(3)]
         members[1].send = lambda frame: self.fail("the usual way")  # type: ignore[method-assign, assignment]
         sessions: Any = members
-        self.assertEqual(send_straight(sessions, Frame(b"hello", False)), [])
+        self.assertEqual(send_directly(sessions, Frame(b"hello", False)), [])
         self.assertEqual([member.far.recv(100) for member in members], [b"\x81\x05hello"] * 3)
 
     def test_write_each(self) -> None:

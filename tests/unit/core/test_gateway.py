@@ -7,7 +7,6 @@ import secrets
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import Calls, FakeBackend, FakeJournal, FakePeer, hello, text
-from wsaas.core.errors import NoSuchConnection
 from wsaas.core.gateway import Gateway
 from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.ids import is_id
@@ -24,6 +23,7 @@ from wsaas.core.model import (
     Refused,
 )
 from wsaas.core.registry import Registry
+from wsaas.core.router import Router
 from wsaas.core.session import Session, State
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -34,7 +34,8 @@ class GatewayTestCase(SynchronousTestCase):
         self.calls = Calls()
         self.journal = FakeJournal(self.calls)
         self.backend = FakeBackend(self.calls)
-        self.registry = Registry(1000)
+        self.registry = Registry()
+        self.router = Router(self.registry, 1000)
         self.gateway = Gateway(
             self.registry, self.journal, self.backend, Limits(1000, 1000, 1000), lambda: 1700000000.5, secrets.randbelow
         )
@@ -178,7 +179,7 @@ class LifeTests(GatewayTestCase):
         session.take()
         session.lost(Cause.NETWORK, 1006, "", False)
         session.settle(Accepted(groups=("room:7",)))
-        self.assertEqual((session.groups, self.registry.member_page("room:7", 10, "")), (set(), []))
+        self.assertEqual((session.groups, self.router.member_page("room:7", 10, "").items), (set(), []))
 
     def test_too_many_groups(self) -> None:
         """Groups joined while the POST was out never keep the 101 from being sent, however many they are."""
@@ -186,7 +187,7 @@ class LifeTests(GatewayTestCase):
         self.journal.stored.pop()(True)
         session.take()
         for number in range(MAX_GROUPS):
-            self.registry.join(session.id, str(number))
+            self.router.join(session.id, str(number))
         session.settle(Accepted(groups=("room:7",)))
         self.assertEqual((session.state, self.calls[-1]), (State.OPEN, "accept None"))
 
@@ -201,9 +202,9 @@ class LifeTests(GatewayTestCase):
         session = self.open(Accepted("v2", ("room:7",), ((b"X-User", b"42"),)))
         self.assertEqual(self.calls[-1], "journal accepted")
         self.assertEqual((session.state, session.pending, session.take()), (State.ACCEPTED, None, None))
-        self.registry.push(session.id, b"first", False)
-        cast = self.registry.push_to_group("room:7", b"second", False, None)
-        self.assertFalse(cast.advance())
+        self.router.push(session.id, b"first", False)
+        cast = self.router.push_to_group("room:7", b"second", False, None)
+        self.assertFalse(cast.step())
         self.assertEqual((cast.sent, self.calls[-1]), (1, "journal accepted"))
         self.journal.stored.pop()(True)
         self.assertEqual(self.calls[-3:], ["accept v2", "send first", "send second"])
@@ -213,12 +214,13 @@ class LifeTests(GatewayTestCase):
         """If the journal fails, the client is refused, its pushes go nowhere, and the backend hears a DELETE with the
         headers."""
         session = self.open(Accepted(groups=("room:7",), headers=((b"X-User", b"42"),)))
-        self.registry.push(session.id, b"first", False)
+        self.router.push(session.id, b"first", False)
         self.calls.flush()
         self.journal.stored.pop()(False)
         self.assertEqual(self.calls, [f"journal closed {session.id}", "wake", "refuse 503 NOT_READY retry-after=5"])
         self.assertEqual(session.take(), Closed(Cause.UNKNOWN_CONNECT, 1006, "", clean=False))
-        self.assertEqual((session.repeated, self.registry.member_page("room:7", 10, "")), (((b"X-User", b"42"),), []))
+        self.assertEqual(session.repeated, ((b"X-User", b"42"),))
+        self.assertEqual(self.router.member_page("room:7", 10, "").items, [])
 
     def test_client_leaves_before_the_journal_has_the_headers(self) -> None:
         """Who leaves meanwhile is told to the backend, whatever the journal says then."""
@@ -256,7 +258,7 @@ class LifeTests(GatewayTestCase):
         session.received(text("one"))
         self.calls.flush()
         session.lost(Cause.CLIENT, 1000, "", True)
-        self.assertRaises(NoSuchConnection, self.registry.find, session.id)
+        self.assertIsNone(self.registry.find(session.id))
         self.assertIsInstance(session.take(), Received)
         self.assertEqual(self.calls.flush(), ["wake"])
         session.settle(Delivered())
@@ -314,7 +316,7 @@ class ReviveTests(GatewayTestCase):
         self.assertEqual(self.calls.flush(), ["wake", "wake"])
         one, two = self.backend.woken
         self.assertEqual((len(self.registry), [one.record.id, two.record]), (2, ["a" * 32, records[1]]))
-        self.assertRaises(NoSuchConnection, self.registry.find, one.id)
+        self.assertIsNone(self.registry.find(one.id))
         self.assertEqual(one.take(), Closed(Cause.RESTART, 1006, "", clean=False))
         self.assertEqual(two.take(), known)
         one.settle(Acknowledged())

@@ -8,12 +8,14 @@ from tests.support.core_fakes import ID, Stage, text
 from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.core.model import Cause, Limits, Pushed, Record, Refused
 from wsaas.core.registry import Registry
+from wsaas.core.router import Router
 from wsaas.core.session import Session
 
 
 class RegistryTestCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.registry = Registry(max_message_size=16)
+        self.registry = Registry()
+        self.router = Router(self.registry, max_message_size=16)
 
     def add(self, stage: Stage) -> Stage:
         self.registry.add(stage.session)
@@ -46,10 +48,10 @@ class FindTests(RegistryTestCase):
         self.check_nobody("never" + "0" * 27)
 
     def check_nobody(self, id: str) -> None:
-        self.assertRaises(NoSuchConnection, self.registry.find, id)
-        self.assertRaises(NoSuchConnection, self.registry.facts, id)
-        self.assertRaises(NoSuchConnection, self.registry.push, id, b"\xff" * 17, False)
-        self.assertRaises(NoSuchConnection, self.registry.close, id, 77, "")
+        self.assertIsNone(self.registry.find(id))
+        self.assertRaises(NoSuchConnection, self.router.inspect, id)
+        self.assertRaises(NoSuchConnection, self.router.push, id, b"\xff" * 17, False)
+        self.assertRaises(NoSuchConnection, self.router.close, id, 77, "")
 
     def test_count(self) -> None:
         """It holds those that are over, too, until they are removed; removing twice does no harm."""
@@ -72,7 +74,7 @@ class FindTests(RegistryTestCase):
     def test_facts(self) -> None:
         """What is known is what the session says."""
         stage = self.add(Stage.open())
-        self.assertEqual(self.registry.facts(ID), stage.session.facts())
+        self.assertEqual(self.router.inspect(ID), stage.session.facts())
 
 
 class PushTests(RegistryTestCase):
@@ -81,7 +83,7 @@ class PushTests(RegistryTestCase):
         stage = self.add(Stage.open())
         sent = []
         stage.peer.send = lambda frame: sent.append(frame) or True
-        self.assertIs(self.registry.push(ID, "h\u00e9llo".encode(), binary=False), Pushed.SENT)
+        self.assertIs(self.router.push(ID, "h\u00e9llo".encode(), binary=False), Pushed.SENT)
         self.assertEqual(sent, [text("h\u00e9llo")])
 
     def test_binary(self) -> None:
@@ -89,19 +91,19 @@ class PushTests(RegistryTestCase):
         stage = self.add(Stage.open())
         sent = []
         stage.peer.send = lambda frame: sent.append(frame) or True
-        self.registry.push(ID, bytes(range(240, 256)), binary=True)
+        self.router.push(ID, bytes(range(240, 256)), binary=True)
         self.assertEqual([(frame.payload, frame.binary) for frame in sent], [(bytes(range(240, 256)), True)])
 
     def test_queued(self) -> None:
         """Before the 101 it is queued."""
         self.add(Stage.connecting())
-        self.assertIs(self.registry.push(ID, b"x", False), Pushed.QUEUED)
+        self.assertIs(self.router.push(ID, b"x", False), Pushed.QUEUED)
 
     def test_too_long(self) -> None:
         """MAX_MESSAGE_SIZE bytes are a message, one more is not."""
         stage = self.add(Stage.open())
-        self.registry.push(ID, b"x" * 16, False)
-        error = self.assertRaises(MessageTooLong, self.registry.push, ID, b"\xff" * 17, False)
+        self.router.push(ID, b"x" * 16, False)
+        error = self.assertRaises(MessageTooLong, self.router.push, ID, b"\xff" * 17, False)
         self.assertIn("16 bytes", str(error))
         self.assertEqual(stage.calls, ["send " + "x" * 16])
 
@@ -114,7 +116,7 @@ class PushTests(RegistryTestCase):
             (b"x\xc0\xaf", "byte 1 "),
             (b"\xc3", "byte 0 "),
         ]:
-            error = self.assertRaises(NotUtf8, self.registry.push, ID, payload, False)
+            error = self.assertRaises(NotUtf8, self.router.push, ID, payload, False)
             self.assertIn(place, str(error))
         self.assertEqual(stage.calls, [])
 
@@ -122,7 +124,7 @@ class PushTests(RegistryTestCase):
         """That the client has no room is passed on."""
         stage = self.add(Stage.open())
         stage.peer.full = True
-        self.assertRaises(ClientTooSlow, self.registry.push, ID, b"x", False)
+        self.assertRaises(ClientTooSlow, self.router.push, ID, b"x", False)
 
 
 class CloseTests(RegistryTestCase):
@@ -130,28 +132,28 @@ class CloseTests(RegistryTestCase):
         """1000 and 3000 to 4999 may be used; with any other nothing happens."""
         for code in (1000, 3000, 4001, 4999):
             stage = self.add(Stage.open())
-            self.registry.close(ID, code, "bye")
+            self.router.close(ID, code, "bye")
             self.assertEqual(stage.calls, ["left", "wake", f"close {code} bye"])
         for code in (-1, 0, 999, 1001, 1005, 1006, 1012, 2999, 5000, 65536):
             stage = self.add(Stage.open())
-            self.assertRaises(BadRequest, self.registry.close, ID, code, "bye")
+            self.assertRaises(BadRequest, self.router.close, ID, code, "bye")
             self.assertEqual((stage.calls, stage.session.live), ([], True))
 
     def test_reason(self) -> None:
         """A reason has at most the 123 bytes that fit into a Close frame, in UTF-8."""
         for reason in ("x" * 123, "\u00e9" * 61):
             stage = self.add(Stage.open())
-            self.registry.close(ID, 1000, reason)
+            self.router.close(ID, 1000, reason)
             self.assertEqual(stage.calls[-1], f"close 1000 {reason}")
         for reason in ("x" * 124, "\u00e9" * 62):
             stage = self.add(Stage.open())
-            self.assertRaises(BadRequest, self.registry.close, ID, 1000, reason)
+            self.assertRaises(BadRequest, self.router.close, ID, 1000, reason)
             self.assertEqual(stage.calls, [])
 
     def test_cause(self) -> None:
         """The DELETE says that it was the API, and with what."""
         stage = self.add(Stage.open())
-        self.registry.close(ID, 4001, "bye")
+        self.router.close(ID, 4001, "bye")
         stage.session.lost(Cause.CLIENT, 4001, "bye", True)
         closed = stage.session.record.closed
         self.assertEqual((closed.cause, closed.code, closed.reason), (Cause.API, 4001, "bye"))
@@ -159,5 +161,5 @@ class CloseTests(RegistryTestCase):
     def test_waiting(self) -> None:
         """Who still waits for the 101 is refused."""
         stage = self.add(Stage.connecting())
-        self.registry.close(ID, 1000, "")
+        self.router.close(ID, 1000, "")
         self.assertEqual(stage.calls[-1], "refuse 403 CLOSED")

@@ -106,14 +106,14 @@ class ApiChannel(TurnsChannel):
             self.wait(data)
             return
         if self._phase is _IDLE and self.site.fast_path is not None:
-            answers, data, cast = self.site.fast_path.serve(data, self._any_host)
+            answers, data, fan_out = self.site.fast_path.serve(data, self._any_host)
             if answers:
                 self._idle_since = self.site.reactor.seconds()
                 self._write(answers)
-            if cast is not None:
+            if fan_out is not None:
                 self._enter(Phase.ANSWERING)
-                self.site.reactor.callLater(0, self._advance, cast)
-            if cast is not None or (answers and data):
+                self.site.reactor.callLater(0, self._step, fan_out)
+            if fan_out is not None or (answers and data):
                 self.wait(data)
                 return
             if not data:
@@ -209,13 +209,13 @@ class ApiChannel(TurnsChannel):
         else:
             self.transport.write(answers)
 
-    def _advance(self, cast: FanOut[Session]) -> None:
+    def _step(self, fan_out: FanOut[Session]) -> None:
         """One batch of a push to many that went the short way; others have their turn before the next."""
-        if cast.advance():
-            self.site.reactor.callLater(0, self._advance, cast)
+        if fan_out.step():
+            self.site.reactor.callLater(0, self._step, fan_out)
         elif self._phase is Phase.ANSWERING:  # else the connection is gone
             self._enter(Phase.IDLE)
-            self._write(FastPath.told(cast))
+            self._write(FastPath.answered(fan_out))
             self.go_on()
 
     def _idle_too_long(self) -> None:

@@ -20,7 +20,7 @@ from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.errors import GatewayError
 from wsaas.core.fanout import FanOut
 from wsaas.core.model import Pushed
-from wsaas.core.registry import Registry
+from wsaas.core.router import Router
 from wsaas.core.session import Session
 from wsaas.net.http_grammar import HOP_BY_HOP, TOKEN, encoded, octets
 
@@ -73,8 +73,8 @@ class FastPath:
 
     _log = Logger()
 
-    def __init__(self, registry: Registry, access: Access, max_message_size: int, clock: IReactorTime) -> None:
-        self._registry = registry
+    def __init__(self, router: Router, access: Access, max_message_size: int, clock: IReactorTime) -> None:
+        self._router = router
         self._access = access
         self._max_message_size = max_message_size
         self._clock = clock
@@ -87,7 +87,7 @@ class FastPath:
 
         `any_host` is for a connection of which the Host header need not be looked at. One call writes TURN frames at
         most, so that others have their turn. If there is a FanOut as well, it answers the next request: it wants to be
-        advanced, and then told by `told`.
+        advanced, and then told by `answered`.
         """
         answers, at, left = b"", 0, TURN
         while left > 0:
@@ -110,17 +110,17 @@ class FastPath:
                 answers += self._push(id.decode("ascii"), payload, head.binary)
                 left -= 1
             else:
-                answer, cast, cost = self._push_to_many(group, payload, head.binary, left)
-                if cast is not None:
-                    return answers, data[at:], cast
+                answer, fan_out, cost = self._push_to_many(group, payload, head.binary, left)
+                if fan_out is not None:
+                    return answers, data[at:], fan_out
                 answers += answer
                 left -= cost
         return answers, data[at:], None
 
     @staticmethod
-    def told(cast: FanOut[Session]) -> bytes:
-        """The answer to a request whose cast has come to its end."""
-        return _spell(ApiResponse(200, OK | {"sent": cast.sent, "skipped": cast.skipped}))
+    def answered(fan_out: FanOut[Session]) -> bytes:
+        """The answer to a request whose fan_out has come to its end."""
+        return _spell(ApiResponse(200, OK | {"sent": fan_out.sent, "skipped": fan_out.skipped}))
 
     def _head(self, fields: bytes) -> Head | None:
         try:
@@ -134,24 +134,24 @@ class FastPath:
     def _push_to_many(
         self, group: bytes | None, payload: bytes, binary: bool, most: int
     ) -> tuple[bytes, FanOut[Session] | None, int]:
-        """The answer, or a cast that has served `most` connections and has more; and what it cost, in frames.
+        """The answer, or a fan_out that has served `most` connections and has more; and what it cost, in frames.
 
         A broadcast looks at every session there is, which costs something even if none of them is open.
         """
         try:
             if group is None:
-                cast, looked_at = self._registry.broadcast(payload, binary), len(self._registry)
+                fan_out, looked_at = self._router.broadcast(payload, binary), len(self._router.registry)
             else:
-                cast, looked_at = self._registry.push_to_group(group.decode("ascii"), payload, binary), 0
-            if cast.advance(most):
-                return b"", cast, most
-            return self.told(cast), None, max(1, cast.sent + cast.skipped, looked_at // LOOKS)
+                fan_out, looked_at = self._router.push_to_group(group.decode("ascii"), payload, binary), 0
+            if fan_out.step(most):
+                return b"", fan_out, most
+            return self.answered(fan_out), None, max(1, fan_out.sent + fan_out.skipped, looked_at // LOOKS)
         except Exception as error:
             return self._failed(error), None, 1
 
     def _push(self, id: str, payload: bytes, binary: bool) -> bytes:
         try:
-            pushed = self._registry.push(id, payload, binary)
+            pushed = self._router.push(id, payload, binary)
         except Exception as error:
             return self._failed(error)
         second = int(self._clock.seconds())

@@ -23,7 +23,7 @@ from wsaas.api.server.limits import Body
 from wsaas.net.reject import RejectedConnection
 
 if TYPE_CHECKING:
-    from wsaas.core.registry import Registry
+    from wsaas.core.router import Router
 
 
 class ApiSite(Site):
@@ -70,7 +70,7 @@ class ApiSite(Site):
 
 def api_site(
     reactor: IReactorTime,
-    registry: Registry,
+    router: Router,
     *,
     tokens: tuple[str, ...],
     local_address: str = "http://localhost",
@@ -84,8 +84,8 @@ def api_site(
     """
     access = Access(tokens, [urlsplit(local_address).hostname or "localhost"])
     api = Api(access)
-    add_connection_routes(api, registry)
-    add_group_routes(api, registry, reactor)
+    add_connection_routes(api, router)
+    add_group_routes(api, router, reactor)
     add_ops_routes(api, ready)
-    fast_path = FastPath(registry, access, max_message_size, reactor)
+    fast_path = FastPath(router, access, max_message_size, reactor)
     return ApiSite(reactor, api.resource(), access, max_message_size, request_timeout, fast_path)

@@ -12,7 +12,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.api_fakes import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, registry_of
+from tests.support.api_fakes import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, router_of
 from tests.support.http_wire import Wire, WireCase
 from wsaas.api.server.fast_path import Head, read_head
 from wsaas.api.server.limits import IDLE_TIMEOUT
@@ -119,12 +119,12 @@ class Way:
     def __init__(self, short: bool, tokens: tuple[str, ...], outcome: Any) -> None:
         self.session = FakeSession()
         self.session.outcome = outcome
-        registry = registry_of(self.session)
-        registry.join(HERE, "g")
+        router = router_of(self.session)
+        router.join(HERE, "g")
         clock = MemoryReactorClock()
         clock.advance(1)
         self.site: ApiSite = api_site(
-            clock, registry, tokens=tokens, max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True
+            clock, router, tokens=tokens, max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True
         )
         if not short:
             self.site.fast_path = None
@@ -258,8 +258,8 @@ class ManyTests(WireCase):
     def setUp(self) -> None:
         super().setUp()
         self.sessions = [FakeSession(f"{number:032d}") for number in range(2 * BATCH + 1)]
-        registry = registry_of(*self.sessions)
-        self.site = api_site(self.clock, registry, tokens=(), max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True)
+        router = router_of(*self.sessions)
+        self.site = api_site(self.clock, router, tokens=(), max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True)
 
     def reached(self) -> int:
         return sum(bool(session.pushed) for session in self.sessions)

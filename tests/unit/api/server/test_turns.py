@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.testing import StringTransport
 from twisted.web.resource import Resource
 
-from tests.support.api_fakes import HERE, MAX_MESSAGE_SIZE, FakeSession, registry_of
+from tests.support.api_fakes import HERE, MAX_MESSAGE_SIZE, FakeSession, router_of
 from tests.support.http_wire import Wire, WireCase
 from wsaas.api.server.fast_path import LOOKS, TURN
 from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT
@@ -51,13 +51,13 @@ class TurnsCase(WireCase):
     def setUp(self) -> None:
         super().setUp()
         self.sessions = [FakeSession(f"{number:032d}") for number in range(self.members)]
-        self.registry = registry_of(*self.sessions)
+        self.router = router_of(*self.sessions)
         for session in self.sessions:
-            self.registry.join(session.id, "g")
+            self.router.join(session.id, "g")
         self.site = self.site_of(fast_path=True)
 
     def site_of(self, fast_path: bool) -> ApiSite:
-        site = api_site(self.clock, self.registry, tokens=(), max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True)
+        site = api_site(self.clock, self.router, tokens=(), max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True)
         if not fast_path:
             site.fast_path = None
         return site
@@ -99,7 +99,7 @@ class FramesTests(TurnsCase):
     def test_full_turns(self) -> None:
         """On the fast path one turn does more than one request: a group of a few members does not cost a turn each."""
         for session in self.sessions[3:]:
-            self.registry.leave(session.id, "g")
+            self.router.leave(session.id, "g")
         turns = self.check(push("groups/g") * 700, 2100, 700)
         self.assertLess(len(turns), 2 * (2100 // TURN + 2))  # a group cut by the end of a turn is completed in the next
 
@@ -111,7 +111,7 @@ class FramesTests(TurnsCase):
     def test_nobody(self) -> None:
         """A push that writes nothing counts for its answer, and a broadcast for the connections that it looks at."""
         for session in self.sessions:
-            self.registry.leave(session.id, "g")
+            self.router.leave(session.id, "g")
             session.state = None  # type: ignore[assignment]
         self.assertGreater(len(self.turns(self.wire(), push("groups/g") * 700)), 1)
         looked_at = 700 * self.members
@@ -125,7 +125,7 @@ class FramesTests(TurnsCase):
     def test_one_slow_request(self) -> None:
         """Of other requests, one is begun in a turn, whatever it costs."""
         looked_at: list[int] = []
-        registry: Any = self.registry
+        registry: Any = self.router.registry
         page = registry.page
         registry.page = lambda *arguments: looked_at.append(1) or page(*arguments)
         wire = self.wire()

@@ -1,0 +1,179 @@
+"""The one door from the API to the connections: push, close, inspect, groups, fan-out.
+
+The router checks what is asked for and finds the session that it concerns. The registry knows the sessions of this
+process; a request about a connection of another process will be handed on from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import Generic, TypeVar
+
+from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.core.fanout import FanOut
+from wsaas.core.groups import MAX_GROUPS, name_flaw
+from wsaas.core.interfaces import SendDirectly
+from wsaas.core.model import Cause, CloseCode, Facts, Frame, Pushed
+from wsaas.core.registry import Registry
+from wsaas.core.session import Session
+
+T = TypeVar("T")
+MAX_REASON = 123
+"""Bytes of a close reason: a control frame carries 125 at most, two of which are the close code (RFC 6455, 5.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a list, and how many there are in all."""
+
+    count: int
+    items: list[T]
+
+
+class Router:
+    """Carries out what the API asks for.
+
+    `max_message_size` is in bytes. `send_directly` is the fast path of a fan-out; with None every session is sent to by
+    `Session.push`.
+    """
+
+    def __init__(self, registry: Registry, max_message_size: int, send_directly: SendDirectly | None = None) -> None:
+        self.registry = registry
+        self._find = registry.find
+        self._max_message_size = max_message_size
+        self._send_directly = send_directly
+
+    def push(self, id: str, payload: bytes, binary: bool) -> Pushed:
+        """Send one message to one client. Raises NoSuchConnection, ClientTooSlow, MessageTooLong, NotUtf8."""
+        session = self._session(id)
+        return session.push(self._frame(payload, binary))
+
+    def close(self, id: str, code: int, reason: str) -> None:
+        """Close one connection. Raises NoSuchConnection, BadRequest."""
+        session = self._session(id)
+        _check_close(code, reason)
+        session.close(Cause.API, code, reason)
+
+    def inspect(self, id: str) -> Facts:
+        """Return what is known of one connection. Raises NoSuchConnection."""
+        return self._session(id).facts()
+
+    def join(self, id: str, group: str) -> None:
+        """Make the connection a member. Raises NoSuchConnection, BadRequest."""
+        session = self._session(id)
+        _check_group(group)
+        if len(session.groups) >= MAX_GROUPS and group not in session.groups:
+            raise BadRequest(f"a connection is in at most {MAX_GROUPS} groups; leave one first")
+        self.registry.join(session, (group,))
+
+    def leave(self, id: str, group: str) -> None:
+        """Take the connection out of a group. Raises NoSuchConnection, BadRequest."""
+        session = self._session(id)
+        _check_group(group)
+        self.registry.leave(session, group)
+
+    # Pages. Each keeps the promise of `Registry.page`.
+
+    def page(self, limit: int, after: str) -> Page[str]:
+        """Return the number of live connections, and the first `limit` ids behind `after`, in the order of ids."""
+        return Page(self.registry.count, self.registry.page(limit, after))
+
+    def group_page(self, limit: int, after: str) -> Page[tuple[str, int]]:
+        """Return the number of groups, and the first `limit` behind `after` with their sizes, by name."""
+        return Page(self.registry.group_count, self.registry.group_page(limit, after))
+
+    def member_page(self, group: str, limit: int, after: str) -> Page[str]:
+        """Return the number of members, and the first `limit` ids behind `after`. Raises BadRequest."""
+        members = self._members(group)
+        return Page(len(members), nsmallest(limit, (id for id in members if id > after)))
+
+    def _members(self, group: str) -> Mapping[str, Session]:
+        _check_group(group)
+        return self.registry.members(group)
+
+    # Fan-out: many connections at once
+
+    def broadcast(self, payload: bytes, binary: bool, excluded: Collection[str] = ()) -> FanOut[Session]:
+        """Send one message to every open connection but those excluded. Raises MessageTooLong, NotUtf8."""
+        return self._fan_out(self.registry.open_sessions(), payload, binary, excluded)
+
+    def push_to_group(
+        self, group: str, payload: bytes, binary: bool, excluded: Collection[str] = ()
+    ) -> FanOut[Session]:
+        """Send one message to every member but those excluded. Raises MessageTooLong, NotUtf8, BadRequest."""
+        return self._fan_out(list(self._members(group).values()), payload, binary, excluded)
+
+    def close_group(self, group: str, code: int, reason: str, excluded: Collection[str] = ()) -> FanOut[str]:
+        """Close every member but those excluded. Raises BadRequest."""
+        _check_close(code, reason)
+
+        def close(ids: list[str]) -> int:
+            live = [id for id in ids if self._find(id) is not None]
+            for id in live:
+                self.close(id, code, reason)
+            return len(live)
+
+        return FanOut([id for id in self._members(group) if id not in excluded], close)
+
+    def _fan_out(
+        self, sessions: list[Session], payload: bytes, binary: bool, excluded: Collection[str]
+    ) -> FanOut[Session]:
+        frame = self._frame(payload, binary)
+        return FanOut(
+            [each for each in sessions if each.id not in excluded] if excluded else sessions,
+            lambda batch: self._send_to_each(batch, frame),
+        )
+
+    def _send_to_each(self, sessions: Sequence[Session], frame: Frame) -> int:
+        """Send the frame to each; return how many took it, or will have it with their 101."""
+        remaining = sessions
+        if self._send_directly is not None:
+            # Counted before they are sent to: the system calls push the sessions out of the processor's caches.
+            size = len(frame.payload)
+            for session in sessions:
+                session.messages_out += 1
+                session.bytes_out += size
+            remaining = self._send_directly(sessions, frame)
+            for session in remaining:
+                session.messages_out -= 1
+                session.bytes_out -= size
+        served = len(sessions) - len(remaining)
+        for session in remaining:
+            with suppress(ClientTooSlow, NoSuchConnection):
+                session.push(frame)
+                served += 1
+        return served
+
+    def _session(self, id: str) -> Session:
+        session = self._find(id)
+        if session is None:
+            raise NoSuchConnection("no such connection: it never was, or it is over")
+        return session
+
+    def _frame(self, payload: bytes, binary: bool) -> Frame:
+        if len(payload) > self._max_message_size:
+            raise MessageTooLong(f"a message has at most {self._max_message_size} bytes (MAX_MESSAGE_SIZE)")
+        if not binary:
+            try:
+                payload.decode()
+            except UnicodeDecodeError as error:
+                raise NotUtf8(
+                    f"byte {error.start} is not UTF-8: send binary with Content-Type: application/octet-stream"
+                ) from None
+        return Frame(payload, binary)
+
+
+def _check_close(code: int, reason: str) -> None:
+    if code != CloseCode.NORMAL and not 3000 <= code <= 4999:
+        raise BadRequest(f"code={code}: a close code is 1000 or from 3000 to 4999")
+    if len(reason.encode()) > MAX_REASON:
+        raise BadRequest(f"reason: at most {MAX_REASON} bytes of UTF-8 fit into a Close frame")
+
+
+def _check_group(group: str) -> None:
+    flaw = name_flaw(group)
+    if flaw is not None:
+        raise BadRequest(flaw)
