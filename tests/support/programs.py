@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
@@ -30,6 +31,14 @@ def node_modules(*packages: str) -> str:
     if place.stat().st_uid != os.getuid():
         raise SkipTest(f"{place} is somebody else's")
     modules = place / "node_modules"
+    with (place / "lock").open("w") as lock:  # for tests that run side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install(npm, place, packages)
+    return str(modules)
+
+
+def _install(npm: str, place: Path, packages: Sequence[str]) -> None:
+    modules = place / "node_modules"
     wanted = [each for each in packages if not (modules / each.rpartition("@")[0] / "package.json").exists()]
     if wanted:
         (place / "package.json").write_text("{}")
@@ -42,7 +51,6 @@ def node_modules(*packages: str) -> str:
             raise SkipTest("npm did not answer in time") from None
         if ran.returncode:
             raise SkipTest(f"npm cannot install {' '.join(wanted)}: {ran.stderr.strip().splitlines()[-1:]}")
-    return str(modules)
 
 
 class Program:
