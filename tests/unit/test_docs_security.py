@@ -77,13 +77,14 @@ FIXED = {
 # Lines of rooms with peers that have no bound of LogLimit's, as nobody but the operator causes them or their bound is
 # another one. (Failures have theirs in logs.Observer, and lines at debug are asked for.)
 UNBOUNDED = (
-    "TARGET_CA, TARGET_CERT and TARGET_KEY are reloaded",
+    "{ca}, {certificate} and {key} are reloaded",
     "certificate {file}",
     "{problem}",  # of a certificate
     "{hint}",  # of the demo's start
     "connected; push to it",  # of the demo, once a second with the next
     "       or, to close it",
     "this process stood still",  # has a bound of its own
+    "the installed libraries lack {names}",  # once for each part, at the start
     # Of the courier, whose lines have their turn:
     "a {kind} webhook failed",
     "gave up a {kind} webhook",

@@ -31,7 +31,10 @@ WATCHED: dict[str, Inputs] = {
         ("tcp:", ":interface=127.1", "x"), ("tcp:", "1", ":interface=127.1x"), ("tcp:interface=127.", "1", "x"),
     ],
     r"wsaas.settings.endpoints:(?:\\.|[^\s,\\])+": [("", "\\", ""), ("", "\\ ", "\\"), ("", " ", "")],
-    "wsaas.settings.values:holds_pem": [
+    "wsaas.net.pem:_ENCRYPTED": [
+        ("", "-----BEGIN ENCRYPTED", ""), ("", "Proc-Type:\n", ""), ("Proc-Type:", " ", ""), ("Proc-Type: 4,", " ", ""),
+    ],
+    "wsaas.net.pem:holds": [
         ("-----BEGIN ", "A ", ""), ("", "-----BEGIN ", ""), ("-----BEGIN ", "A", ""), ("", "-----BEGIN PRIVATE ", ""),
     ],
     r"wsaas.settings.sources:(?<=://)[^/\s]*@": [("://", "@", ""), ("", "://", ""), ("://", "a", ""), ("", "://a", "")],
@@ -46,7 +49,7 @@ WATCHED: dict[str, Inputs] = {
 # Patterns that are made as the gateway runs: one of each.
 MADE: dict[str, re.Pattern[Any]] = {
     "wsaas.telemetry.log_sinks:_move": re.compile(r"wsaas\.log\.([1-9][0-9]{0,8})"),
-    "wsaas.settings.values:holds_pem": re.compile(rb"-----BEGIN ([A-Z0-9]+ )*%b-----" % b"PRIVATE KEY"),
+    "wsaas.net.pem:holds": re.compile(rb"-----BEGIN ([A-Z0-9]+ )*%b-----" % b"PRIVATE KEY"),
     "wsaas.clients.handshake.credentials:in_query": in_query("access_token"),
 }
 

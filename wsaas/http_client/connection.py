@@ -22,10 +22,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from wsaas.http_client.acknowledging import acknowledge, socket_below
+from wsaas.http_client.causes import cause
 from wsaas.http_client.deadline import Deadline
-from wsaas.http_client.exchange import Exchange, Fault, Lost, NotSent, TimedOut, cause, refuses_certificate
+from wsaas.http_client.exchange import Exchange, Fault, Lost, NotSent, TimedOut
 from wsaas.http_client.request_writer import RequestWriter
 from wsaas.http_client.response_parser import LastResponse, ResponseParser
+from wsaas.net.tls_client import refuses_certificate
 
 # Seconds that a peer has to take part in a close.
 LINGER = 1.0

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from OpenSSL import SSL
-from twisted.internet import error
 from twisted.internet.defer import Deferred
 
 # Headers that name codings, and the words that leave a body as it is (chunks are undone by the parser).
@@ -129,48 +126,3 @@ class Exchange:
             self.connecting.cancel()
         if self.connection is not None:
             self.connection.drop()
-
-
-_CAUSES: tuple[tuple[type[BaseException], str], ...] = (
-    (error.ConnectionRefusedError, "connection refused"),
-    (error.TimeoutError, "connect timeout"),
-    (error.TCPTimedOutError, "connect timeout"),
-    (error.NoRouteError, "no route to the host"),
-    (error.DNSLookupError, "unknown host name"),
-    (error.ConnectionDone, "closed by the backend"),
-    (error.ConnectionLost, "connection reset"),
-)
-
-
-def cause(failed: BaseException | None) -> str:
-    """A few words for the log on why a connection could not be made, or ended."""
-    if isinstance(failed, Fault):
-        return str(failed)
-    for kind, words in _CAUSES:
-        if isinstance(failed, kind):
-            return words
-    if isinstance(failed, SSL.Error):
-        return f"TLS: {tls_reason(failed)}"
-    if isinstance(failed, error.ConnectError) and failed.osError:
-        return os.strerror(failed.osError)
-    return type(failed).__name__
-
-
-def refuses_certificate(failed: BaseException | None) -> bool:
-    """Whether this is the peer's alert that our certificate, or the lack of one, will not do (RFC 8446, 6.2).
-
-    In TLS 1.3 it comes only after our side of the handshake is done and the request may be on its way, unread.
-    """
-    if not isinstance(failed, SSL.Error):
-        return False
-    reason = tls_reason(failed)
-    return "alert" in reason and any(word in reason for word in _ABOUT_CERTIFICATES)
-
-
-_ABOUT_CERTIFICATES = ("certificate", "unknown ca", "decrypt error", "access denied")
-
-
-def tls_reason(failed: SSL.Error) -> str:
-    """What OpenSSL says, such as "wrong version number"."""
-    queue = failed.args[0] if failed.args and isinstance(failed.args[0], list) else []
-    return ", ".join(reason for _, _, reason in queue) or "failed"

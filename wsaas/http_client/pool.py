@@ -15,8 +15,9 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IS
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from wsaas.http_client.causes import cause
 from wsaas.http_client.connection import Connection
-from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent, TimedOut, cause
+from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent, TimedOut
 from wsaas.http_client.response_parser import LastResponse
 
 

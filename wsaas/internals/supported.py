@@ -66,6 +66,7 @@ _judged: dict[str, bool] = {}
 RELIANCES = (
     "wsaas.internals.direct_write:RELIANCE",
     "wsaas.internals.reactor_tuning:RELIANCE",
+    "wsaas.internals.tls_transport:RELIANCE",
 )
 """Each Reliance of this room, as module:name."""
 

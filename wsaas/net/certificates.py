@@ -10,7 +10,7 @@ from typing import Any
 
 from OpenSSL import crypto
 
-from wsaas.net.pem import certificates_in
+from wsaas.net import pem
 
 _ALTERNATIVE_NAMES = "2.5.29.17"  # RFC 5280, 4.2.1.6
 
@@ -31,8 +31,8 @@ class Identity:
 
 def identity(certificate_file: str, key_file: str) -> Identity:
     """The certificate in one file, its issuers behind it, and the key in another or the same."""
-    certificates = _certificates(certificate_file)
-    key = _key(key_file)
+    certificates = pem.certificates(certificate_file)
+    key = pem.private_key(key_file)
     public = key.public_key()
     if certificates[0].public_key() != public:
         if any(each.public_key() == public for each in certificates):
@@ -53,44 +53,8 @@ def identity(certificate_file: str, key_file: str) -> Identity:
 
 def authorities(file: str) -> tuple[list[Any], tuple[str, ...]]:
     """All certificates in a file, and warnings."""
-    found = _certificates(file)
+    found = pem.certificates(file)
     return found, _expired(file, found)
-
-
-def _read(file: str) -> bytes:
-    try:
-        with open(file, "rb") as opened:
-            data = opened.read()
-    except OSError as error:
-        raise ValueError(f"cannot read {file}: {error.strerror}") from None
-    if not data.strip():
-        raise ValueError(f"{file} is empty: it must hold PEM blocks")
-    return data
-
-
-def _certificates(file: str) -> list[Any]:
-    blocks = certificates_in(_read(file))
-    if not blocks:
-        raise ValueError(f"{file} holds no PEM certificate (-----BEGIN CERTIFICATE-----)")
-    found = []
-    for number, block in enumerate(blocks, 1):
-        try:
-            found.append(crypto.load_certificate(crypto.FILETYPE_PEM, block).to_cryptography())
-        except (crypto.Error, ValueError):
-            raise ValueError(f"{file}: certificate {number} is damaged; get the file anew from its authority") from None
-    return found
-
-
-def _key(file: str) -> Any:
-    data = _read(file)
-    if b"ENCRYPTED" in data:  # OpenSSL would ask on the terminal
-        raise ValueError(
-            f"the key in {file} is encrypted; it must be without passphrase, as from: openssl pkey -in {file}"
-        )
-    try:
-        return crypto.load_privatekey(crypto.FILETYPE_PEM, data).to_cryptography_key()
-    except (crypto.Error, ValueError, TypeError):
-        raise ValueError(f"{file} holds no PEM private key; if it is in another file, say key=") from None
 
 
 def _path(certificates: list[Any]) -> list[Any]:

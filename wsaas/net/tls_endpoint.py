@@ -27,13 +27,11 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamServerEndpoint,
 )
-from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
-from twisted.protocols.policies import ProtocolWrapper
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from wsaas.internals.direct_write import can_write_through, write_through
+from wsaas.internals.tls_transport import tls_server_factory
 from wsaas.net.certificates import authorities, identity
 from wsaas.net.endpoints import server_endpoint
 from wsaas.net.proxy_protocol import ProxiedFactory
@@ -145,41 +143,6 @@ class TlsPort:
         self._credentials.reload()
 
 
-class DirectTransport(TLSMemoryBIOProtocol):
-    """Twisted's TLS transport, of which the socket below is given each record at once, not in a turn of its own.
-
-    (What a TLSMemoryBIOFactory makes otherwise keeps small writes for a turn of the reactor, to make one record of
-    them: of a frame for a client there is hardly ever another.)
-    """
-
-    _through = False
-
-    def makeConnection(self, transport: Any) -> None:
-        """As the base class does for a server, which has nothing to say before the ClientHello; less a loop over the
-        transport's interfaces, which ProtocolWrapper sees to anyway.
-        """
-        self._through = can_write_through(transport)
-        self._tlsConnection = self.factory._creatorCallable(self)
-        self._appSendBuffer: list[bytes] = []
-        Protocol.makeConnection(self, transport)
-        self.factory.registerProtocol(self)
-        ProtocolWrapper.makeConnection(self, transport)
-
-    def _flushSendBIO(self) -> None:
-        if not self._through:
-            super()._flushSendBIO()
-            return
-        try:
-            records = self._tlsConnection.bio_read(2**15)
-        except SSL.WantReadError:
-            return  # there are none
-        write_through(self.transport, records)
-
-
-class DirectFactory(TLSMemoryBIOFactory):
-    protocol = DirectTransport
-
-
 @implementer(IStreamServerEndpoint)
 class TlsServerEndpoint:
     """TLS over another endpoint; with `proxied`, a PROXY header comes before TLS begins."""
@@ -192,7 +155,7 @@ class TlsServerEndpoint:
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """IStreamServerEndpoint. Fires with a TlsPort."""
-        factory: Any = DirectFactory(self._credentials, False, protocolFactory, clock=self._reactor)
+        factory: Any = tls_server_factory(self._credentials, protocolFactory, self._reactor)
         if self._proxied:
             factory = ProxiedFactory(factory)
         return self._endpoint.listen(factory).addCallback(self._listening)

@@ -34,12 +34,13 @@ from wsaas.core.model import Limits
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.http_client.pool import Pool
-from wsaas.http_client.target import target
+from wsaas.http_client.target import Target
 from wsaas.internals.signals import Signals
 from wsaas.journal.lock import JournalUnusable
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
 from wsaas.net.endpoints import server_endpoint
+from wsaas.net.tls_client import ClientFiles
 from wsaas.service.file_limits import capacity, open_files
 from wsaas.service.launch import StartFailed
 from wsaas.service.reload import Reloadable, Reloader
@@ -57,7 +58,8 @@ LAST_WORDS = 10.0
 
 def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> IService:
     """The whole gateway, not yet started. With `demo` the demo backend stands beside it."""
-    backend = target(reactor, settings)
+    files = ClientFiles(settings.target_ca, settings.target_cert, settings.target_key)
+    backend = Target.from_address(reactor, settings.target_address, files)
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
     courier = Courier(
         reactor,

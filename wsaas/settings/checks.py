@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from wsaas.settings import values as parse
+from wsaas.net import pem
 from wsaas.settings.endpoints import is_private, listens_at
 from wsaas.settings.sources import Given
 from wsaas.settings.units import format_size
@@ -32,7 +32,7 @@ def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Ite
     if known("TARGET_KEY") and given["TARGET_KEY"].text and not given["TARGET_CERT"].text:
         yield given["TARGET_KEY"].line("must come with TARGET_CERT, its certificate")
     if values.get("TARGET_CERT") and not given["TARGET_KEY"].text:
-        if not parse.holds_pem(values["TARGET_CERT"], "PRIVATE KEY"):
+        if not pem.holds(values["TARGET_CERT"], "PRIVATE KEY"):
             yield given["TARGET_CERT"].line("must hold the private key too, or come with TARGET_KEY")
     if known("TARGET_ADDRESS"):
         for name, what in (("WS_ENDPOINT", "clients"), ("HTTP_ENDPOINT", "the API")):

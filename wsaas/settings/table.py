@@ -142,16 +142,16 @@ class Settings:
     )
     message_content_type: str = setting(parse.media_type, "application/json", "Content-Type of text messages.")
     target_ca: str | None = optional(
-        parse.pem("CERTIFICATE", "certificates"),
+        parse.pem_file("CERTIFICATE", "certificates"),
         None,
         "PEM file of the authorities that the backend's certificate is trusted from.",
         unset_is="the system's",
     )
     target_cert: str | None = optional(
-        parse.pem("CERTIFICATE", "a certificate"), None, "PEM file of the client certificate towards the backend."
+        parse.pem_file("CERTIFICATE", "a certificate"), None, "PEM file of the client certificate towards the backend."
     )
     target_key: str | None = optional(
-        parse.pem("PRIVATE KEY", "a private key"), None, "PEM file of its key, unless TARGET_CERT holds that too."
+        parse.pem_file("PRIVATE KEY", "a private key"), None, "PEM file of its key, unless TARGET_CERT holds that too."
     )
     forward_headers: tuple[str, ...] = optional(
         clients.header_names, (), "Handshake headers repeated on every webhook, such as Cookie.", repeats=True

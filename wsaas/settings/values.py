@@ -11,6 +11,7 @@ from ipaddress import IPv6Address
 from typing import NoReturn
 from urllib.parse import urlsplit
 
+from wsaas.net import pem
 from wsaas.net.http_grammar import DEFAULT_PORTS, MEDIA_TYPE, PATH, REG_NAME
 
 SWITCH = {**dict.fromkeys(("on", "yes", "true", "1"), True), **dict.fromkeys(("off", "no", "false", "0"), False)}
@@ -143,29 +144,15 @@ def webhook_keys(text: str) -> tuple[bytes, ...]:
     return tuple(keys)
 
 
-def pem(label: str, what: str) -> Callable[[str], str]:
-    """The path of a readable PEM file that holds a block with this label, as an absolute path."""
+def pem_file(label: str, what: str) -> Callable[[str], str]:
+    """Take the path of a readable PEM file that holds a block with this label; return it as an absolute path."""
 
     def parse(text: str) -> str:
-        if not holds_pem(text, label):
+        if not pem.holds(text, label):
             raise ValueError(f"must be a PEM file that holds {what}")
         return os.path.abspath(text)
 
     return parse
-
-
-def holds_pem(path: str, label: str) -> bool:
-    """Whether the file holds a PEM block whose label ends so (such as PRIVATE KEY, EC PRIVATE KEY)."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read(4 * 1024 * 1024)
-    except OSError as error:
-        raise ValueError(f"must be a readable PEM file: {error.strerror}") from None
-    except ValueError:
-        raise ValueError("must be the path of a PEM file") from None
-    if b"ENCRYPTED" in content:
-        raise ValueError("must be a PEM file without a pass phrase: nobody would be there to type it")
-    return re.search(rb"-----BEGIN ([A-Z0-9]+ )*%b-----" % label.encode(), content) is not None
 
 
 def secret_file(path: str) -> str:

@@ -17,7 +17,7 @@ SENDER = "wsaas/backend/sender.py"
 SERVICE = "wsaas/service/lifecycle.py"
 SHARES = "wsaas/backend/concurrency.py"
 SIGNING = "wsaas/backend/signing.py"
-TARGET = "wsaas/http_client/target.py"
+TLS_CLIENT = "wsaas/net/tls_client.py"
 TREQ = "wsaas/http_client/treq_client.py"
 
 MADE_UP = "A webhook that somebody else"
@@ -260,9 +260,9 @@ DEFENCES = [
         "            if False:\n                self._patience",
     ),
     without(NAME_SERVER, NAMES, "        elif self._known and self._patience is None:\n", "        elif False:\n"),
-    without(IMPOSTOR, TARGET, _VERIFY, "connection.set_verify(SSL.VERIFY_NONE, verify)", *_TLS),
-    without(IMPOSTOR, TARGET, _VERIFY, "connection.set_verify(SSL.VERIFY_NONE, lambda *_: True)", *_TLS),
-    without(IMPOSTOR, TARGET, "            if flaw is None and depth == 0:\n", "            if False:\n", *_TLS),
+    without(IMPOSTOR, TLS_CLIENT, _VERIFY, "connection.set_verify(SSL.VERIFY_NONE, verify)", *_TLS),
+    without(IMPOSTOR, TLS_CLIENT, _VERIFY, "connection.set_verify(SSL.VERIFY_NONE, lambda *_: True)", *_TLS),
+    without(IMPOSTOR, TLS_CLIENT, "            if flaw is None and depth == 0:\n", "            if False:\n", *_TLS),
     without(  # the request is written before the handshake has shown who is there
         IMPOSTOR,
         HTTP1,
@@ -272,7 +272,7 @@ DEFENCES = [
     ),
     without(  # its chain does not matter, if its name is right
         IMPOSTOR,
-        TARGET,
+        TLS_CLIENT,
         "flaw = None if ok else ",
         "flaw = None if True else ",
         "unit.http_client.test_target.TlsTests.test_refused",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,22 +19,13 @@ from tests.support.certificates import Authority, Issued, authority, intermediat
 from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, TimedOut
 from wsaas.http_client.pool import Pool
 from wsaas.http_client.resolver import NamedEndpoint
-from wsaas.http_client.target import Target, TlsEndpoint, target
-from wsaas.settings.table import Settings
+from wsaas.http_client.target import Target
+from wsaas.net.tls_client import ClientFiles, TlsEndpoint
 
 
-@dataclass
-class Chosen:
-    """The settings that matter here."""
-
-    target_address: str
-    target_ca: str | None = None
-    target_cert: str | None = None
-    target_key: str | None = None
-
-
-def aim(reactor: Any, *chosen: str | None) -> Target:
-    return target(reactor, cast(Settings, Chosen(*chosen)))  # type: ignore[arg-type]
+def aim(reactor: Any, address: str, *files: str | None) -> Target:
+    """The target of an address, with files for CA, certificate and key."""
+    return Target.from_address(reactor, address, ClientFiles(*files))
 
 
 class AddressTests(SynchronousTestCase):
@@ -68,46 +58,6 @@ class AddressTests(SynchronousTestCase):
         for address in ("ftp://h.example", "https:///x", "https://h!.example"):
             error = self.assertRaises(ValueError, aim, MemoryReactorClock(), address)
             self.assertIn("TARGET_ADDRESS", str(error))
-
-
-class FilesTests(SynchronousTestCase):
-    """Certificate files that are no good are found at the start."""
-
-    def setUp(self) -> None:
-        root = authority()
-        self.mine, self.other = issue(root, ["me"], client=True), issue(root, ["you"], client=True)
-
-    def file(self, data: bytes) -> str:
-        path = Path(self.mktemp())
-        path.write_bytes(data)
-        return str(path)
-
-    def flaw(self, *files: str | None) -> str:
-        return str(self.assertRaises(ValueError, aim, MemoryReactorClock(), "https://h.example", *files))
-
-    def test_flaws(self) -> None:
-        """Each flaw is told with the setting's name."""
-        certificate, key = self.file(self.mine.certificate), self.file(self.mine.key)
-        damaged = self.file(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-        for files, words in [
-            (("/nowhere/at/all", None, None), "TARGET_CA: cannot read /nowhere/at/all"),
-            ((key, None, None), "TARGET_CA: "),
-            ((damaged, None, None), "damaged"),
-            ((None, key, key), "TARGET_CERT: "),
-            ((None, certificate, None), "TARGET_CERT: "),
-            ((None, certificate, certificate), "TARGET_KEY: "),
-            ((None, certificate, self.file(self.other.key)), "do not belong together"),
-            ((None, None, key), "TARGET_KEY"),
-            ((None, certificate, self.file(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")), "encrypted"),
-        ]:
-            self.assertIn(words, self.flaw(*files))
-
-    def test_good(self) -> None:
-        """Certificate and key in two files or in one, with line ends of either kind."""
-        together = self.file(self.mine.together.replace(b"\n", b"\r\n"))
-        aim(MemoryReactorClock(), "https://h.example", None, together)
-        aim(MemoryReactorClock(), "https://h.example", self.file(self.mine.certificate),
-            self.file(self.mine.certificate), self.file(self.mine.key))  # fmt: skip
 
 
 class Server(Protocol):
@@ -165,8 +115,8 @@ class SocketTestCase(TestCase):
         assert isinstance(address, IPv4Address)
         return address.port
 
-    def pool(self, *chosen: str | None, connect_timeout: float = 5.0) -> Pool:
-        found = aim(reactor, *chosen)
+    def pool(self, address: str, *files: str | None, connect_timeout: float = 5.0) -> Pool:
+        found = aim(reactor, address, *files)
         pool = Pool(reactor, found.endpoint, found.host, max_idle=4, connect_timeout=connect_timeout)
         self.addCleanup(pool.close)
         return pool

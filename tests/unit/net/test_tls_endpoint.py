@@ -28,6 +28,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.internet.threads import deferToThread
 from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
@@ -36,6 +37,8 @@ from tests.support import client_harness as harness
 from tests.support.certificates import Authority, Issued, authority, intermediate, issue
 from tests.support.proxy_headers import BAD, GOOD, V2
 from wsaas.clients.connection import HANDSHAKE_TIMEOUT
+from wsaas.internals import supported
+from wsaas.internals.tls_transport import RELIANCE
 from wsaas.net.proxy_protocol import Header, read
 from wsaas.net.tls_endpoint import TlsPort, TlsServerEndpoint, endpoint_from
 from wsaas.service.reload import Reloadable, Reloader
@@ -180,6 +183,13 @@ class HandshakeTests(TlsTestCase):
                     self.assertEqual(self.wire(listening, context).open().say(b"hello"), b"10.0.0.1:hello")
                 else:
                     self.assertIn("protocol version", self.refused(listening, context).lower().replace("_", " "))
+
+    def test_plain_transport(self) -> None:
+        """Where the installed Twisted lacks what the direct transport relies on, TLS is served all the same."""
+        self.patch(supported, "_judged", {RELIANCE.part: False})
+        wire = self.wire(self.listen()).open()
+        self.assertIs(type(wire.protocol), TLSMemoryBIOProtocol)
+        self.assertEqual(wire.say(b"hello"), b"10.0.0.1:hello")
 
     def test_old_clients(self) -> None:
         """The test above tries old versions in earnest: Python's server and client agree on TLS 1.1 with that cipher
@@ -467,7 +477,7 @@ class StartTests(TlsTestCase):
             ({"certificate": self.mktemp_directory()}, "Is a directory"),
             ({"certificate": empty}, f"{empty} is empty"),
             ({"certificate": self.file(mine.key)}, "no PEM certificate"),
-            ({"certificate": self.file(mine.certificate)}, "no PEM private key; if it is in another file, say key="),
+            ({"certificate": self.file(mine.certificate)}, "no PEM private key; if another file does, name that one"),
             ({"certificate": good, "key": self.file(mine.certificate)}, "no PEM private key"),
             ({"certificate": good, "key": self.file(other.key)}, "give the two that belong together"),
             ({"certificate": good, "key": self.file(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")}, "without passphrase"),

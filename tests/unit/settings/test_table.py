@@ -221,11 +221,11 @@ BAD: dict[str, dict[str, str]] = {
         "text/ü": f"'text/ü': {MEDIA_TYPE}",
     },
     "TARGET_CA": {
-        "/nowhere.pem": "'/nowhere.pem': must be a readable PEM file: No such file or directory",
-        "/": "'/': must be a readable PEM file: Is a directory",
-        "\0": "'\\x00': must be the path of a PEM file",
+        "/nowhere.pem": "'/nowhere.pem': cannot read /nowhere.pem: No such file or directory",
+        "/": "'/': cannot read /: Is a directory",
+        "\0": "'\\x00': cannot read \\x00: no path has a null byte in it",
     },
-    "TARGET_CERT": {"/nowhere.pem": "'/nowhere.pem': must be a readable PEM file: No such file or directory"},
+    "TARGET_CERT": {"/nowhere.pem": "'/nowhere.pem': cannot read /nowhere.pem: No such file or directory"},
     "FORWARD_HEADERS": {
         "X-Ü": f"'X-Ü': {HEADER}'x-ü' is none",
         "X-A: b": f"'X-A: b': {HEADER}'x-a:' is none",
@@ -508,7 +508,8 @@ class FileTests(Case):
             ),
             (
                 {"TARGET_CERT": cert, "TARGET_KEY": encrypted},
-                f"TARGET_KEY={encrypted!r}: must be a PEM file without a pass phrase: nobody would be there to type it",
+                f"TARGET_KEY={encrypted!r}: the key in {encrypted} is encrypted; "
+                f"it must be without passphrase, as from: openssl pkey -in {encrypted}",
             ),
             (
                 {"TARGET_CERT": cert},
