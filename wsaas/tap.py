@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import twisted
@@ -54,12 +54,6 @@ class Options(UsageOptions):
     def __init__(self) -> None:
         super().__init__()
         self.given: dict[str, str | list[str]] = {}
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        if self.signals is None and self.parent is not None:  # twistd is about to start the gateway
-            self.signals = Signals()
-            self.signals.hold()
-        super().parseOptions(options)
 
     def opt_version(self) -> None:
         """Print the version and exit."""

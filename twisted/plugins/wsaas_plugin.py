@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import ServiceMaker
@@ -9,7 +10,29 @@ from twisted.internet.interfaces import IStreamServerEndpoint, IStreamServerEndp
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-wsaas = ServiceMaker("WSAAS", "wsaas.tap", "WebSockets as a service: a gateway for plain HTTP backends", "wsaas")
+
+class _Maker(ServiceMaker):
+    """The gateway's ServiceMaker. No signal ends the process any more once it is asked for its options: to import them
+    takes a while.
+    """
+
+    @property
+    def options(self) -> Callable[[], Any]:
+        from wsaas.internals.signals import Signals
+
+        def options() -> Any:
+            signals = Signals()
+            signals.hold()
+            from wsaas.tap import Options
+
+            made = Options()
+            made.signals = signals
+            return made
+
+        return options
+
+
+wsaas = _Maker("WSAAS", "wsaas.tap", "WebSockets as a service: a gateway for plain HTTP backends", "wsaas")
 
 
 @implementer(IPlugin, IStreamServerEndpointStringParser)
