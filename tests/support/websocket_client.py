@@ -97,8 +97,16 @@ def handshake(path: str, *lines: str) -> bytes:
 class RawClient:
     """A socket to the gateway. What comes is read only when the test asks for it."""
 
-    def __init__(self, port: int, *, context: ssl.SSLContext | None = None, receive_buffer: int | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        context: ssl.SSLContext | None = None,
+        receive_buffer: int | None = None,
+        source: str = "127.0.0.1",
+    ) -> None:
         plain = socket.socket()
+        plain.bind((source, 0))
         if receive_buffer is not None:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         plain.settimeout(10)

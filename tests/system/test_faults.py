@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
-from tests.support.backend_answers import accept, after, reply
+from tests.support.backend_answers import accept, after, hang, reply
 from tests.support.backend_process import BackendProcess
 from tests.support.system_case import SystemTestCase, eventually
-from tests.support.websocket_client import closing, refused
+from tests.support.websocket_client import RawClient, closing, refused
 
 
 class FaultTests(SystemTestCase):
@@ -23,6 +24,49 @@ class FaultTests(SystemTestCase):
         for number in range(5):
             self.connect(gateway.ws + "/good").send(str(number))
         eventually(lambda: len(good.messages) == 5)
+
+    def test_one_address_whose_connects_fail(self) -> None:
+        """While one address makes 50 connects a second to a path at which the backend fails, others are let in at once;
+        and it is asked for few of those connects."""
+        backend = self.backend()
+        broken, good = backend.stage("/broken"), backend.stage("/good")
+        broken.on_connect(reply(500))
+        gateway = self.gateway(backend)
+        ended, statuses = threading.Event(), list[int]()
+
+        def be_loud() -> None:
+            while not ended.wait(0.02):
+                client = RawClient(gateway.ws_port)
+                client.ask("/broken")
+                statuses.append(client.refusal())
+                client.leave()
+
+        loud = threading.Thread(target=be_loud)
+        loud.start()
+        try:
+            for round in range(5):
+                eventually(lambda round=round: len(statuses) >= 30 * (round + 1), 60)
+                for _ in range(3):
+                    self.connect(gateway.ws + "/good", source_address=("127.0.0.2", 0)).close()
+        finally:
+            ended.set()
+            loud.join()
+        self.assertEqual((len(good.connects), set(statuses)), (15, {503}))
+        self.assertLess(len(broken.connects), len(statuses) / 2)
+
+    def test_one_address_whose_connects_hang(self) -> None:
+        """However many connects of one address hang at the backend, others are let in meanwhile."""
+        backend = self.backend()
+        stuck, good = backend.stage("/stuck"), backend.stage("/good")
+        stuck.on_connect(hang())
+        gateway = self.gateway(backend, WEBHOOK_CONCURRENCY="16", WEBHOOK_TIMEOUT="600000")
+        for _ in range(100):
+            self.raw(gateway.ws_port).ask("/stuck")
+        eventually(lambda: len(stuck.connects) >= 5)
+        for _ in range(10):
+            self.connect(gateway.ws + "/good", source_address=("127.0.0.2", 0)).close()
+        eventually(lambda: len(good.disconnects) == 10)
+        self.assertEqual(stuck.disconnects, [])
 
     def test_slow_for_some(self) -> None:
         """Clients whose webhooks take long do not delay those whose webhooks are quick."""

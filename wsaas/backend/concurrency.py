@@ -1,10 +1,12 @@
-"""How the webhooks in flight are shared between connects, messages and disconnects."""
+"""How the webhooks in flight are shared between connects, messages and disconnects, and between parties."""
 
 from __future__ import annotations
 
 from wsaas.core.model import Closed, Event, Opened, Received
 
 KINDS: tuple[type[Event], ...] = (Received, Opened, Closed)
+GREED = 3
+"""A party may have so many in flight of a kind for each one that is still free for that kind."""
 
 
 class Shares:
@@ -12,6 +14,10 @@ class Shares:
 
     What a kind does not use of its quarter stays free for it; the rest goes to whoever comes. So a mass disconnect
     leaves live traffic its part, and the other way round. With a total under 4 nothing is kept back.
+
+    Within a kind, one party alone gets three quarters of what there is (`GREED`), and another three quarters of what it
+    left: something is there for one that has nothing in flight, however long the webhooks of a few others take. `_held`
+    counts parties with something in flight only: it is bounded by `total`.
     """
 
     def __init__(self, total: int) -> None:
@@ -20,20 +26,36 @@ class Shares:
         self._kept_free = self._kept * len(KINDS)
         """What of the quarters is not used."""
         self.in_flight: dict[type[Event], int] = dict.fromkeys(KINDS, 0)
+        self.offers: float = 0
+        """Places that became free and were not offered yet to what waits for one; each is enough for one webhook."""
+        self._held: dict[type[Event], dict[str, int]] = {kind: {} for kind in KINDS}
 
-    def allows(self, kind: type[Event]) -> bool:
-        """Whether one more of this kind may go out."""
-        # Who has used up its own quarter may have what is free beyond those of the others.
-        return self._free > (0 if self.in_flight[kind] < self._kept else self._kept_free)
+    def allow(self, kind: type[Event], party: str) -> bool:
+        """Whether one more of this kind and party may go out."""
+        in_flight = self.in_flight[kind]
+        # Its own quarter, and what is free beyond those of all.
+        free = self._free - self._kept_free
+        if in_flight < self._kept:
+            free += self._kept - in_flight
+        # A party has no more than all have: most of the time that says enough.
+        return free > 0 and (in_flight < GREED * free or self._held[kind].get(party, 0) < GREED * free)
 
-    def enter(self, kind: type[Event]) -> None:
+    def acquire(self, kind: type[Event], party: str) -> None:
         self._free -= 1
         self.in_flight[kind] += 1
         if self.in_flight[kind] <= self._kept:
             self._kept_free -= 1
+        held = self._held[kind]
+        held[party] = held.get(party, 0) + 1
 
-    def leave(self, kind: type[Event]) -> None:
+    def release(self, kind: type[Event], party: str) -> None:
         self._free += 1
+        self.offers += 1
         self.in_flight[kind] -= 1
         if self.in_flight[kind] < self._kept:
             self._kept_free += 1
+        held = self._held[kind]
+        if held[party] == 1:
+            del held[party]
+        else:
+            held[party] -= 1

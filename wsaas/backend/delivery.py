@@ -1,24 +1,53 @@
-"""An event between the session that tells it and the backend that hears it."""
+"""An event between the session that tells it and the backend that hears it, and the kinds of these."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import inf
+
 from twisted.internet.interfaces import IDelayedCall
 
-from wsaas.core.model import Event
+from wsaas.backend.breaker import Breaker
+from wsaas.backend.fair_queue import FairQueue
+from wsaas.core.model import Event, Outcome
 from wsaas.core.session import Session
 
 
-class Delivery:
-    """An event on its way, over all its tries."""
+class Traffic:
+    """Everything of one kind of event: what is ready of it, and whether the backend can be reached with it.
 
-    __slots__ = ("began", "event", "kind", "session", "told_when", "tries", "waiting")
+    `patience` says for how many seconds an event is tried, from its first try; 0 for once. `given_up` is the outcome of
+    one that is tried no more.
+    """
 
-    def __init__(self, session: Session, kind: type[Event], began: float) -> None:
-        self.session = session
+    __slots__ = ("breaker", "given_up", "kind", "may_go", "may_probe", "name", "patience", "ready")
+
+    def __init__(self, kind: type[Event], name: str, breaker: Breaker, patience: float, given_up: Outcome) -> None:
         self.kind = kind
+        self.name = name
+        self.breaker = breaker
+        self.patience = patience
+        self.given_up = given_up
+        self.ready: FairQueue[Delivery] = FairQueue()
+        self.may_go: Callable[[str], bool]
+        self.may_probe: Callable[[str], bool]
+        """Whether what is ready of this party may be sent now, and whether it may while the breaker is open."""
+
+
+class Delivery:
+    """An event on its way, over all its tries. `party` names those who are counted as one with its client."""
+
+    __slots__ = ("began", "event", "hurried_at", "may_hurry", "party", "session", "traffic", "tries", "waiting")
+
+    def __init__(self, session: Session, traffic: Traffic, began: float) -> None:
+        self.session = session
+        self.party = session.handshake.party
+        self.traffic = traffic
         self.event: Event | None = None
         self.began = began
         self.tries = 0
         self.waiting: IDelayedCall | None = None
-        self.told_when = False
-        """Whether it waits because the backend said how long."""
+        self.may_hurry = False
+        """Whether it waits only because the backend could not be reached."""
+        self.hurried_at = -inf
+        """When its wait was last cut short."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from twisted.logger import Logger, LogLevel
 
@@ -52,7 +53,7 @@ class Retry:
 
 
 class Warnings:
-    """Warns about answers: one of a kind in ten seconds, with the connection's id and the backend's address."""
+    """Writes lines about answers: one of a kind in ten seconds, with the connection's id and the backend's address."""
 
     def __init__(self, limit: LogLimit, address: str) -> None:
         self._limit = limit
@@ -60,8 +61,12 @@ class Warnings:
 
     def warn(self, kind: str, id: str, format: str, **fields: object) -> None:
         """`format` is a sentence less its end, of which `kind` is a short name."""
+        self.emit(LogLevel.warn, kind, id, format, **fields)
+
+    def emit(self, level: Any, kind: str, id: str, format: str, **fields: object) -> None:
+        """The same, at another level."""
         format += "; connection {connection}, backend {address}"
-        self._limit.emit(log, LogLevel.warn, kind, format, connection=id, address=self._address, **fields)
+        self._limit.emit(log, level, kind, format, connection=id, address=self._address, **fields)
 
 
 def read(

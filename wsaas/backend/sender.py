@@ -6,6 +6,7 @@ Both ways have the same connections, TLS verification, deadline and bounds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.python.failure import Failure
 
@@ -18,8 +19,17 @@ from wsaas.http_client.treq_agent import PoolAgent
 from wsaas.http_client.treq_client import TreqClient
 
 
+class Sender(Protocol):
+    """Sends one webhook once."""
+
+    def send(self, webhook: Webhook, done: Callable[[HttpResponse | Fault | Failure], object]) -> None:
+        """`done` hears, perhaps before this returns, the backend's answer, whatever its status, or a Fault; a Failure
+        is a bug of ours.
+        """
+
+
 class PoolSender:
-    """The courier's Sender. `timeout` is seconds for one webhook in all: connecting, sending and the whole answer."""
+    """The Sender of a gateway. `timeout` is seconds for one webhook in all: connecting, sending, the whole answer."""
 
     def __init__(self, pool: Pool, target: Target, timeout: float) -> None:
         self._exchange = pool.exchange

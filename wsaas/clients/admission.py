@@ -31,11 +31,12 @@ LATEST = 15
 class AdmissionSlot:
     """One connection's part in the counts of an Admission."""
 
-    __slots__ = ("_admission", "_asking", "_gone", "_network", "refusal")
+    __slots__ = ("_admission", "_asking", "_gone", "_network", "_public", "refusal")
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self._network: str | None = None
+        self._public = False
         self._asking = False
         self._gone = False
         self.refusal: Refused | None = None
@@ -46,25 +47,25 @@ class AdmissionSlot:
         admission = self._admission
         if self.refusal is None and limited and host:
             self._network = network(host)
+            self._public = is_public(host)
             if admission.too_many_from(self._network):
                 self._refuse(FROM_ADDRESS)
-            elif is_public(host) and not admission.rates.allows(self._network, now):
+            elif self._public and not admission.rates.allows(self._network, now):
                 self._refuse(FAST)
         return self.refusal is None or admission.surplus <= admission.most_surplus
 
     def ask(self) -> Refused | None:
         """Its handshake is sound, and it will wait until `answered`; or what it is to be answered now."""
-        if self.refusal is None and self._admission.asking >= self._admission.most_asking:
-            self._refuse(BUSY)
         if self.refusal is None:
-            self._asking = True
-            self._admission.asking += 1
+            self._asking = self._admission.begin_to_ask(self._network if self._public else None)
+            if not self._asking:
+                self._refuse(BUSY)
         return self.refusal
 
     def answered(self) -> None:
         if self._asking:
             self._asking = False
-            self._admission.asking -= 1
+            self._admission.answered(self._network if self._public else None)
 
     def leave(self) -> None:
         """It is gone. Can be repeated."""
@@ -80,7 +81,7 @@ class AdmissionSlot:
 class Admission:
     """The counts and their limits; 0 for no limit per address. `below(n)` is a random number from 0 to n - 1.
 
-    The tables are bounded: that of the networks by the connections, that of the rates by itself.
+    The tables are bounded: those of the networks by the connections, that of the rates by itself.
     """
 
     def __init__(self, *, most_per_address: int, most_asking: int, below: Callable[[int], int]) -> None:
@@ -92,6 +93,7 @@ class Admission:
         self.turned_away: Counter[str] = Counter()
         self._most_per_address = most_per_address
         self._networks: Counter[str] = Counter()
+        self._asking: Counter[str] = Counter()
         self._below = below
 
     def limit(self, most: int, surplus: int) -> None:
@@ -117,6 +119,27 @@ class Admission:
         """Count one more from there."""
         self._networks[network] += 1
         return 0 < self._most_per_address < self._networks[network]
+
+    def begin_to_ask(self, network: str | None) -> bool:
+        """Count one more that waits for its answer, unless too many do: of one public network no more than half of all,
+        so that nobody's connects, however long they take, keep others out.
+        """
+        if self.asking >= self.most_asking:
+            return False
+        if network is not None:
+            if self._asking[network] * 2 >= self.most_asking:
+                return False
+            self._asking[network] += 1
+        self.asking += 1
+        return True
+
+    def answered(self, network: str | None) -> None:
+        """One waits no more."""
+        self.asking -= 1
+        if network is not None:
+            self._asking[network] -= 1
+            if not self._asking[network]:
+                del self._asking[network]
 
     def refusal(self, code: str) -> Refused:
         """One more that is over a limit."""

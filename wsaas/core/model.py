@@ -28,7 +28,8 @@ class Handshake:
     `headers` has lower-case names and the values as ISO 8859-1 text, for the backend to read; credentials, cookies and
     the WebSocket machinery are not among them. `repeated` goes out with every webhook of this connection: the
     Authorization header exactly as it came and those named by FORWARD_HEADERS, as (name, value) bytes. `traceparent`
-    is as the client sent it, not yet checked (W3C Trace Context).
+    is as the client sent it, not yet checked (W3C Trace Context). `party` names those who are counted as one with this
+    client where the backend fails, or is busy.
     """
 
     path: str
@@ -39,13 +40,14 @@ class Handshake:
     headers: Mapping[str, str] = field(default_factory=dict)
     repeated: tuple[tuple[bytes, bytes], ...] = ()
     traceparent: str | None = None
+    party: str = ""
 
     @property
     def remembered(self) -> Handshake:
         """What is still asked for once the connection is open."""
         agent = self.headers.get("user-agent")
         headers = {"user-agent": agent} if agent is not None else _NO_HEADERS
-        return Handshake(self.path, "", None, self.remote_address, headers=headers)
+        return Handshake(self.path, "", None, self.remote_address, headers=headers, party=self.party)
 
 
 _NO_HEADERS: Mapping[str, str] = {}

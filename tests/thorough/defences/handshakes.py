@@ -252,12 +252,12 @@ DEFENCES = [
         "left += (now - since) * self._rate",
         "unit.clients.test_admission.RateTests.test_burst",
     ),
-    without(FAST, ADMISSION, "elif is_public(host) and", "elif", _STAND_FOR_MANY),
+    without(FAST, ADMISSION, "elif self._public and", "elif", _STAND_FOR_MANY),
     without(
         FAST, OPENING, "limited = not self.factory.entrance.proxies.trusts(address)", "limited = True", _STAND_FOR_MANY
     ),
-    without(BUSY, ADMISSION, "self._admission.asking >= self._admission.most_asking", "False"),
-    without(BUSY, ADMISSION, "            self._admission.asking -= 1\n"),
+    without(BUSY, ADMISSION, "if self.asking >= self.most_asking:", "if False:"),
+    without(BUSY, ADMISSION, "        self.asking -= 1\n"),
     without(BUSY, SERVICE, "settings.webhook_concurrency * ASKING_PER_WEBHOOK", "10**9"),
     without(LEAVES, PROTOCOL, 'session.lost(Cause.NETWORK, CloseCode.ABNORMAL, "", clean=False)', "pass"),
     without(  # accepted by the backend, and it never hears of the end

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from tests.thorough.defences.model import Defence, Edit, without
 
+ADMISSION = "wsaas/clients/admission.py"
 AGENT = "wsaas/http_client/treq_agent.py"
 ANSWERS = "wsaas/backend/responses.py"
+BREAKER = "wsaas/backend/breaker.py"
 CONTRACT = "wsaas/backend/requests.py"
 COURIER = "wsaas/backend/courier.py"
 DECISION = "wsaas/backend/decision.py"
+DISPATCHER = "wsaas/backend/dispatcher.py"
+FAIR_QUEUE = "wsaas/backend/fair_queue.py"
 GROUP_NAMES = "wsaas/core/groups.py"
+HEALTH = "wsaas/backend/health.py"
 HTTP1 = "wsaas/http_client/connection.py"
 NAMES = "wsaas/http_client/resolver.py"
 PARSER = "wsaas/http_client/response_parser.py"
@@ -212,7 +217,7 @@ DEFENCES = [
     ),
     without(  # those that are slow leave room for a few
         SLOW,
-        COURIER,
+        DISPATCHER,
         "self._shares = Shares(concurrency)",
         "self._shares = Shares(5)",
         "system.test_faults.FaultTests.test_slow_for_some",
@@ -239,12 +244,57 @@ DEFENCES = [
         ),
         ("unit.http_client.test_connection.AnswerTests.test_more_than_asked",),
     ),
+    Defence(  # one breaker for messages and connects
+        POISON,
+        (
+            Edit(COURIER, '"message", Breaker(random),', '"message", (shared := Breaker(random)),'),
+            Edit(COURIER, "Breaker(random, PROBES // 2), 0.0", "shared, 0.0"),
+        ),
+        ("unit.backend.test_courier.CourierTests.test_failing_messages_keep_nobody_out",),
+    ),
+    without(  # a backend that answers is taken for one that is not there
+        POISON,
+        HEALTH,
+        "answer.status in NOBODY_HOME",
+        "answer.status >= 500",
+        "unit.backend.test_outage.NewcomerTests.test_any_answer_proves_life",
+    ),
     without(
         POISON,
-        COURIER,
-        "{kind: Breaker(random) for kind in KINDS}",
-        "dict.fromkeys(KINDS, Breaker(random))",
-        "system.test_faults.FaultTests.test_poison",
+        BREAKER,
+        "if counted > MOST_OF_ONE:",
+        "if False:",
+        "unit.backend.test_outage.NewcomerTests.test_other_failures_of_one",
+    ),
+    without(
+        POISON,
+        HEALTH,
+        "if self._failing and not self._failing.admit(party, now):",
+        "if False:",
+        "unit.backend.test_outage.NewcomerTests.test_500_keeps_nobody_out",
+        "system.test_faults.FaultTests.test_one_address_whose_connects_fail",
+    ),
+    without(  # those that hang take all
+        POISON,
+        SHARES,
+        " or self._held[kind].get(party, 0) < GREED * free)",
+        " or True)",
+        "unit.backend.test_outage.NewcomerTests.test_hanging_connects",
+        "system.test_faults.FaultTests.test_one_address_whose_connects_hang",
+    ),
+    without(
+        POISON,
+        FAIR_QUEUE,
+        "self.parties.move_to_end(party)",
+        "pass",
+        "unit.backend.test_outage.NewcomerTests.test_waiting_connects",
+    ),
+    without(
+        POISON,
+        ADMISSION,
+        "if self._asking[network] * 2 >= self.most_asking:",
+        "if False:",
+        "unit.clients.test_admission.BusyTests.test_one_network",
     ),
     without(
         POISON,

@@ -5,15 +5,20 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.concurrency import KINDS, Shares
-from wsaas.core.model import Closed, Opened, Received
+from wsaas.core.model import Closed, Event, Opened, Received
 
 
 class SharesTests(SynchronousTestCase):
-    def fill(self, shares: Shares, kind: type) -> int:
-        count = 0
-        while shares.allows(kind):
-            shares.enter(kind)
-            count += 1
+    def fill(self, shares: Shares, kind: type[Event], parties: int = 100) -> int:
+        """Take what there is, for so many parties in turn; how many it was."""
+        count = refused = 0
+        while refused < parties:
+            party = f"{(count + refused) % parties}"
+            if shares.allow(kind, party):
+                shares.acquire(kind, party)
+                count, refused = count + 1, 0
+            else:
+                refused += 1
         return count
 
     def test_quarter_is_kept(self) -> None:
@@ -28,15 +33,39 @@ class SharesTests(SynchronousTestCase):
         """A place that is free again goes to whoever asks, within the total."""
         shares = Shares(8)
         self.fill(shares, Closed)
-        shares.leave(Closed)
-        self.assertTrue(shares.allows(Received))
-        shares.enter(Received)
+        shares.release(Closed, "0")
+        self.assertTrue(shares.allow(Received, "a"))
+        shares.acquire(Received, "a")
         self.assertEqual(self.fill(shares, Opened) + self.fill(shares, Received), 4)
         self.assertEqual(sum(shares.in_flight.values()), 8)
 
     def test_small_totals(self) -> None:
-        """Under 4 nothing is kept back, and the total still holds."""
+        """Under 4 nothing is kept back for kinds or parties, and the total still holds."""
         for total in (1, 2, 3):
             shares = Shares(total)
-            self.assertEqual(self.fill(shares, Closed), total)
-            self.assertFalse(shares.allows(Received))
+            self.assertEqual(self.fill(shares, Closed, parties=1), total)
+            self.assertFalse(shares.allow(Received, "another"))
+
+    def test_parties(self) -> None:
+        """One party gets three quarters of what its kind can have, and then there is something for others, too."""
+        shares = Shares(64)
+        self.assertEqual(self.fill(shares, Opened, parties=1), 24)
+        self.assertFalse(shares.allow(Opened, "0"))
+        self.assertTrue(all([shares.allow(kind, "0") for kind in (Received, Closed)]))
+        for party, places in (("b", 6), ("c", 2)):
+            taken = 0
+            while shares.allow(Opened, party):
+                shares.acquire(Opened, party)
+                taken += 1
+            self.assertEqual(taken, places)
+
+    def test_nothing_is_remembered(self) -> None:
+        """When nothing is in flight, no party is known."""
+        shares = Shares(64)
+        for _ in range(3):
+            shares.acquire(Opened, "a")
+        shares.acquire(Received, "b")
+        for kind, party in ((Opened, "a"), (Opened, "a"), (Opened, "a"), (Received, "b")):
+            shares.release(kind, party)
+        self.assertEqual([held for held in shares._held.values() if held], [])
+        self.assertEqual(self.fill(shares, Opened), 32)

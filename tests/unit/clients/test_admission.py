@@ -223,6 +223,20 @@ class BusyTests(Case):
         self.assertEqual(len(harness.gateway.handshakes), 4)
         self.assertEmpty(harness)
 
+    def test_one_network(self) -> None:
+        """Those of one public address that wait leave half of the room to others, however many there are."""
+        harness = Harness(most_asking=10)
+        clients = [self.ask(harness, host=PUBLIC) for _ in range(20)]
+        self.assertEqual(harness.admission.asking, 5)
+        self.assertTurnedAway(clients[5], "BUSY")
+        for host in ("8.8.4.4", "1.1.1.1"):
+            self.assertEqual(self.ask(harness, host=host).transport.written, b"")
+        clients[0].peer.accept(None)
+        self.assertEqual(self.ask(harness, host=PUBLIC).transport.written, b"")
+        self.assertTurnedAway(self.ask(harness, host=PUBLIC), "BUSY")
+        self.assertEmpty(harness)
+        self.assertEqual(harness.admission._asking, {})
+
     def test_in_vain(self) -> None:
         """Handshakes that are refused for themselves do not count."""
         harness = Harness(most_asking=1, allowed_origins=("https://a",))

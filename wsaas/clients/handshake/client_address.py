@@ -17,6 +17,8 @@ MAX_HOPS = 32
 LONGEST_ADDRESS = 64
 """Characters of an address in X-Forwarded-For, with its port; what is longer is none, and is not remembered."""
 
+# So much of a path tells parties apart.
+_DISTINCT = 64
 # Some proxies add the port.
 _WITH_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}|\[([0-9a-fA-F:.]+)\](?::[0-9]{1,5})?")
 
@@ -90,12 +92,20 @@ def _item(text: str) -> Address | None:
     return None if "%" in text else parse(text)
 
 
+@lru_cache(maxsize=1024)
 def network(host: str) -> str:
     """Who is counted as one: an IPv4 address, or the /64 that a household has of IPv6."""
     address = parse(host)
     if isinstance(address, IPv6Address):
         return str(ip_network((address, 64), strict=False))
     return host if address is None else str(address)
+
+
+def party(host: str, path: str) -> str:
+    """Who is counted as one when the backend fails for them: a network, or, as an address that is not public may stand
+    for many, those behind it that ask for one path.
+    """
+    return network(host) if is_public(host) else f"{network(host)} {path[:_DISTINCT]}"
 
 
 def is_public(host: str) -> bool:

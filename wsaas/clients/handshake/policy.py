@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from wsaas.clients.handshake.client_address import Proxies
+from wsaas.clients.handshake.client_address import Proxies, party
 from wsaas.clients.handshake.credentials import BadCredential, Credentials
 from wsaas.clients.handshake.request import HandshakeRequest
 from wsaas.clients.handshake.request_head import MalformedHandshake, RequestHead, parse, public, repeated
@@ -74,6 +74,7 @@ class HandshakePolicy:
             headers=public(head.fields),
             repeated=repeated(head.fields, self._forwarded),
             traceparent=traces[0].decode("latin-1") if len(traces) == 1 else None,
+            party=party(request.address, path),
         )
 
 

@@ -5,10 +5,37 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.client_harness import END, REQUEST, Harness
-from wsaas.clients.handshake.client_address import Proxies, announced, is_public, network
+from wsaas.clients.handshake.client_address import Proxies, announced, is_public, network, party
 from wsaas.net.proxy_protocol import Proxied, ProxiedFactory
 
 TRUSTED = ("10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32")
+
+
+class PartyTests(SynchronousTestCase):
+    def test_party(self) -> None:
+        """A public address is one party, and so is the /64 of an IPv6 address; one that may stand for many is told
+        apart by the path, as far as that is short."""
+        for host, path, expected in (
+            ("8.8.8.8", "/a", "8.8.8.8"),
+            ("::ffff:8.8.8.8", "/b", "8.8.8.8"),
+            ("2606:4700:1:2:3::4", "/a", "2606:4700:1:2::/64"),
+            ("2606:4700:1:2::9", "/b", "2606:4700:1:2::/64"),
+            ("127.0.0.1", "/a", "127.0.0.1 /a"),
+            ("fe80::1%lo", "/a", "fe80::/64 /a"),
+            ("10.0.0.1", "/" + "x" * 1000, "10.0.0.1 /" + "x" * 63),
+            ("", "/a", " /a"),
+        ):
+            self.assertEqual(party(host, path), expected)
+
+    def test_what_the_gateway_hears(self) -> None:
+        """The gateway hears of whose party a client is, and goes on knowing it; behind a trusted proxy it is that of
+        the client."""
+        harness = Harness(trusted_proxies=("10.0.0.0/8",))
+        harness.open(host="2606:4700:1:2:3::4")
+        harness.open(b"X-Forwarded-For: 8.8.8.8\r\n", host="10.0.0.1")
+        parties = [handshake.party for handshake in harness.gateway.handshakes]
+        self.assertEqual(parties, ["2606:4700:1:2::/64", "8.8.8.8"])
+        self.assertEqual([handshake.remembered.party for handshake in harness.gateway.handshakes], parties)
 
 
 class ForwardedTests(SynchronousTestCase):

@@ -1,0 +1,114 @@
+"""A courier in memory: the test is its backend, its clients and its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.backend.courier import Courier
+from wsaas.backend.requests import Contract, Webhook
+from wsaas.core.gateway import Gateway
+from wsaas.core.model import Frame, Handshake, Limits
+from wsaas.core.registry import Registry
+from wsaas.core.router import Router
+from wsaas.core.session import Session, State
+from wsaas.http_client.exchange import Fault, HttpResponse
+from wsaas.journal.memory import MemoryJournal
+
+OK = HttpResponse(200, (), b'{"code":"OK"}', False)
+
+
+class FakeSender:
+    """Keeps what is sent, until the test answers it."""
+
+    def __init__(self) -> None:
+        self.sent: list[Webhook] = []
+        self.waiting: list[tuple[Webhook, Callable[[HttpResponse | Fault | Failure], object]]] = []
+        self.at_once: HttpResponse | None = None
+
+    def send(self, webhook: Webhook, done: Callable[[HttpResponse | Fault | Failure], object]) -> None:
+        self.sent.append(webhook)
+        if self.at_once is not None:
+            done(self.at_once)
+        else:
+            self.waiting.append((webhook, done))
+
+    def answer(self, answer: HttpResponse | Fault | Failure, index: int = 0) -> None:
+        _, done = self.waiting.pop(index)
+        done(answer)
+
+
+class FakePeer:
+    session: Session | None = None
+    waiting = 0
+    last_active_at = 0.0
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def send(self, frame: Frame) -> bool:
+        self.calls.append(("send", frame.payload))
+        return True
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments: self.calls.append((name, *arguments))
+
+
+class CourierTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.build()
+
+    def build(self, concurrency: int = 64) -> None:
+        self.clock = Clock()
+        self.sender = FakeSender()
+        contract = Contract(
+            local_address="http://local",
+            ws_timeout=30,
+            message_content_type="application/json",
+            max_message_size=1000,
+            secrets=(),
+            user_agent="WSAAS",
+            now=lambda: 0.0,
+            bits=lambda n: 0,
+        )
+        self.courier = Courier(
+            self.clock,
+            contract,
+            self.sender,
+            concurrency=concurrency,
+            message_patience=30.0,
+            disconnect_patience=300.0,
+            now=lambda: 0.0,
+            random=lambda: 1.0,
+        )
+        limits = Limits(1000, 100_000, 100_000)
+        numbers = iter(range(10**9))
+        self.registry = Registry()
+        self.router = Router(self.registry, 1000)
+        self.gateway = Gateway(
+            self.registry, MemoryJournal(), self.courier, limits, lambda: 0.0, lambda n: next(numbers) % n
+        )
+        self.gateway.accepting = True
+
+    def connect(self, address: str = "192.0.2.1") -> FakePeer:
+        peer = FakePeer()
+        self.gateway.connect(peer, Handshake("/", "", None, address, party=address))  # type: ignore[arg-type]
+        return peer
+
+    def open(self, address: str = "192.0.2.1") -> tuple[FakePeer, Session]:
+        peer = self.connect(address)
+        self.sender.answer(OK, -1)
+        session = peer.session
+        assert session is not None and session.state is State.OPEN
+        return peer, session
+
+    def say(self, session: Session, *texts: bytes) -> None:
+        for text in texts:
+            session.received(Frame(text, binary=False))
+
+    def bodies(self) -> list[bytes]:
+        return [webhook.body for webhook in self.sender.sent if webhook.method == b"PUT"]

@@ -1,0 +1,181 @@
+"""Decides which webhooks go out when: so many at once, shared out by kind and party, and few while the backend is away.
+
+Each kind of event has a breaker of its own. While that of connects is open, they are turned away but for a few probes.
+Of the other kinds, what is ready waits to be a probe; all of it goes out when a webhook of its kind has an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from math import inf
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from wsaas.backend.breaker import LONGEST_PAUSE
+from wsaas.backend.concurrency import Shares
+from wsaas.backend.delivery import Delivery, Traffic
+from wsaas.backend.health import Change, Health
+from wsaas.core.model import Opened
+from wsaas.http_client.exchange import Fault, HttpResponse
+
+
+class Dispatcher:
+    """Sends deliveries, by `send`, in turn. A delivery that was sent has a place in flight until it is `released`.
+
+    What waits for its turn is bounded by what is submitted: the courier has one delivery for each connection at most.
+    Connects that must not wait are `turned_away`; what has waited for all of its patience, while the backend could not
+    be reached at all, is `given_up`.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        random: Callable[[], float],
+        concurrency: int,
+        traffic: tuple[Traffic, ...],
+        *,
+        send: Callable[[Delivery], object],
+        turn_away: Callable[[Delivery], object],
+        give_up: Callable[[Delivery, str], object],
+    ) -> None:
+        self._clock = clock
+        self._shares = Shares(concurrency)
+        self._health = Health(random)
+        self._traffic = traffic
+        self._send = send
+        self._turn_away = turn_away
+        self._give_up = give_up
+        for each in traffic:
+            each.may_go = partial(self._shares.allow, each.kind)
+            # Connects are admitted, or turned away, before they wait.
+            each.may_probe = each.may_go if each.kind is Opened else partial(self._may_probe, each)
+        self._probing: IDelayedCall | None = None
+        self._outages = 0
+        """Breakers that are open."""
+        self._busy = False
+        """Whether something is being sent: what else may be sent meanwhile has its turn after that."""
+        self.release = self._shares.release
+        """To be called with kind and party of a delivery that is in flight no more, and then `pump`."""
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        if self._probing is not None:
+            self._probing.cancel()
+            self._probing = None
+        for traffic in self._traffic:
+            traffic.ready.remove_all()
+
+    def submit(self, delivery: Delivery) -> None:
+        """Send it, now or in its turn; a connect may be turned away instead."""
+        traffic, party = delivery.traffic, delivery.party
+        ready = traffic.ready
+        if traffic.kind is Opened and not self._health.admits(traffic, party, self._clock.seconds()):
+            self._turn_away(delivery)
+        elif (
+            self._busy
+            or party in ready.parties
+            or (ready.size and (self._shares.offers or traffic.breaker.open))
+            or not (traffic.may_probe if traffic.breaker.open else traffic.may_go)(party)
+        ):
+            # While nothing goes out, before those that have failed already: it may be they who are at fault.
+            ready.append(delivery, traffic.breaker.open)
+            if self._busy or traffic.breaker.open:
+                self._pump_all()
+        else:
+            # Others may wait, but none that may go: that is looked at whenever a place becomes free.
+            self._busy = True
+            try:
+                self._shares.acquire(traffic.kind, party)
+                self._send(delivery)
+            finally:
+                self._busy = False
+            self.pump()
+
+    def submit_again(self, delivery: Delivery) -> None:
+        """The same for one that has failed before, behind all others."""
+        delivery.traffic.ready.append(delivery)
+        self._pump_all()
+
+    def pump(self) -> None:
+        """Send what may be sent. If one is answered at once, what comes of that has its turn here, too."""
+        if self._busy:
+            return
+        shares = self._shares
+        self._busy = True
+        try:
+            while shares.offers > 0:
+                for traffic in self._traffic:
+                    ready = traffic.ready
+                    if (
+                        ready.size
+                        and (delivery := ready.take(traffic.may_probe if traffic.breaker.open else traffic.may_go))
+                        is not None
+                    ):
+                        shares.offers -= 1
+                        shares.acquire(traffic.kind, delivery.party)
+                        self._send(delivery)
+                        break
+                else:
+                    shares.offers = 0
+        finally:
+            self._busy = False
+        if self._outages:
+            self._plan_round()
+
+    def note(self, delivery: Delivery, answer: HttpResponse | Fault) -> Sequence[Change]:
+        """Learn from the answer how the backend is, and act on what that changes."""
+        traffic = delivery.traffic
+        if isinstance(answer, Fault) or answer.status >= 500:
+            changes = self._health.failed(delivery, answer, self._clock.seconds())
+        elif traffic.breaker.failures or traffic.kind is Opened:
+            changes = self._health.well(delivery)
+        else:
+            return ()
+        for change in changes:
+            if change is Change.CLOSED:
+                self._outages -= 1
+                self._shares.offers = inf
+            elif change is Change.OPENED:
+                self._outages += 1
+                self._turn_all_away(traffic.ready.remove_all() if traffic.kind is Opened else ())
+            else:
+                self._turn_all_away(traffic.ready.remove_party(delivery.party))
+        return changes
+
+    # The rest
+
+    def _turn_all_away(self, connects: Iterable[Delivery]) -> None:
+        for delivery in connects:
+            self._turn_away(delivery)
+
+    def _may_probe(self, traffic: Traffic, party: str) -> bool:
+        """Whether what waits of this party may go out though the breaker is open."""
+        return self._shares.allow(traffic.kind, party) and traffic.breaker.admit(None, self._clock.seconds())
+
+    def _pump_all(self) -> None:
+        """The same as `pump`, when more may have changed than that places have become free."""
+        self._shares.offers = inf
+        self.pump()
+
+    def _plan_round(self) -> None:
+        due = [each.breaker.next_round for each in self._traffic if each.breaker.open and each.ready.size]
+        if due and self._probing is None:
+            left = min(due) - self._clock.seconds()
+            # If the round has begun and there is no place in flight, the next answer makes one.
+            self._probing = self._clock.callLater(left if left > 0 else LONGEST_PAUSE, self._begin_round)
+
+    def _begin_round(self) -> None:
+        self._probing = None
+        now = self._clock.seconds()
+        for traffic in self._traffic:
+            breaker, patience = traffic.breaker, traffic.patience
+            if breaker.open and patience and now - breaker.opened_at >= patience:
+                for delivery in traffic.ready.remove(partial(_over, now - patience)):
+                    self._give_up(delivery, f"nothing was sent for {patience:g} s: the backend cannot be reached")
+        self._pump_all()
+
+
+def _over(began: float, delivery: Delivery) -> bool:
+    """Whether it is tried since then, or longer."""
+    return delivery.began <= began

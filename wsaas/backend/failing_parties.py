@@ -1,0 +1,72 @@
+"""Parties whose connects make the backend fail: each is let through only now and then, and nobody else feels it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from wsaas.backend.breaker import THRESHOLD, Pauses
+
+FORGOTTEN_AFTER = 60.0
+"""Seconds without a further failure after which a party begins anew."""
+PARTIES = 10_000
+
+
+class FailingParties:
+    """Counts the failures in a row of each party. From `THRESHOLD` of them on, one webhook of it may go out after each
+    pause, until one succeeds.
+
+    The table is bounded: over `most` parties, the one that has not failed for longest is forgotten.
+    """
+
+    def __init__(self, random: Callable[[], float], most: int = PARTIES) -> None:
+        self._random = random
+        self._most = most
+        self._parties: OrderedDict[str, _Party] = OrderedDict()  # in the order of their last failures
+
+    def __len__(self) -> int:
+        return len(self._parties)
+
+    def admit(self, name: str, now: float) -> bool:
+        """Whether a webhook of this party may go out now; if it is paced, the next pause begins."""
+        party = self._parties.get(name)
+        if party is None or party.failures < THRESHOLD:
+            return True
+        if now < party.next_try:
+            return False
+        party.next_try = now + party.pauses.next()
+        return True
+
+    def failed(self, name: str, now: float) -> bool:
+        """The backend failed at a webhook of this party. Whether the party is paced from now on."""
+        self._forget(now)
+        party = self._parties.pop(name, None) or _Party(Pauses(self._random))
+        self._parties[name] = party
+        party.failed_at = now
+        party.failures += 1
+        if party.failures != THRESHOLD:
+            return False
+        party.next_try = now + party.pauses.next()
+        return True
+
+    def succeeded(self, name: str) -> None:
+        """The backend did not fail at a webhook of this party."""
+        self._parties.pop(name, None)
+
+    def _forget(self, now: float) -> None:
+        """Make room: what is left is also what is asked about at each connect."""
+        while self._parties:
+            oldest = next(iter(self._parties))
+            if len(self._parties) < self._most and now - self._parties[oldest].failed_at < FORGOTTEN_AFTER:
+                break
+            del self._parties[oldest]
+
+
+class _Party:
+    __slots__ = ("failed_at", "failures", "next_try", "pauses")
+
+    def __init__(self, pauses: Pauses) -> None:
+        self.pauses = pauses
+        self.failures = 0
+        self.failed_at = 0.0
+        self.next_try = 0.0

@@ -1,0 +1,73 @@
+"""Learns from the backend's answers for which kinds of events it can be reached, and who makes it fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from wsaas.backend.delivery import Delivery, Traffic
+from wsaas.backend.failing_parties import FailingParties
+from wsaas.core.model import Opened
+from wsaas.http_client.exchange import Fault, HttpResponse, NotSent
+
+NOBODY_HOME = frozenset({502, 503, 504, *range(520, 525)})
+"""Said by something in between, or by a backend that is starting: it was not reached. (520 to 524 are Cloudflare's.)"""
+
+
+def unreached(answer: HttpResponse | Fault) -> bool:
+    """Whether this is a failure to reach the backend; an answer of any other status proves that it lives."""
+    return isinstance(answer, Fault) or answer.status in NOBODY_HOME
+
+
+class Change(Enum):
+    """What an answer has changed."""
+
+    OPENED = "webhooks of its kind are only probes now"
+    CLOSED = "webhooks of its kind reach the backend again"
+    PACED = "connects of its party are let through only now and then"
+
+
+class Health:
+    """Two remedies, each for its own trouble.
+
+    A backend that cannot be reached is probed only, one breaker for each kind of event: a handler that hangs is no
+    reason to keep other events back. A failure that a client may cause opens it only if it happens to several: to
+    several addresses when they connect, to several connections when they have been let in.
+
+    A backend that fails at connects from one address, in whatever way, gets fewer of those, and all others as ever. (A
+    message that it fails at waits for its own backoff.)
+    """
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._failing = FailingParties(random)
+
+    def admits(self, connects: Traffic, party: str, now: float) -> bool:
+        """Whether the backend may be asked for this newcomer."""
+        if self._failing and not self._failing.admit(party, now):
+            return False
+        return not connects.breaker.open or connects.breaker.admit(party, now)
+
+    def well(self, delivery: Delivery) -> list[Change]:
+        """It got an answer that is no failure."""
+        traffic = delivery.traffic
+        if self._failing and traffic.kind is Opened:
+            self._failing.succeeded(delivery.party)
+        return [Change.CLOSED] if traffic.breaker.reached() else []
+
+    def failed(self, delivery: Delivery, answer: HttpResponse | Fault, now: float) -> list[Change]:
+        """It got an answer that is a failure, or none."""
+        traffic, changes = delivery.traffic, []
+        nobodys_fault = isinstance(answer, NotSent)
+        if not unreached(answer):
+            if traffic.breaker.reached():
+                changes.append(Change.CLOSED)
+        elif traffic.breaker.failed(None if nobodys_fault else _culprit(delivery), now):
+            changes.append(Change.OPENED)
+        if traffic.kind is Opened and not nobodys_fault and self._failing.failed(delivery.party, now):
+            changes.append(Change.PACED)
+        return changes
+
+
+def _culprit(delivery: Delivery) -> str:
+    """Who is counted for a failure."""
+    return delivery.party if delivery.traffic.kind is Opened else delivery.session.id
