@@ -15,7 +15,9 @@ from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.api import access
+from wsaas.api.params import MOST_PARAMETERS
 from wsaas.api.server import fast_path, limits
+from wsaas.api.server.limits import LONGEST_NAME
 from wsaas.backend import decision
 from wsaas.backend import requests as contract
 from wsaas.clients import admission, factory
@@ -128,7 +130,8 @@ class PageTests(SynchronousTestCase):
             found = [limit for attack, limit in limits if attack.startswith(beginning)]
             self.assertTrue(any(limit.startswith(expected) for limit in found), (beginning, expected, found))
         self.assertIn(("Headers without end", f"{head.MAX_HEAD // 1024} KiB, {head.MAX_FIELDS} headers"), limits)
-        self.assertIn(("Headers that are slow to read", f"{head.MAX_FIELDS} headers, {MAX_HOPS} hops"), limits)
+        slow = f"{head.MAX_FIELDS} headers, {MAX_HOPS} hops; of the API names of {LONGEST_NAME} bytes, paths of 2 KiB, "
+        self.assertIn(("Headers that are slow to read", f"{slow}{MOST_PARAMETERS} parameters"), limits)
         self.assertIn(("Headers without end", "16 KiB, 500 headers"), limits)  # Twisted's, for the API
         self.assertIn(("More connections than there is room for", f"{capacity.API}, or a 32nd of the files"), limits)
 

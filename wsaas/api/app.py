@@ -41,6 +41,9 @@ OTHER = b"OTHER"
 
 _log = Logger()
 
+LONGEST_PATH = 2048
+"""Bytes of a path; that of a group's member, all of it percent-encoded, has half of them."""
+
 
 class ConnectionId(BaseConverter):
     """`<id:name>` in a route: a path segment that has the shape of a connection id."""
@@ -121,7 +124,11 @@ class Gate(Resource):
 
 
 def _check_path(path: bytes) -> None:
-    """Raise NotFound for what the router would log (no UTF-8) or forgive (more than one slash in front)."""
+    """Raise NotFound for what the router would log (no UTF-8), forgive (more than one slash in front), or take long to
+    find nothing for.
+    """
+    if len(path) > LONGEST_PATH:
+        raise NotFound
     try:
         text = unquote_to_bytes(path).decode()
     except UnicodeDecodeError:

@@ -26,6 +26,9 @@ LONGEST_PAGE = 10_000
 LONGEST_PAGE_OF_GROUPS = 1000
 """Groups on one page: a name takes up to 1.5 KB in JSON."""
 
+MOST_PARAMETERS = 500
+"""Parameters of a request. A request line has room for 400 exceptions."""
+
 _SHOWN = 60
 """Characters of a wrong parameter that an error repeats."""
 
@@ -40,9 +43,11 @@ class Query:
         self._values: dict[str, list[str]] = {}
         try:
             # Not request.args: Twisted takes ";" for a separator too, and a reason may have one.
-            pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict")
+            pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
         except UnicodeDecodeError:
             raise BadRequest("the query is not UTF-8, percent-encoded") from None
+        except ValueError:
+            raise BadRequest(f"the query has more than {MOST_PARAMETERS} parameters") from None
         for name, value in pairs:
             if name not in once and name not in repeatable:
                 known = ", ".join((*once, *repeatable)) or "none"

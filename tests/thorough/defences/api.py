@@ -194,7 +194,7 @@ DEFENCES = [
     without(SMUGGLING, LIMITS, 'if any(coding.lower() != b"chunked" for coding in codings):', "if False:", _TABLE),
     without(SMUGGLING, LIMITS, 'if codings and version == b"HTTP/1.0":', "if False:", _TABLE),
     without(SMUGGLING, LIMITS, 'if not target.startswith(b"/"):', "if False:", _TABLE),
-    without(SMUGGLING, CHANNEL, "if not FIELD.fullmatch(line):", "if False:", _TABLE),
+    without(SMUGGLING, CHANNEL, "if not FIELD.fullmatch(line) or", "if", _TABLE),
     without(SMUGGLING, CHANNEL, "FIELD.fullmatch(trailer)", "True", _TABLE, _ANY),
     without(  # what comes next is a request again
         SMUGGLING,

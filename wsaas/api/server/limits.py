@@ -23,6 +23,8 @@ LINGER = 2.0
 CLOSE_TIMEOUT = 15.0
 # No length has more digits: 999 PB. Python refuses to convert thousands of them.
 LENGTH_DIGITS = 18
+# Bytes of a header's name. Twisted remembers the first ten thousand names that it meets, for ever.
+LONGEST_NAME = 256
 
 FIELD = octets(FIELD_LINE)
 

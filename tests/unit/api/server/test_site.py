@@ -11,6 +11,7 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs, formatEvent
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.web import http
 from twisted.web.resource import Resource
 
 from tests.support.api_fakes import HERE, MAX_MESSAGE_SIZE
@@ -306,6 +307,32 @@ class MalformedTests(WireCase):
         for query in [b"?\xa0", b"?code=%FF", b"?" + b"&" * 10000, b"?reason=\xa0"]:
             request = GET.replace(b"GET", b"DELETE").replace(b" HTTP", query + b" HTTP", 1)
             self.assertIn(self.exchange(request), ([200], [400]), query)
+
+    def test_long_names(self) -> None:
+        """A header's name has at most 256 bytes: Twisted keeps every new one, up to ten thousand, for ever."""
+        for length, status in ((256, 200), (257, 400)):
+            request = READY.replace(b"\r\n\r\n", b"\r\n%b: x\r\n\r\n" % (b"a" * length))
+            self.assertEqual(self.exchange(request), [status])
+
+    def test_long_paths(self) -> None:
+        """A path that is longer than any of this API is not looked for."""
+        for path in (b"/" + b"a/" * 5000, b"/groups/" + b"%41" * 5000, b"/" + b"x" * 2048):
+            self.assertEqual(self.exchange(READY.replace(b"/-/ready", path)), [404])
+        name = b"%41" * 256
+        self.assertEqual(self.exchange(GET.replace(b"GET /", b"PUT /groups/%b/" % name, 1)), [200])
+
+    def test_many_parameters(self) -> None:
+        """A query has at most 500 parameters, empty ones included."""
+        for query, status in ((b"code=1000" + b"&" * 499, 200), (b"code=1000" + b"&" * 500, 400)):
+            request = GET.replace(b"GET", b"DELETE").replace(b" HTTP", b"?%b HTTP" % query, 1)
+            self.assertEqual(self.exchange(request), [status])
+
+    def test_what_twisted_reads(self) -> None:
+        """Twisted's own reading of cookies and of the query, slow and asked for by nobody, is left out."""
+        self.patch(http, "parse_qs", lambda *_: self.fail("the query is read"))
+        self.patch(http.Request, "parseCookies", lambda _: self.fail("the cookies are read"))
+        self.assertEqual(self.exchange(READY.replace(b"\r\n\r\n", b"\r\nCookie: a=b\r\n\r\n")), [200])
+        self.assertEqual(self.exchange(GET.replace(b"GET", b"DELETE").replace(b" HTTP", b"?code=1000 HTTP", 1)), [200])
 
     def test_noise(self) -> None:
         """However a request is mangled, every answer is JSON, none is a 500, and nothing is logged as an error."""
