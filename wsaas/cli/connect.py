@@ -1,166 +1,75 @@
-"""`wsaas connect`: a small interactive WebSocket client. Each line typed is a text message; Ctrl-D closes."""
+"""`wsaas connect`: a small interactive WebSocket client. Each line typed is a text message; Ctrl-D closes.
+
+When the input is piped in and ends, the client stays until nothing has come for a while (`--wait`), or the server
+closes: so that the answers are seen.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
+from math import inf
 from typing import Any
 from unicodedata import category
 
-from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
-from autobahn.websocket.util import parse_url
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from autobahn.twisted.websocket import WebSocketClientFactory
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectError, DNSLookupError
-from twisted.internet.interfaces import IHalfCloseableProtocol, IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
-LARGEST = 16 * 1024 * 1024  # bytes in a message that comes and in a line that is typed
-HANDSHAKE_TIMEOUT = 60  # seconds; the gateway answers only when its backend has
+from wsaas.cli.address import Address, NoAddress, address
+from wsaas.cli.conversation import HANDSHAKE_TIMEOUT, LARGEST, Conversation, Terminal
+from wsaas.cli.explanations import unreachable
+from wsaas.net.tls_client import ClientFiles, TlsEndpoint, Verifier
 
-
-@implementer(IHalfCloseableProtocol)
-class Terminal(Protocol):
-    """The person's end. `status` fires with the exit status when the conversation is over."""
-
-    transport: StandardIO
-
-    def __init__(self) -> None:
-        self.status: Deferred[int] = Deferred()
-        self._flushed: Deferred[None] = Deferred()
-        self._conversation: Conversation | None = None
-        self._typed = b""
-
-    def connectionMade(self) -> None:
-        self.transport.pauseProducing()  # nobody to talk to yet
-
-    def say(self, line: str) -> None:
-        self.transport.write(printable(line).encode() + b"\n")
-
-    def opened(self, conversation: Conversation) -> None:
-        self._conversation = conversation
-        conversation.registerProducer(self.transport, True)  # what is piped in waits for a gateway that reads slowly
-        self.transport.resumeProducing()
-
-    def ended(self, status: int) -> None:
-        self._conversation = None
-        self.transport.pauseProducing()
-        self.status.callback(status)
-
-    def dataReceived(self, data: bytes) -> None:
-        *lines, self._typed = (self._typed + data).split(b"\n")
-        for line in lines:
-            self._send(line.removesuffix(b"\r"))
-        if len(self._typed) > LARGEST:
-            self.say("* this line is too long")
-            self._close()
-
-    def readConnectionLost(self) -> None:
-        """Ctrl-D, or the end of what was piped in; the last line may lack its end."""
-        if self._typed:
-            self._send(self._typed)
-        self._close()
-
-    def writeConnectionLost(self) -> None:
-        """Nobody reads what we print."""
-        self._close()
-        self.connectionLost()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if not self._flushed.called:
-            self._flushed.callback(None)
-
-    def flush(self) -> Deferred[None]:
-        """Stop, and fire when everything said has been printed."""
-        self.transport.loseConnection()
-        return self._flushed
-
-    def _send(self, line: bytes) -> None:
-        if self._conversation is not None and self._conversation.state == Conversation.STATE_OPEN:
-            self._conversation.sendMessage(line)
-
-    def _close(self) -> None:
-        conversation, self._conversation = self._conversation, None
-        if conversation is not None:
-            conversation.unregisterProducer()
-            conversation.sendClose(1000)
-
-
-class Conversation(WebSocketClientProtocol):
-    """The gateway's end."""
-
-    http_status_line = ""  # until Autobahn has read one
-    lost_because = ""
-    was_open = False
-
-    def __init__(self, terminal: Terminal) -> None:
-        super().__init__()
-        self.terminal = terminal
-
-    def onOpen(self) -> None:
-        self.was_open = True
-        selected = self.websocket_protocol_in_use
-        self.terminal.say(f"* connected{f', subprotocol {selected}' if selected else ''}; Ctrl-D closes")
-        self.terminal.opened(self)
-
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if isBinary:
-            self.terminal.say(f"< {len(payload)} bytes: {payload[:32].hex(' ')}{' ...' if len(payload) > 32 else ''}")
-        else:
-            self.terminal.say(f"< {payload.decode('utf-8', 'replace')}")
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.lost_because = str(reason.value)
-        super().connectionLost(reason)
-
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        if self.was_open:
-            self.terminal.say(f"* closed: {code or 'no code'} {reason or ''}".rstrip())
-        elif self.http_status_line and " 101 " not in self.http_status_line:
-            self.terminal.say(f"* refused: {self.http_status_line.partition(' ')[2]}")
-        else:
-            self.terminal.say(f"* no connection: {self.lost_because or reason}")
-        self.terminal.ended(0 if wasClean else 1)
-
-
-def printable(text: str) -> str:
-    """The text without what could take over a terminal: control characters but tab and newline are escaped."""
-    return "".join(ascii(c)[1:-1] if category(c) == "Cc" and c not in "\t\n" else c for c in text)
+INTERRUPTED = 130  # as shells have it for SIGINT
+QUIET = 3.0
+"""Seconds without a message after which a client whose piped input has ended closes."""
 
 
 async def converse(reactor: Any, options: argparse.Namespace, stdin: int = 0, stdout: int = 1) -> int:
     """Talk until one end closes; the exit status: 0 if the closing was clean, else 1."""
-    terminal = Terminal()
+    wait = options.wait
+    if wait is None:
+        wait = 0 if os.isatty(stdin) else QUIET
+    terminal = Terminal(reactor, wait)
     StandardIO(terminal, stdin, stdout, reactor)  # type: ignore[call-arg]
     try:
         endpoint, factory = way_to_gateway(reactor, options)
-        factory.protocol = partial(Conversation, terminal)  # type: ignore[assignment]
+        factory.protocol = partial(Conversation, terminal, options.url)  # type: ignore[assignment]
         await endpoint.connect(factory)
         status = await terminal.status
-    except (OSError, ConnectError, DNSLookupError) as error:
-        terminal.say(f"* no connection: {error}")
+    except (OSError, ConnectError, DNSLookupError, ValueError) as error:
+        said = (
+            str(error).replace("--CA:", "--ca:") if isinstance(error, ValueError) else unreachable(error, options.url)
+        )
+        terminal.say(f"* no connection: {said}")
         status = 1
     await terminal.flush()
-    for descriptor in (stdin, stdout):  # whoever uses this terminal next expects reads and writes to wait
-        os.set_blocking(descriptor, True)
+    release(stdin, stdout)
     return status
 
 
+def release(*descriptors: int) -> None:
+    """Leave a terminal as the program that uses it next expects it: reads and writes wait."""
+    for descriptor in descriptors:
+        with suppress(OSError):
+            os.set_blocking(descriptor, True)
+
+
 def way_to_gateway(reactor: Any, options: argparse.Namespace) -> tuple[IStreamClientEndpoint, WebSocketClientFactory]:
-    """Where to connect, and the factory that knows the handshake's headers."""
+    """Where to connect, and the factory that knows the handshake's headers. Raises ValueError for a file of no use."""
+    place: Address = options.url
     headers = dict(options.header)
-    if options.token:
-        headers["Authorization"] = f"Bearer {options.token}"
+    if options.token or place.credentials:
+        headers["Authorization"] = f"Bearer {options.token}" if options.token else place.credentials
     factory = WebSocketClientFactory(
-        options.url, protocols=options.subprotocol, headers=headers, useragent="wsaas-connect", reactor=reactor
+        place.url, protocols=options.subprotocol, headers=headers, useragent="wsaas-connect", reactor=reactor
     )
     factory.setProtocolOptions(
         openHandshakeTimeout=HANDSHAKE_TIMEOUT,
@@ -168,24 +77,29 @@ def way_to_gateway(reactor: Any, options: argparse.Namespace) -> tuple[IStreamCl
         maxFramePayloadSize=LARGEST,
         maxMessagePayloadSize=LARGEST,
     )
-    host = factory.host
-    endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, host, factory.port)
-    if factory.isSecure:
-        trust = trustRootFromCertificates([Certificate.loadPEM(options.ca.read_bytes())]) if options.ca else None
-        endpoint = wrapClientTLS(optionsForClientTLS(host, trust), endpoint)
-    if ":" in host:
-        factory.host = f"[{host}]"  # Autobahn writes the Host header without the brackets that IPv6 needs
+    endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, place.host, place.port)
+    if place.secure:
+        endpoint = TlsEndpoint(reactor, endpoint, Verifier(ClientFiles(options.ca, prefix="--"), place.host))
+    if ":" in place.host:
+        factory.host = f"[{place.host}]"  # Autobahn writes the Host header without the brackets that IPv6 needs
     return endpoint, factory
 
 
-def url(text: str) -> str:
+def url(text: str) -> Address:
     try:
-        _, host, *_ = parse_url(text)
-    except ValueError as error:
+        return address(text)
+    except NoAddress as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    if host == "unix":
-        raise argparse.ArgumentTypeError("unix sockets are not supported")
-    return text
+
+
+def seconds(text: str) -> float:
+    try:
+        number = inf if text == "forever" else float(text)
+    except ValueError:
+        number = -1
+    if not number >= 0:
+        raise argparse.ArgumentTypeError("write seconds, such as 3 or 0.5, or forever")
+    return number
 
 
 def header(text: str) -> tuple[str, str]:
@@ -198,25 +112,53 @@ def header(text: str) -> tuple[str, str]:
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wsaas connect",
-        description="Connect to a WebSocket. Each line you type is sent as a text message; Ctrl-D closes.",
-        epilog="Exit status: 0 after a clean close, 1 if there was none or the connection was refused.",
+        description="Connect to a WebSocket. Each line you type is sent as a text message; Ctrl-D closes. What is "
+        "piped in is sent in the same way; after its end the client waits for answers.",
+        epilog="Exit status: 0 if the connection was open and closed in order, whatever the code; 1 if there was none, "
+        "or it was refused or lost; 2 for wrong arguments; 130 after Ctrl-C.",
     )
-    parser.add_argument("url", type=url, metavar="URL", help="such as ws://localhost:8080/ or wss://example.com/room/7")
+    parser.add_argument(
+        "url",
+        type=url,
+        metavar="URL",
+        help="such as localhost:8080, ws://localhost:8080/, wss://example.com/room/7, wss://user:password@example.com/",
+    )
     parser.add_argument("-H", "--header", type=header, action="append", default=[], metavar="'Name: value'")
     parser.add_argument("--subprotocol", action="append", default=[], help="may be given several times")
     parser.add_argument("--token", help="sent as 'Authorization: Bearer TOKEN'")
-    parser.add_argument("--ca", type=Path, metavar="FILE", help="PEM certificate to trust, instead of the system's")
+    parser.add_argument(
+        "--wait",
+        type=seconds,
+        metavar="SECONDS",
+        help="close when nothing has come for so long after the end of the input, or forever: when the server closes "
+        f"[default: {QUIET:g}; on a terminal 0: Ctrl-D closes at once]",
+    )
+    parser.add_argument("--ca", metavar="FILE", help="PEM certificate to trust, instead of the system's")
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the client with these arguments; its exit status. Wrong arguments raise SystemExit(2), as argparse does."""
-    options = arguments().parse_args(argv)
+    parser = arguments()
+    options = parser.parse_args(argv)
+    credentials = [
+        *(["--token"] if options.token else []),
+        *(["user:password@ in the URL"] if options.url.credentials else []),
+        *(["-H Authorization"] if any(name.lower() == "authorization" for name, _ in options.header) else []),
+    ]
+    if len(credentials) > 1:
+        parser.error(f"{' and '.join(credentials)}: one of them is enough")
+
+    status = INTERRUPTED
 
     async def run(reactor: Any) -> None:
-        raise SystemExit(await converse(reactor, options))
+        nonlocal status
+        ended = await converse(reactor, options)
+        if reactor.running:  # else a signal ended it, and the conversation with it
+            status = ended
 
     try:
         react(run)
     except SystemExit as end:
-        return int(end.code or 0)
+        release(0, 1)
+        return int(end.code or status)

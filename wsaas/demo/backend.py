@@ -5,9 +5,10 @@
     client is gone  -> DELETE {TARGET_ADDRESS}/{id}   we forget the client
     we push         -> PUT    {LOCAL_ADDRESS}/{id}    the body reaches that client
 
-A client that says /join enters the chat room; /leave leaves it. Both ways to talk back are here: the echo rides on the
-webhook's own answer, the chat is pushed through the gateway's API. A real backend would also look at the Authorization
-header that comes with every webhook, and drop repeats by `webhook-id`: a webhook whose answer got lost comes twice.
+A client that says /join enters the chat room; /leave leaves it; /help says so. Both ways to talk back are here: the
+echo rides on the webhook's own answer, the chat is pushed through the gateway's API. A real backend would also look at
+the Authorization header that comes with every webhook, and drop repeats by `webhook-id`: a webhook whose answer got
+lost comes twice.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ from wsaas.telemetry.log_limit import LogLimit
 
 BINARY = "application/octet-stream"  # the Content-Type of a binary message, in webhooks and in pushes
 ROOM = 100  # how many clients the chat room holds
+HELP = b"""\
+/join   enter the chat room: what you say is pushed to all others there
+/leave  leave it
+/help   this
+Anything else comes back to you, as text or binary as it was."""
 PUSH_TIMEOUT = 5.0  # seconds; less than WEBHOOK_TIMEOUT, so that our own answer is in time
 
 
@@ -93,6 +99,8 @@ class DemoBackend:
             return _reply(request, "text", self._join(id, request.getHeader("Demo-Push-To")))
         if said.strip() == b"/leave" and not binary:
             return _reply(request, "text", b"you left" if self._room.pop(id, None) else b"you are not in the room")
+        if said.strip() == b"/help" and not binary:
+            return _reply(request, "text", HELP)
         if id in self._room:
             await self._tell_the_others(id, said, BINARY if binary else "text/plain; charset=utf-8")
             return b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -16,13 +17,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import ConnectionDone, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
-from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.internet.task import deferLater
+from twisted.internet.testing import MemoryReactorClock, StringTransport, StringTransportWithDisconnection
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump, connect
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.support.certificates import authority, issue
-from wsaas.cli.connect import LARGEST, Conversation, Terminal, arguments, main, way_to_gateway
+from wsaas.cli.connect import arguments, main, way_to_gateway
+from wsaas.cli.conversation import HANDSHAKE_TIMEOUT, LARGEST, Conversation, Terminal
 
 reactor: Any = global_reactor
 
@@ -61,15 +64,19 @@ class Screen(StringTransport):
         return self.value().decode().splitlines()
 
 
-class ConversationTests(SynchronousTestCase):
+class ConversationCase(SynchronousTestCase):
+    """A client and a server in memory."""
+
+    wait = 0.0
+
     def start(self, *argv: str) -> IOPump:
         self.clock = MemoryReactorClock()
         self.patch(txaio.config, "loop", self.clock)
-        self.terminal, self.screen, self.server = Terminal(), Screen(), Server()
+        self.terminal, self.screen, self.server = Terminal(self.clock, self.wait), Screen(), Server()
         self.terminal.makeConnection(self.screen)
         options = arguments().parse_args([*argv] if argv else ["ws://127.0.0.1:8080/"])
         _, factory = way_to_gateway(self.clock, options)
-        factory.protocol = partial(Conversation, self.terminal)
+        factory.protocol = partial(Conversation, self.terminal, options.url)
         client = factory.buildProtocol(None)
         server_factory = WebSocketServerFactory(protocols=["one", "two"], reactor=self.clock)
         server_factory.protocol = lambda: self.server
@@ -82,6 +89,8 @@ class ConversationTests(SynchronousTestCase):
         self.terminal.dataReceived(text.encode() if isinstance(text, str) else text)
         self.pump.flush()
 
+
+class ConversationTests(ConversationCase):
     def test_conversation(self) -> None:
         """Each line typed is one text message, however it arrives; what comes back is printed."""
         self.start()
@@ -100,7 +109,7 @@ class ConversationTests(SynchronousTestCase):
         self.pump.flush()
         self.assertEqual([payload for payload, _ in self.server.messages], [b"hello", b"last"])
         self.assertEqual(self.server.closed_with, 1000)
-        self.assertEqual(self.screen.lines[-1], "* closed: 1000")
+        self.assertEqual(self.screen.lines[-1], "* closed: 1000 (normal)")
         self.assertEqual(self.successResultOf(self.terminal.status), 0)
 
     def test_closed(self) -> None:
@@ -122,7 +131,8 @@ class ConversationTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """A refused handshake shows its status and is no success."""
         self.start("ws://127.0.0.1:8080/refuse")
-        self.assertEqual(self.screen.lines, ["* refused: 403 Forbidden"])
+        self.assertEqual(self.screen.lines[0], "* refused: 403 Forbidden")
+        self.assertIn("  the server does not let this client in", self.screen.lines[1])
         self.assertEqual(self.successResultOf(self.terminal.status), 1)
 
     def test_handshake(self) -> None:
@@ -137,6 +147,14 @@ class ConversationTests(SynchronousTestCase):
         self.assertEqual({name: request.headers.get(name) for name in expected}, expected)
         self.assertEqual((request.path, request.params), ("/room/7", {"a": ["1"], "b": [" "]}))
         self.assertEqual(self.screen.lines, ["* connected, subprotocol two; Ctrl-D closes"])
+
+    def test_user_in_the_address(self) -> None:
+        """A user and password in the address become Basic credentials, and are not in the request line."""
+        self.start("ws://ann:s3%40cret@localhost:8080/ü?ä=1")
+        request = self.server.request
+        assert request is not None
+        self.assertEqual(request.headers["authorization"], "Basic YW5uOnMzQGNyZXQ=")
+        self.assertEqual((request.path, request.params), ("/%C3%BC", {"ä": ["1"]}))
 
     def test_ipv6(self) -> None:
         """The Host header of an IPv6 address has its brackets."""
@@ -166,11 +184,11 @@ class ConversationTests(SynchronousTestCase):
         self.terminal.dataReceived(b"x" * LARGEST)
         self.assertEqual(len(self.screen.lines), 1)
         self.type(b"x")
-        self.assertEqual(self.screen.lines[1:], ["* this line is too long", "* closed: 1000"])
+        self.assertEqual(self.screen.lines[1:], ["* this line is too long", "* closed: 1000 (normal)"])
 
     def test_backpressure(self) -> None:
         """Typing waits until there is somebody to talk to, and again while the server does not read."""
-        terminal, screen = Terminal(), Screen()
+        terminal, screen = Terminal(MemoryReactorClock(), 0), Screen()
         terminal.makeConnection(screen)
         self.assertEqual(screen.producerState, "paused")
         self.start()
@@ -186,18 +204,156 @@ class ConversationTests(SynchronousTestCase):
         self.successResultOf(self.terminal.flush())
 
 
+class Wire(StringTransportWithDisconnection):
+    """The client's end of a connection, as real ones are."""
+
+    def unregisterProducer(self) -> None:
+        """None is registered, and that is no error."""
+
+
+class RefusalTests(SynchronousTestCase):
+    """A server that answers by hand."""
+
+    def answered(self, *pieces: bytes, ends: bool = True) -> list[str]:
+        """What is printed when a server answers the handshake by these bytes."""
+        self.clock = MemoryReactorClock()
+        self.patch(txaio.config, "loop", self.clock)
+        self.terminal, self.screen = Terminal(self.clock, 0), Screen()
+        self.terminal.makeConnection(self.screen)
+        options = arguments().parse_args(["ws://127.0.0.1:8080/"])
+        _, factory = way_to_gateway(self.clock, options)
+        factory.protocol = partial(Conversation, self.terminal, options.url)
+        client = factory.buildProtocol(None)
+        transport = Wire()
+        transport.protocol = client
+        client.makeConnection(transport)
+        for piece in pieces:
+            if transport.connected:
+                client.dataReceived(piece)
+        if ends and transport.connected:
+            transport.loseConnection()
+        return self.screen.lines
+
+    def test_gateway(self) -> None:
+        """Status, code, message, remedy and Retry-After are shown, however the answer is cut."""
+        body = b'{"code": "NOT_READY", "message": "the journal cannot be written"}\n'
+        head = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: %d\r\n\r\n" % len(body)
+        expected = [
+            "* refused: 503 Service Unavailable NOT_READY",
+            "  the journal cannot be written",
+            "  the gateway starts or stops, cannot write its journal, or its backend fails: its log says which",
+            "  it may be tried again after 5 s",
+        ]
+        answer = head + body
+        self.assertEqual(self.answered(answer, ends=False), expected)
+        self.assertEqual(self.successResultOf(self.terminal.status), 1)
+        self.assertEqual(self.answered(*(answer[at : at + 1] for at in range(len(answer)))), expected)
+
+    def test_others(self) -> None:
+        """A page of a proxy is shown, but not all of it; a redirect says where to, a silent one its status."""
+        lines = self.answered(b"HTTP/1.1 502 Bad Gateway\r\n\r\n<html>" + b"x" * 20_000)
+        self.assertEqual(lines[0], "* refused: 502 Bad Gateway")
+        self.assertLess(len(lines[1]), 450)
+        self.assertIn("a proxy does not get through", lines[2])
+        lines = self.answered(b"HTTP/1.1 301 Moved Permanently\r\nLocation: https://x.example/\r\n\r\n")
+        self.assertIn("connect to https://x.example/", lines[1])
+        self.assertEqual(self.answered(b"HTTP/1.0 599 Hm\r\n\r\n"), ["* refused: 599 (an unknown status)"])
+        chunked = b"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnot\r\n5\r\n here\r\n0\r\n\r\n"
+        self.assertEqual(self.answered(chunked, ends=False)[:2], ["* refused: 404 Not Found", "  not here"])
+
+    def test_json_of_others(self) -> None:
+        """JSON that has no text as its code is shown like any other body."""
+        for body in (b"[1]", b'{"code": 7}', b'{"detail": "x"}'):
+            self.assertEqual(self.answered(b"HTTP/1.1 400 Bad Request\r\n\r\n" + body)[1], f"  {body.decode()}")
+
+    def test_no_answer(self) -> None:
+        """A server that is none, says something else, or nothing, is told in a sentence."""
+        self.assertIn("it may not be a WebSocket server", self.answered()[0])
+        self.assertIn("does not answer as a WebSocket server", self.answered(b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n")[0])
+        self.assertIn("does not answer as a WebSocket server", self.answered(b"HTTP/1.1 101 Hm\r\n\r\n")[0])
+        self.assertIn("it may not be a WebSocket server", self.answered(b"HTTP/1.1 4")[0])
+        self.assertIn("it may not be a WebSocket server", self.answered(b"HTTP/1.1 403 Forbidden\r\nX: ")[0])
+
+    def test_silence(self) -> None:
+        """A server that does not answer is waited for as long as a backend may take, and no longer."""
+        self.assertEqual(self.answered(ends=False), [])
+        self.clock.advance(HANDSHAKE_TIMEOUT + 1)
+        self.assertEqual(self.screen.lines, ["* no connection: 127.0.0.1:8080 did not answer within 60 s"])
+
+
+class PipedTests(ConversationCase):
+    """Input that is not typed, and ends."""
+
+    wait = 3.0
+
+    def ends(self) -> None:
+        self.terminal.readConnectionLost()
+        self.pump.flush()
+
+    def test_answers(self) -> None:
+        """After the end of the input the client stays until nothing has come for as long as it is told to wait."""
+        self.start()
+        self.assertEqual(self.screen.lines, ["* connected"])
+        self.type("one\ntwo")
+        self.ends()
+        self.assertEqual([payload for payload, _ in self.server.messages], [b"one", b"two"])
+        for _ in range(3):
+            self.clock.advance(2.9)
+            self.pump.flush()
+            self.assertIsNone(self.server.closed_with)
+            self.server.sendMessage(b"more")
+            self.pump.flush()
+        self.clock.advance(3)
+        self.pump.flush()
+        self.assertEqual(self.server.closed_with, 1000)
+        self.assertEqual(self.screen.lines[1:], ["< one", "< two", *["< more"] * 3, "* closed: 1000 (normal)"])
+        self.assertEqual(self.successResultOf(self.terminal.status), 0)
+
+    def test_server_closes(self) -> None:
+        """A server that closes first ends it at once."""
+        self.start()
+        self.type("close\n")
+        self.ends()
+        self.assertEqual(self.screen.lines[-1], "* closed: 4001 as you wish")
+        self.assertEqual(self.successResultOf(self.terminal.status), 0)
+
+    def test_server_closes_meanwhile(self) -> None:
+        """No timer is left when the server closes while the client waits."""
+        self.start()
+        self.ends()
+        self.server.sendCloseFrame(code=1012)
+        self.pump.flush()
+        self.assertEqual(self.screen.lines[-1], "* closed: 1012 (the gateway restarts: connect again)")
+        self.clock.advance(10)
+        self.assertEqual(self.successResultOf(self.terminal.status), 0)
+
+    def test_forever(self) -> None:
+        """With --wait forever only the server ends it."""
+        self.wait = arguments().parse_args(["--wait", "forever", ":8080"]).wait
+        self.start()
+        self.ends()
+        self.clock.advance(10**6)
+        self.pump.flush()
+        self.assertIsNone(self.server.closed_with)
+
+
 class ArgumentTests(SynchronousTestCase):
     def test_wrong(self) -> None:
         """Arguments that make no sense are refused with a usage line and status 2, before anything is connected."""
         for argv in (
             [],
-            ["http://localhost/"],
+            ["ftp://localhost/"],
             ["ws://"],
             ["ws://localhost:99999/"],
             ["ws://unix:/tmp/socket"],
             ["-H", "no colon", "ws://localhost/"],
             ["-H", ": no name", "ws://localhost/"],
             ["-H", "X: split\r\nY: 1", "ws://localhost/"],
+            ["--wait", "a while", "ws://localhost/"],
+            ["--wait", "-1", "ws://localhost/"],
+            ["--wait", "nan", "ws://localhost/"],
+            ["--token", "t", "ws://user:pw@localhost/"],
+            ["-H", "authorization: x", "--token", "t", "ws://localhost/"],
         ):
             with open(os.devnull, "w") as nowhere:
                 self.patch(sys, "stderr", nowhere)
@@ -216,10 +372,12 @@ class Run(ProcessProtocol):
 
     def connectionMade(self) -> None:
         self.transport.write(self.typed)
+        if not self.until:
+            self.transport.closeStdin()
 
     def outReceived(self, data: bytes) -> None:
         self.printed += data
-        if self.until in self.printed:
+        if self.until and self.until in self.printed:
             self.transport.closeStdin()
 
     def errReceived(self, data: bytes) -> None:
@@ -228,6 +386,11 @@ class Run(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         code = reason.value.exitCode if reason.check(ProcessTerminated) else 0
         self.done.callback(-1 if code is None else code)
+
+
+async def eventually(look: Callable[[], bool]) -> None:
+    while not look():
+        await deferLater(reactor, 0.02, lambda: None)
 
 
 class ProcessTests(TestCase):
@@ -245,35 +408,42 @@ class ProcessTests(TestCase):
         self.addCleanup(self.port.stopListening)
         return cast(int, self.port.getHost().port)
 
-    async def run_client(self, *argv: str, typed: bytes = b"hello\n", until: bytes = b"< hello") -> Run:
-        run = Run(typed, until)
+    def run_client(
+        self, *argv: str, typed: bytes = b"hello\n", until: bytes = b"< hello", run: Run | None = None
+    ) -> Deferred[Run]:
+        run = run or Run(typed, until)
         program = "import sys; from wsaas.cli.connect import main; sys.exit(main(sys.argv[1:]))"
         paths = os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])
         reactor.spawnProcess(
             run, sys.executable, [sys.executable, "-c", program, *argv], env={**os.environ, "PYTHONPATH": paths}
         )
-        self.status = await run.done
-        return run
+
+        def ended(status: int) -> Run:
+            self.status = status
+            return run
+
+        return run.done.addCallback(ended)
 
     async def test_echo(self) -> None:
         """Hello, its echo, Ctrl-D: exit status 0."""
         port = await self.serve("tcp:0:interface=127.0.0.1")
         run = await self.run_client(f"ws://127.0.0.1:{port}/")
-        self.assertEqual(run.printed.decode(), "* connected; Ctrl-D closes\n< hello\n* closed: 1000\n")
+        self.assertEqual(run.printed.decode(), "* connected\n< hello\n* closed: 1000 (normal)\n")
         self.assertEqual((run.errors, self.status), (b"", 0))
 
     async def test_refused(self) -> None:
         """A refusal is printed, with exit status 1."""
         port = await self.serve("tcp:0:interface=127.0.0.1")
         run = await self.run_client(f"ws://127.0.0.1:{port}/refuse")
-        self.assertEqual((run.printed, run.errors, self.status), (b"* refused: 403 Forbidden\n", b"", 1))
+        self.assertEqual((run.printed[:25], run.errors, self.status), (b"* refused: 403 Forbidden\n", b"", 1))
 
     async def test_nobody_listens(self) -> None:
         """A port where nobody listens is reported in a line, with exit status 1."""
         port = await self.serve("tcp:0:interface=127.0.0.1")
         await self.port.stopListening()
         run = await self.run_client(f"ws://127.0.0.1:{port}/")
-        self.assertEqual((run.printed[:17], run.errors, self.status), (b"* no connection: ", b"", 1))
+        self.assertIn(f"* no connection: nobody listens at 127.0.0.1:{port}".encode(), run.printed)
+        self.assertEqual((run.errors, self.status), (b"", 1))
 
     async def test_tls(self) -> None:
         """wss: works with a certificate that --ca vouches for, and with no other."""
@@ -281,7 +451,43 @@ class ProcessTests(TestCase):
         pem, ca = self.file(issue(root, ["127.0.0.1"]).together), self.file(root.certificate)
         port = await self.serve(f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}")
         run = await self.run_client("--ca", str(ca), f"wss://127.0.0.1:{port}/")
-        self.assertEqual((run.printed.splitlines()[-1], run.errors, self.status), (b"* closed: 1000", b"", 0))
+        last = run.printed.splitlines()[-1]
+        self.assertEqual((last, run.errors, self.status), (b"* closed: 1000 (normal)", b"", 0))
         run = await self.run_client(f"wss://127.0.0.1:{port}/")
-        self.assertIn(b"certificate verify failed", run.printed)
+        self.assertIn(b"cannot be verified: unknown authority", run.printed)
+        self.assertIn(b"--ca FILE", run.printed)
+        self.assertEqual((run.printed.count(b"\n"), run.errors, self.status), (1, b"", 1))
+        run = await self.run_client("--ca", str(ca), f"wss://localhost:{port}/")
+        self.assertIn(b"is for another name", run.printed)
+        run = await self.run_client(f"ws://127.0.0.1:{port}/")
+        self.assertIn(b"write wss: for ws:", run.printed)
+        run = await self.run_client("--ca", __file__, f"wss://127.0.0.1:{port}/")
+        self.assertIn(b"holds no PEM certificate", run.printed)
+        run = await self.run_client("--ca", "/nowhere", f"wss://127.0.0.1:{port}/")
+        self.assertIn(b"No such file", run.printed)
         self.assertEqual((run.errors, self.status), (b"", 1))
+
+    async def test_tls_to_a_server_without(self) -> None:
+        """wss: to a server without TLS is said in a sentence, with what to write instead."""
+        port = await self.serve("tcp:0:interface=127.0.0.1")
+        run = await self.run_client(f"wss://127.0.0.1:{port}/")
+        self.assertIn(b"write ws: for wss:", run.printed.replace(b"Then ", b""))
+        self.assertEqual((run.printed.count(b"\n"), run.errors, self.status), (1, b"", 1))
+
+    async def test_piped(self) -> None:
+        """Input that is piped in and ends at once is answered all the same; addresses may lack scheme and host."""
+        port = await self.serve("tcp:0:interface=127.0.0.1")
+        for place in (f"127.0.0.1:{port}", f":{port}/"):
+            run = await self.run_client("--wait", "0.5", place, typed=b"one\ntwo", until=b"")
+            self.assertEqual(run.printed.decode(), "* connected\n< one\n< two\n* closed: 1000 (normal)\n")
+            self.assertEqual((run.errors, self.status), (b"", 0))
+
+    async def test_interrupted(self) -> None:
+        """Ctrl-C ends it, with the exit status that shells know."""
+        port = await self.serve("tcp:0:interface=127.0.0.1")
+        run = Run(b"hello\n", b"never")
+        done = self.run_client("--wait", "forever", f"ws://127.0.0.1:{port}/", run=run)
+        await eventually(lambda: b"< hello" in run.printed)
+        run.transport.signalProcess("INT")
+        await done
+        self.assertEqual((run.errors, self.status), (b"", 130))

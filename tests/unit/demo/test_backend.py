@@ -118,6 +118,17 @@ class BackendTests(SynchronousTestCase):
         said = bytes(range(256)) * (16 * 4096)
         self.assertEqual(self.say("a", said, "application/octet-stream") == (200, "binary", said), True)
 
+    def test_help(self) -> None:
+        """/help says each command, in the room and outside of it; as binary it is none."""
+        for _ in range(2):
+            status, reply, answer = self.say("a", b"/help\n")
+            self.assertEqual((status, reply), (200, "text"))
+            for command in ("/join", "/leave", "/help"):
+                self.assertIn(f"\n{command} ", f"\n{answer.decode()}")
+            self.join("a", "b")
+        self.assertEqual(self.api.pushed, [])
+        self.assertEqual(self.say("c", b"/help", "application/octet-stream"), (200, "binary", b"/help"))
+
     def test_chat(self) -> None:
         """Who is in the room is heard by everybody else in it, by push, and hears no echo."""
         self.join("a", "b", "c")

@@ -1,0 +1,142 @@
+"""Plain words for what a WebSocket's server, or the network, says in numbers."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+
+from OpenSSL import SSL
+from twisted.internet import error
+
+from wsaas.cli.address import Address
+from wsaas.http_client.exchange import HttpResponse
+from wsaas.net.tls_client import CertificateRefused, tls_reason
+
+# RFC 6455, 7.4.1, the IANA registry, and what the gateway means by them (docs/protocol.rst).
+CLOSE_CODES = {
+    1000: "normal",
+    1001: "the server goes away, or the page did",
+    1002: "somebody broke the protocol",
+    1003: "this kind of data is not accepted",
+    1005: "no code was given",
+    1006: "the connection was lost, without a Close",
+    1007: "a text message was not UTF-8",
+    1008: "not allowed: the backend answered 401 or 403, or the client read too slowly",
+    1009: "a message was too big",
+    1010: "an extension is missing",
+    1011: "an error in the server: its log says more",
+    1012: "the gateway restarts: connect again",
+    1013: "the backend could not take a message: try again later",
+    1014: "a server behind the gateway failed",
+    1015: "TLS failed",
+    3000: "not authorized",
+    3003: "forbidden",
+    3008: "it took too long",
+}
+
+# By the code in the body of the gateway's own refusals, then by status, for those of anybody.
+_BY_CODE = {
+    "ORIGIN_NOT_ALLOWED": "the gateway lets in the pages of ALLOWED_ORIGINS only: -H 'Origin: https://app.example'",
+    "CLOSED": "the connection was closed over the API before it was open",
+    "NOT_READY": "the gateway starts or stops, cannot write its journal, or its backend fails: its log says which",
+    "UNAVAILABLE": "the gateway does not get through to its backend: look at TARGET_ADDRESS and at the gateway's log",
+    "BAD_GATEWAY": 'the backend did not answer the connect webhook by {"code": "OK"}: the gateway\'s log says more',
+    "TIMEOUT": "the backend did not answer the connect webhook in time (WEBHOOK_TIMEOUT)",
+    "TOO_MANY_CONNECTIONS": "the gateway is full (MAX_CONNECTIONS, or its limit of open files)",
+    "TOO_MANY_FROM_ADDRESS": "too many are connected from this address (MAX_CONNECTIONS_PER_ADDRESS)",
+    "TOO_FAST": "too many connect from this address at once: wait a little",
+    "BUSY": "too many wait for the backend's answer: wait a little",
+}
+_BY_STATUS = {
+    200: "this is a page, not a WebSocket: look at the path and the port",
+    400: "the server does not take this for a handshake",
+    401: "show who you are: --token TOKEN, user:password@ in the URL, or -H 'Authorization: ...'",
+    403: "the server does not let this client in: look at the credentials, and at -H 'Origin: ...'",
+    404: "there is no WebSocket at this path or port, or the gateway's backend said so: look at TARGET_ADDRESS",
+    405: "there is no WebSocket at this path, or this port is not the one for clients",
+    407: "a proxy in between wants credentials",
+    408: "the server waited for this too long",
+    421: "this server is not the one for this host name",
+    426: "the server wants another version or protocol",
+    429: "too many requests: wait a little",
+    431: "the headers are too long: fewer cookies, a shorter token",
+    502: "a proxy does not get through to the server behind it",
+    503: "the server is not ready: try again later",
+    504: "a proxy waited for the server behind it too long",
+}
+LONGEST_BODY = 400
+"""Characters that are shown of a body that is not the gateway's JSON."""
+
+
+def closed(code: int | None, reason: str | None) -> str:
+    """What a Close says, in one line."""
+    number = 1005 if code is None else code
+    words = CLOSE_CODES.get(number, "")
+    said = f" {reason}" if reason else ""
+    return f"{number}{said}{f' ({words})' if words else ''}"
+
+
+def refused(answer: HttpResponse) -> list[str]:
+    """What an HTTP answer in place of a 101 says: status, code and message, what to do, and when."""
+    code, message = _code_and_message(answer.body)
+    lines = [" ".join([f"{answer.status}", _phrase(answer.status), *([code] if code else [])])]
+    if message:
+        lines.append(message)
+    elif code is None and (text := answer.body[: 4 * LONGEST_BODY].decode("utf-8", "replace").strip()):
+        lines.append(text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]} ...")
+    location, retry_after = answer.header(b"location"), answer.header(b"retry-after")
+    if location is not None and 300 <= answer.status < 400:
+        lines.append(f"the WebSocket is elsewhere, perhaps: connect to {location.decode('utf-8', 'replace')}")
+    remedy = _BY_CODE.get(code or "") or _BY_STATUS.get(answer.status)
+    if remedy is not None:
+        lines.append(remedy)
+    if retry_after is not None:
+        said = retry_after.decode("utf-8", "replace")
+        lines.append(f"it may be tried again after {said}{' s' if said.isdigit() else ''}")
+    return lines
+
+
+def unreachable(failed: BaseException, address: Address) -> str:
+    """Why no connection was made, or it ended before there was an answer, and what to do."""
+    where = f"{address.host}:{address.port}"
+    if isinstance(failed, CertificateRefused):
+        flaw = str(failed).removeprefix("certificate verify failed: ")
+        if "not for" in flaw:
+            return f"the certificate that {where} showed is for another name: connect to the one that it is for"
+        return (
+            f"the certificate of {where} cannot be verified: {flaw}. If you trust it, name its authority's "
+            "certificate, or itself if it is self-signed, by --ca FILE"
+        )
+    if isinstance(failed, SSL.Error):
+        return f"TLS with {where} failed: {tls_reason(failed)}. Is it a server without TLS? Then write ws: for wss:"
+    if isinstance(failed, error.ConnectionRefusedError):
+        return f"nobody listens at {where}: is the server running, and is this its port?"
+    if isinstance(failed, error.DNSLookupError):
+        return f"there is no host named {address.host}"
+    if isinstance(failed, error.TimeoutError | error.TCPTimedOutError):
+        return f"{where} did not answer in time: a firewall, or a wrong address"
+    if isinstance(failed, error.NoRouteError):
+        return f"there is no way to {where}"
+    if isinstance(failed, error.ConnectionDone | error.ConnectionLost):
+        other = "ws: for wss:" if address.secure else "wss: for ws:, if it speaks TLS"
+        return f"{where} ended the connection without an answer; it may not be a WebSocket server. Or write {other}"
+    return f"{where}: {failed or type(failed).__name__}"
+
+
+def _code_and_message(body: bytes) -> tuple[str | None, str | None]:
+    """`code` and `message` of a JSON object, where they are texts."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return None, None
+    if not isinstance(fields, dict):
+        return None, None
+    code, message = fields.get("code"), fields.get("message")
+    return (code if isinstance(code, str) else None), (message if isinstance(message, str) else None)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "(an unknown status)"
