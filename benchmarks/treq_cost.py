@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.web.http_headers import Headers
 
 from wsaas.http_client.exchange import HttpResponse
-from wsaas.http_client.request_headers import RequestHeaders
+from wsaas.http_client.late_headers import RequestHeaders
 from wsaas.http_client.treq_agent import BytesProducer, PoolAgent
 from wsaas.http_client.treq_client import TreqClient
 

@@ -12,8 +12,8 @@ from twisted.python.failure import Failure
 
 from wsaas.backend.requests import MAX_DECISION, Webhook
 from wsaas.http_client.exchange import Fault, HttpResponse
+from wsaas.http_client.late_headers import RequestHeaders
 from wsaas.http_client.pool import Pool
-from wsaas.http_client.request_headers import RequestHeaders
 from wsaas.http_client.target import Target
 from wsaas.http_client.treq_agent import PoolAgent
 from wsaas.http_client.treq_client import TreqClient

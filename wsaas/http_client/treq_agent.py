@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +17,8 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IClientReque
 from zope.interface import implementer
 
 from wsaas.http_client.exchange import Fault, HttpResponse
+from wsaas.http_client.late_headers import RequestHeaders, ResponseHeaders
 from wsaas.http_client.pool import Pool
-from wsaas.http_client.request_headers import RequestHeaders
 from wsaas.net.http_grammar import DEFAULT_PORTS, FIELD_LINE, FRAMING, HOP_BY_HOP, ORIGIN_FORM, encoded, octets
 
 # Framing and hop-by-hop headers are the pool's own (RFC 9110, 7.6.1). So is Accept-Encoding: treq adds one that invites
@@ -168,19 +167,11 @@ class Response:
     def __init__(self, answer: HttpResponse, request: IClientRequest) -> None:
         self.answer = answer
         self.code = answer.status
+        self.headers = ResponseHeaders(answer.headers)
         self.phrase = RESPONSES.get(answer.status, b"")
         self.length: int | Any = UNKNOWN_LENGTH if answer.truncated else len(answer.body)
         self.request = request
         self.previousResponse: IResponse | None = None
-
-    @cached_property
-    def headers(self) -> Headers:
-        """The response's headers: IResponse."""
-        headers = Headers()
-        for name, value in self.answer.headers:
-            if name != b"content-encoding":
-                headers.addRawHeader(name, value)
-        return headers
 
     def setPreviousResponse(self, response: IResponse) -> None:
         """Note the response that led to this one: IResponse."""

@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IAgent
 
 from wsaas.http_client.exchange import HttpResponse
-from wsaas.http_client.request_headers import RequestHeaders
+from wsaas.http_client.late_headers import RequestHeaders
 from wsaas.http_client.treq_agent import BytesProducer
 
 

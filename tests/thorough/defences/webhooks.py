@@ -15,6 +15,7 @@ DISPATCHER = "wsaas/backend/dispatcher.py"
 FAIR_QUEUE = "wsaas/backend/fair_queue.py"
 GROUP_NAMES = "wsaas/core/groups.py"
 HEALTH = "wsaas/backend/health.py"
+LATE_HEADERS = "wsaas/http_client/late_headers.py"
 HTTP1 = "wsaas/http_client/connection.py"
 NAMES = "wsaas/http_client/resolver.py"
 PARSER = "wsaas/http_client/response_parser.py"
@@ -184,7 +185,8 @@ DEFENCES = [
     Defence(
         BOMB,
         (
-            Edit(AGENT, 'if name != b"content-encoding":', "if True:"),
+            Edit(LATE_HEADERS, 'if name != b"content-encoding":', "if True:"),
+            Edit(LATE_HEADERS, 'if self._pairs and name == b"Content-Encoding":', "if False:"),
             Edit(TREQ, ".addCallback(_answer)", _INFLATED),
         ),
     ),

@@ -18,7 +18,7 @@ from zope.interface.verify import verifyObject
 
 from tests.support.backend_wires import LIMIT, PoolTestCase
 from wsaas.http_client.exchange import NotSent, TimedOut
-from wsaas.http_client.request_headers import RequestHeaders
+from wsaas.http_client.late_headers import RequestHeaders
 from wsaas.http_client.treq_agent import BytesProducer, PoolAgent
 
 JSON = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"code":"OK"}'

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.backend_wires import LIMIT, OK, PoolTestCase
 from wsaas.http_client.exchange import HttpResponse, Lost, NotSent, SecondAnswer, TimedOut
-from wsaas.http_client.request_headers import RequestHeaders
+from wsaas.http_client.late_headers import RequestHeaders
 from wsaas.http_client.treq_agent import PoolAgent
 from wsaas.http_client.treq_client import NoCookies, SpelledUrl, TreqClient
 

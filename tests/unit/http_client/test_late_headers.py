@@ -1,4 +1,4 @@
-"""Request headers as lines: the same Headers to everybody."""
+"""Headers whose table is made late: the same Headers to everybody."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
-from wsaas.http_client.request_headers import RequestHeaders
+from wsaas.http_client.late_headers import RequestHeaders, ResponseHeaders
 
 
 class RequestHeadersTests(SynchronousTestCase):
@@ -50,3 +50,27 @@ class RequestHeadersTests(SynchronousTestCase):
         copied.addRawHeader(b"X-C", b"2")
         self.assertEqual(list(original.added()), [(b"X-C", [b"1"])])
         self.assertEqual(list(copied.added()), [(b"X-C", [b"1", b"2"])])
+
+
+class ResponseHeadersTests(SynchronousTestCase):
+    PAIRS = ((b"x-a", b"1"), (b"content-encoding", b"gzip"), (b"x-b", b"2"), (b"x-a", b"3"))
+
+    def test_as_headers(self) -> None:
+        """Whatever is asked or changed, a response's headers answer as Headers without the coding would."""
+        calls: list[tuple[str, tuple[Any, ...]]] = [
+            *(("hasHeader", (name,)) for name in (b"x-a", "X-B", b"content-encoding", "x")),
+            *(("getRawHeaders", (name, [])) for name in (b"X-A", "x-b", b"Content-Encoding", "content-encoding")),
+            ("addRawHeader", ("x-a", "4")),
+            ("setRawHeaders", (b"Content-Encoding", [b"br"])),
+            *(("removeHeader", (name,)) for name in (b"x-a", b"Content-Encoding", "content-encoding")),
+            ("copy", ()),
+        ]
+        for name, arguments in calls:
+            ours, theirs = ResponseHeaders(self.PAIRS), Headers({b"x-a": [b"1", b"3"], b"x-b": [b"2"]})
+            said = [getattr(headers, name)(*arguments) for headers in (ours, theirs)]
+            if name == "copy":
+                said = [sorted(each.getAllRawHeaders()) for each in said]
+            self.assertEqual(said[0], said[1], (name, arguments))
+            self.assertEqual(sorted(ours.getAllRawHeaders()), sorted(theirs.getAllRawHeaders()), (name, arguments))
+            for key in (b"Content-Encoding", "content-encoding"):
+                self.assertEqual(ours.getRawHeaders(key), theirs.getRawHeaders(key))

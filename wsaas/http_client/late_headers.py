@@ -1,0 +1,114 @@
+"""Headers of requests and responses whose table is made only when it is needed.
+
+The layers of treq and twisted.web make a few calls for each request: copy its headers, ask whether it has a Cookie, add
+an Accept-Encoding, ask the response for its Content-Encoding and take that out. Here these calls need no table. Any
+other call first fills the table, and after that this is a Headers like any other. What it saves is in
+docs/performance.rst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from twisted.web.http_headers import Headers
+
+
+class LateHeaders(Headers):
+    """Headers whose table `fill` makes. A subclass says how, and which calls need none."""
+
+    __slots__ = ()
+
+    def fill(self) -> None:
+        """Fill the table, unless that is done."""
+        raise NotImplementedError
+
+    def copy(self) -> Headers:
+        self.fill()
+        return Headers(dict(super().getAllRawHeaders()))
+
+    def hasHeader(self, name: Any) -> bool:
+        self.fill()
+        return super().hasHeader(name)
+
+    def removeHeader(self, name: Any) -> None:
+        self.fill()
+        super().removeHeader(name)
+
+    def addRawHeader(self, name: Any, value: Any) -> None:
+        self.fill()
+        super().addRawHeader(name, value)
+
+    def setRawHeaders(self, name: Any, values: Sequence[Any]) -> None:
+        self.fill()
+        super().setRawHeaders(name, values)
+
+    def getRawHeaders(self, name: Any, default: Any = None) -> Any:
+        self.fill()
+        return super().getRawHeaders(name, default)
+
+    def getAllRawHeaders(self) -> Iterator[tuple[bytes, Sequence[bytes]]]:
+        self.fill()
+        return super().getAllRawHeaders()
+
+
+class RequestHeaders(LateHeaders):
+    """Headers given as ready lines, `Name: value` and CRLF each, and headers added to them.
+
+    Lines keep the spelling of their names, which the table would capitalize.
+    """
+
+    __slots__ = ("lines",)
+
+    def __init__(self, lines: bytes = b"") -> None:
+        super().__init__()
+        self.lines = lines
+
+    def fill(self) -> None:
+        lines, self.lines = self.lines, b""
+        for line in lines.split(b"\r\n")[:-1]:
+            name, _, value = line.partition(b": ")
+            self.addRawHeader(name, value)
+
+    def added(self) -> Iterator[tuple[bytes, Sequence[bytes]]]:
+        """Iterate over the headers that are not in `lines`: those that were added."""
+        return Headers.getAllRawHeaders(self)
+
+    def copy(self) -> RequestHeaders:
+        copied = RequestHeaders(self.lines)
+        for name, values in self.added():
+            for value in values:
+                copied.addRawHeader(name, value)
+        return copied
+
+    def hasHeader(self, name: Any) -> bool:
+        raw = name.encode("latin-1") if isinstance(name, str) else name
+        return Headers.hasHeader(self, name) or b"\n%b:" % raw.lower() in b"\n" + self.lines.lower()
+
+    def addRawHeader(self, name: Any, value: Any) -> None:
+        Headers.addRawHeader(self, name, value)
+
+
+class ResponseHeaders(LateHeaders):
+    """Headers given as names and values, less each Content-Encoding."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        super().__init__()
+        self._pairs = pairs
+
+    def fill(self) -> None:
+        pairs, self._pairs = self._pairs, ()
+        for name, value in pairs:
+            if name != b"content-encoding":
+                Headers.addRawHeader(self, name, value)
+
+    def getRawHeaders(self, name: Any, default: Any = None) -> Any:
+        if self._pairs and name == b"Content-Encoding":
+            return default
+        return super().getRawHeaders(name, default)
+
+    def removeHeader(self, name: Any) -> None:
+        if not self._pairs or name != b"Content-Encoding":
+            super().removeHeader(name)
