@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 
 def sign(keys: Sequence[bytes], webhook_id: bytes, timestamp: int, body: bytes) -> bytes:
-    """The value of `webhook-signature`: one `v1,<base64>` for each key, separated by spaces.
+    """Return the value of `webhook-signature`: one `v1,<base64>` for each key, separated by spaces.
 
-    HMAC-SHA256 over `webhook_id.timestamp.body`, the body as the exact bytes that are sent. Neither method nor URL are
-    covered, which is why the webhook-id names connection and event. Several keys are for rotation: a receiver accepts
-    the webhook if any signature fits.
+    Each is an HMAC-SHA256 over `webhook_id.timestamp.body`, the body as the exact bytes that are sent. It covers
+    neither method nor URL; therefore the webhook-id names connection and event. Several keys are for rotation:
+    a receiver accepts a webhook if any of its signatures fits.
     """
     content = b"%b.%d.%b" % (webhook_id, timestamp, body)
     signatures = (hmac.new(key, content, hashlib.sha256).digest() for key in keys)

@@ -15,12 +15,12 @@ from typing import Any
 from twisted.internet.interfaces import ISystemHandle
 from twisted.protocols.policies import ProtocolWrapper
 
-# Linux only; elsewhere nothing is done.
+# On Linux only; elsewhere nothing is acknowledged early.
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 def socket_below(transport: Any) -> socket.socket | None:
-    """The socket of a transport, that of TLS included; None if there is none, or none that can be told to hurry."""
+    """Return the socket of a transport, TLS or not; None if it has none, or this system has no TCP_QUICKACK."""
     while isinstance(transport, ProtocolWrapper):
         transport = transport.transport
     handle = transport.getHandle() if ISystemHandle.providedBy(transport) else None
@@ -28,7 +28,7 @@ def socket_below(transport: Any) -> socket.socket | None:
 
 
 def acknowledge(connection: socket.socket) -> None:
-    """Acknowledge now what has come. A socket that cannot is left as it is: the answer comes all the same, later."""
+    """Acknowledge the bytes that have come. After an error the rest of the answer comes all the same, later."""
     assert QUICKACK is not None
     with suppress(OSError):
         connection.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)

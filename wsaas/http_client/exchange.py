@@ -1,4 +1,4 @@
-"""A request and the wait for its answer, and the ways in which the wait can end."""
+"""An exchange: one request, and the answer or the fault with which it ends."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-# Headers that name codings, and the words that leave a body as it is (chunks are undone by the parser).
+# Headers that name codings, and the words that leave a body as it is (the parser undoes chunks).
 _CODINGS = {b"content-encoding": (b"identity", b""), b"transfer-encoding": (b"chunked", b"identity", b"")}
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What the backend answered. Header names are in lower case; `body` is as it came, less the chunks around it: in
-    whatever coding that is.
+    """A backend's answer. Header names are in lower case; `body` is as it came, without the chunks around it, and not
+    decoded.
 
-    `truncated` says that the body was longer than asked for: the rest was not read, the connection was dropped.
+    `truncated` says that the body was longer than the limit: the rest was not read, and the connection was dropped.
     """
 
     status: int
@@ -26,7 +26,7 @@ class HttpResponse:
     truncated: bool
 
     def header(self, name: bytes) -> bytes | None:
-        """The first header of this (lower-case) name."""
+        """Return the value of the first header of this (lower-case) name."""
         for known, value in self.headers:
             if known == name:
                 return value
@@ -34,8 +34,8 @@ class HttpResponse:
 
     @property
     def coding(self) -> str | None:
-        """The header that says that the body is compressed or encoded otherwise (RFC 9110, 8.4; RFC 9112, 7), if one
-        does: short, for the log. No webhook asks for that, so that there is nothing to decode it.
+        """The header by which the body is compressed or encoded otherwise (RFC 9110, 8.4; RFC 9112, 7), None if there
+        is no such header. The text is short, for the log.
         """
         for name, value in self.headers:
             if name in _CODINGS:
@@ -46,33 +46,33 @@ class HttpResponse:
 
     @property
     def sent(self) -> int:
-        """Times that the request had been sent when this answer came."""
+        """The number of times that the request had been sent when this answer came."""
         return 1
 
 
 @dataclass(frozen=True, slots=True)
 class SecondAnswer(HttpResponse):
-    """The answer to a request that had to be sent again: the backend may have acted on it before, and said so to a
-    connection that was gone. (A class of its own, so that the usual answer costs nothing more.)
+    """The answer to a request that was sent more than once. The backend may have acted on the first one, too, and its
+    answer to that is lost. (A class of its own, so that the usual answer costs nothing more.)
     """
 
     sent: int = 2
 
 
 class Fault(Exception):
-    """Why there is no answer; `str()` of it is a short cause for the log, without secrets."""
+    """The reason why an exchange has no answer; `str()` of it is short, for the log, and without secrets."""
 
 
 class NotSent(Fault):
-    """Nothing of the request can have been acted upon: unknown name, refused, unreachable, TLS failed."""
+    """The backend cannot have acted on the request: its name is unknown, it refused, was not reached, or TLS failed."""
 
 
 class Lost(Fault):
-    """The request went out, or part of it, and then the connection was lost or what came was no answer."""
+    """The request was sent, or part of it, and then the connection was lost or the bytes that came were no answer."""
 
 
 class TimedOut(Fault):
-    """The request went out, or part of it, and there was no whole answer within the deadline."""
+    """The request was sent, or part of it, and no whole answer came before the deadline."""
 
 
 class Droppable(Protocol):
@@ -83,10 +83,10 @@ class Droppable(Protocol):
 
 
 class Exchange:
-    """One request and the wait for its answer. `sent` counts the connections that it was written to.
+    """One request under way. `sent` counts the connections that it was written to.
 
-    `done` hears once how it ended, unless it is cancelled before. (A Deferred would take a twentieth of the time that a
-    message takes in all.)
+    `done` is called once, with the answer or a Fault, unless the exchange is cancelled before. (A Deferred would cost a
+    twentieth of a message.)
     """
 
     __slots__ = ("_done", "connecting", "connection", "deadline", "limit", "request", "sent")
@@ -103,13 +103,13 @@ class Exchange:
         self._done: Callable[[HttpResponse | Fault], object] | None = done
 
     def end(self, result: HttpResponse | Fault) -> None:
-        """The end, a good or a bad one."""
+        """Call `done`, the first time."""
         done, self._done = self._done, None
         if done is not None:
             done(result)
 
     def send_again(self) -> None:
-        """The request goes out once more, as it is not known what became of it: its answer will be a SecondAnswer."""
+        """Make the answer a SecondAnswer: the request is about to be sent once more."""
         first = self._done
         if first is not None:
             self._done = lambda result: first(self._second(result))
@@ -120,7 +120,7 @@ class Exchange:
         return SecondAnswer(result.status, result.headers, result.body, result.truncated, self.sent)
 
     def cancel(self) -> None:
-        """Nobody wants to know any more: the connection is dropped."""
+        """Drop the connection, and call `done` no more."""
         self._done = None
         if self.connecting is not None:
             self.connecting.cancel()

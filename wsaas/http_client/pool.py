@@ -1,9 +1,9 @@
 """Keep-alive connections to the one backend: the newest idle one first, a new one when none is idle.
 
-There are at most as many connections as exchanges under way plus `max_idle`: whoever calls bounds the exchanges.
-Nothing is queued here, nothing pipelined, and nothing repeated, but for this: a kept-alive connection may have been
-closed by the backend in the moment it is used (RFC 9112, 9.3.1). An exchange that meets this, before one byte of an
-answer, goes out once more on a new connection.
+There are at most as many connections as exchanges under way plus `max_idle`; the caller bounds the exchanges. The pool
+queues nothing, pipelines nothing, and repeats nothing, with one exception: the backend may close a kept-alive
+connection in the moment in which it is used (RFC 9112, 9.3.1). An exchange whose connection ends so, before one byte of
+an answer, is sent once more on a new connection.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Pool:
         self._factory = _Connections(self, clock, idle_timeout)
         self._max_idle = max_idle
         self._connect_timeout = connect_timeout
-        # Answers are taken as they come, so that none may be compressed (RFC 9110, 12.5.3: without the header any may).
+        # Nothing here decodes an answer, so none may be compressed. Without the header any may be (RFC 9110, 12.5.3).
         self._after_path = b" HTTP/1.1\r\nHost: " + host + b"\r\nAccept-Encoding: identity\r\nContent-Length: "
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
@@ -58,7 +58,7 @@ class Pool:
         timeout: float,
         done: Callable[[HttpResponse | Fault], object],
     ) -> Exchange:
-        """Send one request. `done` hears how it ended, perhaps before this returns.
+        """Send one request. `done` is called with the answer or a Fault, perhaps before this returns.
 
         `head` is ready header lines, each ending in CRLF, without Host, Accept-Encoding, Content-Length, Connection and
         Expect. Of the answer's body at most `limit` bytes are kept. `timeout` is for all of it together: connecting,
@@ -74,7 +74,7 @@ class Pool:
         return exchange
 
     def close(self) -> Deferred[None]:
-        """End all connections; what is under way fails. Fires when the last is gone. Later exchanges fail at once."""
+        """End all connections. Exchanges under way fail, later ones at once. Fires when the last connection is gone."""
         self._closed = True
         for exchange in list(self._connecting):
             if exchange.connecting is not None:
@@ -125,7 +125,9 @@ class Pool:
 
     @staticmethod
     def _unconnected(exchange: Exchange, words: str, expired: bool) -> None:
-        """No connection. If a stale one took the request before, it is not known what became of it."""
+        """End an exchange for which there is no connection. If it was sent before, on a connection that ended, the
+        backend may have received it.
+        """
         fault: Fault
         if not exchange.sent:
             fault = NotSent(words)
@@ -135,26 +137,26 @@ class Pool:
             fault = Lost(f"no answer, and then no new connection: {words}")
         exchange.end(fault)
 
-    # What the connections tell: http1.Owner.
+    # PoolCallbacks, which the connections call.
 
     def made(self, connection: Connection) -> None:
-        """There is a new connection."""
+        """Count a new connection."""
         self._connections.add(connection)
 
     def freed(self, connection: Connection) -> None:
-        """Keep it for the next exchange, if there are not enough already."""
+        """Keep a connection for the next exchange, or close it if `max_idle` are kept."""
         if len(self._idle) < self._max_idle and not self._closed:
             self._idle.append(connection)
         else:
             connection.close()
 
     def retired(self, connection: Connection) -> None:
-        """It was idle and ends."""
+        """Give no further exchange to a connection that was idle and ends."""
         if connection in self._idle:
             self._idle.remove(connection)
 
     def lost(self, connection: Connection) -> None:
-        """It is gone."""
+        """Forget a connection that is gone."""
         self._connections.discard(connection)
         if self._closed and not self._connections:
             closing, self._closing = self._closing, []
@@ -162,7 +164,7 @@ class Pool:
                 closed.callback(None)
 
     def stale(self, exchange: Exchange) -> None:
-        """Once more, on a new connection: that one cannot be stale."""
+        """Send an exchange again, on a new connection, which cannot be stale."""
         exchange.send_again()
         self._connect(exchange)
 

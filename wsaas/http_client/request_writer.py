@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.interfaces import IPushProducer, ISSLTransport, ISystemHandle
 from zope.interface import implementer
 
-# A longer request is watched until it is written: Twisted tells a producer when this much is waiting.
+# Bytes of the longest request that is not watched: Twisted tells a producer when more than this waits.
 WATCHED_LENGTH = 65536
 
 
@@ -28,7 +28,7 @@ class RequestWriter:
         if self._socket is not None:
             try:
                 sent = self._socket.send(request)
-            except OSError:  # it would block, or is broken: Twisted meets the same and deals with it
+            except OSError:  # the socket is full or broken: Twisted meets the same and deals with it
                 sent = 0
             if sent == len(request):
                 return

@@ -1,8 +1,12 @@
-"""From a host name to a connection: addresses that are remembered, and tried one after the other, not one by one.
+"""Connects to a host name: remembers its IP addresses, and tries several at a time (RFC 8305).
 
-The reactor resolves names in a few threads and remembers nothing: a name server that hangs would stop every new
-connection. Here one name has at most one lookup under way, and what it once gave is used for as long as nothing newer
-is known.
+The reactor resolves names in a few threads and remembers nothing, so that a name server that hangs would stop every
+new connection. Here a name has at most one lookup under way, and the addresses that it gave last are used until newer
+ones are known.
+
+Twisted's HostnameEndpoint tries several addresses, too, but waits attemptDelay before each, also when the one before
+was refused: of a backend on localhost that listens on IPv4 only the first connection would take a quarter of a second
+more, and an error with several addresses a quarter of a second for each.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from zope.interface import implementer
 
 # Seconds for which addresses are fresh.
 FRESH = 30.0
-# Seconds to wait for fresh addresses when old ones are at hand.
+# Seconds to wait for fresh addresses while old ones are known.
 PATIENCE = 1.0
 # Seconds after which the next address is tried beside the ones before it (RFC 8305, 5).
 STAGGER = 0.25
@@ -37,7 +41,7 @@ Address = IPv4Address | IPv6Address
 
 
 class Addresses:
-    """The addresses of one name, the one that last worked first."""
+    """The IP addresses of one name; the one that a connection was made to last comes first."""
 
     def __init__(self, reactor: Any, host: str, port: int) -> None:
         self._reactor = reactor
@@ -50,7 +54,9 @@ class Addresses:
         self._patience: IDelayedCall | None = None
 
     def get(self) -> Deferred[list[Address]]:
-        """The addresses, none if the name is unknown. Waits only while it must: see the constants of this module."""
+        """Return the addresses, none if the name is unknown. Fires at once while they are fresh, and after
+        PATIENCE at the latest while any are known.
+        """
         now = self._reactor.seconds()
         if self._known and now < self._fresh_until:
             return succeed(list(self._known))
@@ -61,21 +67,21 @@ class Addresses:
             self._reactor.nameResolver.resolveHostName(lookup, self._host, self._port)
         elif self._known and self._patience is None:
             return succeed(list(self._known))
-        if self._lookup is None:  # it was answered at once
+        if self._lookup is None:  # the resolver answered before it returned
             return succeed(list(self._known))
         waiting: Deferred[list[Address]] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
         return waiting
 
     def worked(self, address: Address) -> None:
-        """Try this one first from now on."""
+        """Put an address to which a connection was made before the others."""
         if address in self._known:
             self._known.remove(address)
             self._known.insert(0, address)
 
     def _found(self, lookup: _Lookup) -> None:
         if lookup is not self._lookup:
-            return  # given up long ago, and another is under way
+            return  # given up, and another lookup is under way
         self._lookup = None
         found = lookup.addresses
         if found:
@@ -85,7 +91,7 @@ class Addresses:
         self._serve()
 
     def _serve(self) -> None:
-        """Give those who wait what there is."""
+        """Give the known addresses to all who wait."""
         if self._patience is not None and self._patience.active():
             self._patience.cancel()
         self._patience = None
@@ -96,7 +102,7 @@ class Addresses:
 
 @implementer(IResolutionReceiver)
 class _Lookup:
-    """One question to the resolver."""
+    """One question to the reactor's resolver."""
 
     def __init__(self, given_up_at: float, done: Callable[[_Lookup], None]) -> None:
         self.given_up_at = given_up_at
@@ -104,21 +110,21 @@ class _Lookup:
         self._done = done
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-        """Nothing to do."""
+        """Do nothing: IResolutionReceiver."""
 
     def addressResolved(self, address: IAddress) -> None:
-        """One of the answers."""
+        """Note an address: IResolutionReceiver."""
         if isinstance(address, Address) and address not in self.addresses:
             self.addresses.append(address)
 
     def resolutionComplete(self) -> None:
-        """The last of the answers has been given."""
+        """End the lookup: IResolutionReceiver."""
         self._done(self)
 
 
 @implementer(IStreamClientEndpoint)
 class NamedEndpoint:
-    """Connects to whichever of a name's addresses answers first (RFC 8305, in small)."""
+    """An endpoint that connects to the first of a name's addresses that answers (RFC 8305, in small)."""
 
     def __init__(self, reactor: Any, host: str, port: int, timeout: float) -> None:
         self._reactor = reactor
@@ -127,7 +133,7 @@ class NamedEndpoint:
         self._addresses = Addresses(reactor, host, port)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """IStreamClientEndpoint."""
+        """Connect: IStreamClientEndpoint. Fails with DNSLookupError for an unknown name."""
         return self._addresses.get().addCallback(self._race, protocolFactory)
 
     def _race(self, addresses: list[Address], factory: IProtocolFactory) -> Deferred[IProtocol]:
@@ -142,7 +148,7 @@ class NamedEndpoint:
 
 
 class _Race:
-    """One connecting to several addresses: the next one starts when the last one failed, or took its time."""
+    """Attempts to connect to several addresses. Each starts when the one before has failed, or STAGGER after it."""
 
     def __init__(
         self,
@@ -163,7 +169,7 @@ class _Race:
         self._result: Deferred[IProtocol] = Deferred(lambda _: self._stop())
 
     def run(self) -> Deferred[IProtocol]:
-        """The first connection, or the failure of the last attempt. Cancelling it cancels every attempt."""
+        """Return the first connection, or fail as the last attempt did. Cancelling cancels all attempts."""
         self._next()
         return self._result
 

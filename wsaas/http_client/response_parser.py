@@ -1,7 +1,7 @@
-"""Answers from bytes: llhttp with limits, whatever the backend sends and however it is cut into segments.
+"""Parses answers with llhttp, within limits, whatever the backend sends and however it is cut into segments.
 
-What a backend can make us hold is bounded: a head by HEAD_LIMIT, a body by the request's limit, and all that is
-around the body (chunk sizes, chunk extensions, trailers) by OVERHEAD_LIMIT. Nothing is ever decompressed.
+A backend can make the gateway hold so much: a head of HEAD_LIMIT, a body of the request's limit, and OVERHEAD_LIMIT of
+what is around the body (chunk sizes, chunk extensions, trailers). Nothing is ever decompressed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from wsaas.http_client.exchange import Fault, HttpResponse, Lost
 
 # Status line and headers of one answer, informational answers before it included.
 HEAD_LIMIT = 65536
-# What an answer may be longer on the wire than its body's limit.
+# Bytes by which an answer may be longer on the wire than its body's limit.
 OVERHEAD_LIMIT = 131072
+# Bytes of the longest answer that LastResponse remembers.
 LONGEST_REMEMBERED = 1024
 
 
 class Part(Enum):
-    """Which part of an answer comes next."""
+    """The part of an answer that comes next."""
 
     HEAD = "head"
     BODY = "body"
@@ -28,8 +29,8 @@ class Part(Enum):
 
 
 class LastResponse:
-    """The last answer that came in one piece: a backend that says OK says it in the same bytes, and what they mean is
-    known then. One for all connections of a pool; at most `LONGEST_REMEMBERED` bytes.
+    """The last answer that came in one piece, as bytes and parsed. A backend often sends the same bytes again, and
+    these are not parsed again. One for all connections of a pool; of LONGEST_REMEMBERED bytes at most.
     """
 
     __slots__ = ("answer", "data")
@@ -42,8 +43,8 @@ class LastResponse:
 class ResponseParser:
     """Parses one answer after another from one connection.
 
-    `received` counts the answer's bytes so far; `whole` says whether it is complete, or as much of it as is wanted;
-    `reusable`, once it is whole, whether another may follow.
+    `received` counts the answer's bytes so far. `whole` says that the answer is complete, or as much of it as its limit
+    allows; `reusable`, once it is whole, that the connection may be used again.
     """
 
     def __init__(self, last: LastResponse | None = None) -> None:
@@ -55,13 +56,13 @@ class ResponseParser:
         self._begin()
 
     def expect(self, limit: int) -> None:
-        """Start over, for an answer whose body is wanted up to `limit` bytes."""
+        """Begin with the next answer, of whose body `limit` bytes are kept."""
         self.received = 0
         self.reusable = self.whole = False
         self._limit = limit
 
     def feed(self, data: bytes) -> Fault | None:
-        """Take what came; a Fault if this is no answer."""
+        """Parse the next bytes; return a Fault if they make no answer."""
         if self.received == 0:
             last = self._last
             if data == last.data and last.answer is not None and len(last.answer.body) <= self._limit:
@@ -77,7 +78,7 @@ class ResponseParser:
         return self._feed(data) if self.received <= HEAD_LIMIT else self._feed_measured(data)
 
     def _begin(self) -> None:
-        """What an answer needs that is not known already."""
+        """Set up for an answer that must be parsed."""
         self._room = self._limit
         self._status = 0
         self._headers: list[tuple[bytes, bytes]] = []
@@ -87,7 +88,7 @@ class ResponseParser:
 
     @property
     def ends_with_connection(self) -> bool:
-        """Whether this is a body that only the end of the connection ends (RFC 9112, 6.3, the last rule)."""
+        """True while a body comes that only the end of the connection ends (RFC 9112, 6.3, the last rule)."""
         if self._part is not Part.BODY:
             return False
         framing = dict(self._headers)
@@ -96,7 +97,7 @@ class ResponseParser:
         return not framing.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
 
     def answer(self) -> HttpResponse:
-        """What was read."""
+        """Return the answer; of one that is not whole, the part so far."""
         if self._known is not None:
             return self._known
         answer = HttpResponse(self._status, tuple(self._headers), b"".join(self._body), self._room < 0)
@@ -105,32 +106,32 @@ class ResponseParser:
         return answer
 
     def stop(self) -> None:
-        """There will be no more: let go of llhttp's parser, which refers back to this object."""
+        """Parse no more, and let go of llhttp's parser, which refers back to this object."""
         self._parser = None
 
-    # What llhttp calls, under the names it looks for. None of this may lead to another call of the parser.
+    # Callbacks of llhttp, under the names that httptools looks for. None may call the parser again.
 
     def on_message_begin(self) -> None:
-        """A first byte."""
+        """Note that a message begins."""
         if self._part is Part.NONE:
             self.reusable = False  # more than one answer to one request
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header of the head, or a trailer: those are ignored."""
+        """Take a header of the head; ignore a trailer."""
         if self._part is Part.HEAD:
             self._headers.append((name.lower(), value.strip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        """The head is complete. 101 is an answer to a question that we never ask."""
+        """Check the complete head. No request asks for a 101."""
         parser = self._parser
         if self._part is Part.HEAD and parser is not None:
             self._status = status = parser.get_status_code()
             if not 100 <= status <= 599 or status == 101 or parser.get_http_version() not in ("1.1", "1.0"):
-                raise Lost("the answer's first line makes no sense here")
+                raise Lost("the answer's first line has an impossible status or version")
             self._part = Part.BODY
 
     def on_body(self, data: bytes) -> None:
-        """Some of the body."""
+        """Take a part of the body, up to the limit."""
         if self._part is Part.BODY:
             self._room -= len(data)
             if self._room < 0:
@@ -139,10 +140,10 @@ class ResponseParser:
             self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """The end of an answer."""
+        """End an answer."""
         parser = self._parser
         if self._part is Part.BODY and parser is not None:
-            if self._status < 200:  # 100 Continue, 103 Early Hints: the answer proper is still to come
+            if self._status < 200:  # 100 Continue, 103 Early Hints: the final answer is still to come
                 self._headers = []
                 self._part = Part.HEAD
             else:
@@ -163,11 +164,11 @@ class ResponseParser:
                 if not self.whole:
                     noted = error.__context__
                     return noted if isinstance(noted, Fault) else Lost(f"the answer is no HTTP: {error}")
-                self.reusable = False  # the answer is whole, what follows it is not
+                self.reusable = False  # the answer is whole, and no HTTP follows it
         return None
 
     def _feed_measured(self, data: bytes) -> Fault | None:
-        """Feed no byte beyond the limits, so that it does not matter where the segments end."""
+        """Parse the next bytes, but none beyond the limits: where segments end makes no difference."""
         before = self.received - len(data)
         if self._part is Part.HEAD:
             allowed = HEAD_LIMIT - before

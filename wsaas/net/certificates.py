@@ -1,4 +1,4 @@
-"""Certificates and keys as they lie in PEM files: read, and checked before anybody is shown them.
+"""The certificate that a server shows: read from PEM files, and checked before a client sees it.
 
 Every flaw is a ValueError of one line that names the file and says what to do about it.
 """
@@ -17,9 +17,9 @@ _ALTERNATIVE_NAMES = "2.5.29.17"  # RFC 5280, 4.2.1.6
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a server shows: its own certificate, those behind it, and the key, each an object of `cryptography`.
+    """A server's own certificate, its issuers', and the key, each an object of `cryptography`.
 
-    `description` is for the log: subject, names, expiry. `warnings` are what clients may stumble over.
+    `description` is for the log: subject, names, expiry. `warnings` are flaws at which some clients fail.
     """
 
     certificate: Any
@@ -30,7 +30,7 @@ class Identity:
 
 
 def identity(certificate_file: str, key_file: str) -> Identity:
-    """The certificate in one file, its issuers behind it, and the key in another or the same."""
+    """Read the certificate from one file, its issuers behind it, and the key from another or the same."""
     certificates = pem.certificates(certificate_file)
     key = pem.private_key(key_file)
     public = key.public_key()
@@ -52,13 +52,13 @@ def identity(certificate_file: str, key_file: str) -> Identity:
 
 
 def authorities(file: str) -> tuple[list[Any], tuple[str, ...]]:
-    """All certificates in a file, and warnings."""
+    """Return all certificates in a file, and warnings."""
     found = pem.certificates(file)
     return found, _expired(file, found)
 
 
 def _path(certificates: list[Any]) -> list[Any]:
-    """The first, its issuer, that one's issuer, and so on, as far as they are here."""
+    """Return the first, its issuer, that one's issuer, and so on, as far as they are in the list."""
     path, left = certificates[:1], certificates[1:]
     while issuers := [each for each in left if _issued(each, path[-1])]:
         path.append(issuers[0])

@@ -26,12 +26,12 @@ class ProxiedEndpoint:
         self._endpoint = endpoint
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """IStreamServerEndpoint."""
+        """Listen: IStreamServerEndpoint."""
         return self._endpoint.listen(ProxiedFactory(protocolFactory))
 
 
 def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
-    """The endpoint of a string; raises what its parser raises, which may be anything."""
+    """Return the endpoint of a string; raises what the parser of that string raises, which may be anything."""
     kind, colon, rest = description.partition(":")
     if colon and kind.lower() == "haproxy":
         return ProxiedEndpoint(server_endpoint(reactor, rest))

@@ -33,7 +33,7 @@ def certificates(file: str) -> list[Any]:
 
 
 def certificates_in(data: bytes) -> list[bytes]:
-    """Return the blocks of certificates, each from its first line to its last, in order; one without an end is none."""
+    """Return the blocks of certificates in order, each from its first line to its last; one without an end is none."""
     found = []
     begin = data.find(_BEGIN)
     while begin >= 0:

@@ -1,7 +1,7 @@
-"""The PROXY protocol, versions 1 and 2: the header with which a balancer says whose connection it forwards.
+"""The PROXY protocol, versions 1 and 2: the header in which a balancer names the client whose connection it forwards.
 
-It comes first, before TLS: `Proxied` stands between the socket and the TLS layer. (`haproxy:` around a TLS endpoint
-wants it inside TLS, where no balancer that forwards TCP can put it.)
+The header comes first, before TLS: `Proxied` stands between the socket and the TLS layer. (`haproxy:` around a TLS
+endpoint wants it inside TLS, where no balancer that forwards TCP can put it.)
 https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt
 """
 
@@ -29,7 +29,7 @@ _V1 = re.compile(rb"PROXY (TCP[46]) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) ([0-9]{1,5
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a header says. Without addresses it is about the balancer itself, or about something that has none."""
+    """A header, parsed. Without addresses it is about the balancer itself, or a connection that has none."""
 
     length: int
     peer: IAddress | None = None
@@ -37,7 +37,7 @@ class Header:
 
 
 def read(data: bytes) -> Header | None:
-    """The header at the beginning of `data`, or None if more of it must come; ValueError if it is none."""
+    """Return the header at the beginning of `data`, None if more of it must come; ValueError if it is none."""
     if data.startswith(_SIGNATURE):
         return _read_v2(data)
     if data.startswith(b"PROXY "):
@@ -82,7 +82,7 @@ def _read_v2(data: bytes) -> Header | None:
     family, transport = kind >> 4, kind & 15
     if family > _UNIX or transport > 2:
         raise ValueError("a PROXY header of an unknown family")
-    # The balancer's own connection, such as a health check; or one whose addresses it does not know, or not how to say.
+    # The balancer's own connection, such as a health check; or one whose addresses it does not know or cannot express.
     if command == _LOCAL or family == _UNSPEC or transport == _UNSPEC:
         return Header(end)
     try:
@@ -92,7 +92,7 @@ def _read_v2(data: bytes) -> Header | None:
 
 
 def _addresses(family: int, body: bytes) -> tuple[IAddress, IAddress]:
-    """Peer and host. Behind them may come anything: type-length-value vectors, which say nothing that is wanted."""
+    """Return peer and host. The type-length-value vectors behind them are ignored."""
     if family == _UNIX:
         peer, host = struct.unpack_from("!108s108s", body)
         return UNIXAddress(peer.rstrip(b"\0")), UNIXAddress(host.rstrip(b"\0"))
@@ -110,10 +110,10 @@ def _addresses(family: int, body: bytes) -> tuple[IAddress, IAddress]:
 
 
 class Proxied(ProtocolWrapper):
-    """A connection that begins with a PROXY header; without a good one it is cut at once.
+    """A connection that begins with a PROXY header; without a valid one it is aborted.
 
-    The wrapped protocol is connected before the header came, so its own time limit covers it. Until then it sees the
-    balancer's address.
+    The wrapped protocol is connected before the header has come, so that its own time limit covers the header, too.
+    Until then it sees the balancer's address.
     """
 
     _data: bytes | None = b""
@@ -142,7 +142,7 @@ class Proxied(ProtocolWrapper):
 
 
 class ProxiedFactory(WrappingFactory[Proxied]):
-    """Adds the header to what another factory makes."""
+    """Puts `Proxied` below the protocols of another factory."""
 
     protocol = Proxied
     noisy = False

@@ -1,4 +1,4 @@
-"""What becomes of a connection for which there is no room, whoever has none."""
+"""The protocol of a connection for which a limit leaves no room."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from twisted.internet.protocol import Protocol
 
 
 class RejectedConnection(Protocol):
-    """Ends its connection at once, unread. (A factory that makes None breaks those that wrap it, such as TLS.)"""
+    """Aborts its connection, unread. (A factory that makes None breaks the factories that wrap it, such as TLS.)"""
 
     def connectionMade(self) -> None:
         self.transport.abortConnection()  # type: ignore[union-attr]  # ITCPTransport

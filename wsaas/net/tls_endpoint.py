@@ -1,10 +1,10 @@
-"""The server endpoint `wsaas-tls:`: TLS with certificates from PEM files, which can be read anew while it listens.
+"""The server endpoint `wsaas-tls:`: TLS with certificates from PEM files, which it can read anew while it listens.
 
     wsaas-tls:443:certificate=/etc/ssl/fullchain.pem:key=/etc/ssl/privkey.pem
     wsaas-tls:443:interface=\\:\\::certificate=both.pem:clientCA=clients.pem:minimumVersion=1.3:proxy=yes
     wsaas-tls:endpoint=unix\\:/run/wsaas.socket:certificate=both.pem
 
-It can stand wherever Twisted takes an endpoint string. The listening port has a `reload`.
+Twisted takes it wherever it takes an endpoint string. The listening port has a `reload`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from wsaas.net.certificates import authorities, identity
 from wsaas.net.endpoints import server_endpoint
 from wsaas.net.proxy_protocol import ProxiedFactory
 
-# TLS 1.2 with forward secrecy and authenticated encryption; all of TLS 1.3 is so.
+# Of TLS 1.2 the ciphers with forward secrecy and authenticated encryption; all of TLS 1.3 have both.
 CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     b"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
@@ -49,7 +49,7 @@ _HTTP = b"http/1.1"
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms clients are let in. Paths are absolute; `verify` is pyOpenSSL's mode, used if there is a CA."""
+    """The terms for clients. Paths are absolute; `verify` is pyOpenSSL's mode, used if there is a CA."""
 
     certificate: str
     key: str
@@ -60,7 +60,7 @@ class Terms:
 
 @implementer(IOpenSSLServerConnectionCreator)
 class Credentials:
-    """What new connections are shown: made of files, and made anew by `reload`. ValueError if they are no good."""
+    """Certificate and key for new connections, read from files, again at `reload`. ValueError if they are no good."""
 
     _log = Logger()
 
@@ -69,29 +69,29 @@ class Credentials:
         self._context, self._description, self._warnings = _context(terms)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """IOpenSSLServerConnectionCreator. A connection keeps the context with which it began."""
+        """Make the OpenSSL side of a connection, which keeps this context: IOpenSSLServerConnectionCreator."""
         return SSL.Connection(self._context)
 
     def reload(self) -> None:
-        """Reloadable. Session tickets of before are no good any more, so every client sees the new certificate."""
+        """Read the files anew: Reloadable. Earlier session tickets become invalid: all see the new certificate."""
         self._context, self._description, self._warnings = _context(self._terms)
         self.tell()
 
     def tell(self) -> None:
-        """Log what is shown."""
+        """Log the certificate and what may be wrong with it."""
         self._log.info("certificate {file}: {shown}", file=self._terms.certificate, shown=self._description)
         for warning in self._warnings:
             self._log.warn("{problem}", problem=warning)
 
 
 def _context(terms: Terms) -> tuple[SSL.Context, str, tuple[str, ...]]:
-    """The context, what it shows, and warnings."""
+    """Return the context, the description of its certificate, and warnings."""
     own = identity(terms.certificate, terms.key)
     warnings = own.warnings
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(terms.minimum)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
-    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # idle connections are many here
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # most connections are idle
     context.set_cipher_list(CIPHERS)
     context.set_alpn_select_callback(_negotiate)
     context.set_session_id(secrets.token_bytes(16))  # without one, clients with certificates cannot resume
@@ -117,13 +117,13 @@ def _context(terms: Terms) -> tuple[SSL.Context, str, tuple[str, ...]]:
 
 
 def _negotiate(_: SSL.Connection, offered: list[bytes]) -> Any:
-    """ALPN (RFC 7301). A client that wants something else may still try: HTTP/1.1 is what it gets."""
+    """Choose a protocol: ALPN (RFC 7301). A client that offers only others gets none, and HTTP/1.1."""
     return _HTTP if _HTTP in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
 
 @implementer(IListeningPort)
 class TlsPort:
-    """A listening port that can reload what it shows."""
+    """A listening port that can reload its certificate."""
 
     def __init__(self, port: IListeningPort, credentials: Credentials) -> None:
         self._port = port
@@ -139,7 +139,7 @@ class TlsPort:
         return self._port.getHost()
 
     def reload(self) -> None:
-        """Reloadable."""
+        """Read the files anew: Reloadable."""
         self._credentials.reload()
 
 
@@ -154,7 +154,7 @@ class TlsServerEndpoint:
         self._proxied = proxied
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """IStreamServerEndpoint. Fires with a TlsPort."""
+        """Listen: IStreamServerEndpoint. Fires with a TlsPort."""
         factory: Any = tls_server_factory(self._credentials, protocolFactory, self._reactor)
         if self._proxied:
             factory = ProxiedFactory(factory)
@@ -179,7 +179,7 @@ def endpoint_from(
     proxy: str = "no",
     endpoint: str | None = None,
 ) -> TlsServerEndpoint:
-    """The endpoint for the arguments of a string, all checked, files included; ValueError says what is wrong."""
+    """Return the endpoint for the arguments of a string. All are checked, files included; ValueError names the flaw."""
     if certificate is None:
         raise ValueError("certificate= must name a PEM file: the certificate, its issuers behind it")
     if clientCA is None and clientCertificate is not None:
@@ -199,7 +199,7 @@ def endpoint_from(
     else:
         try:
             below = server_endpoint(reactor, endpoint)
-        except (KeyError, IndexError):  # of systemd's parser
+        except (KeyError, IndexError):  # raised by the parser of systemd:
             raise ValueError(f"endpoint={endpoint}: this process was given no such socket") from None
     return TlsServerEndpoint(reactor, below, Credentials(terms), bool(proxied))
 

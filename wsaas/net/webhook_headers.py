@@ -13,5 +13,5 @@ _PREFIXES = ("webhook-", "wsaas-", "sec-websocket-")
 
 
 def reserved(name: str) -> bool:
-    """Whether this (lower-case) name is the gateway's own. Authorization, which is the client's, is not among them."""
+    """Say if this (lower-case) name is the gateway's own. Authorization is not: it is the client's."""
     return name in _RESERVED or name.startswith(_PREFIXES)
