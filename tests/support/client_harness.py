@@ -26,6 +26,8 @@ REQUEST = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 )
 END = b"\r\n"
+HANDSHAKE_TIMEOUT = 10.0
+CONNECT_RATE = 50
 
 
 class Transport:
@@ -157,6 +159,7 @@ class Harness:
         self.gateway = FakeGateway()
         settings: dict[str, Any] = {
             "ws_timeout": 30.0,
+            "handshake_timeout": HANDSHAKE_TIMEOUT,
             "max_message_size": 1_000_000,
             "message_rate": 1000,
             "send_buffer": 1_000_000,
@@ -172,6 +175,7 @@ class Harness:
         self.admission = Admission(
             most_per_address=options.pop("most_per_address", 0),
             most_asking=options.pop("most_asking", 1000),
+            connect_rate=options.pop("connect_rate", CONNECT_RATE),
             below=lambda bound: bound - 1,
         )
         gateway: Any = self.gateway

@@ -86,10 +86,23 @@ class ListeningTests(SystemTestCase):
             self.assertEqual(Api(pair.gateway.http_port, host="::1").get("/-/ready").status, 200)
         self.assertTrue(self.hosts(pair, pair.gateway.ws_port) & {"0.0.0.0", "::"})
         self.connect(pair.gateway.ws)
+        if has_ipv6():
+            self.connect(f"ws://[::1]:{pair.gateway.ws_port}")
+
+    def test_addresses(self) -> None:
+        """Whichever they come by, the backend hears a client's address as it is: IPv4 as IPv4."""
+        pair = self.pair()
+        hosts = ["127.0.0.1", "::1"] if has_ipv6() else ["127.0.0.1"]
+        for host in hosts:
+            stage = pair.backend.stage(f"/{hosts.index(host)}")
+            self.connect(f"ws://{f'[{host}]' if ':' in host else host}:{pair.gateway.ws_port}/{hosts.index(host)}")
+            self.assertEqual(stage.connects[0].json()["remote_address"], host)
 
     def test_everywhere(self) -> None:
-        """With API_TOKEN it listens everywhere."""
+        """With API_TOKEN it listens everywhere, on IPv4 and IPv6."""
         pair = self.pair(API_TOKEN="the-token-of-the-api")
+        for host in ["127.0.0.1", "::1"] if has_ipv6() else ["127.0.0.1"]:
+            self.assertEqual(Api(pair.gateway.http_port, host=host).get("/-/ready").status, 200)
         self.assertTrue(self.hosts(pair, pair.gateway.http_port) & {"0.0.0.0", "::"})
 
 

@@ -137,7 +137,7 @@ class AddressTests(SharedTestCase):
         return self.refused(additional_headers={"X-Forwarded-For": address})
 
     def assertTurnedAway(self, refusal: Refusal, code: str) -> None:
-        self.assertEqual((refusal.status, refusal.json()), (503, {"code": code}))
+        self.assertEqual((refusal.status, refusal.json()["code"]), (503, code))
         self.assertIn(int(refusal.headers["retry-after"]), range(1, 16))
 
     def test_limits(self) -> None:

@@ -5,23 +5,28 @@ A row is named by its first cell. Who adds, removes or renames a row is told to 
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
 
 from docutils import nodes
 from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.source import ROOT, modules
 from wsaas.api.errors import INTERNAL_ERROR, TABLE
 from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import api_site
 from wsaas.backend.requests import MAX_DECISION
+from wsaas.backend.responses import CODES
+from wsaas.clients.admission import BUSY, FAST, FROM_ADDRESS, FULL
 from wsaas.clients.connection import CLOSE_TIMEOUT, MAX_EARLY
 from wsaas.clients.handshake.client_address import MAX_HOPS
-from wsaas.clients.handshake.opening import HANDSHAKE_TIMEOUT
 from wsaas.clients.handshake.request_head import MAX_FIELDS, MAX_HEAD
+from wsaas.clients.handshake.responses import MESSAGES, NO_HANDSHAKE
 from wsaas.core.model import Cause
 from wsaas.core.retry import LONGEST_DELAY
 
@@ -317,24 +322,41 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_bad_input.BadInputTests.test_handshakes",
             "unit.clients.test_connection.HandshakeTests.test_malformed",
         ],
+        "UNAUTHORIZED": ["system.test_connect.AnswerTests.test_4xx"],
         "ORIGIN_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_origin"],
+        "FORBIDDEN": ["system.test_connect.AnswerTests.test_4xx"],
+        "CLOSED": ["unit.core.test_registry.CloseTests.test_waiting"],
+        "NOT_FOUND": ["system.test_connect.AnswerTests.test_4xx"],
         "METHOD_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_allow_and_upgrade_headers"],
+        "HANDSHAKE_TIMEOUT": ["unit.clients.test_connection.HandshakeTests.test_slow"],
         "UPGRADE_REQUIRED": [
             "system.test_bad_input.BadInputTests.test_browser",
             "unit.clients.handshake.test_request.RefusedTests.test_no_handshake",
         ],
+        "TOO_MANY_REQUESTS": ["system.test_connect.AnswerTests.test_4xx"],
         "HEADERS_TOO_LARGE": [
             "unit.clients.test_connection.HandshakeTests.test_too_long",
             "unit.clients.test_connection.HandshakeTests.test_too_many",
         ],
+        "REFUSED": ["system.test_connect.AnswerTests.test_4xx"],
+        "BAD_GATEWAY": ["system.test_connect.AnswerTests.test_not_json", "system.test_connect.AnswerTests.test_3xx"],
         "NOT_READY": [
             "unit.core.test_gateway.ConnectTests.test_not_accepting",
             "unit.backend.test_courier.CourierTests.test_breaker_and_connects",
         ],
+        "UNAVAILABLE": [
+            "system.test_connect.AnswerTests.test_5xx",
+            "system.test_connect.UnreachableTests.test_refused",
+        ],
         "TOO_MANY_CONNECTIONS": ["unit.clients.test_admission.TotalTests.test_full"],
         "TOO_MANY_FROM_ADDRESS": ["unit.clients.test_admission.AddressTests.test_per_address"],
-        "TOO_FAST": ["unit.clients.test_admission.RateTests.test_burst"],
+        "TOO_FAST": [
+            "unit.clients.test_admission.RateTests.test_burst",
+            "unit.clients.test_admission.RateTests.test_setting",
+        ],
         "BUSY": ["unit.clients.test_admission.BusyTests.test_asking"],
+        "TIMEOUT": ["system.test_connect.TimeoutTests.test_hang"],
+        "HTTP_VERSION_NOT_SUPPORTED": ["unit.clients.test_connection.HandshakeTests.test_malformed"],
     },
     "close-codes": {
         "1000": ["system.test_api.CloseTests.test_plain", "system.test_message.AnswerTests.test_410"],
@@ -348,6 +370,18 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "3000 to 4999": ["system.test_api.CloseTests.test_code"],
     },
     "client-side": {
+        "addresses": [
+            "system.test_endpoints.ListeningTests.test_loopback",
+            "system.test_endpoints.ListeningTests.test_addresses",
+            "unit.service.test_listening.DefaultTests.test_without_ipv6",
+        ],
+        "HANDSHAKE_TIMEOUT": [
+            "unit.clients.test_connection.HandshakeTests.test_slow",
+            "unit.net.test_tls_endpoint.HandshakeTests.test_stall",
+            "unit.net.test_tls_endpoint.HandshakeTests.test_slow_head",
+        ],
+        "HEAD": ["unit.clients.test_connection.HandshakeTests.test_head"],
+        "closing": ["unit.clients.test_connection.EndTests.test_close_codes"],
         "keepalive": [
             "system.test_disconnect.KeepaliveTests.test_silent",
             "system.test_disconnect.KeepaliveTests.test_pongs",
@@ -384,7 +418,6 @@ LIMITS = {
     "A handshake's request line and headers": f"{MAX_HEAD} bytes",
     "Headers of a handshake": f"{MAX_FIELDS}",
     "Trusted proxies in a row in X-Forwarded-For": f"{MAX_HOPS}",
-    "Time for them to come": f"{HANDSHAKE_TIMEOUT:g} s",
     "Time for a client to answer a Close": f"{CLOSE_TIMEOUT:g} s",
     "Bytes that a client may send before its 101 without waiting": f"{MAX_EARLY} bytes",
     "Body of an answer to POST or DELETE": f"{MAX_DECISION} bytes",
@@ -404,6 +437,30 @@ def exists(name: str) -> bool:
     return (
         method.startswith("test_") and issubclass(found, unittest.TestCase) and callable(getattr(found, method, None))
     )
+
+
+# Where a refusal's status or code is no constant, and what they can be.
+VARIABLE = {
+    "wsaas/backend/decision.py": {},  # the backend's own
+    "wsaas/backend/responses.py": {**{code: str(status) for status, code in CODES.items()}, "REFUSED": "any other 4xx"},
+    "wsaas/clients/admission.py": dict.fromkeys((FULL, FROM_ADDRESS, FAST, BUSY), "503"),
+    "wsaas/clients/factory.py": {FULL: "503"},
+}
+
+
+def refusals() -> Iterator[tuple[str, str]]:
+    """Code and status of every refusal that is made anywhere in the source."""
+    yield "BAD_REQUEST", "400"
+    for module in modules(ROOT):
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="Refused" | "Indeterminate"),
+                    args=[ast.Constant(value=int(status)), ast.Constant(value=str(code)), *_],
+                ):
+                    yield code, str(status)
+                case ast.Call(func=ast.Name(id="Refused" | "Indeterminate")):
+                    yield from VARIABLE[module.place].items()
 
 
 class ProtocolTests(SynchronousTestCase):
@@ -428,6 +485,13 @@ class ProtocolTests(SynchronousTestCase):
         documented = {(code, int(status)) for code, status, _ in self.tables["errors"]}
         answered = {(row.code, row.status) for row in TABLE.values()}
         self.assertEqual(documented, answered | {(str(INTERNAL_ERROR.content["code"]), INTERNAL_ERROR.status)})
+
+    def test_refusals(self) -> None:
+        """The refusals are those that the source can give, each with its status and a message that says what to do."""
+        documented = {code: status for code, status, _, _ in self.tables["refusals"]}
+        given = dict(refusals())
+        self.assertEqual(documented, given | {code: str(status) for status, (code, _) in NO_HANDSHAKE.items()})
+        self.assertEqual(set(MESSAGES), set(given) - {"BAD_REQUEST"})
 
     def test_causes(self) -> None:
         """The causes are those that there are, in their order."""

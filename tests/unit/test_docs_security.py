@@ -23,7 +23,6 @@ from wsaas.backend import requests as contract
 from wsaas.clients import admission, factory
 from wsaas.clients import connection as protocol
 from wsaas.clients import read_control as flow
-from wsaas.clients.handshake import opening
 from wsaas.clients.handshake import request_head as head
 from wsaas.clients.handshake.client_address import MAX_HOPS
 from wsaas.http_client import response_parser as parser
@@ -52,11 +51,10 @@ def tables(text: str) -> dict[str, Rows]:
 
 # What the limits that have no setting say, by the beginning of the attack's text.
 FIXED = {
-    "Headers that come slowly": f"{opening.HANDSHAKE_TIMEOUT:.0f} s",
     "So many of those": f"{factory.PATIENCE:.0f} s",
     "A second request": f"{protocol.MAX_EARLY // 1024} KiB, then TCP",
     "More connections": f"MAX_CONNECTIONS; {capacity.SURPLUS} that",
-    "Many a second": f"{admission.RATE:.0f} a second, {admission.BURST} at once",
+    "Many a second": f"CONNECT_RATE, and {admission.BURST} seconds' worth at once",
     "More handshakes": f"{admission.ASKING_PER_WEBHOOK} for each",
     "A message whose fragments": f"MAX_MESSAGE_SIZE; {protocol.MAX_FRAGMENTS}, "
     f"unless they have {protocol.WORTHWHILE} bytes on average",

@@ -65,7 +65,7 @@ def decide(answer: HttpResponse, handshake: Handshake) -> tuple[Accepted | Refus
     if type(code) is not str:
         raise InvalidAnswer('its JSON has no "code"')
     if code != "OK":
-        return Refused(403, code), []
+        return Refused(403, code, foreign=True), []
     if len(decision) == 1:
         return Accepted(), []
     flaws: list[Flaw] = []

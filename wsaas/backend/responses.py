@@ -41,7 +41,7 @@ FROM_BETWEEN = frozenset({502, 504, 520, 524})
 # Envoy says 503 as well when the backend's connection ends after the request was sent.
 _RESET_BEHIND_ENVOY = b"upstream connect error or disconnect/reset before headers"
 _DELIVERED = Delivered()
-_CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "TOO_MANY_REQUESTS"}
+CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "TOO_MANY_REQUESTS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _answered(id: str, answer: HttpResponse, handshake: Handshake, warnings: War
         return outcome
     passed = tuple((name, value) for name, value in answer.headers if name in _TO_THE_CLIENT)[:8]
     if 400 <= answer.status < 500:
-        return Refused(answer.status, _CODES.get(answer.status, "REFUSED"), passed)
+        return Refused(answer.status, CODES.get(answer.status, "REFUSED"), passed)
     if answer.status >= 500:
         retry_after = tuple(header for header in passed if header[0] == b"retry-after")[:1]
         return Refused(503, "UNAVAILABLE", retry_after or _COME_AGAIN)

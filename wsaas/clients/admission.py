@@ -15,9 +15,8 @@ from wsaas.clients.handshake.client_address import is_public, network
 from wsaas.core.model import Refused
 from wsaas.core.rate_limit import Rates
 
-RATE = 50.0
-BURST = 500
-"""Connections a second from one public address, and at once after a rest: a company behind one address reconnects."""
+BURST = 10
+"""Seconds' worth of connections that may come at once after a rest: a company behind one address reconnects."""
 ADDRESSES = 10_000
 """Addresses whose rate is remembered."""
 ASKING_PER_WEBHOOK = 32
@@ -50,7 +49,7 @@ class AdmissionSlot:
             self._public = is_public(host)
             if admission.too_many_from(self._network):
                 self._refuse(FROM_ADDRESS)
-            elif self._public and not admission.rates.allows(self._network, now):
+            elif self._public and admission.rates is not None and not admission.rates.allows(self._network, now):
                 self._refuse(FAST)
         return self.refusal is None or admission.surplus <= admission.most_surplus
 
@@ -81,15 +80,19 @@ class AdmissionSlot:
 class Admission:
     """The counts and their limits; 0 for no limit per address. `below(n)` is a random number from 0 to n - 1.
 
+    `connect_rate` is how many a second may come from one public address. Others may stand for many: proxies, bridges.
+
     The tables are bounded: those of the networks by the connections, that of the rates by itself.
     """
 
-    def __init__(self, *, most_per_address: int, most_asking: int, below: Callable[[int], int]) -> None:
+    def __init__(
+        self, *, most_per_address: int, most_asking: int, connect_rate: int, below: Callable[[int], int]
+    ) -> None:
         self.most: int | None = None
         self.most_surplus = 64
         self.most_asking = most_asking
         self.present = self.surplus = self.asking = 0
-        self.rates = Rates(RATE, BURST, ADDRESSES)
+        self.rates = Rates(connect_rate, connect_rate * BURST, ADDRESSES) if connect_rate else None
         self.turned_away: Counter[str] = Counter()
         self._most_per_address = most_per_address
         self._networks: Counter[str] = Counter()

@@ -11,7 +11,6 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from wsaas.clients.frames import MASK_LENGTH, measure, take
-from wsaas.clients.handshake.opening import HANDSHAKE_TIMEOUT as HANDSHAKE_TIMEOUT
 from wsaas.clients.handshake.opening import Opening
 from wsaas.clients.hangup import hung_up
 from wsaas.clients.liveness import ENDS, Liveness, Verdict

@@ -18,7 +18,7 @@ from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.keepalive import Keepalive
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Refused
-from wsaas.internals.autobahn import initial_values
+from wsaas.internals.autobahn import initial_values, take_registered_close_codes
 from wsaas.net.reject import RejectedConnection
 from wsaas.telemetry.log_limit import LogLimit
 
@@ -53,6 +53,7 @@ class ClientFactory(WebSocketServerFactory):
         admission: Admission,
         *,
         ws_timeout: float,
+        handshake_timeout: float,
         max_message_size: int,
         message_rate: int,
         send_buffer: int,
@@ -65,6 +66,7 @@ class ClientFactory(WebSocketServerFactory):
         self.entrance = entrance
         self.admission = admission
         self.ws_timeout = ws_timeout
+        self.handshake_timeout = handshake_timeout
         self.message_rate = message_rate
         self.send_buffer = send_buffer
         self.compression = compression
@@ -85,6 +87,7 @@ class ClientFactory(WebSocketServerFactory):
             allowNullOrigin=True,
             perMessageCompressionAccept=_deflate if compression else None,
         )
+        take_registered_close_codes()
         self._protocol = self._settled_protocol()
 
     def _settled_protocol(self) -> type[ClientProtocol]:

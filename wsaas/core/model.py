@@ -140,11 +140,13 @@ class Refused:
     """The client may not connect, and the backend knows of no connection: answer with this and forget it.
 
     `headers` are those that may pass to the client (WWW-Authenticate, Retry-After); `code` goes into the JSON body.
+    `foreign` if the backend made the code up, of which it alone knows the meaning.
     """
 
     status: int
     code: str
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

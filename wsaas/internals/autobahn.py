@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autobahn.websocket.protocol import TrafficStats
+from autobahn.websocket.protocol import TrafficStats, WebSocketProtocol
 
 OF_THE_HANDSHAKE = frozenset(
     "http_request_data http_request_uri http_request_path http_request_params http_request_host http_status_line "
@@ -33,6 +33,16 @@ _INITIAL: dict[str, Any] = {
     "_fragments": 0,
     "_searched": 0,
 }
+
+
+REGISTERED = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014)
+"""Close codes below 3000 that a Close frame may carry (IANA, "WebSocket Close Code Number Registry")."""
+
+
+def take_registered_close_codes() -> None:
+    """Have Autobahn take every registered close code from a client: to its list, 1014 is a violation. Idempotent."""
+    taken = WebSocketProtocol.CLOSE_STATUS_CODES_ALLOWED
+    taken += [code for code in REGISTERED if code not in taken]
 
 
 def initial_values() -> dict[str, Any]:

@@ -13,11 +13,10 @@ from typing import Any
 
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.error import CannotListenError, ReactorNotRunning
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from wsaas.api.server.site import ApiSite, api_site
 from wsaas.backend.courier import Courier
@@ -39,10 +38,10 @@ from wsaas.internals.signals import Signals
 from wsaas.journal.lock import JournalUnusable
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
-from wsaas.net.endpoints import server_endpoint
 from wsaas.net.tls_client import ClientFiles
 from wsaas.service.file_limits import capacity, open_files
 from wsaas.service.launch import StartFailed
+from wsaas.service.listening import listen, listen_by_default
 from wsaas.service.reload import Reloadable, Reloader
 from wsaas.service.startup_log import client_url, endpoint_label, listening_flaw, log_ports, log_settings
 from wsaas.service.systemd import Notifier
@@ -101,9 +100,11 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
         Admission(
             most_per_address=settings.max_connections_per_address,
             most_asking=settings.webhook_concurrency * ASKING_PER_WEBHOOK,
+            connect_rate=settings.connect_rate,
             below=random.randrange,
         ),
         ws_timeout=settings.ws_timeout,
+        handshake_timeout=settings.handshake_timeout,
         max_message_size=settings.max_message_size,
         message_rate=settings.message_rate,
         send_buffer=settings.send_buffer,
@@ -183,8 +184,8 @@ class Daemon(Service):
             ready=lambda: self.ready,
         )
         self._limit_connections(api)
-        self._listen("HTTP_ENDPOINT", settings.api_endpoints, api, self._api_ports, not settings.http_endpoint)
-        self._listen("WS_ENDPOINT", settings.client_endpoints, self._clients, self._client_ports, False)
+        self._listen("HTTP_ENDPOINT", settings.api_endpoints, api, self._api_ports)
+        self._listen("WS_ENDPOINT", settings.client_endpoints, self._clients, self._client_ports)
 
     def _limit_connections(self, api: ApiSite) -> None:
         """As many as there is room for, and are wished."""
@@ -198,22 +199,14 @@ class Daemon(Service):
         self._clients.admission.limit(room.clients, room.surplus)
         api.most_connections = room.api
 
-    def _listen(
-        self, name: str, descriptions: tuple[str, ...], factory: Any, ports: list[IListeningPort], lenient: bool
-    ) -> None:
-        """Listen on every endpoint. `lenient`: where the machine has no IPv6, loopback over IPv4 is enough."""
-        for description in descriptions:
-            label = endpoint_label(self._settings, name, description)
+    def _listen(self, name: str, endpoints: tuple[str, ...], factory: Any, ports: list[IListeningPort]) -> None:
+        begin = listen if getattr(self._settings, name.lower()) else listen_by_default
+        for endpoint in endpoints:
             try:
-                listening = server_endpoint(self._reactor, description).listen(factory)
+                begin(self._reactor, endpoint, factory, ports)
             except Exception as error:
+                label = endpoint_label(self._settings, name, endpoint)
                 raise StartFailed(f"{label}: {listening_flaw(error)}") from None
-            failures: list[Failure] = []
-            listening.addCallbacks(ports.append, failures.append)
-            if failures and lenient and ports and failures[0].check(CannotListenError):
-                self._log.info("not listening on {endpoint}: {reason}", endpoint=description, reason=failures[0].value)
-            elif failures:
-                raise StartFailed(f"{label}: {listening_flaw(failures[0].value)}")
 
     def startService(self) -> None:
         super().startService()

@@ -49,9 +49,10 @@ def format_address(address: Any) -> str:
 def client_url(endpoints: Sequence[str], ports: Ports) -> str | None:
     """Give the URL where a client on this machine connects, without a path; None if there is none that would do.
 
-    `ports` are those that listen on `endpoints`, in the same order. One that wants a PROXY header first is left out.
+    `ports` are those that listen on `endpoints`, in the same order, but for the default, which may take two. One that
+    wants a PROXY header first is left out.
     """
-    for endpoint, port in zip(endpoints, ports, strict=True):
+    for endpoint, port in zip(endpoints, ports, strict=False):
         address = port.getHost()
         if isinstance(address, IPv4Address | IPv6Address) and not endpoint.startswith("haproxy:"):
             everywhere = address.host in ("0.0.0.0", "::")

@@ -114,7 +114,7 @@ class Settings:
         endpoints.endpoints,
         (),
         "Twisted endpoint string where clients connect; can be repeated.",
-        unset_is="tcp:{WS_PORT}:backlog=1024",
+        unset_is="WS_PORT on every interface, IPv4 and IPv6",
         repeats=True,
     )
     http_endpoint: tuple[str, ...] = optional(
@@ -179,6 +179,14 @@ class Settings:
         "Addresses and networks of proxies whose X-Forwarded-For is believed; unix for those on a unix socket.",
         repeats=True,
     )
+    handshake_timeout: float = duration(
+        100, HOUR, "10000", "Milliseconds for TLS and the request head of a handshake, which is answered 408 then."
+    )
+    connect_rate: int = setting(
+        COUNT,
+        "50",
+        "New connections a second from one public address, beyond a burst of ten seconds' worth; 0 for no limit.",
+    )
     message_rate: int = setting(
         COUNT, "1000", "Frames a second read from one client, beyond a burst; more wait in its socket; 0 for no limit."
     )
@@ -196,14 +204,17 @@ class Settings:
 
     @property
     def client_endpoints(self) -> tuple[str, ...]:
-        """Where clients connect. A burst of them finds room to wait, unless an endpoint says otherwise."""
-        return tuple(map(endpoints.with_backlog, self.ws_endpoint or (f"tcp:{self.ws_port}",)))
+        """Where clients connect: unless told otherwise, on every interface, of which IPv6 takes IPv4 along.
+
+        A burst of them finds room to wait, unless an endpoint says how many may.
+        """
+        return tuple(map(endpoints.with_backlog, self.ws_endpoint or (f"tcp6:{self.ws_port}",)))
 
     @property
     def api_endpoints(self) -> tuple[str, ...]:
         """Where the API listens: without a token, and unless told otherwise, on loopback only."""
         if self.http_endpoint or self.api_token:
-            return self.http_endpoint or (f"tcp:{self.http_port}",)
+            return self.http_endpoint or (f"tcp6:{self.http_port}",)
         return (f"tcp:{self.http_port}:interface=127.0.0.1", rf"tcp6:{self.http_port}:interface=\:\:1")
 
     def describe(self) -> list[tuple[str, str]]:

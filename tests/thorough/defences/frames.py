@@ -39,7 +39,7 @@ _SHORT_FRAME = "                    flow.frame()\n"
 _DEADLINE = "self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abandon)"
 _REPLIED = "if self._deadline is None and not isReply:"
 _LEAVES = f"        self._stop_deadline()\n        {_DEADLINE}\n"
-_LIMIT = "ws_timeout=settings.ws_timeout, max_message_size="
+_LIMIT = "handshake_timeout=settings.handshake_timeout, max_message_size="
 _OFF = 'compression: bool = switch("off"'
 _MADE = "        self.session: Session | None = None\n"
 

@@ -38,8 +38,8 @@ LEAVES = "Leaves while"
 ANYTHING = "Anything else"
 
 _FIRST = "        end = self.data.find(END, self._searched)"
-_START = "self._deadline = self.factory.clock.callLater(HANDSHAKE_TIMEOUT, self._abandon)"
-_NEVER = Edit(OPENING, "= self.factory.clock.callLater(HANDSHAKE_TIMEOUT, self._abandon)", "= None")
+_START = "self._deadline = self.factory.clock.callLater(self.factory.handshake_timeout, self._too_slow)"
+_NEVER = Edit(OPENING, _START, "self._deadline = None")
 _REST = "            if rest:\n"
 _STRANGE = r'FIELD_VALUE = r"[\t\x20-\x7e'
 _TOO_MANY = "self.present >= self.most + self.most_surplus"
@@ -263,6 +263,13 @@ DEFENCES = [
         "unit.clients.test_admission.RateTests.test_burst",
     ),
     without(FAST, ADMISSION, "elif self._public and", "elif", _STAND_FOR_MANY),
+    without(  # the setting
+        FAST,
+        SERVICE,
+        "connect_rate=settings.connect_rate",
+        "connect_rate=50",
+        "unit.service.test_lifecycle.AssemblyTests.test_connect_rate",
+    ),
     without(
         FAST, OPENING, "limited = not self.factory.entrance.proxies.trusts(address)", "limited = True", _STAND_FOR_MANY
     ),

@@ -62,9 +62,9 @@ class Meaning(SynchronousTestCase):
                     for name, value in headers:
                         self.assertTrue(HEADER.fullmatch(name + b": " + value), (name, value))
                         self.assertNotIn(name.lower(), (b"authorization", b"content-length", b"host", b"wsaas-event"))
-                case Refused(status, code, passed):
+                case Refused():
                     self.assertIsInstance(event, Opened)
-                    head, _, _ = refused(status, {"code": code}, passed).partition(b"\r\n\r\n")
+                    head, _, _ = refused(outcome).partition(b"\r\n\r\n")
                     first, *lines = head.split(b"\r\n")
                     self.assertTrue(re.fullmatch(rb"HTTP/1\.1 [45][0-9]{2} [A-Za-z' -]+", first), first)
                     for line in lines:

@@ -85,7 +85,7 @@ class ConnectTests(AnswerTestCase):
 
     def test_other_code(self) -> None:
         """2xx with any other code refuses with 403 and tells the client that code."""
-        self.assertEqual(self.read(answer(200, b'{"code":"BANNED"}')), Refused(403, "BANNED"))
+        self.assertEqual(self.read(answer(200, b'{"code":"BANNED"}')), Refused(403, "BANNED", foreign=True))
 
     def test_senseless(self) -> None:
         """2xx that is no JSON object with a code gives 502, and a DELETE follows; the log says why, and what to do."""

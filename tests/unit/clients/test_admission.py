@@ -8,8 +8,9 @@ from typing import Any
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.client_harness import END, REQUEST, Client, Harness, Transport
-from wsaas.clients.admission import BURST, LATEST, RATE
+from tests.support.client_harness import CONNECT_RATE, END, REQUEST, Client, Harness, Transport
+from wsaas.clients.admission import BURST, LATEST
+from wsaas.clients.handshake.responses import MESSAGES
 from wsaas.core.model import Refused
 from wsaas.net.proxy_protocol import ProxiedFactory
 
@@ -21,7 +22,7 @@ class Case(SynchronousTestCase):
         """503 before the upgrade, when to come back, and an end."""
         head, _, body = client.transport.written.partition(b"\r\n\r\n")
         self.assertTrue(head.startswith(b"HTTP/1.1 503 "), client.transport.written)
-        self.assertEqual(json.loads(body), {"code": code})
+        self.assertEqual(json.loads(body), {"code": code, "message": MESSAGES[code]})
         self.assertIn(b"\r\nRetry-After: %d\r\n" % LATEST, head)
         client.harness.clock.advance(0)
         self.assertIsNone(client.transport.protocol)
@@ -183,25 +184,39 @@ class RateTests(Case):
         """A public address may connect so often at once, and then so many times a second; a long rest saves up no more
         than that."""
         harness = Harness()
-        for _ in range(BURST):
+        for _ in range(BURST * CONNECT_RATE):
             harness.open(host=PUBLIC).vanish()
         self.assertTurnedAway(self.ask(harness, host=PUBLIC), "TOO_FAST")
         harness.open(host="8.8.4.4")
         harness.clock.advance(1.01)
-        for _ in range(int(RATE)):
+        for _ in range(CONNECT_RATE):
             harness.open(host=PUBLIC).vanish()
         self.assertTurnedAway(self.ask(harness, host=PUBLIC), "TOO_FAST")
         harness.clock.advance(1000)
-        for _ in range(BURST):
+        for _ in range(BURST * CONNECT_RATE):
             harness.open(host=PUBLIC).vanish()
         self.assertTurnedAway(self.ask(harness, host=PUBLIC), "TOO_FAST")
         self.assertEmpty(harness)
+
+    def test_setting(self) -> None:
+        """CONNECT_RATE is the rate, of which ten seconds' worth may come at once; 0 turns it off."""
+        harness = Harness(connect_rate=2)
+        for _ in range(20):
+            harness.open(host=PUBLIC).vanish()
+        self.assertTurnedAway(self.ask(harness, host=PUBLIC), "TOO_FAST")
+        harness.clock.advance(1.01)
+        for _ in range(2):
+            harness.open(host=PUBLIC).vanish()
+        self.assertTurnedAway(self.ask(harness, host=PUBLIC), "TOO_FAST")
+        harness = Harness(connect_rate=0)
+        for _ in range(BURST * CONNECT_RATE + 5):
+            harness.open(host=PUBLIC).vanish()
 
     def test_those_that_stand_for_many(self) -> None:
         """The rate is not for private addresses and trusted proxies: they are proxies, bridges, tests."""
         for host, options in (("127.0.0.1", {}), ("10.1.2.3", {}), (PUBLIC, {"trusted_proxies": (PUBLIC,)})):
             harness = Harness(**options)
-            for _ in range(BURST + 5):
+            for _ in range(BURST * CONNECT_RATE + 5):
                 harness.open(host=host).vanish()
 
 

@@ -9,7 +9,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
-from tests.support.client_harness import END, REQUEST, Client, Harness, Transport
+from tests.support.client_harness import END, HANDSHAKE_TIMEOUT, REQUEST, Client, Harness, Transport
+from tests.support.websocket_client import close_frame
+from wsaas.clients.connection import CLOSE_TIMEOUT
+from wsaas.clients.handshake.responses import MESSAGES
 from wsaas.core.model import Cause, Frame, Indeterminate, Refused
 
 
@@ -98,11 +101,48 @@ class HandshakeTests(SynchronousTestCase):
         client = self.harness.client()
         client.say(REQUEST + END)
         client.peer.refuse(Refused(401, "UNAUTHORIZED", ((b"www-authenticate", b"Basic"), (b"retry-after", b"7"))))
-        self.assertEqual((status(client), body(client)), (401, {"code": "UNAUTHORIZED"}))
+        self.assertEqual((status(client), body(client)["code"]), (401, "UNAUTHORIZED"))
         self.assertIn(b"\r\nWww-Authenticate: Basic\r\nRetry-After: 7\r\n", client.transport.written)
         self.harness.clock.advance(0)
         self.assertIsNone(client.transport.protocol)
         self.assertEqual(client.session.calls, [], "the session hears nothing more")
+
+    def test_refuse_says_what_to_do(self) -> None:
+        """Each code of ours comes with a message that says what to do; one of the backend's own comes as it is."""
+        for code, message in MESSAGES.items():
+            for refusal in (Refused(403, code), Indeterminate(502, code)):
+                client = self.harness.client()
+                client.say(REQUEST + END)
+                client.peer.refuse(refusal)
+                self.assertEqual(body(client), {"code": code, "message": message})
+            self.assertGreater(len(message), 40)
+        for code in ("NO", "FORBIDDEN"):
+            client = self.harness.client()
+            client.say(REQUEST + END)
+            client.peer.refuse(Refused(403, code, foreign=True))
+            self.assertEqual(body(client), {"code": code})
+
+    def test_head(self) -> None:
+        """A HEAD is answered without a body, whatever it is refused for, with the length that the body would have."""
+        full = Harness()
+        full.admission.limit(0, 5)
+        for harness, request, expected in (
+            (self.harness, REQUEST + END, 405),
+            (self.harness, b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n", 405),
+            (self.harness, b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+            (self.harness, REQUEST + b"X: " + b"x" * 16384, 431),
+            (full, REQUEST + END, 503),
+        ):
+            client, get = harness.client(), harness.client()
+            client.say(request.replace(b"GET", b"HEAD"))
+            get.say(request.replace(b"GET", b"POST"))
+            head, _, rest = client.transport.written.partition(b"\r\n\r\n")
+            self.assertEqual((status(client), rest), (expected, b""))
+            self.assertRegex(head, rb"\r\nContent-Length: [1-9]")
+            self.assertEqual(get.transport.written.partition(b"\r\n\r\n")[0], head)
+            self.assertEqual(len(body(get)), 2)
+            harness.clock.advance(0)
+            self.assertIsNone(client.transport.protocol)
 
     def test_refuse_with_odd_values(self) -> None:
         """A status without a name has a phrase, and no text of the backend's gets out of the JSON."""
@@ -186,15 +226,50 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(len(self.harness.gateway.handshakes), 1)
 
     def test_slow(self) -> None:
-        """A head that is not whole after 5 s, however it trickles, ends the connection."""
+        """A head that is not whole after HANDSHAKE_TIMEOUT, however it trickles, is answered 408, and the connection
+        ends, with a client that does not take the answer too.
+        """
+        for seconds in (HANDSHAKE_TIMEOUT, 2.0):
+            harness = Harness(handshake_timeout=seconds)
+            clients = [harness.client() for _ in range(2)]
+            clients[1].transport.stuck = True
+            for byte in REQUEST[:10]:
+                self.assertEqual(clients[0].transport.written, b"")
+                for client in clients:
+                    client.say(bytes([byte]))
+                harness.clock.advance(seconds / 10)
+            self.assertEqual((status(clients[0]), body(clients[0])["code"]), (408, "HANDSHAKE_TIMEOUT"))
+            self.assertIn("HANDSHAKE_TIMEOUT", body(clients[0])["message"])
+            self.assertIn(b"\r\nConnection: close\r\n", clients[0].transport.written)
+            harness.clock.advance(0)
+            self.assertIsNone(clients[0].transport.protocol)
+            clients[1].say(REQUEST[10:] + END)
+            harness.clock.advance(CLOSE_TIMEOUT)
+            harness.clock.advance(0)
+            self.assertIsNone(clients[1].transport.protocol)
+            self.assertEqual(harness.gateway.handshakes, [])
+            self.assertEqual((harness.admission.present, harness.factory._connections), (0, set()))
+
+    def test_silent(self) -> None:
+        """A client that says nothing at all is cut off then, without a word."""
         client = self.harness.client()
-        for byte in REQUEST[:9]:
-            client.say(bytes([byte]))
-            self.harness.clock.advance(0.6)
-        self.assertIsNone(client.transport.protocol)
+        self.harness.clock.advance(HANDSHAKE_TIMEOUT - 0.1)
+        self.assertIsNotNone(client.transport.protocol)
+        self.harness.clock.advance(0.1)
+        self.harness.clock.advance(0)
+        self.assertEqual((client.transport.protocol, client.transport.written), (None, b""))
+
+    def test_slow_backend(self) -> None:
+        """Once the head is there the time is over: how long the backend takes is for WEBHOOK_TIMEOUT to say."""
+        client = self.harness.client()
+        client.say(REQUEST + END)
+        self.harness.clock.advance(HANDSHAKE_TIMEOUT * 3)
+        client.peer.accept(None)
+        self.assertEqual(status(client), 101)
 
     def test_origin(self) -> None:
         """Where origins are listed another origin gets 403; who sends none is no browser."""
+        refusal = {"code": "ORIGIN_NOT_ALLOWED", "message": MESSAGES["ORIGIN_NOT_ALLOWED"]}
         harness = Harness(allowed_origins=("https://app.example", "http://localhost:3000", "null"))
         for origin, allowed in (
             (b"https://app.example", True),
@@ -214,7 +289,7 @@ class HandshakeTests(SynchronousTestCase):
             client.say(REQUEST + (b"Origin: " + origin + b"\r\n" if origin else b"") + END)
             self.assertEqual(len(harness.gateway.handshakes) - before, allowed, origin)
             if not allowed:
-                self.assertEqual((status(client), body(client)), (403, {"code": "ORIGIN_NOT_ALLOWED"}))
+                self.assertEqual((status(client), body(client)), (403, refusal))
 
     def test_opaque_origin(self) -> None:
         """`null` is what pages in a sandbox or a file say, whoever made them: it must be listed to be let in."""
@@ -498,6 +573,21 @@ class SendBufferTests(SynchronousTestCase):
 class EndTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.harness = Harness()
+
+    def test_close_codes(self) -> None:
+        """A client may close with every registered code, and with those of applications; another one is a violation."""
+        registered = [1000, 1001, 1002, 1003, *range(1007, 1015), 3000, 3999, 4000, 4999]
+        for code in (*registered, 0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535):
+            client = self.harness.open()
+            client.say(close_frame(code, "bye"))
+            heard = client.transport.written
+            if code in registered:
+                self.assertEqual(heard, b"\x88\x05" + code.to_bytes(2, "big") + b"bye")
+                self.harness.clock.advance(0)
+                self.assertEqual(client.session.calls, [("lost", Cause.CLIENT, code, "bye", True)])
+            else:
+                self.assertEqual(heard[2:4], (1002).to_bytes(2, "big"), code)
+                self.assertEqual(client.session.calls, [("fail", Cause.PROTOCOL_ERROR, 1002)])
 
     def test_client_closes(self) -> None:
         """A client's Close is echoed, and reported with its code and reason."""

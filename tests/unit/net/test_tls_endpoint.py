@@ -36,7 +36,6 @@ from zope.interface.verify import verifyObject
 from tests.support import client_harness as harness
 from tests.support.certificates import Authority, Issued, authority, intermediate, issue
 from tests.support.proxy_headers import BAD, GOOD, V2
-from wsaas.clients.connection import HANDSHAKE_TIMEOUT
 from wsaas.internals import supported
 from wsaas.internals.tls_transport import RELIANCE
 from wsaas.net.proxy_protocol import Header, read
@@ -314,10 +313,19 @@ class HandshakeTests(TlsTestCase):
             wire = self.wire(self.listen(factory=clients.factory))
             if said:
                 wire.protocol.dataReceived(said)
-            clients.clock.advance(HANDSHAKE_TIMEOUT - 0.1)
+            clients.clock.advance(harness.HANDSHAKE_TIMEOUT - 0.1)
             self.assertFalse(wire.transport.aborted)
             clients.clock.advance(0.2)
             self.assertTrue(wire.transport.aborted)
+
+    def test_slow_head(self) -> None:
+        """One that completes it and does not come to the end of its request is told so, by TLS."""
+        clients = harness.Harness()
+        wire = self.wire(self.listen(factory=clients.factory)).open()
+        wire.tls.write(b"GET / HTTP/1.1\r\n")
+        wire.pump()
+        clients.clock.advance(harness.HANDSHAKE_TIMEOUT + 0.1)
+        self.assertTrue(wire.attempt(lambda: wire.tls.read(65536)).startswith(b"HTTP/1.1 408 "))
 
 
 class ClientCertificateTests(TlsTestCase):
@@ -608,7 +616,7 @@ class ProxyTests(TlsTestCase):
         clients = harness.Harness()
         wire = self.wire(self.listen(factory=clients.factory, proxy="yes"))
         wire.protocol.dataReceived(b"PROXY TCP4 203.")
-        clients.clock.advance(HANDSHAKE_TIMEOUT + 0.1)
+        clients.clock.advance(harness.HANDSHAKE_TIMEOUT + 0.1)
         self.assertTrue(wire.transport.aborted)
 
     def test_wrapped(self) -> None:

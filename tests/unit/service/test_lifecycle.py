@@ -55,6 +55,14 @@ class AssemblyTests(SynchronousTestCase):
         self.assertFalse(api.access.admits(None, b"localhost"))
         self.assertTrue(api.access.admits(b"Bearer " + b"t" * 16, b"localhost"))
 
+    def test_connect_rate(self) -> None:
+        """CONNECT_RATE and HANDSHAKE_TIMEOUT are the clients'."""
+        _, clients = self.listening(CONNECT_RATE="7", HANDSHAKE_TIMEOUT="3s")
+        rates: Any = clients.admission.rates
+        self.assertEqual((rates._rate, rates._burst, clients.handshake_timeout), (7, 70, 3.0))
+        _, clients = self.listening(CONNECT_RATE="0")
+        self.assertIsNone(clients.admission.rates)
+
     def test_local_address(self) -> None:
         """Without a token the API answers by the name of LOCAL_ADDRESS, beside those of loopback."""
         api, _ = self.listening(LOCAL_ADDRESS="https://gateway.example/api")

@@ -74,6 +74,8 @@ DEFAULTS: dict[str, Any] = {
     "MAX_CONNECTIONS": 0,
     "MAX_CONNECTIONS_PER_ADDRESS": 0,
     "TRUSTED_PROXIES": (),
+    "HANDSHAKE_TIMEOUT": 10.0,
+    "CONNECT_RATE": 50,
     "MESSAGE_RATE": 1000,
     "COMPRESSION": False,
     "JOURNAL_AUTHORIZATION": True,
@@ -139,6 +141,8 @@ GOOD: dict[str, dict[str, Any]] = {
         "Unix ::1 ::1": ("unix", "::1/128"),
         "10.0.0.0/255.0.0.0": ("10.0.0.0/8",),
     },
+    "HANDSHAKE_TIMEOUT": {"100": 0.1, "3s": 3.0, "3600000": 3600.0},
+    "CONNECT_RATE": {"0": 0, "1": 1},
     "MESSAGE_RATE": {"0": 0, "1": 1},
     "COMPRESSION": {"on": True, "Yes": True, "TRUE": True, "1": True, "off": False, "no": False, "0": False},
     "STATE_DIR": {"none": None, "None": None, "/tmp/x/../y": "/tmp/y"},
@@ -268,6 +272,8 @@ BAD: dict[str, dict[str, str]] = {
         "10.0.0.1/8": "'10.0.0.1/8': has '10.0.0.1/8', which is not the beginning of a network: 10.0.0.0/8 is",
         ",": "',': must name something, separated by commas or spaces",
     },
+    "HANDSHAKE_TIMEOUT": {"0": "'0': must be a duration from 100ms to 1h, such as 30s" + MILLISECONDS},
+    "CONNECT_RATE": {"-1": f"'-1': {COUNT}"},
     "MESSAGE_RATE": {"fast": f"'fast': {COUNT}"},
     "COMPRESSION": {"maybe": f"'maybe': {ONOFF}"},
     "STATE_DIR": {"/dev/null": "'/dev/null': must be the path of a directory, or none"},
@@ -544,11 +550,11 @@ class TogetherTests(Case):
         self.assertEqual(self.problems({"HTTP_PORT": "x"}), (f"HTTP_PORT='x': {PORT}",))
 
     def test_endpoints(self) -> None:
-        """Clients on WS_PORT; the API on loopback, unless a token guards it or HTTP_ENDPOINT says where."""
+        """Clients on WS_PORT; the API on loopback, unless a token or HTTP_ENDPOINT says otherwise; over IPv6 too."""
         settings = load({}, {})
-        self.assertEqual(settings.client_endpoints, ("tcp:8080:backlog=1024",))
+        self.assertEqual(settings.client_endpoints, ("tcp6:8080:backlog=1024",))
         self.assertEqual(settings.api_endpoints, ("tcp:8081:interface=127.0.0.1", "tcp6:8081:interface=\\:\\:1"))
-        self.assertEqual(load({}, {"API_TOKEN": TOKEN}).api_endpoints, ("tcp:8081",))
+        self.assertEqual(load({}, {"API_TOKEN": TOKEN}).api_endpoints, ("tcp6:8081",))
         settings = load({}, {"WS_ENDPOINT": "unix:a", "HTTP_ENDPOINT": "tcp:2", "API_TOKEN": TOKEN})
         self.assertEqual((settings.client_endpoints, settings.api_endpoints), (("unix:a",), ("tcp:2",)))
 
@@ -722,7 +728,7 @@ class DescribeTests(Case):
                 "WS_TIMEOUT": "0",
                 "LOG_LEVEL": "info",
                 "LOG_STYLE": "auto",
-                "WS_ENDPOINT": "tcp:8080:backlog=1024",
+                "WS_ENDPOINT": "tcp6:8080:backlog=1024",
                 "HTTP_ENDPOINT": "tcp:8081:interface=127.0.0.1 tcp6:8081:interface=\\:\\:1",
                 "API_TOKEN": "unset",
                 "WEBHOOK_SECRET": "unset",
@@ -744,6 +750,8 @@ class DescribeTests(Case):
                 "MAX_CONNECTIONS": "0",
                 "MAX_CONNECTIONS_PER_ADDRESS": "0",
                 "TRUSTED_PROXIES": "none",
+                "HANDSHAKE_TIMEOUT": "10s",
+                "CONNECT_RATE": "50",
                 "MESSAGE_RATE": "1000",
                 "COMPRESSION": "off",
                 "STATE_DIR": "none",

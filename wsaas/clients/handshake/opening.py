@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 _log = Logger()
 
-HANDSHAKE_TIMEOUT = 5.0
-"""Seconds for the whole request head to come. The connect webhook has its own time."""
-
 
 class Opening(WebSocketServerProtocol):
     """What a connection is before it is open. Autobahn has the head only when it is whole, sound and admitted."""
@@ -43,6 +40,8 @@ class Opening(WebSocketServerProtocol):
     transport: Any
     visit: AdmissionSlot
     """Set before the connection is made."""
+    _deadline: IDelayedCall | None
+    _body_wanted = True
 
     def connectionMade(self) -> None:
         # Not by way of Autobahn's own, which first gathers details of the transport that nobody asks for here.
@@ -56,7 +55,7 @@ class Opening(WebSocketServerProtocol):
         self._carrier: str | None = None
         self._admitted = False
         self._usual = False
-        self._deadline: IDelayedCall | None = self.factory.clock.callLater(HANDSHAKE_TIMEOUT, self._abandon)
+        self._deadline = self.factory.clock.callLater(self.factory.handshake_timeout, self._too_slow)
         host = self._peer_host()
         if not self.factory.entrance.proxies.trusts(host) and not announced(self.transport):
             self._admit(host)
@@ -85,6 +84,8 @@ class Opening(WebSocketServerProtocol):
         return stays
 
     def _read_head(self) -> None:
+        if self.data.startswith(b"HEAD "):
+            self._body_wanted = False
         end = self.data.find(END, self._searched)
         if end > MAX_HEAD or (end < 0 and len(self.data) > MAX_HEAD):
             self.failHandshake(f"the request has more than {MAX_HEAD} bytes of headers", 431)
@@ -173,15 +174,30 @@ class Opening(WebSocketServerProtocol):
     def refuse(self, refusal: Refused | Indeterminate) -> None:
         self.visit.answered()
         self.session = None
-        self._answer(refused(refusal.status, {"code": refusal.code}, refusal.headers))
+        self._answer(refused(refusal, body_wanted=self._body_wanted))
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
-        self._answer(malformed(code, reason, responseHeaders or ()))
+        self._answer(malformed(code, reason, responseHeaders or (), body_wanted=self._body_wanted))
 
     def _answer(self, answer: bytes) -> None:
         self.wasClean = self.session is None  # Autobahn logs a warning otherwise, and these are many
         self.sendData(answer)
         self.dropConnection(abort=False)
+
+    def _too_slow(self) -> None:
+        """The head is not there in its time. A client that has not begun it is only cut off: it may be a browser's
+        spare connection, which would show the answer to its user, or one that still is in the handshake of TLS.
+        """
+        self._deadline = None
+        if self.data and not self._asked:
+            self._asked = True
+            self.failHandshake(
+                f"the request did not come whole within {self.factory.handshake_timeout:g} s (HANDSHAKE_TIMEOUT): "
+                "send it at once",
+                408,
+            )
+        else:
+            self.transport.abortConnection()
 
     def _abandon(self) -> None:
         self._deadline = None

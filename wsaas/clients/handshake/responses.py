@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from wsaas.clients.handshake.request_head import END
+from wsaas.core.model import Indeterminate, Refused
 
-_ANSWERS: dict[int, tuple[str, tuple[tuple[bytes, bytes], ...]]] = {
+MESSAGES: Mapping[str, str] = {
+    "BAD_GATEWAY": "the backend's answer to the connect never came whole or makes no sense, and the gateway's log says "
+    "which: try again, and tell those who run the backend",
+    "BUSY": "very many clients wait for the backend's answer: connect again after the seconds of Retry-After",
+    "CLOSED": "the backend closed the connection before it was open: connect again if you still want to",
+    "FORBIDDEN": "the backend answered 403 to the connect: it does not want this client, or its framework wants no "
+    "POST from the gateway (CSRF guards do that)",
+    "NOT_FOUND": "the backend answered 404 to the connect: what the client asks for is not there, or TARGET_ADDRESS "
+    "leads to a path that the backend does not have",
+    "NOT_READY": "the gateway starts, stops, cannot keep its journal, or waits for its backend: connect again after "
+    "the seconds of Retry-After",
+    "ORIGIN_NOT_ALLOWED": "pages of this origin may not connect: add the origin to ALLOWED_ORIGINS if it is yours",
+    "REFUSED": "the backend refused the connect with this status: it knows why",
+    "TIMEOUT": "the backend did not answer the connect within WEBHOOK_TIMEOUT: try again, and tell those who run it",
+    "TOO_FAST": "too many connections a second from this address (CONNECT_RATE): connect again after the seconds of "
+    "Retry-After, and leave connections open",
+    "TOO_MANY_CONNECTIONS": "no room for more clients (MAX_CONNECTIONS): connect again after the seconds of "
+    "Retry-After",
+    "TOO_MANY_FROM_ADDRESS": "no room for more clients from this address (MAX_CONNECTIONS_PER_ADDRESS): close another "
+    "connection first, or connect again after the seconds of Retry-After",
+    "TOO_MANY_REQUESTS": "the backend answered 429 to the connect: connect again later, after the seconds of "
+    "Retry-After if it is there",
+    "UNAUTHORIZED": "the backend answered 401 to the connect: connect with credentials, in Authorization or as "
+    "AUTH_QUERY and AUTH_SUBPROTOCOL say",
+    "UNAVAILABLE": "the backend cannot be reached, or fails: connect again after the seconds of Retry-After",
+}
+"""What a client is told to do about each code of a refusal. What is no handshake is told what is wrong with it."""
+
+NO_HANDSHAKE: dict[int, tuple[str, tuple[tuple[bytes, bytes], ...]]] = {
+    408: ("HANDSHAKE_TIMEOUT", ()),
     405: ("METHOD_NOT_ALLOWED", ((b"allow", b"GET"),)),
     426: ("UPGRADE_REQUIRED", ((b"upgrade", b"websocket"),)),
     431: ("HEADERS_TOO_LARGE", ()),
@@ -16,8 +46,26 @@ _ANSWERS: dict[int, tuple[str, tuple[tuple[bytes, bytes], ...]]] = {
 }
 
 
-def refused(status: int, body: dict[str, str], headers: tuple[tuple[bytes, bytes], ...] = ()) -> bytes:
-    """A whole answer, after which the connection closes. The status line has our own words only."""
+def refused(refusal: Refused | Indeterminate, *, body_wanted: bool = True) -> bytes:
+    """The whole answer to a handshake that is refused. A code of the backend's own stands alone."""
+    body = {"code": refusal.code}
+    if refusal.code in MESSAGES and not (isinstance(refusal, Refused) and refusal.foreign):
+        body["message"] = MESSAGES[refusal.code]
+    return _answer(refusal.status, body, refusal.headers, body_wanted)
+
+
+def malformed(status: int, reason: str, headers: Iterable[tuple[str, str]] = (), *, body_wanted: bool = True) -> bytes:
+    """The answer to a request that is no handshake; `reason` may quote it, and stays in the JSON."""
+    code, known = NO_HANDSHAKE.get(status, ("BAD_REQUEST", ()))
+    extra = tuple((name.encode(), value.encode()) for name, value in headers)
+    return _answer(status, {"code": code, "message": reason[:200]}, known + extra, body_wanted)
+
+
+def _answer(status: int, body: dict[str, str], headers: tuple[tuple[bytes, bytes], ...], body_wanted: bool) -> bytes:
+    """A whole answer, after which the connection closes; to a HEAD without its body (RFC 9110, 9.3.2).
+
+    The status line has our own words only.
+    """
     content = json.dumps(body).encode() + b"\n"
     try:
         phrase = HTTPStatus(status).phrase
@@ -26,11 +74,4 @@ def refused(status: int, body: dict[str, str], headers: tuple[tuple[bytes, bytes
     lines = [b"HTTP/1.1 %d %b" % (status, phrase.encode())]
     lines += [b"%b: %b" % (name.title(), value) for name, value in headers]
     lines += [b"Content-Type: application/json", b"Content-Length: %d" % len(content), b"Connection: close"]
-    return b"\r\n".join(lines) + END + content
-
-
-def malformed(status: int, reason: str, headers: Iterable[tuple[str, str]] = ()) -> bytes:
-    """The answer to a request that is no handshake; `reason` may quote it, and stays in the JSON."""
-    code, known = _ANSWERS.get(status, ("BAD_REQUEST", ()))
-    extra = tuple((name.encode(), value.encode()) for name, value in headers)
-    return refused(status, {"code": code, "message": reason[:200]}, known + extra)
+    return b"\r\n".join(lines) + END + (content if body_wanted else b"")

@@ -1,0 +1,51 @@
+"""Listening on endpoints, and on IPv4 where there is no IPv6."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from wsaas.net.endpoints import server_endpoint
+
+_log = Logger()
+
+_NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+
+
+def listen(reactor: Any, endpoint: str, factory: Any, ports: list[IListeningPort]) -> None:
+    """Listen on an endpoint, and add its port to `ports`. Raises what keeps it from listening."""
+    failures: list[Failure] = []
+    server_endpoint(reactor, endpoint).listen(factory).addCallbacks(ports.append, failures.append)
+    if failures:
+        failures[0].raiseException()
+
+
+def listen_by_default(reactor: Any, endpoint: str, factory: Any, ports: list[IListeningPort]) -> None:
+    """The same for an endpoint that nobody asked for by name: a machine without IPv6 does without it.
+
+    `tcp6:{port}` stands for every interface. Most systems let one socket hear both IPv6 and IPv4; where IPv4 needs a
+    socket of its own, it gets one.
+    """
+    everywhere = endpoint.startswith("tcp6:") and "interface=" not in endpoint
+    try:
+        listen(reactor, endpoint, factory, ports)
+    except CannotListenError as error:
+        if not endpoint.startswith("tcp6:") or getattr(error.socketError, "errno", None) not in _NO_IPV6:
+            raise
+        _log.debug("no IPv6 on this machine: {endpoint}: {reason}", endpoint=endpoint, reason=error.socketError)
+        ipv4_too = everywhere
+    else:
+        ipv4_too = everywhere and _only_ipv6(ports[-1])
+    if ipv4_too:
+        listen(reactor, endpoint.replace("tcp6:", "tcp:", 1), factory, ports)
+
+
+def _only_ipv6(port: IListeningPort) -> bool:
+    handle = getattr(port, "socket", None)
+    return isinstance(handle, socket.socket) and handle.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) != 0
