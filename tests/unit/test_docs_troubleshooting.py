@@ -22,6 +22,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "426 UPGRADE_REQUIRED": ["system.test_bad_input.BadInputTests.test_browser"],
         "505 HTTP_VERSION_NOT_SUPPORTED": ["system.test_proxies.ProxyTests.test_nginx_without_upgrade"],
         "405 METHOD_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_allow_and_upgrade_headers"],
+        "408 HANDSHAKE_TIMEOUT": ["unit.clients.test_connection.HandshakeTests.test_slow"],
         "431 HEADERS_TOO_LARGE": ["unit.clients.test_connection.HandshakeTests.test_too_long"],
         "400 BAD_REQUEST": [
             "system.test_bad_input.BadInputTests.test_handshakes",
@@ -35,11 +36,13 @@ TESTS: dict[str, dict[str, list[str]]] = {
     "forbidden": {
         "ORIGIN_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_origin"],
         "FORBIDDEN": [f"{CONNECT}AnswerTests.test_4xx", f"{RECIPES}test_django_without_exemption"],
+        "CLOSED": ["unit.core.test_registry.CloseTests.test_waiting"],
         "another code": [f"{CONNECT}AnswerTests.test_other_code"],
         "HOST_NOT_ALLOWED of the API": ["system.test_api.HostTests.test_host"],
     },
     "not-found": {
-        "404 at a handshake": [f"{CONNECT}AnswerTests.test_4xx"],
+        "404 NOT_FOUND at a handshake": [f"{CONNECT}AnswerTests.test_4xx"],
+        "429 TOO_MANY_REQUESTS, or REFUSED, at a handshake": [f"{CONNECT}AnswerTests.test_4xx"],
         "404 of the API, to a push": ["system.test_api.PushTests.test_nobody", "system.test_api.PushTests.test_gone"],
     },
     "bad-gateway": {
