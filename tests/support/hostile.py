@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 
-from tests.support.api_fakes import HERE, FakeSession, registry_of
+from tests.support.api_fakes import HERE, FakeSession, router_of
 from tests.support.client_harness import Harness
 from tests.support.http_wire import Wire
 from wsaas.api.server.fast_path import read_head
@@ -110,7 +110,7 @@ _CLIENTS = Harness(
     compression=True,
 )
 _CLOCK = MemoryReactorClock()
-_SITE = api_site(_CLOCK, registry_of(FakeSession()), tokens=(_TOKEN,), max_message_size=100_000, ready=lambda: True)
+_SITE = api_site(_CLOCK, router_of(FakeSession()), tokens=(_TOKEN,), max_message_size=100_000, ready=lambda: True)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,10 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "426 UPGRADE_REQUIRED": ["system.test_bad_input.BadInputTests.test_browser"],
         "505 HTTP_VERSION_NOT_SUPPORTED": ["system.test_proxies.ProxyTests.test_nginx_without_upgrade"],
         "405 METHOD_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_allow_and_upgrade_headers"],
-        "408 HANDSHAKE_TIMEOUT": ["unit.clients.test_connection.HandshakeTests.test_slow"],
+        "408 HANDSHAKE_TIMEOUT, or REQUEST_TIMEOUT of the API": [
+            "unit.clients.test_connection.HandshakeTests.test_slow",
+            "unit.api.server.test_site.DeadlineTests.test_drip",
+        ],
         "431 HEADERS_TOO_LARGE": ["unit.clients.test_connection.HandshakeTests.test_too_long"],
         "400 BAD_REQUEST": [
             "system.test_bad_input.BadInputTests.test_handshakes",

@@ -53,7 +53,7 @@ DEFENCES = [
     without(CREDENTIALS, SETTINGS, _SHOWN, '" ".join(map(str, value))', *_EVERYWHERE),
     without(CREDENTIALS, COURIER, "            last=again.reason,\n", "            last=delivery.event,\n", *_DEBUG),
     without(  # a client is told what the backend says of it
-        CREDENTIALS, ANSWERS, '_CODES.get(answer.status, "REFUSED")', 'answer.body.decode("latin-1")', *_EVERYWHERE
+        CREDENTIALS, ANSWERS, 'CODES.get(answer.status, "REFUSED")', 'answer.body.decode("latin-1")', *_EVERYWHERE
     ),
     without(
         CREDENTIALS,
