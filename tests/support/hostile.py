@@ -20,7 +20,6 @@ from tests.support.http_wire import Wire
 from wsaas.api.server.fast_path import read_head
 from wsaas.api.server.site import api_site
 from wsaas.backend.responses import Warnings, read
-from wsaas.core.gateway import _trace_id
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.http_client.response_parser import ResponseParser
@@ -28,6 +27,7 @@ from wsaas.journal.repair import _records
 from wsaas.net.pem import certificates_in
 from wsaas.net.proxy_protocol import MAX_V2
 from wsaas.net.proxy_protocol import read as read_proxy
+from wsaas.net.trace_context import trace_id
 from wsaas.settings import client_values, endpoints, values
 from wsaas.telemetry.log_limit import LogLimit
 
@@ -265,7 +265,7 @@ TARGETS: dict[str, Target] = {
         MAX_V2 * 2,
     ),
     "traceparent": Target(
-        lambda data: _trace_id(data.decode("latin-1")),
+        lambda data: trace_id([data]),
         ["{}", "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-{}"],
         15000,
     ),

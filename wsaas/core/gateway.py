@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 
 from wsaas.core.ids import IdMint
@@ -10,15 +9,6 @@ from wsaas.core.interfaces import Backend, Journal, Peer
 from wsaas.core.model import Accepted, Cause, CloseCode, Closed, Handshake, Limits, Record, Refused
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
-
-# W3C Trace Context, 3.2: version-traceid-parentid-flags, lower-case hex, neither id all zero.
-_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
-
-
-def _trace_id(traceparent: str) -> str | None:
-    """The trace id to continue; only versions after 00 may have a fifth field."""
-    found = _TRACEPARENT.fullmatch(traceparent)
-    return found[2] if found and (found[1] != "00" or not found[3]) else None
 
 
 class Gateway:
@@ -54,7 +44,7 @@ class Gateway:
             id=self._ids.mint(),
             connected_at=self._wall_clock(),
             repeated=handshake.repeated,
-            trace_id=_trace_id(handshake.traceparent or "") or f"{1 + self._below(2**128 - 1):032x}",
+            trace_id=handshake.trace_id or f"{1 + self._below(2**128 - 1):032x}",
         )
         session = Session(record, handshake, peer, self._limits, self)
         peer.session = session

@@ -27,8 +27,8 @@ class Handshake:
 
     `headers` has lower-case names and the values as ISO 8859-1 text, for the backend to read; credentials, cookies and
     the WebSocket machinery are not among them. `repeated` goes out with every webhook of this connection: the
-    Authorization header exactly as it came and those named by FORWARD_HEADERS, as (name, value) bytes. `traceparent`
-    is as the client sent it, not yet checked (W3C Trace Context). `party` names those who are counted as one with this
+    Authorization header exactly as it came and those named by FORWARD_HEADERS, as (name, value) bytes. `trace_id`
+    is the trace that the client began, 32 hex digits, or None. `party` names those who are counted as one with this
     client where the backend fails, or is busy.
     """
 
@@ -39,7 +39,7 @@ class Handshake:
     subprotocols: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     repeated: tuple[tuple[bytes, bytes], ...] = ()
-    traceparent: str | None = None
+    trace_id: str | None = None
     party: str = ""
 
     @property

@@ -26,7 +26,7 @@ from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.core.session import Session, State
 
-PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 class GatewayTestCase(SynchronousTestCase):
@@ -116,41 +116,16 @@ class ConnectTests(GatewayTestCase):
 
 
 class TraceTests(GatewayTestCase):
-    def trace(self, traceparent: str | None) -> str:
-        return self.connect(traceparent=traceparent).trace_id
-
     def test_continued(self) -> None:
-        """A client's trace goes on, one of a later version of the standard as well."""
-        for traceparent in (PARENT, PARENT.replace("00-0a", "01-0a"), PARENT.replace("00-0a", "cc-0a") + "-what-comes"):
-            self.assertEqual(self.trace(traceparent), "0af7651916cd43dd8448eb211c80319c", traceparent)
+        """A client's trace goes on."""
+        self.assertEqual(self.connect(trace_id=TRACE).trace_id, TRACE)
 
     def test_new(self) -> None:
-        """Without a trace, or with one that is none, a new one begins (W3C Trace Context, 3.2)."""
-        made = set()
-        broken = [
-            None,
-            "",
-            PARENT.upper(),
-            PARENT[:-1],
-            PARENT + "0",
-            PARENT + "\n",
-            " " + PARENT,
-            PARENT.replace("00-0a", "ff-0a"),
-            PARENT.replace("0af7651916cd43dd8448eb211c80319c", "0" * 32),
-            PARENT.replace("b7ad6b7169203331", "0" * 16),
-            PARENT.replace("-", "_"),
-            PARENT.replace("0a", "\u0660a"),
-        ]
-        for traceparent in broken:
-            trace = self.trace(traceparent)
-            self.assertRegex(trace, r"\A[0-9a-f]{32}\Z", traceparent)
-            made.add(trace)
-        self.assertEqual(len(made), len(broken))
-        self.assertNotIn("0af7651916cd43dd8448eb211c80319c", made)
-
-    def test_version_0_has_four_fields(self) -> None:
-        """What says it is version 00 and has more than its four fields is no traceparent (W3C Trace Context, 3.2.2)."""
-        self.assertNotEqual(self.trace(PARENT + "-more"), "0af7651916cd43dd8448eb211c80319c")
+        """Where the client began no trace, each connection begins one of its own."""
+        made = {self.connect().trace_id for _ in range(10)}
+        self.assertEqual(len(made), 10)
+        for trace in made:
+            self.assertRegex(trace, r"\A[0-9a-f]{32}\Z")
 
     def test_never_zero(self) -> None:
         """The all-zero trace id, which the standard forbids, is never made, and the largest has 32 digits."""

@@ -11,6 +11,7 @@ from wsaas.clients.handshake.request import HandshakeRequest
 from wsaas.clients.handshake.request_head import MalformedHandshake, RequestHead, parse, public, repeated
 from wsaas.core.model import Handshake
 from wsaas.net.http_grammar import DEFAULT_PORTS
+from wsaas.net.trace_context import trace_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class HandshakePolicy:
         """What the gateway hears of a request that is sound."""
         head = request.head
         path, _, query = head.target.decode("ascii").partition("?")
-        origins, traces = _values(head, b"origin"), _values(head, b"traceparent")
+        origins = _values(head, b"origin")
         return Handshake(
             path=path,
             query=query,
@@ -73,7 +74,7 @@ class HandshakePolicy:
             subprotocols=asked.subprotocols,
             headers=public(head.fields),
             repeated=repeated(head.fields, self._forwarded),
-            traceparent=traces[0].decode("latin-1") if len(traces) == 1 else None,
+            trace_id=trace_id(_values(head, b"traceparent")),
             party=party(request.address, path),
         )
 
