@@ -119,10 +119,9 @@ class PendingChanges:
         return batch
 
     def everything(self, records: Iterable[Record], foreign: Iterable[Record]) -> tuple[Changes, dict[str, int]]:
-        """All that a new file has to have, in place of what was gathered: of `records` those that were in the old one,
-        as they are now, and foreign ones, under keys that are returned and count once these are written.
+        """All that a new file has to have: of `records` those that were in the old one, as they are now, and foreign
+        ones, under keys that are returned and count once these are written. What was gathered is in it, and follows.
         """
-        self.gathered = Changes()
         everything, keys = Changes(), {}
         for record in records:
             key = self.keys.get(record.id)

@@ -252,7 +252,7 @@ class SqliteJournal:
         def written(_: None, failed: Exception | None) -> None:
             if failed is None:
                 self._pending.keys.update(keys)
-            self._written(everything, None, failed)
+            self._written(Changes(), None, failed)
             if failed is None and self._connections is not None and self._stopped is None:
                 self._connections.revive(foreign)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -25,7 +27,7 @@ from tests.support.journal_fakes import (
     previous_life,
 )
 from wsaas.core.model import Record
-from wsaas.journal.file import RENEW_AFTER
+from wsaas.journal.file import RENEW_AFTER, Store
 from wsaas.journal.health import MOST_REASONS, RETRY_AFTER
 from wsaas.journal.lock import JournalLocked
 from wsaas.journal.sqlite import LOOK_EVERY, SqliteJournal
@@ -79,10 +81,12 @@ class DisplacedCase(SynchronousTestCase):
         self.successResultOf(stopped)
 
     def killed(self) -> list[Record]:
-        """What a start would find in the directory if the process died now."""
+        """What a start would find in the directory if the process died now; nothing is wrong with its file."""
         copy = Path(self.mktemp())
         shutil.copytree(self.directory, copy)
-        return previous_life(copy)
+        records = previous_life(copy)
+        self.assertEqual(len(list(copy.glob("*damaged*"))), len(self.aside()))
+        return records
 
     def aside(self) -> list[str]:
         return [file.name for file in self.directory.iterdir() if "damaged" in file.name]
@@ -502,19 +506,38 @@ class OtherGatewayTests(DisplacedCase):
 
     def test_own_leftovers(self) -> None:
         """Connections of this process that are over are not told again, if their rows turn up in the directory."""
-        over = connection(999)
+        over = [connection(number) for number in range(900, 1000)]
         self.end_the_other()
         other = SqliteJournal(
             self.other_reactor, self.directory, keep_authorization=True, wall_clock=time.time, worker=ManualWorker()
         )
         other.start(FakeConnections())
-        other.opened(over, nobody)
+        for record in over:
+            other.opened(record, nobody)
         stopped = other.stop()
         self.other_reactor.pump([0] * 4)
         self.successResultOf(stopped)
         self.turns(RETRY_AFTER)
         self.assertEqual(self.connections.revived, [self.stranger])
         self.assertEqual(self.killed(), [*self.records, self.stranger])
+
+    def test_no_room_for_it(self) -> None:
+        """A disk that is full just then is waited for; nobody is there twice afterwards, and none is told twice."""
+        self.end_the_other()
+        full = sqlite3.OperationalError("database or disk is full")
+        full.sqlite_errorcode = sqlite3.SQLITE_FULL
+        with patch.object(Store, "_write", side_effect=full):
+            for _ in range(3):
+                self.turns(RETRY_AFTER)
+        self.assertFalse(self.journal.healthy)
+        self.journal.forget(self.records[0].id)
+        del self.connections.live[self.records[0].id]
+        self.turns(RETRY_AFTER)
+        self.assertTrue(self.journal.healthy)
+        self.turns(1)
+        self.assertEqual(self.connections.revived, [self.stranger])
+        self.assertEqual(self.killed(), [*self.records[1:], self.stranger])
+        self.assertEqual(self.aside(), [])
 
     def test_holder_of_the_lock_only(self) -> None:
         """A lock is enough to keep this one out: the file stays open until it can be had."""
