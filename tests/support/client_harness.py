@@ -43,6 +43,8 @@ class Transport:
         self.stuck = False
         self.reading = True
         self.closed = False
+        self.ended = False
+        """Whether the gateway's half is closed, or will be when all is written."""
         self.aborted = False
         self.producer: Any = None
         self.producer_paused = False
@@ -70,6 +72,13 @@ class Transport:
         if self.closed and not self.aborted:
             self.lose(ConnectionDone())
 
+    @property
+    def dataBuffer(self) -> bytes:
+        """Twisted's name, by which the gateway sees what its socket has not taken."""
+        return self.buffered
+
+    offset = _tempDataLen = 0
+
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         assert streaming and self.producer is None
         self.producer = producer
@@ -89,6 +98,9 @@ class Transport:
             self.closed = True
             if not self.buffered:
                 self.clock.callLater(0, self.lose, ConnectionDone())
+
+    def loseWriteConnection(self) -> None:
+        self.ended = True
 
     def abortConnection(self) -> None:
         if not self.aborted:

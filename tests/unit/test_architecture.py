@@ -256,7 +256,8 @@ OPEN_BREAKS = frozenset(
         "wsaas/clients/handshake/client_address.py: "
         f"twisted.protocols.haproxy._wrapper.HAProxyProtocolWrapper: {_INTERNAL}",
         f"wsaas.api.server.channel -> wsaas.api.server.site: {_CIRCLE}",
-        f"wsaas.clients.connection -> wsaas.clients.factory -> wsaas.clients.handshake.opening: {_CIRCLE}",
+        "wsaas.clients.closing -> wsaas.clients.connection -> wsaas.clients.factory -> "
+        f"wsaas.clients.handshake.opening: {_CIRCLE}",
         f"wsaas.core.interfaces -> wsaas.core.session: {_CIRCLE}",
         *(
             f"wsaas/api/server/channel.py: {name}: {_INTERNAL}"
@@ -267,7 +268,8 @@ OPEN_BREAKS = frozenset(
                 "_command",
             )
         ),
-        *(f"wsaas/clients/connection.py: {name}: {_INTERNAL}" for name in ("_perMessageCompress", "_connectionLost")),
+        f"wsaas/clients/closing.py: _connectionLost: {_INTERNAL}",
+        f"wsaas/clients/connection.py: _perMessageCompress: {_INTERNAL}",
         *(f"wsaas/{name}.py: now: {_CLOCK}" for name in ("backend/courier", "backend/requests", "backend/responses")),
         f"wsaas/service/lifecycle.py: now: {_CLOCK}",
     }

@@ -23,10 +23,11 @@ from wsaas.api.server.site import api_site
 from wsaas.backend.requests import MAX_DECISION
 from wsaas.backend.responses import CODES
 from wsaas.clients.admission import BUSY, FAST, FROM_ADDRESS, FULL
-from wsaas.clients.connection import CLOSE_TIMEOUT, MAX_EARLY
+from wsaas.clients.connection import MAX_EARLY
 from wsaas.clients.handshake.client_address import MAX_HOPS
 from wsaas.clients.handshake.request_head import MAX_FIELDS, MAX_HEAD
 from wsaas.clients.handshake.responses import MESSAGES, NO_HANDSHAKE
+from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER
 from wsaas.core.model import Cause
 from wsaas.core.retry import LONGEST_DELAY
 
@@ -386,6 +387,13 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_disconnect.KeepaliveTests.test_silent",
             "system.test_disconnect.KeepaliveTests.test_pongs",
             "unit.clients.test_connection.KeepaliveTests.test_paused_client_stays",
+            "system.test_slow_readers.SlowReaderTests.test_silent",
+        ],
+        "the end": [
+            "system.test_slow_readers.SlowReaderTests.test_plain",
+            "system.test_slow_readers.SlowReaderTests.test_tls",
+            "unit.clients.test_lingering_close.LingeringCloseTests.test_reads_no_more",
+            "unit.clients.test_lingering_close.LingeringCloseTests.test_no_answer",
         ],
         "compression": [
             "system.test_compression.OnTests.test_both_ways",
@@ -418,7 +426,8 @@ LIMITS = {
     "A handshake's request line and headers": f"{MAX_HEAD} bytes",
     "Headers of a handshake": f"{MAX_FIELDS}",
     "Trusted proxies in a row in X-Forwarded-For": f"{MAX_HOPS}",
-    "Time for a client to answer a Close": f"{CLOSE_TIMEOUT:g} s",
+    "Time for a client to take more of what is before a Close, and then to answer it": f"{CLOSE_TIMEOUT:g} s",
+    "Time for a client to read on what its own machine holds, when its connection is over": f"{LINGER:g} s",
     "Bytes that a client may send before its 101 without waiting": f"{MAX_EARLY} bytes",
     "Body of an answer to POST or DELETE": f"{MAX_DECISION} bytes",
     "Longest pause between two tries of a webhook": f"{LONGEST_DELAY:g} s",

@@ -20,7 +20,7 @@ from wsaas.api.server import fast_path, limits
 from wsaas.api.server.limits import LONGEST_NAME
 from wsaas.backend import decision
 from wsaas.backend import requests as contract
-from wsaas.clients import admission, factory
+from wsaas.clients import admission, factory, lingering_close
 from wsaas.clients import connection as protocol
 from wsaas.clients import read_control as flow
 from wsaas.clients.handshake import request_head as head
@@ -59,8 +59,8 @@ FIXED = {
     "A message whose fragments": f"MAX_MESSAGE_SIZE; {protocol.MAX_FRAGMENTS}, "
     f"unless they have {protocol.WORTHWHILE} bytes on average",
     "More messages": f"MESSAGE_RATE; {flow.TURN} frames a turn",
-    "Says goodbye": f"{protocol.CLOSE_TIMEOUT:.0f} s",
-    "Does not answer a Close": f"{protocol.CLOSE_TIMEOUT:.0f} s",
+    "Says goodbye": f"{lingering_close.CLOSE_TIMEOUT:.0f} s",
+    "Does not answer a Close": f"{lingering_close.CLOSE_TIMEOUT:.0f} s; {lingering_close.LINGER:.0f} s more",
     "A request that comes slowly": f"10 s; {limits.IDLE_TIMEOUT:.0f} s of silence",
     "Thousands of requests": f"{fast_path.TURN} frames a turn",
     "Headers in a handshake": f"{decision.MAX_HEADERS} headers of a connect answer, "

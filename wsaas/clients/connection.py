@@ -6,21 +6,15 @@ when there is no room and that leaves time for others, writing that is bounded, 
 
 from __future__ import annotations
 
-from autobahn.websocket.protocol import WebSocketProtocol
-from twisted.internet.protocol import connectionDone
-from twisted.python.failure import Failure
-
+from wsaas.clients.closing import Closing
 from wsaas.clients.frames import MASK_LENGTH, measure, take
 from wsaas.clients.handshake.opening import Opening
-from wsaas.clients.hangup import hung_up
-from wsaas.clients.liveness import ENDS, Liveness, Verdict
+from wsaas.clients.liveness import Liveness
 from wsaas.clients.read_control import EARLY, LANE, ReadControl
 from wsaas.clients.send_buffer import SendBuffer
-from wsaas.core.model import Cause, CloseCode, Frame
+from wsaas.core.model import CloseCode, Frame
 from wsaas.core.session import NO_OUTLET
 
-CLOSE_TIMEOUT = 5.0
-"""Seconds from our Close frame, or our last word, until a client that does not go is dropped."""
 MAX_EARLY = 65536
 """Bytes that a client may send before its 101; over it they stay in its socket."""
 MAX_FRAGMENTS = 1024
@@ -30,7 +24,7 @@ WORTHWHILE = 32
 _OPEN = Opening.STATE_OPEN
 
 
-class ClientProtocol(Opening):
+class ClientProtocol(Closing):
     """A client's connection. `ClientFactory` makes the class that is used, with Autobahn's settings on it.
 
     Bounds: `data` holds one read (64 KiB) and what was early; a message being assembled has at most MAX_MESSAGE_SIZE;
@@ -47,10 +41,8 @@ class ClientProtocol(Opening):
         self._flow = ReadControl(self.transport, clock, self.factory.message_rate, self._go_on)
         self._fragments = 0
         self._pong: bytes | None = None
-        self._ended_by: tuple[Cause, int] | None = None
         self._consuming = False
-        self._leaving = False
-        self._lost: Failure | None = None
+        self._ended_by = self._lingering = self._lost = self._progress = None
         self._pulse = Liveness(clock.seconds())
         self._outbox = SendBuffer(self.transport, self.factory.send_buffer, clock.seconds, self)
         self.transport.registerProducer(self._outbox, True)
@@ -59,6 +51,8 @@ class ClientProtocol(Opening):
     # Reading
 
     def dataReceived(self, data: bytes) -> None:
+        if self._lost is not None:  # it is leaving, and reads on
+            return
         self._pulse.beat(self.factory.clock.seconds())
         self.data = self.data + data if self.data else data
         self._flow.begin_turn()
@@ -198,100 +192,11 @@ class ClientProtocol(Opening):
             self.sendPong(payload)
 
     def drained(self) -> None:
-        if self._leaving:
-            self._lose_connection()
+        if self._lingering is not None and self._lingering.leaving:
+            self._say_goodbye(self._lingering)
             return
         if self._pong is not None:
             payload, self._pong = self._pong, None
             self.sendPong(payload)
         if self.session is not None:
             self.session.writable()
-
-    # The end
-
-    def look(self) -> None:
-        """The keepalive's look."""
-        now = self.factory.clock.seconds()
-        finding = self._pulse.find(
-            now,
-            self.factory.ws_timeout,
-            full_since=self._outbox.full_since,
-            reading=not self._flow.paused,
-            hung_up=lambda: hung_up(self.transport),
-        )
-        if finding in ENDS:
-            self._ended_by = ENDS[finding]
-            self._abandon()
-        elif finding is Verdict.SILENT and not self._outbox.paused:
-            self._pulse.pinged(now)
-            self.sendPing()
-
-    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
-        super().sendCloseFrame(code, reasonUtf8, isReply)
-        self.straight(NO_OUTLET)
-        if self._deadline is None and not isReply:  # after a reply the connection is closed at once
-            self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abandon)
-
-    def _fail_connection(self, code: int = CloseCode.INTERNAL_ERROR, reason: str = "") -> None:
-        """Autobahn found a violation: tell the session why before the closing handshake begins."""
-        if self.session is not None and not self.failedByMe:
-            cause = Cause.TOO_BIG if code == CloseCode.TOO_BIG else Cause.PROTOCOL_ERROR
-            self.session.fail(cause, code, reason)
-        super()._fail_connection(code, reason)
-
-    def unregisterProducer(self) -> None:
-        """Autobahn does this as it drops a connection; the outbox goes on until it is empty."""
-
-    def _closeConnection(self, abort: bool = False) -> None:
-        """Close the transport once all is written, or at once; a client that does not let us is dropped in the end."""
-        self._flow.close()
-        self.straight(NO_OUTLET)
-        if self._lost is not None:
-            return
-        if abort and not self.wasClean:
-            self.transport.abortConnection()
-            return
-        self._leaving = True
-        self._stop_deadline()
-        self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abandon)
-        if not self._outbox.paused:
-            self._lose_connection()
-
-    def _lose_connection(self) -> None:
-        self._outbox.let_go()
-        self.transport.unregisterProducer()  # a TLS transport waits for its producer before it says goodbye
-        self.transport.loseConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._lost = reason
-        self._outbox.stopProducing()
-        self._flow.close()
-        self._flow.stop()
-        self._flow.begin_turn()
-        self._conclude(reason)
-
-    def _conclude(self, reason: Failure) -> None:
-        """What was read before the connection was lost is handed over, room or not, turn by turn; then it is over."""
-        if self.state == self.STATE_OPEN or self.state == self.STATE_CLOSING:
-            while self._flow.press_on():
-                self.consumeData()
-                if not self._flow.paused:
-                    break
-            else:
-                return
-        self._stop_deadline()
-        self.factory.gone(self)
-        # Not by way of the server's own, which first spells the reason for a debug line, whether it is wanted or not.
-        WebSocketProtocol._connectionLost(self, reason)  # type: ignore[arg-type]  # says str and takes a Failure
-        self.factory.countConnections -= 1
-
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        session, self.session = self.session, None
-        if session is None:
-            return
-        if self._ended_by is not None:
-            session.lost(*self._ended_by, "", clean=False)
-        elif wasClean:
-            session.lost(Cause.CLIENT, code or CloseCode.NO_STATUS, reason or "", clean=True)
-        else:
-            session.lost(Cause.NETWORK, CloseCode.ABNORMAL, "", clean=False)

@@ -11,11 +11,13 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger, LogLevel
 
 from wsaas.clients.admission import FULL, Admission
+from wsaas.clients.closing import Closing
 from wsaas.clients.connection import ClientProtocol
 from wsaas.clients.frames import Encoder
 from wsaas.clients.handshake.opening import Opening
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.keepalive import Keepalive
+from wsaas.clients.progress import unacknowledged
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Refused
 from wsaas.internals.autobahn import initial_values, take_registered_close_codes
@@ -73,7 +75,8 @@ class ClientFactory(WebSocketServerFactory):
         self.wall_clock = wall_clock
         self.encoder = Encoder()
         self.keepalive = Keepalive(clock, ws_timeout)
-        self._connections: set[ClientProtocol] = set()
+        self._connections: set[Closing] = set()
+        self._leaving: set[Closing] = set()
         self._opening: dict[Opening, float] = {}
         self._log_limit = LogLimit(clock)
         self.setProtocolOptions(
@@ -129,9 +132,19 @@ class ClientFactory(WebSocketServerFactory):
     def opened(self, protocol: ClientProtocol) -> None:
         self.keepalive.add(protocol)
 
-    def gone(self, protocol: ClientProtocol) -> None:
+    def leaving(self, protocol: Closing) -> None:
+        """Remember a client whose session is over: it may still have something to take."""
+        self._leaving.add(protocol)
+
+    @property
+    def owes(self) -> bool:
+        """Say whether any client whose session is over has still something to take."""
+        return any(unacknowledged(protocol.transport) for protocol in self._leaving)
+
+    def gone(self, protocol: Closing) -> None:
         self.keepalive.remove(protocol)
         self._connections.discard(protocol)
+        self._leaving.discard(protocol)
         self._forget(protocol)
 
     def _forget(self, protocol: Opening) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import select
-import socket
 from typing import Any
+
+from wsaas.clients.progress import socket_of
 
 _HANGUP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
@@ -14,11 +15,8 @@ def hung_up(transport: Any) -> bool:
 
     `transport` is a TCP or Unix transport, or one over it (TLS, PROXY protocol).
     """
-    below = getattr(transport, "transport", None)
-    while below is not None:
-        transport, below = below, getattr(below, "transport", None)
-    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
-    if not isinstance(handle, socket.socket) or handle.fileno() < 0:
+    handle = socket_of(transport)
+    if handle is None:
         return False
     poll = select.poll()
     poll.register(handle, _HANGUP)

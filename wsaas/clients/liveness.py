@@ -28,17 +28,26 @@ ENDS = {
 class Liveness:
     """What is remembered of one client. Moments and durations are seconds of one clock."""
 
-    __slots__ = ("_hung_up_at", "_pinged_at", "heard")
+    __slots__ = ("_hung_up_at", "_pinged_at", "_took_at", "heard")
 
     def __init__(self, now: float) -> None:
         self.heard = now
         self._pinged_at = 0.0
+        self._took_at = 0.0
         self._hung_up_at: float | None = None
 
     def beat(self, now: float) -> None:
         """Something came, or the gateway listens again after it did not."""
         self.heard = now
         self._hung_up_at = None
+
+    def took(self, now: float) -> None:
+        """Note that the client has taken something of what was sent to it: a sign of life, though nothing is heard."""
+        self._took_at = now
+
+    def doubtful(self, now: float, timeout: float) -> bool:
+        """Return whether the client may soon be given up, so that it matters if it `took` something."""
+        return self._hung_up_at is not None or now - self.heard >= timeout * 5 / 8
 
     def find(
         self,
@@ -51,19 +60,20 @@ class Liveness:
     ) -> Verdict:
         """How it is now; `full_since` is since when it has no room for a message.
 
+        One that takes what it is sent is never given up, however slow it is: its pong is behind all of that.
         One that is not read from cannot be heard, so it is not given up for that. If it closes, that is not noticed by
         reading either: hence `hung_up`. What it sent before may still be read when there is room again; if there is
         none for most of the timeout, it is given up.
         """
-        if full_since is not None and now - full_since >= timeout:
+        if full_since is not None and now - max(full_since, self._took_at) >= timeout:
             return Verdict.TOO_SLOW
         if not reading:
             if self._hung_up_at is None:
                 self._hung_up_at = now if hung_up() else None
-            elif now - self._hung_up_at >= timeout * 3 / 4:
+            elif now - max(self._hung_up_at, self._took_at) >= timeout * 3 / 4:
                 return Verdict.HUNG_UP
             return Verdict.FINE
-        silent = now - self.heard
+        silent = now - max(self.heard, self._took_at)
         if silent >= timeout:
             return Verdict.GONE if full_since is None else Verdict.TOO_SLOW
         if silent >= timeout / 2 and self._pinged_at <= self.heard:

@@ -15,14 +15,15 @@ OF_THE_HANDSHAKE = frozenset(
     "_transport_details send_queue trafficStats _results _valid_events _slow _carrier _usual".split()
 )
 _FALSE = (
-    "_consuming _leaving closedByMe failedByMe droppedByMe wasClean triggered inside_message "
+    "_consuming closedByMe failedByMe droppedByMe wasClean triggered inside_message "
     "wasMaxFramePayloadSizeExceeded wasMaxMessagePayloadSizeExceeded wasServerConnectionDropTimeout "
     "wasOpenHandshakeTimeout wasCloseHandshakeTimeout wasServingFlashSocketPolicyFile"
 ).split()
 _NONE = (
-    "_pong _ended_by _lost _perMessageCompress trackedTimings wasNotCleanReason localCloseCode localCloseReason "
-    "remoteCloseCode remoteCloseReason openHandshakeTimeoutCall closeHandshakeTimeoutCall autoPingTimeoutCall "
-    "autoPingPending autoPingPendingCall autoPingPendingSent _deadline websocket_protocol_in_use current_frame"
+    "_pong _ended_by _lost _progress _lingering _perMessageCompress trackedTimings wasNotCleanReason localCloseCode "
+    "localCloseReason remoteCloseCode remoteCloseReason openHandshakeTimeoutCall closeHandshakeTimeoutCall "
+    "autoPingTimeoutCall autoPingPending autoPingPendingCall autoPingPendingSent _deadline websocket_protocol_in_use "
+    "current_frame"
 ).split()
 
 

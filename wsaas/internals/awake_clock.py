@@ -88,13 +88,10 @@ def count_awake_time(reactor: Any, monotonic: Callable[[], float] = time.monoton
         return
 
     def do_iteration(timeout: float | None) -> None:
-        stood_still = mark()  # while the timers ran
         iterate(timeout)
-        more = mark()
-        if more:  # while it waited, or was at a socket: others have something to read that no timer has seen
+        if stood_still := mark():  # others have something to read that no timer has seen
             iterate(0)
-        if stood_still or more:
-            pauses.add(stood_still + more)
+            pauses.add(stood_still)
 
     reactor.doIteration = do_iteration
 

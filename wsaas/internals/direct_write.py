@@ -16,7 +16,7 @@ RELIANCE = Reliance(
     part="writing to sockets directly",
     plainly="Twisted's transports write, a turn of the reactor later",
     names=("twisted.internet.tcp:Server.fileno",),
-    attributes=("connected", "dataBuffer", "_tempDataLen", "disconnecting"),
+    attributes=("connected", "dataBuffer", "offset", "_tempDataLen", "disconnecting"),
     sample=lambda: FileDescriptor(reactor=object()),  # type: ignore[arg-type]  # it only keeps the reactor
 )
 """The attributes in which Twisted's transport keeps what its socket has not taken."""
@@ -30,6 +30,14 @@ def can_write_through(transport: object) -> bool:
 def nothing_waits(transport: Any) -> bool:
     """Say if the transport has given all it had to its socket, and may be given more."""
     return not (transport.dataBuffer or transport._tempDataLen or transport.disconnecting)
+
+
+def unsent(transport: Any) -> int:
+    """Bytes that the transport has still to give to its socket; 0 of one that does not look like Twisted's."""
+    try:
+        return len(transport.dataBuffer) - int(transport.offset) + int(transport._tempDataLen)
+    except AttributeError:
+        return 0
 
 
 def write_through(transport: Any, data: bytes) -> None:

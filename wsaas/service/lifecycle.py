@@ -254,7 +254,7 @@ class Daemon(Service):
                 told=told,
                 left=len(registry),
             )
-        while len(registry) and self._reactor.seconds() < deadline and not self._hurry.called:
+        while (len(registry) or self._clients.owes) and self._reactor.seconds() < deadline and not self._hurry.called:
             await deferLater(self._reactor, PACE / 2)
         if len(registry):
             self._log.warn(

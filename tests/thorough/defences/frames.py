@@ -8,6 +8,8 @@ FACTORY = "wsaas/clients/factory.py"
 FLOW = "wsaas/clients/read_control.py"
 FRAMES = "wsaas/clients/frames.py"
 LANE = "wsaas/core/lane.py"
+CLOSING = "wsaas/clients/closing.py"
+LINGERING = "wsaas/clients/lingering_close.py"
 OPENING = "wsaas/clients/handshake/opening.py"
 OUTBOX = "wsaas/clients/send_buffer.py"
 PROTOCOL = "wsaas/clients/connection.py"
@@ -36,9 +38,8 @@ _INFLATE_ALL = """        if self._perMessageCompress is not None:
 """
 _MASKED = " or not data[at + 1] & _MASKED"
 _SHORT_FRAME = "                    flow.frame()\n"
-_DEADLINE = "self._deadline = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abandon)"
-_REPLIED = "if self._deadline is None and not isReply:"
-_LEAVES = f"        self._stop_deadline()\n        {_DEADLINE}\n"
+_NOT_OPEN = "self.state != _OPEN:\n            "
+_BEGINS = "            self._begin_to_close(owing=unacknowledged(self.transport) > 0)\n        super()"
 _LIMIT = "handshake_timeout=settings.handshake_timeout, max_message_size="
 _OFF = 'compression: bool = switch("off"'
 _MADE = "        self.session: Session | None = None\n"
@@ -102,18 +103,28 @@ DEFENCES = [
     without(PINGS, PROTOCOL, "        if self._pong is not None:", "        if False:"),
     without(DEAF, OUTBOX, "if waiting + length <= self._capacity or", "if True or"),
     without(DEAF, PROTOCOL, "if not self._outbox.room(len(frame.payload)):", "if False:"),
-    without(DEAF, PULSE, "full_since is not None and now - full_since >= timeout", "False"),
+    without(DEAF, PULSE, "full_since is not None and now - max(full_since, self._took_at) >= timeout", "False"),
     without(DEAF, OUTBOX, "        self._handed = 0\n        self.full_since = None", "        self._handed = 0"),
     without(DEAF, SERVICE, "=settings.send_buffer", "=10**9", "system.test_api.PushTests.test_too_slow"),
     without(DEAF, SESSION, "                raise ClientTooSlow(", "                str("),
     without(DEAF, "wsaas/api/errors.py", 'Row(429, "CLIENT_TOO_SLOW"', 'Row(503, "CLIENT_TOO_SLOW"'),
     without(DEAF, "wsaas/core/router.py", "served = len(sessions) - len(remaining)", "served = len(sessions)"),
-    without(GOODBYE, PROTOCOL, _LEAVES, "        self._stop_deadline()\n"),
+    without(GOODBYE, LINGERING, "            self._give_up()", "            pass"),
+    without(
+        GOODBYE, CLOSING, "self.transport.abortConnection()\n        elif lingering", "pass\n        elif lingering"
+    ),
+    without(  # those that take no more are given the time of those that have all
+        GOODBYE,
+        LINGERING,
+        "CLOSE_TIMEOUT if unacknowledged(self._transport) else self._patience",
+        "LINGER",
+        "unit.clients.test_lingering_close.LingeringCloseTests.test_reads_no_more",
+    ),
     without(  # broadcasts behind a Close, written straight
         GOODBYE,
-        PROTOCOL,
-        "        self.straight(NO_OUTLET)\n        if self._deadline",
-        "        if self._deadline",
+        CLOSING,
+        "isReply)\n        self.straight(NO_OUTLET)",
+        "isReply)",
         "unit.clients.test_fanout.OutletTests.test_closed",
     ),
     without(  # pushes behind our Close, which are lost
@@ -123,14 +134,22 @@ DEFENCES = [
         "if False:",
         "unit.clients.test_connection.EndTests.test_close_and_never_read",
     ),
-    without(  # as Autobahn has it
+    Defence(  # as Autobahn has it, and with a session that is over only when the socket is closed
         GOODBYE,
-        PROTOCOL,
-        "self.state != _OPEN:\n            return False",
-        'self.state != _OPEN:\n            raise Exception("not connected")',
-        "thorough.fuzz.test_process.ClosingTests.test_closes_and_does_not_read",
+        (
+            Edit(PROTOCOL, f"{_NOT_OPEN}return False", f'{_NOT_OPEN}raise Exception("not connected")'),
+            Edit(CLOSING, "if lingering.owing:  # the transport", "if False:  # the transport"),
+        ),
+        ("thorough.fuzz.test_process.ClosingTests.test_closes_and_does_not_read",),
     ),
-    without(NO_ANSWER, PROTOCOL, _REPLIED, "if False:"),
+    without(NO_ANSWER, CLOSING, _BEGINS, "            pass\n        super()"),
+    without(
+        NO_ANSWER,
+        CLOSING,
+        "bottom(self.transport).loseConnection()",
+        "pass",
+        "unit.clients.test_lingering_close.LingeringCloseTests.test_no_answer",
+    ),
     without(VANISHES, PULSE, "if silent >= timeout:", "if False:"),
     without(VANISHES, FACTORY, "self.keepalive.add(protocol)", "pass"),
     without(
@@ -147,7 +166,7 @@ DEFENCES = [
         "pass",
         "system.test_disconnect.KeepaliveTests.test_silent",
     ),
-    without(VANISHES, PROTOCOL, "self.sendPing()", "pass"),
+    without(VANISHES, CLOSING, "self.sendPing()", "pass"),
     without(VANISHES, PULSE, " and self._pinged_at <= self.heard", ""),
     Defence(
         FORBIDDEN,
@@ -179,15 +198,13 @@ DEFENCES = [
         "thorough.fuzz.test_clients.FrameFuzz.test_cuts",
     ),
     without(ANYTHING, FRAMES, "except UnicodeDecodeError:", "except IndexError:", *_BOTH),
-    without(
-        ANYTHING, PROTOCOL, "        if session is None:", "        if session is None or self.failedByMe:", *_BOTH
-    ),
+    without(ANYTHING, CLOSING, "        if session is None:", "        if session is None or self.failedByMe:", *_BOTH),
     without(ANYTHING, FACTORY, "        self._connections.discard(protocol)\n"),
     without(  # a timer
         ANYTHING,
-        PROTOCOL,
-        "        self._stop_deadline()\n        self.factory.gone(self)",
-        "        self.factory.gone(self)",
+        CLOSING,
+        "            self._lingering.stop()",
+        "            pass",
     ),
     without(  # files that nobody closes
         ANYTHING,

@@ -6,6 +6,7 @@ from tests.thorough.defences.model import Defence, Edit, without
 
 ADDRESS = "wsaas/clients/handshake/client_address.py"
 ADMISSION = "wsaas/clients/admission.py"
+CLOSING = "wsaas/clients/closing.py"
 CREDENTIALS = "wsaas/clients/handshake/credentials.py"
 ENTRANCE = "wsaas/clients/handshake/policy.py"
 FACTORY = "wsaas/clients/factory.py"
@@ -276,7 +277,7 @@ DEFENCES = [
     without(BUSY, ADMISSION, "if self.asking >= self.most_asking:", "if False:"),
     without(BUSY, ADMISSION, "        self.asking -= 1\n"),
     without(BUSY, SERVICE, "settings.webhook_concurrency * ASKING_PER_WEBHOOK", "10**9"),
-    without(LEAVES, PROTOCOL, 'session.lost(Cause.NETWORK, CloseCode.ABNORMAL, "", clean=False)', "pass"),
+    without(LEAVES, CLOSING, 'session.lost(Cause.NETWORK, CloseCode.ABNORMAL, "", clean=False)', "pass"),
     without(  # accepted by the backend, and it never hears of the end
         LEAVES,
         SESSION,

@@ -12,7 +12,7 @@ SINKS = "wsaas/telemetry/log_sinks.py"
 LOCK = "wsaas/journal/lock.py"
 LOGS = "wsaas/logs.py"
 PARSERS = "wsaas/settings/values.py"
-PROTOCOL = "wsaas/clients/connection.py"
+PROTOCOL = "wsaas/clients/closing.py"
 ROWS = "wsaas/journal/rows.py"
 SERVICE = "wsaas/service/lifecycle.py"
 SETTINGS = "wsaas/settings/table.py"
@@ -138,7 +138,7 @@ DEFENCES = [
         FORMAT,
         (
             Edit(PROTOCOL, _CLOSED, f'{_CLOSED}        _log.info(f"closed: {{reason}}")\n'),
-            Edit(PROTOCOL, "\n\nclass ", "\n\nfrom twisted.logger import Logger\n\n_log = Logger()\n\n\nclass "),
+            Edit(PROTOCOL, "\n\n@", "\n\nfrom twisted.logger import Logger\n\n_log = Logger()\n\n\n@"),
         ),
         (
             "system.test_bad_input.BadInputTests.test_odd_but_good",

@@ -179,7 +179,7 @@ class TurnTests(Case):
         clients[1].peer.close(1000, "")
         clients[2].peer._abandon()
         for _ in range(100):
-            self.harness.clock.advance(0.1)
+            self.harness.clock.advance(0.5)
         self.assertEqual(self.harness.clock.getDelayedCalls(), [])
         self.assertEqual(self.harness.factory._connections, set())
         self.harness = Harness(message_rate=1, ws_timeout=0.0)

@@ -1,0 +1,73 @@
+"""How far a client has taken what was written to it, as the TCP of its machine acknowledges it to ours."""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import struct
+import sys
+import termios
+from contextlib import suppress
+from typing import Any
+
+from wsaas.internals.direct_write import unsent
+
+_LINUX = sys.platform == "linux"
+_INT = struct.Struct("i")
+_UINT64 = struct.Struct("Q")
+_BYTES_ACKED = 120
+"""Where the kernel has tcpi_bytes_acked (linux/tcp.h, struct tcp_info; since Linux 4.1)."""
+
+
+def bottom(transport: Any) -> Any:
+    """Return the TCP or UNIX transport under this one (TLS's, the PROXY protocol's), or the transport itself."""
+    below = getattr(transport, "transport", None)
+    while below is not None:
+        transport, below = below, getattr(below, "transport", None)
+    return transport
+
+
+def socket_of(transport: Any) -> socket.socket | None:
+    """Return the open socket under a transport; None if there is none any more, or if the transport is no real one."""
+    try:
+        handle = bottom(transport).getHandle()
+    except AttributeError:  # Twisted's transports have none once they are closed
+        return None
+    return handle if isinstance(handle, socket.socket) and handle.fileno() >= 0 else None
+
+
+def unacknowledged(transport: Any) -> int:
+    """Count the bytes given to the transport that the client's machine has not acknowledged.
+
+    What our kernel holds of them is known on Linux only (SIOCOUTQ, tcp(7)); elsewhere it counts as acknowledged.
+    """
+    waiting = unsent(bottom(transport))
+    handle = socket_of(transport) if _LINUX else None
+    if handle is not None:
+        with suppress(OSError):  # a socket of a kind that does not know this
+            waiting += _INT.unpack(fcntl.ioctl(handle, termios.TIOCOUTQ, bytes(_INT.size)))[0]
+    return waiting
+
+
+class Progress:
+    """Sees, from one look to the next, whether a client takes something."""
+
+    __slots__ = ("_seen", "_transport")
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._seen = self._measure()
+
+    def goes_on(self) -> bool:
+        """Return whether the client's machine has taken a byte since the last call."""
+        before, self._seen = self._seen, self._measure()
+        return self._seen > before
+
+    def _measure(self) -> int:
+        """Return what grows with each byte taken; where the kernel does not count these, what waits, negated."""
+        handle = socket_of(self._transport) if _LINUX else None
+        if handle is not None:
+            with suppress(OSError, struct.error):  # a UNIX socket, or an old kernel
+                info = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + _UINT64.size)
+                return int(_UINT64.unpack_from(info, _BYTES_ACKED)[0])
+        return -unacknowledged(self._transport)
