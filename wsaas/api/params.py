@@ -15,6 +15,7 @@ from wsaas.api.errors import UnsupportedCoding
 from wsaas.core.errors import BadRequest
 from wsaas.core.ids import ID_LENGTH
 from wsaas.core.model import CloseCode
+from wsaas.net.http_grammar import OWS
 
 CLOSE = ("code", "reason")
 PAGE = ("limit", "after")
@@ -99,7 +100,7 @@ def message(request: IRequest) -> tuple[bytes, bool]:
     """
     codings = b",".join(request.requestHeaders.getRawHeaders(b"content-encoding", []))
     for coding in codings.split(b","):
-        if coding.strip(b" \t").lower() not in (b"", b"identity"):
+        if coding.strip(OWS).lower() not in (b"", b"identity"):
             raise UnsupportedCoding(
                 "Content-Encoding: the message would reach the client in this coding: send it without any"
             )
@@ -107,4 +108,4 @@ def message(request: IRequest) -> tuple[bytes, bool]:
     if len(types) > 1:
         raise BadRequest("Content-Type: send it once at most")
     media_type: bytes = types[0].partition(b";")[0]
-    return request.content.read(), media_type.strip().lower() == b"application/octet-stream"
+    return request.content.read(), media_type.strip(OWS).lower() == b"application/octet-stream"

@@ -29,6 +29,7 @@ from wsaas.core.model import (
     Refused,
 )
 from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut
+from wsaas.net.http_grammar import OWS
 from wsaas.telemetry.log_limit import LogLimit
 
 log = Logger()
@@ -151,7 +152,7 @@ def _reply(id: str, answer: HttpResponse, warnings: Warnings) -> Frame | None:
     header = answer.header(b"wsaas-reply")
     if header is None:
         return None
-    kind = header.strip(b" \t").lower()
+    kind = header.strip(OWS).lower()
     if answer.truncated:
         flaw, reason = "too long", "it is over MAX_MESSAGE_SIZE"
     elif answer.coding is not None:
@@ -189,7 +190,7 @@ def retry_after(answer: HttpResponse, now: Callable[[], float]) -> float | None:
     value = answer.header(b"retry-after")
     if value is None:
         return None
-    text = value.decode("latin-1").strip()
+    text = value.strip(OWS).decode("latin-1")
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:

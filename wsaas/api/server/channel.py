@@ -43,6 +43,7 @@ from wsaas.core.fanout import FanOut
 from wsaas.core.session import Session
 from wsaas.internals.direct_write import can_write_through, write_through
 from wsaas.internals.http_channel import TurnsChannel
+from wsaas.net.http_grammar import OWS
 
 if TYPE_CHECKING:
     from wsaas.api.server.site import ApiSite
@@ -149,7 +150,7 @@ class ApiChannel(TurnsChannel):
         if not FIELD.fullmatch(line) or len(name) > LONGEST_NAME:
             self._respondToBadRequestAndDisconnect()
             return False
-        if name.lower() == b"content-length" and len(value.strip()) > LENGTH_DIGITS:
+        if name.lower() == b"content-length" and len(value.strip(OWS)) > LENGTH_DIGITS:
             self._refuse(too_long(self.site.max_message_size))
             return False
         valid: bool = super().headerReceived(line)
