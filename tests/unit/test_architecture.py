@@ -258,7 +258,6 @@ OPEN_BREAKS = frozenset(
         f"wsaas.api.server.channel -> wsaas.api.server.site: {_CIRCLE}",
         "wsaas.clients.closing -> wsaas.clients.connection -> wsaas.clients.factory -> "
         f"wsaas.clients.handshake.opening: {_CIRCLE}",
-        f"wsaas.core.interfaces -> wsaas.core.session: {_CIRCLE}",
         *(
             f"wsaas/api/server/channel.py: {name}: {_INTERNAL}"
             for name in (

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from wsaas.core.ids import IdMint
-from wsaas.core.interfaces import Backend, Journal, Peer
+from wsaas.core.interfaces import Journal, Peer
 from wsaas.core.model import Accepted, Cause, CloseCode, Closed, Handshake, Limits, Record, Refused
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
+
+
+class Backend(Protocol):
+    """Carries a session's events to the backend, one at a time, in order."""
+
+    def wake(self, session: Session) -> None:
+        """Fetch the session's event by `session.take()`, if there is one, and answer it by `settle`."""
 
 
 class Gateway:

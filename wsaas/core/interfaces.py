@@ -1,20 +1,39 @@
-"""The few places where the rules meet the world, each with more than one implementation."""
+"""The interfaces between core/ and the rooms around it: the client's end of a connection, and the journal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from wsaas.core.model import Accepted, Closed, Frame, Indeterminate, Record, Refused
+from wsaas.core.model import Cause, Closed, Frame, Indeterminate, Record, Refused
 
-if TYPE_CHECKING:
-    from wsaas.core.session import Session
+
+class SessionInput(Protocol):
+    """A session as the client's end of it sees it: what the client does is told to these methods."""
+
+    subprotocol: str | None
+    outlet: int
+
+    def announce(self, length: int) -> None:
+        """Hear that a message of `length` bytes or more has begun; reading stops if there is no room for it."""
+
+    def received(self, frame: Frame) -> None:
+        """Take a whole message."""
+
+    def writable(self) -> None:
+        """Hear that a frame which found no room may find it now."""
+
+    def fail(self, cause: Cause, code: int, reason: str) -> None:
+        """Hear that the client broke a rule or a limit, and that its end has begun to let it go by itself."""
+
+    def lost(self, cause: Cause, code: int, reason: str, clean: bool) -> None:
+        """Hear that the client is gone."""
 
 
 class Peer(Protocol):
     """The client's end of a connection. Any call may call back into the session before it returns."""
 
-    session: Session | None
+    session: SessionInput | None
     """Set before the session's first call."""
 
     @property
@@ -45,42 +64,6 @@ class Peer(Protocol):
 
     def resume_reading(self) -> None:
         """Go on taking messages. Idempotent."""
-
-
-class SendDirectly(Protocol):
-    """One message for many clients, for whose outlets their peers have vouched (`Session.outlet`)."""
-
-    def __call__(self, sessions: Sequence[Session], frame: Frame, /) -> list[Session]:
-        """As a `Peer.send` that finds room, for each that has an outlet; returns those that have none."""
-
-
-class Backend(Protocol):
-    """Whoever carries a session's events to the backend, one at a time, in order."""
-
-    def wake(self, session: Session) -> None:
-        """The session has (perhaps) an event to tell; fetch it by `session.take()` and answer by `settle`."""
-
-
-class SessionOwner(Protocol):
-    """Whoever keeps a session: hears of each step that others must know."""
-
-    def wake(self, session: Session) -> None:
-        """There is (perhaps) an event to take."""
-
-    def accepted(self, session: Session, accepted: Accepted) -> None:
-        """The backend accepted. If the session is live, the 101 is about to be sent.
-
-        If the answer had headers, the 101 waits: the session hears by `recorded` whether they outlast a crash.
-        """
-
-    def left(self, session: Session) -> None:
-        """It is no longer live. May be called again."""
-
-    def ending(self, session: Session, closed: Closed) -> None:
-        """Nothing but its DELETE is left to say, and that says this."""
-
-    def forget(self, session: Session) -> None:
-        """It is over, and nothing is left to say."""
 
 
 class Connections(Protocol):

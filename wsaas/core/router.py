@@ -10,12 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUPS, name_flaw
-from wsaas.core.interfaces import SendDirectly
 from wsaas.core.model import Cause, CloseCode, Facts, Frame, Pushed
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
@@ -23,6 +22,13 @@ from wsaas.core.session import Session
 T = TypeVar("T")
 MAX_REASON = 123
 """Bytes of a close reason: a control frame carries 125 at most, two of which are the close code (RFC 6455, 5.5)."""
+
+
+class SendDirectly(Protocol):
+    """Sends one message to many clients, for whose outlets their peers have vouched (`Session.outlet`)."""
+
+    def __call__(self, sessions: Sequence[Session], frame: Frame, /) -> list[Session]:
+        """Do as a `Peer.send` that finds room, for each that has an outlet; return those that have none."""
 
 
 @dataclass(frozen=True, slots=True)

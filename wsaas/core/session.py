@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
+from wsaas.core.interfaces import Peer
 from wsaas.core.lane import OVERHEAD, Lane
 from wsaas.core.model import (
     Accepted,
@@ -36,16 +37,34 @@ from wsaas.core.model import (
 from wsaas.core.pending_pushes import PendingPushes
 from wsaas.core.states import BEFORE_THE_ANSWER, LIVE, State
 
-if TYPE_CHECKING:
-    from wsaas.core.interfaces import Peer, SessionOwner
-
-
 NO_GROUPS: AbstractSet[str] = frozenset()
 NO_OUTLET = -1
 _OPEN, _LEAVING = State.OPEN, State.LEAVING  # Enum looks its members up anew each time
 _SENT = Pushed.SENT
 _NOT_READY = Refused(503, "NOT_READY", ((b"retry-after", b"5"),))
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
+
+
+class SessionOwner(Protocol):
+    """Keeps sessions, and hears of each step that others must know."""
+
+    def wake(self, session: Session) -> None:
+        """Look for an event to take: there may be one."""
+
+    def accepted(self, session: Session, accepted: Accepted) -> None:
+        """Hear that the backend accepted. If the session is live, the 101 is about to be sent.
+
+        If the answer had headers, the 101 waits: the session hears by `recorded` whether they outlast a crash.
+        """
+
+    def left(self, session: Session) -> None:
+        """Hear that it is no longer live. May be called again."""
+
+    def ending(self, session: Session, closed: Closed) -> None:
+        """Hear that nothing but its DELETE is left to say, and that this says `closed`."""
+
+    def forget(self, session: Session) -> None:
+        """Let it go: nothing is left to say of it."""
 
 
 class Session:
