@@ -11,8 +11,8 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 
 from tests.support.client_harness import END, HANDSHAKE_TIMEOUT, REQUEST, Client, Harness, Transport
 from tests.support.websocket_client import close_frame
-from wsaas.clients.connection import CLOSE_TIMEOUT
 from wsaas.clients.handshake.responses import MESSAGES
+from wsaas.clients.lingering_close import CLOSE_TIMEOUT
 from wsaas.core.model import Cause, Frame, Indeterminate, Refused
 
 
