@@ -87,7 +87,7 @@ class Signals:
             elif self._call is None:  # it still starts, and nobody is there who would have to be told
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
-                return
+                os._exit(128 + number)  # the first process of a container is not ended by a signal of its own
             else:
                 self._call(self._hurry)
                 return
