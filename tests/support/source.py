@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+
+ROOMS: Mapping[str, frozenset[str]] = {
+    room: frozenset(below.split())
+    for room, below in {
+        "core": "",
+        "internals": "",
+        "net": "internals",
+        "telemetry": "core",
+        "logs": "telemetry",
+        "settings": "net",
+        "http_client": "internals net",
+        "journal": "core telemetry",
+        "backend": "core http_client net telemetry",
+        "clients": "core internals net telemetry",
+        "api": "core internals net telemetry",
+        "demo": "settings telemetry",
+        "service": "api backend clients core demo http_client internals journal logs net settings telemetry",
+        "tap": "internals logs service settings",
+        "cli": "http_client internals logs net settings tap",
+    }.items()
+}
+"""Each room, and the rooms below it that it may import."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.support.backend_answers import Answer, Exchange, Request, accept, after, drop, hang, reply, reset, say, stale
 from tests.support.backend_server import Backend, Stage
-from tests.support.faults import Crowd, fickle
+from tests.support.faults import Crowd, Member, fickle
 from tests.support.gateway_process import Gateway
 
 MEMORY = 8 << 20
@@ -94,7 +94,7 @@ def churn(minutes: float, seed: int, directory: Path) -> list[str]:
         while (elapsed := time.monotonic() - begun) < minutes * 60:
             _tick(chance, crowd, gateway)
             crowd.wait(0.1)
-            crowd.members[:] = crowd.living  # the dead are not kept
+            crowd.members[:] = [member for member in crowd.members if not _over(member)]
             if time.monotonic() >= next_line:
                 next_line += 20
                 if elapsed >= minutes * 20 and not settled_memory:
@@ -138,7 +138,7 @@ def churn(minutes: float, seed: int, directory: Path) -> list[str]:
 
 def _tick(chance: random.Random, crowd: Crowd, gateway: Gateway) -> None:
     """Have some clients come, speak and go, and ask the API for something."""
-    crowd.ask(max(1, min(6, LIVE - len(crowd.living))))
+    crowd.ask(max(1, min(6, LIVE - len(crowd.members))))
     for member in chance.sample(crowd.living, min(20, len(crowd.living))):
         if member.status != 101:
             continue
@@ -171,6 +171,14 @@ def _tick(chance: random.Random, crowd: Crowd, gateway: Gateway) -> None:
                 gateway.api.get("/-/ready")
     except OSError:
         pass
+
+
+def _over(member: Member) -> bool:
+    """Say if the client was refused or is gone; close its socket if it was refused."""
+    if member.code is None and member.status in (None, 101):
+        return False
+    member.socket.close()
+    return True
 
 
 def _files(gateway: Gateway) -> int:

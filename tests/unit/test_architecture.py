@@ -13,29 +13,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.source import ROOT, Import, Module, modules
-
-ROOMS: Mapping[str, frozenset[str]] = {
-    room: frozenset(below.split())
-    for room, below in {
-        "core": "",
-        "internals": "",
-        "net": "internals",
-        "telemetry": "core",
-        "logs": "telemetry",
-        "settings": "net",
-        "http_client": "internals net",
-        "journal": "core telemetry",
-        "backend": "core http_client net telemetry",
-        "clients": "core internals net telemetry",
-        "api": "core internals net telemetry",
-        "demo": "settings telemetry",
-        "service": "api backend clients core demo http_client internals journal logs net settings telemetry",
-        "tap": "internals logs service settings",
-        "cli": "http_client internals logs net settings tap",
-    }.items()
-}
-"""Each room, and the rooms below it that it may import."""
+from tests.support.source import ROOMS, ROOT, Import, Module, modules
 
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "clients": ("klein", "treq", "twisted.web"),
