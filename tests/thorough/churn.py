@@ -175,7 +175,7 @@ def _tick(chance: random.Random, crowd: Crowd, gateway: Gateway) -> None:
 
 def _over(member: Member) -> bool:
     """Say if the client was refused or is gone; close its socket if it was refused."""
-    if member.code is None and member.status in (None, 101):
+    if member.code is None and member.status in (0, 101):
         return False
     member.socket.close()
     return True
