@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.support.backend_answers import Answer, Exchange, Request, accept, after, drop, hang, reply, reset, say, stale
 from tests.support.backend_server import Backend, Stage
-from tests.support.faults import Crowd, Member, fickle
+from tests.support.faults import Crowd, fickle
 from tests.support.gateway_process import Gateway
 
 MEMORY = 8 << 20
@@ -94,7 +94,8 @@ def churn(minutes: float, seed: int, directory: Path) -> list[str]:
         while (elapsed := time.monotonic() - begun) < minutes * 60:
             _tick(chance, crowd, gateway)
             crowd.wait(0.1)
-            crowd.members[:] = [member for member in crowd.members if not _over(member)]
+            crowd.reset(member for member in crowd.members if member.status not in (0, 101))  # refused
+            crowd.members[:] = [member for member in crowd.members if member.code is None]
             if time.monotonic() >= next_line:
                 next_line += 20
                 if elapsed >= minutes * 20 and not settled_memory:
@@ -171,14 +172,6 @@ def _tick(chance: random.Random, crowd: Crowd, gateway: Gateway) -> None:
                 gateway.api.get("/-/ready")
     except OSError:
         pass
-
-
-def _over(member: Member) -> bool:
-    """Say if the client was refused or is gone; close its socket if it was refused."""
-    if member.code is None and member.status in (0, 101):
-        return False
-    member.socket.close()
-    return True
 
 
 def _files(gateway: Gateway) -> int:
