@@ -1,1 +1,1 @@
-"""What clients, API and backend share of the network: TLS, the PROXY protocol, rejected connections."""
+"""The network as clients, API and backend share it: TLS, PEM files, PROXY headers, HTTP's grammar, rejections."""
