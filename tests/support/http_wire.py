@@ -52,7 +52,8 @@ class Wire:
 
     def turn(self) -> bool:
         """One turn of the reactor: what is due now, but not what that makes due. Whether there was anything."""
-        due = [call for call in self.clock.getDelayedCalls() if call.getTime() <= self.clock.seconds()]
+        now = self.clock.seconds()
+        due = [call for call in self.clock.getDelayedCalls() if call.getTime() <= now]
         for call in due:
             if call.active():
                 self.clock.calls.remove(call)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import unittest
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,12 @@ from docutils.parsers.rst import Directive, directives, roles
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+SECURITY = DOCS / "security.rst"
+THREATS = ["handshakes", "frames", "api", "webhooks", "tls", "leaks"]
+"""The tables of docs/security.rst, in order."""
 PAGES = [ROOT / "README.rst", ROOT / "CHANGELOG.rst", *sorted(DOCS.glob("*.rst"))]
+
+Rows = list[list[str]]
 
 
 class _TableOfContents(Directive):
@@ -58,3 +65,27 @@ def rows(table: nodes.table) -> Iterator[list[nodes.entry]]:
     """The cells of each row, header and body."""
     for row in table.findall(nodes.row):
         yield [cell for cell in row.children if isinstance(cell, nodes.entry)]
+
+
+def tables(text: str) -> dict[str, Rows]:
+    """The tables of a page by their :name:, each as rows of cells, without its header."""
+    # Sphinx's own roles are no errors here: sphinx-build looks at them.
+    page = publish_doctree(text, settings_overrides={"report_level": 5, "file_insertion_enabled": False})
+    found: dict[str, Rows] = {}
+    for table in page.findall(nodes.table):
+        [name] = table["names"]
+        [body] = table.findall(nodes.tbody)
+        found[name] = [[" ".join(cell.astext().split()) for cell in row.children] for row in body.children]
+    return found
+
+
+def exists(name: str) -> bool:
+    """Whether this is a test method below tests/."""
+    module, case, method = f"tests.{name}".rsplit(".", 2)
+    try:
+        found = getattr(importlib.import_module(module), case)
+    except (ImportError, AttributeError):
+        return False
+    return (
+        method.startswith("test_") and issubclass(found, unittest.TestCase) and callable(getattr(found, method, None))
+    )

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+import resource
 import socket
+import subprocess
+import sys
 import time
 from typing import ClassVar
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support import gateway_process as gateway_module
 from tests.support.backend_answers import Gate, accept, gated, reply
 from tests.support.gateway_process import TWISTD, Gateway
+from tests.support.source import ROOT
 from tests.support.system_case import Settings, SharedTestCase, SystemTestCase, eventually
 from tests.support.websocket_client import TEXT, RawClient, Refusal, frame, handshake
 from wsaas.clients.admission import ASKING_PER_WEBHOOK
@@ -87,6 +93,20 @@ class FilesTests(SystemTestCase):
         failed = self.watched(Gateway(self.directory(), {}))
         self.assertEqual(failed.wait(), 1)
         self.assertIn("wsaas: the limit of open files, 64, leaves no room for clients", failed.log())
+
+
+class SoftLimitTests(SynchronousTestCase):
+    def test_raised(self) -> None:
+        """The soft limit is raised to the hard one; a process of its own shows it."""
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        lower = 200 if hard == resource.RLIM_INFINITY else min(200, hard)
+        script = (
+            "import resource; from wsaas.service.file_limits import open_files\n"
+            f"resource.setrlimit(resource.RLIMIT_NOFILE, (100, {lower}))\n"
+            "print(open_files(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+        )
+        ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+        self.assertEqual(ran.stdout.split(), [str(lower)] * 3)
 
 
 class BusyTests(SystemTestCase):

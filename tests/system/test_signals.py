@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.backend_answers import Gate, gated, reply
 from tests.support.gateway_process import TWISTD, Gateway
+from tests.support.source import ROOT
 from tests.support.system_case import SystemTestCase, eventually
 from tests.support.websocket_client import closing
 
@@ -81,3 +86,17 @@ class EarlyTests(SystemTestCase):
             self.assertEqual(gateway.wait(), 0)
             self.assertIn("draining 0 connections", gateway.log())
             self.assertNotIn("Traceback", gateway.log())
+
+
+class HangingStartTests(SynchronousTestCase):
+    def test_a_start_that_hangs(self) -> None:
+        """A start that hangs is ended by a second SIGTERM three seconds after the first."""
+        code = (
+            "import os, signal; from wsaas.internals.signals import Signals\n"
+            "moments = [0, 2.9, 3]\n"
+            "Signals(lambda: moments.pop(0)).hold()\n"
+            "for _ in range(3): print(len(moments), flush=True); os.kill(os.getpid(), signal.SIGTERM)\n"
+            "print('alive')"
+        )
+        ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        self.assertEqual((ended.returncode, ended.stdout), (-signal.SIGTERM, "3\n2\n1\n"))

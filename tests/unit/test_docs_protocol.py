@@ -6,16 +6,12 @@ A row is named by its first cell. Who adds, removes or renames a row is told to 
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
-import unittest
 from collections.abc import Iterator
-from pathlib import Path
 
-from docutils import nodes
-from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.pages import DOCS, exists, tables
 from tests.support.source import ROOT, modules
 from wsaas.api.errors import INTERNAL_ERROR, TABLE
 from wsaas.api.server.limits import IDLE_TIMEOUT
@@ -31,21 +27,7 @@ from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER
 from wsaas.core.model import Cause
 from wsaas.core.retry import LONGEST_DELAY
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "protocol.rst"
-
-Rows = list[list[str]]
-
-
-def tables(text: str) -> dict[str, Rows]:
-    """The tables of a page by their :name:, each as rows of cells, without its header."""
-    # Sphinx's own roles are no errors here: sphinx-build looks at them.
-    page = publish_doctree(text, settings_overrides={"report_level": 5, "file_insertion_enabled": False})
-    found: dict[str, Rows] = {}
-    for table in page.findall(nodes.table):
-        [name] = table["names"]
-        [body] = table.findall(nodes.tbody)
-        found[name] = [[cell.astext() for cell in row.children] for row in body.children]
-    return found
+PAGE = DOCS / "protocol.rst"
 
 
 TESTS: dict[str, dict[str, list[str]]] = {
@@ -60,7 +42,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "Order": ["system.test_order.OrderTests.test_order"],
         "Every end is told": [
             "unit.core.test_machine.MachineTests.test_any_order",
-            "unit.journal.test_faults.KillTests.test_kill",
+            "system.test_journal.KillTests.test_kill",
             "unit.backend.test_courier.CourierTests.test_revived",
         ],
         "No silent gap": [
@@ -434,18 +416,6 @@ LIMITS = {
     "Time for a request of the API to come": f"{inspect.signature(api_site).parameters['request_timeout'].default:g} s",
     "Time that a connection to the API may be idle, or leave its answers unread": f"{IDLE_TIMEOUT:g} s",
 }
-
-
-def exists(name: str) -> bool:
-    """Whether this is a test method below tests/."""
-    module, case, method = f"tests.{name}".rsplit(".", 2)
-    try:
-        found = getattr(importlib.import_module(module), case)
-    except (ImportError, AttributeError):
-        return False
-    return (
-        method.startswith("test_") and issubclass(found, unittest.TestCase) and callable(getattr(found, method, None))
-    )
 
 
 # Where a refusal's status or code is no constant, and what they can be.

@@ -9,7 +9,7 @@ from types import ModuleType
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.test_docs_protocol import Rows, exists, tables
+from tests.support.pages import Rows, exists, tables
 
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = TESTS.parent / "docs" / "reliability.rst"

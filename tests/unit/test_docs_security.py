@@ -10,10 +10,9 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
-from docutils import nodes
-from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.pages import ROOT, SECURITY, THREATS, tables
 from wsaas.api import access
 from wsaas.api.params import MOST_PARAMETERS
 from wsaas.api.server import fast_path, limits
@@ -30,24 +29,6 @@ from wsaas.net import proxy_protocol as proxy_header
 from wsaas.service import file_limits as capacity
 from wsaas.settings.table import TABLE
 from wsaas.telemetry import log_buffer, log_limit, log_sinks
-
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "security.rst"
-AREAS = ["handshakes", "frames", "api", "webhooks", "tls", "leaks"]
-
-Rows = list[list[str]]
-
-
-def tables(text: str) -> dict[str, Rows]:
-    """The tables of a page by their :name:, each as rows of cells, without its header."""
-    page = publish_doctree(text, settings_overrides={"report_level": 5, "file_insertion_enabled": False})
-    found: dict[str, Rows] = {}
-    for table in page.findall(nodes.table):
-        [name] = table["names"]
-        [body] = table.findall(nodes.tbody)
-        found[name] = [[" ".join(cell.astext().split()) for cell in row.children] for row in body.children]
-    return found
-
 
 # What the limits that have no setting say, by the beginning of the attack's text.
 FIXED = {
@@ -97,8 +78,8 @@ WITHOUT_SECRETS = ["b'' in self._tokens"]
 
 class PageTests(SynchronousTestCase):
     def rows(self) -> Iterator[list[str]]:
-        found = tables(PAGE.read_text())
-        self.assertEqual(list(found), AREAS)
+        found = tables(SECURITY.read_text())
+        self.assertEqual(list(found), THREATS)
         for rows in found.values():
             yield from rows
 
@@ -118,7 +99,7 @@ class PageTests(SynchronousTestCase):
 
     def test_settings(self) -> None:
         """Every setting that the page names is one."""
-        for word in set(re.findall(r"\b[A-Z]+_[A-Z_]*[A-Z]\b", PAGE.read_text())) - {"X_FILE", "WSAAS_EXAMPLES"}:
+        for word in set(re.findall(r"\b[A-Z]+_[A-Z_]*[A-Z]\b", SECURITY.read_text())) - {"X_FILE", "WSAAS_EXAMPLES"}:
             self.assertIn(word.removesuffix("_FILE"), TABLE)
 
     def test_limits(self) -> None:

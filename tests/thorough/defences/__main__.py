@@ -12,9 +12,9 @@ import sys
 import time
 from functools import partial
 
+from tests.support.pages import ROOT
 from tests.thorough.defences.model import Claim, claims, known, rows
 from tests.thorough.defences.verdicts import WITHIN, prove
-from tests.unit.test_docs_security import ROOT
 
 
 def arguments(given: list[str]) -> argparse.Namespace:

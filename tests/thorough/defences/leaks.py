@@ -227,6 +227,6 @@ DEFENCES = [
         LOGS,
         "print(line.translate(_ESCAPES)",
         "print(line",
-        "unit.cli.test_main.ProcessTests.test_check_of_hostile_text",
+        "system.test_command.ProcessTests.test_check_of_hostile_text",
     ),
 ]

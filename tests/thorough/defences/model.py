@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.unit.test_docs_security import AREAS, PAGE, tables
+from tests.support.pages import SECURITY, THREATS, tables
 
 PACKAGE = "tests.thorough.defences"
 
@@ -140,7 +140,7 @@ class Claim:
     defences: tuple[Defence, ...]
 
 
-def rows(page: Path = PAGE) -> list[Row]:
+def rows(page: Path = SECURITY) -> list[Row]:
     """The lines of all tables."""
     return [
         Row(table, attack, tuple(tests.split(", ")))
@@ -151,7 +151,7 @@ def rows(page: Path = PAGE) -> list[Row]:
 
 def known() -> Iterator[tuple[str, list[Defence]]]:
     """The tables that have a module here, and what it lists."""
-    for table in AREAS:
+    for table in THREATS:
         if importlib.util.find_spec(f"{PACKAGE}.{table}") is not None:
             yield table, importlib.import_module(f"{PACKAGE}.{table}").DEFENCES
 

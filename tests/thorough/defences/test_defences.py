@@ -6,11 +6,11 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.pages import ROOT
 from tests.thorough.defences.__main__ import chosen
 from tests.thorough.defences.model import Claim, Defence, DoesNotApply, Edit, Row, claims, known, rows, without
 from tests.thorough.defences.trials import Broken, read, run
 from tests.thorough.defences.verdicts import prove
-from tests.unit.test_docs_security import ROOT
 
 
 class ListTests(SynchronousTestCase):

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from tests.support.backend_answers import Answer, Request, accept, reply
 from tests.support.backend_server import Backend, Stage
+from tests.support.bad_input import API, FRAMES, HANDSHAKES
 from tests.support.gateway_process import Gateway
 from tests.support.system_case import SystemTestCase, eventually
 from tests.support.websocket_client import RawClient, close_frame, handshake
-from tests.system.test_bad_input import API, FRAMES, HANDSHAKES
 from tests.thorough.fuzz.inputs import SPICES, frame
 
 COUNT = int(os.environ.get("WSAAS_EXAMPLES", "1000"))

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-import treq
-from treq.testing import StubTreq, _SynchronousProducer
-from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.http_headers import Headers
-
-from tests.support.api_fakes import FACTS, GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, router_of
+from tests.support.api_case import ApiCase
+from tests.support.api_fakes import FACTS, GONE, HERE, MAX_MESSAGE_SIZE
 from wsaas.api.access import Access
-from wsaas.api.app import Api, add_connection_routes
 from wsaas.api.errors import TABLE
-from wsaas.api.health import add_ops_routes
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.model import Cause, Frame, Pushed
 from wsaas.core.timestamps import iso8601
@@ -45,54 +37,6 @@ NO_IDS = [
     "groups/room",
     "broadcast",
 ]
-
-
-@dataclass
-class Got:
-    status: int
-    headers: Headers
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    def header(self, name: str) -> list[str] | None:
-        values = self.headers.getRawHeaders(name)
-        return None if values is None else list(values)
-
-
-class ApiCase(SynchronousTestCase):
-    tokens: tuple[str, ...] = ()
-
-    def setUp(self) -> None:
-        self.ready = True
-        self.session = FakeSession()
-        self.router = router_of(self.session)
-        self.api = Api(Access(self.tokens, ["api.example"]))
-        add_connection_routes(self.api, self.router)
-        add_ops_routes(self.api, lambda: self.ready)
-        self.agent = StubTreq(self.api.resource())._agent
-
-    def ask(self, method: str, path: str, data: bytes | None = None, **headers: str | Sequence[str]) -> Got:
-        """One request; the path is sent as it stands, headers are written with underscores."""
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        url = b"http://api.example/" + path.encode("ascii")
-        producer = None if data is None else _SynchronousProducer(data)
-        raw = Headers({name: [value] if isinstance(value, str) else value for name, value in sent.items()})
-        response = self.successResultOf(self.agent.request(method.encode("ascii"), url, raw, producer))
-        body = self.successResultOf(treq.content(response))
-        got = Got(response.code, response.headers, body)
-        self.assertEqual(got.header("content-type"), ["application/json"])
-        self.assertEqual(got.header("cache-control"), ["no-store"])
-        if method != "HEAD":
-            self.assertEqual("message" in got.json, got.status >= 400)
-        return got
-
-    def assert_error(self, got: Got, status: int, code: str) -> None:
-        self.assertEqual((got.status, got.json["code"]), (status, code))
-        self.assertEqual(set(got.json), {"code", "message"})
-        self.assertGreater(len(got.json["message"]), 10)
 
 
 class PushTests(ApiCase):

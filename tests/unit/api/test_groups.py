@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from tests.support.api_case import ApiCase
 from tests.support.api_fakes import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession
-from tests.unit.api.test_app import ApiCase
 from wsaas.api.groups import add_group_routes
 from wsaas.core.errors import ClientTooSlow
 from wsaas.core.fanout import BATCH

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +11,6 @@ from typing import Any, cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks import works
-from benchmarks.accounting import cpu_seconds, family, memory_bytes
 from benchmarks.pushers import Pusher
 from benchmarks.report import Results, costs, verdicts
 from benchmarks.systems import Place, Plain, System
@@ -77,36 +74,6 @@ class LossTests(SynchronousTestCase):
         """Frames that never reached a client are counted as lost."""
         self.assertEqual(self.lost(push(100), 0), 0)
         self.assertEqual(self.lost(push(100), 2), 2)
-
-
-BURN = """
-import subprocess, sys, time
-if sys.argv[1:]:
-    while time.process_time() < 0.3:
-        pass
-    print(flush=True)
-    sys.stdin.read()
-else:
-    subprocess.run([sys.executable, __file__, "child"])
-"""
-
-
-class AccountingTests(SynchronousTestCase):
-    if not Path("/proc/self/smaps_rollup").exists():
-        skip = "this system has no /proc like Linux"
-
-    def test_children(self) -> None:
-        """The time and the memory of a child are its parent's."""
-        path = Path(self.mktemp())
-        path.write_text(BURN)
-        with subprocess.Popen([sys.executable, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            pids = family([process.pid])
-            self.assertEqual(len(pids), 2)
-            self.assertGreaterEqual(cpu_seconds(pids) - cpu_seconds([process.pid]), 0.25)
-            self.assertGreater(memory_bytes(pids), memory_bytes([process.pid]))
-            process.communicate()
 
 
 class ReportTests(SynchronousTestCase):

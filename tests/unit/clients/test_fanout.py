@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.client_harness import END, REQUEST, FakeSession, Harness
+from tests.support.sockets import WritersReactor
 from tests.support.websocket_client import CLOSE, TEXT, close_frame, frame
-from tests.unit.internals.test_direct_write import Reactor
 from wsaas.clients.fanout import send_directly
 from wsaas.clients.frames import encode
 from wsaas.clients.send_buffer import SendBuffer
@@ -39,7 +39,7 @@ class Member:
         self.far.setblocking(False)
         near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         unused: Any = None
-        self.transport: Any = tcp.Server(near, Protocol(), ("", 0), unused, 1, Reactor())
+        self.transport: Any = tcp.Server(near, Protocol(), ("", 0), unused, 1, WritersReactor())
         self.transport.connected = 1
         self.peer = self
         self.kind = kind

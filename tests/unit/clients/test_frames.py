@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto import ConnectionType
@@ -13,6 +13,7 @@ from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, TextMessage
 
 from tests.support.client_harness import Harness
+from tests.support.properties import examples
 from wsaas.clients import connection as protocol
 from wsaas.clients.frames import Encoder, encode, measure, take
 from wsaas.core.model import Frame
@@ -117,7 +118,7 @@ class DifferentialTests(SynchronousTestCase):
             self.patch(protocol, "measure", measure)
         return client.session.calls, client.session.received_frames, client.transport.written
 
-    @settings(max_examples=1000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @examples(150)
     @given(st.lists(messages | messages | messages | odd, max_size=8), st.lists(st.integers(0, 10000), max_size=5))
     def test_alike(self, sent: list[bytes], cuts: list[int]) -> None:
         """With and without the short way the same is received, answered and closed, however the bytes are cut."""

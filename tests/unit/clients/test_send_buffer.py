@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from tests.unit.internals.test_direct_write import SocketTestCase
+from tests.support.sockets import SocketTestCase
 from wsaas.clients.send_buffer import SendBuffer
 
 

@@ -2,60 +2,10 @@
 
 from __future__ import annotations
 
-import select
-import socket
-from typing import Any
-
-from twisted.internet import tcp
-from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
-from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.sockets import SocketTestCase
 from wsaas.internals.direct_write import can_write_through, write_through
-
-
-class Reactor:
-    """Notes who waits to write."""
-
-    def __init__(self) -> None:
-        self.writers: list[object] = []
-
-    def addReader(self, reader: object) -> None:
-        pass
-
-    def removeReader(self, reader: object) -> None:
-        pass
-
-    def addWriter(self, writer: object) -> None:
-        self.writers.append(writer)
-
-    def removeWriter(self, writer: object) -> None:
-        self.writers.clear()
-
-
-class SocketTestCase(SynchronousTestCase):
-    """A transport of Twisted's over a real socket, and its far end."""
-
-    def setUp(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self.far = socket.create_connection(server.getsockname())
-            near, address = server.accept()
-        near.setblocking(False)
-        self.addCleanup(self.far.close)
-        self.addCleanup(near.close)
-        self.reactor = Reactor()
-        unused: Any = None
-        self.transport: Any = tcp.Server(near, Protocol(), address, unused, 1, self.reactor)
-
-    def received(self, size: int) -> bytes:
-        """So many bytes at the far end, while the transport has its turns."""
-        got = b""
-        while len(got) < size:
-            self.transport.doWrite()
-            readable, _, _ = select.select([self.far], [], [], 0.01)
-            if readable:
-                got += self.far.recv(size - len(got))
-        return got
 
 
 class WritingTests(SocketTestCase):

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.internals.signals import OTHERS, SAME_REQUEST, STOPS, Signals
-
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class SignalsTests(SynchronousTestCase):
@@ -105,15 +100,3 @@ class SignalsTests(SynchronousTestCase):
         self.signals.hold()
         self.signals.release()
         self.assertEqual([signal.getsignal(number) for number in (*STOPS, *OTHERS)], before)
-
-    def test_a_start_that_hangs(self) -> None:
-        """A start that hangs is ended by a second SIGTERM three seconds after the first."""
-        code = (
-            "import os, signal; from wsaas.internals.signals import Signals\n"
-            "moments = [0, 2.9, 3]\n"
-            "Signals(lambda: moments.pop(0)).hold()\n"
-            "for _ in range(3): print(len(moments), flush=True); os.kill(os.getpid(), signal.SIGTERM)\n"
-            "print('alive')"
-        )
-        ended = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
-        self.assertEqual((ended.returncode, ended.stdout), (-signal.SIGTERM, "3\n2\n1\n"))

@@ -22,6 +22,7 @@ from tests.support.journal_fakes import (
     nobody,
     previous_life,
 )
+from tests.support.properties import rounds
 from wsaas.core.model import Record
 from wsaas.journal import file as store
 from wsaas.journal.sqlite import RETRY_AFTER, JournalUnusable, SqliteJournal
@@ -150,7 +151,7 @@ class DamageTests(DamageCase):
         shutil.copytree(self.directory, whole)
         for source, name in ((whole, NAME), (self.crashed, NAME), (self.crashed, f"{NAME}-wal")):
             content = (source / name).read_bytes()
-            for position in [*range(0, 100, 7), *(choose.randrange(len(content)) for _ in range(30))]:
+            for position in [*range(0, 100, 20), *(choose.randrange(len(content)) for _ in range(rounds(6)))]:
                 flipped = bytearray(content)
                 flipped[position] ^= 1 << choose.randrange(8)
                 self.damaged(source, name, bytes(flipped))
@@ -161,7 +162,7 @@ class DamageTests(DamageCase):
         content = (self.directory / NAME).read_bytes()
         whole = Path(self.mktemp())
         shutil.copytree(self.directory, whole)
-        for position in range(108):
+        for position in sorted(random.Random(5).sample(range(108), min(108, rounds(20)))):
             self.damaged(whole, NAME, content[:position] + b"\xa5" + content[position + 1 :])
             self.assertEqual(len(self.survives()), COUNT, position)
 

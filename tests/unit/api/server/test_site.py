@@ -16,6 +16,7 @@ from twisted.web.resource import Resource
 
 from tests.support.api_fakes import HERE, MAX_MESSAGE_SIZE
 from tests.support.http_wire import Wire, WireCase
+from tests.support.properties import rounds
 from wsaas.api import app as routes
 from wsaas.api.access import Access
 from wsaas.api.responses import ApiResponse
@@ -281,8 +282,10 @@ class MalformedTests(WireCase):
         """The same when every byte comes alone."""
         for name, request in SMUGGLING.items():
             with self.subTest(name):
-                answered = self.exchange(*[bytes([byte]) for byte in request])
-                self.assertEqual((name, answered), (name, [400]))
+                wire = self.wire()
+                wire.send(*[bytes([byte]) for byte in request])
+                self.assertEqual((name, wire.statuses()), (name, [400]))
+                wire.hang_up()
 
     def test_after_a_good_one(self) -> None:
         """What was asked before is answered before."""
@@ -340,7 +343,7 @@ class MalformedTests(WireCase):
         seeds = [put(b"hello"), put_head(CHUNKED) + chunk(b"hello") + b"0\r\n\r\n", GET, READY, *SMUGGLING.values()]
         spices = [bytes([byte]) for byte in b"\r\n\t :\x00\x85\xff%/0?;"] + [b"\r\n", b"9" * 30, b"chunked"]
         seen: set[int] = set()
-        for _ in range(3000):
+        for _ in range(rounds(500)):
             request = bytearray(random.choice(seeds)[:2000])
             for _ in range(random.randrange(1, 4)):
                 place = random.randrange(len(request) + 1)

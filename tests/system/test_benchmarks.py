@@ -1,4 +1,4 @@
-"""`python -m benchmarks`, as short as it gets."""
+"""`python -m benchmarks`, as short as it gets, and how it counts time and memory of processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SynchronousTestCase
 
-ROOT = Path(__file__).resolve().parents[3]
+from benchmarks.accounting import cpu_seconds, family, memory_bytes
+
+ROOT = Path(__file__).resolve().parents[2]
 ENOUGH = 300
 """Seconds, against a hang."""
 
@@ -72,3 +74,33 @@ class RunTests(SynchronousTestCase):
         )
         self.assertEqual(done.returncode, 2)
         self.assertIn("other", done.stderr)
+
+
+BURN = """
+import subprocess, sys, time
+if sys.argv[1:]:
+    while time.process_time() < 0.3:
+        pass
+    print(flush=True)
+    sys.stdin.read()
+else:
+    subprocess.run([sys.executable, __file__, "child"])
+"""
+
+
+class AccountingTests(SynchronousTestCase):
+    if not Path("/proc/self/smaps_rollup").exists():
+        skip = "this system has no /proc like Linux"
+
+    def test_children(self) -> None:
+        """The time and the memory of a child are its parent's."""
+        path = Path(self.mktemp())
+        path.write_text(BURN)
+        with subprocess.Popen([sys.executable, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            pids = family([process.pid])
+            self.assertEqual(len(pids), 2)
+            self.assertGreaterEqual(cpu_seconds(pids) - cpu_seconds([process.pid]), 0.25)
+            self.assertGreater(memory_bytes(pids), memory_bytes([process.pid]))
+            process.communicate()

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.support.journal_fakes import FakeConnections, ManualWorker, ThreadlessReactor, connection, previous_life
 from wsaas.journal.sqlite import RETRY_AFTER, SqliteJournal
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+CHECKOUT = Path(__file__).resolve().parents[2]
 KILLS = 20
 
 

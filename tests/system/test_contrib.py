@@ -18,7 +18,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.support.gateway_process import free_port
 from tests.support.system_case import SystemTestCase
-from wsaas.api.access import WITHOUT_TOKEN
+from wsaas.api.access import OPEN_TO_ALL
 from wsaas.service.lifecycle import LAST_WORDS
 from wsaas.settings.load import load
 from wsaas.settings.sources import FILE
@@ -207,7 +207,7 @@ class KubernetesTests(SynchronousTestCase):
         self.assertEqual(ports, {"clients": settings.ws_port, "api": settings.http_port})
         asked = [container[probe]["httpGet"] for probe in ("livenessProbe", "readinessProbe")]
         self.assertEqual([each["path"] for each in asked], ["/-/healthy", "/-/ready"])
-        self.assertEqual({each["path"].encode() for each in asked}, WITHOUT_TOKEN)
+        self.assertEqual({each["path"].encode() for each in asked}, OPEN_TO_ALL)
         self.assertEqual({each["port"] for each in asked}, {"api"})
 
     def test_time_to_stop(self) -> None:

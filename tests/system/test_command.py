@@ -1,0 +1,108 @@
+"""The command `wsaas` as a process, with the settings in the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.python_process import run
+from wsaas.settings.table import TABLE
+
+MAIN = "import sys; from wsaas.cli.main import main; sys.exit(main())"
+
+
+class ProcessTests(SynchronousTestCase):
+    """The command in a process, with the settings in the environment."""
+
+    def test_check(self) -> None:
+        """check prints the settings in effect and says what is doubtful; no secret is shown; nothing is left behind."""
+        path = self.mktemp()
+        os.mkdir(path)
+        result = run(
+            f"import os; os.chdir({path!r}); {MAIN}",
+            *("check", "--ws-port=1", "--drain-timeout=20s"),
+            API_TOKEN="t" * 16,
+            LOG_STYLE="info",
+            WEBHOOK_SECERT="whsec_x",
+        )
+        lines = result.stdout.splitlines()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual([line.partition("=")[0] for line in lines], list(TABLE))
+        for line in ("WS_PORT=1", "DRAIN_TIMEOUT=20s", "DISCONNECT_PATIENCE=24h", "MAX_MESSAGE_SIZE=1MiB"):
+            self.assertIn(line, lines)
+        self.assertIn("API_TOKEN=**** (set)", lines)
+        self.assertEqual(
+            result.stderr,
+            "wsaas: warning: WEBHOOK_SECERT is no setting and has no effect: did you mean WEBHOOK_SECRET?\n"
+            "wsaas: warning: LOG_STYLE=info is read as auto; what to log is for LOG_LEVEL to say\n",
+        )
+        self.assertEqual(list(Path(path).iterdir()), [])
+
+    def test_check_of_hostile_text(self) -> None:
+        """No control character of a value reaches the terminal, nor does a byte that is no UTF-8 end the listing."""
+        odd = "\x1b[2J\r\n\x9b31m\u2028\udcff"
+        path = self.mktemp()
+        os.mkdir(path)
+        token = os.path.join(path, "token\x1b[2J")
+        Path(token).write_text("t" * 16)
+        os.chmod(token, 0o644)
+        result = run(
+            MAIN,
+            "check",
+            STATE_DIR=f"/{odd}/state",
+            API_TOKEN_FILE=token,
+            HTTP_ENDPOINT="unix:/\x1b[2J",
+            PYTHONUTF8="1",
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("\nSTATE_DIR=/\\x1b[2J\\r\\n\\x9b31m\\u2028\\udcff/state\n", result.stdout)
+        self.assertIn("\nHTTP_ENDPOINT=unix:/\\x1b[2J\n", result.stdout)
+        self.assertIn("token\\x1b[2J: everybody on this machine can read it", result.stderr)
+        self.assertNotIn("\x1b", result.stdout + result.stderr)
+
+    def test_hostile_arguments(self) -> None:
+        """Nor one of an argument, of a mistake, or of what keeps the gateway from being made."""
+        for arguments, settings in (
+            (["check", "--\x1b[2J"], {}),
+            (["check"], {"WS_PORT": "\x1b[2J"}),
+            (
+                ["run"],
+                {"TARGET_ADDRESS": "https://b.example", "TARGET_CA": self.pem("\x1b[2J.pem"), "STATE_DIR": "none"},
+            ),
+        ):
+            result = run(MAIN, *arguments, **settings)
+            self.assertIn("\\x1b[2J", result.stderr)
+            self.assertNotIn("\x1b", result.stdout + result.stderr)
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+
+    def pem(self, name: str) -> str:
+        """A file that is PEM only at first sight."""
+        path = Path(self.mktemp())
+        path.mkdir()
+        (path / name).write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        return str((path / name).absolute())
+
+    def test_check_of_mistakes(self) -> None:
+        """check prints what is wrong, all of it, and the status is 1."""
+        result = run(MAIN, "check", WS_PORT="x", HTTP_PORT="y")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(
+            result.stderr,
+            "wsaas: WS_PORT='x': must be a whole number from 0 to 65535\n"
+            "wsaas: HTTP_PORT='y': must be a whole number from 0 to 65535\n",
+        )
+
+    def test_run(self) -> None:
+        """run is twistd with the gateway; what keeps that from being made is one line and status 1."""
+        result = run(MAIN, "run", "--demo", TARGET_ADDRESS="https://backend.example", STATE_DIR="none")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertTrue(result.stderr.startswith("wsaas: TARGET_ADDRESS=https://backend.example"), result.stderr)
+
+    def test_connect(self) -> None:
+        """connect is the interactive client, with its own arguments."""
+        result = run(MAIN, "connect", "--help")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertTrue(result.stdout.startswith("usage: wsaas connect "), result.stdout)
