@@ -1,4 +1,4 @@
-"""What the log shows, and how: one event, one line, however a client spelled it.
+"""The log: one event, one line, however a client spelled it.
 
     text   2026-11-23T10:00:00.000Z info  service: listening for clients on 127.0.0.1:8080
     json   {"time": "2026-11-23T10:00:00.000Z", "level": "info", "namespace": "wsaas.api.app", "message": ...}

@@ -77,7 +77,7 @@ class Options(UsageOptions):
 
 
 def versions() -> str:
-    """What runs here, in one line."""
+    """Return the versions of what runs here, in one line."""
     own = own_version() or "(not installed)"
     return f"wsaas {own} (Twisted {twisted.__version__}, Python {'.'.join(map(str, sys.version_info[:3]))})"
 
@@ -167,8 +167,10 @@ def makeService(options: Options) -> IService:
 
 
 def settle() -> None:
-    """What is there by now, code most of it, stays: the garbage collector need not look at it again. Nor need it look
-    so often: a connection makes objects by the hundred, of which the counting of references frees nearly all.
+    """Have the garbage collector look at objects less often, and never again at those that are there by now.
+
+    Those are code, most of them. A connection makes objects by the hundred, of which the counting of references frees
+    nearly all.
     """
     gc.collect()
     gc.freeze()
@@ -176,7 +178,7 @@ def settle() -> None:
 
 
 def rooted(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bool, Signals], IService]) -> Root:
-    """What `assemble` makes of the options, and its log. What keeps it from being made is one line, and status 1."""
+    """Return what `assemble` makes of the options, with its log. A start that cannot be is one line, and status 1."""
     check()
     hand_out_directly(reactor)
     # Twisted's timers follow the wall clock otherwise: set back by an hour, they all stop for an hour (Twisted #2424).

@@ -1,4 +1,4 @@
-"""Who may use the API: the bearer token (RFC 6750, 2.1), and without one the names by which it may be called.
+"""Access to the API: by the bearer token (RFC 6750, 2.1), and without one the names by which it may be called.
 
 Without a token, whatever runs on this machine may call the API, a browser included. A web page reaches it by a name of
 its own that resolves to 127.0.0.1 (DNS rebinding); the Host header then says that name, so that only those names pass
@@ -53,7 +53,7 @@ class Access:
                 )
 
     def admits(self, authorization: bytes | None, host: bytes | None) -> bool:
-        """Whether a request that is not open to all may pass with these headers, its only ones of their names.
+        """Say if a request that is not open to all may pass with these headers, its only ones of their names.
 
         A `host` of None need not be looked at.
         """
@@ -66,7 +66,7 @@ class Access:
         return sum(compare_digest(credential, token) for token in self._tokens) > 0
 
     def _is_ours(self, host: bytes) -> bool:
-        """Whether a Host header has a name of loopback, or one of `hosts`, with any port."""
+        """Say if a Host header has a name of loopback, or one of `hosts`, with any port."""
         found = _HOST.fullmatch(host.decode("latin-1")) if len(host) <= _LONGEST_NAME + len(":65535") else None
         if found is None:
             return False

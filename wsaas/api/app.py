@@ -100,7 +100,7 @@ class Api:
 
 
 class Gate(Resource):
-    """What every request passes, before anything is looked up for it: no route can forget to ask for the token."""
+    """The gate that every request passes before anything is looked up: no route can forget to ask for the token."""
 
     isLeaf = True
 
@@ -176,7 +176,7 @@ def add_connection_routes(api: Api, router: Router) -> None:
 
 
 def facts_as_json(facts: Facts) -> dict[str, object]:
-    """What the API tells of a connection."""
+    """Return what the API tells of a connection."""
     return {
         "id": facts.id,
         "state": "connecting" if facts.connecting else "open",

@@ -44,7 +44,7 @@ class NotReady(GatewayError):
 
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
-    """How one kind of error is answered; the message is `str()` of the error unless it stands here."""
+    """The answer to one kind of error; the message is `str()` of the error unless it stands here."""
 
     status: int
     code: str
@@ -80,7 +80,7 @@ INTERNAL_ERROR = ApiResponse(
 
 
 def answer_to(error: BaseException | None) -> ApiResponse | None:
-    """What to answer to an error; None if it is no error of the caller's, but a mistake of ours."""
+    """Return the answer to an error; None if it is no error of the caller's, but a mistake of ours."""
     row = TABLE.get(type(error))
     if row is None:
         return None

@@ -93,5 +93,5 @@ def add_group_routes(api: Api, router: Router, reactor: Any) -> None:
 
 
 def _next(page: list[str], limit: int) -> str | None:
-    """What the next page is `after`; None if this was the last one."""
+    """Return what the next page is `after`; None if this was the last one."""
     return page[-1] if len(page) == limit else None

@@ -1,4 +1,4 @@
-"""What a request says beside its path: the parameters of its query, and the message in its body."""
+"""Reads what a request says beside its path: the parameters of its query, and the message in its body."""
 
 # mypy: allow-untyped-calls
 # (twisted.web is only partly annotated.)
@@ -84,7 +84,7 @@ def excepted(query: Query) -> frozenset[str]:
 
 
 def page_parameters(query: Query, longest: int = LONGEST_PAGE) -> tuple[int, str]:
-    """How many of `?limit=`, and behind which one, of `?after=`."""
+    """Return the size of the page, `?limit=`, and the item that it follows, `?after=`."""
     limit = query.one("limit")
     if limit is None:
         return DEFAULT_PAGE, query.one("after") or ""

@@ -1,4 +1,4 @@
-"""What an answer of the API looks like, whether Klein gives it or the connection itself refuses a request."""
+"""The form of an answer of the API, whether Klein gives it or the connection itself refuses a request."""
 
 # mypy: allow-untyped-calls
 # (twisted.web is only partly annotated.)
@@ -24,7 +24,7 @@ class ApiResponse:
 
     @property
     def phrase(self) -> bytes:
-        """What the status line calls the status."""
+        """The name of the status on the status line."""
         return HTTPStatus(self.status).phrase.encode("ascii")
 
     def body(self) -> bytes:

@@ -32,7 +32,7 @@ class NoAddress(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a WebSocket is: `host` in ASCII and without brackets; `credentials` is the value of Authorization."""
+    """The place of a WebSocket: `host` in ASCII and without brackets; `credentials` is the value of Authorization."""
 
     scheme: str
     host: str

@@ -63,7 +63,10 @@ def release(*descriptors: int) -> None:
 
 
 def way_to_gateway(reactor: Any, options: argparse.Namespace) -> tuple[IStreamClientEndpoint, WebSocketClientFactory]:
-    """Where to connect, and the factory that knows the handshake's headers. Raises ValueError for a file of no use."""
+    """Return the endpoint to connect to, and the factory that knows the handshake's headers.
+
+    Raises ValueError for a file of no use.
+    """
     place: Address = options.url
     headers = dict(options.header)
     if options.token or place.credentials:

@@ -69,7 +69,7 @@ LONGEST_BODY = 400
 
 
 def closed(code: int | None, reason: str | None) -> str:
-    """What a Close says, in one line."""
+    """Explain a Close in one line."""
     number = 1005 if code is None else code
     words = CLOSE_CODES.get(number, "")
     said = f" {reason}" if reason else ""
@@ -77,7 +77,7 @@ def closed(code: int | None, reason: str | None) -> str:
 
 
 def refused(answer: HttpResponse) -> list[str]:
-    """What an HTTP answer in place of a 101 says: status, code and message, what to do, and when."""
+    """Explain an HTTP answer that came in place of a 101: status, code and message, what to do, and when."""
     code, message = _code_and_message(answer.body)
     lines = [" ".join([f"{answer.status}", _phrase(answer.status), *([code] if code else [])])]
     if message:

@@ -111,7 +111,7 @@ def version(arguments: Sequence[str]) -> int:
 
 
 def help(arguments: Sequence[str]) -> int:
-    """What there is."""
+    """Print the commands."""
     print(USAGE, end="")
     return 0
 

@@ -1,4 +1,4 @@
-"""Who may come in: so many in all, so many from one address, so fast, and so many waiting for their answer.
+"""Admits clients: so many in all, so many from one address, so fast, and so many waiting for their answer.
 
     accept -> enter -> (a Visit) -> admit, once the address is known -> ask, when the handshake is sound -> leave
 
@@ -42,7 +42,7 @@ class AdmissionSlot:
         """What it is to be answered, if it may not come in."""
 
     def admit(self, host: str, limited: bool, now: float) -> bool:
-        """It comes from there; `limited` unless the address is that of a proxy. False if it is to be cut off."""
+        """Count the connection against its address, `limited` unless that is a proxy's. False: cut it off."""
         admission = self._admission
         if self.refusal is None and limited and host:
             self._network = network(host)
@@ -54,7 +54,7 @@ class AdmissionSlot:
         return self.refusal is None or admission.surplus <= admission.most_surplus
 
     def ask(self) -> Refused | None:
-        """Its handshake is sound, and it will wait until `answered`; or what it is to be answered now."""
+        """Note that its handshake is sound and waits until `answered`; or return what it is to be answered now."""
         if self.refusal is None:
             self._asking = self._admission.begin_to_ask(self._network if self._public else None)
             if not self._asking:
@@ -67,7 +67,7 @@ class AdmissionSlot:
             self._admission.answered(self._network if self._public else None)
 
     def leave(self) -> None:
-        """It is gone. Can be repeated."""
+        """Release the slot: the connection is gone. Can be repeated."""
         if not self._gone:
             self._gone = True
             self.answered()

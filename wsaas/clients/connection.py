@@ -101,7 +101,7 @@ class ClientProtocol(Closing):
         return bool(self.processData())
 
     def _go_on(self) -> None:
-        """There is room, or time, again."""
+        """Go on reading: there is room, or time, again."""
         if self._lost is not None:
             self._conclude(self._lost)
         else:
@@ -174,7 +174,7 @@ class ClientProtocol(Closing):
             self.session.outlet = file if self.state == _OPEN and self._plain else NO_OUTLET
 
     def rest(self, data: bytes) -> None:
-        """What the socket did not take of a message that was written straight."""
+        """Take over what the socket did not take of a message that was written directly."""
         self._outbox.rest(data)
 
     def close(self, code: int, reason: str) -> None:

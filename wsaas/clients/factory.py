@@ -126,7 +126,7 @@ class ClientFactory(WebSocketServerFactory):
             slowest.transport.abortConnection()
 
     def asked(self, protocol: Opening) -> None:
-        """Its handshake is there: it is not its fault any more if it takes longer."""
+        """Note that the request head is complete: the connection is no longer a candidate for eviction."""
         self._opening.pop(protocol, None)
 
     def opened(self, protocol: ClientProtocol) -> None:

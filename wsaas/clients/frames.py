@@ -17,7 +17,7 @@ _SMALL = 1024
 
 
 def measure(data: bytes, at: int) -> tuple[int, int] | None:
-    """Where the mask begins and how long the payload is, if a whole message of a client stands in one frame at `at`."""
+    """Return where the mask begins and how long the payload is, if a whole message stands in one frame at `at`."""
     rest = len(data) - at
     if rest < 6 or data[at] not in (_TEXT, _BINARY) or not data[at + 1] & _MASKED:
         return None

@@ -1,4 +1,4 @@
-"""Whether the far end of a connection that is not being read from has closed it."""
+"""Finds out if the far end of a connection that is not being read from has closed it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HANGUP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 def hung_up(transport: Any) -> bool:
-    """Whether the peer has closed or reset, though nothing was read. A close is seen on Linux only (POLLRDHUP).
+    """Say if the peer has closed or reset, though nothing was read. A close is seen on Linux only (POLLRDHUP).
 
     `transport` is a TCP or Unix transport, or one over it (TLS, PROXY protocol).
     """

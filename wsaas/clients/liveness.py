@@ -1,4 +1,4 @@
-"""Whether a client is still there, judged by when it was heard and when it took what it was sent."""
+"""Judges if a client is still there by when it was heard and when it took what it was sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENDS = {
 
 
 class Liveness:
-    """What is remembered of one client. Moments and durations are seconds of one clock."""
+    """The memory of one client's signs of life. Moments and durations are seconds of one clock."""
 
     __slots__ = ("_hung_up_at", "_pinged_at", "_took_at", "heard")
 
@@ -58,7 +58,7 @@ class Liveness:
         reading: bool,
         hung_up: Callable[[], bool],
     ) -> Verdict:
-        """How it is now; `full_since` is since when it has no room for a message.
+        """Judge the client now; `full_since` is when its send buffer first refused a message.
 
         One that takes what it is sent is never given up, however slow it is: its pong is behind all of that.
         One that is not read from cannot be heard, so it is not given up for that. If it closes, that is not noticed by

@@ -1,4 +1,4 @@
-"""How far a client has taken what was written to it, as the TCP of its machine acknowledges it to ours."""
+"""Measures how far a client has taken what was written to it, as the TCP of its machine acknowledges it to ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast one client is read: not at all while there is a reason, and never so fast that others have to wait."""
+"""Controls how fast one client is read: not at all while there is a reason, never so fast that others wait."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class ReadControl:
         return self._call is None
 
     def stop(self) -> None:
-        """There will be no further turn."""
+        """Take no further turn."""
         if self._call is not None:
             self._call.cancel()
             self._call = None

@@ -1,4 +1,4 @@
-"""What waits to be written to one client."""
+"""The bytes that wait to be written to one client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wsaas.internals.direct_write import can_write_through, nothing_waits
 
 
 class BufferOwner(Protocol):
-    """Whoever writes to the client."""
+    """The part of a connection that writes to the client."""
 
     def drained(self) -> None:
         """All that waited is written."""
@@ -72,7 +72,7 @@ class SendBuffer:
         return self._queued + self._handed
 
     def room(self, length: int) -> bool:
-        """Whether a message of `length` bytes may be written now."""
+        """Say if a message of `length` bytes may be written now."""
         if not self.paused:
             return True
         waiting = self._queued + self._handed
@@ -101,7 +101,7 @@ class SendBuffer:
         return False
 
     def rest(self, data: bytes) -> None:
-        """What the socket did not take of a message."""
+        """Take over what the socket did not take of a message."""
         self.clear = False
         self._owner.straight(-1)
         self._hand_over(data)
@@ -119,7 +119,7 @@ class SendBuffer:
             self.offer(data)
 
     def _clears(self) -> bool:
-        """Whether a transport that had something to write has written it: then it need not be asked again."""
+        """Say if a transport that had something to write has written it: then it need not be asked again."""
         self.clear = self.file >= 0 and nothing_waits(self._transport)
         if self.clear:
             self._owner.straight(self.file)

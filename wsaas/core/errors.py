@@ -1,4 +1,4 @@
-"""What can be wrong with a request to the gateway. The API maps each to a status in one table."""
+"""The errors of a request to the gateway. The API maps each to a status in one table."""
 
 from __future__ import annotations
 

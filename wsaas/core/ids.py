@@ -24,7 +24,7 @@ def _spell(number: int, length: int) -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether a path segment has the shape of a connection id. Every other path of the API has another shape."""
+    """Say if a path segment has the shape of a connection id. Every other path of the API has another shape."""
     return len(text) == ID_LENGTH and _LETTERS.issuperset(text)
 
 

@@ -80,7 +80,10 @@ class Connections(Protocol):
 
 
 class Journal(Protocol):
-    """What survives the process. Calls return at once; rows of one connection are written in the order of calls."""
+    """The record of connections that survives the process.
+
+    Calls return at once; rows of one connection are written in the order of calls.
+    """
 
     def opened(self, record: Record, stored: Callable[[bool], None]) -> None:
         """Keep a connection before its POST leaves; `stored(True)` once it is safe, `stored(False)` if it cannot be."""
@@ -95,4 +98,4 @@ class Journal(Protocol):
         """The connection ended, and only its DELETE is left; keep how, for a later life of this process to say."""
 
     def forget(self, id: str) -> None:
-        """Its DELETE was answered or given up, or it never was: nothing is left to say."""
+        """Forget the connection: its DELETE was answered or given up, or it never was."""

@@ -30,12 +30,12 @@ class Lane:
         return len(self.messages)
 
     def has_room(self, length: int) -> bool:
-        """Whether a message of `length` bytes fits now."""
+        """Say if a message of `length` bytes fits now."""
         return not self.messages or self.size + length + OVERHEAD <= self._capacity
 
     @property
     def relaxed(self) -> bool:
-        """Whether half of the lane is free: reading resumes here, not at the brim, so that it does not flutter."""
+        """Say if half of the lane is free: reading resumes here, not at the brim, so that it does not flutter."""
         return self.size * 2 <= self._capacity
 
     def push(self, message: Received) -> None:

@@ -23,7 +23,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """What a client said when it asked to connect (RFC 6455, 4.1).
+    """A client's request to connect (RFC 6455, 4.1).
 
     `headers` has lower-case names and the values as ISO 8859-1 text, for the backend to read; credentials, cookies and
     the WebSocket machinery are not among them. `repeated` goes out with every webhook of this connection: the
@@ -44,7 +44,7 @@ class Handshake:
 
     @property
     def remembered(self) -> Handshake:
-        """What is still asked for once the connection is open."""
+        """The part that is still needed once the connection is open."""
         agent = self.headers.get("user-agent")
         headers = {"user-agent": agent} if agent is not None else _NO_HEADERS
         return Handshake(self.path, "", None, self.remote_address, headers=headers, party=self.party)
@@ -195,7 +195,7 @@ Outcome = ConnectOutcome | MessageOutcome | Acknowledged
 
 
 class Pushed(Enum):
-    """What became of a push that was taken."""
+    """The fate of a push that was taken."""
 
     SENT = "sent"
     QUEUED = "queued"
@@ -212,7 +212,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the journal keeps of a connection: all that its disconnect webhook will need after a crash.
+    """The part of a connection that the journal keeps: all that its disconnect webhook will need after a crash.
 
     `closed` is set once the connection has ended and its DELETE is on the way.
     """
@@ -226,7 +226,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a live connection, for whoever asks over the API. Moments are seconds since the epoch."""
+    """The facts of a live connection, as the API tells them. Moments are seconds since the epoch."""
 
     id: str
     connecting: bool

@@ -1,4 +1,4 @@
-"""How often something may happen: token buckets. Moments are seconds of any clock that only goes forward."""
+"""Limits of rate by token buckets. Moments are seconds of any clock that only goes forward."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Rates:
         return len(self._buckets)
 
     def allows(self, key: str, now: float) -> bool:
-        """Whether one more may happen now; if so, it counts. The order of the table is that of use."""
+        """Say if one more may happen now; if so, it counts. The order of the table is that of use."""
         left, since = self._buckets.pop(key, (self._burst, now))
         left = min(self._burst, left + (now - since) * self._rate)
         allowed = left >= 1

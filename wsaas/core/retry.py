@@ -1,4 +1,4 @@
-"""Whether and when to try a webhook again: facts in, a decision out."""
+"""Decides if and when a webhook is tried again: facts in, a decision out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST_DELAY = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """What is known after a failed try: how many there were, how long since the first, what Retry-After asked for."""
+    """The facts after a failed try: how many there were, how long since the first, what Retry-After asked for."""
 
     tries: int
     elapsed: float

@@ -135,12 +135,12 @@ class Session:
 
     @property
     def live(self) -> bool:
-        """Whether the API knows it: it is open, or may be soon."""
+        """Say if the API knows it: it is open, or may be soon."""
         return self.state is _OPEN or self.state in LIVE
 
     @property
     def record(self) -> Record:
-        """What the journal keeps of it: how it ended, too, once nothing but the DELETE is left to say.
+        """The journal's record of it; it says how it ended once nothing but the DELETE is left to say.
 
         Until then a crash would lose messages, and its DELETE must not say how many.
         """
@@ -200,7 +200,7 @@ class Session:
 
     @property
     def pending(self) -> type[Event] | None:
-        """What kind of event `take` would give now."""
+        """The kind of event that `take` would give now."""
         state = self.state
         if state is not _OPEN and state in BEFORE_THE_ANSWER:
             return Opened
@@ -225,7 +225,7 @@ class Session:
         return self._ending if pending is Closed else None
 
     def settle(self, outcome: Outcome) -> None:
-        """What came of the event that `take` gave."""
+        """Hear what came of the event that `take` gave."""
         match outcome:
             case Delivered(reply):
                 self.lane.pop()
@@ -310,7 +310,7 @@ class Session:
         )
 
     def facts(self) -> Facts:
-        """What is known of it. Only for a live session."""
+        """Return what is known of it. Only for a live session."""
         assert self.peer is not None
         return Facts(
             id=self.id,
@@ -403,7 +403,7 @@ class Session:
         self._relieve()
 
     def _left(self, ending: Closed) -> None:
-        """It is no longer live: remember why, and let go of what waited for the client."""
+        """Stop being live: remember why, and let go of what waited for the client."""
         self._ending = ending
         self.outlet = NO_OUTLET
         self._held = None

@@ -1,4 +1,4 @@
-"""How moments are written."""
+"""Writes moments as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an open connection need not carry: 4 KB of its handshake, and of values that are the same for all.
+"""Frees an open connection of what it need not carry: 4 KB of its handshake, and of values that are the same for all.
 
 Autobahn keeps the handshake it has read and written, and gives each connection its own copy of every initial value.
 """
@@ -52,7 +52,7 @@ def initial_values() -> dict[str, Any]:
 
 
 def slimmed(connection: object) -> dict[str, Any]:
-    """What of an open connection's attributes is still needed and differs from its class's."""
+    """Return the attributes of an open connection that are still needed and differ from its class's."""
     left = vars(connection).copy()
     for name in left.keys() & OF_THE_HANDSHAKE:
         del left[name]

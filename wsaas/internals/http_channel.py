@@ -66,7 +66,7 @@ class TurnsChannel(HTTPChannel):
             self.wait(b"")
 
     def requestDone(self, request: Request) -> None:
-        """What came behind the request is not begun in the same turn."""
+        """Leave what came behind the request to a later turn."""
         behind = b"".join(self._dataBuffer) + self._buffer
         self._dataBuffer, self._buffer, self.paused = [], b"", False
         super().requestDone(request)

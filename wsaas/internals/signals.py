@@ -1,4 +1,4 @@
-"""What signals ask of this process, from its first moment to its last.
+"""The signals that this process is sent, from its first moment to its last.
 
     SIGTERM, SIGINT   stop, and hurry when told again later
     SIGHUP            reload, open the log file anew

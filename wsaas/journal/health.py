@@ -1,4 +1,4 @@
-"""How the journal fares, and what the log says of it."""
+"""The health of the journal, and what the log says of it."""
 
 from __future__ import annotations
 

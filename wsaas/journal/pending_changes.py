@@ -1,4 +1,4 @@
-"""What has to be done to the journal's file."""
+"""The changes that wait to be made to the journal's file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Stored = Callable[[bool], None]
 
 
 class Changes:
-    """What is to be done to the file, by key, and who waits for it.
+    """One batch of changes to the file, by key, with the callbacks that wait for it.
 
     A key stands in `puts` and `ends`, or in `forgotten`, never in both. `opening` are new connections, of which nothing
     is kept if they cannot be written; `accepting` wait for the headers of a connection that is in the file already, and
@@ -37,7 +37,7 @@ class Changes:
         return bool(self.puts or self.ends or self.forgotten or self.opening or self.accepting)
 
     def rows(self, keep_authorization: bool) -> list[JournalRow]:
-        """What is to be written, encoded."""
+        """The rows to be written, encoded."""
         ends = {key: encode_closed(closed) for key, closed in self.ends.items()}
         rows = [
             JournalRow(key, phase, encode_record(record, keep_authorization), ends.pop(key, None))
@@ -65,7 +65,7 @@ class Changes:
 
 
 class PendingChanges:
-    """What the gateway has said since the last batch was taken, and the keys of all connections in the file.
+    """The changes since the last batch was taken, and the keys of all connections in the file.
 
     Each call says whether there is anything to write.
     """

@@ -1,4 +1,4 @@
-"""What a connection looks like in the journal's file.
+"""The form of a connection in the journal's file.
 
 Both texts of a row are ASCII: eight hexadecimal digits of CRC-32, then JSON. The checksum is there because SQLite has
 none: a bit that flipped on the disk must not become another connection's id or a line break in a header.
@@ -48,7 +48,7 @@ def encode_closed(closed: Closed) -> str:
 
 
 def decode_record(record: object) -> Record:
-    """What `encode_record` was given, from the bytes of the column, without how it ended. Raises Unreadable."""
+    """Return what `encode_record` was given, from the bytes of the column, without how it ended. Raises Unreadable."""
     try:
         id, connected_at, trace_id, headers = json.loads(_unseal(record))
         texts = [text.encode("latin-1") for text in headers]
@@ -58,7 +58,7 @@ def decode_record(record: object) -> Record:
 
 
 def decode_closed(ended: object) -> Closed:
-    """What `encode_closed` was given, from the bytes of the column. Raises Unreadable."""
+    """Return what `encode_closed` was given, from the bytes of the column. Raises Unreadable."""
     try:
         cause, code, reason, clean, lost_messages = json.loads(_unseal(ended))
         return Closed(Cause(cause), code, reason, clean, lost_messages)

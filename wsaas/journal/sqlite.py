@@ -47,7 +47,7 @@ LOOK_EVERY = 3.0
 
 
 class Reactor(Protocol):
-    """What the journal asks of Twisted's reactor."""
+    """The part of Twisted's reactor that the journal uses."""
 
     def seconds(self) -> float: ...
 

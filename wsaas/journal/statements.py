@@ -1,4 +1,4 @@
-"""What the journal says to SQLite."""
+"""The statements that the journal sends to SQLite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the disk is waited for: one thread of the journal's own, so that neither the reactor nor its pool ever does."""
+"""The journal's own thread, which waits for the disk, so that neither the reactor nor its pool ever does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many clients the limit of open files has room for.
+"""The number of clients that the limit of open files has room for.
 
 Everything that a connection needs to be served (its webhook, the push that comes back, the journal) is a file, too:
 these have their files kept free, so that a full house still works.

@@ -1,4 +1,4 @@
-"""What systemd is told of the service's state, over the socket that NOTIFY_SOCKET names (sd_notify(3)).
+"""Tells systemd the service's state, over the socket that NOTIFY_SOCKET names (sd_notify(3)).
 
 READY=1                        it takes clients: units that wait for it may start, `systemctl start` returns
 RELOADING=1, MONOTONIC_USEC=n  a SIGHUP is being dealt with, since then; READY=1 ends it

@@ -1,4 +1,4 @@
-"""What is wrong, or doubtful, with settings that are each right by themselves."""
+"""Finds what is wrong, or doubtful, with settings that are each right by themselves."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Ite
 
 
 def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
-    """What works, but perhaps not as it was meant."""
+    """Find what works, but perhaps not as it was meant."""
     if (given["LOG_STYLE"].text or "").lower() == "info":
         yield "LOG_STYLE=info is read as auto; what to log is for LOG_LEVEL to say"
     public = [each for each in values["HTTP_ENDPOINT"] if not is_private(each)]

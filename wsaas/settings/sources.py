@@ -1,4 +1,4 @@
-"""Where a setting's text comes from: option, environment, default, or a file that one of them names."""
+"""The sources of a setting's text: option, environment, default, or a file that one of them names."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ U = TypeVar("U")
 
 @dataclass(frozen=True, slots=True)
 class SettingSpec:
-    """What is known of one setting. `default` is text like any other; None means that nothing stands for it.
+    """The description of one setting. `default` is text like any other; None means that nothing stands for it.
 
     `format` writes a value as it could be given. It is not asked about one that is unset.
     """
@@ -87,7 +87,7 @@ HOUR, DAY = 3_600_000, 86_400_000
 
 @dataclass(frozen=True)
 class Settings:
-    """What the gateway runs with. Durations are seconds, sizes bytes, lists tuples; made by `load` only."""
+    """The gateway's settings. Durations are seconds, sizes bytes, lists tuples; made by `load` only."""
 
     target_address: str = setting(
         parse.address(), "http://localhost:3000/websocket", "Where webhooks go; http or https.", aliases=("API_URI",)
@@ -204,7 +204,7 @@ class Settings:
 
     @property
     def client_endpoints(self) -> tuple[str, ...]:
-        """Where clients connect: unless told otherwise, on every interface, of which IPv6 takes IPv4 along.
+        """The clients' endpoints: unless told otherwise, on every interface, of which IPv6 takes IPv4 along.
 
         A burst of them finds room to wait, unless an endpoint says how many may.
         """
@@ -212,7 +212,7 @@ class Settings:
 
     @property
     def api_endpoints(self) -> tuple[str, ...]:
-        """Where the API listens: without a token, and unless told otherwise, on loopback only."""
+        """The endpoints where the API listens: without a token, and unless told otherwise, on loopback only."""
         if self.http_endpoint or self.api_token:
             return self.http_endpoint or (f"tcp6:{self.http_port}",)
         return (f"tcp:{self.http_port}:interface=127.0.0.1", rf"tcp6:{self.http_port}:interface=\:\:1")

@@ -156,7 +156,7 @@ def pem_file(label: str, what: str) -> Callable[[str], str]:
 
 
 def secret_file(path: str) -> str:
-    """What the file says, less the line end."""
+    """Return what the file says, less the line end."""
     try:
         with open(path, encoding="utf-8") as file:
             content = file.read(65536).strip()

@@ -25,7 +25,7 @@ LAST_WAIT = 2.0
 
 
 class Sink(Protocol):
-    """Where the log goes. Only the buffer's thread calls these, so they may wait."""
+    """The place where the log goes. Only the buffer's thread calls these, so they may wait."""
 
     encoding: str
 

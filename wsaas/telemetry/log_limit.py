@@ -45,7 +45,7 @@ class LogLimit:
         return len(self._written)
 
     def allows(self, kind: str) -> int | None:
-        """How many lines of this kind were left out since the last one, or None if this one is to be left out, too."""
+        """Return how many lines of this kind were left out since the last one, or None to leave this one out, too."""
         now = self._clock.seconds()
         key = self._key(kind, now)
         since, left_out = self._written.get(key, (now - self._every, 0))

@@ -1,4 +1,4 @@
-"""Where the log goes: standard output, a file that is rotated, syslog. All of it may block: see log_buffer."""
+"""The sinks of the log: standard output, a file that is rotated, syslog. All of it may block: see log_buffer."""
 
 from __future__ import annotations
 

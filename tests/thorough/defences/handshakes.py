@@ -89,7 +89,10 @@ DEFENCES = [
     without(CROWD, FACTORY, ">= PATIENCE:", ">= 0:"),
     without(CROWD, FACTORY, "next(iter(self._opening), None)", "next(reversed(self._opening), None)"),
     without(  # whoever has asked makes room, too
-        CROWD, FACTORY, 'if it takes longer."""\n        self._opening.pop(protocol, None)', 'if it takes longer."""'
+        CROWD,
+        FACTORY,
+        'candidate for eviction."""\n        self._opening.pop(protocol, None)',
+        'candidate for eviction."""',
     ),
     without(LONG, OPENING, " or (end < 0 and len(self.data) > MAX_HEAD)"),
     without(LONG, OPENING, "end > MAX_HEAD or (end", "(end"),

@@ -233,7 +233,7 @@ class ApiChannel(TurnsChannel):
             self.go_on()
 
     def _idle_too_long(self) -> None:
-        """What went the short way has not touched the timer."""
+        """Close the connection if it has been idle for long enough; the fast path does not touch the timer."""
         left = self._idle_since + IDLE_TIMEOUT - self.site.reactor.seconds()
         if left > 0:
             self._limit = self.callLater(left, self._idle_too_long)

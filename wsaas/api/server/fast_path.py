@@ -41,7 +41,7 @@ LOOKS = 50
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a request's headers say that matters here."""
+    """The part of a request's headers that matters here."""
 
     length: int
     binary: bool

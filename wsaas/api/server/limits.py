@@ -1,4 +1,4 @@
-"""What one connection of the API may take: the phases of a request and their times, a body, and what a head may say."""
+"""Limits of one connection of the API: the phases of a request and their times, a body, and what a head may say."""
 
 # mypy: allow-untyped-calls
 # (twisted.web is only partly annotated.)
@@ -30,7 +30,7 @@ FIELD = octets(FIELD_LINE)
 
 
 class Phase(Enum):
-    """Where a connection stands; each but ANSWERING and CLOSED has a time limit that no byte extends."""
+    """The phase of a connection; each but ANSWERING and CLOSED has a time limit that no byte extends."""
 
     IDLE = auto()
     RECEIVING = auto()

@@ -60,11 +60,11 @@ class ApiSite(Site):
         """Open no access log, and run no clock for one."""
 
     def getContentFile(self, length: int | None) -> Body:
-        """Where a request's body goes (twisted.web.server.Request.gotLength asks)."""
+        """Return the place for a request's body (twisted.web.server.Request.gotLength asks)."""
         return Body(self.max_message_size)
 
     def acceptableProtocols(self) -> list[bytes]:
-        """What TLS may negotiate: not HTTP/2, which goes past all the limits here."""
+        """Return what TLS may negotiate: not HTTP/2, which goes past all the limits here."""
         return [b"http/1.1"]
 
 

@@ -1,4 +1,4 @@
-"""Where a client comes from: the peer of its socket, or what a trusted proxy says of it."""
+"""A client's address: that of its socket's peer, or what a trusted proxy says of it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def parse(text: str) -> Address | None:
 
 
 def announced(transport: Any) -> bool:
-    """Whether a PROXY header says, or will say, who the peer of this transport is."""
+    """Say if a PROXY header names, or will name, the peer of this transport."""
     while transport is not None:
         if isinstance(transport, Proxied):
             return True
@@ -94,7 +94,7 @@ def _item(text: str) -> Address | None:
 
 @lru_cache(maxsize=1024)
 def network(host: str) -> str:
-    """Who is counted as one: an IPv4 address, or the /64 that a household has of IPv6."""
+    """Return the network whose clients are counted as one: an IPv4 address, or the /64 that a household has of IPv6."""
     address = parse(host)
     if isinstance(address, IPv6Address):
         return str(ip_network((address, 64), strict=False))
@@ -102,13 +102,14 @@ def network(host: str) -> str:
 
 
 def party(host: str, path: str) -> str:
-    """Who is counted as one when the backend fails for them: a network, or, as an address that is not public may stand
-    for many, those behind it that ask for one path.
+    """Return the name of those who are counted as one when the backend fails for them.
+
+    That is a network. As an address that is not public may stand for many, it is there those who ask for one path.
     """
     return network(host) if is_public(host) else f"{network(host)} {path[:_DISTINCT]}"
 
 
 def is_public(host: str) -> bool:
-    """Whether it is an address of the internet. Another may stand for many: a proxy, a container's bridge."""
+    """Say if it is an address of the internet. Another may stand for many: a proxy, a container's bridge."""
     address = parse(host)
     return address is not None and address.is_global

@@ -30,7 +30,7 @@ class BadCredential(Exception):
 
 
 class Credentials:
-    """Where credentials may be, as AUTH_QUERY (None for nowhere) and AUTH_SUBPROTOCOL say."""
+    """The places where credentials may be, as AUTH_QUERY (None for nowhere) and AUTH_SUBPROTOCOL say."""
 
     def __init__(self, parameter: str | None, subprotocol: bool) -> None:
         self._parameter = None if parameter is None else in_query(parameter)

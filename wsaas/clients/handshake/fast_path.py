@@ -22,7 +22,7 @@ _CONNECTION = frozenset((b"upgrade", b"keep-alive, upgrade"))
 
 
 def read_usual(head: RequestHead, compression: bool) -> HandshakeRequest | None:
-    """What a common handshake asks for; None if the slow path must look at it."""
+    """Return what a common handshake asks for; None if the slow path must look at it."""
     fields = head.fields
     found = dict(fields)
     if len(found) < len(fields) or head.method != b"GET" or head.version != b"1.1":

@@ -34,7 +34,7 @@ _log = Logger()
 
 
 class Opening(WebSocketServerProtocol):
-    """What a connection is before it is open. Autobahn has the head only when it is whole, sound and admitted."""
+    """A connection before it is open. Autobahn has the head only when it is whole, sound and admitted."""
 
     factory: ClientFactory
     transport: Any
@@ -61,7 +61,7 @@ class Opening(WebSocketServerProtocol):
             self._admit(host)
 
     def _connectionMade(self) -> None:
-        """What Autobahn sets up for each connection, as far as the class does not have it already (see `slim`)."""
+        """Set what Autobahn sets for each connection, as far as the class does not have it already."""
         self.state = self.STATE_CONNECTING
         self.send_state = self.SEND_STATE_GROUND
         self.data = b""
@@ -161,7 +161,7 @@ class Opening(WebSocketServerProtocol):
             self.__dict__ = slimmed(self)
 
     def _open(self, subprotocol: str | None) -> None:
-        """What Autobahn does in `succeedHandshake`, where there is no extension. Raises ValueError."""
+        """Do what Autobahn does in `succeedHandshake`, where there is no extension. Raises ValueError."""
         if subprotocol is not None and subprotocol not in self.websocket_protocols:
             raise ValueError(f"the client did not offer the subprotocol {subprotocol!r}")
         self.websocket_protocol_in_use, self.websocket_extensions_in_use = subprotocol, []

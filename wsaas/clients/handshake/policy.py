@@ -27,7 +27,7 @@ class Request:
 
 
 class HandshakePolicy:
-    """What the settings say of requests.
+    """The settings' rules for requests.
 
     `allowed_origins` are serialised origins (RFC 6454, 6.2) in lower case without default ports; empty allows any.
     """
@@ -54,7 +54,7 @@ class HandshakePolicy:
         return Request(parsed, carrier, self.proxies.client(host, _values(parsed, b"x-forwarded-for")))
 
     def allows(self, request: Request) -> bool:
-        """Whether a browser page of the request's origin may connect; a client that sends none is no browser.
+        """Say if a browser page of the request's origin may connect; a client that sends none is no browser.
 
         Bytes are compared, the one value's. Anything else, two values too, is a foreign origin.
         """
@@ -62,7 +62,7 @@ class HandshakePolicy:
         return not origins or (len(origins) == 1 and _normal(origins[0]) in self._allowed_origins)
 
     def handshake(self, request: Request, asked: HandshakeRequest) -> Handshake:
-        """What the gateway hears of a request that is sound."""
+        """Return what the gateway hears of a request that is sound."""
         head = request.head
         path, _, query = head.target.decode("ascii").partition("?")
         origins = _values(head, b"origin")

@@ -1,4 +1,4 @@
-"""What an opening handshake asks for (RFC 6455, 4.2.1), read as leniently as is safe.
+"""Reads what an opening handshake asks for (RFC 6455, 4.2.1), as leniently as is safe.
 
 Method, version, Host, Upgrade, Connection, Sec-WebSocket-Version and Sec-WebSocket-Key must be right: without them it
 is no handshake. Lists may come in several headers and with empty elements (RFC 9110, 5.6.1). An extension offer that
@@ -114,7 +114,7 @@ _BITS = frozenset(b"%d" % bits for bits in range(8, 16))
 
 
 def _fits(name: str, value: bytes | None) -> bool:
-    """Whether a parameter may have this value, None for none. What the client says of its own window is only a hint;
+    """Say if a parameter may have this value, None for none. What the client says of its own window is only a hint;
     one of 256 bytes (8) zlib cannot keep, and an offer that asks for it must be declined.
     """
     if name == "server_max_window_bits":
