@@ -7,6 +7,7 @@ from tests.thorough.defences.model import Defence, Edit, without
 ANSWERS = "wsaas/backend/responses.py"
 COURIER = "wsaas/backend/courier.py"
 BUFFER = "wsaas/telemetry/log_buffer.py"
+FACTORY = "wsaas/clients/factory.py"
 LIMIT = "wsaas/telemetry/log_limit.py"
 SINKS = "wsaas/telemetry/log_sinks.py"
 LOCK = "wsaas/journal/lock.py"
@@ -159,7 +160,31 @@ DEFENCES = [
         "if len(self._written) < 0:",
         "unit.telemetry.test_log_limit.LogLimitTests.test_bounded",
     ),
+    without(
+        FLOOD,
+        LOGS,
+        'if event.get("log_failure") is not None or not namespace.startswith(("wsaas.", "stdout", "stderr")):',
+        "if False:",
+        "unit.test_logs.LimitTests.test_libraries",
+        "unit.test_logs.LimitTests.test_failures",
+    ),
+    without(
+        FLOOD,
+        FACTORY,
+        "self._log_limit.emit(_log, LogLevel.warn, refusal.code, ",
+        "_log.warn(",
+        "unit.clients.test_admission.TotalTests.test_log",
+        "unit.test_docs_security.SourceTests.test_bounded_lines",
+    ),
     without(ROTATED, SINKS, "if number >= self._rotated:", "if number < 0:"),
+    without(
+        STUCK,
+        BUFFER,
+        "self._put(data)\n                self._changed.notify()",
+        "self._sink.write(memoryview(data))",
+        "system.test_log.LogTests.test_reader_that_stopped",
+        "system.test_log.LogTests.test_syslog",
+    ),
     without(
         STUCK,
         BUFFER,

@@ -99,6 +99,8 @@ class BufferTests(SynchronousTestCase):
         self.stuck(buffer)
         buffer.write("x" * 101)
         self.assertEqual(buffer._size, 0)
+        self.assertEqual(self.text(buffer), "first\n1 lines left out\n")
+        self.sink = FakeSink()
         buffer = self.buffer(size=100)
         self.stuck(buffer)
         for _ in range(1000):
