@@ -100,6 +100,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "nothing arrives at the backend": ["unit.settings.test_misspelt.NearMissTests.test_misspelt"],
         "a push cannot connect": ["unit.settings.test_table.TogetherTests.test_endpoints"],
         "a push is answered 200, and the client has nothing": ["system.test_api.PushTests.test_binary"],
+        "all comes late, and the log says that the process stood still": ["system.test_pauses.PauseTests.test_long"],
         "messages come late, one after the other": [f"{MESSAGE}AnswerTests.test_one_at_a_time"],
     },
 }
