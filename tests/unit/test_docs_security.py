@@ -66,10 +66,6 @@ UNBOUNDED = (
     "       or, to close it",
     "this process stood still",  # has a bound of its own
     "the installed libraries lack {names}",  # once for each part, at the start
-    # Of the courier, whose lines have their turn:
-    "gave up a {kind} webhook",
-    "the backend answered a disconnect",
-    "the backend refused a message",
 )
 
 # Comparisons in access.py in which a token's contents have no part.
@@ -117,9 +113,9 @@ class PageTests(SynchronousTestCase):
 
 # Where the format stands among the arguments of what writes a bounded number of lines.
 LIMITED = {"emit": 3, "failure": 2, "warn": 2}
-# backend.answers.Warnings passes on the format of its callers, with constant words behind it.
+# backend.answer_log passes on the format of its callers, with constant words behind it.
 PASSED_ON = [
-    "self._limit.emit(log, level, kind, format, connection=id, address=self._address, **fields)",
+    "log.emit(level, format, left_out=left_out, connection=id, address=self._address, **fields)",
 ]
 
 
@@ -157,7 +153,7 @@ class SourceTests(SynchronousTestCase):
                 if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                     continue
                 owner = ast.unparse(node.func.value)
-                if owner.endswith(("limit", "warnings")):
+                if owner.endswith(("limit", "answer_log")):
                     place = LIMITED.get(node.func.attr)
                 elif "log" in owner and node.func.attr in levels and path.name != "log_limit.py":
                     place = 0

@@ -19,12 +19,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.breaker import PROBES, Breaker
 from wsaas.backend.delivery import Delivery, Traffic
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.health import Change, unreached
 from wsaas.backend.requests import Contract
-from wsaas.backend.responses import Retry, Warnings, read
+from wsaas.backend.responses import Retry, read
 from wsaas.backend.sender import Sender
 from wsaas.core.model import (
     Acknowledged,
@@ -73,7 +74,7 @@ class Courier:
         self._clock = clock
         self._contract = contract
         self._sender = sender
-        self._warnings = Warnings(LogLimit(clock), address)
+        self._answer_log = AnswerLog(LogLimit(clock), address)
         self._now = now
         self._random = random
         traffic = (
@@ -140,7 +141,7 @@ class Courier:
             for change in self._dispatcher.note(delivery, answer):
                 self._changed(change, delivery, answer)
             assert delivery.event is not None
-            result = read(delivery.session.id, delivery.event, answer, self._now, self._warnings)
+            result = read(delivery.session.id, delivery.event, answer, self._now, self._answer_log)
             if isinstance(result, Retry):
                 self._again(delivery, result, unreached(answer))
             else:
@@ -154,7 +155,7 @@ class Courier:
         traffic, id = delivery.traffic, delivery.session.id
         reason = str(answer) if isinstance(answer, Fault) else f"status {answer.status}"
         if change is Change.CLOSED:
-            self._warnings.emit(
+            self._answer_log.emit(
                 LogLevel.info,
                 f"back {traffic.name}",
                 id,
@@ -165,7 +166,7 @@ class Courier:
                 if each.traffic is traffic:
                     self._hurry(each)
         elif change is Change.OPENED:
-            self._warnings.emit(
+            self._answer_log.emit(
                 LogLevel.error,
                 f"away {traffic.name}",
                 id,
@@ -174,7 +175,7 @@ class Courier:
                 reason=reason,
             )
         else:
-            self._warnings.warn(
+            self._answer_log.warn(
                 "paced",
                 id,
                 "the backend fails at connects from {client} ({reason}): a few a second go out until one succeeds, and"
@@ -206,10 +207,6 @@ class Courier:
         if isinstance(decision, GiveUp):
             self._give_up(delivery, f"{decision.reason}; last: {again.reason}")
             return
-        name = delivery.traffic.name
-        self._warnings.warn(
-            f"failed {name}", session.id, "a {event} webhook failed: {reason}", event=name, reason=again.reason
-        )
         self._log.debug(
             "trying again in {seconds:.3f} s, {connection}: {last}",
             seconds=decision.seconds,
@@ -220,12 +217,7 @@ class Courier:
         delivery.waiting = self._clock.callLater(decision.seconds, self._retry, delivery)
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
-        self._log.error(
-            "gave up a {kind} webhook of {connection}: {reason}",
-            kind=delivery.traffic.name,
-            connection=delivery.session.id,
-            reason=reason,
-        )
+        self._answer_log.gave_up(delivery.traffic.name, delivery.session.id, reason)
         self._settle(delivery, delivery.traffic.given_up)
 
     def _retry(self, delivery: Delivery) -> None:

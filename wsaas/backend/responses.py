@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
 
-from twisted.logger import Logger, LogLevel
-
+from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.decision import UNASKED, InvalidAnswer, decide
 from wsaas.core.model import (
-    Accepted,
     Acknowledged,
     CloseCode,
     Closed,
@@ -30,9 +27,6 @@ from wsaas.core.model import (
 )
 from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut
 from wsaas.net.http_grammar import OWS
-from wsaas.telemetry.log_limit import LogLimit
-
-log = Logger()
 
 _COME_AGAIN = ((b"retry-after", b"5"),)
 _TO_THE_CLIENT = (b"www-authenticate", b"retry-after")
@@ -41,6 +35,7 @@ FROM_BETWEEN = frozenset({502, 504, 520, 524})
 """Said by a proxy that cannot know what became of the request. (520 to 524 are Cloudflare's.)"""
 # Envoy says 503 as well when the backend's connection ends after the request was sent.
 _RESET_BEHIND_ENVOY = b"upstream connect error or disconnect/reset before headers"
+_CLOSES = {401: CloseCode.POLICY, 403: CloseCode.POLICY, 410: CloseCode.NORMAL}
 _DELIVERED = Delivered()
 CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "TOO_MANY_REQUESTS"}
 
@@ -53,72 +48,51 @@ class Retry:
     retry_after: float | None = None
 
 
-class Warnings:
-    """Writes lines about answers: one of a kind in ten seconds, with the connection's id and the backend's address."""
-
-    def __init__(self, limit: LogLimit, address: str) -> None:
-        self._limit = limit
-        self._address = address
-
-    def warn(self, kind: str, id: str, format: str, **fields: object) -> None:
-        """`format` is a sentence less its end, of which `kind` is a short name."""
-        self.emit(LogLevel.warn, kind, id, format, **fields)
-
-    def emit(self, level: Any, kind: str, id: str, format: str, **fields: object) -> None:
-        """The same, at another level."""
-        format += "; connection {connection}, backend {address}"
-        self._limit.emit(log, level, kind, format, connection=id, address=self._address, **fields)
-
-
 def read(
-    id: str, event: Event, answer: HttpResponse | Fault, now: Callable[[], float], warnings: Warnings
+    id: str, event: Event, answer: HttpResponse | Fault, now: Callable[[], float], answer_log: AnswerLog
 ) -> Outcome | Retry:
     """What `answer` means for this event of the connection `id`. `now()` is the time in seconds since the epoch, for
     Retry-After dates.
     """
     match event:
         case Received():
-            return _message(id, answer, now, warnings)
+            return _message(id, answer, now, answer_log)
         case Opened(handshake):
-            return _connect(id, answer, handshake, warnings)
+            return _connect(id, answer, handshake, answer_log)
         case Closed():
-            return _disconnect(answer, now)
+            return _disconnect(id, answer, now, answer_log)
 
 
-def _connect(id: str, answer: HttpResponse | Fault, handshake: Handshake, warnings: Warnings) -> ConnectOutcome:
+def _connect(id: str, answer: HttpResponse | Fault, handshake: Handshake, answer_log: AnswerLog) -> ConnectOutcome:
     if isinstance(answer, NotSent):
+        answer_log.not_ok("connect", id, answer, "the client gets 503")
         return Refused(503, "UNAVAILABLE", _COME_AGAIN)
     if isinstance(answer, Fault):
-        return Indeterminate(504, "TIMEOUT") if isinstance(answer, TimedOut) else Indeterminate(502, "BAD_GATEWAY")
-    outcome = _answered(id, answer, handshake, warnings)
-    if isinstance(outcome, Accepted) or not (answer.sent > 1 or _from_between(answer)):
-        return outcome
-    # Not clear: the backend may have accepted before it, or behind it.
-    headers = outcome.headers if answer.status >= 500 else _COME_AGAIN
-    return Indeterminate(503, "UNAVAILABLE", headers)
+        late = isinstance(answer, TimedOut)
+        answer_log.not_ok("connect", id, answer, _then(504 if late else 502, indeterminate=True))
+        return Indeterminate(504, "TIMEOUT") if late else Indeterminate(502, "BAD_GATEWAY")
+    if 200 <= answer.status < 300:
+        return _decided(id, answer, handshake, answer_log)
+    refused = _refused(answer)
+    outcome: Refused | Indeterminate = refused
+    if answer.sent > 1 or _from_between(answer):
+        # The backend may have accepted before it, or behind it.
+        outcome = Indeterminate(503, "UNAVAILABLE", refused.headers if answer.status >= 500 else _COME_AGAIN)
+    answer_log.not_ok("connect", id, answer, _then(outcome.status, isinstance(outcome, Indeterminate)))
+    return outcome
+
+
+def _then(status: int, indeterminate: bool) -> str:
+    """What comes of it, for the log."""
+    return f"the client gets {status}" + (", and a DELETE follows" if indeterminate else "")
 
 
 def _from_between(answer: HttpResponse) -> bool:
     return answer.status in FROM_BETWEEN or (answer.status == 503 and answer.body.startswith(_RESET_BEHIND_ENVOY))
 
 
-def _answered(id: str, answer: HttpResponse, handshake: Handshake, warnings: Warnings) -> ConnectOutcome:
-    if 200 <= answer.status < 300:
-        try:
-            outcome, flaws = decide(answer, handshake)
-        except InvalidAnswer as error:
-            warnings.warn("senseless", id, "the answer to a connect makes no sense: {reason}", reason=str(error))
-            return Indeterminate(502, "BAD_GATEWAY")
-        for flaw in flaws:
-            warnings.warn(
-                f"flaw of {flaw.member}",
-                id,
-                'the gateway left {count} of "{member}" out of the OK to a connect: {reason}',
-                count=flaw.count,
-                member=flaw.member,
-                reason=flaw.reason,
-            )
-        return outcome
+def _refused(answer: HttpResponse) -> Refused:
+    """What the client gets of an answer that is no 2xx."""
     passed = tuple((name, value) for name, value in answer.headers if name in _TO_THE_CLIENT)[:8]
     if 400 <= answer.status < 500:
         return Refused(answer.status, CODES.get(answer.status, "REFUSED"), passed)
@@ -128,26 +102,51 @@ def _answered(id: str, answer: HttpResponse, handshake: Handshake, warnings: War
     return Refused(502, "BAD_GATEWAY")
 
 
+def _decided(id: str, answer: HttpResponse, handshake: Handshake, answer_log: AnswerLog) -> ConnectOutcome:
+    """What a 2xx decides; of a POST that was sent again, only an OK is clear."""
+    unclear = Indeterminate(503, "UNAVAILABLE", _COME_AGAIN) if answer.sent > 1 else None
+    try:
+        outcome, flaws = decide(answer, handshake)
+    except InvalidAnswer as error:
+        invalid = unclear or Indeterminate(502, "BAD_GATEWAY")
+        answer_log.invalid(id, answer, str(error), _then(invalid.status, indeterminate=True))
+        return invalid
+    if isinstance(outcome, Refused):
+        answer_log.other_code(id, outcome.code, _then((unclear or outcome).status, unclear is not None))
+        return unclear or outcome
+    for flaw in flaws:
+        answer_log.warn(
+            f"flaw of {flaw.member}",
+            id,
+            'the gateway left {count} of "{member}" out of the OK to a connect: {reason}',
+            count=flaw.count,
+            member=flaw.member,
+            reason=flaw.reason,
+        )
+    return outcome
+
+
 def _message(
-    id: str, answer: HttpResponse | Fault, now: Callable[[], float], warnings: Warnings
+    id: str, answer: HttpResponse | Fault, now: Callable[[], float], answer_log: AnswerLog
 ) -> MessageOutcome | Retry:
     if isinstance(answer, Fault):
+        answer_log.not_ok("message", id, answer, "it is sent again")
         return Retry(str(answer))
     status = answer.status
     if 200 <= status < 300:
-        reply = _reply(id, answer, warnings)
+        reply = _reply(id, answer, answer_log)
         return _DELIVERED if reply is None else Delivered(reply)
-    if status in (401, 403):
-        return CloseRequested(CloseCode.POLICY)
-    if status == 410:
-        return CloseRequested(CloseCode.NORMAL)
+    if status in _CLOSES:
+        answer_log.not_ok("message", id, answer, f"the connection is closed with {_CLOSES[status]}")
+        return CloseRequested(_CLOSES[status])
     if status in _TRY_AGAIN or status >= 500:
+        answer_log.not_ok("message", id, answer, "it is sent again")
         return Retry(f"status {status}", retry_after(answer, now))
-    log.warn("the backend refused a message with status {status}", status=status)
+    answer_log.not_ok("message", id, answer, "it is not sent again, and the connection goes on")
     return Delivered()
 
 
-def _reply(id: str, answer: HttpResponse, warnings: Warnings) -> Frame | None:
+def _reply(id: str, answer: HttpResponse, answer_log: AnswerLog) -> Frame | None:
     """What the answer says to the client; None, with a warning if it meant to, if it says nothing."""
     header = answer.header(b"wsaas-reply")
     if header is None:
@@ -170,18 +169,22 @@ def _reply(id: str, answer: HttpResponse, warnings: Warnings) -> Frame | None:
                 "not UTF-8",
                 f"WSAAS-Reply says text, and byte {error.start} is not UTF-8; binary may be anything",
             )
-    warnings.warn(f"reply {flaw}", id, "a message was delivered, but its reply was not sent: {reason}", reason=reason)
+    answer_log.warn(f"reply {flaw}", id, "a message was delivered, but its reply was not sent: {reason}", reason=reason)
     return None
 
 
-def _disconnect(answer: HttpResponse | Fault, now: Callable[[], float]) -> Acknowledged | Retry:
+def _disconnect(
+    id: str, answer: HttpResponse | Fault, now: Callable[[], float], answer_log: AnswerLog
+) -> Acknowledged | Retry:
     if isinstance(answer, Fault):
+        answer_log.not_ok("disconnect", id, answer, "it is sent again")
         return Retry(str(answer))
     status = answer.status
     if 200 <= status < 300 or (400 <= status < 500 and status not in _TRY_AGAIN):
         if status >= 400 and status not in (404, 410):
-            log.warn("the backend answered a disconnect with status {status}", status=status)
+            answer_log.not_ok("disconnect", id, answer, "it is not sent again")
         return Acknowledged()
+    answer_log.not_ok("disconnect", id, answer, "it is sent again")
     return Retry(f"status {status}", retry_after(answer, now))
 
 

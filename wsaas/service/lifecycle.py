@@ -18,10 +18,12 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from wsaas.api.debug_router import DebugRouter
 from wsaas.api.server.site import ApiSite, api_site
 from wsaas.backend.courier import Courier
+from wsaas.backend.debug_sender import DebugSender
 from wsaas.backend.requests import Contract
-from wsaas.backend.sender import PoolSender
+from wsaas.backend.sender import PoolSender, Sender
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
 from wsaas.clients.factory import ClientFactory
 from wsaas.clients.fanout import send_directly
@@ -60,6 +62,8 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
     files = ClientFiles(settings.target_ca, settings.target_cert, settings.target_key)
     backend = Target.from_address(reactor, settings.target_address, files)
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
+    debug = settings.log_level == "debug"
+    sender: Sender = PoolSender(pool, backend, settings.webhook_timeout)
     courier = Courier(
         reactor,
         Contract(
@@ -72,7 +76,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
             now=time.time,
             bits=random.getrandbits,
         ),
-        PoolSender(pool, backend, settings.webhook_timeout),
+        DebugSender(sender, reactor, backend.url) if debug else sender,
         concurrency=settings.webhook_concurrency,
         message_patience=settings.message_patience,
         disconnect_patience=settings.disconnect_patience,
@@ -113,6 +117,8 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
     )
     notifier = Notifier.of(os.environ)
     router = Router(registry, settings.max_message_size, send_directly)
+    if debug:
+        router = DebugRouter(reactor, registry, settings.max_message_size, send_directly)
     daemon = Daemon(reactor, settings, gateway, router, clients, courier, pool, journal, notifier)
     services = MultiService()
     daemon.setServiceParent(services)

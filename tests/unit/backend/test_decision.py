@@ -195,7 +195,7 @@ class CodeTests(DecisionTestCase):
         """A code that is text decides; members that nobody knows do not."""
         self.assertEqual(decide(answer(b'{"code":"OK"}'), HANDSHAKE), (Accepted(), []))
         self.assertEqual(decide(answer(b'\xef\xbb\xbf{"code":"OK","x":NaN}'), HANDSHAKE), (Accepted(), []))
-        self.assertEqual(decide(answer(b'{"code":"NO","groups":7}'), HANDSHAKE), (Refused(403, "NO"), []))
+        self.assertEqual(decide(answer(b'{"code":"NO","groups":7}'), HANDSHAKE), (Refused(403, "NO", foreign=True), []))
 
     def test_senseless(self) -> None:
         """What is no JSON object with a code that is text decides nothing."""

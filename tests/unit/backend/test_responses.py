@@ -12,7 +12,9 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.backend.responses import Retry, Warnings, read
+from tests.support.http_responses import answer
+from wsaas.backend.answer_log import AnswerLog
+from wsaas.backend.responses import Retry, read
 from wsaas.core.model import (
     Accepted,
     Acknowledged,
@@ -39,11 +41,6 @@ RECEIVED = Received(1, Frame(b"hi", binary=False))
 CLOSED = Closed(Cause.CLIENT, 1000, "", clean=True)
 
 
-def answer(status: int, body: bytes = b"", truncated: bool = False, **headers: str) -> HttpResponse:
-    pairs = tuple((name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items())
-    return HttpResponse(status, pairs, body, truncated)
-
-
 def second(first: HttpResponse) -> HttpResponse:
     """The same, to a request that had to be sent again."""
     return SecondAnswer(first.status, first.headers, first.body, first.truncated)
@@ -57,7 +54,7 @@ class AnswerTestCase(SynchronousTestCase):
     event: Event
 
     def setUp(self) -> None:
-        self._log_of_answers = Warnings(LogLimit(Clock()), ADDRESS)
+        self._log_of_answers = AnswerLog(LogLimit(Clock()), ADDRESS)
 
     def read(self, what: HttpResponse | Fault) -> object:
         return read(ID, self.event, what, lambda: NOW, self._log_of_answers)

@@ -1,0 +1,73 @@
+"""A Router that says at debug what the API was asked for, how it was answered, and after how long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from wsaas.api.errors import INTERNAL_ERROR, answer_to
+from wsaas.core.fanout import FanOut
+from wsaas.core.model import Pushed
+from wsaas.core.registry import Registry
+from wsaas.core.router import Router, SendDirectly
+from wsaas.core.session import Session
+
+T = TypeVar("T")
+
+
+class DebugRouter(Router):
+    """The Router of a gateway whose LOG_LEVEL is debug. Without it nothing of this costs anything."""
+
+    _log = Logger()
+
+    def __init__(
+        self, clock: IReactorTime, registry: Registry, max_message_size: int, send_directly: SendDirectly | None = None
+    ) -> None:
+        super().__init__(registry, max_message_size, send_directly)
+        self._clock = clock
+
+    def push(self, id: str, payload: bytes, binary: bool) -> Pushed:
+        """Push, and log it."""
+        push = super().push
+        return self._logged(f"push of {len(payload)} bytes", f"connection {id}", lambda: push(id, payload, binary))
+
+    def close(self, id: str, code: int, reason: str) -> None:
+        """Close, and log it."""
+        close = super().close
+        self._logged(f"close with {code}", f"connection {id}", lambda: close(id, code, reason))
+
+    def broadcast(self, payload: bytes, binary: bool, excluded: Collection[str] = ()) -> FanOut[Session]:
+        """Begin to push to all, and log it."""
+        broadcast = super().broadcast
+        what = f"push of {len(payload)} bytes"
+        return self._logged(what, "all connections", lambda: broadcast(payload, binary, excluded))
+
+    def push_to_group(
+        self, group: str, payload: bytes, binary: bool, excluded: Collection[str] = ()
+    ) -> FanOut[Session]:
+        """Begin to push to a group, and log it."""
+        push = super().push_to_group
+        what = f"push of {len(payload)} bytes"
+        return self._logged(what, f"group {group[:80]}", lambda: push(group, payload, binary, excluded))
+
+    def _logged(self, what: str, whom: str, act: Callable[[], T]) -> T:
+        began, status = self._clock.seconds(), 200
+        try:
+            done = act()
+            if done is Pushed.QUEUED:
+                status = 202
+            return done
+        except Exception as error:
+            status = (answer_to(error) or INTERNAL_ERROR).status
+            raise
+        finally:
+            self._log.debug(
+                "{what}: {status} after {milliseconds:.1f} ms; {whom}",
+                what=what,
+                status=status,
+                milliseconds=(self._clock.seconds() - began) * 1000,
+                whom=whom,
+            )

@@ -1,0 +1,111 @@
+"""What the log says of webhooks and their answers: one line of a kind in ten seconds, each with the remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.logger import Logger, LogLevel
+
+from wsaas.backend.advice import MAX_SHOWN, advice, is_decision, is_page, shown_location
+from wsaas.http_client.exchange import Fault, HttpResponse
+from wsaas.telemetry.log_limit import LogLimit, with_left_out
+
+log = Logger()
+
+
+class AnswerLog:
+    """Writes lines about answers, with the connection's id and the backend's `address`, which holds no credentials.
+
+    A kind of line is an event and a status, or why there is no answer.
+    """
+
+    def __init__(self, limit: LogLimit, address: str) -> None:
+        self._limit = limit
+        self._address = address
+
+    def warn(self, kind: str, id: str, format: str, **fields: object) -> None:
+        """Log a warning. `format` is a sentence less its end, of which `kind` is a short name."""
+        self.emit(LogLevel.warn, kind, id, format, **fields)
+
+    def emit(self, level: Any, kind: str, id: str, format: str, **fields: object) -> None:
+        """Log the same at another level."""
+        left_out = self._limit.allows(kind)
+        if left_out is not None:
+            self._write(level, left_out, id, format, **fields)
+
+    def not_ok(self, event: str, id: str, answer: HttpResponse | Fault, then: str) -> None:
+        """Log that a webhook got an answer which is no OK, or none, and what comes of that (`then`)."""
+        what = answer.status if isinstance(answer, HttpResponse) else type(answer).__name__
+        left_out = self._limit.allows(f"{event} {what}")
+        if left_out is None:
+            return
+        url = f"{self._address}/{id}"
+        level, words = LogLevel.warn, f"got no answer ({answer})"
+        if isinstance(answer, HttpResponse):
+            words = f"was answered {answer.status}"
+            location = shown_location(url, answer)
+            if location:
+                words += f" (Location: {location})"
+            elif is_page(answer):
+                words += " with a page of HTML"
+            if answer.sent > 1:
+                words += " when it was sent again"
+            elif event != "disconnect" and 400 <= answer.status < 500 and is_decision(answer):
+                level = LogLevel.info
+        self._write(
+            level,
+            left_out,
+            id,
+            "a {event} {words}: {then}. To do: {remedy}",
+            event=event,
+            words=words,
+            then=then,
+            remedy=advice(event, url, answer),
+        )
+
+    def other_code(self, id: str, code: str, then: str) -> None:
+        """Log that a connect was answered with another code than OK, and what comes of that."""
+        if code.strip().upper() == "OK":
+            self.warn(
+                "connect code ok",
+                id,
+                'a connect was answered with the code {code}, which is not "OK": {then}. To do: say {{"code": "OK"}}',
+                code=code[:MAX_SHOWN],
+                then=then,
+            )
+        else:
+            self.emit(
+                LogLevel.info,
+                "connect other code",
+                id,
+                'a connect was answered with the code {code}, which is not "OK": {then}',
+                code=code[:MAX_SHOWN],
+                then=then,
+            )
+
+    def invalid(self, id: str, answer: HttpResponse, reason: str, then: str) -> None:
+        """Log that a connect got a 2xx which cannot be understood, and what comes of that."""
+        remedy = 'answer {"code": "OK"} to let a client in'
+        if is_page(answer):
+            remedy = (
+                "a page for people answers there: TARGET_ADDRESS must lead to the route that decides about connects"
+            )
+        self.warn(
+            "connect invalid",
+            id,
+            "a connect was answered {status}, but {reason}: {then}. To do: {remedy}",
+            status=answer.status,
+            reason=reason,
+            then=then,
+            remedy=remedy,
+        )
+
+    def gave_up(self, event: str, id: str, reason: str) -> None:
+        """Log that a webhook is not sent any more. Of disconnects each has its line, for nothing else tells its id."""
+        left_out = 0 if event == "disconnect" else self._limit.allows(f"gave up {event}")
+        if left_out is not None:
+            self._write(LogLevel.error, left_out, id, "gave up a {event} webhook: {reason}", event=event, reason=reason)
+
+    def _write(self, level: Any, left_out: int, id: str, format: str, **fields: object) -> None:
+        format = with_left_out(format + "; connection {connection}, backend {address}", left_out)
+        log.emit(level, format, left_out=left_out, connection=id, address=self._address, **fields)
