@@ -42,7 +42,7 @@ _OF_CAUSE = (
 
 
 def advice(event: str, url: str, answer: HttpResponse | Fault) -> str:
-    """What to do, for a webhook of this event that was sent to `url` and got this answer, which is no OK."""
+    """Say what to do about a webhook of this event that was sent to `url` and got this answer, which is no OK."""
     if isinstance(answer, Fault):
         return _about_fault(answer)
     status = answer.status
@@ -66,18 +66,18 @@ def advice(event: str, url: str, answer: HttpResponse | Fault) -> str:
 
 
 def is_decision(answer: HttpResponse) -> bool:
-    """Whether a 4xx looks like a decision of the backend about this client, and not like a mistake in its set-up."""
+    """Tell whether a 4xx looks like a decision of the backend about this client, and not like a mistake in a set-up."""
     return answer.status not in _WRONG_ROUTE and not is_page(answer) and b"csrf" not in answer.body.lower()
 
 
 def is_page(answer: HttpResponse) -> bool:
-    """Whether the answer is HTML: a page for people, from something that does not know webhooks."""
+    """Tell whether the answer is HTML: a page for people, from something that does not know webhooks."""
     media_type = answer.header(b"content-type") or b""
     return media_type.lower().startswith(b"text/html") or answer.body.lstrip()[:1] == b"<"
 
 
 def shown_location(url: str, answer: HttpResponse) -> str:
-    """Where a redirect leads, without what may be secret in it; empty if it does not say."""
+    """Name the address to which a redirect leads, without what may be secret in it; empty if it names none."""
     parts = _location(url, answer)
     if parts is None:
         return ""

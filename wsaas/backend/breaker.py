@@ -55,7 +55,7 @@ class Breaker:
         self.next_round = 0.0
 
     def admit(self, party: str | None, now: float) -> bool:
-        """Whether a webhook may go out now though the circuit is open; if so, it counts as a probe (of this party)."""
+        """Tell whether a webhook may go out though the circuit is open; if so, it counts as a probe of this party."""
         if now >= self.next_round:
             self.next_round = now + self._pauses.next()
             self._left = PROBES
@@ -71,14 +71,14 @@ class Breaker:
         return True
 
     def reached(self) -> bool:
-        """The backend answered one. Whether that closes the circuit."""
+        """Note that the backend answered; tell whether that closes the circuit."""
         self.failures = 0
         self._of_party.clear()
         closes, self.open = self.open, False
         return closes
 
     def failed(self, party: str | None, now: float) -> bool:
-        """The backend was not reached; by no fault of any party if that is None. Whether that opens the circuit."""
+        """Note a failure, by no fault of any party if that is None; tell whether it opens the circuit."""
         if self.open:
             return False
         if party is not None:

@@ -31,7 +31,7 @@ class Shares:
         self._held: dict[type[Event], dict[str, int]] = {kind: {} for kind in KINDS}
 
     def allow(self, kind: type[Event], party: str) -> bool:
-        """Whether one more of this kind and party may go out."""
+        """Tell whether one more of this kind and party may go out."""
         in_flight = self.in_flight[kind]
         # Its own quarter, and what is free beyond those of all.
         free = self._free - self._kept_free

@@ -93,7 +93,7 @@ class Dispatcher:
             self.pump()
 
     def submit_again(self, delivery: Delivery) -> None:
-        """The same for one that has failed before, behind all others."""
+        """Send one that has failed before, in its turn behind all others."""
         delivery.traffic.ready.append(delivery)
         self._pump_all()
 
@@ -150,11 +150,11 @@ class Dispatcher:
             self._turn_away(delivery)
 
     def _may_probe(self, traffic: Traffic, party: str) -> bool:
-        """Whether what waits of this party may go out though the breaker is open."""
+        """Tell whether what waits of this party may go out though the breaker is open."""
         return self._shares.allow(traffic.kind, party) and traffic.breaker.admit(None, self._clock.seconds())
 
     def _pump_all(self) -> None:
-        """The same as `pump`, when more may have changed than that places have become free."""
+        """Send what may be sent, when more has changed than that places have become free."""
         self._shares.offers = inf
         self.pump()
 
@@ -177,5 +177,5 @@ class Dispatcher:
 
 
 def _over(began: float, delivery: Delivery) -> bool:
-    """Whether it is tried since then, or longer."""
+    """Tell whether this one is tried since then, or longer."""
     return delivery.began <= began

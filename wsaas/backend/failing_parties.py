@@ -28,7 +28,7 @@ class FailingParties:
         return len(self._parties)
 
     def admit(self, name: str, now: float) -> bool:
-        """Whether a webhook of this party may go out now; if it is paced, the next pause begins."""
+        """Tell whether a webhook of this party may go out now; if it is paced, the next pause begins."""
         party = self._parties.get(name)
         if party is None or party.failures < THRESHOLD:
             return True
@@ -38,7 +38,7 @@ class FailingParties:
         return True
 
     def failed(self, name: str, now: float) -> bool:
-        """The backend failed at a webhook of this party. Whether the party is paced from now on."""
+        """Note a failure of this party; tell whether the party is paced from now on."""
         self._forget(now)
         party = self._parties.pop(name, None) or _Party(Pauses(self._random))
         self._parties[name] = party
@@ -50,7 +50,7 @@ class FailingParties:
         return True
 
     def succeeded(self, name: str) -> None:
-        """The backend did not fail at a webhook of this party."""
+        """Note that the backend did not fail at a webhook of this party."""
         self._parties.pop(name, None)
 
     def _forget(self, now: float) -> None:

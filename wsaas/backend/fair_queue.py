@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Waiting(Protocol):
-    """One that waits, on behalf of a party."""
+    """An item that waits on behalf of a party."""
 
     party: str
 

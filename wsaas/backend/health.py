@@ -15,12 +15,12 @@ NOBODY_HOME = frozenset({502, 503, 504, *range(520, 525)})
 
 
 def unreached(answer: HttpResponse | Fault) -> bool:
-    """Whether this is a failure to reach the backend; an answer of any other status proves that it lives."""
+    """Tell whether this is a failure to reach the backend; an answer of any other status proves that it lives."""
     return isinstance(answer, Fault) or answer.status in NOBODY_HOME
 
 
 class Change(Enum):
-    """What an answer has changed."""
+    """Changes that an answer brings about."""
 
     OPENED = "webhooks of its kind are only probes now"
     CLOSED = "webhooks of its kind reach the backend again"
@@ -42,20 +42,20 @@ class Health:
         self._failing = FailingParties(random)
 
     def admits(self, connects: Traffic, party: str, now: float) -> bool:
-        """Whether the backend may be asked for this newcomer."""
+        """Tell whether the backend may be asked for this newcomer."""
         if self._failing and not self._failing.admit(party, now):
             return False
         return not connects.breaker.open or connects.breaker.admit(party, now)
 
     def well(self, delivery: Delivery) -> list[Change]:
-        """It got an answer that is no failure."""
+        """Note an answer that is no failure."""
         traffic = delivery.traffic
         if self._failing and traffic.kind is Opened:
             self._failing.succeeded(delivery.party)
         return [Change.CLOSED] if traffic.breaker.reached() else []
 
     def failed(self, delivery: Delivery, answer: HttpResponse | Fault, now: float) -> list[Change]:
-        """It got an answer that is a failure, or none."""
+        """Note an answer that is a failure, or that there is none."""
         traffic, changes = delivery.traffic, []
         nobodys_fault = isinstance(answer, NotSent)
         if not unreached(answer):
@@ -69,5 +69,5 @@ class Health:
 
 
 def _culprit(delivery: Delivery) -> str:
-    """Who is counted for a failure."""
+    """Name the party that is counted for a failure."""
     return delivery.party if delivery.traffic.kind is Opened else delivery.session.id

@@ -83,7 +83,7 @@ def _connect(id: str, answer: HttpResponse | Fault, handshake: Handshake, answer
 
 
 def _then(status: int, indeterminate: bool) -> str:
-    """What comes of it, for the log."""
+    """Say for the log what comes of an answer."""
     return f"the client gets {status}" + (", and a DELETE follows" if indeterminate else "")
 
 
@@ -92,7 +92,7 @@ def _from_between(answer: HttpResponse) -> bool:
 
 
 def _refused(answer: HttpResponse) -> Refused:
-    """What the client gets of an answer that is no 2xx."""
+    """Make the client's refusal of an answer that is no 2xx."""
     passed = tuple((name, value) for name, value in answer.headers if name in _TO_THE_CLIENT)[:8]
     if 400 <= answer.status < 500:
         return Refused(answer.status, CODES.get(answer.status, "REFUSED"), passed)
@@ -103,7 +103,7 @@ def _refused(answer: HttpResponse) -> Refused:
 
 
 def _decided(id: str, answer: HttpResponse, handshake: Handshake, answer_log: AnswerLog) -> ConnectOutcome:
-    """What a 2xx decides; of a POST that was sent again, only an OK is clear."""
+    """Read what a 2xx decides; of a POST that was sent again, only an OK is clear."""
     unclear = Indeterminate(503, "UNAVAILABLE", _COME_AGAIN) if answer.sent > 1 else None
     try:
         outcome, flaws = decide(answer, handshake)
