@@ -20,6 +20,7 @@ from wsaas.core.registry import Registry
 from wsaas.core.session import Session
 
 T = TypeVar("T")
+_NO_SUCH = "no such connection: it never was, or it is over"
 MAX_REASON = 123
 """Bytes of a close reason: a control frame carries 125 at most, two of which are the close code (RFC 6455, 5.5)."""
 
@@ -54,7 +55,9 @@ class Router:
 
     def push(self, id: str, payload: bytes, binary: bool) -> Pushed:
         """Send one message to one client. Raises NoSuchConnection, ClientTooSlow, MessageTooLong, NotUtf8."""
-        session = self._session(id)
+        session = self._find(id)
+        if session is None:  # as `_session`, which would be one call more for each push
+            raise NoSuchConnection(_NO_SUCH)
         return session.push(self._frame(payload, binary))
 
     def close(self, id: str, code: int, reason: str) -> None:
@@ -156,7 +159,7 @@ class Router:
     def _session(self, id: str) -> Session:
         session = self._find(id)
         if session is None:
-            raise NoSuchConnection("no such connection: it never was, or it is over")
+            raise NoSuchConnection(_NO_SUCH)
         return session
 
     def _frame(self, payload: bytes, binary: bool) -> Frame:
