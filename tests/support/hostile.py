@@ -135,11 +135,11 @@ def client_port(data: bytes) -> None:
 
 
 def api_port(data: bytes) -> None:
-    """A connection to the API."""
+    """A connection to the API, in the turn in which the bytes come: what is behind a request waits for another."""
     wire = Wire(_SITE)
-    wire.send(data)
-    _CLOCK.pump([0.0] * 3)
+    wire.send(data, turns=False)
     wire.hang_up()
+    _CLOCK.advance(0)
 
 
 def answer(data: bytes) -> None:

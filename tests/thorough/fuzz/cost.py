@@ -25,6 +25,8 @@ SIZE = 4000
 """Bytes of an input when it is tried; four times as many when it is looked at."""
 DEAR = 5.0
 """An input is looked at if it takes so many times as long as half of all do."""
+SAMPLED = 20
+"""One in so many inputs is looked at of those that are dear, but not the dearest."""
 KEPT = 100
 """The dearest inputs, which are varied further."""
 ENOUGH = 10
@@ -69,7 +71,6 @@ class Search:
             self._words += [line + b"\r\n" for line in frame.encode("latin-1").split(b"\r\n")]
         self._words = sorted({word for word in self._words if word})
         self._kept: list[tuple[float, Input]] = []
-        self._seen: set[Input] = set()
 
     def run(self, inputs: int, tell: Callable[[str], None] = lambda line: None) -> Report:
         """Try so many inputs."""
@@ -77,12 +78,14 @@ class Search:
         findings: list[tuple[Input, float]] = []
         looked_at = 0
         usual = statistics.median(sample)
+        longest = 0.0
         for number in range(inputs):
             candidate = self._next()
             seconds = self._time(candidate)
             self._keep(seconds, candidate)
-            if seconds > DEAR * usual and candidate not in self._seen:
-                self._seen.add(candidate)
+            # Of those that take no longer than one that was seen to be linear, one in so many is enough.
+            if seconds > DEAR * usual and (seconds > longest or self._random.randrange(SAMPLED) == 0):
+                longest = max(longest, seconds)
                 looked_at += 1
                 ratio = grows(self._target.reads, candidate.of, SIZE)
                 if ratio is not None:
@@ -113,7 +116,7 @@ class Search:
                 self._kept = [(seconds * 0.999, each) for seconds, each in self._kept[:KEPT]]
 
     def _next(self) -> Input:
-        if not self._kept or self._random.random() < 0.3:
+        if not self._kept or self._random.random() < 0.5:
             return self._fresh()
         _, one = self._random.choice(self._kept)
         begin, pump, end = one.begin, one.pump, one.end
