@@ -47,7 +47,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 class Gateway:
     """One process. Its clients are at `ws`, its API at `api`; all that it prints goes into one file, or to `stdout`.
 
-    `program` is the Python that is run, `twistd` its options before the word wsaas, `arguments` those after it.
+    `program` is the Python that is run if it is not TWISTD, `twistd` its options before the word wsaas, `arguments` those after it.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Gateway:
         ws_port: int = 0,
         http_port: int = 0,
         api: Api | None = None,
-        program: str = TWISTD,
+        program: str | None = None,
         twistd: Sequence[str] = ("-n", "--pidfile="),
         stdout: int | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class Gateway:
         placed = {name: value for name, value in placed.items() if value}
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", program, *twistd, "wsaas", *arguments],
+                [sys.executable, "-c", program or TWISTD, *twistd, "wsaas", *arguments],
                 cwd=directory,
                 env=environment(placed),
                 stdin=subprocess.DEVNULL,

@@ -63,6 +63,7 @@ _BY_STATUS = {
     502: "a proxy does not get through to the server behind it",
     503: "the server is not ready: try again later",
     504: "a proxy waited for the server behind it too long",
+    505: "the server, or a proxy before it, does not speak HTTP/1.1 here",
 }
 LONGEST_BODY = 400
 """Characters that are shown of a body that is not the gateway's JSON."""
