@@ -47,7 +47,8 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 class Gateway:
     """One process. Its clients are at `ws`, its API at `api`; all that it prints goes into one file, or to `stdout`.
 
-    `program` is the Python that is run if it is not TWISTD, `twistd` its options before the word wsaas, `arguments` those after it.
+    `program` is the Python that is run, TWISTD if it is None; `twistd` are its options before wsaas, `arguments`
+    those after it.
     """
 
     def __init__(
