@@ -231,11 +231,7 @@ _CIRCLE = "a circle of files"
 _CLOCK = "a clock is called clock if it counts seconds, wall_clock if it tells the time"
 OPEN_BREAKS = frozenset(
     {
-        "wsaas/clients/handshake/client_address.py: "
-        f"twisted.protocols.haproxy._wrapper.HAProxyProtocolWrapper: {_INTERNAL}",
         f"wsaas.api.server.channel -> wsaas.api.server.site: {_CIRCLE}",
-        "wsaas.clients.closing -> wsaas.clients.connection -> wsaas.clients.factory -> "
-        f"wsaas.clients.handshake.opening: {_CIRCLE}",
         *(
             f"wsaas/api/server/channel.py: {name}: {_INTERNAL}"
             for name in (
@@ -245,8 +241,6 @@ OPEN_BREAKS = frozenset(
                 "_command",
             )
         ),
-        f"wsaas/clients/closing.py: _connectionLost: {_INTERNAL}",
-        f"wsaas/clients/connection.py: _perMessageCompress: {_INTERNAL}",
         *(f"wsaas/{name}.py: now: {_CLOCK}" for name in ("backend/courier", "backend/requests", "backend/responses")),
         f"wsaas/service/lifecycle.py: now: {_CLOCK}",
     }

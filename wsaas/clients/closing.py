@@ -6,7 +6,6 @@ the end once, may be over long before the transport is.
 
 from __future__ import annotations
 
-from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -21,6 +20,7 @@ from wsaas.clients.read_control import ReadControl
 from wsaas.clients.send_buffer import SendBuffer
 from wsaas.core.model import Cause, CloseCode
 from wsaas.core.session import NO_OUTLET
+from wsaas.internals.autobahn import connection_lost
 
 
 @implementer(IHalfCloseableProtocol)
@@ -45,8 +45,8 @@ class Closing(Opening):
 
     def look(self) -> None:
         """See whether the client is still there, for the keepalive."""
-        now = self.factory.clock.seconds()
-        if self._outbox.full_since is None and not self._pulse.doubtful(now, self.factory.ws_timeout):
+        now = self.context.clock.seconds()
+        if self._outbox.full_since is None and not self._pulse.doubtful(now, self.context.ws_timeout):
             self._progress = None
         elif self._progress is None:
             self._progress = Progress(self.transport)
@@ -54,7 +54,7 @@ class Closing(Opening):
             self._pulse.took(now)
         finding = self._pulse.find(
             now,
-            self.factory.ws_timeout,
+            self.context.ws_timeout,
             full_since=self._outbox.full_since,
             reading=not self._flow.paused,
             hung_up=lambda: hung_up(self.transport),
@@ -76,8 +76,8 @@ class Closing(Opening):
         """Have the lingering close watch the client from here on, and not the keepalive."""
         if self._lingering is None:
             self._stop_deadline()
-            self.factory.keepalive.remove(self)
-            self._lingering = LingeringClose(self.transport, self.factory.clock, self._give_up, owing=owing)
+            self.context.keepalive.remove(self)
+            self._lingering = LingeringClose(self.transport, self.context.clock, self._give_up, owing=owing)
         return self._lingering
 
     def _fail_connection(self, code: int = CloseCode.INTERNAL_ERROR, reason: str = "") -> None:
@@ -154,7 +154,7 @@ class Closing(Opening):
         if self._lost is None:
             self._hear_no_more(reason)
         elif self.session is None:
-            self.factory.gone(self)
+            self._gone()
 
     def _conclude(self, reason: Failure) -> None:
         """Hand over all that was read before, room or not, turn by turn; then the session is over."""
@@ -166,12 +166,14 @@ class Closing(Opening):
             else:
                 return
         if self.connected:
-            self.factory.leaving(self)
+            self.context.owner.session_over(self)
         else:
-            self.factory.gone(self)
-        # Not by way of the server's own, which first spells the reason for a debug line, whether it is wanted or not.
-        WebSocketProtocol._connectionLost(self, reason)  # type: ignore[arg-type]  # says str and takes a Failure
-        self.factory.countConnections -= 1
+            self._gone()
+        connection_lost(self, reason)
+
+    def _gone(self) -> None:
+        self.context.keepalive.remove(self)
+        self.context.owner.gone(self)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         session, self.session = self.session, None

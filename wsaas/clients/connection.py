@@ -37,14 +37,14 @@ class ClientProtocol(Closing):
     _isMessageCompressed: bool
 
     def connectionMade(self) -> None:
-        clock = self.factory.clock
-        self._flow = ReadControl(self.transport, clock, self.factory.message_rate, self._go_on)
+        clock = self.context.clock
+        self._flow = ReadControl(self.transport, clock, self.context.message_rate, self._go_on)
         self._fragments = 0
         self._pong: bytes | None = None
         self._consuming = False
         self._ended_by = self._lingering = self._lost = self._progress = None
         self._pulse = Liveness(clock.seconds())
-        self._outbox = SendBuffer(self.transport, self.factory.send_buffer, clock.seconds, self)
+        self._outbox = SendBuffer(self.transport, self.context.send_buffer, clock.seconds, self)
         self.transport.registerProducer(self._outbox, True)
         super().connectionMade()
 
@@ -53,7 +53,7 @@ class ClientProtocol(Closing):
     def dataReceived(self, data: bytes) -> None:
         if self._lost is not None:  # it is leaving, and reads on
             return
-        self._pulse.beat(self.factory.clock.seconds())
+        self._pulse.beat(self.context.clock.seconds())
         self.data = self.data + data if self.data else data
         self._flow.begin_turn()
         self.consumeData()
@@ -80,7 +80,7 @@ class ClientProtocol(Closing):
     def _read_frames(self) -> bool:
         """Whole messages the short way, all there are, or else Autobahn's next step; whether there may be more."""
         usual = self.current_frame is None and not self.inside_message and not self.failedByMe and self._lost is None
-        if usual and self._perMessageCompress is None and self.session is not None:
+        if usual and self._plain and self.session is not None:
             data, at, flow, session = self.data, 0, self._flow, self.session
             try:
                 while at < len(data) and not flow.paused and (found := measure(data, at)):
@@ -105,7 +105,7 @@ class ClientProtocol(Closing):
         if self._lost is not None:
             self._conclude(self._lost)
         else:
-            self._pulse.beat(self.factory.clock.seconds())
+            self._pulse.beat(self.context.clock.seconds())
             self.consumeData()
 
     def onFrameBegin(self) -> None:
@@ -148,13 +148,13 @@ class ClientProtocol(Closing):
 
     @property
     def last_active_at(self) -> float:
-        return self.factory.wall_clock() - (self.factory.clock.seconds() - self._pulse.heard)
+        return self.context.wall_clock() - (self.context.clock.seconds() - self._pulse.heard)
 
     def _onOpen(self) -> None:
-        self._plain = self._perMessageCompress is None
+        self._plain = not self.websocket_extensions_in_use
         if self._outbox.clear:
             self.straight(self._outbox.file)
-        self.factory.opened(self)
+        self.context.keepalive.add(self)
         self._flow.resume(EARLY)
 
     def send(self, frame: Frame) -> bool:
@@ -162,7 +162,7 @@ class ClientProtocol(Closing):
         if self.state != _OPEN:
             return False
         if self._plain:
-            encoder = self.factory.encoder
+            encoder = self.context.encoder
             return self._outbox.offer(encoder.encoded if encoder.frame is frame else encoder.encode(frame))
         if not self._outbox.room(len(frame.payload)):
             return False

@@ -11,10 +11,9 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger, LogLevel
 
 from wsaas.clients.admission import FULL, Admission
-from wsaas.clients.closing import Closing
 from wsaas.clients.connection import ClientProtocol
+from wsaas.clients.context import ConnectionContext, OwnedConnection
 from wsaas.clients.frames import Encoder
-from wsaas.clients.handshake.opening import Opening
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.keepalive import Keepalive
 from wsaas.clients.progress import unacknowledged
@@ -51,7 +50,7 @@ class ClientFactory(WebSocketServerFactory):
         self,
         clock: IReactorTime,
         gateway: Gateway,
-        entrance: HandshakePolicy,
+        policy: HandshakePolicy,
         admission: Admission,
         *,
         ws_timeout: float,
@@ -63,21 +62,12 @@ class ClientFactory(WebSocketServerFactory):
         wall_clock: Callable[[], float],
     ) -> None:
         super().__init__(reactor=clock, server="")
-        self.clock = clock
-        self.gateway = gateway
-        self.entrance = entrance
         self.admission = admission
-        self.ws_timeout = ws_timeout
-        self.handshake_timeout = handshake_timeout
-        self.message_rate = message_rate
-        self.send_buffer = send_buffer
-        self.compression = compression
-        self.wall_clock = wall_clock
-        self.encoder = Encoder()
         self.keepalive = Keepalive(clock, ws_timeout)
-        self._connections: set[Closing] = set()
-        self._leaving: set[Closing] = set()
-        self._opening: dict[Opening, float] = {}
+        self._clock = clock
+        self._connections: set[OwnedConnection] = set()
+        self._leaving: set[OwnedConnection] = set()
+        self._opening: dict[OwnedConnection, float] = {}
         self._log_limit = LogLimit(clock)
         self.setProtocolOptions(
             versions=[13],
@@ -91,25 +81,41 @@ class ClientFactory(WebSocketServerFactory):
             perMessageCompressionAccept=_deflate if compression else None,
         )
         take_registered_close_codes()
+        self.context = ConnectionContext(
+            clock=clock,
+            wall_clock=wall_clock,
+            gateway=gateway,
+            policy=policy,
+            keepalive=self.keepalive,
+            owner=self,
+            encoder=Encoder(),
+            ws_timeout=ws_timeout,
+            handshake_timeout=handshake_timeout,
+            message_rate=message_rate,
+            send_buffer=send_buffer,
+            compression=compression,
+        )
         self._protocol = self._settled_protocol()
 
     def _settled_protocol(self) -> type[ClientProtocol]:
-        """A protocol class that has Autobahn's settings as its own, so that they are not copied to each connection."""
+        """Make a protocol class that has the context and Autobahn's settings as its own, which are then not copied to
+        each connection.
+        """
         values = {name: getattr(self, name) for name in ClientProtocol.CONFIG_ATTRS}
         values["perMessageCompressionAccept"] = staticmethod(values["perMessageCompressionAccept"])
         return type(
             "ClientProtocol",
             (ClientProtocol,),
-            {**initial_values(), **values, "CONFIG_ATTRS": [], "trackTimings": False},
+            {**initial_values(), **values, "context": self.context, "CONFIG_ATTRS": [], "trackTimings": False},
         )
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        now = self.clock.seconds()
+        now = self._clock.seconds()
         if self.admission.full:
             self._make_room(now)
         visit = self.admission.enter()
         if visit is None:
-            self.tell_turned_away(getattr(addr, "host", ""), Refused(503, FULL))
+            self.log_rejection(getattr(addr, "host", ""), Refused(503, FULL))
             return RejectedConnection()
         protocol = self._protocol()
         protocol.factory = self
@@ -125,33 +131,29 @@ class ClientFactory(WebSocketServerFactory):
             self._forget(slowest)
             slowest.transport.abortConnection()
 
-    def asked(self, protocol: Opening) -> None:
+    def head_received(self, connection: OwnedConnection) -> None:
         """Note that the request head is complete: the connection is no longer a candidate for eviction."""
-        self._opening.pop(protocol, None)
+        self._opening.pop(connection, None)
 
-    def opened(self, protocol: ClientProtocol) -> None:
-        self.keepalive.add(protocol)
-
-    def leaving(self, protocol: Closing) -> None:
+    def session_over(self, connection: OwnedConnection) -> None:
         """Remember a client whose session is over: it may still have something to take."""
-        self._leaving.add(protocol)
+        self._leaving.add(connection)
 
     @property
     def owes(self) -> bool:
         """Say whether any client whose session is over has still something to take."""
-        return any(unacknowledged(protocol.transport) for protocol in self._leaving)
+        return any(unacknowledged(connection.transport) for connection in self._leaving)
 
-    def gone(self, protocol: Closing) -> None:
-        self.keepalive.remove(protocol)
-        self._connections.discard(protocol)
-        self._leaving.discard(protocol)
-        self._forget(protocol)
+    def gone(self, connection: OwnedConnection) -> None:
+        self._connections.discard(connection)
+        self._leaving.discard(connection)
+        self._forget(connection)
 
-    def _forget(self, protocol: Opening) -> None:
-        self._opening.pop(protocol, None)
-        protocol.visit.leave()
+    def _forget(self, connection: OwnedConnection) -> None:
+        self._opening.pop(connection, None)
+        connection.visit.leave()
 
-    def tell_turned_away(self, address: str, refusal: Refused) -> None:
+    def log_rejection(self, address: str, refusal: Refused) -> None:
         """Log that a client was refused for want of room, but not each one."""
         self._log_limit.emit(
             _log,

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import TrafficStats, WebSocketProtocol
+from twisted.python.failure import Failure
+
+from wsaas.internals.supported import Reliance
+
+RELIANCE = Reliance(
+    part="ending clients' connections directly",
+    plainly="Autobahn ends them by its public method, which first writes out the reason for a debug line",
+    names=("autobahn.websocket.protocol:WebSocketProtocol._connectionLost",),
+)
+"""The method that ends what Autobahn keeps of a connection; a server's own adds a debug line and a count to it."""
 
 OF_THE_HANDSHAKE = frozenset(
     "http_request_data http_request_uri http_request_path http_request_params http_request_host http_status_line "
@@ -44,6 +55,15 @@ def take_registered_close_codes() -> None:
     """Have Autobahn take every registered close code from a client: to its list, 1014 is a violation. Idempotent."""
     taken = WebSocketProtocol.CLOSE_STATUS_CODES_ALLOWED
     taken += [code for code in REGISTERED if code not in taken]
+
+
+def connection_lost(connection: WebSocketServerProtocol, reason: Failure) -> None:
+    """Have Autobahn end a connection whose transport is closed, or will not be heard any more: it calls `onClose`."""
+    if RELIANCE.holds():
+        WebSocketProtocol._connectionLost(connection, reason)  # type: ignore[arg-type]  # says str and takes a Failure
+        connection.factory.countConnections -= 1
+    else:
+        WebSocketServerProtocol.connectionLost(connection, reason)
 
 
 def initial_values() -> dict[str, Any]:

@@ -64,6 +64,7 @@ class Reliance:
 _judged: dict[str, bool] = {}
 
 RELIANCES = (
+    "wsaas.internals.autobahn:RELIANCE",
     "wsaas.internals.direct_write:RELIANCE",
     "wsaas.internals.reactor_tuning:RELIANCE",
     "wsaas.internals.tls_transport:RELIANCE",

@@ -151,7 +151,7 @@ DEFENCES = [
         "unit.clients.test_lingering_close.LingeringCloseTests.test_no_answer",
     ),
     without(VANISHES, PULSE, "if silent >= timeout:", "if False:"),
-    without(VANISHES, FACTORY, "self.keepalive.add(protocol)", "pass"),
+    without(VANISHES, PROTOCOL, "self.context.keepalive.add(self)", "pass"),
     without(
         VANISHES,
         SERVICE,
@@ -199,7 +199,7 @@ DEFENCES = [
     ),
     without(ANYTHING, FRAMES, "except UnicodeDecodeError:", "except IndexError:", *_BOTH),
     without(ANYTHING, CLOSING, "        if session is None:", "        if session is None or self.failedByMe:", *_BOTH),
-    without(ANYTHING, FACTORY, "        self._connections.discard(protocol)\n"),
+    without(ANYTHING, FACTORY, "        self._connections.discard(connection)\n"),
     without(  # a timer
         ANYTHING,
         CLOSING,

@@ -39,13 +39,13 @@ LEAVES = "Leaves while"
 ANYTHING = "Anything else"
 
 _FIRST = "        end = self.data.find(END, self._searched)"
-_START = "self._deadline = self.factory.clock.callLater(self.factory.handshake_timeout, self._too_slow)"
+_START = "self._deadline = self.context.clock.callLater(self.context.handshake_timeout, self._too_slow)"
 _NEVER = Edit(OPENING, _START, "self._deadline = None")
 _REST = "            if rest:\n"
 _STRANGE = r'FIELD_VALUE = r"[\t\x20-\x7e'
 _TOO_MANY = "self.present >= self.most + self.most_surplus"
 _STAYS = "return self.refusal is None or admission.surplus <= admission.most_surplus"
-_GONE = "        self._connections.discard(protocol)\n"
+_GONE = "        self._connections.discard(connection)\n"
 _MADE = "        self.session: Session | None = None\n"
 
 _FUZZ = "thorough.fuzz.test_clients.HandshakeFuzz.test_anything"
@@ -91,7 +91,7 @@ DEFENCES = [
     without(  # whoever has asked makes room, too
         CROWD,
         FACTORY,
-        'candidate for eviction."""\n        self._opening.pop(protocol, None)',
+        'candidate for eviction."""\n        self._opening.pop(connection, None)',
         'candidate for eviction."""',
     ),
     without(LONG, OPENING, " or (end < 0 and len(self.data) > MAX_HEAD)"),
@@ -150,7 +150,7 @@ DEFENCES = [
     without(EARLY, PROTOCOL, "if not self._asked:", "if True:"),
     without(EARLY, PROTOCOL, "self._flow.pause(EARLY)", "pass"),
     without(EARLY, PROTOCOL, "self._flow.resume(EARLY)", "pass"),
-    without(ORIGIN, OPENING, "if not self.factory.entrance.allows(request):", "if False:"),
+    without(ORIGIN, OPENING, "if not self.context.policy.allows(request):", "if False:"),
     without(
         ORIGIN, ENTRANCE, "len(origins) == 1 and ", "", "unit.clients.handshake.test_request.OriginTests.test_foreign"
     ),
@@ -212,7 +212,7 @@ DEFENCES = [
     without(  # the proxy is counted, whoever it speaks for
         FORWARDED,
         OPENING,
-        "if not self.factory.entrance.proxies.trusts(host) and not",
+        "if not self.context.policy.proxies.trusts(host) and not",
         "if not",
         "unit.clients.test_admission.AddressTests.test_behind_a_proxy",
     ),
@@ -275,7 +275,7 @@ DEFENCES = [
         "unit.service.test_lifecycle.AssemblyTests.test_connect_rate",
     ),
     without(
-        FAST, OPENING, "limited = not self.factory.entrance.proxies.trusts(address)", "limited = True", _STAND_FOR_MANY
+        FAST, OPENING, "limited = not self.context.policy.proxies.trusts(address)", "limited = True", _STAND_FOR_MANY
     ),
     without(BUSY, ADMISSION, "if self.asking >= self.most_asking:", "if False:"),
     without(BUSY, ADMISSION, "        self.asking -= 1\n"),
@@ -289,7 +289,7 @@ DEFENCES = [
         "system.test_handshake.MeanwhileTests.test_leaves_then_accepted",
     ),
     without(LEAVES, FACTORY, _GONE, "", _LEAVING),
-    without(LEAVES, FACTORY, "        protocol.visit.leave()\n", "        pass\n", _LEAVING),
+    without(LEAVES, FACTORY, "        connection.visit.leave()\n", "        pass\n", _LEAVING),
     without(ANYTHING, CREDENTIALS, "found is None or len(found[1]) % 4 == 1 or", "found is None or", _FUZZ),
     without(
         ANYTHING,

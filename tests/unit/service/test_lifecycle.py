@@ -38,7 +38,7 @@ class AssemblyTests(SynchronousTestCase):
             random.seed(1)
             _, clients = self.listening()
             random.seed(1)
-            ids.append(clients.gateway._ids.mint())
+            ids.append(clients.context.gateway._ids.mint())
         self.assertNotEqual(ids[0][:8], ids[1][:8])
         self.assertNotEqual(ids[0][8:], ids[1][8:])
 
@@ -59,7 +59,7 @@ class AssemblyTests(SynchronousTestCase):
         """CONNECT_RATE and HANDSHAKE_TIMEOUT are the clients'."""
         _, clients = self.listening(CONNECT_RATE="7", HANDSHAKE_TIMEOUT="3s")
         rates: Any = clients.admission.rates
-        self.assertEqual((rates._rate, rates._burst, clients.handshake_timeout), (7, 70, 3.0))
+        self.assertEqual((rates._rate, rates._burst, clients.context.handshake_timeout), (7, 70, 3.0))
         _, clients = self.listening(CONNECT_RATE="0")
         self.assertIsNone(clients.admission.rates)
 
@@ -73,5 +73,5 @@ class AssemblyTests(SynchronousTestCase):
         """The journal knows whether it may keep credentials."""
         for word, kept in (("yes", True), ("no", False)):
             _, clients = self.listening(STATE_DIR=self.mktemp(), JOURNAL_AUTHORIZATION=word)
-            journal: Any = clients.gateway._journal
+            journal: Any = clients.context.gateway._journal
             self.assertIs(journal._disk._keep_authorization, kept)

@@ -6,7 +6,7 @@ accept -> (too many: cut off) -> head -> (malformed, too many, origin, busy: ref
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
@@ -16,19 +16,17 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from wsaas.clients.admission import AdmissionSlot
+from wsaas.clients.context import ConnectionContext
 from wsaas.clients.handshake.client_address import announced
 from wsaas.clients.handshake.fast_path import read_usual, switching
 from wsaas.clients.handshake.policy import Request
 from wsaas.clients.handshake.request import HandshakeRequest, read
 from wsaas.clients.handshake.request_head import END, MAX_HEAD, MalformedHandshake
 from wsaas.clients.handshake.responses import malformed, refused
+from wsaas.core.interfaces import Peer
 from wsaas.core.model import Indeterminate, Refused
+from wsaas.core.session import Session
 from wsaas.internals.autobahn import slimmed
-
-if TYPE_CHECKING:
-    from wsaas.clients.factory import ClientFactory
-    from wsaas.core.interfaces import Peer
-    from wsaas.core.session import Session
 
 _log = Logger()
 
@@ -36,7 +34,8 @@ _log = Logger()
 class Opening(WebSocketServerProtocol):
     """A connection before it is open. Autobahn has the head only when it is whole, sound and admitted."""
 
-    factory: ClientFactory
+    context: ConnectionContext
+    """One for all connections of a factory, whose class of connections has it."""
     transport: Any
     visit: AdmissionSlot
     """Set before the connection is made."""
@@ -55,9 +54,9 @@ class Opening(WebSocketServerProtocol):
         self._carrier: str | None = None
         self._admitted = False
         self._usual = False
-        self._deadline = self.factory.clock.callLater(self.factory.handshake_timeout, self._too_slow)
+        self._deadline = self.context.clock.callLater(self.context.handshake_timeout, self._too_slow)
         host = self._peer_host()
-        if not self.factory.entrance.proxies.trusts(host) and not announced(self.transport):
+        if not self.context.policy.proxies.trusts(host) and not announced(self.transport):
             self._admit(host)
 
     def _connectionMade(self) -> None:
@@ -75,10 +74,10 @@ class Opening(WebSocketServerProtocol):
     def _admit(self, address: str) -> bool:
         """The client's address is known: whether it may stay, were it only to be refused."""
         self._admitted = True
-        limited = not self.factory.entrance.proxies.trusts(address)
-        stays = self.visit.admit(address, limited, self.factory.clock.seconds())
+        limited = not self.context.policy.proxies.trusts(address)
+        stays = self.visit.admit(address, limited, self.context.clock.seconds())
         if self.visit.refusal is not None:
-            self.factory.tell_turned_away(address, self.visit.refusal)
+            self.context.owner.log_rejection(address, self.visit.refusal)
         if not stays:
             self.transport.abortConnection()
         return stays
@@ -93,9 +92,9 @@ class Opening(WebSocketServerProtocol):
             self._searched = max(0, len(self.data) - len(END) + 1)
         else:
             self._asked = True
-            self.factory.asked(self)
+            self.context.owner.head_received(self)
             try:
-                request = self.factory.entrance.read(self.data[:end], self._peer_host())
+                request = self.context.policy.read(self.data[:end], self._peer_host())
                 self.data = self.data[end + len(END) :]
                 self._enter(request)
             except MalformedHandshake as problem:
@@ -107,14 +106,14 @@ class Opening(WebSocketServerProtocol):
         if self.visit.refusal is not None:
             self.refuse(self.visit.refusal)
         else:
-            asked = read_usual(request.head, self.factory.compression)
+            asked = read_usual(request.head, self.context.compression)
             if asked is not None:
                 self.websocket_protocols, self._wskey = list(asked.subprotocols), asked.key
                 self.websocket_version = 13
                 self._usual = True
                 self._ask(request, asked)
             else:
-                asked = read(request.head, self.factory.compression)
+                asked = read(request.head, self.context.compression)
                 self._slow = request, asked
                 self.data = asked.head() + self.data
                 self.processHandshake()
@@ -127,16 +126,16 @@ class Opening(WebSocketServerProtocol):
         return Deferred()
 
     def _ask(self, request: Request, asked: HandshakeRequest) -> None:
-        if not self.factory.entrance.allows(request):
+        if not self.context.policy.allows(request):
             self.refuse(Refused(403, "ORIGIN_NOT_ALLOWED"))
         elif busy := self.visit.ask():
-            self.factory.tell_turned_away(request.address, busy)
+            self.context.owner.log_rejection(request.address, busy)
             self.refuse(busy)
         else:
             self._stop_deadline()
             self._carrier = request.carrier
-            handshake = self.factory.entrance.handshake(request, asked)
-            self.factory.gateway.connect(cast("Peer", self), handshake)  # what builds on this is one
+            handshake = self.context.policy.handshake(request, asked)
+            self.context.gateway.connect(cast(Peer, self), handshake)  # what builds on this is one
 
     def accept(self, subprotocol: str | None) -> None:
         self.visit.answered()
@@ -192,7 +191,7 @@ class Opening(WebSocketServerProtocol):
         if self.data and not self._asked:
             self._asked = True
             self.failHandshake(
-                f"the request did not come whole within {self.factory.handshake_timeout:g} s (HANDSHAKE_TIMEOUT): "
+                f"the request did not come whole within {self.context.handshake_timeout:g} s (HANDSHAKE_TIMEOUT): "
                 "send it at once",
                 408,
             )
