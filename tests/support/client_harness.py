@@ -122,7 +122,7 @@ class Transport:
     getHost = getPeer
 
 
-class FakeSession:
+class FakeSessionInput:
     """What the protocol tells its session, in order; `room` is what `announce` allows."""
 
     def __init__(self, peer: Any) -> None:
@@ -154,11 +154,11 @@ class FakeSession:
 class FakeGateway:
     def __init__(self) -> None:
         self.handshakes: list[Handshake] = []
-        self.sessions: list[FakeSession] = []
+        self.sessions: list[FakeSessionInput] = []
 
     def connect(self, peer: Any, handshake: Handshake) -> None:
         self.handshakes.append(handshake)
-        peer.session = FakeSession(peer)
+        peer.session = FakeSessionInput(peer)
         self.sessions.append(peer.session)
 
 
@@ -218,7 +218,7 @@ class Client:
         self.codec = Connection(ConnectionType.CLIENT)
 
     @property
-    def session(self) -> FakeSession:
+    def session(self) -> FakeSessionInput:
         return self.harness.gateway.sessions[-1]
 
     def say(self, data: bytes) -> None:

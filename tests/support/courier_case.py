@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.core_fakes import Calls, FakePeer
 from wsaas.backend.courier import Courier
 from wsaas.backend.requests import Contract, Webhook
 from wsaas.core.gateway import Gateway
@@ -40,22 +40,6 @@ class FakeSender:
     def answer(self, answer: HttpResponse | Fault | Failure, index: int = 0) -> None:
         _, done = self.waiting.pop(index)
         done(answer)
-
-
-class FakePeer:
-    session: Session | None = None
-    waiting = 0
-    last_active_at = 0.0
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-
-    def send(self, frame: Frame) -> bool:
-        self.calls.append(("send", frame.payload))
-        return True
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *arguments: self.calls.append((name, *arguments))
 
 
 class CourierTestCase(SynchronousTestCase):
@@ -95,8 +79,8 @@ class CourierTestCase(SynchronousTestCase):
         self.gateway.accepting = True
 
     def connect(self, address: str = "192.0.2.1") -> FakePeer:
-        peer = FakePeer()
-        self.gateway.connect(peer, Handshake("/", "", None, address, party=address))  # type: ignore[arg-type]
+        peer = FakePeer(Calls())
+        self.gateway.connect(peer, Handshake("/", "", None, address, party=address))
         return peer
 
     def open(self, address: str = "192.0.2.1") -> tuple[FakePeer, Session]:

@@ -30,6 +30,23 @@ class WritersReactor:
         self.writers.clear()
 
 
+class Over:
+    """A transport over another, as TLS is."""
+
+    def __init__(self, below: Any) -> None:
+        self.transport = below
+
+
+def pair(case: SynchronousTestCase) -> tuple[socket.socket, socket.socket]:
+    """The two ends of a TCP connection: the client's, and the accepted one."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        accepted, _ = server.accept()
+    case.addCleanup(client.close)
+    case.addCleanup(accepted.close)
+    return client, accepted
+
+
 class SocketTestCase(SynchronousTestCase):
     """A transport of Twisted's over a real socket, and its far end."""
 

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 
 from tests.support.backend_answers import hang, reply
 from tests.support.backend_server import Stage
-from tests.support.certificates import authority, issue
+from tests.support.certificates import authority, issue, trusting, write
 from tests.support.faults import PATIENCE, FaultsTestCase
 from tests.support.gateway_process import Gateway, free_port
 from tests.support.system_case import eventually
 from tests.support.websocket_client import BINARY, PONG, TEXT, RawClient, close_frame, frame
-from tests.system.test_tls import trusting, write
 from wsaas.clients.lingering_close import CLOSE_TIMEOUT
 
 LENGTH = 100_000

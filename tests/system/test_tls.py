@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 
 from tests.support.api_client import Api
 from tests.support.backend_answers import reply
 from tests.support.backend_server import Backend
-from tests.support.certificates import Authority, Issued, authority, issue
+from tests.support.certificates import Authority, Issued, authority, issue, trusting, write
 from tests.support.gateway_process import Gateway
 from tests.support.system_case import SystemTestCase, eventually
 from tests.support.websocket_client import BINARY, RawClient, connect, frame, refused
-
-
-def write(directory: Path, name: str, data: bytes) -> str:
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / name).write_bytes(data)
-    return str(directory / name)
-
-
-def trusting(root: Authority) -> ssl.SSLContext:
-    """A client's context that trusts this authority and no other."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=root.certificate.decode())
-    return context
 
 
 class ServerTests(SystemTestCase):

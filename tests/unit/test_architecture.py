@@ -60,6 +60,25 @@ def violations(root: Path) -> list[str]:
     return found
 
 
+def violations_of_tests(root: Path) -> list[str]:
+    """One line for each break of a rule that the tests keep."""
+    found = []
+    for path in sorted(root.glob("tests/**/*.py")):
+        module = Module(path, root)
+        for imported in module.imports:
+            if imported.name.startswith("tests.") and ".test_" in imported.name:
+                found.append(f"{module.place}:{imported.line}: {imported.name}: {_TEST_MODULE}")
+            if module.name.startswith("tests.unit.") and imported.within(*PROCESSES):
+                if module.place not in WITH_PROCESSES:
+                    found.append(f"{module.place}:{imported.line}: {imported.name}: {_PROCESS}")
+        found += [
+            f"{module.place}:{node.lineno}: {node.name}: {_SWALLOWED}"
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
+        ]
+    return found
+
+
 def broken_by_import(module: Module, imported: Import) -> Iterator[str]:
     room = module.room
     parts = imported.name.split(".")
@@ -178,6 +197,10 @@ class ArchitectureTests(SynchronousTestCase):
         found = {re.sub(r":[0-9]+: ", ": ", each) for each in violations(ROOT)}
         self.assertEqual(sorted(found - OPEN_BREAKS), [])
 
+    def test_rules_of_the_tests(self) -> None:
+        """What test modules share is in tests/support; unit tests start no process; no fake takes every call."""
+        self.assertEqual(violations_of_tests(ROOT), [])
+
     def test_every_room_has_its_line(self) -> None:
         """Each package and module at the top of wsaas/ is a room with a line in the table, and the other way round."""
         there = {path.stem for path in ROOT.glob("wsaas/*") if path.suffix == ".py" or (path / "__init__.py").exists()}
@@ -226,6 +249,23 @@ LARGE_CLASSES: tuple[str, ...] = (
     "wsaas.core.session.Session",
     "wsaas.journal.sqlite.SqliteJournal",
 )
+PROCESSES = (
+    "subprocess",
+    "multiprocessing",
+    "twisted.internet.reactor.spawnProcess",
+    *(
+        f"tests.support.{name}"
+        for name in ("backend_process", "gateway_process", "programs", "python_process", "system_case")
+    ),
+)
+"""Modules that start processes; what needs them is a system test."""
+WITH_PROCESSES = (
+    "tests/unit/journal/test_displaced.py",  # mounts file systems, in no time
+    "tests/unit/test_readme.py",  # bash reads a script
+)
+_TEST_MODULE = "no test module is imported; what several share is in tests/support"
+_PROCESS = "a unit test starts no process; it is a system test"
+_SWALLOWED = "no fake takes every call: a method that has another name must fail"
 _INTERNAL = "only internals/ uses what a library does not promise"
 _CIRCLE = "a circle of files"
 _CLOCK = "a clock is called clock if it counts seconds, wall_clock if it tells the time"
@@ -296,6 +336,29 @@ class RuleTests(SynchronousTestCase):
             found = self.violations((place, source))
             self.assertTrue(found, (place, source))
             self.assertTrue(found[0].startswith(f"{place}:{len(source.splitlines())}: "), found)
+
+    def test_forbidden_in_tests(self) -> None:
+        """Each rule of the tests finds what it forbids, and leaves alone what it does not name."""
+        root = Path(self.mktemp())
+        for place, source, forbidden in [
+            ("tests/unit/test_a.py", "from tests.unit.core.test_b import Case\n", True),
+            ("tests/thorough/a.py", "from tests.system import test_b\n", True),
+            ("tests/unit/core/test_a.py", "import subprocess\n", True),
+            ("tests/unit/core/test_a.py", "from tests.support.system_case import SystemTestCase\n", True),
+            ("tests/support/fakes.py", "class Fake:\n    def __getattr__(self, name): ...\n", True),
+            (
+                "tests/system/test_a.py",
+                "import subprocess\nfrom tests.support.system_case import SystemTestCase\n",
+                False,
+            ),
+            ("tests/unit/core/test_a.py", "from tests.support.core_fakes import FakePeer\n", False),
+        ]:
+            path = root / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source)
+            found = violations_of_tests(root)
+            self.assertEqual([each.split(":")[:2] for each in found], [[place, str(source.count("\n"))]] * forbidden)
+            path.unlink()
 
     def test_circles(self) -> None:
         """Files that import each other, by whatever way round and under TYPE_CHECKING too, are found."""

@@ -250,7 +250,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "DELETE /groups/{group}": ["unit.api.test_groups.GroupRouteTests.test_close"],
         "PUT /groups/{group}/{id}": [
             "unit.api.test_groups.GroupRouteTests.test_membership",
-            "unit.core.test_groups.GroupTests.test_bound",
+            "unit.core.test_router.GroupTests.test_bound",
         ],
         "DELETE /groups/{group}/{id}": ["unit.api.test_groups.GroupRouteTests.test_membership"],
         "GET /-/healthy": ["system.test_api.TokenTests.test_probes", "unit.api.test_app.ProbeTests.test_healthy"],
@@ -308,7 +308,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "UNAUTHORIZED": ["system.test_connect.AnswerTests.test_4xx"],
         "ORIGIN_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_origin"],
         "FORBIDDEN": ["system.test_connect.AnswerTests.test_4xx"],
-        "CLOSED": ["unit.core.test_registry.CloseTests.test_waiting"],
+        "CLOSED": ["unit.core.test_router.CloseTests.test_waiting"],
         "NOT_FOUND": ["system.test_connect.AnswerTests.test_4xx"],
         "METHOD_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_allow_and_upgrade_headers"],
         "HANDSHAKE_TIMEOUT": ["unit.clients.test_connection.HandshakeTests.test_slow"],

@@ -39,7 +39,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
     "forbidden": {
         "ORIGIN_NOT_ALLOWED": ["unit.clients.test_connection.HandshakeTests.test_origin"],
         "FORBIDDEN": [f"{CONNECT}AnswerTests.test_4xx", f"{RECIPES}test_django_without_exemption"],
-        "CLOSED": ["unit.core.test_registry.CloseTests.test_waiting"],
+        "CLOSED": ["unit.core.test_router.CloseTests.test_waiting"],
         "another code": [f"{CONNECT}AnswerTests.test_other_code"],
         "HOST_NOT_ALLOWED of the API": ["system.test_api.HostTests.test_host"],
     },

@@ -6,7 +6,7 @@ from twisted.python.failure import Failure
 
 from tests.support.courier_case import OK, CourierTestCase
 from wsaas.backend.breaker import PROBES, THRESHOLD
-from wsaas.core.model import Cause, Indeterminate, Record, Refused
+from wsaas.core.model import Cause, Record
 from wsaas.core.session import Session, State
 from wsaas.http_client.exchange import HttpResponse, Lost, NotSent, SecondAnswer
 
@@ -77,7 +77,7 @@ class CourierTests(CourierTestCase):
             self.sender.answer(Lost("reset"))
             self.clock.advance(30)
         self.assertGreaterEqual(self.clock.seconds(), 30)
-        self.assertIn(("close", 1013, ""), peer.calls)
+        self.assertIn("close 1013", peer.calls)
         self.assertEqual(set(self.bodies()), {b"1"})
         session.lost(Cause.NETWORK, 1006, "", False)
         self.assertIn(b'"undelivered"', self.sender.sent[-1].body)
@@ -100,12 +100,12 @@ class CourierTests(CourierTestCase):
     def test_connect_is_tried_once(self) -> None:
         """A connect that fails is not tried again: the client may come again."""
         for fault, refusal in (
-            (NotSent("refused"), Refused(503, "UNAVAILABLE", ((b"retry-after", b"5"),))),
-            (Lost("reset"), Indeterminate(502, "BAD_GATEWAY")),
+            (NotSent("refused"), "503 UNAVAILABLE retry-after=5"),
+            (Lost("reset"), "502 BAD_GATEWAY"),
         ):
             peer = self.connect()
             self.sender.answer(fault)
-            self.assertEqual(peer.calls, [("refuse", refusal)])
+            self.assertEqual(peer.calls, [f"refuse {refusal}"])
         self.assertEqual([webhook.method for webhook in self.sender.sent], [b"POST", b"POST", b"DELETE"])
 
     def test_refusal_of_the_second_post(self) -> None:
@@ -120,7 +120,7 @@ class CourierTests(CourierTestCase):
             while self.sender.waiting:
                 self.sender.answer(OK)
             self.assertEqual([webhook.method for webhook in self.sender.sent[sent:]], methods)
-            self.assertEqual(peer.calls[0][1].status, status)
+            self.assertEqual(peer.calls[0].split()[:2], ["refuse", str(status)])
             self.assertEqual(len(self.registry), 0)
 
     def test_concurrency(self) -> None:
@@ -167,7 +167,7 @@ class CourierTests(CourierTestCase):
         self.say(session, b"1")
         self.sender.answer(HttpResponse(200, ((b"wsaas-reply", b"text"),), b"x", False))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.assertIn(("close", 1011, ""), peer.calls)
+        self.assertIn("close 1011", peer.calls)
         session.lost(Cause.NETWORK, 1006, "", False)
         self.sender.answer(OK)
         self.assertEqual(len(self.registry), 0)
@@ -178,13 +178,13 @@ class CourierTests(CourierTestCase):
         self.sender.send = lambda webhook, done: 1 / 0  # type: ignore[assignment, return-value]
         self.say(session, b"1")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.assertIn(("close", 1011, ""), peer.calls)
+        self.assertIn("close 1011", peer.calls)
         del self.sender.send
         peer, session = self.open()
         self.say(session, b"1")
         self.sender.answer(Failure(ZeroDivisionError()))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.assertIn(("close", 1011, ""), peer.calls)
+        self.assertIn("close 1011", peer.calls)
         self.assertEqual(set(self.courier._dispatcher._shares.in_flight.values()), {0})
 
     def fail_everything(self) -> list[Session]:
@@ -214,7 +214,7 @@ class CourierTests(CourierTestCase):
             self.sender.answer(NotSent("refused"))
         sent = len(self.sender.sent)
         peer = self.connect()
-        self.assertEqual(peer.calls, [("refuse", Refused(503, "NOT_READY", ((b"retry-after", b"5"),)))])
+        self.assertEqual(peer.calls, ["refuse 503 NOT_READY retry-after=5"])
         self.assertEqual((len(self.sender.sent), len(self.registry)), (sent, 0))
         self.clock.advance(1)
         self.connect()

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from OpenSSL import SSL
 from twisted.internet import error
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.test_docs_protocol import tables
+from tests.support.pages import DOCS, tables
 from wsaas.cli.address import address
 from wsaas.cli.explanations import CLOSE_CODES, closed, refused, unreachable
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.net.tls_client import CertificateRefused
 
-PROTOCOL = tables((Path(__file__).resolve().parents[3] / "docs" / "protocol.rst").read_text())
+PROTOCOL = tables((DOCS / "protocol.rst").read_text())
 
 
 class CloseTests(SynchronousTestCase):

@@ -15,7 +15,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.client_harness import END, REQUEST, FakeSession, Harness
+from tests.support.client_harness import END, REQUEST, FakeSessionInput, Harness
 from tests.support.sockets import WritersReactor
 from tests.support.websocket_client import CLOSE, TEXT, close_frame, frame
 from wsaas.clients.fanout import send_directly
@@ -132,7 +132,7 @@ class CrowdTests(SynchronousTestCase):
 class OutletTests(SynchronousTestCase):
     """A session has an outlet while a message may be written straight to its client, and at no other time."""
 
-    def enter(self, extra: bytes = b"", **options: Any) -> FakeSession:
+    def enter(self, extra: bytes = b"", **options: Any) -> FakeSessionInput:
         harness = Harness(**options)
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.far = socket.create_connection(server.getsockname(), 10)
@@ -152,7 +152,7 @@ class OutletTests(SynchronousTestCase):
         self.assertTrue(self.far.recv(1000).startswith(b"HTTP/1.1 101 "))
         return session
 
-    def enter_straight(self) -> FakeSession:
+    def enter_straight(self) -> FakeSessionInput:
         session = self.enter()
         self.assertEqual(session.outlet, self.transport.fileno())
         return session

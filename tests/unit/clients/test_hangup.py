@@ -9,15 +9,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.client_harness import Harness
+from tests.support.sockets import Over, pair
 from wsaas.clients.hangup import hung_up
 from wsaas.core.model import Cause
-
-
-class Over:
-    """A transport over another, as TLS is."""
-
-    def __init__(self, below: Any) -> None:
-        self.transport = below
 
 
 class Tcp:
@@ -26,16 +20,6 @@ class Tcp:
 
     def getHandle(self) -> object:
         return self.handle
-
-
-def pair(case: SynchronousTestCase) -> tuple[socket.socket, socket.socket]:
-    """The two ends of a TCP connection: the client's, and the accepted one."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        client = socket.create_connection(server.getsockname())
-        accepted, _ = server.accept()
-    case.addCleanup(client.close)
-    case.addCleanup(accepted.close)
-    return client, accepted
 
 
 class HangupTests(SynchronousTestCase):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from tests.unit.clients.test_hangup import Over, pair
-from tests.unit.internals.test_direct_write import SocketTestCase
+from tests.support.sockets import Over, SocketTestCase, pair
 from wsaas.clients.progress import Progress, bottom, unacknowledged
 from wsaas.internals.direct_write import unsent
 
