@@ -5,7 +5,6 @@ WSAAS_EXAMPLES=2000000 in the environment makes it so many inputs for each port,
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from functools import partial
@@ -15,9 +14,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.growth import FOLD, grows
 from tests.support.hostile import PUMPS, TARGETS, Target, made
+from tests.support.properties import rounds
 from tests.thorough.fuzz.cost import PORTS, Search
 
-EXAMPLES = os.environ.get("WSAAS_EXAMPLES", "")
+FEW = 2000
+LONG = rounds(FEW) > FEW
+"""Whether more is asked for than the suite does: then on other inputs each time."""
 SLOW = re.compile(rb"X: *([!-~](?:[ -~]*[!-~])?)? *")
 
 
@@ -25,7 +27,7 @@ class CostTests(SynchronousTestCase):
     def test_nothing_is_dear(self) -> None:
         """Of all inputs for either port none is found whose time grows faster than its length."""
         for port in PORTS:
-            report = Search(TARGETS[port], time.time_ns() if EXAMPLES else 1).run(int(EXAMPLES or 2000))
+            report = Search(TARGETS[port], time.time_ns() if LONG else 1).run(rounds(FEW))
             self.assertEqual(report.findings, [], port)
         self.flushLoggedErrors()
 
@@ -37,7 +39,7 @@ class CostTests(SynchronousTestCase):
     def test_every_parser(self) -> None:
         """Whatever is repeated wherever in what a parser reads, four times as much takes four times as long."""
         cases = [(name, frame, pump) for name in TARGETS for frame in TARGETS[name].frames for pump in PUMPS]
-        for name, frame, pump in cases if EXAMPLES else Random(1).sample(cases, 1000):
+        for name, frame, pump in cases if LONG else Random(1).sample(cases, min(rounds(FEW), 1000)):
             target = TARGETS[name]
             ratio = grows(target.reads, partial(made, frame, pump), target.longest // FOLD)
             self.assertIsNone(ratio, (name, frame, pump))

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.support.properties import examples
+from tests.support.properties import examples, rounds
 from tests.thorough.fuzz.inputs import Guard, spoilt
 from tests.thorough.fuzz.parsers import PARSERS, SEEDS
 
@@ -27,7 +27,7 @@ CASES = st.sampled_from(sorted(PARSERS)).flatmap(
         | st.binary(max_size=300),
     )
 )
-RUNS = os.environ.get("WSAAS_EXAMPLES", "2000")
+RUNS = rounds(2000)
 
 
 class ParserTests(SynchronousTestCase):
@@ -58,7 +58,7 @@ class ParserTests(SynchronousTestCase):
                 ],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
                 capture_output=True,
-                timeout=600 + int(RUNS) / 100,
+                timeout=600 + RUNS / 100,
             )
             self.assertEqual(run.returncode, 0, f"{name}: {run.stderr.decode(errors='replace')[-3000:]}")
             self.assertIn(b"DONE", run.stderr)

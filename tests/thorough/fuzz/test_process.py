@@ -18,11 +18,12 @@ from tests.support.backend_answers import Answer, Request, accept, reply
 from tests.support.backend_server import Backend, Stage
 from tests.support.bad_input import API, FRAMES, HANDSHAKES
 from tests.support.gateway_process import Gateway
+from tests.support.properties import rounds
 from tests.support.system_case import SystemTestCase, eventually
 from tests.support.websocket_client import RawClient, close_frame, handshake
 from tests.thorough.fuzz.inputs import SPICES, frame
 
-COUNT = int(os.environ.get("WSAAS_EXAMPLES", "1000"))
+COUNT = rounds(1000)
 AT_A_TIME = 4
 GROWTH = 16 * 1024 * 1024
 """Bytes of memory that the gateway may have more at the end: allocators keep some of what they once needed."""

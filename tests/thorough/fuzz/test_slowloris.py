@@ -5,17 +5,17 @@ In the suite 300 of them; WSAAS_EXAMPLES=1000 makes it so many.
 
 from __future__ import annotations
 
-import os
 import resource
 import select
 import socket
 import time
 
+from tests.support.properties import rounds
 from tests.support.system_case import SystemTestCase, eventually
 from tests.support.websocket_client import RawClient, handshake
 
 HANDSHAKE_TIMEOUT = 5
-COUNT = int(os.environ.get("WSAAS_EXAMPLES", "300"))
+COUNT = rounds(300)
 
 
 class SlowlorisTests(SystemTestCase):
