@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wsaas.net import pem
+from wsaas.net.http_grammar import DEFAULT_PORTS
 from wsaas.settings.endpoints import is_private, listens_at
 from wsaas.settings.sources import Given
 from wsaas.settings.units import format_size
@@ -14,7 +15,6 @@ from wsaas.settings.units import format_size
 _UNSPECIFIED = frozenset(("0.0.0.0", "::"))
 _THIS_MACHINE = frozenset(("localhost", "127.0.0.1", "::1", "")) | _UNSPECIFIED
 """Hosts by which a machine means itself, and interfaces on which it hears itself; empty is every interface."""
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
@@ -89,4 +89,4 @@ def _name_and_ports(name: str, values: Mapping[str, Any]) -> tuple[str, frozense
 def _port_of_this_machine(address: str) -> int | None:
     """Give the port of a URL whose host is this machine, by any of the names that mean so."""
     url = urlsplit(address)
-    return (url.port or _DEFAULT_PORTS[url.scheme]) if url.hostname in _THIS_MACHINE else None
+    return (url.port or DEFAULT_PORTS[url.scheme]) if url.hostname in _THIS_MACHINE else None
