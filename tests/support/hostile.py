@@ -19,7 +19,8 @@ from tests.support.client_harness import Harness
 from tests.support.http_wire import Wire
 from wsaas.api.server.fast_path import read_head
 from wsaas.api.server.site import api_site
-from wsaas.backend.responses import Warnings, read
+from wsaas.backend.answer_log import AnswerLog
+from wsaas.backend.responses import read
 from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.http_client.response_parser import ResponseParser
@@ -148,21 +149,21 @@ def answer(data: bytes) -> None:
     parser.expect(65536)
     if parser.feed(data) is None and parser.whole:
         for event in _EVENTS:
-            read(HERE, event, parser.answer(), time.time, _WARNINGS)
+            read(HERE, event, parser.answer(), time.time, _ANSWER_LOG)
     parser.stop()
 
 
 def decision(data: bytes) -> None:
     """The body of an answer of the backend's."""
     for event in _EVENTS:
-        read(HERE, event, HttpResponse(200, ((b"wsaas-reply", b"text"),), data, False), time.time, _WARNINGS)
+        read(HERE, event, HttpResponse(200, ((b"wsaas-reply", b"text"),), data, False), time.time, _ANSWER_LOG)
 
 
 def retry_after(data: bytes) -> None:
     """A header of an answer of the backend's."""
     headers = ((b"retry-after", data), (b"wsaas-reply", data))
     for event in _EVENTS:
-        read(HERE, event, HttpResponse(503, headers, b"", False), time.time, _WARNINGS)
+        read(HERE, event, HttpResponse(503, headers, b"", False), time.time, _ANSWER_LOG)
 
 
 def proxy_header(data: bytes) -> None:
@@ -178,7 +179,7 @@ def setting(parse: Callable[[str], Any]) -> Callable[[bytes], None]:
     return reads
 
 
-_WARNINGS = Warnings(LogLimit(Clock()), "http://backend")
+_ANSWER_LOG = AnswerLog(LogLimit(Clock()), "http://backend")
 _EVENTS = (
     Opened(Handshake("/", "", None, "192.0.2.1", subprotocols=("v1",))),
     Received(1, Frame(b"hello", False)),

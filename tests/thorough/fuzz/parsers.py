@@ -11,7 +11,7 @@ from autobahn.websocket.protocol import parseHttpHeader
 from twisted.internet.task import Clock
 
 from wsaas.api.server.fast_path import read_head
-from wsaas.backend.responses import Warnings
+from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.responses import read as read_answer
 from wsaas.clients.handshake.client_address import Proxies, network, parse
 from wsaas.clients.handshake.credentials import Credentials
@@ -28,7 +28,7 @@ from wsaas.settings.load import SettingsError, load
 from wsaas.settings.table import TABLE
 from wsaas.telemetry.log_limit import LogLimit
 
-WARNINGS = Warnings(LogLimit(Clock()), "http://backend")
+ANSWER_LOG = AnswerLog(LogLimit(Clock()), "http://backend")
 EVENTS = (
     Opened(Handshake("/", "", None, "192.0.2.1", subprotocols=("v1",))),
     Received(1, Frame(b"hello", False)),
@@ -113,7 +113,7 @@ def answer(data: bytes) -> None:
     for status in (200, 403, 503):
         for event in EVENTS:
             headers = ((b"wsaas-reply", b"text"), (b"retry-after", data[:40]))
-            read_answer("a" * 32, event, HttpResponse(status, headers, data, False), float, WARNINGS)
+            read_answer("a" * 32, event, HttpResponse(status, headers, data, False), float, ANSWER_LOG)
     found = []
     for cut in (len(data), len(data) // 2):
         parser = ResponseParser()
@@ -126,7 +126,7 @@ def answer(data: bytes) -> None:
         found.append((str(faults[-1]), result if parser.whole else None))
         if faults[-1] is None and parser.whole:
             for event in EVENTS:
-                read_answer("a" * 32, event, result, float, WARNINGS)
+                read_answer("a" * 32, event, result, float, ANSWER_LOG)
         parser.stop()
     assert found[0] == found[1], found
 

@@ -17,7 +17,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.backend_wires import LIMIT, PoolTestCase
 from tests.support.properties import examples
 from tests.thorough.fuzz.inputs import ANSWERS, CUTS, Guard, decisions, pieces
-from wsaas.backend.responses import Retry, Warnings, read
+from wsaas.backend.answer_log import AnswerLog
+from wsaas.backend.responses import Retry, read
 from wsaas.clients.handshake.responses import refused
 from wsaas.core.model import (
     Accepted,
@@ -53,7 +54,7 @@ class Meaning(SynchronousTestCase):
     def judge(self, answer: HttpResponse | Fault) -> None:
         """It means something for every event, and nothing of it can split a header."""
         for event in EVENTS:
-            outcome = read("a" * 32, event, answer, now, Warnings(LogLimit(Clock()), "http://backend"))
+            outcome = read("a" * 32, event, answer, now, AnswerLog(LogLimit(Clock()), "http://backend"))
             match outcome:
                 case Accepted(subprotocol, groups, headers):
                     self.assertIn(subprotocol, (None, "v1"))
