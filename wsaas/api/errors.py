@@ -39,7 +39,7 @@ class UnsupportedCoding(GatewayError):
 
 
 class NotReady(GatewayError):
-    """The gateway is starting or draining."""
+    """The gateway is starting or draining, or its journal cannot be written."""
 
 
 @dataclass(frozen=True, slots=True)

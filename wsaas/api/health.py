@@ -22,5 +22,5 @@ def add_ops_routes(api: Api, ready: Callable[[], bool]) -> None:
     @api.route("/-/ready", "GET")
     async def readiness(request: IRequest, query: Query) -> ApiResponse:
         if not ready():
-            raise NotReady("starting or draining: send clients elsewhere for now")
+            raise NotReady("starting, draining, or the journal cannot be written: the log says; send clients elsewhere")
         return ApiResponse(200, OK)
