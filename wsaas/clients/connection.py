@@ -70,8 +70,9 @@ class ClientProtocol(Closing):
             finally:
                 self._consuming = False
         elif self.state == self.STATE_CONNECTING:
-            if not self._asked:
-                self._read_head()
+            handshake = self._handshake
+            if handshake is not None and not handshake.head_received:
+                self._read_head(handshake)
             elif len(self.data) >= MAX_EARLY:
                 self._flow.pause(EARLY)
         else:

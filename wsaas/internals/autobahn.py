@@ -23,7 +23,7 @@ RELIANCE = Reliance(
 OF_THE_HANDSHAKE = frozenset(
     "http_request_data http_request_uri http_request_path http_request_params http_request_host http_status_line "
     "http_headers http_response_data websocket_origin websocket_protocols websocket_extensions _wskey is_open "
-    "_transport_details send_queue trafficStats _results _valid_events _slow _carrier _usual".split()
+    "_transport_details send_queue trafficStats _results _valid_events".split()
 )
 _FALSE = (
     "_consuming closedByMe failedByMe droppedByMe wasClean triggered inside_message "
@@ -33,7 +33,7 @@ _FALSE = (
 _NONE = (
     "_pong _ended_by _lost _progress _lingering _perMessageCompress trackedTimings wasNotCleanReason localCloseCode "
     "localCloseReason remoteCloseCode remoteCloseReason openHandshakeTimeoutCall closeHandshakeTimeoutCall "
-    "autoPingTimeoutCall autoPingPending autoPingPendingCall autoPingPendingSent _deadline websocket_protocol_in_use "
+    "autoPingTimeoutCall autoPingPending autoPingPendingCall autoPingPendingSent websocket_protocol_in_use "
     "current_frame"
 ).split()
 
@@ -43,7 +43,6 @@ _INITIAL: dict[str, Any] = {
     **dict.fromkeys(_NONE),
     "autoPingPendingSeq": 0,
     "_fragments": 0,
-    "_searched": 0,
 }
 
 

@@ -38,9 +38,9 @@ BUSY = "More handshakes than"
 LEAVES = "Leaves while"
 ANYTHING = "Anything else"
 
-_FIRST = "        end = self.data.find(END, self._searched)"
-_START = "self._deadline = self.context.clock.callLater(self.context.handshake_timeout, self._too_slow)"
-_NEVER = Edit(OPENING, _START, "self._deadline = None")
+_FIRST = "        end = self.data.find(END, handshake.searched)"
+_START = "self._handshake.deadline = self.context.clock.callLater(self.context.handshake_timeout, self._too_slow)"
+_NEVER = Edit(OPENING, _START, "self._handshake.deadline = None")
 _REST = "            if rest:\n"
 _STRANGE = r'FIELD_VALUE = r"[\t\x20-\x7e'
 _TOO_MANY = "self.present >= self.most + self.most_surplus"
@@ -69,7 +69,7 @@ DEFENCES = [
     ),
     Defence(  # the time begins with the first byte, which one that stalls in TLS never sends
         SLOW,
-        (_NEVER, Edit(OPENING, _FIRST, f"        if self._deadline is None:\n            {_START}\n{_FIRST}")),
+        (_NEVER, Edit(OPENING, _FIRST, f"        if handshake.deadline is None:\n            {_START}\n{_FIRST}")),
         ("unit.net.test_tls_endpoint.HandshakeTests.test_stall", "unit.net.test_tls_endpoint.ProxyTests.test_stall"),
     ),
     Defence(  # it begins when the PROXY header is there
@@ -147,7 +147,7 @@ DEFENCES = [
     without(OLD, OPENING, "def failHandshake(", "def _fail("),  # Autobahn's own answers
     without(OLD, REFUSAL, '(b"upgrade", b"websocket"),'),
     without(OLD, FACTORY, ', server=""', "", "unit.clients.test_connection.HandshakeTests.test_accept"),
-    without(EARLY, PROTOCOL, "if not self._asked:", "if True:"),
+    without(EARLY, PROTOCOL, "handshake is not None and not handshake.head_received:", "handshake is not None:"),
     without(EARLY, PROTOCOL, "self._flow.pause(EARLY)", "pass"),
     without(EARLY, PROTOCOL, "self._flow.resume(EARLY)", "pass"),
     without(ORIGIN, OPENING, "if not self.context.policy.allows(request):", "if False:"),

@@ -12,13 +12,13 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
 from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from wsaas.clients.admission import AdmissionSlot
 from wsaas.clients.context import ConnectionContext
 from wsaas.clients.handshake.client_address import announced
 from wsaas.clients.handshake.fast_path import read_usual, switching
+from wsaas.clients.handshake.pending import PendingHandshake
 from wsaas.clients.handshake.policy import Request
 from wsaas.clients.handshake.request import HandshakeRequest, read
 from wsaas.clients.handshake.request_head import END, MAX_HEAD, MalformedHandshake
@@ -39,8 +39,8 @@ class Opening(WebSocketServerProtocol):
     transport: Any
     visit: AdmissionSlot
     """Set before the connection is made."""
-    _deadline: IDelayedCall | None
-    _body_wanted = True
+    _handshake: PendingHandshake | None = None
+    """None from the 101 on."""
 
     def connectionMade(self) -> None:
         # Not by way of Autobahn's own, which first gathers details of the transport that nobody asks for here.
@@ -48,16 +48,11 @@ class Opening(WebSocketServerProtocol):
             self.transport.setTcpNoDelay(True)
         self._connectionMade()
         self.session: Session | None = None
-        self._asked = False
-        self._searched = 0
-        self._slow: tuple[Request, HandshakeRequest] | None = None
-        self._carrier: str | None = None
-        self._admitted = False
-        self._usual = False
-        self._deadline = self.context.clock.callLater(self.context.handshake_timeout, self._too_slow)
+        self._handshake = PendingHandshake()
+        self._handshake.deadline = self.context.clock.callLater(self.context.handshake_timeout, self._too_slow)
         host = self._peer_host()
         if not self.context.policy.proxies.trusts(host) and not announced(self.transport):
-            self._admit(host)
+            self._admit(self._handshake, host)
 
     def _connectionMade(self) -> None:
         """Set what Autobahn sets for each connection, as far as the class does not have it already."""
@@ -71,9 +66,9 @@ class Opening(WebSocketServerProtocol):
         host: str = getattr(self.transport.getPeer(), "host", "")
         return host
 
-    def _admit(self, address: str) -> bool:
+    def _admit(self, handshake: PendingHandshake, address: str) -> bool:
         """The client's address is known: whether it may stay, were it only to be refused."""
-        self._admitted = True
+        handshake.admitted = True
         limited = not self.context.policy.proxies.trusts(address)
         stays = self.visit.admit(address, limited, self.context.clock.seconds())
         if self.visit.refusal is not None:
@@ -82,26 +77,26 @@ class Opening(WebSocketServerProtocol):
             self.transport.abortConnection()
         return stays
 
-    def _read_head(self) -> None:
+    def _read_head(self, handshake: PendingHandshake) -> None:
         if self.data.startswith(b"HEAD "):
-            self._body_wanted = False
-        end = self.data.find(END, self._searched)
+            handshake.body_wanted = False
+        end = self.data.find(END, handshake.searched)
         if end > MAX_HEAD or (end < 0 and len(self.data) > MAX_HEAD):
             self.failHandshake(f"the request has more than {MAX_HEAD} bytes of headers", 431)
         elif end < 0:
-            self._searched = max(0, len(self.data) - len(END) + 1)
+            handshake.searched = max(0, len(self.data) - len(END) + 1)
         else:
-            self._asked = True
+            handshake.head_received = True
             self.context.owner.head_received(self)
             try:
-                request = self.context.policy.read(self.data[:end], self._peer_host())
+                request = handshake.request = self.context.policy.read(self.data[:end], self._peer_host())
                 self.data = self.data[end + len(END) :]
-                self._enter(request)
+                self._enter(handshake, request)
             except MalformedHandshake as problem:
                 self.failHandshake(str(problem), problem.status, problem.headers)
 
-    def _enter(self, request: Request) -> None:
-        if not self._admitted and not self._admit(request.address):
+    def _enter(self, handshake: PendingHandshake, request: Request) -> None:
+        if not handshake.admitted and not self._admit(handshake, request.address):
             return
         if self.visit.refusal is not None:
             self.refuse(self.visit.refusal)
@@ -110,53 +105,51 @@ class Opening(WebSocketServerProtocol):
             if asked is not None:
                 self.websocket_protocols, self._wskey = list(asked.subprotocols), asked.key
                 self.websocket_version = 13
-                self._usual = True
-                self._ask(request, asked)
+                handshake.fast_path = True
+                self._ask(handshake, request, asked)
             else:
-                asked = read(request.head, self.context.compression)
-                self._slow = request, asked
+                asked = handshake.asked = read(request.head, self.context.compression)
                 self.data = asked.head() + self.data
                 self.processHandshake()
-                self._slow = None
 
     def onConnect(self, _: ConnectionRequest) -> Any:
         """Autobahn finds its head sound. The session answers by `accept` or `refuse`: the Deferred never fires."""
-        assert self._slow is not None
-        self._ask(*self._slow)
+        handshake = self._handshake
+        assert handshake is not None and handshake.request is not None and handshake.asked is not None
+        self._ask(handshake, handshake.request, handshake.asked)
         return Deferred()
 
-    def _ask(self, request: Request, asked: HandshakeRequest) -> None:
+    def _ask(self, handshake: PendingHandshake, request: Request, asked: HandshakeRequest) -> None:
         if not self.context.policy.allows(request):
             self.refuse(Refused(403, "ORIGIN_NOT_ALLOWED"))
         elif busy := self.visit.ask():
             self.context.owner.log_rejection(request.address, busy)
             self.refuse(busy)
         else:
-            self._stop_deadline()
-            self._carrier = request.carrier
-            handshake = self.context.policy.handshake(request, asked)
-            self.context.gateway.connect(cast(Peer, self), handshake)  # what builds on this is one
+            handshake.stop_deadline()
+            told = self.context.policy.handshake(request, asked)
+            self.context.gateway.connect(cast(Peer, self), told)  # what builds on this is one
 
     def accept(self, subprotocol: str | None) -> None:
         self.visit.answered()
-        if subprotocol is None and self._carrier is not None:
-            # A browser gives up a handshake for which it offered subprotocols and none was selected.
-            if self.websocket_protocols:
-                subprotocol = self.websocket_protocols[0]
-                if self.session is not None:
-                    self.session.subprotocol = subprotocol
-            else:
-                subprotocol = self._carrier
-                self.websocket_protocols.append(subprotocol)
+        handshake = self._handshake
+        assert handshake is not None
+        selected = handshake.subprotocol(subprotocol, self.websocket_protocols)
+        if selected != subprotocol and selected is not None:
+            if selected not in self.websocket_protocols:  # it carried the credential, and nobody has seen it since
+                self.websocket_protocols.append(selected)
+            elif self.session is not None:
+                self.session.subprotocol = selected
         try:
-            if self._usual:
-                self._open(subprotocol)
+            if handshake.fast_path:
+                self._open(selected)
             else:
-                self.succeedHandshake((subprotocol, {}))
+                self.succeedHandshake((selected, {}))
         except Exception:
             _log.failure("a handshake could not be completed")
             self._abandon()
         else:
+            del self._handshake  # the class has None
             self.__dict__ = slimmed(self)
 
     def _open(self, subprotocol: str | None) -> None:
@@ -178,6 +171,10 @@ class Opening(WebSocketServerProtocol):
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         self._answer(malformed(code, reason, responseHeaders or (), body_wanted=self._body_wanted))
 
+    @property
+    def _body_wanted(self) -> bool:
+        return self._handshake is None or self._handshake.body_wanted
+
     def _answer(self, answer: bytes) -> None:
         self.wasClean = self.session is None  # Autobahn logs a warning otherwise, and these are many
         self.sendData(answer)
@@ -187,9 +184,11 @@ class Opening(WebSocketServerProtocol):
         """The head is not there in its time. A client that has not begun it is only cut off: it may be a browser's
         spare connection, which would show the answer to its user, or one that still is in the handshake of TLS.
         """
-        self._deadline = None
-        if self.data and not self._asked:
-            self._asked = True
+        handshake = self._handshake
+        assert handshake is not None
+        handshake.deadline = None
+        if self.data and not handshake.head_received:
+            handshake.head_received = True
             self.failHandshake(
                 f"the request did not come whole within {self.context.handshake_timeout:g} s (HANDSHAKE_TIMEOUT): "
                 "send it at once",
@@ -199,10 +198,8 @@ class Opening(WebSocketServerProtocol):
             self.transport.abortConnection()
 
     def _abandon(self) -> None:
-        self._deadline = None
         self.transport.abortConnection()
 
     def _stop_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        if self._handshake is not None:
+            self._handshake.stop_deadline()
