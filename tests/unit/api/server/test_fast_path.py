@@ -161,6 +161,26 @@ class DifferentialTests(SynchronousTestCase):
         self.assertEqual(fast, slow)
         self.flushLoggedErrors()
 
+    def test_each_alike(self) -> None:
+        """So they do for each header, Host, place, body, method and version in an else plain request."""
+        plain = put(HERE, b"hi", HOST)
+        every = [
+            *(put(HERE, b"hi", HOST, header) for header in ODD_HEADERS),
+            *(put(HERE, b"hi", host) for host in HOSTS),
+            *(put(place, b"hi", HOST) for place in PLACES),
+            *(put(place, body, HOST) for place in (HERE, "broadcast", "groups/g") for body in BODIES),
+            *(put(HERE, b"hi", HOST, method=method) for method in (b"GET", b"DELETE", b"put", b"Put", b"POST", b"X")),
+            *(put(HERE, b"hi", HOST, version=version) for version in (b"HTTP/1.0", b"HTTP/2.0", b"http/1.1")),
+        ]
+        for tokens, headers in ((), ()), ((TOKEN,), (b"Authorization: Bearer " + TOKEN.encode(),)):
+            for request in every:
+                with_token = request.replace(
+                    b"\r\n", b"".join(b"\r\n%b\r\n" % header for header in headers) or b"\r\n", 1
+                )
+                fast, slow = (way.send([with_token + plain], Pushed.SENT) for way in self.ways[tokens])
+                self.assertEqual(fast, slow, with_token)
+        self.flushLoggedErrors()
+
 
 class FastPathTests(WireCase):
     def test_taken(self) -> None:
