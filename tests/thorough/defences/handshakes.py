@@ -150,7 +150,7 @@ DEFENCES = [
     without(EARLY, PROTOCOL, "handshake is not None and not handshake.head_received:", "handshake is not None:"),
     without(EARLY, PROTOCOL, "self._flow.pause(EARLY)", "pass"),
     without(EARLY, PROTOCOL, "self._flow.resume(EARLY)", "pass"),
-    without(ORIGIN, OPENING, "if not self.context.policy.allows(request):", "if False:"),
+    without(ORIGIN, OPENING, "if not self.context.policy.allows(head):", "if False:"),
     without(
         ORIGIN, ENTRANCE, "len(origins) == 1 and ", "", "unit.clients.handshake.test_request.OriginTests.test_foreign"
     ),

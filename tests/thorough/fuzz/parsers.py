@@ -62,21 +62,21 @@ def handshake(data: bytes) -> None:
             assert name and not {"\r", "\n", "\0"} & {*name, *value}
     for host in ("10.0.0.1", "203.0.113.9", ""):
         try:
-            request = ENTRANCE.read(data, host)
+            presented = ENTRANCE.read(data, host)
         except MalformedHandshake as error:
             assert str(error)
         else:
-            assert head is not None and request.head.target.startswith(b"/")
-            assert request.address == host or (host != "203.0.113.9" and parse(request.address) is not None)
-            assert network(request.address) or not request.address
-            assert sum(name == b"authorization" for name, _ in request.head.fields) <= 1
-            query = request.head.target.partition(b"?")[2]
+            assert head is not None and presented.target.startswith(b"/")
+            assert presented.address == host or (host != "203.0.113.9" and parse(presented.address) is not None)
+            assert network(presented.address) or not presented.address
+            assert sum(name == b"authorization" for name, _ in presented.fields) <= 1
+            query = presented.target.partition(b"?")[2]
             assert not any(pair.startswith(b"access_token=") for pair in query.split(b"&"))
-            found = dict(request.head.fields)
+            found = dict(presented.fields)
             origin = found.get(b"origin")
-            if origin is not None and ENTRANCE.allows(request):
+            if origin is not None and ENTRANCE.allows(presented):
                 assert origin.lower() in (b"https://app.example", b"https://app.example:443")
-            _asked(request.head)
+            _asked(presented)
 
 
 def _asked(head: RequestHead) -> None:

@@ -36,7 +36,7 @@ class Credentials:
         self._parameter = None if parameter is None else in_query(parameter)
         self._subprotocol = subprotocol
 
-    def present(self, head: RequestHead) -> tuple[RequestHead, str | None]:
+    def present(self, head: RequestHead) -> RequestHead:
         """The head with at most an Authorization header for a credential, and the subprotocol that carried it before,
         if one did. Raises BadCredential.
         """
@@ -48,12 +48,13 @@ class Credentials:
         if self._subprotocol and any(name == _PROTOCOL and b"bearer." in value for name, value in fields):
             fields, carrier = _from_subprotocols(fields, tokens)
         if not tokens:
-            return head, None
+            return head
         if len(tokens) > 1 or any(name == b"authorization" for name, _ in fields):
             raise BadCredential(_MORE)
         if not _BEARER.fullmatch(tokens[0]):
             raise BadCredential("the credential is not a bearer token: printable ASCII characters without spaces")
-        return replace(head, target=target, fields=[*fields, (b"authorization", b"Bearer " + tokens[0])]), carrier
+        fields = [*fields, (b"authorization", b"Bearer " + tokens[0])]
+        return replace(head, target=target, fields=fields, carrier=carrier)
 
 
 def in_query(parameter: str) -> re.Pattern[bytes]:

@@ -19,9 +19,8 @@ from wsaas.clients.context import ConnectionContext
 from wsaas.clients.handshake.client_address import announced
 from wsaas.clients.handshake.fast_path import read_usual, switching
 from wsaas.clients.handshake.pending import PendingHandshake
-from wsaas.clients.handshake.policy import Request
 from wsaas.clients.handshake.request import HandshakeRequest, read
-from wsaas.clients.handshake.request_head import END, MAX_HEAD, MalformedHandshake
+from wsaas.clients.handshake.request_head import END, MAX_HEAD, MalformedHandshake, RequestHead
 from wsaas.clients.handshake.responses import malformed, refused
 from wsaas.core.interfaces import Peer
 from wsaas.core.model import Indeterminate, Refused
@@ -89,45 +88,45 @@ class Opening(WebSocketServerProtocol):
             handshake.head_received = True
             self.context.owner.head_received(self)
             try:
-                request = handshake.request = self.context.policy.read(self.data[:end], self._peer_host())
+                head = handshake.head = self.context.policy.read(self.data[:end], self._peer_host())
                 self.data = self.data[end + len(END) :]
-                self._enter(handshake, request)
+                self._enter(handshake, head)
             except MalformedHandshake as problem:
                 self.failHandshake(str(problem), problem.status, problem.headers)
 
-    def _enter(self, handshake: PendingHandshake, request: Request) -> None:
-        if not handshake.admitted and not self._admit(handshake, request.address):
+    def _enter(self, handshake: PendingHandshake, head: RequestHead) -> None:
+        if not handshake.admitted and not self._admit(handshake, head.address):
             return
         if self.visit.refusal is not None:
             self.refuse(self.visit.refusal)
         else:
-            asked = read_usual(request.head, self.context.compression)
+            asked = read_usual(head, self.context.compression)
             if asked is not None:
                 self.websocket_protocols, self._wskey = list(asked.subprotocols), asked.key
                 self.websocket_version = 13
                 handshake.fast_path = True
-                self._ask(handshake, request, asked)
+                self._ask(handshake, head, asked)
             else:
-                asked = handshake.asked = read(request.head, self.context.compression)
+                asked = handshake.asked = read(head, self.context.compression)
                 self.data = asked.head() + self.data
                 self.processHandshake()
 
     def onConnect(self, _: ConnectionRequest) -> Any:
         """Autobahn finds its head sound. The session answers by `accept` or `refuse`: the Deferred never fires."""
         handshake = self._handshake
-        assert handshake is not None and handshake.request is not None and handshake.asked is not None
-        self._ask(handshake, handshake.request, handshake.asked)
+        assert handshake is not None and handshake.head is not None and handshake.asked is not None
+        self._ask(handshake, handshake.head, handshake.asked)
         return Deferred()
 
-    def _ask(self, handshake: PendingHandshake, request: Request, asked: HandshakeRequest) -> None:
-        if not self.context.policy.allows(request):
+    def _ask(self, handshake: PendingHandshake, head: RequestHead, asked: HandshakeRequest) -> None:
+        if not self.context.policy.allows(head):
             self.refuse(Refused(403, "ORIGIN_NOT_ALLOWED"))
         elif busy := self.visit.ask():
-            self.context.owner.log_rejection(request.address, busy)
+            self.context.owner.log_rejection(head.address, busy)
             self.refuse(busy)
         else:
             handshake.stop_deadline()
-            told = self.context.policy.handshake(request, asked)
+            told = self.context.policy.handshake(head, asked)
             self.context.gateway.connect(cast(Peer, self), told)  # what builds on this is one
 
     def accept(self, subprotocol: str | None) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from twisted.internet.interfaces import IDelayedCall
 
-from wsaas.clients.handshake.policy import Request
 from wsaas.clients.handshake.request import HandshakeRequest
+from wsaas.clients.handshake.request_head import RequestHead
 
 
 class PendingHandshake:
     """One handshake that is not answered with 101 yet. Bound: one for each connection, with one head."""
 
-    __slots__ = ("admitted", "asked", "body_wanted", "deadline", "fast_path", "head_received", "request", "searched")
+    __slots__ = ("admitted", "asked", "body_wanted", "deadline", "fast_path", "head", "head_received", "searched")
 
     def __init__(self) -> None:
         self.deadline: IDelayedCall | None = None
@@ -26,7 +26,7 @@ class PendingHandshake:
         """False for a HEAD, whose answer has no body."""
         self.admitted = False
         """Set when the client's address is known and counted."""
-        self.request: Request | None = None
+        self.head: RequestHead | None = None
         """The head, once it is read."""
         self.asked: HandshakeRequest | None = None
         """The parts of the head that the 101 depends on, once they are found sound."""
@@ -45,7 +45,7 @@ class PendingHandshake:
         If the client carried its credential in a subprotocol and the backend chose none, it is the first one offered
         beside that, or else that one: a browser gives up a handshake for which it offered some and none was selected.
         """
-        carrier = None if self.request is None else self.request.carrier
+        carrier = None if self.head is None else self.head.carrier
         if chosen is not None or carrier is None:
             return chosen
         return offered[0] if offered else carrier

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import replace
 
 from wsaas.clients.handshake.client_address import Proxies, party
 from wsaas.clients.handshake.credentials import BadCredential, Credentials
@@ -12,18 +12,6 @@ from wsaas.clients.handshake.request_head import MalformedHandshake, RequestHead
 from wsaas.core.model import Handshake
 from wsaas.net.http_grammar import DEFAULT_PORTS
 from wsaas.net.trace_context import trace_id
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A head that can only be understood in one way, as it is for everybody who reads on, and the client's address.
-
-    `carrier` is the subprotocol, no longer in the head, that carried a credential; None for none.
-    """
-
-    head: RequestHead
-    carrier: str | None
-    address: str
 
 
 class HandshakePolicy:
@@ -45,37 +33,39 @@ class HandshakePolicy:
         self._allowed_origins = frozenset(origin.encode() for origin in allowed_origins)
         self._forwarded = frozenset(name.encode() for name in forward_headers) | {b"authorization"}
 
-    def read(self, head: bytes, host: str) -> Request:
-        """A head (up to but without the empty line) that came from the peer `host`. Raises MalformedHandshake."""
+    def read(self, head: bytes, host: str) -> RequestHead:
+        """Read a head (up to but without the empty line) that came from the peer `host`, with the client's address.
+
+        Raises MalformedHandshake.
+        """
         try:
-            parsed, carrier = self._credentials.present(parse(head))
+            parsed = self._credentials.present(parse(head))
         except BadCredential as error:
             raise MalformedHandshake(str(error)) from None
-        return Request(parsed, carrier, self.proxies.client(host, _values(parsed, b"x-forwarded-for")))
+        return replace(parsed, address=self.proxies.client(host, _values(parsed, b"x-forwarded-for")))
 
-    def allows(self, request: Request) -> bool:
+    def allows(self, head: RequestHead) -> bool:
         """Say if a browser page of the request's origin may connect; a client that sends none is no browser.
 
         Bytes are compared, the one value's. Anything else, two values too, is a foreign origin.
         """
-        origins = _values(request.head, b"origin") if self._allowed_origins else []
+        origins = _values(head, b"origin") if self._allowed_origins else []
         return not origins or (len(origins) == 1 and _normal(origins[0]) in self._allowed_origins)
 
-    def handshake(self, request: Request, asked: HandshakeRequest) -> Handshake:
+    def handshake(self, head: RequestHead, asked: HandshakeRequest) -> Handshake:
         """Return what the gateway hears of a request that is sound."""
-        head = request.head
         path, _, query = head.target.decode("ascii").partition("?")
         origins = _values(head, b"origin")
         return Handshake(
             path=path,
             query=query,
             origin=b", ".join(origins).decode("latin-1") if origins else None,
-            remote_address=request.address,
+            remote_address=head.address,
             subprotocols=asked.subprotocols,
             headers=public(head.fields),
             repeated=repeated(head.fields, self._forwarded),
             trace_id=trace_id(_values(head, b"traceparent")),
-            party=party(request.address, path),
+            party=party(head.address, path),
         )
 
 

@@ -61,13 +61,17 @@ class MalformedHandshake(Exception):
 class RequestHead:
     """A request's method, target in origin-form, version ("1.1") and fields, in the order in which they came.
 
-    Names of fields are in lower case, values without the white space around them.
+    Names of fields are in lower case, values without the white space around them. `parse` leaves the last two as they
+    are: `carrier` is the subprotocol that carried a credential and is no longer among the fields, None for none;
+    `address` is the client's.
     """
 
     method: bytes
     target: bytes
     version: bytes
     fields: list[tuple[bytes, bytes]]
+    carrier: str | None = None
+    address: str = ""
 
 
 def parse(head: bytes) -> RequestHead:

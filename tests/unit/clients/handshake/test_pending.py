@@ -35,8 +35,8 @@ class PendingTests(SynchronousTestCase):
         )
         plain, carried = PendingHandshake(), PendingHandshake()
         head = REQUEST.removesuffix(b"\r\n")
-        plain.request = policy.read(head, "203.0.113.9")
-        carried.request = policy.read(head + b"\r\nSec-WebSocket-Protocol: bearer.YWJj", "203.0.113.9")
+        plain.head = policy.read(head, "203.0.113.9")
+        carried.head = policy.read(head + b"\r\nSec-WebSocket-Protocol: bearer.YWJj", "203.0.113.9")
         self.assertEqual(
             [plain.subprotocol(None, ["a"]), plain.subprotocol("a", ["a"]), PendingHandshake().subprotocol(None, [])],
             [None, "a", None],
