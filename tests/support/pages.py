@@ -32,6 +32,17 @@ class _TableOfContents(Directive):
         return []
 
 
+class _Glossary(Directive):
+    """Sphinx's glossary: what is in it is shown as it stands."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        shown = nodes.container()
+        self.state.nested_parse(self.content, self.content_offset, shown)
+        return [shown]
+
+
 def _reference(name: str, raw: str, text: str, *rest: Any, **more: Any) -> tuple[list[nodes.Node], list[Any]]:
     """A reference of Sphinx's, :doc: or :ref:, shown as its text."""
     return [nodes.inline(raw, text)], []
@@ -40,7 +51,8 @@ def _reference(name: str, raw: str, text: str, *rest: Any, **more: Any) -> tuple
 def read(path: Path) -> nodes.document:
     """The page. What docutils finds wrong stands in it as system messages."""
     directives.register_directive("toctree", _TableOfContents)
-    for name in ("doc", "ref"):
+    directives.register_directive("glossary", _Glossary)
+    for name in ("doc", "ref", "term"):
         roles.register_local_role(name, _reference)
     settings = {"report_level": 1, "halt_level": 5, "warning_stream": False}
     document: nodes.document = publish_doctree(path.read_text(), str(path), settings_overrides=settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,10 +59,15 @@ class Module:
         return self.name.split(".")[1] if "." in self.name else ""
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Everything in the file."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
     def imports(self) -> list[Import]:
         """Everything the file imports, wherever in it: functions and `if TYPE_CHECKING` count too."""
         found = []
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
@@ -75,5 +80,7 @@ class Module:
         return found
 
 
+@cache
 def modules(root: Path) -> list[Module]:
+    """All modules of wsaas/ below this root, read once: they do not change while tests run."""
     return [Module(path, root) for path in sorted(root.glob("wsaas/**/*.py"))]

@@ -52,11 +52,11 @@ def violations(root: Path) -> list[str]:
         if not module.name.startswith(LIBRARY_INTERNALS):
             found += [
                 f"{module.place}:{line}: {name}: only internals/ uses what a library does not promise"
-                for line, name in foreign_names(module.tree, ours)
+                for line, name in foreign_names(module.nodes, ours)
             ]
-        found += [f"{module.place}:{line}: {name}: {_CLOCK}" for line, name in clocks_without_a_kind(module.tree)]
+        found += [f"{module.place}:{line}: {name}: {_CLOCK}" for line, name in clocks_without_a_kind(module.nodes)]
         if module.room == "core":
-            found += [f"{module.place}:{line}: {word}: core/ has no I/O" for line, word in io_words(module.tree)]
+            found += [f"{module.place}:{line}: {word}: core/ has no I/O" for line, word in io_words(module.nodes)]
     return found
 
 
@@ -73,7 +73,7 @@ def violations_of_tests(root: Path) -> list[str]:
                     found.append(f"{module.place}:{imported.line}: {imported.name}: {_PROCESS}")
         found += [
             f"{module.place}:{node.lineno}: {node.name}: {_SWALLOWED}"
-            for node in ast.walk(module.tree)
+            for node in module.nodes
             if isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
         ]
     return found
@@ -129,7 +129,7 @@ def own_names(house: Iterable[Module]) -> frozenset[str]:
     """Underscore names that the house itself defines: functions, classes, variables, attributes and slots."""
     names: set[str] = set()
     for module in house:
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             match node:
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                     names.add(name)
@@ -142,9 +142,9 @@ def own_names(house: Iterable[Module]) -> frozenset[str]:
     return frozenset(filter(_private, names))
 
 
-def foreign_names(tree: ast.AST, ours: frozenset[str]) -> Iterator[tuple[int, str]]:
+def foreign_names(nodes: Iterable[ast.AST], ours: frozenset[str]) -> Iterator[tuple[int, str]]:
     """Underscore names of others that a module reads or writes, also by getattr and its like."""
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Attribute(attr=name) if _private(name) and name not in ours:
                 yield node.lineno, name
@@ -155,9 +155,9 @@ def foreign_names(tree: ast.AST, ours: frozenset[str]) -> Iterator[tuple[int, st
                 yield node.lineno, name
 
 
-def clocks_without_a_kind(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def clocks_without_a_kind(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Parameters for a clock whose name does not tell which: the reactor's, or the one that people set."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.arg) and node.arg in ("now", "time", "timer"):
             if node.annotation is not None and ast.unparse(node.annotation).startswith("Callable"):
                 yield node.lineno, node.arg
@@ -165,16 +165,16 @@ def clocks_without_a_kind(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.value.lineno, str(node.arg)
 
 
-def io_words(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def io_words(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Words of the transport in names and strings of the code; docstrings may say what core/ does not do."""
     docstrings = {
         id(node.body[0].value)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Constant(value=str(text)) if id(node) not in docstrings:
                 pass
@@ -225,7 +225,7 @@ class ArchitectureTests(SynchronousTestCase):
         large = {
             f"{module.name}.{node.name}"
             for module in modules(ROOT)
-            for node in ast.walk(module.tree)
+            for node in module.nodes
             if isinstance(node, ast.ClassDef)
             and sum(isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) for each in node.body) > 20
         }
@@ -235,7 +235,7 @@ class ArchitectureTests(SynchronousTestCase):
         """No docstring of wsaas/ begins with a word that opens a clause instead of a sentence."""
         openings = []
         for module in modules(ROOT):
-            for node in ast.walk(module.tree):
+            for node in module.nodes:
                 if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                     first = (ast.get_docstring(node) or "-").split()[0]
                     if first.rstrip(",:;.'s") in CLAUSE_OPENERS:

@@ -431,7 +431,7 @@ def refusals() -> Iterator[tuple[str, str]]:
     """Code and status of every refusal that is made anywhere in the source."""
     yield "BAD_REQUEST", "400"
     for module in modules(ROOT):
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             match node:
                 case ast.Call(
                     func=ast.Name(id="Refused" | "Indeterminate"),

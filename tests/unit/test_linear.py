@@ -7,17 +7,18 @@ import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support import source
 from tests.support.growth import grows, pumped
 from tests.support.regex_ambiguity import ambiguities, fails_soon
 from wsaas.clients.handshake.credentials import in_query
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = source.ROOT
 AT_ONE_PLACE = {"match", "fullmatch"}
 CALLS = AT_ONE_PLACE | {"compile", "search", "sub", "subn", "split", "findall", "finditer"}
 RULES = {"octets", "characters"}
@@ -63,20 +64,23 @@ class Found:
     how: str
 
 
-def modules() -> Iterator[tuple[ModuleType, ast.AST]]:
-    for path in sorted(ROOT.glob("wsaas/**/*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if name != "wsaas.demo.__main__":
-            yield importlib.import_module(name), ast.parse(path.read_text(), str(path))
+def modules() -> Iterator[tuple[ModuleType, list[ast.AST]]]:
+    for module in source.modules(ROOT):
+        if module.name != "wsaas.demo.__main__":
+            yield importlib.import_module(module.name), module.nodes
 
 
-def patterns() -> Iterator[Found]:
-    everywhere = dict(attribute(node) for _, tree in modules() for node in ast.walk(tree))
-    for module, tree in modules():
+@cache
+def patterns() -> list[Found]:
+    return list(find_patterns())
+
+
+def find_patterns() -> Iterator[Found]:
+    everywhere = dict(attribute(node) for _, nodes in modules() for node in nodes)
+    for module, nodes in modules():
         if module.__name__ == "wsaas.net.http_grammar":
             continue
         names = {value.pattern: name for name, value in vars(module).items() if isinstance(value, re.Pattern)}
-        nodes = list(ast.walk(tree))
         uses = {**everywhere, **dict(map(attribute, nodes))}
         for function in nodes:
             for node in ast.walk(function) if isinstance(function, ast.FunctionDef) else ():
@@ -105,7 +109,7 @@ def attribute(node: ast.AST) -> tuple[str, str]:
 class PatternTests(SynchronousTestCase):
     def test_every_pattern(self) -> None:
         """Each leaves no choice at any character, and is matched at one place or fails soon, or is watched above."""
-        found = list(patterns())
+        found = patterns()
         self.assertGreater(len(found), 40)
         for each in found:
             if each.place not in WATCHED:

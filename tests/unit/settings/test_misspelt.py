@@ -72,8 +72,7 @@ class NearMissTests(SynchronousTestCase):
         environ = usual()
         self.assertGreater(len(environ), 1000)
         self.assertEqual([name for name in environ if name in KNOWN], [])
-        for name, value in environ.items():
-            self.assertEqual(load({}, {name: value}).warnings, (), name)
+        self.assertEqual(load({}, environ).warnings, ())
 
     def test_empty(self) -> None:
         """What is empty has no effect under its right name either."""

@@ -90,10 +90,10 @@ class FramesTests(TurnsCase):
         return turns
 
     def test_broadcasts(self) -> None:
-        """A thousand broadcasts in one read: no turn writes more than TURN frames, on the fast path and on the slow."""
+        """Hundreds of broadcasts in one read: no turn writes more than TURN frames, on either path."""
         for fast_path in (True, False):
-            self.check(push("broadcast") * 700, 700 * self.members, 700, fast_path)
-            self.check(push("groups/g") * 700, 700 * self.members, 700, fast_path)
+            self.check(push("broadcast") * 200, 200 * self.members, 200, fast_path)
+            self.check(push("groups/g") * 200, 200 * self.members, 200, fast_path)
         self.check(push("broadcast", query=f"?except={HERE}") * 50, 50 * self.members, 50)
 
     def test_full_turns(self) -> None:
