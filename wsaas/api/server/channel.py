@@ -127,10 +127,12 @@ class ApiChannel(TurnsChannel):
             if fan_out is not None:
                 self._enter(Phase.ANSWERING)
                 self.site.reactor.callLater(0, self._step, fan_out)
-            if fan_out is not None or (answers and data):
                 self.wait(data)
                 return
             if not data:
+                return
+            if answers:
+                self.wait(data)
                 return
         super().dataReceived(data)
         if not self.paused:
