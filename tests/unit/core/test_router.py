@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import ID, Calls, FakeOwner, FakePeer, Stage, hello, text
@@ -296,6 +298,27 @@ class GroupTests(GroupTestCase):
         self.open(1)
         self.peers[spell(1)].send = lambda frame: 1 // 0  # type: ignore[method-assign, assignment, return-value]
         self.assertRaises(ZeroDivisionError, self.router.broadcast(b"hello", False).step)
+
+
+class DirectTests(GroupTestCase):
+    """A fan-out whose fast path takes some of the clients."""
+
+    def test_counts_once(self) -> None:
+        """Each client gets the message by one way and is counted once; one that is too slow is skipped."""
+        self.open(1, 2, 3, 4)
+        direct: list[tuple[list[str], Frame]] = []
+
+        def send_directly(sessions: Sequence[Session], frame: Frame) -> list[Session]:
+            direct.append(([session.id for session in sessions[:2]], frame))
+            return list(sessions[2:])
+
+        self.router = Router(self.registry, max_message_size=16, send_directly=send_directly)
+        self.peers[spell(4)].full = True
+        self.assertEqual(self.finish(self.router.broadcast(b"hello", False)), (3, 1))
+        self.assertEqual(direct, [([spell(1), spell(2)], text("hello"))])
+        self.assertEqual((self.heard("send hello"), self.heard("no room for hello")), ([3], [4]))
+        facts = [self.router.inspect(spell(number)) for number in (1, 2, 3, 4)]
+        self.assertEqual([(each.messages_out, each.bytes_out) for each in facts], [(1, 5), (1, 5), (1, 5), (0, 0)])
 
 
 class PageTests(GroupTestCase):
