@@ -70,7 +70,7 @@ class AnswerLog:
                 "connect code ok",
                 id,
                 'a connect was answered with the code {code}, which is not "OK": {then}. To do: say {{"code": "OK"}}',
-                code=code[:MAX_SHOWN],
+                code=_printable(code[:MAX_SHOWN]),
                 then=then,
             )
         else:
@@ -79,7 +79,7 @@ class AnswerLog:
                 "connect other code",
                 id,
                 'a connect was answered with the code {code}, which is not "OK": {then}',
-                code=code[:MAX_SHOWN],
+                code=_printable(code[:MAX_SHOWN]),
                 then=then,
             )
 
@@ -109,3 +109,8 @@ class AnswerLog:
     def _write(self, level: Any, left_out: int, id: str, format: str, **fields: object) -> None:
         format = with_left_out(format + "; connection {connection}, backend {address}", left_out)
         log.emit(level, format, left_out=left_out, connection=id, address=self._address, **fields)
+
+
+def _printable(text: str) -> str:
+    """The text with half of a surrogate pair, which JSON can spell and no encoding can say, written as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
