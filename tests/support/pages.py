@@ -17,7 +17,8 @@ DOCS = ROOT / "docs"
 SECURITY = DOCS / "security.rst"
 THREATS = ["handshakes", "frames", "api", "webhooks", "tls", "leaks"]
 """The tables of docs/security.rst, in order."""
-PAGES = [ROOT / "README.rst", ROOT / "CHANGELOG.rst", *sorted(DOCS.glob("*.rst"))]
+_AT_THE_TOP = ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")
+PAGES = [*(ROOT / f"{name}.rst" for name in _AT_THE_TOP), *sorted(DOCS.glob("*.rst"))]
 
 Rows = list[list[str]]
 
