@@ -29,6 +29,8 @@ LONGEST_PAGE_OF_GROUPS = 1000
 
 MOST_PARAMETERS = 500
 """Parameters of a request. A request line has room for 400 exceptions."""
+MOST_ENCODED = 2000
+"""Bytes of a query that are percent-encoded. A reason has 123 at most, the name of a group 256."""
 
 _SHOWN = 60
 """Characters of a wrong parameter that an error repeats."""
@@ -42,6 +44,8 @@ class Query:
 
     def __init__(self, query: bytes, once: Collection[str] = (), repeatable: Collection[str] = ()) -> None:
         self._values: dict[str, list[str]] = {}
+        if query.count(b"%") > MOST_ENCODED:
+            raise BadRequest(f"the query has more than {MOST_ENCODED} percent-encoded bytes")
         try:
             # Not request.args: Twisted takes ";" for a separator too, and a reason may have one.
             pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
