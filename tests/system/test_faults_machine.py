@@ -38,7 +38,7 @@ class DiskTests(FaultsTestCase):
         eventually(refused_yet, PATIENCE)
         self.assertEqual(gateway.api.get("/-/ready").status, 503)
         self.assertEqual(gateway.api.get("/-/healthy").status, 200)
-        self.assertIn("the journal cannot write to", gateway.log())
+        eventually(lambda: "the journal cannot write to" in gateway.log())
         heard = len(new.connects)
         self.assertTrue(refused_yet())
         self.assertEqual(len(new.connects), heard, "the backend hears nothing of whom could not be promised a DELETE")

@@ -133,7 +133,7 @@ class TargetTests(SystemTestCase):
         backend = self.https(issue(self.root, ["localhost"], expired=True))
         gateway = self.trusted(backend)
         self.assert_refused(gateway, backend)
-        self.assertTrue("certificate" in gateway.log(), "the log does not say that it is the certificate")
+        eventually(lambda: "certificate" in gateway.log())
 
     def test_address(self) -> None:
         """A certificate for an IP address is good for that address."""
