@@ -7,6 +7,7 @@ with `wsproto` to read what comes: a client that can do anything, the wrong thin
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import socket
@@ -186,8 +187,9 @@ class RawClient:
         return b"".join(parts)
 
     def half_close(self) -> None:
-        """Send the end of the stream and go on reading."""
-        self.socket.shutdown(socket.SHUT_WR)
+        """Send the end of the stream and go on reading. Nothing happens where the gateway has already left."""
+        with contextlib.suppress(OSError):  # ENOTCONN is no ConnectionError
+            self.socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Leave by a TCP reset, as a crashed machine does."""
