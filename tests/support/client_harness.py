@@ -19,7 +19,6 @@ from wsaas.clients.handshake.client_address import Proxies
 from wsaas.clients.handshake.credentials import Credentials
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.core.model import Cause, Frame, Handshake
-from wsaas.core.session import NO_OUTLET
 
 REQUEST = (
     b"GET /room/7?a=1 HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -129,7 +128,6 @@ class FakeSessionInput:
         self.peer = peer
         self.calls: list[tuple[Any, ...]] = []
         self.room = 10**9
-        self.outlet = NO_OUTLET
         self.subprotocol: str | None = None
         self.received_frames: list[Frame] = []
 

@@ -19,7 +19,6 @@ from wsaas.clients.progress import Progress, bottom, unacknowledged
 from wsaas.clients.read_control import ReadControl
 from wsaas.clients.send_buffer import SendBuffer
 from wsaas.core.model import Cause, CloseCode
-from wsaas.core.session import NO_OUTLET
 from wsaas.internals.autobahn import connection_lost
 
 
@@ -38,10 +37,6 @@ class Closing(Opening):
     """Set with our Close frame, or with the client's."""
     _lost: Failure | None
     """The reason why the client is not heard any more. Its transport may still be there, for what waits for it."""
-
-    def straight(self, file: int) -> None:
-        """Tell the session's outlet (see `SendBuffer`)."""
-        raise NotImplementedError
 
     def look(self) -> None:
         """See whether the client is still there, for the keepalive."""
@@ -70,7 +65,7 @@ class Closing(Opening):
         if self._lost is None:
             self._begin_to_close(owing=unacknowledged(self.transport) > 0)
         super().sendCloseFrame(code, reasonUtf8, isReply)
-        self.straight(NO_OUTLET)
+        self._outbox.leave_fan_out()
 
     def _begin_to_close(self, owing: bool) -> LingeringClose:
         """Have the lingering close watch the client from here on, and not the keepalive."""
@@ -93,7 +88,7 @@ class Closing(Opening):
     def _closeConnection(self, abort: bool = False) -> None:
         """Close the transport once all is written, or at once; a client that does not let us is dropped in the end."""
         self._flow.close()
-        self.straight(NO_OUTLET)
+        self._outbox.leave_fan_out()
         if self._lost is None and abort and not self.wasClean:
             self.transport.abortConnection()
         elif self._lost is None:
@@ -140,6 +135,7 @@ class Closing(Opening):
     def _hear_no_more(self, reason: Failure) -> None:
         """End the session; the transport may stay for what waits for the client."""
         self._lost = reason
+        self._outbox.leave_fan_out()
         self._flow.close()
         self._flow.stop()
         self._flow.begin_turn()

@@ -13,7 +13,6 @@ from wsaas.clients.liveness import Liveness
 from wsaas.clients.read_control import EARLY, LANE, ReadControl
 from wsaas.clients.send_buffer import SendBuffer
 from wsaas.core.model import CloseCode, Frame
-from wsaas.core.session import NO_OUTLET
 
 MAX_EARLY = 65536
 """Bytes that a client may send before its 101; over it they stay in its socket."""
@@ -153,8 +152,8 @@ class ClientProtocol(Closing):
 
     def _onOpen(self) -> None:
         self._plain = not self.websocket_extensions_in_use
-        if self._outbox.clear:
-            self.straight(self._outbox.file)
+        if self._plain and self.session is not None:
+            self._outbox.join_fan_out(self.session, self.context.direct_fds)
         self.context.keepalive.add(self)
         self._flow.resume(EARLY)
 
@@ -170,13 +169,9 @@ class ClientProtocol(Closing):
         self.sendMessage(frame.payload, frame.binary)
         return True
 
-    def straight(self, file: int) -> None:
-        if self.session is not None:
-            self.session.outlet = file if self.state == _OPEN and self._plain else NO_OUTLET
-
-    def rest(self, data: bytes) -> None:
-        """Take over what the socket did not take of a message that was written directly."""
-        self._outbox.rest(data)
+    def write_remainder(self, data: bytes) -> None:
+        """Take over the bytes of a message that the socket did not take."""
+        self._outbox.write_remainder(data)
 
     def close(self, code: int, reason: str) -> None:
         self.sendCloseFrame(code, reason.encode())

@@ -13,6 +13,7 @@ from wsaas.clients.frames import Encoder
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.keepalive import Keepalive
 from wsaas.core.gateway import Gateway
+from wsaas.core.interfaces import SessionInput
 from wsaas.core.model import Refused
 
 
@@ -45,6 +46,7 @@ class ConnectionContext:
 
     Timeouts are in seconds by `clock`; `wall_clock()` is in seconds since the epoch. A `ws_timeout` of 0 turns the
     keepalive off. `message_rate` is in frames a second, 0 for no limit; `send_buffer` is in bytes a connection.
+    `direct_fds` is for the fan-out (see `DirectFanOut`).
     """
 
     clock: IReactorTime
@@ -54,6 +56,7 @@ class ConnectionContext:
     keepalive: Keepalive
     owner: ConnectionOwner
     encoder: Encoder
+    direct_fds: dict[SessionInput, int]
     ws_timeout: float
     handshake_timeout: float
     message_rate: int

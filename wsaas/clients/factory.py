@@ -13,6 +13,7 @@ from twisted.logger import Logger, LogLevel
 from wsaas.clients.admission import FULL, Admission
 from wsaas.clients.connection import ClientProtocol
 from wsaas.clients.context import ConnectionContext, OwnedConnection
+from wsaas.clients.fanout import DirectFanOut
 from wsaas.clients.frames import Encoder
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.keepalive import Keepalive
@@ -64,6 +65,7 @@ class ClientFactory(WebSocketServerFactory):
         super().__init__(reactor=clock, server="")
         self.admission = admission
         self.keepalive = Keepalive(clock, ws_timeout)
+        self.fan_out = DirectFanOut()
         self._clock = clock
         self._connections: set[OwnedConnection] = set()
         self._leaving: set[OwnedConnection] = set()
@@ -89,6 +91,7 @@ class ClientFactory(WebSocketServerFactory):
             keepalive=self.keepalive,
             owner=self,
             encoder=Encoder(),
+            direct_fds=self.fan_out.direct_fds,
             ws_timeout=ws_timeout,
             handshake_timeout=handshake_timeout,
             message_rate=message_rate,

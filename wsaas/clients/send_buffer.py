@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.interfaces import IPushProducer, ITransport
 from zope.interface import implementer
 
+from wsaas.core.interfaces import SessionInput
 from wsaas.internals.direct_write import can_write_through, nothing_waits
 
 
@@ -18,9 +19,6 @@ class BufferOwner(Protocol):
 
     def drained(self) -> None:
         """All that waited is written."""
-
-    def straight(self, file: int) -> None:
-        """A message may be written straight to this file from now on; if it is negative, to none any more."""
 
 
 @implementer(IPushProducer)
@@ -38,24 +36,28 @@ class SendBuffer:
     __slots__ = (
         "_capacity",
         "_clock",
+        "_direct_fds",
+        "_fd",
         "_handed",
         "_owner",
         "_queue",
         "_queued",
+        "_session",
         "_transport",
         "clear",
-        "file",
         "full_since",
         "paused",
     )
 
     def __init__(self, transport: ITransport, capacity: int, clock: Callable[[], float], owner: BufferOwner) -> None:
         self._transport = transport
-        self.file = transport.fileno() if can_write_through(transport) else -1  # type: ignore[attr-defined]
-        """The socket's number, negative if nothing may be written to it straight."""
-        self.clear = self.file >= 0
-        """Whether nothing waits: then a message may be written straight, and what the socket does not take of it is for
-        `rest`. The owner is told when this changes."""
+        self._fd = transport.fileno() if can_write_through(transport) else -1  # type: ignore[attr-defined]
+        """The socket's file descriptor; negative if nothing may be written to it directly."""
+        self.clear = self._fd >= 0
+        """Set while nothing waits: then a message may be written directly, and what the socket does not take of it is
+        for `write_remainder`."""
+        self._session: SessionInput | None = None
+        self._direct_fds: dict[SessionInput, int] | None = None
         self._clock = clock
         self._capacity = capacity
         self._owner = owner
@@ -87,11 +89,11 @@ class SendBuffer:
         if not self.paused:
             if self.clear or self._clears():
                 try:
-                    sent = os.write(self.file, data)
+                    sent = os.write(self._fd, data)
                 except OSError:  # it would block, or is broken: the transport meets the same and deals with it
                     sent = 0
                 if sent < len(data):
-                    self.rest(data[sent:])
+                    self.write_remainder(data[sent:])
             else:
                 self._hand_over(data)
             return True
@@ -100,10 +102,10 @@ class SendBuffer:
             return True
         return False
 
-    def rest(self, data: bytes) -> None:
-        """Take over what the socket did not take of a message."""
+    def write_remainder(self, data: bytes) -> None:
+        """Take over the bytes of a message that the socket did not take."""
         self.clear = False
-        self._owner.straight(-1)
+        self._list_in_fan_out()
         self._hand_over(data)
 
     def _hand_over(self, data: bytes) -> None:
@@ -120,15 +122,34 @@ class SendBuffer:
 
     def _clears(self) -> bool:
         """Say if a transport that had something to write has written it: then it need not be asked again."""
-        self.clear = self.file >= 0 and nothing_waits(self._transport)
+        self.clear = self._fd >= 0 and nothing_waits(self._transport)
         if self.clear:
-            self._owner.straight(self.file)
+            self._list_in_fan_out()
         return self.clear
 
+    def join_fan_out(self, session: SessionInput, direct_fds: dict[SessionInput, int]) -> None:
+        """Let a fan-out write to the session's client directly while nothing waits (see `DirectFanOut`)."""
+        self._session, self._direct_fds = session, direct_fds
+        self._list_in_fan_out()
+
+    def leave_fan_out(self) -> None:
+        """Let no fan-out write to the client any more. Idempotent."""
+        if self._direct_fds is not None:
+            self._direct_fds.pop(cast(SessionInput, self._session), None)
+            self._session = self._direct_fds = None
+
+    def _list_in_fan_out(self) -> None:
+        if self._direct_fds is not None:
+            session = cast(SessionInput, self._session)
+            if self.clear:
+                self._direct_fds[session] = self._fd
+            else:
+                self._direct_fds.pop(session, None)
+
     def let_go(self) -> None:
-        """The transport closes: whatever is still written is its own affair, for its file may soon be another's."""
-        self.clear, self.file = False, -1
-        self._owner.straight(-1)
+        """Leave all that is still written to the transport, which closes: its file may soon be another's."""
+        self.clear, self._fd = False, -1
+        self.leave_fan_out()
 
     def _wait(self, data: bytes) -> None:
         if self._queue is None:

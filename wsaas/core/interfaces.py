@@ -12,7 +12,6 @@ class SessionInput(Protocol):
     """A session as the client's end of it sees it: what the client does is told to these methods."""
 
     subprotocol: str | None
-    outlet: int
 
     def announce(self, length: int) -> None:
         """Hear that a message of `length` bytes or more has begun; reading stops if there is no room for it."""

@@ -26,10 +26,10 @@ MAX_REASON = 123
 
 
 class SendDirectly(Protocol):
-    """Sends one message to many clients, for whose outlets their peers have vouched (`Session.outlet`)."""
+    """Sends one message to many clients at once, as far as nothing waits for them."""
 
     def __call__(self, sessions: Sequence[Session], frame: Frame, /) -> list[Session]:
-        """Do as a `Peer.send` that finds room, for each that has an outlet; return those that have none."""
+        """Do as a `Peer.send` that finds room, for each client that it can; return the sessions of the others."""
 
 
 @dataclass(frozen=True, slots=True)

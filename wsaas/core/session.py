@@ -38,7 +38,6 @@ from wsaas.core.pending_pushes import PendingPushes
 from wsaas.core.states import BEFORE_THE_ANSWER, LIVE, State
 
 NO_GROUPS: AbstractSet[str] = frozenset()
-NO_OUTLET = -1
 _OPEN, _LEAVING = State.OPEN, State.LEAVING  # Enum looks its members up anew each time
 _SENT = Pushed.SENT
 _NOT_READY = Refused(503, "NOT_READY", ((b"retry-after", b"5"),))
@@ -92,7 +91,6 @@ class Session:
         "lane",
         "messages_in",
         "messages_out",
-        "outlet",
         "peer",
         "repeated",
         "state",
@@ -115,8 +113,6 @@ class Session:
         self.groups: AbstractSet[str] = NO_GROUPS
         self.backend_notes: object = None
         """For whoever carries the events: what it would otherwise make anew for each."""
-        self.outlet = NO_OUTLET
-        """Kept by the peer: where a message may be written straight, behind all earlier ones; see `SendDirectly`."""
         self.messages_in = self.bytes_in = self.messages_out = self.bytes_out = 0
         self._owner = owner
         self._early = PendingPushes(limits.send_buffer)
@@ -405,7 +401,6 @@ class Session:
     def _left(self, ending: Closed) -> None:
         """Stop being live: remember why, and let go of what waited for the client."""
         self._ending = ending
-        self.outlet = NO_OUTLET
         self._held = None
         self._early.clear()
         self._owner.left(self)

@@ -26,7 +26,6 @@ from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender, Sender
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
 from wsaas.clients.factory import ClientFactory
-from wsaas.clients.fanout import send_directly
 from wsaas.clients.handshake.client_address import Proxies
 from wsaas.clients.handshake.credentials import Credentials
 from wsaas.clients.handshake.policy import HandshakePolicy
@@ -116,9 +115,9 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
         wall_clock=time.time,
     )
     notifier = Notifier.of(os.environ)
-    router = Router(registry, settings.max_message_size, send_directly)
+    router = Router(registry, settings.max_message_size, clients.fan_out)
     if debug:
-        router = DebugRouter(reactor, registry, settings.max_message_size, send_directly)
+        router = DebugRouter(reactor, registry, settings.max_message_size, clients.fan_out)
     daemon = Daemon(reactor, settings, gateway, router, clients, courier, pool, journal, notifier)
     services = MultiService()
     daemon.setServiceParent(services)

@@ -120,12 +120,12 @@ DEFENCES = [
         "LINGER",
         "unit.clients.test_lingering_close.LingeringCloseTests.test_reads_no_more",
     ),
-    without(  # broadcasts behind a Close, written straight
+    without(  # broadcasts behind a Close, written directly
         GOODBYE,
         CLOSING,
-        "isReply)\n        self.straight(NO_OUTLET)",
+        "isReply)\n        self._outbox.leave_fan_out()",
         "isReply)",
-        "unit.clients.test_fanout.OutletTests.test_closed",
+        "unit.clients.test_fanout.DirectFdTests.test_closed",
     ),
     without(  # pushes behind our Close, which are lost
         GOODBYE,

@@ -18,20 +18,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.client_harness import END, REQUEST, FakeSessionInput, Harness
 from tests.support.sockets import WritersReactor
 from tests.support.websocket_client import CLOSE, TEXT, close_frame, frame
-from wsaas.clients.fanout import send_directly
+from wsaas.clients.fanout import DirectFanOut
 from wsaas.clients.frames import encode
 from wsaas.clients.send_buffer import SendBuffer
 from wsaas.core.model import Frame
-from wsaas.core.session import NO_OUTLET
 from wsaas.internals.direct_write import write_each
 
 KINDS = ["idle", "idle", "idle", "busy", "full", "closing", "compressed", "reset", "closed"]
 
 
 class Member:
-    """A session and its client as `crowd` sees them, over a socket pair; a `kind` of trouble."""
+    """A session and its client as the fan-out sees them, over a socket pair; a `kind` of trouble."""
 
-    def __init__(self, case: SynchronousTestCase, kind: str) -> None:
+    def __init__(self, case: SynchronousTestCase, kind: str, fan_out: DirectFanOut) -> None:
         near, self.far = socket.socketpair()
         case.addCleanup(near.close)
         case.addCleanup(self.far.close)
@@ -44,7 +43,9 @@ class Member:
         self.peer = self
         self.kind = kind
         self.outbox = SendBuffer(self.transport, 200_000, lambda: 0.0, self)
-        self.straight(self.outbox.file)
+        session: Any = self
+        if kind not in ("closing", "compressed"):
+            self.outbox.join_fan_out(session, fan_out.direct_fds)
         self.transport.registerProducer(self.outbox, True)
         if kind == "busy":  # what its socket has taken leaves room for a part of a message
             self.outbox.offer(b"x" * 3000)
@@ -56,14 +57,11 @@ class Member:
         elif kind == "closed":
             self.outbox.stopProducing()
 
-    def straight(self, file: int) -> None:
-        self.outlet = file if self.kind not in ("closing", "compressed") else NO_OUTLET
-
     def drained(self) -> None:
         """Nobody waits for that here."""
 
-    def rest(self, data: bytes) -> None:
-        self.outbox.rest(data)
+    def write_remainder(self, data: bytes) -> None:
+        self.outbox.write_remainder(data)
 
     def send(self, frame: Frame) -> bool:
         return self.kind != "closing" and self.outbox.offer(encode(frame))
@@ -81,22 +79,23 @@ class Member:
         return arrived, waits, outbox.waiting, outbox.paused, outbox.clear
 
 
-def together(members: Sequence[Any], frame: Frame) -> list[bool]:
-    """Whether each of them took it, those without an outlet in their own way."""
-    left = send_directly(members, frame)
-    return [member not in left or member.send(frame) for member in members]
+def together(fan_out: DirectFanOut, members: Sequence[Any], frame: Frame) -> list[bool]:
+    """Whether each of them took it, those that the fan-out does not serve in their own way."""
+    remaining = fan_out(members, frame)
+    return [member not in remaining or member.send(frame) for member in members]
 
 
-def one_by_one(members: Sequence[Any], frame: Frame) -> list[bool]:
+def one_by_one(_: DirectFanOut, members: Sequence[Any], frame: Frame) -> list[bool]:
     return [member.send(frame) for member in members]
 
 
-class CrowdTests(SynchronousTestCase):
+class FanOutTests(SynchronousTestCase):
     def outcome(
-        self, send: Callable[[Sequence[Any], Frame], list[bool]], kinds: list[str], frames: list[Frame]
+        self, send: Callable[[DirectFanOut, Sequence[Any], Frame], list[bool]], kinds: list[str], frames: list[Frame]
     ) -> tuple[list[list[bool]], list[tuple[object, ...]]]:
-        members = [Member(self, kind) for kind in kinds]
-        return [send(members, frame) for frame in frames], [member.state() for member in members]
+        fan_out = DirectFanOut()
+        members = [Member(self, kind, fan_out) for kind in kinds]
+        return [send(fan_out, members, frame) for frame in frames], [member.state() for member in members]
 
     def test_alike(self) -> None:
         """Whatever trouble each of them is in, all get what they would have got one by one, and stand as they would."""
@@ -110,30 +109,32 @@ class CrowdTests(SynchronousTestCase):
                 self.outcome(together, kinds, frames) == self.outcome(one_by_one, kinds, frames), (kinds, frames)
             )
 
-    def test_straight(self) -> None:
+    def test_at_once(self) -> None:
         """Those for whom nothing waits have it in their sockets when the call returns."""
-        members = [Member(self, "idle") for _ in range(3)]
+        fan_out = DirectFanOut()
+        members = [Member(self, "idle", fan_out) for _ in range(3)]
         members[1].send = lambda frame: self.fail("the usual way")  # type: ignore[method-assign, assignment]
         sessions: Any = members
-        self.assertEqual(send_directly(sessions, Frame(b"hello", False)), [])
+        self.assertEqual(fan_out(sessions, Frame(b"hello", False)), [])
         self.assertEqual([member.far.recv(100) for member in members], [b"\x81\x05hello"] * 3)
 
     def test_write_each(self) -> None:
         """A socket that takes nothing, or is none, keeps the others from nothing."""
-        one, full, other = (Member(self, kind) for kind in ("idle", "full", "idle"))
+        one, full, other = (Member(self, kind, DirectFanOut()) for kind in ("idle", "full", "idle"))
         closed = socket.socket()
         number = closed.fileno()
         closed.close()
-        files = [one.outbox.file, full.outbox.file, number, other.outbox.file]
+        files = [one.transport.fileno(), full.transport.fileno(), number, other.transport.fileno()]
         self.assertEqual(write_each(files, b"hello"), [5, 0, 0, 5])
         self.assertEqual(write_each([], b"hello"), [])
 
 
-class OutletTests(SynchronousTestCase):
-    """A session has an outlet while a message may be written straight to its client, and at no other time."""
+class DirectFdTests(SynchronousTestCase):
+    """A fan-out has a client's file descriptor while it may write a message to it directly, and at no other time."""
 
     def enter(self, extra: bytes = b"", **options: Any) -> FakeSessionInput:
         harness = Harness(**options)
+        self.direct_fds = harness.factory.fan_out.direct_fds
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.far = socket.create_connection(server.getsockname(), 10)
             near, _ = server.accept()
@@ -147,64 +148,64 @@ class OutletTests(SynchronousTestCase):
         self.protocol.makeConnection(self.transport)
         self.protocol.dataReceived(REQUEST + extra + END)
         session = harness.gateway.sessions[-1]
-        self.assertEqual(session.outlet, NO_OUTLET, "there is no 101 yet")
+        self.assertEqual(self.direct_fds, {}, "there is no 101 yet")
         self.protocol.accept(None)
         self.assertTrue(self.far.recv(1000).startswith(b"HTTP/1.1 101 "))
         return session
 
-    def enter_straight(self) -> FakeSessionInput:
+    def enter_directly(self) -> FakeSessionInput:
         session = self.enter()
-        self.assertEqual(session.outlet, self.transport.fileno())
+        self.assertEqual(self.direct_fds, {session: self.transport.fileno()})
         return session
 
     def test_slow(self) -> None:
         """None while something waits for the client, and one again when a message finds that nothing does."""
-        session = self.enter_straight()
+        session = self.enter_directly()
         self.assertTrue(self.protocol.send(Frame(b"x" * 900_000, True)))
-        self.assertEqual(session.outlet, NO_OUTLET)
+        self.assertEqual(self.direct_fds, {})
         got = b""
         while len(got) < 900_000:
             got += self.far.recv(900_000)
             self.transport.doWrite()
         self.assertTrue(self.protocol.send(Frame(b"hello", False)))
-        self.assertEqual(session.outlet, self.transport.fileno())
+        self.assertEqual(self.direct_fds, {session: self.transport.fileno()})
 
     def test_what_is_left(self) -> None:
-        """None after a message written straight of which something is left."""
-        session = self.enter_straight()
-        self.protocol.rest(b"rest")
-        self.assertEqual(session.outlet, NO_OUTLET)
+        """None after a message written directly of which something is left."""
+        self.enter_directly()
+        self.protocol.write_remainder(b"rest")
+        self.assertEqual(self.direct_fds, {})
 
     def test_closed(self) -> None:
         """None behind a Close frame, whoever sends the first, or what cannot be read."""
-        session = self.enter_straight()
+        self.enter_directly()
         self.protocol.close(1000, "")
-        self.assertEqual(session.outlet, NO_OUTLET)
-        session = self.enter_straight()
-        self.protocol.rest(b"\x81\x01x")
+        self.assertEqual(self.direct_fds, {})
+        self.enter_directly()
+        self.protocol.write_remainder(b"\x81\x01x")
         self.protocol.close(1000, "")
         self.transport.doWrite()
         self.protocol.sendData(b"\x8a\x00")
-        self.assertEqual(session.outlet, NO_OUTLET, "nothing waits any more, and yet")
+        self.assertEqual(self.direct_fds, {}, "nothing waits any more, and yet")
         for said in (close_frame(1000), frame(TEXT, b"\xff"), frame(CLOSE, b"x"), b"\xff" * 20):
-            session = self.enter_straight()
+            self.enter_directly()
             self.protocol.dataReceived(said)
-            self.assertEqual(session.outlet, NO_OUTLET, said)
+            self.assertEqual(self.direct_fds, {}, said)
 
     def test_dropped(self) -> None:
         """None from the moment on in which the connection is given up, though its file lives a little longer."""
-        session = self.enter_straight()
+        self.enter_directly()
         self.protocol.dropConnection(abort=True)
-        self.assertEqual((session.outlet, self.transport.fileno() >= 0), (NO_OUTLET, True))
+        self.assertEqual((self.direct_fds, self.transport.fileno() >= 0), ({}, True))
 
     def test_lost(self) -> None:
         """None once the connection is lost."""
-        session = self.enter_straight()
+        self.enter_directly()
         self.transport.connectionLost(Failure(ConnectionLost()))
-        self.assertEqual(session.outlet, NO_OUTLET)
+        self.assertEqual(self.direct_fds, {})
 
     def test_compressed(self) -> None:
         """Never where a message must be compressed for each client by itself."""
-        session = self.enter(b"Sec-WebSocket-Extensions: permessage-deflate\r\n", compression=True)
+        self.enter(b"Sec-WebSocket-Extensions: permessage-deflate\r\n", compression=True)
         self.assertTrue(self.protocol.send(Frame(b"x" * 400_000, True)))
-        self.assertEqual(session.outlet, NO_OUTLET)
+        self.assertEqual(self.direct_fds, {})

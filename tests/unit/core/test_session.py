@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -28,7 +27,7 @@ from wsaas.core.model import (
     Refused,
     Undelivered,
 )
-from wsaas.core.session import NO_OUTLET, Session, State
+from wsaas.core.session import Session, State
 
 
 def farewell(stage: Stage) -> str:
@@ -209,19 +208,6 @@ class ConnectTests(SynchronousTestCase):
             ["left", "wake", "refuse 403 CLOSED", "accepted", "left", "ending api 4001 'bye' unclean", "wake"],
         )
         self.assertEqual(farewell(stage), "api 4001 'bye' unclean")
-
-    def test_no_outlet(self) -> None:
-        """Nothing may be written straight to the client of a connection that is over, whatever its peer says."""
-        ends: list[Callable[[Session], None]] = [
-            lambda session: session.close(Cause.API, 1000, ""),
-            lambda session: session.lost(Cause.NETWORK, 1006, "", False),
-            lambda session: session.fail(Cause.TOO_BIG, 1009, ""),
-        ]
-        for end in ends:
-            session = Stage.open().session
-            session.outlet = 5
-            end(session)
-            self.assertEqual(session.outlet, NO_OUTLET)
 
     def test_refused(self) -> None:
         """Of a connection that was refused nothing more is said; queued pushes go nowhere."""
