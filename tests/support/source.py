@@ -80,7 +80,11 @@ class Module:
         return found
 
 
+module_of = cache(Module)
+"""One file, read and parsed once for all tests of a process."""
+
+
 @cache
 def modules(root: Path) -> list[Module]:
     """All modules of wsaas/ below this root, read once: they do not change while tests run."""
-    return [Module(path, root) for path in sorted(root.glob("wsaas/**/*.py"))]
+    return [module_of(path, root) for path in sorted(root.glob("wsaas/**/*.py"))]

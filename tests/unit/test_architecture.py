@@ -13,7 +13,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.source import ROOMS, ROOT, Import, Module, modules
+from tests.support.source import ROOMS, ROOT, Import, Module, module_of, modules
 
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "clients": ("klein", "treq", "twisted.web"),
@@ -64,7 +64,7 @@ def violations_of_tests(root: Path) -> list[str]:
     """One line for each break of a rule that the tests keep."""
     found = []
     for path in sorted(root.glob("tests/**/*.py")):
-        module = Module(path, root)
+        module = module_of(path, root)
         for imported in module.imports:
             if imported.name.startswith("tests.") and ".test_" in imported.name:
                 found.append(f"{module.place}:{imported.line}: {imported.name}: {_TEST_MODULE}")
@@ -339,8 +339,7 @@ class RuleTests(SynchronousTestCase):
 
     def test_forbidden_in_tests(self) -> None:
         """Each rule of the tests finds what it forbids, and leaves alone what it does not name."""
-        root = Path(self.mktemp())
-        for place, source, forbidden in [
+        for place, text, forbidden in [
             ("tests/unit/test_a.py", "from tests.unit.core.test_b import Case\n", True),
             ("tests/thorough/a.py", "from tests.system import test_b\n", True),
             ("tests/unit/core/test_a.py", "import subprocess\n", True),
@@ -353,12 +352,12 @@ class RuleTests(SynchronousTestCase):
             ),
             ("tests/unit/core/test_a.py", "from tests.support.core_fakes import FakePeer\n", False),
         ]:
+            root = Path(self.mktemp())
             path = root / place
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(source)
+            path.parent.mkdir(parents=True)
+            path.write_text(text)
             found = violations_of_tests(root)
-            self.assertEqual([each.split(":")[:2] for each in found], [[place, str(source.count("\n"))]] * forbidden)
-            path.unlink()
+            self.assertEqual([each.split(":")[:2] for each in found], [[place, str(text.count("\n"))]] * forbidden)
 
     def test_circles(self) -> None:
         """Files that import each other, by whatever way round and under TYPE_CHECKING too, are found."""

@@ -6,12 +6,13 @@ import re
 import sys
 from collections.abc import Iterable
 from configparser import ConfigParser
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.source import ROOT, Module
+from tests.support.source import ROOT, module_of
 
 CONFIG = ConfigParser()
 CONFIG.read(ROOT / "setup.cfg")
@@ -22,10 +23,13 @@ def names(requirements: str) -> set[str]:
     return {re.split(r"[\[ <>=!~;]", line)[0].lower() for line in requirements.split("\n") if line}
 
 
+providers_of_modules = cache(packages_distributions)
+
+
 def imported(paths: Iterable[Path]) -> set[str]:
     """The distributions, other than our own, that provide what these files import, in lower case."""
-    modules = {each.name.partition(".")[0] for path in paths for each in Module(path, ROOT).imports}
-    providers = {**packages_distributions(), "zope": ["zope.interface"]}  # a folder that several share
+    modules = {each.name.partition(".")[0] for path in paths for each in module_of(path, ROOT).imports}
+    providers = {**providers_of_modules(), "zope": ["zope.interface"]}  # a folder that several share
     foreign = modules - set(sys.stdlib_module_names) - {"wsaas", "tests", "benchmarks"}
     return {name.lower() for module in foreign for name in providers.get(module, [module])} - {"wsaas"}
 

@@ -118,7 +118,7 @@ class DifferentialTests(SynchronousTestCase):
             self.patch(protocol, "measure", measure)
         return client.session.calls, client.session.received_frames, client.transport.written
 
-    @examples(150)
+    @examples(60)
     @given(st.lists(messages | messages | messages | odd, max_size=8), st.lists(st.integers(0, 10000), max_size=5))
     def test_alike(self, sent: list[bytes], cuts: list[int]) -> None:
         """With and without the short way the same is received, answered and closed, however the bytes are cut."""

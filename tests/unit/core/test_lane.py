@@ -57,7 +57,7 @@ class LaneTests(SynchronousTestCase):
         self.assertEqual(lane.clear(), 2)
         self.assertEqual((len(lane), lane.size, lane.has_room(10**9), lane.clear()), (0, 0, True, 0))
 
-    @examples(200)
+    @examples(100)
     @given(
         st.integers(0, 6 * OVERHEAD),
         st.lists(st.one_of(st.integers(0, 5 * OVERHEAD), st.sampled_from(["pop", "pop", "clear"]))),

@@ -294,6 +294,6 @@ class MachineTests(SynchronousTestCase):
     def test_any_order(self) -> None:
         """Order, accounting, no silent gap, honest pushes, bounds (G1 to G5) hold in whatever order things happen."""
         try:
-            run_state_machine_as_test(GatewayMachine, settings=examples(60))
+            run_state_machine_as_test(GatewayMachine, settings=examples(30))
         except Exception as error:  # trial does not print the notes, in which hypothesis tells the steps
             raise AssertionError("\n".join([repr(error), *getattr(error, "__notes__", ())])) from error

@@ -61,7 +61,7 @@ class RetryTests(SynchronousTestCase):
         """Giving up says how long and how often it was tried."""
         self.assertEqual(decide(Attempted(7, 30.0), 30.0, lambda: 1.0), GiveUp("no success within 30 s and 7 tries"))
 
-    @examples(300)
+    @examples(100)
     @given(
         st.builds(
             Attempted,

@@ -37,6 +37,21 @@ class InspectTests(RouterTestCase):
         self.assertEqual(self.router.inspect(ID), stage.session.facts())
 
 
+class PageOfAllTests(RouterTestCase):
+    def test_connections(self) -> None:
+        """A page of connections says how many there are in all, whatever its limit."""
+        self.add(Stage.open())
+        self.assertEqual(self.router.page(10, ""), Page(1, [ID]))
+        self.assertEqual(self.router.page(10, ID), Page(1, []))
+
+    def test_groups(self) -> None:
+        """A page of groups says how many there are in all, and the size of each."""
+        self.add(Stage.open())
+        self.router.join(ID, "g")
+        self.assertEqual(self.router.group_page(10, ""), Page(1, [("g", 1)]))
+        self.assertEqual(self.router.group_page(10, "g"), Page(1, []))
+
+
 class PushTests(RouterTestCase):
     def test_text(self) -> None:
         """A text message goes out as text, with its bytes as they are."""

@@ -49,7 +49,7 @@ class DurationTests(SynchronousTestCase):
                 duration(100, DAY, off=True)(text)
             self.assertEqual(str(caught.exception), wanted, text)
 
-    @examples(300)
+    @examples(100)
     @given(st.integers(0, 30 * DAY) | st.integers(0, 720).map(lambda hours: hours * 3_600_000))
     def test_round_trip(self, milliseconds: int) -> None:
         """What is written is read as the same duration."""
@@ -87,7 +87,7 @@ class SizeTests(SynchronousTestCase):
                 size(1, 2**31)(text)
             self.assertEqual(str(caught.exception), wanted, text)
 
-    @examples(300)
+    @examples(100)
     @given(st.integers(0, 2**31) | st.integers(0, 2000).map(lambda number: number * 2**20))
     def test_round_trip(self, number: int) -> None:
         """What is written is read as the same size."""

@@ -145,7 +145,7 @@ class DifferentialTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.ways = {tokens: (Way(True, tokens), Way(False, tokens)) for tokens in ((), (TOKEN,))}
 
-    @examples(200)
+    @examples(100)
     @given(
         st.lists(requests, min_size=1, max_size=4),
         st.lists(st.integers(0, 3000), max_size=4),

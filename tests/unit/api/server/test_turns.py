@@ -90,11 +90,11 @@ class FramesTests(TurnsCase):
         return turns
 
     def test_broadcasts(self) -> None:
-        """Hundreds of broadcasts in one read: no turn writes more than TURN frames, on either path."""
+        """Many broadcasts in one read: no turn writes more than TURN frames, on either path."""
         for fast_path in (True, False):
-            self.check(push("broadcast") * 200, 200 * self.members, 200, fast_path)
-            self.check(push("groups/g") * 200, 200 * self.members, 200, fast_path)
-        self.check(push("broadcast", query=f"?except={HERE}") * 50, 50 * self.members, 50)
+            self.check(push("broadcast") * 50, 50 * self.members, 50, fast_path)
+            self.check(push("groups/g") * 50, 50 * self.members, 50, fast_path)
+        self.check(push("broadcast", query=f"?except={HERE}") * 20, 20 * self.members, 20)
 
     def test_full_turns(self) -> None:
         """On the fast path one turn does more than one request: a group of a few members does not cost a turn each."""
@@ -120,7 +120,7 @@ class FramesTests(TurnsCase):
     def test_mixed(self) -> None:
         """A turn of the fast path ends before a request of the slow one, which has a turn of its own."""
         slow = push("broadcast", query=f"?except={HERE}")
-        self.check((push("broadcast") + slow + push(self.sessions[0].id)) * 100, 100 * (2 * self.members + 1), 300)
+        self.check((push("broadcast") + slow + push(self.sessions[0].id)) * 30, 30 * (2 * self.members + 1), 90)
 
     def test_one_slow_request(self) -> None:
         """Of other requests, one is begun in a turn, whatever it costs."""
@@ -146,7 +146,7 @@ class FramesTests(TurnsCase):
     def test_order(self) -> None:
         """Messages are written in the order of their requests, whatever path these go and wherever they are cut."""
         data, expected = b"", []
-        for number in range(300):
+        for number in range(100):
             body, one = b"%d" % number, self.sessions[0].id
             data += (
                 push(one, body),
@@ -161,7 +161,7 @@ class FramesTests(TurnsCase):
             wire.send(data[:cut], data[cut:], turns=False)
             wire.run()
             self.assertEqual([frame.payload for frame in self.sessions[0].pushed], expected)
-            self.assertEqual(wire.statuses(), [200] * 300)
+            self.assertEqual(wire.statuses(), [200] * 100)
 
 
 class UnreadTests(TurnsCase):
