@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wsaas.core.model import Accepted, Closed, Event, Frame, Handshake, Indeterminate, Limits, Outcome, Record, Refused
+from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.session import Session, State
 
 ID = "abcdefgh" + "0" * 24
+VETOED = Refused(Refusal(RefusalReason.VETOED))
+TIMED_OUT = Indeterminate(Refusal(RefusalReason.TIMEOUT))
 
 
 def text(content: str) -> Frame:
@@ -60,10 +63,8 @@ class FakePeer:
     def accept(self, subprotocol: str | None) -> None:
         self.calls.say(f"accept {subprotocol}", self.session)
 
-    def refuse(self, refusal: Refused | Indeterminate) -> None:
-        headers = refusal.headers if isinstance(refusal, Refused) else ()
-        spelled = "".join(f" {name.decode()}={value.decode()}" for name, value in headers)
-        self.calls.say(f"refuse {refusal.status} {refusal.code}{spelled}", self.session)
+    def refuse(self, refusal: Refusal) -> None:
+        self.calls.say(f"refuse {refusal.reason.name}", self.session)
 
     def send(self, frame: Frame) -> bool:
         full = self.full

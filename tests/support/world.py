@@ -34,6 +34,7 @@ from wsaas.core.model import (
     Refused,
     Undelivered,
 )
+from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.core.session import Session, State
@@ -149,7 +150,7 @@ class Client:
         self._find_out()
         self.pump()
 
-    def refuse(self, refusal: Refused | Indeterminate) -> None:
+    def refuse(self, refusal: Refusal) -> None:
         assert not self.handshaken
         self.session = None
         if self.story is not None and not self.story.posted:
@@ -342,7 +343,7 @@ class ModelCourier:
     def _outcome(self, event: Event, good: bool) -> Outcome:
         match event:
             case Opened():
-                return Accepted() if good else Indeterminate(502, "BAD_GATEWAY")
+                return Accepted() if good else Indeterminate(Refusal(RefusalReason.NO_ANSWER))
             case Received():
                 return Delivered(self._world.frame("reply", 20)) if good else Undelivered()
             case Closed():

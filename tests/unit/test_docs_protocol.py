@@ -18,7 +18,6 @@ from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import api_site
 from wsaas.backend.requests import MAX_DECISION
 from wsaas.backend.responses import CODES
-from wsaas.clients.admission import BUSY, FAST, FROM_ADDRESS, FULL
 from wsaas.clients.connection import MAX_EARLY
 from wsaas.clients.handshake.client_address import MAX_HOPS
 from wsaas.clients.handshake.request_head import MAX_FIELDS, MAX_HEAD
@@ -422,8 +421,6 @@ LIMITS = {
 VARIABLE = {
     "wsaas/backend/decision.py": {},  # the backend's own
     "wsaas/backend/responses.py": {**{code: str(status) for status, code in CODES.items()}, "REFUSED": "any other 4xx"},
-    "wsaas/clients/admission.py": dict.fromkeys((FULL, FROM_ADDRESS, FAST, BUSY), "503"),
-    "wsaas/clients/factory.py": {FULL: "503"},
 }
 
 
@@ -434,11 +431,11 @@ def refusals() -> Iterator[tuple[str, str]]:
         for node in module.nodes:
             match node:
                 case ast.Call(
-                    func=ast.Name(id="Refused" | "Indeterminate"),
+                    func=ast.Name(id="HandshakeResponse"),
                     args=[ast.Constant(value=int(status)), ast.Constant(value=str(code)), *_],
                 ):
                     yield code, str(status)
-                case ast.Call(func=ast.Name(id="Refused" | "Indeterminate")):
+                case ast.Call(func=ast.Name(id="HandshakeResponse")):
                     yield from VARIABLE[module.place].items()
 
 

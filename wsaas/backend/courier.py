@@ -25,7 +25,7 @@ from wsaas.backend.delivery import Delivery, Traffic
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.health import Change, unreached
 from wsaas.backend.requests import Contract
-from wsaas.backend.responses import Retry, read
+from wsaas.backend.responses import NO_ANSWER, Retry, read
 from wsaas.backend.sender import Sender
 from wsaas.core.model import (
     Acknowledged,
@@ -39,6 +39,7 @@ from wsaas.core.model import (
     Received,
     Undelivered,
 )
+from wsaas.core.refusal import RefusalReason
 from wsaas.core.retry import LONGEST_DELAY, Attempted, GiveUp, decide
 from wsaas.core.session import Session
 from wsaas.http_client.exchange import Fault, HttpResponse
@@ -79,7 +80,7 @@ class Courier:
         self._random = random
         traffic = (
             Traffic(Received, "message", Breaker(random), message_patience, Undelivered()),
-            Traffic(Opened, "connect", Breaker(random, PROBES // 2), 0.0, Indeterminate(502, "BAD_GATEWAY")),
+            Traffic(Opened, "connect", Breaker(random, PROBES // 2), 0.0, Indeterminate(NO_ANSWER)),
             Traffic(Closed, "disconnect", Breaker(random), disconnect_patience, Acknowledged()),
         )
         self._traffic: dict[type[Event], Traffic] = {each.kind: each for each in traffic}
@@ -111,7 +112,7 @@ class Courier:
 
     def _turn_away(self, delivery: Delivery) -> None:
         del self._deliveries[delivery.session]
-        delivery.session.turn_away()
+        delivery.session.turn_away(RefusalReason.BACKEND_AWAY)
 
     def _send(self, delivery: Delivery) -> None:
         session = delivery.session

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsaas.core.groups import MAX_GROUPS, name_flaw
-from wsaas.core.model import Accepted, Handshake, Refused
+from wsaas.core.model import Accepted, Handshake
 from wsaas.http_client.exchange import HttpResponse
+from wsaas.net.handshake_response import HandshakeResponse
 from wsaas.net.http_grammar import FIELD_TEXT, TOKEN, characters
 from wsaas.net.webhook_headers import reserved
 
@@ -51,8 +52,11 @@ _JSON = json.JSONDecoder(parse_int=_Number, parse_float=_Number)
 _KINDS = {dict: "an object", list: "a list", bool: "true or false", type(None): "null", _Number: "a number"}
 
 
-def decide(answer: HttpResponse, handshake: Handshake) -> tuple[Accepted | Refused, list[Flaw]]:
-    """What the answer decides about the client of `handshake`, and what was left out. Raises Senseless."""
+def decide(answer: HttpResponse, handshake: Handshake) -> tuple[Accepted | HandshakeResponse, list[Flaw]]:
+    """Return the decision about the client of `handshake`, let in or answered with a refusal, and what was left out.
+
+    Raises InvalidAnswer.
+    """
     if answer.truncated:
         raise InvalidAnswer("its body is too long")
     if answer.coding is not None:
@@ -65,7 +69,7 @@ def decide(answer: HttpResponse, handshake: Handshake) -> tuple[Accepted | Refus
     if type(code) is not str:
         raise InvalidAnswer('its JSON has no "code"')
     if code != "OK":
-        return Refused(403, code, foreign=True), []
+        return HandshakeResponse(403, code, foreign=True), []
     if len(decision) == 1:
         return Accepted(), []
     flaws: list[Flaw] = []

@@ -25,10 +25,16 @@ from wsaas.core.model import (
     Received,
     Refused,
 )
+from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut
+from wsaas.net.handshake_response import HandshakeResponse
 from wsaas.net.http_grammar import OWS
 
 _COME_AGAIN = ((b"retry-after", b"5"),)
+_BAD_GATEWAY = HandshakeResponse(502, "BAD_GATEWAY")
+_UNAVAILABLE = HandshakeResponse(503, "UNAVAILABLE", _COME_AGAIN)
+_TIMEOUT = HandshakeResponse(504, "TIMEOUT")
+_REASONS = {502: RefusalReason.NO_ANSWER, 503: RefusalReason.BACKEND_FAILED, 504: RefusalReason.TIMEOUT}
 _TO_THE_CLIENT = (b"www-authenticate", b"retry-after")
 _TRY_AGAIN = frozenset({408, 425, 429})
 FROM_BETWEEN = frozenset({502, 504, 520, 524})
@@ -65,55 +71,64 @@ def read(
 
 def _connect(id: str, answer: HttpResponse | Fault, handshake: Handshake, answer_log: AnswerLog) -> ConnectOutcome:
     if isinstance(answer, NotSent):
-        answer_log.not_ok("connect", id, answer, "the client gets 503")
-        return Refused(503, "UNAVAILABLE", _COME_AGAIN)
+        answer_log.not_ok("connect", id, answer, _then(_UNAVAILABLE))
+        return Refused(_refusal(_UNAVAILABLE))
     if isinstance(answer, Fault):
-        late = isinstance(answer, TimedOut)
-        answer_log.not_ok("connect", id, answer, _then(504 if late else 502, indeterminate=True))
-        return Indeterminate(504, "TIMEOUT") if late else Indeterminate(502, "BAD_GATEWAY")
+        response = _TIMEOUT if isinstance(answer, TimedOut) else _BAD_GATEWAY
+        answer_log.not_ok("connect", id, answer, _then(response, indeterminate=True))
+        return Indeterminate(_refusal(response))
     if 200 <= answer.status < 300:
         return _decided(id, answer, handshake, answer_log)
-    refused = _refused(answer)
-    outcome: Refused | Indeterminate = refused
-    if answer.sent > 1 or _from_between(answer):
-        # The backend may have accepted before it, or behind it.
-        outcome = Indeterminate(503, "UNAVAILABLE", refused.headers if answer.status >= 500 else _COME_AGAIN)
-    answer_log.not_ok("connect", id, answer, _then(outcome.status, isinstance(outcome, Indeterminate)))
-    return outcome
+    response = _refused(answer)
+    # The backend may have accepted before it, or behind it.
+    indeterminate = answer.sent > 1 or _from_between(answer)
+    if indeterminate and answer.status < 500:
+        response = _UNAVAILABLE
+    answer_log.not_ok("connect", id, answer, _then(response, indeterminate))
+    return (Indeterminate if indeterminate else Refused)(_refusal(response))
 
 
-def _then(status: int, indeterminate: bool) -> str:
+def _refusal(response: HandshakeResponse) -> Refusal:
+    """Return the refusal of which the client hears by this response: with a 4xx the backend has said no."""
+    return Refusal(_REASONS.get(response.status, RefusalReason.VETOED), response=response)
+
+
+NO_ANSWER = _refusal(_BAD_GATEWAY)
+"""The refusal of a client whose connect has got no answer that can be understood."""
+
+
+def _then(response: HandshakeResponse, indeterminate: bool = False) -> str:
     """Say for the log what comes of an answer."""
-    return f"the client gets {status}" + (", and a DELETE follows" if indeterminate else "")
+    return f"the client gets {response.status}" + (", and a DELETE follows" if indeterminate else "")
 
 
 def _from_between(answer: HttpResponse) -> bool:
     return answer.status in FROM_BETWEEN or (answer.status == 503 and answer.body.startswith(_RESET_BEHIND_ENVOY))
 
 
-def _refused(answer: HttpResponse) -> Refused:
-    """Make the client's refusal of an answer that is no 2xx."""
+def _refused(answer: HttpResponse) -> HandshakeResponse:
+    """Make the client's response of an answer that is no 2xx."""
     passed = tuple((name, value) for name, value in answer.headers if name in _TO_THE_CLIENT)[:8]
     if 400 <= answer.status < 500:
-        return Refused(answer.status, CODES.get(answer.status, "REFUSED"), passed)
+        return HandshakeResponse(answer.status, CODES.get(answer.status, "REFUSED"), passed)
     if answer.status >= 500:
         retry_after = tuple(header for header in passed if header[0] == b"retry-after")[:1]
-        return Refused(503, "UNAVAILABLE", retry_after or _COME_AGAIN)
-    return Refused(502, "BAD_GATEWAY")
+        return HandshakeResponse(503, "UNAVAILABLE", retry_after or _COME_AGAIN)
+    return _BAD_GATEWAY
 
 
 def _decided(id: str, answer: HttpResponse, handshake: Handshake, answer_log: AnswerLog) -> ConnectOutcome:
     """Read what a 2xx decides; of a POST that was sent again, only an OK is clear."""
-    unclear = Indeterminate(503, "UNAVAILABLE", _COME_AGAIN) if answer.sent > 1 else None
+    unclear = _UNAVAILABLE if answer.sent > 1 else None
     try:
-        outcome, flaws = decide(answer, handshake)
+        decision, flaws = decide(answer, handshake)
     except InvalidAnswer as error:
-        invalid = unclear or Indeterminate(502, "BAD_GATEWAY")
-        answer_log.invalid(id, answer, str(error), _then(invalid.status, indeterminate=True))
-        return invalid
-    if isinstance(outcome, Refused):
-        answer_log.other_code(id, outcome.code, _then((unclear or outcome).status, unclear is not None))
-        return unclear or outcome
+        response = unclear or _BAD_GATEWAY
+        answer_log.invalid(id, answer, str(error), _then(response, indeterminate=True))
+        return Indeterminate(_refusal(response))
+    if isinstance(decision, HandshakeResponse):
+        answer_log.other_code(id, decision.code, _then(unclear or decision, unclear is not None))
+        return Indeterminate(_refusal(unclear)) if unclear else Refused(_refusal(decision))
     for flaw in flaws:
         answer_log.warn(
             f"flaw of {flaw.member}",
@@ -123,7 +138,7 @@ def _decided(id: str, answer: HttpResponse, handshake: Handshake, answer_log: An
             member=flaw.member,
             reason=flaw.reason,
         )
-    return outcome
+    return decision
 
 
 def _message(

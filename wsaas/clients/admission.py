@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from wsaas.clients.handshake.client_address import is_public, network
-from wsaas.core.model import Refused
 from wsaas.core.rate_limit import Rates
+from wsaas.core.refusal import Refusal, RefusalReason
 
 BURST = 10
 """Seconds' worth of connections that may come at once after a rest: a company behind one address reconnects."""
@@ -22,7 +22,6 @@ ADDRESSES = 10_000
 ASKING_PER_WEBHOOK = 32
 """Clients that wait for the answer to their connect, for each webhook that may be in flight: the last one waits as long
 as the backend takes for so many answers."""
-FULL, FROM_ADDRESS, FAST, BUSY = "TOO_MANY_CONNECTIONS", "TOO_MANY_FROM_ADDRESS", "TOO_FAST", "BUSY"
 LATEST = 15
 """A client that is turned away is told to come back after 1 to so many seconds: not all at once."""
 
@@ -38,7 +37,7 @@ class AdmissionSlot:
         self._public = False
         self._asking = False
         self._gone = False
-        self.refusal: Refused | None = None
+        self.refusal: Refusal | None = None
         """What it is to be answered, if it may not come in."""
 
     def admit(self, host: str, limited: bool, now: float) -> bool:
@@ -48,17 +47,17 @@ class AdmissionSlot:
             self._network = network(host)
             self._public = is_public(host)
             if admission.too_many_from(self._network):
-                self._refuse(FROM_ADDRESS)
+                self._refuse(RefusalReason.TOO_MANY_FROM_ADDRESS)
             elif self._public and admission.rates is not None and not admission.rates.allows(self._network, now):
-                self._refuse(FAST)
+                self._refuse(RefusalReason.TOO_FAST)
         return self.refusal is None or admission.surplus <= admission.most_surplus
 
-    def ask(self) -> Refused | None:
+    def ask(self) -> Refusal | None:
         """Note that its handshake is sound and waits until `answered`; or return what it is to be answered now."""
         if self.refusal is None:
             self._asking = self._admission.begin_to_ask(self._network if self._public else None)
             if not self._asking:
-                self._refuse(BUSY)
+                self._refuse(RefusalReason.BUSY)
         return self.refusal
 
     def answered(self) -> None:
@@ -73,8 +72,8 @@ class AdmissionSlot:
             self.answered()
             self._admission.left(self, self._network)
 
-    def _refuse(self, code: str) -> None:
-        self.refusal = self._admission.refusal(code)
+    def _refuse(self, reason: RefusalReason) -> None:
+        self.refusal = self._admission.refusal(reason)
 
 
 class Admission:
@@ -93,7 +92,7 @@ class Admission:
         self.most_asking = most_asking
         self.present = self.surplus = self.asking = 0
         self.rates = Rates(connect_rate, connect_rate * BURST, ADDRESSES) if connect_rate else None
-        self.turned_away: Counter[str] = Counter()
+        self.turned_away: Counter[RefusalReason] = Counter()
         self._most_per_address = most_per_address
         self._networks: Counter[str] = Counter()
         self._asking: Counter[str] = Counter()
@@ -110,11 +109,11 @@ class Admission:
     def enter(self) -> AdmissionSlot | None:
         """Somebody connects; None if there is no room even to say that there is none."""
         if self.most is not None and self.present >= self.most + self.most_surplus:
-            self.turned_away[FULL] += 1
+            self.turned_away[RefusalReason.TOO_MANY_CONNECTIONS] += 1
             return None
         visit = AdmissionSlot(self)
         if self.full:
-            visit.refusal = self.refusal(FULL)
+            visit.refusal = self.refusal(RefusalReason.TOO_MANY_CONNECTIONS)
         self.present += 1
         return visit
 
@@ -144,11 +143,11 @@ class Admission:
             if not self._asking[network]:
                 del self._asking[network]
 
-    def refusal(self, code: str) -> Refused:
+    def refusal(self, reason: RefusalReason) -> Refusal:
         """One more that is over a limit."""
         self.surplus += 1
-        self.turned_away[code] += 1
-        return Refused(503, code, ((b"retry-after", b"%d" % (1 + self._below(LATEST))),))
+        self.turned_away[reason] += 1
+        return Refusal(reason, retry_after=1 + self._below(LATEST))
 
     def left(self, visit: AdmissionSlot, network: str | None) -> None:
         self.present -= 1

@@ -14,7 +14,7 @@ from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.keepalive import Keepalive
 from wsaas.core.gateway import Gateway
 from wsaas.core.interfaces import SessionInput
-from wsaas.core.model import Refused
+from wsaas.core.refusal import RefusalReason
 
 
 class OwnedConnection(Protocol):
@@ -36,7 +36,7 @@ class ConnectionOwner(Protocol):
     def gone(self, connection: OwnedConnection) -> None:
         """Hear that the transport is closed, too: nothing is left of the connection."""
 
-    def log_rejection(self, address: str, refusal: Refused) -> None:
+    def log_rejection(self, address: str, reason: RefusalReason) -> None:
         """Log that a client at this address was refused for want of room."""
 
 

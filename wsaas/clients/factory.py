@@ -10,7 +10,7 @@ from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflat
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger, LogLevel
 
-from wsaas.clients.admission import FULL, Admission
+from wsaas.clients.admission import Admission
 from wsaas.clients.connection import ClientProtocol
 from wsaas.clients.context import ConnectionContext, OwnedConnection
 from wsaas.clients.fanout import DirectFanOut
@@ -19,7 +19,7 @@ from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.keepalive import Keepalive
 from wsaas.clients.progress import unacknowledged
 from wsaas.core.gateway import Gateway
-from wsaas.core.model import Refused
+from wsaas.core.refusal import RefusalReason
 from wsaas.internals.autobahn import initial_values, take_registered_close_codes
 from wsaas.net.reject import RejectedConnection
 from wsaas.telemetry.log_limit import LogLimit
@@ -118,7 +118,7 @@ class ClientFactory(WebSocketServerFactory):
             self._make_room(now)
         visit = self.admission.enter()
         if visit is None:
-            self.log_rejection(getattr(addr, "host", ""), Refused(503, FULL))
+            self.log_rejection(getattr(addr, "host", ""), RefusalReason.TOO_MANY_CONNECTIONS)
             return RejectedConnection()
         protocol = self._protocol()
         protocol.factory = self
@@ -156,14 +156,14 @@ class ClientFactory(WebSocketServerFactory):
         self._opening.pop(connection, None)
         connection.visit.leave()
 
-    def log_rejection(self, address: str, refusal: Refused) -> None:
+    def log_rejection(self, address: str, reason: RefusalReason) -> None:
         """Log that a client was refused for want of room, but not each one."""
         self._log_limit.emit(
             _log,
             LogLevel.warn,
-            refusal.code,
+            reason.name,
             "turning clients away, {code}: {count} so far, the last from {address}",
-            code=refusal.code,
-            count=self.admission.turned_away[refusal.code],
+            code=reason.name,
+            count=self.admission.turned_away[reason],
             address=address,
         )

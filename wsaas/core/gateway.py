@@ -7,7 +7,8 @@ from typing import Protocol
 
 from wsaas.core.ids import IdMint
 from wsaas.core.interfaces import Journal, Peer
-from wsaas.core.model import Accepted, Cause, CloseCode, Closed, Handshake, Limits, Record, Refused
+from wsaas.core.model import Accepted, Cause, CloseCode, Closed, Handshake, Limits, Record
+from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
 
@@ -46,7 +47,7 @@ class Gateway:
     def connect(self, peer: Peer, handshake: Handshake) -> None:
         """A client asks to connect: give it a session, or refuse it at once."""
         if not self.accepting:
-            peer.refuse(Refused(503, "NOT_READY", ((b"retry-after", b"1"),)))
+            peer.refuse(Refusal(RefusalReason.NOT_READY))
             return
         record = Record(
             id=self._ids.mint(),
@@ -100,4 +101,4 @@ class Gateway:
         if safe:
             self.wake(session)
         else:
-            session.turn_away()
+            session.turn_away(RefusalReason.JOURNAL_UNAVAILABLE)

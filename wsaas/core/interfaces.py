@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from wsaas.core.model import Cause, Closed, Frame, Indeterminate, Record, Refused
+from wsaas.core.model import Cause, Closed, Frame, Record
+from wsaas.core.refusal import Refusal
 
 
 class SessionInput(Protocol):
@@ -46,8 +47,8 @@ class Peer(Protocol):
     def accept(self, subprotocol: str | None) -> None:
         """Answer the handshake with 101. What the client sent early is received after it."""
 
-    def refuse(self, refusal: Refused | Indeterminate) -> None:
-        """Answer the handshake with an error and let the client go. The session hears nothing more."""
+    def refuse(self, refusal: Refusal) -> None:
+        """Tell the client that it may not connect, and let it go. The session hears nothing more."""
 
     def send(self, frame: Frame) -> bool:
         """Write a message behind all earlier ones; False, and nothing written, if there is no room for it.

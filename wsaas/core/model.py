@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from wsaas.core.refusal import Refusal
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -137,28 +139,16 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The client may not connect, and the backend knows of no connection: answer with this and forget it.
+    """The client may not connect, and the backend knows of no connection: refuse the client and forget it."""
 
-    `headers` are those that may pass to the client (WWW-Authenticate, Retry-After); `code` goes into the JSON body.
-    `foreign` if the backend made the code up, of which it alone knows the meaning.
-    """
-
-    status: int
-    code: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    foreign: bool = False
+    refusal: Refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Indeterminate:
-    """The backend may have accepted, but its answer never came or made no sense: refuse, and tell it of the end.
+    """The backend may have accepted, but its answer never came or made no sense: refuse, and tell it of the end."""
 
-    `headers` are as with Refused.
-    """
-
-    status: int
-    code: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    refusal: Refusal
 
 
 ConnectOutcome = Accepted | Refused | Indeterminate

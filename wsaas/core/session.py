@@ -35,12 +35,12 @@ from wsaas.core.model import (
     Undelivered,
 )
 from wsaas.core.pending_pushes import PendingPushes
+from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.states import BEFORE_THE_ANSWER, LIVE, State
 
 NO_GROUPS: AbstractSet[str] = frozenset()
 _OPEN, _LEAVING = State.OPEN, State.LEAVING  # Enum looks its members up anew each time
 _SENT = Pushed.SENT
-_NOT_READY = Refused(503, "NOT_READY", ((b"retry-after", b"5"),))
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
 
 
@@ -256,14 +256,14 @@ class Session:
                 self._open()
             else:
                 self._leave(_UNKNOWN)
-                peer.refuse(_NOT_READY)
+                peer.refuse(Refusal(RefusalReason.JOURNAL_UNAVAILABLE))
 
-    def turn_away(self) -> None:
+    def turn_away(self, reason: RefusalReason) -> None:
         """No POST can be sent, or the connection's end could not be promised: the client may come later."""
         peer = self.peer
         if self.state is State.STARTING and peer is not None:
             self._forget()
-            peer.refuse(_NOT_READY)
+            peer.refuse(Refusal(reason))
 
     # The API's side
 
@@ -301,9 +301,7 @@ class Session:
             case _:
                 return
         assert peer is not None
-        peer.refuse(
-            Refused(403, "CLOSED") if cause is Cause.API else Refused(503, "NOT_READY", ((b"retry-after", b"1"),))
-        )
+        peer.refuse(Refusal(RefusalReason.CLOSED_BY_API if cause is Cause.API else RefusalReason.NOT_READY))
 
     def facts(self) -> Facts:
         """Return what is known of it. Only for a live session."""
@@ -364,7 +362,7 @@ class Session:
         else:
             self._forget()
         if peer is not None:
-            peer.refuse(outcome)
+            peer.refuse(outcome.refusal)
 
     def _reply(self, frame: Frame) -> None:
         assert self.peer is not None

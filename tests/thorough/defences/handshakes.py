@@ -222,7 +222,7 @@ DEFENCES = [
         FULL, ADMISSION, _TOO_MANY, "False", "unit.clients.test_admission.TotalTests.test_surplus_from_a_proxy"
     ),
     Defence(FULL, (Edit(ADMISSION, _TOO_MANY, "False"), Edit(ADMISSION, _STAYS, "return True"))),
-    without(FULL, ADMISSION, '((b"retry-after", b"%d" % (1 + self._below(LATEST))),)', "()"),
+    without(FULL, ADMISSION, "retry_after=1 + self._below(LATEST)", ""),
     Defence(  # the backend is asked all the same
         FULL,
         (

@@ -171,7 +171,7 @@ DEFENCES = [
     without(
         FLOOD,
         FACTORY,
-        "self._log_limit.emit(_log, LogLevel.warn, refusal.code, ",
+        "self._log_limit.emit(_log, LogLevel.warn, reason.name, ",
         "_log.warn(",
         "unit.clients.test_admission.TotalTests.test_log",
         "unit.test_docs_security.SourceTests.test_bounded_lines",

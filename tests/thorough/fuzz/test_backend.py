@@ -63,15 +63,15 @@ class Meaning(SynchronousTestCase):
                     for name, value in headers:
                         self.assertTrue(HEADER.fullmatch(name + b": " + value), (name, value))
                         self.assertNotIn(name.lower(), (b"authorization", b"content-length", b"host", b"wsaas-event"))
-                case Refused():
+                case Refused(refusal):
                     self.assertIsInstance(event, Opened)
-                    head, _, _ = refused(outcome).partition(b"\r\n\r\n")
+                    head, _, _ = refused(refusal).partition(b"\r\n\r\n")
                     first, *lines = head.split(b"\r\n")
                     self.assertTrue(re.fullmatch(rb"HTTP/1\.1 [45][0-9]{2} [A-Za-z' -]+", first), first)
                     for line in lines:
                         self.assertTrue(HEADER.fullmatch(line), line)
-                case Indeterminate(status):
-                    self.assertIn(status, (502, 503, 504))
+                case Indeterminate(refusal):
+                    self.assertIn(refused(refusal).split()[1], (b"502", b"503", b"504"))
                 case Retry(_, wait):
                     self.assertTrue(wait is None or wait >= 0, wait)
                 case Delivered(reply):

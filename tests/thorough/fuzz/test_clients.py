@@ -24,7 +24,9 @@ from tests.support.properties import examples
 from tests.thorough.fuzz.inputs import CUTS, HANDSHAKES, PAYLOADS, STREAMS, Guard, conversations, frame, frames, pieces
 from wsaas.clients.connection import MAX_EARLY
 from wsaas.clients.handshake.request_head import MAX_HEAD
-from wsaas.core.model import Frame, Refused
+from wsaas.core.model import Frame
+from wsaas.core.refusal import Refusal, RefusalReason
+from wsaas.net.handshake_response import HandshakeResponse
 
 READ = 65536
 """Bytes that a real transport hands over at once, at most."""
@@ -101,7 +103,8 @@ class HandshakeFuzz(ClientTestCase):
             if heard and not client.transport.closed and answer != "wait":
                 offered = heard[0].subprotocols
                 if answer == "refuse":
-                    client.peer.refuse(Refused(404, "NOT_FOUND", ((b"retry-after", b"5"),)))
+                    response = HandshakeResponse(404, "NOT_FOUND", ((b"retry-after", b"5"),))
+                    client.peer.refuse(Refusal(RefusalReason.VETOED, response=response))
                 else:
                     client.peer.accept(offered[0] if answer == "choose" and offered else None)
             client.transport.flow()

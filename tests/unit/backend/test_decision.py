@@ -9,8 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.decision import MAX_HEADER_BYTES, MAX_HEADERS, Flaw, InvalidAnswer, decide
 from wsaas.core.groups import MAX_GROUPS
-from wsaas.core.model import Accepted, Handshake, Refused
+from wsaas.core.model import Accepted, Handshake
 from wsaas.http_client.exchange import HttpResponse
+from wsaas.net.handshake_response import HandshakeResponse
 
 HANDSHAKE = Handshake("/", "", None, "127.0.0.1", subprotocols=("v1.chat", "v2.chat"))
 
@@ -195,7 +196,9 @@ class CodeTests(DecisionTestCase):
         """A code that is text decides; members that nobody knows do not."""
         self.assertEqual(decide(answer(b'{"code":"OK"}'), HANDSHAKE), (Accepted(), []))
         self.assertEqual(decide(answer(b'\xef\xbb\xbf{"code":"OK","x":NaN}'), HANDSHAKE), (Accepted(), []))
-        self.assertEqual(decide(answer(b'{"code":"NO","groups":7}'), HANDSHAKE), (Refused(403, "NO", foreign=True), []))
+        self.assertEqual(
+            decide(answer(b'{"code":"NO","groups":7}'), HANDSHAKE), (HandshakeResponse(403, "NO", foreign=True), [])
+        )
 
     def test_senseless(self) -> None:
         """What is no JSON object with a code that is text decides nothing."""

@@ -15,7 +15,7 @@ from wsaas.core.session import Session, State
 from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, TimedOut
 
 LOUD, QUIET = "192.0.2.1", "198.51.100.1"
-TURNED_AWAY = 503
+TURNED_AWAY = "refuse BACKEND_AWAY"
 Backend = Callable[[Webhook], HttpResponse | Fault | None]
 
 
@@ -58,7 +58,7 @@ class OutageTestCase(CourierTestCase):
         self.assertEqual((peer.calls, peer.session.state), ([], State.CONNECTING))
 
     def assert_turned_away(self, peer: FakePeer) -> None:
-        self.assertEqual([call.split()[:2] for call in peer.calls], [["refuse", str(TURNED_AWAY)]])
+        self.assertEqual(peer.calls, [TURNED_AWAY])
 
 
 class NewcomerTests(OutageTestCase):
@@ -113,7 +113,7 @@ class NewcomerTests(OutageTestCase):
         peers = [self.connect(LOUD) for _ in range(100)]
         self.answer_all(lambda webhook: status(500))
         self.assertEqual(len(self.registry), 0)
-        self.assertEqual({call.split()[1] for peer in peers for call in peer.calls}, {"503"})
+        self.assertEqual({call for peer in peers for call in peer.calls}, {TURNED_AWAY, "refuse BACKEND_FAILED"})
         self.assertLess(self.posts(), 2 * THRESHOLD)
 
     def test_hanging_connects(self) -> None:

@@ -30,7 +30,9 @@ from wsaas.core.model import (
     Received,
     Refused,
 )
+from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, SecondAnswer, TimedOut
+from wsaas.net.handshake_response import HandshakeResponse
 from wsaas.telemetry.log_limit import LogLimit
 
 NOW = 1_700_000_000.0
@@ -39,6 +41,20 @@ ADDRESS = "http://backend:3000/websocket"
 OPENED = Opened(Handshake("/", "", None, "127.0.0.1", subprotocols=("v1.chat", "v2.chat")))
 RECEIVED = Received(1, Frame(b"hi", binary=False))
 CLOSED = Closed(Cause.CLIENT, 1000, "", clean=True)
+
+
+def _refusal(status: int, code: str, headers: tuple[tuple[bytes, bytes], ...] = (), foreign: bool = False) -> Refusal:
+    reasons = {502: RefusalReason.NO_ANSWER, 503: RefusalReason.BACKEND_FAILED, 504: RefusalReason.TIMEOUT}
+    response = HandshakeResponse(status, code, headers, foreign)
+    return Refusal(reasons.get(status, RefusalReason.VETOED), response=response)
+
+
+def refused(*response: Any, **more: Any) -> Refused:
+    return Refused(_refusal(*response, **more))
+
+
+def indeterminate(*response: Any) -> Indeterminate:
+    return Indeterminate(_refusal(*response))
 
 
 def second(first: HttpResponse) -> HttpResponse:
@@ -82,16 +98,16 @@ class ConnectTests(AnswerTestCase):
 
     def test_other_code(self) -> None:
         """2xx with any other code refuses with 403 and tells the client that code."""
-        self.assertEqual(self.read(answer(200, b'{"code":"BANNED"}')), Refused(403, "BANNED", foreign=True))
+        self.assertEqual(self.read(answer(200, b'{"code":"BANNED"}')), refused(403, "BANNED", foreign=True))
 
     def test_senseless(self) -> None:
         """2xx that is no JSON object with a code gives 502, and a DELETE follows; the log says why, and what to do."""
         bad = [b"", b"OK", b"[]", b'"OK"', b"{}", b'{"code":null}', b'{"code":1}', b"\xff", b"[" * 60000]
         for body in bad:
-            self.assertEqual(self.read(answer(200, body)), Indeterminate(502, "BAD_GATEWAY"), body[:20])
-        self.assertEqual(self.read(answer(200, b'{"code":"OK"}', truncated=True)), Indeterminate(502, "BAD_GATEWAY"))
+            self.assertEqual(self.read(answer(200, body)), indeterminate(502, "BAD_GATEWAY"), body[:20])
+        self.assertEqual(self.read(answer(200, b'{"code":"OK"}', truncated=True)), indeterminate(502, "BAD_GATEWAY"))
         self.assertEqual(
-            self.read(answer(200, b'{"code":"OK"}', content_encoding="gzip")), Indeterminate(502, "BAD_GATEWAY")
+            self.read(answer(200, b'{"code":"OK"}', content_encoding="gzip")), indeterminate(502, "BAD_GATEWAY")
         )
 
     def test_left_out(self) -> None:
@@ -126,42 +142,42 @@ class ConnectTests(AnswerTestCase):
     def test_4xx_passes_through(self) -> None:
         """401, 403, 404, 429 and other 4xx reach the client, with WWW-Authenticate and Retry-After, nothing else."""
         for status, code in ((401, "UNAUTHORIZED"), (403, "FORBIDDEN"), (404, "NOT_FOUND"), (418, "REFUSED")):
-            self.assertEqual(self.read(answer(status, b"secret", set_cookie="a=b")), Refused(status, code))
+            self.assertEqual(self.read(answer(status, b"secret", set_cookie="a=b")), refused(status, code))
         passed = answer(401, www_authenticate='Basic realm="x"', retry_after="7", server="y")
         headers = ((b"www-authenticate", b'Basic realm="x"'), (b"retry-after", b"7"))
-        self.assertEqual(self.read(passed), Refused(401, "UNAUTHORIZED", headers))
+        self.assertEqual(self.read(passed), refused(401, "UNAUTHORIZED", headers))
         self.assertEqual(
-            self.read(answer(429, retry_after="7")), Refused(429, "TOO_MANY_REQUESTS", ((b"retry-after", b"7"),))
+            self.read(answer(429, retry_after="7")), refused(429, "TOO_MANY_REQUESTS", ((b"retry-after", b"7"),))
         )
 
     def test_3xx(self) -> None:
         """A redirect is not followed: 502."""
-        self.assertEqual(self.read(answer(302, location="http://elsewhere/")), Refused(502, "BAD_GATEWAY"))
+        self.assertEqual(self.read(answer(302, location="http://elsewhere/")), refused(502, "BAD_GATEWAY"))
 
     def test_5xx_and_unreachable(self) -> None:
         """5xx and a backend that cannot be reached give 503 with Retry-After, and no DELETE follows."""
-        self.assertEqual(self.read(answer(500)), Refused(503, "UNAVAILABLE", ((b"retry-after", b"5"),)))
+        self.assertEqual(self.read(answer(500)), refused(503, "UNAVAILABLE", ((b"retry-after", b"5"),)))
         self.assertEqual(
             self.read(answer(503, retry_after="9", www_authenticate="no")),
-            Refused(503, "UNAVAILABLE", ((b"retry-after", b"9"),)),
+            refused(503, "UNAVAILABLE", ((b"retry-after", b"9"),)),
         )
-        self.assertEqual(self.read(NotSent("refused")), Refused(503, "UNAVAILABLE", ((b"retry-after", b"5"),)))
+        self.assertEqual(self.read(NotSent("refused")), refused(503, "UNAVAILABLE", ((b"retry-after", b"5"),)))
 
     def test_from_between(self) -> None:
         """502, 504 and their like come from a proxy that cannot know: 503 with Retry-After, and a DELETE follows."""
         for status in (502, 504, 520, 524):
             self.assertEqual(
-                self.read(answer(status)), Indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"5"),)), status
+                self.read(answer(status)), indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"5"),)), status
             )
-        patient = Indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"9"),))
+        patient = indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"9"),))
         self.assertEqual(self.read(answer(504, retry_after="9")), patient)
         envoy = b"upstream connect error or disconnect/reset before headers. reset reason: connection termination"
-        self.assertEqual(self.read(answer(503, envoy)), Indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"5"),)))
+        self.assertEqual(self.read(answer(503, envoy)), indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"5"),)))
 
     def test_sent_twice(self) -> None:
         """When the POST had to be sent again, only an OK is clear: after any other, 503, and a DELETE follows."""
         self.assertEqual(self.read(second(ok(subprotocol="v1.chat"))), Accepted("v1.chat"))
-        unclear = Indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"5"),))
+        unclear = indeterminate(503, "UNAVAILABLE", ((b"retry-after", b"5"),))
         for status in (302, 400, 401, 403, 404, 409, 429, 500, 502, 503, 504):
             self.assertEqual(self.read(second(answer(status, www_authenticate="Basic"))), unclear, status)
         for body in (b'{"code":"BANNED"}', b'{"code":"ok"}', b"<html>", b""):
@@ -169,8 +185,8 @@ class ConnectTests(AnswerTestCase):
 
     def test_no_answer(self) -> None:
         """Lost after it was sent: 502; nothing in time: 504; a DELETE follows both."""
-        self.assertEqual(self.read(Lost("reset")), Indeterminate(502, "BAD_GATEWAY"))
-        self.assertEqual(self.read(TimedOut("10 s")), Indeterminate(504, "TIMEOUT"))
+        self.assertEqual(self.read(Lost("reset")), indeterminate(502, "BAD_GATEWAY"))
+        self.assertEqual(self.read(TimedOut("10 s")), indeterminate(504, "TIMEOUT"))
 
 
 class MessageTests(AnswerTestCase):

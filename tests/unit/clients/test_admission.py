@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.client_harness import CONNECT_RATE, END, REQUEST, Client, Harness, Transport
 from wsaas.clients.admission import BURST, LATEST
 from wsaas.clients.handshake.responses import MESSAGES
-from wsaas.core.model import Refused
+from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.net.proxy_protocol import ProxiedFactory
 
 PUBLIC = "8.8.8.8"
@@ -72,7 +72,7 @@ class TotalTests(Case):
         for client in waiting:
             client.say(REQUEST + END)
             self.assertTurnedAway(client, "TOO_MANY_CONNECTIONS")
-        self.assertEqual(self.harness.admission.turned_away["TOO_MANY_CONNECTIONS"], 7)
+        self.assertEqual(self.harness.admission.turned_away[RefusalReason.TOO_MANY_CONNECTIONS], 7)
         self.assertEmpty(self.harness)
 
     def test_surplus_from_a_proxy(self) -> None:
@@ -230,7 +230,7 @@ class BusyTests(Case):
         first.peer.accept(None)
         third = self.ask(harness)
         self.assertEqual(third.transport.written, b"")
-        second.peer.refuse(Refused(403, "NO"))
+        second.peer.refuse(Refusal(RefusalReason.CLOSED_BY_API))
         fourth = self.ask(harness)
         fourth.vanish()
         third.vanish()

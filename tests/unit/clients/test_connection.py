@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from random import Random
 from typing import Any
 
@@ -11,9 +12,11 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 
 from tests.support.client_harness import END, HANDSHAKE_TIMEOUT, REQUEST, Client, Harness, Transport
 from tests.support.websocket_client import close_frame
-from wsaas.clients.handshake.responses import MESSAGES
+from wsaas.clients.handshake.responses import MESSAGES, RESPONSES
 from wsaas.clients.lingering_close import CLOSE_TIMEOUT
-from wsaas.core.model import Cause, Frame, Indeterminate, Refused
+from wsaas.core.model import Cause, Frame
+from wsaas.core.refusal import Refusal, RefusalReason
+from wsaas.net.handshake_response import HandshakeResponse
 
 
 def status(client: Client) -> int:
@@ -22,6 +25,10 @@ def status(client: Client) -> int:
 
 def body(client: Client) -> Any:
     return json.loads(client.transport.written.partition(b"\r\n\r\n")[2])
+
+
+def refusal(*response: Any, **more: Any) -> Refusal:
+    return Refusal(RefusalReason.VETOED, response=HandshakeResponse(*response, **more))
 
 
 class HandshakeTests(SynchronousTestCase):
@@ -100,7 +107,7 @@ class HandshakeTests(SynchronousTestCase):
         """A refusal has its status, its headers and the code as JSON, and then the connection closes."""
         client = self.harness.client()
         client.say(REQUEST + END)
-        client.peer.refuse(Refused(401, "UNAUTHORIZED", ((b"www-authenticate", b"Basic"), (b"retry-after", b"7"))))
+        client.peer.refuse(refusal(401, "UNAUTHORIZED", ((b"www-authenticate", b"Basic"), (b"retry-after", b"7"))))
         self.assertEqual((status(client), body(client)["code"]), (401, "UNAUTHORIZED"))
         self.assertIn(b"\r\nWww-Authenticate: Basic\r\nRetry-After: 7\r\n", client.transport.written)
         self.harness.clock.advance(0)
@@ -110,17 +117,27 @@ class HandshakeTests(SynchronousTestCase):
     def test_refuse_says_what_to_do(self) -> None:
         """Each code of ours comes with a message that says what to do; one of the backend's own comes as it is."""
         for code, message in MESSAGES.items():
-            for refusal in (Refused(403, code), Indeterminate(502, code)):
-                client = self.harness.client()
-                client.say(REQUEST + END)
-                client.peer.refuse(refusal)
-                self.assertEqual(body(client), {"code": code, "message": message})
+            client = self.harness.client()
+            client.say(REQUEST + END)
+            client.peer.refuse(refusal(502, code))
+            self.assertEqual(body(client), {"code": code, "message": message})
             self.assertGreater(len(message), 40)
         for code in ("NO", "FORBIDDEN"):
             client = self.harness.client()
             client.say(REQUEST + END)
-            client.peer.refuse(Refused(403, code, foreign=True))
+            client.peer.refuse(refusal(403, code, foreign=True))
             self.assertEqual(body(client), {"code": code})
+
+    def test_refuse_for_each_reason(self) -> None:
+        """Each reason of the gateway's own has its response; with seconds, these are its Retry-After."""
+        for reason, response in RESPONSES.items():
+            for seconds in (None, 7):
+                client = self.harness.client()
+                client.say(REQUEST + END)
+                client.peer.refuse(Refusal(reason, retry_after=seconds))
+                self.assertEqual((status(client), body(client)["code"]), (response.status, response.code))
+                said = re.findall(rb"\r\nRetry-After: ([0-9]+)(?=\r\n)", client.transport.written)
+                self.assertEqual(said, [value for _, value in response.headers] if seconds is None else [b"7"])
 
     def test_head(self) -> None:
         """A HEAD is answered without a body, whatever it is refused for, with the length that the body would have."""
@@ -148,7 +165,7 @@ class HandshakeTests(SynchronousTestCase):
         """A status without a name has a phrase, and no text of the backend's gets out of the JSON."""
         client = self.harness.client()
         client.say(REQUEST + END)
-        client.peer.refuse(Indeterminate(499, "a\r\nSet-Cookie: b"))
+        client.peer.refuse(refusal(499, "a\r\nSet-Cookie: b"))
         self.assertTrue(client.transport.written.startswith(b"HTTP/1.1 499 Refused\r\n"))
         self.assertEqual(body(client), {"code": "a\r\nSet-Cookie: b"})
         self.assertNotIn(b"\nSet-Cookie", client.transport.written)

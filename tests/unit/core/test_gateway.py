@@ -6,7 +6,7 @@ import secrets
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.core_fakes import Calls, FakeBackend, FakeJournal, FakePeer, hello, text
+from tests.support.core_fakes import VETOED, Calls, FakeBackend, FakeJournal, FakePeer, hello, text
 from wsaas.core.gateway import Gateway
 from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.ids import is_id
@@ -20,7 +20,6 @@ from wsaas.core.model import (
     Opened,
     Received,
     Record,
-    Refused,
 )
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
@@ -83,7 +82,7 @@ class ConnectTests(GatewayTestCase):
         self.gateway.accepting = False
         peer = FakePeer(self.calls)
         self.gateway.connect(peer, hello())
-        self.assertEqual(self.calls, ["refuse 503 NOT_READY retry-after=1"])
+        self.assertEqual(self.calls, ["refuse NOT_READY"])
         self.assertEqual((peer.session, len(self.registry)), (None, 0))
 
     def test_accepts_nobody_by_itself(self) -> None:
@@ -95,7 +94,7 @@ class ConnectTests(GatewayTestCase):
         """A connection that the journal cannot keep is refused: its end could not be promised."""
         session = self.connect()
         self.journal.stored[0](False)
-        self.assertEqual(self.calls[1:], [f"journal forget {session.id}", "refuse 503 NOT_READY retry-after=5"])
+        self.assertEqual(self.calls[1:], [f"journal forget {session.id}", "refuse JOURNAL_UNAVAILABLE"])
         self.assertEqual((len(self.registry), self.backend.woken), (0, []))
 
     def test_client_leaves_before_the_journal_has_it(self) -> None:
@@ -192,7 +191,7 @@ class LifeTests(GatewayTestCase):
         self.router.push(session.id, b"first", False)
         self.calls.flush()
         self.journal.stored.pop()(False)
-        self.assertEqual(self.calls, [f"journal closed {session.id}", "wake", "refuse 503 NOT_READY retry-after=5"])
+        self.assertEqual(self.calls, [f"journal closed {session.id}", "wake", "refuse JOURNAL_UNAVAILABLE"])
         self.assertEqual(session.take(), Closed(Cause.UNKNOWN_CONNECT, 1006, "", clean=False))
         self.assertEqual(session.repeated, ((b"X-User", b"42"),))
         self.assertEqual(self.router.member_page("room:7", 10, "").items, [])
@@ -250,8 +249,8 @@ class LifeTests(GatewayTestCase):
         session = self.connect()
         self.journal.stored.pop()(True)
         session.take()
-        session.settle(Refused(403, "NO"))
-        self.assertEqual(self.calls[2:], [f"journal forget {session.id}", "refuse 403 NO"])
+        session.settle(VETOED)
+        self.assertEqual(self.calls[2:], [f"journal forget {session.id}", "refuse VETOED"])
         self.assertEqual(len(self.registry), 0)
 
     def test_restart(self) -> None:
@@ -260,7 +259,7 @@ class LifeTests(GatewayTestCase):
         self.assertEqual(self.calls[-1], "close 1012")
         waiting = self.connect()
         self.gateway.close_for_restart(waiting)
-        self.assertEqual(self.calls[-1], "refuse 503 NOT_READY retry-after=1")
+        self.assertEqual(self.calls[-1], "refuse NOT_READY")
 
 
 class JournalAnewTests(GatewayTestCase):

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.core_fakes import TIMED_OUT, VETOED
 from tests.support.properties import examples
 from tests.support.world import MAX_MESSAGE, Client, Story, World
 from wsaas.core.model import (
@@ -31,12 +32,10 @@ from wsaas.core.model import (
     Closed,
     CloseRequested,
     Delivered,
-    Indeterminate,
     Limits,
     Opened,
     Outcome,
     Received,
-    Refused,
     Undelivered,
 )
 
@@ -48,7 +47,7 @@ ACCEPTED = st.builds(
     groups=st.sampled_from([(), ("a",), ("a", "b")]),
     headers=st.sampled_from([(), ((b"X-User", b"42"),)]),
 )
-REJECTED = st.sampled_from([Refused(403, "NO"), Indeterminate(504, "LATE")])
+REJECTED = st.sampled_from([VETOED, TIMED_OUT])
 
 
 class GatewayMachine(RuleBasedStateMachine):

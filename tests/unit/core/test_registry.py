@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.core_fakes import ID, Stage
+from tests.support.core_fakes import ID, VETOED, Stage
 from wsaas.core.errors import NoSuchConnection
-from wsaas.core.model import Cause, Limits, Record, Refused
+from wsaas.core.model import Cause, Limits, Record
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.core.session import Session
@@ -39,7 +39,7 @@ class FindTests(RegistryTestCase):
         closing, leaving, refused = (self.add(Stage.open()), self.add(Stage.open()), self.add(Stage.connecting()))
         closing.session.close(Cause.API, 1000, "")
         leaving.session.lost(Cause.NETWORK, 1006, "", False)
-        refused.settle(Refused(403, "NO"))
+        refused.settle(VETOED)
         for stage in (closing, leaving, refused):
             self.registry.add(stage.session)
             self.check_nobody(ID)

@@ -137,7 +137,7 @@ class CloseTests(RouterTestCase):
         """Who still waits for the 101 is refused."""
         stage = self.add(Stage.connecting())
         self.router.close(ID, 1000, "")
-        self.assertEqual(stage.calls[-1], "refuse 403 CLOSED")
+        self.assertEqual(stage.calls[-1], "refuse CLOSED_BY_API")
 
 
 class GroupTestCase(RouterTestCase):

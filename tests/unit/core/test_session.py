@@ -6,7 +6,7 @@ import itertools
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.core_fakes import ID, Calls, FakeOwner, Stage, hello, spell, text
+from tests.support.core_fakes import ID, TIMED_OUT, VETOED, Calls, FakeOwner, Stage, hello, spell, text
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import (
@@ -18,15 +18,14 @@ from wsaas.core.model import (
     Delivered,
     Facts,
     Frame,
-    Indeterminate,
     Limits,
     Opened,
     Pushed,
     Received,
     Record,
-    Refused,
     Undelivered,
 )
+from wsaas.core.refusal import RefusalReason
 from wsaas.core.session import Session, State
 
 
@@ -178,8 +177,8 @@ class ConnectTests(SynchronousTestCase):
         """The client left while its POST was out: if the backend may have accepted it hears of the end, and why."""
         for outcome, last in [
             (Accepted(), "network 1006 unclean"),
-            (Indeterminate(504, "LATE"), "network 1006 unclean"),
-            (Refused(403, "NO"), None),
+            (TIMED_OUT, "network 1006 unclean"),
+            (VETOED, None),
         ]:
             stage = Stage.connecting()
             stage.session.lost(Cause.NETWORK, 1006, "", False)
@@ -205,7 +204,7 @@ class ConnectTests(SynchronousTestCase):
         stage.settle(Accepted())
         self.assertEqual(
             stage.calls,
-            ["left", "wake", "refuse 403 CLOSED", "accepted", "left", "ending api 4001 'bye' unclean", "wake"],
+            ["left", "wake", "refuse CLOSED_BY_API", "accepted", "left", "ending api 4001 'bye' unclean", "wake"],
         )
         self.assertEqual(farewell(stage), "api 4001 'bye' unclean")
 
@@ -213,23 +212,23 @@ class ConnectTests(SynchronousTestCase):
         """Of a connection that was refused nothing more is said; queued pushes go nowhere."""
         stage = Stage.connecting()
         stage.session.push(text("queued"))
-        stage.settle(Refused(401, "WHO", ((b"www-authenticate", b"Basic"),)))
-        self.assertEqual(stage.calls, ["forget", "refuse 401 WHO www-authenticate=Basic"])
+        stage.settle(VETOED)
+        self.assertEqual(stage.calls, ["forget", "refuse VETOED"])
         self.assertIsNone(stage.take())
 
     def test_unclear(self) -> None:
         """The POST's answer never came: the client is refused, and the backend told that it is over."""
         stage = Stage.connecting()
         stage.session.push(text("queued"))
-        stage.settle(Indeterminate(504, "LATE"))
-        self.assertEqual(stage.calls, ["left", "ending unknown_connect 1006 unclean", "wake", "refuse 504 LATE"])
+        stage.settle(TIMED_OUT)
+        self.assertEqual(stage.calls, ["left", "ending unknown_connect 1006 unclean", "wake", "refuse TIMEOUT"])
         self.assertEqual(farewell(stage), "unknown_connect 1006 unclean")
 
     def test_stored_too_late(self) -> None:
         """A journal that fails after the client has left changes nothing."""
         stage = Stage()
         stage.session.lost(Cause.NETWORK, 1006, "", False)
-        stage.session.turn_away()
+        stage.session.turn_away(RefusalReason.BACKEND_AWAY)
         self.assertEqual(stage.calls, ["forget"])
 
 

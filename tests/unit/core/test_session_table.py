@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.core_fakes import Stage, spell, text
+from tests.support.core_fakes import TIMED_OUT, VETOED, Stage, spell, text
 from wsaas.core.errors import GatewayError
 from wsaas.core.model import (
     Accepted,
@@ -22,21 +22,20 @@ from wsaas.core.model import (
     Delivered,
     Event,
     Facts,
-    Indeterminate,
     Opened,
     Outcome,
     Pushed,
     Received,
-    Refused,
     Undelivered,
 )
+from wsaas.core.refusal import RefusalReason
 from wsaas.core.session import LIVE, Session, State
 
 OUTCOMES: dict[str, Outcome] = {
     "Accepted": Accepted("v1"),
     "Accepted with headers": Accepted("v1", (), ((b"X-User", b"42"),)),
-    "Refused": Refused(401, "WHO"),
-    "Indeterminate": Indeterminate(504, "LATE"),
+    "Refused": VETOED,
+    "Indeterminate": TIMED_OUT,
     "Delivered": Delivered(),
     "Delivered with reply": Delivered(text("reply")),
     "CloseRequested": CloseRequested(1008),
@@ -53,7 +52,7 @@ INPUTS: dict[str, Callable[[Stage], object]] = {
     **{name: lambda stage, outcome=outcome: stage.settle(outcome) for name, outcome in OUTCOMES.items()},
     "recorded": lambda stage: stage.session.recorded(True),
     "not recorded": lambda stage: stage.session.recorded(False),
-    "turn_away": lambda stage: stage.session.turn_away(),
+    "turn_away": lambda stage: stage.session.turn_away(RefusalReason.BACKEND_AWAY),
     "push": lambda stage: stage.session.push(text("push")),
     "close by the API": lambda stage: stage.session.close(Cause.API, 4001, "bye"),
     "close by the drain": lambda stage: stage.session.close(Cause.DRAIN, 1012, ""),
@@ -138,10 +137,10 @@ TABLE: dict[str, dict[str, str]] = {
         "take": "CONNECTING -> Opened",
         ANY_OUTCOME: NONE,
         "recorded | not recorded": "STARTING",
-        "turn_away": "CLOSED: forget, refuse 503 NOT_READY retry-after=5",
+        "turn_away": "CLOSED: forget, refuse BACKEND_AWAY",
         "push": "STARTING ! NoSuchConnection",
-        "close by the API": "CLOSED: forget, refuse 403 CLOSED",
-        "close by the drain": "CLOSED: forget, refuse 503 NOT_READY retry-after=1",
+        "close by the API": "CLOSED: forget, refuse CLOSED_BY_API",
+        "close by the drain": "CLOSED: forget, refuse NOT_READY",
         "facts": "STARTING -> Facts",
     },
     "CONNECTING": {
@@ -150,12 +149,12 @@ TABLE: dict[str, dict[str, str]] = {
         "take": "CONNECTING -> Opened",
         "Accepted": "OPEN: accepted, accept v1",
         "Accepted with headers": "ACCEPTED: accepted",
-        "Refused": "CLOSED: forget, refuse 401 WHO",
-        "Indeterminate": "LEAVING: left, ending unknown_connect 1006 unclean, wake, refuse 504 LATE",
+        "Refused": "CLOSED: forget, refuse VETOED",
+        "Indeterminate": "LEAVING: left, ending unknown_connect 1006 unclean, wake, refuse TIMEOUT",
         f"{OF_MESSAGE} | Acknowledged": POST,
         "push": "CONNECTING -> QUEUED",
-        "close by the API": "ABANDONED: left, wake, refuse 403 CLOSED",
-        "close by the drain": "ABANDONED: left, wake, refuse 503 NOT_READY retry-after=1",
+        "close by the API": "ABANDONED: left, wake, refuse CLOSED_BY_API",
+        "close by the drain": "ABANDONED: left, wake, refuse NOT_READY",
         "facts": "CONNECTING -> Facts",
     },
     "CONNECTING, a push waits": {
@@ -164,12 +163,12 @@ TABLE: dict[str, dict[str, str]] = {
         "take": "CONNECTING -> Opened",
         "Accepted": "OPEN: accepted, accept v1, send push",
         "Accepted with headers": "ACCEPTED: accepted",
-        "Refused": "CLOSED: forget, refuse 401 WHO",
-        "Indeterminate": "LEAVING: left, ending unknown_connect 1006 unclean, wake, refuse 504 LATE",
+        "Refused": "CLOSED: forget, refuse VETOED",
+        "Indeterminate": "LEAVING: left, ending unknown_connect 1006 unclean, wake, refuse TIMEOUT",
         f"{OF_MESSAGE} | Acknowledged": POST,
         "push": "CONNECTING -> QUEUED",
-        "close by the API": "ABANDONED: left, wake, refuse 403 CLOSED",
-        "close by the drain": "ABANDONED: left, wake, refuse 503 NOT_READY retry-after=1",
+        "close by the API": "ABANDONED: left, wake, refuse CLOSED_BY_API",
+        "close by the drain": "ABANDONED: left, wake, refuse NOT_READY",
         "facts": "CONNECTING -> Facts",
     },
     # The backend said OK; whoever is let in now has headers that must outlast a crash.
@@ -178,10 +177,10 @@ TABLE: dict[str, dict[str, str]] = {
         "lost": "LEAVING: left, ending network 1006 unclean, wake",
         ANY_OUTCOME: NONE,
         "recorded": "OPEN: accept v1",
-        "not recorded": "LEAVING: left, ending unknown_connect 1006 unclean, wake, refuse 503 NOT_READY retry-after=5",
+        "not recorded": "LEAVING: left, ending unknown_connect 1006 unclean, wake, refuse JOURNAL_UNAVAILABLE",
         "push": "ACCEPTED -> QUEUED",
-        "close by the API": "LEAVING: left, ending api 4001 'bye' unclean, wake, refuse 403 CLOSED",
-        "close by the drain": "LEAVING: left, ending drain 1012 unclean, wake, refuse 503 NOT_READY retry-after=1",
+        "close by the API": "LEAVING: left, ending api 4001 'bye' unclean, wake, refuse CLOSED_BY_API",
+        "close by the drain": "LEAVING: left, ending drain 1012 unclean, wake, refuse NOT_READY",
         "facts": "ACCEPTED -> Facts",
     },
     "ACCEPTED, a push waits": {
@@ -189,10 +188,10 @@ TABLE: dict[str, dict[str, str]] = {
         "lost": "LEAVING: left, ending network 1006 unclean, wake",
         ANY_OUTCOME: NONE,
         "recorded": "OPEN: accept v1, send push",
-        "not recorded": "LEAVING: left, ending unknown_connect 1006 unclean, wake, refuse 503 NOT_READY retry-after=5",
+        "not recorded": "LEAVING: left, ending unknown_connect 1006 unclean, wake, refuse JOURNAL_UNAVAILABLE",
         "push": "ACCEPTED -> QUEUED",
-        "close by the API": "LEAVING: left, ending api 4001 'bye' unclean, wake, refuse 403 CLOSED",
-        "close by the drain": "LEAVING: left, ending drain 1012 unclean, wake, refuse 503 NOT_READY retry-after=1",
+        "close by the API": "LEAVING: left, ending api 4001 'bye' unclean, wake, refuse CLOSED_BY_API",
+        "close by the drain": "LEAVING: left, ending drain 1012 unclean, wake, refuse NOT_READY",
         "facts": "ACCEPTED -> Facts",
     },
     # The client has its answer, or is gone; the backend's is still to come.

@@ -23,7 +23,7 @@ from wsaas.clients.handshake.request import HandshakeRequest, read
 from wsaas.clients.handshake.request_head import END, MAX_HEAD, MalformedHandshake, RequestHead
 from wsaas.clients.handshake.responses import malformed, refused
 from wsaas.core.interfaces import Peer
-from wsaas.core.model import Indeterminate, Refused
+from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.session import Session
 from wsaas.internals.autobahn import slimmed
 
@@ -71,7 +71,7 @@ class Opening(WebSocketServerProtocol):
         limited = not self.context.policy.proxies.trusts(address)
         stays = self.visit.admit(address, limited, self.context.clock.seconds())
         if self.visit.refusal is not None:
-            self.context.owner.log_rejection(address, self.visit.refusal)
+            self.context.owner.log_rejection(address, self.visit.refusal.reason)
         if not stays:
             self.transport.abortConnection()
         return stays
@@ -120,9 +120,9 @@ class Opening(WebSocketServerProtocol):
 
     def _ask(self, handshake: PendingHandshake, head: RequestHead, asked: HandshakeRequest) -> None:
         if not self.context.policy.allows(head):
-            self.refuse(Refused(403, "ORIGIN_NOT_ALLOWED"))
+            self.refuse(Refusal(RefusalReason.ORIGIN_NOT_ALLOWED))
         elif busy := self.visit.ask():
-            self.context.owner.log_rejection(head.address, busy)
+            self.context.owner.log_rejection(head.address, busy.reason)
             self.refuse(busy)
         else:
             handshake.stop_deadline()
@@ -162,7 +162,7 @@ class Opening(WebSocketServerProtocol):
         if self.data:
             self.consumeData()
 
-    def refuse(self, refusal: Refused | Indeterminate) -> None:
+    def refuse(self, refusal: Refusal) -> None:
         self.visit.answered()
         self.session = None
         self._answer(refused(refusal, body_wanted=self._body_wanted))

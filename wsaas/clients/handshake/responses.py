@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from wsaas.clients.handshake.request_head import END
-from wsaas.core.model import Indeterminate, Refused
+from wsaas.core.refusal import Refusal, RefusalReason
+from wsaas.net.handshake_response import HandshakeResponse
 
 MESSAGES: Mapping[str, str] = {
     "BAD_GATEWAY": "the backend's answer to the connect never came whole or makes no sense, and the gateway's log says "
@@ -46,12 +47,30 @@ NO_HANDSHAKE: dict[int, tuple[str, tuple[tuple[bytes, bytes], ...]]] = {
 }
 
 
-def refused(refusal: Refused | Indeterminate, *, body_wanted: bool = True) -> bytes:
-    """The whole answer to a handshake that is refused. A code of the backend's own stands alone."""
-    body = {"code": refusal.code}
-    if refusal.code in MESSAGES and not (isinstance(refusal, Refused) and refusal.foreign):
-        body["message"] = MESSAGES[refusal.code]
-    return _answer(refusal.status, body, refusal.headers, body_wanted)
+RESPONSES: Mapping[RefusalReason, HandshakeResponse] = {
+    RefusalReason.NOT_READY: HandshakeResponse(503, "NOT_READY", ((b"retry-after", b"1"),)),
+    RefusalReason.JOURNAL_UNAVAILABLE: HandshakeResponse(503, "NOT_READY", ((b"retry-after", b"5"),)),
+    RefusalReason.BACKEND_AWAY: HandshakeResponse(503, "NOT_READY", ((b"retry-after", b"5"),)),
+    RefusalReason.CLOSED_BY_API: HandshakeResponse(403, "CLOSED"),
+    RefusalReason.ORIGIN_NOT_ALLOWED: HandshakeResponse(403, "ORIGIN_NOT_ALLOWED"),
+    RefusalReason.TOO_MANY_CONNECTIONS: HandshakeResponse(503, "TOO_MANY_CONNECTIONS"),
+    RefusalReason.TOO_MANY_FROM_ADDRESS: HandshakeResponse(503, "TOO_MANY_FROM_ADDRESS"),
+    RefusalReason.TOO_FAST: HandshakeResponse(503, "TOO_FAST"),
+    RefusalReason.BUSY: HandshakeResponse(503, "BUSY"),
+}
+"""The gateway's own responses. To other reasons the response is the backend's, and comes with the refusal."""
+
+
+def refused(refusal: Refusal, *, body_wanted: bool = True) -> bytes:
+    """Return the whole answer to a handshake that is refused. A code of the backend's own stands alone."""
+    response = refusal.response if isinstance(refusal.response, HandshakeResponse) else RESPONSES[refusal.reason]
+    headers = response.headers
+    if refusal.retry_after is not None:
+        headers = ((b"retry-after", b"%d" % refusal.retry_after),)
+    body = {"code": response.code}
+    if response.code in MESSAGES and not response.foreign:
+        body["message"] = MESSAGES[response.code]
+    return _answer(response.status, body, headers, body_wanted)
 
 
 def malformed(status: int, reason: str, headers: Iterable[tuple[str, str]] = (), *, body_wanted: bool = True) -> bytes:
