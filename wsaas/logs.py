@@ -1,11 +1,11 @@
-"""The log: one event, one line, however a client spelled it.
+"""The log: each event is one line, whatever characters a client put into it.
 
     text   2026-11-23T10:00:00.000Z info  service: listening for clients on 127.0.0.1:8080
     json   {"time": "2026-11-23T10:00:00.000Z", "level": "info", "namespace": "wsaas.api.app", "message": ...}
 
-A traceback follows its line, indented; in JSON it is a member. LOG_LEVEL is for our own events. Of the libraries'
-only warnings and errors are shown, of Autobahn's only errors: below, it logs handshakes whole, Authorization included.
-Of what the libraries say, and of every kind of failure, one line in ten seconds is shown: peers can cause them.
+A traceback follows its line, indented; in JSON it is a member. LOG_LEVEL applies to events of wsaas. Libraries log
+warnings and errors only, Autobahn errors only: on lower levels it logs whole handshakes with their Authorization.
+Libraries' events and failures are limited to one line of a kind in ten seconds, because peers can cause them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PRIORITIES = {
     "debug": syslog.LOG_DEBUG,
 }
 
-# C0, DEL, C1, and what turns or breaks a line in Unicode: none of it may reach a terminal, or begin a line of its own.
+# C0, DEL, C1, and Unicode's line separators and direction marks: none of them may reach a terminal or begin a new line.
 _ESCAPES = {
     code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
     for code in (
@@ -53,26 +53,27 @@ _ESCAPES = {
 }
 _ESCAPES.update({ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"})
 
-# Members of an event that are not its author's fields: the legacy log's own.
+# Keys that Twisted's legacy log adds to an event; they are not fields of the event's author.
 _LEGACY = frozenset("message time system isError format failure why logLevel".split())
 
 
 class Stream(Protocol):
-    """Takes the lines; what its encoding cannot say, it escapes."""
+    """The destination of lines. It escapes characters that its encoding lacks."""
 
     def isatty(self) -> bool:
-        """Tell whether people look at it on a terminal."""
+        """Return whether the stream is a terminal."""
 
     def write(self, text: str, /) -> object:
-        """Take a line; must not wait."""
+        """Take a line, without blocking."""
 
 
 @implementer(ILogObserver)
 class Observer:
-    """Writes those events that pass to a stream, each at once.
+    """Writes each event of a sufficient level to a stream.
 
-    `format` makes the text of an event, line end and all, or nothing. `limit` bounds how often one kind is shown of
-    what the libraries log, and of failures; what is printed is not bounded: a crash prints its traceback line by line.
+    `format` returns the text of an event with its line end, or an empty string to drop the event. `limit` bounds the
+    lines of each kind that libraries log, and failures. Printed text is unbounded: a crash prints its traceback line by
+    line.
     """
 
     def __init__(self, level: str, stream: Stream, format: Callable[[LogEvent], str], limit: LogLimit) -> None:
@@ -98,19 +99,19 @@ class Observer:
             self._stream.write(text)
 
     def _levels(self, namespace: str) -> frozenset[object]:
-        if namespace.startswith("wsaas.") or namespace == "stdout":  # what is printed is meant to be seen
+        if namespace.startswith("wsaas.") or namespace == "stdout":  # text is printed for the operator
             return self._ours
         return self._autobahn if namespace.startswith(("autobahn.", "txaio.")) else self._others
 
 
 def _kind(event: LogEvent) -> str:
-    """Name what has happened: where in the code, and which exception, raised where.
+    """Return the kind of an event: the place in the code that logged it, and the exception and the place it rose from.
 
-    Of a line of the older log or of a warning nothing but the text tells where it comes from: its beginning counts.
+    Events of the legacy log have no place; the first 40 characters of their text stand for it.
     """
     parts = [event.get(name) for name in ("log_level", "log_namespace", "log_format")]
     parts += [str(event.get("log_text") or "")[:40]]
-    parts += [event.get("filename"), event.get("lineno")]  # of a warning of Python's
+    parts += [event.get("filename"), event.get("lineno")]  # set for Python's warnings
     failure = event.get("log_failure")
     if isinstance(failure, Failure):
         place = failure.frames[-1][:3] if failure.frames else ()
@@ -118,8 +119,8 @@ def _kind(event: LogEvent) -> str:
     return " ".join(map(str, parts))
 
 
-def observer(level: str, style: str, stream: Stream, clock: IReactorTime) -> Observer:
-    """The observer for LOG_LEVEL and LOG_STYLE."""
+def make_observer(level: str, style: str, stream: Stream, clock: IReactorTime) -> Observer:
+    """Return the observer for LOG_LEVEL and LOG_STYLE."""
     if style == "json":
         format = as_json
     else:
@@ -129,23 +130,23 @@ def observer(level: str, style: str, stream: Stream, clock: IReactorTime) -> Obs
 
 
 def as_text(event: LogEvent) -> str:
-    """One line for people, and the traceback below it."""
+    """Return the event as a line of text, with the traceback below it."""
     return _line(event, "{time} {level:5} {place}: {message}\n")
 
 
 def as_coloured_text(event: LogEvent) -> str:
-    """The same with the level in colour."""
+    """Return the event as `as_text` does, with the level in colour."""
     colour = _COLOURS[event["log_level"].name]
     return _line(event, f"\x1b[2m{{time}}\x1b[0m \x1b[{colour}m{{level:5}}\x1b[0m {{place}}: {{message}}\n")
 
 
 def as_untimed_text(event: LogEvent) -> str:
-    """The same without the time, for a log that has its own."""
+    """Return the event as `as_text` does, without the time, for a log that adds its own."""
     return _line(event, "{level} {place}: {message}\n")
 
 
 def with_priority(format: Callable[[LogEvent], str]) -> Callable[[LogEvent], str]:
-    """Begin each line that `format` makes with the priority that syslog knows the level by."""
+    """Return a formatter that begins each line of `format` with syslog's priority for the level, such as `<6>`."""
 
     def prioritized(event: LogEvent) -> str:
         priority = _PRIORITIES[event["log_level"].name]
@@ -165,7 +166,7 @@ def _line(event: LogEvent, pattern: str) -> str:
 
 
 def as_json(event: LogEvent) -> str:
-    """One flat JSON object, in ASCII: the message as people see it, and the event's plain fields beside it."""
+    """Return the event as one flat JSON object in ASCII: the formatted message, and the fields with plain values."""
     message, traceback = formatEvent(event).rstrip(), _traceback(event)
     if not message and not traceback:
         return ""
@@ -179,7 +180,7 @@ def as_json(event: LogEvent) -> str:
         members["traceback"] = traceback
     for name, value in event.items():
         if not name.startswith("log_") and name not in _LEGACY and isinstance(value, str | int | float | None):
-            finite = not isinstance(value, float) or math.isfinite(value)  # JSON has no word for the others
+            finite = not isinstance(value, float) or math.isfinite(value)  # JSON has neither NaN nor infinity
             members.setdefault(name, value if finite else str(value))
     return json.dumps(members) + "\n"
 
@@ -199,8 +200,8 @@ def _from(lowest: Any) -> frozenset[object]:
 
 
 def say(line: str, stream: TextIO) -> None:
-    """Print a line with anybody's text in it, escaped like the log: control characters, and what the stream's encoding
-    cannot say.
+    """Print a line that may hold a stranger's text: control characters are escaped as in the log, and so are characters
+    that the stream's encoding lacks.
     """
     encoding = stream.encoding or "utf-8"
     print(line.translate(_ESCAPES).encode(encoding, "backslashreplace").decode(encoding), file=stream)
@@ -208,7 +209,7 @@ def say(line: str, stream: TextIO) -> None:
 
 @dataclass(frozen=True)
 class Log:
-    """The log of this process: what observes events, and the buffer that its lines wait in."""
+    """The log of this process: the observer of events, and the buffer in which its lines wait to be written."""
 
     observer: Observer
     buffer: LogBuffer
@@ -217,20 +218,22 @@ class Log:
 def open_log(
     twistd: Mapping[str, Any], level: str, style: str, clock: IReactorTime, wall_clock: Callable[[], float] = time.time
 ) -> Log | None:
-    """The log where twistd's own options (--logfile, --syslog, --nodaemon) want it; None if it is not ours to write.
+    """Open the log that twistd's options (--logfile, --syslog, --nodaemon) ask for. Return None if twistd's --logger
+    names another observer, or if twistd does not run this process.
 
-    `wall_clock()` is the time in seconds since the epoch, for the line that says how many are missing.
+    `wall_clock()` is the time in seconds since the epoch; it dates the line about missing lines. ValueError or OSError
+    if the log cannot be opened.
     """
-    if "nodaemon" not in twistd or twistd.get("logger"):  # without the first, it is not twistd that runs us
+    if "nodaemon" not in twistd or twistd.get("logger"):  # twistd always sets nodaemon
         return None
     buffer = LogBuffer(_sink(twistd))
-    watch = observer(level, style, buffer, clock)
+    observer = make_observer(level, style, buffer, clock)
     if twistd.get("syslog"):
-        watch.format = with_priority(as_json if style == "json" else as_untimed_text)
-    buffer.gap = lambda count: watch.format(_gap(count, wall_clock()))
-    if twistd["nodaemon"]:  # a daemon is yet to fork
+        observer.format = with_priority(as_json if style == "json" else as_untimed_text)
+    buffer.gap = lambda count: observer.format(_gap(count, wall_clock()))
+    if twistd["nodaemon"]:  # a daemon forks later, and threads do not survive a fork
         buffer.start()
-    return Log(watch, buffer)
+    return Log(observer, buffer)
 
 
 def _sink(twistd: Mapping[str, Any]) -> Sink:
@@ -246,9 +249,9 @@ def _sink(twistd: Mapping[str, Any]) -> Sink:
 
 
 def _gap(count: int, moment: float) -> LogEvent:
-    """The event for lines that nobody took."""
+    """Return the event that tells how many lines the full buffer dropped."""
     return {
-        "log_format": "{left_out} lines are missing here: the log was not taken as fast as it was written",
+        "log_format": "{left_out} lines are missing here: the log could not be written as fast as lines came",
         "log_level": LogLevel.warn,
         "log_namespace": "wsaas.logs",
         "log_time": moment,

@@ -1,4 +1,4 @@
-"""`twistd wsaas`: its options, made from the table of settings, and the service."""
+"""`twistd wsaas`: the options, made from the table of settings, and the service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from twisted.python.components import Componentized
 from twisted.python.usage import Options as UsageOptions
 
 from wsaas.internals.awake_clock import count_awake_time
-from wsaas.internals.reactor_tuning import hand_out_directly
+from wsaas.internals.reactor_tuning import replace_iteration
 from wsaas.internals.signals import Signals
 from wsaas.internals.supported import check
 from wsaas.logs import Log, open_log, say
@@ -27,17 +27,17 @@ from wsaas.settings.load import SettingsError, load
 from wsaas.settings.sources import FILE
 from wsaas.settings.table import TABLE, Settings, SettingSpec
 
-YOUNG = 2_000, 5, 10
-"""When the garbage collector looks for cycles among new objects, and among those that it has seen once or more often.
-Python's own figures are 700, 10, 10. More at a time would stop everybody for longer.
+GC_THRESHOLDS = 2_000, 5, 10
+"""Arguments of `gc.set_threshold`; Python's defaults are 700, 10, 10.
+
+A higher first threshold makes collections rarer, but each one stops the reactor for longer.
 """
 
 
 class Options(UsageOptions):
     """One option per setting, beside --demo, --version and --help.
 
-    After parsing, `settings` holds the settings; if they have mistakes, these are printed, and the process ends with
-    status 1.
+    Parsing sets `settings`. If a setting is wrong, parsing prints every mistake and ends the process with status 1.
     """
 
     longdesc = (
@@ -61,7 +61,7 @@ class Options(UsageOptions):
         raise SystemExit(0)
 
     def opt_help(self) -> None:
-        """Print this and exit."""
+        """Print this help and exit."""
         print(self)
         raise SystemExit(0)
 
@@ -77,13 +77,13 @@ class Options(UsageOptions):
 
 
 def versions() -> str:
-    """Return the versions of what runs here, in one line."""
+    """Return the versions of WSAAS, Twisted and Python in one line."""
     own = own_version() or "(not installed)"
     return f"wsaas {own} (Twisted {twisted.__version__}, Python {'.'.join(map(str, sys.version_info[:3]))})"
 
 
 def _option(name: str, repeats: bool, help: str) -> Callable[[Options, str], None]:
-    """A method that Twisted makes an option of; its docstring is what --help says."""
+    """Return an `opt_` method, from which Twisted makes an option; `help` becomes its docstring, printed by --help."""
 
     def collect(self: Options, value: str) -> None:
         earlier = self.given.get(name)
@@ -107,10 +107,10 @@ for _name, _row in TABLE.items():
 
 
 class Root(MultiService):
-    """The service that twistd knows: the gateway, and what this process has beside it.
+    """The service that twistd starts: the gateway, with the log, the signals and the launch of this process.
 
-    It makes our log observer the application's, has signals act once the reactor runs, and sees to it that a start that
-    fails ends as it should.
+    It installs the log observer in the application, lets signals act once the reactor runs, and reports through
+    `launch` whether the start succeeded or failed.
     """
 
     def __init__(self, reactor: Any, launch: Launch, signals: Signals, log: Log | None) -> None:
@@ -148,40 +148,44 @@ class Root(MultiService):
             self._reactor.addSystemEventTrigger(phase, event, *call)
 
     def end(self) -> None:
-        """The process ends: let nobody wait for a start that failed, and write the end of the log."""
+        """End the launch, so that no parent process waits for it, and write the end of the log. Called at exit."""
         self._launch.end()
         if self._log is not None:
             self._log.buffer.close()
 
 
 def makeService(options: Options) -> IService:
-    """The gateway, ready to be started by twistd."""
+    """Return the gateway as a service that twistd can start."""
     from twisted.internet import reactor
 
     from wsaas.service.lifecycle import assemble
 
-    root = rooted(options, reactor, assemble)
+    root = make_root(options, reactor, assemble)
     atexit.register(root.end)
-    settle()
+    freeze_startup_objects()
     return root
 
 
-def settle() -> None:
-    """Have the garbage collector look at objects less often, and never again at those that are there by now.
+def freeze_startup_objects() -> None:
+    """Exempt all present objects from garbage collection, and make collections rarer.
 
-    Those are code, most of them. A connection makes objects by the hundred, of which the counting of references frees
-    nearly all.
+    Most objects present after the start are code, which is never garbage. A connection makes some hundred objects, and
+    reference counting frees nearly all of them.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*YOUNG)
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
-def rooted(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bool, Signals], IService]) -> Root:
-    """Return what `assemble` makes of the options, with its log. A start that cannot be is one line, and status 1."""
+def make_root(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bool, Signals], IService]) -> Root:
+    """Return the root service around the service that `assemble` makes of the options.
+
+    If the gateway cannot start, print one line with the reason and exit with status 1.
+    """
     check()
-    hand_out_directly(reactor)
-    # Twisted's timers follow the wall clock otherwise: set back by an hour, they all stop for an hour (Twisted #2424).
+    replace_iteration(reactor)
+    # By default Twisted's timers follow the wall clock: when it is set back by an hour, all timers stop for an hour
+    # (Twisted #2424).
     count_awake_time(reactor)
     settings = options.settings
     twistd: Mapping[str, Any] = options.parent or {}

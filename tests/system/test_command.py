@@ -36,7 +36,7 @@ class ProcessTests(SynchronousTestCase):
         self.assertEqual(
             result.stderr,
             "wsaas: warning: WEBHOOK_SECERT is no setting and has no effect: did you mean WEBHOOK_SECRET?\n"
-            "wsaas: warning: LOG_STYLE=info is read as auto; what to log is for LOG_LEVEL to say\n",
+            "wsaas: warning: LOG_STYLE=info is read as auto; LOG_LEVEL sets the level\n",
         )
         self.assertEqual(list(Path(path).iterdir()), [])
 
@@ -59,7 +59,7 @@ class ProcessTests(SynchronousTestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("\nSTATE_DIR=/\\x1b[2J\\r\\n\\x9b31m\\u2028\\udcff/state\n", result.stdout)
         self.assertIn("\nHTTP_ENDPOINT=unix:/\\x1b[2J\n", result.stdout)
-        self.assertIn("token\\x1b[2J: everybody on this machine can read it", result.stderr)
+        self.assertIn("token\\x1b[2J: every user of this machine can read it", result.stderr)
         self.assertNotIn("\x1b", result.stdout + result.stderr)
 
     def test_hostile_arguments(self) -> None:

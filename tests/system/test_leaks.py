@@ -226,7 +226,7 @@ class OptionTests(LeakTestCase):
             )
         )
         for option, instead in (("--api-token", "API_TOKEN_FILE"), ("--webhook-secret", "WEBHOOK_SECRET_FILE")):
-            self.assertRegex(gateway.log(), f"warn .*{option}: everybody on this machine can see it .*{instead}")
+            self.assertRegex(gateway.log(), f"warn .*{option}: every user of this machine sees it .*{instead}")
         self.assert_nowhere(gateway.log().encode())
 
     def test_readable_file(self) -> None:
@@ -242,7 +242,7 @@ class OptionTests(LeakTestCase):
                 make=api_on_loopback,
             )
         )
-        self.assertRegex(gateway.log(), "warn .*API_TOKEN_FILE=token: everybody on this machine can read it")
+        self.assertRegex(gateway.log(), "warn .*API_TOKEN_FILE=token: every user of this machine can read it")
         self.assert_nowhere(gateway.log().encode())
 
 

@@ -48,8 +48,8 @@ class ProcessTests(SynchronousTestCase):
         """What the start has made is not searched for garbage, and what comes is, now and then."""
         result = run(
             "import gc, wsaas.tap\n"
-            "wsaas.tap.settle()\n"
-            "print(gc.get_freeze_count() > 10_000, gc.isenabled(), gc.get_threshold() == wsaas.tap.YOUNG)"
+            "wsaas.tap.freeze_startup_objects()\n"
+            "print(gc.get_freeze_count() > 10_000, gc.isenabled(), gc.get_threshold() == wsaas.tap.GC_THRESHOLDS)"
         )
         self.assertEqual((result.stdout, result.stderr), ("True True True\n", ""))
 

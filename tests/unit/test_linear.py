@@ -35,7 +35,7 @@ WATCHED: dict[str, Inputs] = {
     "wsaas.net.pem:_ENCRYPTED": [
         ("", "-----BEGIN ENCRYPTED", ""), ("", "Proc-Type:\n", ""), ("Proc-Type:", " ", ""), ("Proc-Type: 4,", " ", ""),
     ],
-    "wsaas.net.pem:holds": [
+    "wsaas.net.pem:has_block": [
         ("-----BEGIN ", "A ", ""), ("", "-----BEGIN ", ""), ("-----BEGIN ", "A", ""), ("", "-----BEGIN PRIVATE ", ""),
     ],
     r"wsaas.settings.sources:(?<=://)[^/\s]*@": [("://", "@", ""), ("", "://", ""), ("://", "a", ""), ("", "://a", "")],
@@ -50,7 +50,7 @@ WATCHED: dict[str, Inputs] = {
 # Patterns that are made as the gateway runs: one of each.
 MADE: dict[str, re.Pattern[Any]] = {
     "wsaas.telemetry.log_sinks:_move": re.compile(r"wsaas\.log\.([1-9][0-9]{0,8})"),
-    "wsaas.net.pem:holds": re.compile(rb"-----BEGIN ([A-Z0-9]+ )*%b-----" % b"PRIVATE KEY"),
+    "wsaas.net.pem:has_block": re.compile(rb"-----BEGIN ([A-Z0-9]+ )*%b-----" % b"PRIVATE KEY"),
     "wsaas.clients.handshake.credentials:in_query": in_query("access_token"),
 }
 

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from wsaas.logs import Log, Observer, as_json, as_text, observer, open_log, say
+from wsaas.logs import Log, Observer, as_json, as_text, make_observer, open_log, say
 from wsaas.telemetry.log_limit import EVERY, LogLimit
 from wsaas.telemetry.log_sinks import DescriptorSink, FileSink
 
@@ -46,7 +46,7 @@ class LevelTests(SynchronousTestCase):
     def shown(self, level: str, namespace: str) -> str:
         """The levels that come through, in one word."""
         stream = io.StringIO()
-        watch = observer(level, "never", stream, Clock())
+        watch = make_observer(level, "never", stream, Clock())
         for each in LogLevel.iterconstants():
             watch(event("x", each, namespace))
         return "".join(line.split()[1][0] for line in stream.getvalue().splitlines())
@@ -69,7 +69,7 @@ class LevelTests(SynchronousTestCase):
     def test_without_level(self) -> None:
         """An event without level or namespace is no event of anybody's."""
         stream = io.StringIO()
-        observer("debug", "never", stream, Clock())({"log_format": "x"})
+        make_observer("debug", "never", stream, Clock())({"log_format": "x"})
         self.assertEqual(stream.getvalue(), "")
 
     def test_not_formatted(self) -> None:
@@ -89,7 +89,7 @@ class LevelTests(SynchronousTestCase):
     def test_with_a_logger(self) -> None:
         """It observes what Twisted's Logger emits."""
         stream = io.StringIO()
-        watch = observer("info", "never", stream, Clock())
+        watch = make_observer("info", "never", stream, Clock())
         verifyObject(ILogObserver, watch)
         Logger("wsaas.room", observer=watch).info("delivered {what}", what="it")
         self.assertTrue(stream.getvalue().endswith("Z info  room: delivered it\n"), stream.getvalue())
@@ -105,7 +105,7 @@ class TextTests(SynchronousTestCase):
         """An event that says nothing makes no line."""
         self.assertEqual((as_text(event("")), as_json(event(""))), ("", ""))
         stream = io.StringIO()
-        observer("info", "never", stream, Clock())(event(""))
+        make_observer("info", "never", stream, Clock())(event(""))
         self.assertEqual(stream.getvalue(), "")
 
     def test_controls(self) -> None:
@@ -157,7 +157,7 @@ class TextTests(SynchronousTestCase):
 
 class StyleTests(SynchronousTestCase):
     def written(self, style: str, stream: io.StringIO) -> str:
-        observer("info", style, stream, Clock())(event("x", LogLevel.warn))
+        make_observer("info", style, stream, Clock())(event("x", LogLevel.warn))
         return stream.getvalue()
 
     def test_colour(self) -> None:
@@ -176,7 +176,7 @@ class StyleTests(SynchronousTestCase):
         """Each level is shown in colour, and what clients say is escaped there as well."""
         for level in LogLevel.iterconstants():
             stream = io.StringIO()
-            observer("debug", "always", stream, Clock())(event(level=level, text="\x1b{0}"))
+            make_observer("debug", "always", stream, Clock())(event(level=level, text="\x1b{0}"))
             self.assertTrue(stream.getvalue().endswith(" room: \\x1b{0}\n"), stream.getvalue())
 
     def test_json_on_a_terminal(self) -> None:
@@ -190,7 +190,7 @@ class LimitTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.stream = io.StringIO()
-        self.watch = observer("debug", "never", self.stream, self.clock)
+        self.watch = make_observer("debug", "never", self.stream, self.clock)
 
     def lines(self) -> list[str]:
         return [line.split(" ", 1)[1] for line in self.stream.getvalue().splitlines()]
@@ -387,7 +387,7 @@ class OpenTests(SynchronousTestCase):
         """The line for those that nobody took looks like any other, in every style."""
         self.stdout()
         buffer = self.opened("never", nodaemon=1).buffer
-        words = "lines are missing here: the log was not taken as fast as it was written"
+        words = "lines are missing here: the log could not be written as fast as lines came"
         self.assertEqual(buffer.gap(7), f"{TIME} warn  logs: 7 {words}\n")
         self.patch(syslog, "openlog", lambda *line: None)
         self.assertEqual(self.opened(syslog=1).buffer.gap(7), f"<4>warn logs: 7 {words}\n")

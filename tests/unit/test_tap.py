@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsaas.internals.signals import Signals
 from wsaas.settings.sources import option
 from wsaas.settings.table import TABLE, Settings
-from wsaas.tap import Options, Root, rooted, versions
+from wsaas.tap import Options, Root, make_root, versions
 
 
 class Case(SynchronousTestCase):
@@ -102,7 +102,7 @@ class Child(Service):
 
 
 class RootTests(Case):
-    def rooted(self, *arguments: str, twistd: dict[str, Any] | None = None, wrong: Exception | None = None) -> Root:
+    def make_root(self, *arguments: str, twistd: dict[str, Any] | None = None, wrong: Exception | None = None) -> Root:
         options = self.parsed(*arguments)
         options.parent = twistd  # type: ignore[assignment]
 
@@ -115,19 +115,19 @@ class RootTests(Case):
         self.marks: list[Any] = []
         self.reactor = SimpleNamespace(seconds=time.time, callWhenRunning=self.marks.append)
         self.settings = options.settings
-        root = rooted(options, self.reactor, assemble)
+        root = make_root(options, self.reactor, assemble)
         self.addCleanup(root.end)
         return root
 
     def test_assembled(self) -> None:
         """The gateway is made of the settings, and is the root's child."""
-        root = self.rooted("--ws-port=1", "--demo")
+        root = self.make_root("--ws-port=1", "--demo")
         self.assertEqual(self.assembled, (self.reactor, self.settings, True))
         self.assertEqual([type(each) for each in root], [Child])
 
     def test_the_clock(self) -> None:
         """Timers follow a clock that nobody can set, and which the running reactor marks."""
-        self.rooted()
+        self.make_root()
         before = time.monotonic()
         self.assertTrue(before <= self.reactor.seconds() <= time.monotonic())
         self.assertEqual(len(self.marks), 1)
@@ -138,7 +138,7 @@ class RootTests(Case):
         stdout = open(self.mktemp(), "w+")
         self.addCleanup(stdout.close)
         self.patch(sys, "stdout", stdout)
-        root = self.rooted("--log-style=json", twistd={"nodaemon": 1})
+        root = self.make_root("--log-style=json", twistd={"nodaemon": 1})
         root.setServiceParent(application)
         observer = application.getComponent(ILogObserver)
         observer({"log_format": "hi", "log_level": LogLevel.info, "log_namespace": "wsaas.a", "log_time": 0.0})
@@ -154,13 +154,13 @@ class RootTests(Case):
         """twistd's own --logger stands."""
         for twistd in ({"nodaemon": 1, "logger": print}, None):
             application = Application("x")
-            self.rooted(twistd=twistd).setServiceParent(application)
+            self.make_root(twistd=twistd).setServiceParent(application)
             self.assertIsNone(application.getComponent(ILogObserver, None))
 
     def test_another_parent(self) -> None:
         """It can stand below another service, which has no log of its own."""
         parent = MultiService()
-        root = self.rooted(twistd={"nodaemon": 1, "logfile": self.mktemp()})
+        root = self.make_root(twistd={"nodaemon": 1, "logfile": self.mktemp()})
         root.setServiceParent(parent)
         self.assertEqual(list(parent), [root])
 
@@ -168,12 +168,12 @@ class RootTests(Case):
         """What keeps the gateway from being made is one line and status 1, no traceback."""
         for wrong in (ValueError("no such place"), OSError("no such place")):
             self.stderr.truncate(self.stderr.seek(0))
-            end = self.assertRaises(SystemExit, self.rooted, wrong=wrong)
+            end = self.assertRaises(SystemExit, self.make_root, wrong=wrong)
             self.assertEqual((end.code, self.stderr.getvalue()), (1, "wsaas: no such place\n"))
 
     def test_a_log_that_cannot_be_written(self) -> None:
         """Neither is a log file that cannot be opened."""
         twistd = {"nodaemon": 1, "logfile": str(Path(self.mktemp(), "none", "x.log"))}
-        end = self.assertRaises(SystemExit, self.rooted, twistd=twistd)
+        end = self.assertRaises(SystemExit, self.make_root, twistd=twistd)
         self.assertEqual((end.code, self.stderr.getvalue().count("\n")), (1, 1))
         self.assertIn("No such file or directory", self.stderr.getvalue())

@@ -34,7 +34,7 @@ class _Untouched:
     _poller = _selectables = None
 
 
-def hand_out_directly(reactor: Any) -> bool:
+def replace_iteration(reactor: Any) -> bool:
     """Have an epoll reactor call the connection that an event is for, as Twisted does, but outside of any log context.
 
     Twisted tells its old log for every single event which connection is served. That takes 1.5 us, and nothing here

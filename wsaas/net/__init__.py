@@ -1,1 +1,1 @@
-"""The network as clients, API and backend share it: TLS, PEM files, PROXY headers, HTTP's grammar, rejections."""
+"""Network code shared by clients, API and backend: TLS, PEM files, PROXY headers, HTTP's grammar, rejections."""

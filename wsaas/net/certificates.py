@@ -1,6 +1,6 @@
-"""The certificate that a server shows: read from PEM files, and checked before a client sees it.
+"""A server's certificate, read from PEM files and checked before a client sees it.
 
-Every flaw is a ValueError of one line that names the file and says what to do about it.
+Every flaw raises a ValueError whose one line names the file and the remedy.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _ALTERNATIVE_NAMES = "2.5.29.17"  # RFC 5280, 4.2.1.6
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A server's own certificate, its issuers', and the key, each an object of `cryptography`.
+    """A server's certificate, the chain of its issuers, and its key, each an object of `cryptography`.
 
-    `description` is for the log: subject, names, expiry. `warnings` are flaws at which some clients fail.
+    `description` is for the log: subject, names, expiry. `warnings` name flaws that make some clients fail.
     """
 
     certificate: Any
@@ -29,8 +29,8 @@ class Identity:
     warnings: tuple[str, ...]
 
 
-def identity(certificate_file: str, key_file: str) -> Identity:
-    """Read the certificate from one file, its issuers behind it, and the key from another or the same."""
+def load_identity(certificate_file: str, key_file: str) -> Identity:
+    """Read the certificate and its chain from one file, and the key from another file or the same."""
     certificates = pem.certificates(certificate_file)
     key = pem.private_key(key_file)
     public = key.public_key()
@@ -38,27 +38,27 @@ def identity(certificate_file: str, key_file: str) -> Identity:
         if any(each.public_key() == public for each in certificates):
             raise ValueError(f"{certificate_file}: the certificate of the key must be the first, its issuers follow")
         raise ValueError(
-            f"the key in {key_file} is not that of the certificate in {certificate_file} "
-            f"({_subject(certificates[0])}): give the two that belong together"
+            f"the key in {key_file} does not belong to the certificate in {certificate_file} "
+            f"({_subject(certificates[0])}): name a key and its certificate"
         )
     warnings = _expired(certificate_file, certificates)
     path = _path(certificates)
     if len(path) < len(certificates):
-        warnings = (*warnings, f"{certificate_file} holds certificates that issued none of the others")
+        warnings = (*warnings, f"{certificate_file} holds certificates that are no part of the chain")
     elif path != certificates:
         order = ", ".join(_subject(each) for each in path)
         raise ValueError(f"{certificate_file}: each certificate must be followed by its issuer; the order is {order}")
     return Identity(certificates[0], tuple(certificates[1:]), key, _describe(certificates[0]), warnings)
 
 
-def authorities(file: str) -> tuple[list[Any], tuple[str, ...]]:
-    """Return all certificates in a file, and warnings."""
+def load_authorities(file: str) -> tuple[list[Any], tuple[str, ...]]:
+    """Return all certificates in a file, and warnings about expired ones."""
     found = pem.certificates(file)
     return found, _expired(file, found)
 
 
 def _path(certificates: list[Any]) -> list[Any]:
-    """Return the first, its issuer, that one's issuer, and so on, as far as they are in the list."""
+    """Return the chain that begins with the first certificate: each is followed by its issuer, if the list has it."""
     path, left = certificates[:1], certificates[1:]
     while issuers := [each for each in left if _issued(each, path[-1])]:
         path.append(issuers[0])

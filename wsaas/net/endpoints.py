@@ -1,9 +1,9 @@
-"""Server endpoints from Twisted's endpoint strings, of which `haproxy:` is read by our own parser of PROXY headers.
+"""Server endpoints from Twisted's endpoint strings. `haproxy:` uses the PROXY parser of `proxy_protocol`.
 
     haproxy:tcp:8080    haproxy:unix:/run/wsaas.socket    haproxy:ssl:443:...    (the header inside TLS)
 
-Twisted's own hangs up on a short `PROXY UNKNOWN`, on a version 2 header whose first packet is short, and logs a
-traceback for one that is malformed.
+Twisted's own parser drops a connection that begins with a short `PROXY UNKNOWN`, or with a version 2 header that
+arrives in pieces, and logs a traceback for a malformed header.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wsaas.net.proxy_protocol import ProxiedFactory
 
 @implementer(IStreamServerEndpoint)
 class ProxiedEndpoint:
-    """An endpoint on whose connections a PROXY header comes before anything else."""
+    """An endpoint whose connections begin with a PROXY header."""
 
     def __init__(self, endpoint: IStreamServerEndpoint) -> None:
         self._endpoint = endpoint
@@ -31,7 +31,10 @@ class ProxiedEndpoint:
 
 
 def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
-    """Return the endpoint of a string; raises what the parser of that string raises, which may be anything."""
+    """Return the endpoint that the string describes.
+
+    Errors are those of the string's parser. Parsers come from plugins and may raise any exception.
+    """
     kind, colon, rest = description.partition(":")
     if colon and kind.lower() == "haproxy":
         return ProxiedEndpoint(server_endpoint(reactor, rest))

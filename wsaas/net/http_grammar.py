@@ -1,11 +1,11 @@
-"""The grammar of HTTP/1.1 messages, each rule once and under its name in RFC 9110 and RFC 9112.
+"""The grammar of HTTP/1.1 messages: each rule once, under its name in RFC 9110 and RFC 9112.
 
 A rule is text for a regular expression; `octets` compiles it for bytes, `characters` for text. h11's `_abnf.py` is the
 model.
 
-Every rule is deterministic: wherever a match stands, the next character alone says how it goes on, or that it fails. So
-no input makes a match go back and try something else, and the time is in proportion to the length. A test holds this
-of every pattern in wsaas/ (tests.unit.test_linear).
+Every rule is deterministic: at each point of a match the next character alone decides how the match continues. A match
+never backtracks, so its time is proportional to the length of the input. A test checks this for every pattern in
+wsaas/ (tests.unit.test_linear).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 """RFC 9110, 5.6.2: token = 1*tchar. Methods, field names, subprotocols, extensions."""
 
 FIELD_VALUE = r"[\t\x20-\x7e\x80-\xff]*"
-"""RFC 9110, 5.5: field-vchar = VCHAR / obs-text, SP and HTAB between them; the white space around it is in here too."""
+"""RFC 9110, 5.5: field-vchar = VCHAR / obs-text, with SP and HTAB between; the OWS around the value matches as well."""
 
 FIELD_TEXT = r"[^\x00-\x08\x0a-\x1f\x7f]*"
-"""The same of text that is yet to be encoded: its UTF-8 is a FIELD_VALUE, unless half a surrogate pair is in it."""
+"""A FIELD_VALUE as text before encoding: its UTF-8 matches FIELD_VALUE, unless it holds half a surrogate pair."""
 
 FIELD_LINE = rf"({TOKEN}):({FIELD_VALUE})"
 """RFC 9112, 5: field-line = field-name ":" OWS field-value OWS. Groups: the name, and the value with its OWS."""
@@ -29,40 +29,40 @@ QUOTED_STRING = r'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80
 """RFC 9110, 5.6.4: DQUOTE *( qdtext / quoted-pair ) DQUOTE."""
 
 PARAMETERS = rf"(?:[ \t]*;[ \t]*{TOKEN}=(?:{TOKEN}|{QUOTED_STRING}))*"
-"""RFC 9110, 5.6.6, of which no parameter is empty."""
+"""RFC 9110, 5.6.6, without the empty parameters that it allows."""
 
 MEDIA_TYPE = rf"{TOKEN}/{TOKEN}{PARAMETERS}"
 """RFC 9110, 8.3.1: type "/" subtype parameters."""
 
 REQUEST_LINE = rf"({TOKEN}) ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])"
-"""RFC 9112, 3: method SP request-target SP HTTP-version. Groups: these three, the version without its name."""
+"""RFC 9112, 3: method SP request-target SP HTTP-version. Groups: these three; the version without `HTTP/`."""
 
 ORIGIN_FORM = r"/[\x21\x22\x24-\x7e]*"
-"""RFC 9112, 3.2.1: absolute-path [ "?" query ], with those characters too that clients do not encode as they should."""
+"""RFC 9112, 3.2.1: absolute-path [ "?" query ], and also the characters that some clients fail to percent-encode."""
 
 REG_NAME = r"(?:[0-9A-Za-z._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
-"""RFC 3986, 3.2.2: a host's name, or its address of IPv4; here never empty."""
+"""RFC 3986, 3.2.2: a host name or an IPv4 address; never empty, although the RFC allows that."""
 
 HOST = rf"(?:{REG_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?"
-"""RFC 9110, 7.2: uri-host [ ":" port ], an IPv6 address in brackets."""
+"""RFC 9110, 7.2: uri-host [ ":" port ]. An IPv6 address stands in brackets."""
 
 PATH = r"(?:[0-9A-Za-z._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"
-"""RFC 3986, 3.3: segments of pchar, and the slashes between them."""
+"""RFC 3986, 3.3: segments of pchar with slashes between them."""
 
 OWS = b" \t"
-"""RFC 9110, 5.6.3: what may stand around a value, and nothing else (`bytes.strip` alone takes more)."""
+"""RFC 9110, 5.6.3: optional white space around a value, to be stripped. (`bytes.strip()` would strip more.)"""
 
 HOP_BY_HOP = frozenset(
     "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
     "upgrade".split()
 )
-"""RFC 9110, 7.6.1 and 11.7, and RFC 2616, 13.5.1: fields about one connection, never passed on to another."""
+"""RFC 9110, 7.6.1 and 11.7, and RFC 2616, 13.5.1: fields that concern one connection and are never forwarded."""
 
 FRAMING = frozenset("content-length transfer-encoding".split())
-"""RFC 9112, 6: fields that say where a message ends."""
+"""RFC 9112, 6: fields that determine the end of a message."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-"""RFC 9110, 4.2."""
+"""RFC 9110, 4.2: the port of a URL that names none."""
 
 
 def octets(rule: str) -> re.Pattern[bytes]:
@@ -76,12 +76,10 @@ def characters(rule: str) -> re.Pattern[str]:
 
 
 def encoded(names: Iterable[str]) -> frozenset[bytes]:
-    """Field names as bytes."""
+    """Return field names as bytes."""
     return frozenset(name.encode("ascii") for name in names)
 
 
 def elements(value: bytes) -> list[bytes]:
-    """The elements of a list (RFC 9110, 5.6.1.2): between commas, without the white space around them, empty ones left
-    out.
-    """
+    """Split a comma-separated list (RFC 9110, 5.6.1.2); white space around elements and empty elements are dropped."""
     return [element for each in value.split(b",") if (element := each.strip(OWS))]

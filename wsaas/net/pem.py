@@ -1,6 +1,6 @@
-"""PEM files (RFC 7468): the one place where they are read.
+"""The reader of PEM files (RFC 7468).
 
-Every flaw is a ValueError of one line that names the file and says what to do about it.
+Every flaw raises a ValueError whose one line names the file and the remedy.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 from OpenSSL import crypto
 
 MAX_SIZE = 4 * 1024 * 1024
-"""Bytes of a file. A bundle of all public authorities has a quarter of a megabyte."""
+"""Maximum bytes of a file. A bundle of all public authorities has a quarter of a megabyte."""
 
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
-# PKCS #8 (RFC 5958) says it in the label; the older forms of OpenSSL in a header (RFC 1421, 4.6.1.1).
+# PKCS #8 (RFC 5958) marks an encrypted key by its label, OpenSSL's older forms by a header (RFC 1421, 4.6.1.1).
 _ENCRYPTED = re.compile(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: *4, *ENCRYPTED", re.MULTILINE)
 
 
@@ -28,12 +28,12 @@ def certificates(file: str) -> list[Any]:
         try:
             found.append(crypto.load_certificate(crypto.FILETYPE_PEM, block).to_cryptography())
         except (crypto.Error, ValueError):
-            raise ValueError(f"{file}: certificate {number} is damaged; get the file anew from its authority") from None
+            raise ValueError(f"{file}: certificate {number} is damaged; get a new file from its authority") from None
     return found
 
 
 def certificates_in(data: bytes) -> list[bytes]:
-    """Return the blocks of certificates in order, each from its first line to its last; one without an end is none."""
+    """Return the certificates' blocks in order, each from its BEGIN line to its END line; without END it is dropped."""
     found = []
     begin = data.find(_BEGIN)
     while begin >= 0:
@@ -51,13 +51,13 @@ def private_key(file: str) -> Any:
     try:
         return crypto.load_privatekey(crypto.FILETYPE_PEM, data).to_cryptography_key()
     except (crypto.Error, ValueError, TypeError):
-        raise ValueError(f"{file} holds no PEM private key; if another file does, name that one") from None
+        raise ValueError(f"{file} holds no PEM private key; name the file that holds it") from None
 
 
-def holds(file: str, label: str) -> bool:
-    """Say if the file has a block whose label ends so (PRIVATE KEY is the end of EC PRIVATE KEY, too).
+def has_block(file: str, label: str) -> bool:
+    """Return whether the file has a block whose label ends with `label`: PRIVATE KEY finds EC PRIVATE KEY, too.
 
-    ValueError if it cannot be read, or has an encrypted key. The blocks are not parsed.
+    The blocks are not parsed. ValueError if the file cannot be read or holds an encrypted key.
     """
     return re.search(rb"-----BEGIN ([A-Z0-9]+ )*%b-----" % label.encode("ascii"), _unencrypted(file)) is not None
 
@@ -66,7 +66,7 @@ def _unencrypted(file: str) -> bytes:
     data = _read(file)
     if _ENCRYPTED.search(data):  # OpenSSL would ask for the passphrase on the terminal
         raise ValueError(
-            f"the key in {file} is encrypted; it must be without passphrase, as from: openssl pkey -in {file}"
+            f"the key in {file} is encrypted; it must have no passphrase, as from: openssl pkey -in {file}"
         )
     return data
 
@@ -78,7 +78,7 @@ def _read(file: str) -> bytes:
     except OSError as error:
         raise ValueError(f"cannot read {file}: {error.strerror}") from None
     except ValueError:
-        raise ValueError(f"cannot read {file}: no path has a null byte in it") from None
+        raise ValueError(f"cannot read {file}: a path must not hold a null byte") from None
     if not data.strip():
         raise ValueError(f"{file} is empty: it must hold PEM blocks")
     if len(data) > MAX_SIZE:

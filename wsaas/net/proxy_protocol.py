@@ -1,7 +1,7 @@
-"""The PROXY protocol, versions 1 and 2: the header in which a balancer names the client whose connection it forwards.
+"""The PROXY protocol, versions 1 and 2: a header by which a balancer names the client of a forwarded connection.
 
 The header comes first, before TLS: `Proxied` stands between the socket and the TLS layer. (`haproxy:` around a TLS
-endpoint wants it inside TLS, where no balancer that forwards TCP can put it.)
+endpoint expects the header inside TLS, where a balancer that forwards TCP cannot put it.)
 https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt
 """
 
@@ -18,8 +18,12 @@ from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
 MAX_V1 = 107
+"""Maximum bytes of a version 1 header, line end included."""
 MAX_V2 = 4096
-"""Bytes of a header. Version 2 could say 65551; balancers send some hundred at most, certificates' names included."""
+"""Maximum bytes behind the first 16 of a version 2 header.
+
+The protocol allows 65535. Balancers send some hundred, the names from a client's certificate included.
+"""
 
 _SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 _LOCAL, _PROXY = 0x20, 0x21
@@ -29,7 +33,10 @@ _V1 = re.compile(rb"PROXY (TCP[46]) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) ([0-9]{1,5
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header, parsed. Without addresses it is about the balancer itself, or a connection that has none."""
+    """A parsed header of `length` bytes.
+
+    Without addresses, the connection is the balancer's own, or the balancer cannot express its addresses.
+    """
 
     length: int
     peer: IAddress | None = None
@@ -37,7 +44,7 @@ class Header:
 
 
 def read(data: bytes) -> Header | None:
-    """Return the header at the beginning of `data`, None if more of it must come; ValueError if it is none."""
+    """Parse the header at the beginning of `data`. Return None if it is incomplete; ValueError if it is malformed."""
     if data.startswith(_SIGNATURE):
         return _read_v2(data)
     if data.startswith(b"PROXY "):
@@ -82,7 +89,7 @@ def _read_v2(data: bytes) -> Header | None:
     family, transport = kind >> 4, kind & 15
     if family > _UNIX or transport > 2:
         raise ValueError("a PROXY header of an unknown family")
-    # The balancer's own connection, such as a health check; or one whose addresses it does not know or cannot express.
+    # The balancer's own connection, such as a health check, or a connection whose addresses it cannot express.
     if command == _LOCAL or family == _UNSPEC or transport == _UNSPEC:
         return Header(end)
     try:
@@ -92,7 +99,7 @@ def _read_v2(data: bytes) -> Header | None:
 
 
 def _addresses(family: int, body: bytes) -> tuple[IAddress, IAddress]:
-    """Return peer and host. The type-length-value vectors behind them are ignored."""
+    """Return peer and host. The type-length-value vectors that follow are ignored."""
     if family == _UNIX:
         peer, host = struct.unpack_from("!108s108s", body)
         return UNIXAddress(peer.rstrip(b"\0")), UNIXAddress(host.rstrip(b"\0"))
@@ -110,10 +117,10 @@ def _addresses(family: int, body: bytes) -> tuple[IAddress, IAddress]:
 
 
 class Proxied(ProtocolWrapper):
-    """A connection that begins with a PROXY header; without a valid one it is aborted.
+    """A connection that begins with a PROXY header. It is aborted if the header is malformed.
 
-    The wrapped protocol is connected before the header has come, so that its own time limit covers the header, too.
-    Until then it sees the balancer's address.
+    The wrapped protocol is connected before the header arrives, so that its time limit covers the header, too. Until
+    the header arrives, `getPeer` returns the balancer's address.
     """
 
     _data: bytes | None = b""

@@ -1,4 +1,4 @@
-"""The protocol of a connection for which a limit leaves no room."""
+"""The protocol of a connection over a limit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from twisted.internet.protocol import Protocol
 
 
 class RejectedConnection(Protocol):
-    """Aborts its connection, unread. (A factory that makes None breaks the factories that wrap it, such as TLS.)"""
+    """Aborts its connection at once, without reading.
+
+    `buildProtocol` must not return None instead: wrapping factories, such as TLS, fail on None.
+    """
 
     def connectionMade(self) -> None:
         self.transport.abortConnection()  # type: ignore[union-attr]  # ITCPTransport

@@ -1,6 +1,6 @@
-"""TLS as a client: over another endpoint, with the server's certificate always verified, its chain and its name.
+"""TLS for outgoing connections. The server's certificate is always verified: its chain and its name.
 
-There is no setting that turns the verification off.
+No setting turns the verification off.
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ from wsaas.net import pem
 
 
 class CertificateRefused(Exception):
-    """The server's certificate will not do; `str()` of it says why."""
+    """The server's certificate failed verification; the text says why."""
 
 
 @implementer(IStreamClientEndpoint)
 class TlsEndpoint:
-    """TLS over another endpoint, without the turn of the reactor that twisted.internet.endpoints.wrapClientTLS waits
-    for more to write: a request is written in one piece.
+    """TLS over another endpoint.
+
+    twisted.internet.endpoints.wrapClientTLS delays each write by a turn of the reactor, to join it with further writes.
+    A request is written in one piece, so this endpoint does not wait.
     """
 
     def __init__(self, reactor: Any, endpoint: IStreamClientEndpoint, creator: IOpenSSLClientConnectionCreator) -> None:
@@ -45,7 +47,7 @@ class TlsEndpoint:
         self._creator = creator
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Connect: IStreamClientEndpoint. Fires when the connection is there, and the TLS handshake under way."""
+        """Connect: IStreamClientEndpoint. Fires when TCP is connected; the TLS handshake may still be running."""
         factory = TLSMemoryBIOFactory(self._creator, True, protocolFactory, clock=self._reactor)
         factory.protocol = TLSMemoryBIOProtocol
         return self._endpoint.connect(factory).addCallback(_wrapped)
@@ -60,10 +62,11 @@ def _wrapped(wrapper: IProtocol) -> IProtocol:
 
 @dataclass(frozen=True, slots=True)
 class ClientFiles:
-    """The PEM files of a TLS client: authorities to trust (None: the system's), its own certificate with the issuers
-    behind it, and the key, unless that is in the certificate's file.
+    """The PEM files of a TLS client.
 
-    Errors name the settings: `prefix` and CA, CERT or KEY, or ADDRESS for the host.
+    `ca`: trusted authorities; None for the system's. `certificate`: the client's certificate, then its chain. `key`:
+    its key; None if `certificate` holds the key as well. Errors name the setting: `prefix` with CA, CERT, KEY or
+    ADDRESS.
     """
 
     ca: str | None = None
@@ -72,7 +75,7 @@ class ClientFiles:
     prefix: str = "TARGET_"
 
     def options(self) -> CertificateOptions:
-        """Read the files; ValueError if they are no good."""
+        """Read the files. ValueError if they cannot be used."""
         trust = platformTrust()
         if self.ca is not None:
             trust = trustRootFromCertificates([Certificate(each) for each in self._certificates("CA", self.ca)])
@@ -107,10 +110,10 @@ class ClientFiles:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Verifier:
-    """Makes TLS connections that end with CertificateRefused unless the server proves to be `host`.
+    """Makes TLS connections that fail with CertificateRefused unless the server's certificate is valid for `host`.
 
-    twisted.internet.ssl.optionsForClientTLS does the same but for the reason: with it "expired", "unknown authority"
-    and "not yet valid" all read "certificate verify failed".
+    twisted.internet.ssl.optionsForClientTLS verifies the same, but reports every flaw as "certificate verify failed":
+    an expired certificate, an unknown authority, one that is not yet valid.
     """
 
     _log = Logger()
@@ -126,7 +129,7 @@ class Verifier:
             raise ValueError(f"{files.prefix}ADDRESS: no certificate can be valid for the host name {host}") from None
 
     def reload(self) -> None:
-        """Read the files anew, for new connections; ValueError, and nothing changed, if they are no good."""
+        """Read the files again, for new connections. ValueError if they cannot be used; the old ones then stay."""
         self._options = self._files.options()
         prefix = self._files.prefix
         self._log.info("{ca}, {certificate} and {key} are reloaded",
@@ -140,7 +143,7 @@ class Verifier:
         protocols = [tlsProtocol]
 
         def verify(_: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
-            # An exception must not get into OpenSSL, and the connection must not keep its protocol alive.
+            # No exception may reach OpenSSL, and the connection must not keep its protocol alive.
             flaw = None if ok else f"certificate verify failed: {_FLAWS.get(error, f'OpenSSL error {error}')}"
             if flaw is None and depth == 0:
                 try:
@@ -160,7 +163,7 @@ class Verifier:
         return connection
 
 
-# The X509_V_ERR_ codes that are met in practice.
+# The X509_V_ERR_ codes that occur in practice.
 _FLAWS = {
     2: "unknown authority",
     7: "bad signature",
@@ -180,9 +183,11 @@ _ABOUT_CERTIFICATES = ("certificate", "unknown ca", "decrypt error", "access den
 
 
 def refuses_certificate(failed: BaseException | None) -> bool:
-    """Say if this is the peer's alert that our certificate, or the lack of one, will not do (RFC 8446, 6.2).
+    """Return whether the error is the server's alert that refuses the client's certificate, or the lack of one
+    (RFC 8446, 6.2).
 
-    In TLS 1.3 it comes only after our side of the handshake is done and the request may be on its way, unread.
+    In TLS 1.3 the alert arrives only after the client has finished its handshake and may have sent a request, which the
+    server has not read.
     """
     if not isinstance(failed, SSL.Error):
         return False
@@ -191,6 +196,6 @@ def refuses_certificate(failed: BaseException | None) -> bool:
 
 
 def tls_reason(failed: SSL.Error) -> str:
-    """Return OpenSSL's words for an error, such as "wrong version number"."""
+    """Return OpenSSL's text for an error, such as "wrong version number"."""
     queue = failed.args[0] if failed.args and isinstance(failed.args[0], list) else []
     return ", ".join(reason for _, _, reason in queue) or "failed"

@@ -1,10 +1,10 @@
-"""The server endpoint `wsaas-tls:`: TLS with certificates from PEM files, which it can read anew while it listens.
+"""The server endpoint `wsaas-tls:`: TLS with certificates from PEM files, which can be reloaded while it listens.
 
     wsaas-tls:443:certificate=/etc/ssl/fullchain.pem:key=/etc/ssl/privkey.pem
     wsaas-tls:443:interface=\\:\\::certificate=both.pem:clientCA=clients.pem:minimumVersion=1.3:proxy=yes
     wsaas-tls:endpoint=unix\\:/run/wsaas.socket:certificate=both.pem
 
-Twisted takes it wherever it takes an endpoint string. The listening port has a `reload`.
+A plugin registers it with Twisted, so that it works in every endpoint string. The listening port has a method `reload`.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from wsaas.internals.tls_transport import tls_server_factory
-from wsaas.net.certificates import authorities, identity
+from wsaas.net.certificates import load_authorities, load_identity
 from wsaas.net.endpoints import server_endpoint
 from wsaas.net.proxy_protocol import ProxiedFactory
 
-# Of TLS 1.2 the ciphers with forward secrecy and authenticated encryption; all of TLS 1.3 have both.
+# TLS 1.2: only ciphers with forward secrecy and authenticated encryption. All ciphers of TLS 1.3 have both.
 CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     b"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
@@ -48,8 +48,12 @@ _HTTP = b"http/1.1"
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """The terms for clients. Paths are absolute; `verify` is pyOpenSSL's mode, used if there is a CA."""
+class TlsSettings:
+    """The TLS settings of one endpoint.
+
+    Paths are absolute. `verify` is pyOpenSSL's mode for clients' certificates, used if there is a `client_ca`.
+    `minimum` is pyOpenSSL's number of the lowest TLS version.
+    """
 
     certificate: str
     key: str
@@ -59,37 +63,43 @@ class Terms:
 
 
 @implementer(IOpenSSLServerConnectionCreator)
-class Credentials:
-    """Certificate and key for new connections, read from files, again at `reload`. ValueError if they are no good."""
+class ServerCertificate:
+    """Certificate and key for new connections, read from files at the start and at each `reload`.
+
+    ValueError if the files cannot be used.
+    """
 
     _log = Logger()
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
-        self._context, self._description, self._warnings = _context(terms)
+    def __init__(self, settings: TlsSettings) -> None:
+        self._settings = settings
+        self._context, self._description, self._warnings = _context(settings)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """Make the OpenSSL side of a connection, which keeps this context: IOpenSSLServerConnectionCreator."""
+        """Make the OpenSSL side of a connection, with the present context: IOpenSSLServerConnectionCreator."""
         return SSL.Connection(self._context)
 
     def reload(self) -> None:
-        """Read the files anew: Reloadable. Earlier session tickets become invalid: all see the new certificate."""
-        self._context, self._description, self._warnings = _context(self._terms)
-        self.tell()
+        """Read the files again: Reloadable.
 
-    def tell(self) -> None:
-        """Log the certificate and what may be wrong with it."""
-        self._log.info("certificate {file}: {shown}", file=self._terms.certificate, shown=self._description)
+        Session tickets issued before become invalid, so that every client sees the new certificate.
+        """
+        self._context, self._description, self._warnings = _context(self._settings)
+        self.log_certificate()
+
+    def log_certificate(self) -> None:
+        """Log the certificate and its warnings."""
+        self._log.info("certificate {file}: {shown}", file=self._settings.certificate, shown=self._description)
         for warning in self._warnings:
             self._log.warn("{problem}", problem=warning)
 
 
-def _context(terms: Terms) -> tuple[SSL.Context, str, tuple[str, ...]]:
+def _context(settings: TlsSettings) -> tuple[SSL.Context, str, tuple[str, ...]]:
     """Return the context, the description of its certificate, and warnings."""
-    own = identity(terms.certificate, terms.key)
+    own = load_identity(settings.certificate, settings.key)
     warnings = own.warnings
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
-    context.set_min_proto_version(terms.minimum)
+    context.set_min_proto_version(settings.minimum)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # most connections are idle
     context.set_cipher_list(CIPHERS)
@@ -103,21 +113,23 @@ def _context(terms: Terms) -> tuple[SSL.Context, str, tuple[str, ...]]:
         context.check_privatekey()
     except SSL.Error as error:
         reason = ", ".join(each[2] for each in error.args[0]) if error.args else "no reason given"
-        raise ValueError(f"{terms.certificate}: OpenSSL refuses it ({reason}); have one issued with new keys") from None
-    if terms.client_ca is not None:
-        trusted, more = authorities(terms.client_ca)
+        raise ValueError(
+            f"{settings.certificate}: OpenSSL refuses the certificate ({reason}); get one issued with new keys"
+        ) from None
+    if settings.client_ca is not None:
+        trusted, more = load_authorities(settings.client_ca)
         warnings += more
         store = context.get_cert_store()
         assert store is not None
         for each in trusted:
             store.add_cert(crypto.X509.from_cryptography(each))
             context.add_client_ca(each)
-        context.set_verify(terms.verify)
+        context.set_verify(settings.verify)
     return context, own.description, warnings
 
 
 def _negotiate(_: SSL.Connection, offered: list[bytes]) -> Any:
-    """Choose a protocol: ALPN (RFC 7301). A client that offers only others gets none, and HTTP/1.1."""
+    """Choose HTTP/1.1 by ALPN (RFC 7301). A client that offers only other protocols gets no ALPN answer."""
     return _HTTP if _HTTP in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
 
@@ -125,9 +137,9 @@ def _negotiate(_: SSL.Connection, offered: list[bytes]) -> Any:
 class TlsPort:
     """A listening port that can reload its certificate."""
 
-    def __init__(self, port: IListeningPort, credentials: Credentials) -> None:
+    def __init__(self, port: IListeningPort, certificate: ServerCertificate) -> None:
         self._port = port
-        self._credentials = credentials
+        self._certificate = certificate
 
     def startListening(self) -> None:
         self._port.startListening()
@@ -139,30 +151,32 @@ class TlsPort:
         return self._port.getHost()
 
     def reload(self) -> None:
-        """Read the files anew: Reloadable."""
-        self._credentials.reload()
+        """Read the files again: Reloadable."""
+        self._certificate.reload()
 
 
 @implementer(IStreamServerEndpoint)
 class TlsServerEndpoint:
-    """TLS over another endpoint; with `proxied`, a PROXY header comes before TLS begins."""
+    """TLS over another endpoint. With `proxied`, each connection begins with a PROXY header, before TLS."""
 
-    def __init__(self, reactor: Any, endpoint: IStreamServerEndpoint, credentials: Credentials, proxied: bool) -> None:
+    def __init__(
+        self, reactor: Any, endpoint: IStreamServerEndpoint, certificate: ServerCertificate, proxied: bool
+    ) -> None:
         self._reactor = reactor
         self._endpoint = endpoint
-        self._credentials = credentials
+        self._certificate = certificate
         self._proxied = proxied
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Listen: IStreamServerEndpoint. Fires with a TlsPort."""
-        factory: Any = tls_server_factory(self._credentials, protocolFactory, self._reactor)
+        factory: Any = tls_server_factory(self._certificate, protocolFactory, self._reactor)
         if self._proxied:
             factory = ProxiedFactory(factory)
         return self._endpoint.listen(factory).addCallback(self._listening)
 
     def _listening(self, port: IListeningPort) -> IListeningPort:
-        self._credentials.tell()
-        return TlsPort(port, self._credentials)
+        self._certificate.log_certificate()
+        return TlsPort(port, self._certificate)
 
 
 def endpoint_from(
@@ -179,12 +193,15 @@ def endpoint_from(
     proxy: str = "no",
     endpoint: str | None = None,
 ) -> TlsServerEndpoint:
-    """Return the endpoint for the arguments of a string. All are checked, files included; ValueError names the flaw."""
+    """Return the endpoint for the arguments of an endpoint string.
+
+    All arguments are checked and the files read. ValueError names the flaw.
+    """
     if certificate is None:
-        raise ValueError("certificate= must name a PEM file: the certificate, its issuers behind it")
+        raise ValueError("certificate= must name a PEM file: the certificate, then its issuers")
     if clientCA is None and clientCertificate is not None:
-        raise ValueError("clientCertificate= is of no use without clientCA=, the authorities that clients may have")
-    terms = Terms(
+        raise ValueError("clientCertificate= has no effect without clientCA=, the authorities of clients' certificates")
+    settings = TlsSettings(
         certificate=os.path.abspath(certificate),
         key=os.path.abspath(key or certificate),
         client_ca=os.path.abspath(clientCA) if clientCA else None,
@@ -195,13 +212,13 @@ def endpoint_from(
     if endpoint is None:
         below = _tcp(reactor, port, interface, backlog)
     elif port is not None or interface:
-        raise ValueError("endpoint= says where to listen: port and interface= cannot stand beside it")
+        raise ValueError("endpoint= says where to listen: leave out the port and interface=")
     else:
         try:
             below = server_endpoint(reactor, endpoint)
         except (KeyError, IndexError):  # raised by the parser of systemd:
             raise ValueError(f"endpoint={endpoint}: this process was given no such socket") from None
-    return TlsServerEndpoint(reactor, below, Credentials(terms), bool(proxied))
+    return TlsServerEndpoint(reactor, below, ServerCertificate(settings), bool(proxied))
 
 
 def _tcp(reactor: Any, port: str | None, interface: str, backlog: str) -> IStreamServerEndpoint:
@@ -210,11 +227,11 @@ def _tcp(reactor: Any, port: str | None, interface: str, backlog: str) -> IStrea
         raise ValueError("the port must be a number from 0 to 65535, as in wsaas-tls:443:certificate=...")
     waiting = _number(backlog)
     if not waiting:
-        raise ValueError("backlog= must be a number from 1 on")
+        raise ValueError("backlog= must be a whole number, 1 or more")
     if isIPv6Address(interface):
         return TCP6ServerEndpoint(reactor, number, waiting, interface)
     if interface and not isIPAddress(interface):
-        raise ValueError("interface= must be an IP address; colons need a backslash: interface=\\:\\:1")
+        raise ValueError("interface= must be an IP address; each colon needs a backslash: interface=\\:\\:1")
     return TCP4ServerEndpoint(reactor, number, waiting, interface)
 
 

@@ -10,7 +10,7 @@ _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16
 
 
 def trace_id(values: Sequence[bytes]) -> str | None:
-    """Return the trace that the one value names, as 32 hex digits; None for a value that is none, and for several.
+    """Return the trace id, 32 hex digits, of a header with one valid value; None for an invalid value or several.
 
     Only versions after 00 may have a fifth field (section 3.2.2).
     """

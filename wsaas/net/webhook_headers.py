@@ -1,11 +1,11 @@
-"""Names of headers that only the gateway itself puts on a webhook, whatever the settings or a connect answer name."""
+"""The names of webhook headers that only the gateway sets: neither the settings nor a connect answer can name them."""
 
 from __future__ import annotations
 
 from wsaas.net.http_grammar import FRAMING, HOP_BY_HOP
 
-# Hop-by-hop and framing headers, what describes the body, the coding in which an answer may come, and the trace, which
-# is the connection's own.
+# Hop-by-hop and framing headers, the headers that describe the body and the accepted codings, and the connection's
+# trace.
 _RESERVED = (
     HOP_BY_HOP | FRAMING | frozenset("content-type content-encoding host expect accept-encoding traceparent".split())
 )
@@ -13,5 +13,5 @@ _PREFIXES = ("webhook-", "wsaas-", "sec-websocket-")
 
 
 def reserved(name: str) -> bool:
-    """Say if this (lower-case) name is the gateway's own. Authorization is not: it is the client's."""
+    """Return whether only the gateway sets this header; `name` is in lower case. Authorization is not reserved."""
     return name in _RESERVED or name.startswith(_PREFIXES)

@@ -1,1 +1,1 @@
-"""The settings: one table, the texts they are given as, and what is wrong with them."""
+"""The settings: one table, parsers of their texts, and checks."""

@@ -1,4 +1,4 @@
-"""Finds what is wrong, or doubtful, with settings that are each right by themselves."""
+"""Checks across settings: errors and warnings about settings that are valid each by itself."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from wsaas.settings.units import format_size
 
 _UNSPECIFIED = frozenset(("0.0.0.0", "::"))
 _THIS_MACHINE = frozenset(("localhost", "127.0.0.1", "::1", "")) | _UNSPECIFIED
-"""Hosts by which a machine means itself, and interfaces on which it hears itself; empty is every interface."""
+"""Hosts that mean this machine, and interfaces on which it reaches itself; empty means every interface."""
 
 
 def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
-    """Mistakes that no setting makes alone; `values` lacks those that are wrong by themselves."""
+    """Yield one line for each error that concerns several settings. `values` holds only the settings that are valid."""
 
     def known(*names: str) -> bool:
         return all(name in values for name in names)
@@ -30,10 +30,10 @@ def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Ite
     if by_port and known("WS_PORT", "HTTP_PORT") and values["WS_PORT"] == values["HTTP_PORT"] != 0:
         yield given["HTTP_PORT"].line("must not be WS_PORT as well")
     if known("TARGET_KEY") and given["TARGET_KEY"].text and not given["TARGET_CERT"].text:
-        yield given["TARGET_KEY"].line("must come with TARGET_CERT, its certificate")
+        yield given["TARGET_KEY"].line("needs TARGET_CERT, the certificate of the key")
     if values.get("TARGET_CERT") and not given["TARGET_KEY"].text:
-        if not pem.holds(values["TARGET_CERT"], "PRIVATE KEY"):
-            yield given["TARGET_CERT"].line("must hold the private key too, or come with TARGET_KEY")
+        if not pem.has_block(values["TARGET_CERT"], "PRIVATE KEY"):
+            yield given["TARGET_CERT"].line("must hold the private key too, unless TARGET_KEY names its file")
     if known("TARGET_ADDRESS"):
         for name, what in (("WS_ENDPOINT", "clients"), ("HTTP_ENDPOINT", "the API")):
             heard_at = _name_and_ports(name, values) if known(name) else None
@@ -44,40 +44,40 @@ def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Ite
     if known("FORWARD_HEADERS", "ALLOWED_ORIGINS"):
         if "cookie" in values["FORWARD_HEADERS"] and not values["ALLOWED_ORIGINS"]:
             yield given["FORWARD_HEADERS"].line(
-                "must not name Cookie unless ALLOWED_ORIGINS lists who may connect: browsers send cookies from any page"
+                "must not name Cookie without ALLOWED_ORIGINS: browsers send cookies from the pages of any site"
             )
 
 
 def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
-    """Find what works, but perhaps not as it was meant."""
+    """Yield one warning for each combination that works, but probably not as intended. All `values` are valid."""
     if (given["LOG_STYLE"].text or "").lower() == "info":
-        yield "LOG_STYLE=info is read as auto; what to log is for LOG_LEVEL to say"
+        yield "LOG_STYLE=info is read as auto; LOG_LEVEL sets the level"
     public = [each for each in values["HTTP_ENDPOINT"] if not is_private(each)]
     if public and not values["API_TOKEN"]:
-        yield f"HTTP_ENDPOINT={public[0]}: API_TOKEN is not set, so whoever can reach this may push to every client"
+        yield f"HTTP_ENDPOINT={public[0]}: API_TOKEN is not set: any program that reaches it can push to every client"
     local = values["LOCAL_ADDRESS"]
     if values["HTTP_ENDPOINT"] and given["LOCAL_ADDRESS"].default:
-        yield f"LOCAL_ADDRESS is not set: backends are told {local}, which HTTP_ENDPOINT need not be"
+        yield f"LOCAL_ADDRESS is not set: backends push to {local}, where HTTP_ENDPOINT may not listen"
     elif local.startswith("https:") and not values["HTTP_ENDPOINT"]:
-        yield f"LOCAL_ADDRESS={local}: the API itself listens without TLS; set HTTP_ENDPOINT unless a proxy adds it"
+        yield f"LOCAL_ADDRESS={local}: the API listens without TLS; set HTTP_ENDPOINT unless a proxy adds TLS"
     url = urlsplit(local)
     clients, client_ports = _name_and_ports("WS_ENDPOINT", values)
     api, api_ports = _name_and_ports("HTTP_ENDPOINT", values)
     if url.port == 0:
         yield f"LOCAL_ADDRESS={local}: no backend can push to port 0; give HTTP_PORT or LOCAL_ADDRESS a port"
     elif (_port_of_this_machine(local) or url.port) in client_ports - api_ports:
-        yield f"LOCAL_ADDRESS={local}: that port is for clients ({clients}); pushes must reach the API's ({api})"
+        yield f"LOCAL_ADDRESS={local}: that port is for clients ({clients}); pushes must go to the API's ({api})"
     for name in ("TARGET_ADDRESS", "LOCAL_ADDRESS"):
         host = urlsplit(values[name]).hostname or ""
         if host in _UNSPECIFIED:
-            yield f"{given[name].label}={values[name]}: {host} is where to listen, not where to connect: name the host"
+            yield f"{given[name].label}={values[name]}: {host} is an address to listen on; name a host to connect to"
     for name in ("TARGET_CA", "TARGET_CERT"):
         if values[name] and values["TARGET_ADDRESS"].startswith("http:"):
             yield f"{name} has no effect: TARGET_ADDRESS is not https"
 
 
 def _name_and_ports(name: str, values: Mapping[str, Any]) -> tuple[str, frozenset[int]]:
-    """Say which setting decides where the gateway listens, and give the ports on which this machine reaches it."""
+    """Return the setting that decides where the gateway listens, and the ports on which this machine reaches it."""
     if values[name]:
         places = [place for place in map(listens_at, values[name]) if place is not None]
         return name, frozenset(port for interface, port in places if interface in _THIS_MACHINE) - {0}
@@ -87,6 +87,6 @@ def _name_and_ports(name: str, values: Mapping[str, Any]) -> tuple[str, frozense
 
 
 def _port_of_this_machine(address: str) -> int | None:
-    """Give the port of a URL whose host is this machine, by any of the names that mean so."""
+    """Return the port of a URL whose host is one of the names of this machine, else None."""
     url = urlsplit(address)
     return (url.port or DEFAULT_PORTS[url.scheme]) if url.hostname in _THIS_MACHINE else None

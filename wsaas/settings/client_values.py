@@ -1,4 +1,4 @@
-"""Settings that are about clients and what they send, from their text. ValueError says what would be right."""
+"""Parsers of settings that concern clients and their requests. ValueError says what would be valid."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ _TOKEN = characters(TOKEN)
 
 
 def header_names(text: str) -> tuple[str, ...]:
-    """Header names in lower case, separated by commas or white space."""
+    """Parse header names, separated by commas or white space. Return them in lower case, each once."""
     names = items(text.lower())
     for name in names:
         if not _TOKEN.fullmatch(name):
-            raise ValueError(f"must be header names such as Cookie, X-Tenant; {name!r} is none")
+            raise ValueError(f"must be header names such as Cookie, X-Tenant; {name!r} is not one")
         if name == "authorization":
             raise ValueError("must not name Authorization: it is always forwarded")
         if reserved(name):
-            raise ValueError(f"must not name {name!r}: the gateway speaks for itself there")
+            raise ValueError(f"must not name {name!r}: the gateway sets that header itself")
     return tuple(dict.fromkeys(names))
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Origins (RFC 6454, 6.2) apart by commas or white space, in lower case without default ports; empty for any."""
+    """Parse origins (RFC 6454, 6.2), separated by commas or white space. Return them in lower case, without default
+    ports; an empty tuple for `*`, any origin.
+    """
     found = tuple(dict.fromkeys(_origin(item) for item in items(text.lower())))
     if "*" in found:
         if len(found) > 1:
@@ -48,11 +50,11 @@ def _origin(text: str) -> str:
 
 
 def query_parameter(text: str) -> str | None:
-    """The name of a query parameter; `off` for none."""
+    """Parse the name of a query parameter; None for `off`."""
     if text.lower() in SWITCH:
         if not SWITCH[text.lower()]:
             return None
-        raise ValueError("must be the name of a query parameter such as access_token: it is no switch")
+        raise ValueError("must be the name of a query parameter such as access_token, or off")
     if not re.fullmatch(r"[A-Za-z0-9._~-]+", text):
         raise ValueError(
             "must be the name of a query parameter such as access_token (letters, digits, . _ ~ -), or off"
@@ -61,7 +63,9 @@ def query_parameter(text: str) -> str | None:
 
 
 def proxies(text: str) -> tuple[str, ...]:
-    """Addresses and networks, apart by commas or white space, as `ipaddress` spells networks; `unix` as it is."""
+    """Parse addresses, networks and `unix`, separated by commas or white space. Return networks as `ipaddress` writes
+    them.
+    """
     return tuple(dict.fromkeys(_proxy(item) for item in items(text.lower())))
 
 
@@ -73,7 +77,7 @@ def _proxy(text: str) -> str:
     except ValueError:
         network = None
     if network is None or "%" in text:
-        raise ValueError(f"must be addresses and networks such as 10.0.0.0/8, 2001:db8::1, or unix; {text!r} is none")
+        raise ValueError(f"must be addresses and networks such as 10.0.0.0/8, 2001:db8::1, or unix; {text!r} is not")
     if "/" in text and ip_network(text.partition("/")[0]).network_address != network.network_address:
-        raise ValueError(f"has {text!r}, which is not the beginning of a network: {network} is")
+        raise ValueError(f"has {text!r}, which has bits beyond its prefix; the network is {network}")
     return str(network)

@@ -1,12 +1,12 @@
-r"""Endpoint strings of Twisted: split, checked as far as can be without listening, and completed.
+r"""Twisted's endpoint strings: split, checked without listening, and completed with a backlog.
 
-    tcp:8080                                type, arguments by their order
-    tcp6:8080:interface=\:\:1               arguments by name; a backslash keeps a colon, a space or a comma
-    haproxy:tcp:8080                        around another endpoint
-    wsaas-tls:443:certificate=both.pem      types of plugins, ours among them
+    tcp:8080                                type, arguments by position
+    tcp6:8080:interface=\:\:1               arguments by name; a backslash escapes a colon, a space or a comma
+    haproxy:tcp:8080                        a type around another endpoint
+    wsaas-tls:443:certificate=both.pem      a type that a plugin registers
 
-Twisted tells mistakes by Python's own exceptions ("missing 1 required positional argument"). So the arguments of the
-types that can serve here are known here, by name and order; what files they name is seen when Twisted's parser runs.
+Twisted reports mistakes by Python's exceptions ("missing 1 required positional argument"). This module therefore knows
+the arguments of the types that can serve here, by name and order. Twisted's parser checks the files that they name.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from twisted.internet.interfaces import IStreamServerEndpointStringParser
 from twisted.plugin import getPlugins
 
 BACKLOG = 1024
+"""Connections that wait to be accepted, at most, on an endpoint that names no backlog."""
 _SHORT_BACKLOG = re.compile(r"(haproxy:)?tcp6?:(?!.*\bbacklog=).*")
 _PRIVATE = re.compile(r"(?:haproxy:)?(?:(?:unix|systemd):|.*:interface=(?:127\.[0-9.]+|localhost|\\:\\:1)(?::|$))")
 _AROUND = "haproxy"
 
-# The arguments of each type, in the order in which they may stand without their names.
+# The arguments of each type, in the order of positional arguments.
 _ARGUMENTS = {
     "tcp": ("port", "interface", "backlog"),
     "tcp6": ("port", "backlog", "interface"),
@@ -40,22 +41,22 @@ _ARGUMENTS = {
 _REQUIRED = {"tcp": "port", "tcp6": "port", "unix": "address", "systemd": "domain", "ssl": "port", "tls": "path"}
 _ALL_BUT_FIRST_BY_NAME = "wsaas-tls"
 _OTHERS = "haproxy, ssl, systemd, tcp, tcp6, tls, unix"
-_OF_NO_USE = {"stdio", "autobahn"}  # types that are installed, but serve no port
+_WITHOUT_PORT = {"stdio", "autobahn"}  # installed types that listen on no port
 
 
 class _ReactorWanted(Exception):
-    """An endpoint parser asked something of the reactor."""
+    """An endpoint parser used the reactor."""
 
 
 class _NoReactor:
-    """Stands where a parser of endpoint strings wants a reactor; most only keep it for later."""
+    """The reactor for endpoint parsers during the check. Most parsers only store it; a use raises _ReactorWanted."""
 
     def __getattr__(self, name: str) -> Any:
         raise _ReactorWanted(name)
 
 
 def endpoints(text: str) -> tuple[str, ...]:
-    """Split a list by white space or commas; a backslash before either keeps it in its endpoint string."""
+    """Split a list at white space and commas, except behind a backslash, and check each endpoint string."""
     found = tuple(re.findall(r"(?:\\.|[^\s,\\])+", text))
     if not found:
         raise ValueError("must be endpoint strings such as tcp:8080")
@@ -67,7 +68,7 @@ def endpoints(text: str) -> tuple[str, ...]:
 
 
 def _flaw(text: str, around: str = "") -> str | None:
-    """Say what is wrong with one endpoint string; None for nothing, as far as can be known without listening."""
+    """Return the mistake in one endpoint string, or None if the check finds none without listening."""
     kind, *fields = _fields(text)
     if kind == _AROUND:
         return _flaw(text.removeprefix(_AROUND + ":"), f"{_AROUND}:") if fields else "an endpoint must follow haproxy:"
@@ -77,32 +78,32 @@ def _flaw(text: str, around: str = "") -> str | None:
             return flaw
     elif kind not in _types():
         if re.fullmatch("[0-9]{1,5}", text):
-            return f"a port alone is no endpoint: write {around}tcp:{text}"
-        return f"there is no endpoint type {kind!r}, as there is in tcp:8080; the types are {', '.join(_types())}"
+            return f"a port alone is not an endpoint: write {around}tcp:{text}"
+        return f"there is no endpoint type {kind!r}; the types are {', '.join(_types())}"
     try:
         serverFromString(_NoReactor(), text)
     except _ReactorWanted:
         return None
     except (KeyError, IndexError):
-        # The form is right; that socket is not here now. Whether it is, counts where the gateway starts.
+        # The form is valid, but this process was not given that socket. The process that serves may be.
         return None if kind == "systemd" else "its arguments cannot be understood"
     except OSError as error:
         return f"cannot read {error.filename}: {error.strerror}"
     except ValueError as error:
         return " ".join(str(error).split()) if kind == "wsaas-tls" else "its arguments cannot be understood"
-    except Exception:  # parsers come from anybody and raise anything
+    except Exception:  # parsers come from plugins and may raise any exception
         return "its certificate or key cannot be used" if kind == "ssl" else "its arguments cannot be understood"
     return None
 
 
 def _flaw_of_arguments(kind: str, fields: list[str]) -> str | None:
-    """Say what is wrong with the arguments of a known type."""
+    """Return the mistake in the arguments of a known type, or None."""
     names = _ARGUMENTS[kind]
     found: dict[str, str] = {}
     for name, value in _named(kind, fields):
         if name is None:
-            colons = r"; a colon within an argument needs a backslash, as in interface=\:\:1"
-            return f"it has an argument too many: {kind} takes {', '.join(names)}{colons}"
+            colons = r"; a colon inside an argument needs a backslash, as in interface=\:\:1"
+            return f"it has too many arguments: {kind} takes {', '.join(names)}{colons}"
         if name not in names:
             return f"there is no argument {name!r}: {kind} takes {', '.join(names)}"
         if name in found:
@@ -124,7 +125,7 @@ def _flaw_of_arguments(kind: str, fields: list[str]) -> str | None:
 
 
 def _wanted(name: str, value: str) -> str | None:
-    """Say what the argument must be, if its value is not that."""
+    """Return a description of the valid values of the argument, or None if its value is valid."""
     number = int(value) if re.fullmatch("[0-9]{1,9}", value) else None
     match name:
         case "port" if number is None or number > 65535:
@@ -139,13 +140,13 @@ def _wanted(name: str, value: str) -> str | None:
 
 
 def _types() -> list[str]:
-    """List the endpoint types that can serve here."""
+    """Return the endpoint types that can serve here, sorted."""
     plugins = {plugin.prefix.lower() for plugin in getPlugins(IStreamServerEndpointStringParser)}
-    return sorted({*_OTHERS.split(", "), *plugins} - _OF_NO_USE)
+    return sorted({*_OTHERS.split(", "), *plugins} - _WITHOUT_PORT)
 
 
 def _fields(text: str) -> list[str]:
-    """Split an endpoint string at its colons, but not at those behind a backslash. Backslashes stay."""
+    """Split an endpoint string at its colons, except behind a backslash. The backslashes stay in the fields."""
     fields = [""]
     for piece in re.findall(r"\\.|[^\\]", text, re.DOTALL):
         if piece == ":":
@@ -156,7 +157,9 @@ def _fields(text: str) -> list[str]:
 
 
 def _named(kind: str, fields: list[str]) -> Iterator[tuple[str | None, str]]:
-    """Give name and value, without backslashes, of each argument of a known type; None for one too many."""
+    """Yield name and value of each argument of a known type, without backslashes. The name of a surplus positional
+    argument is None.
+    """
     unnamed = iter(_ARGUMENTS[kind][:1] if kind == _ALL_BUT_FIRST_BY_NAME else _ARGUMENTS[kind])
     for field in fields:
         match = re.fullmatch(r"((?:\\.|[^\\=])*)=(.*)", field, re.DOTALL)
@@ -165,20 +168,23 @@ def _named(kind: str, fields: list[str]) -> Iterator[tuple[str | None, str]]:
 
 
 def listens_at(endpoint: str) -> tuple[str, int] | None:
-    """Give interface (empty: all of them) and port of a checked endpoint string; None if it has no port of TCP."""
+    """Return interface and port of a valid endpoint string, or None if it has no TCP port. An empty interface means
+    every interface.
+    """
     kind, *fields = _fields(endpoint.removeprefix(_AROUND + ":"))
     found = dict(_named(kind, fields)) if kind in _ARGUMENTS else {}
     return (found.get("interface", ""), int(found["port"])) if found.get("port") else None
 
 
 def with_backlog(endpoint: str) -> str:
-    """Complete an endpoint of plain TCP with room for a burst of clients, unless it says how many may wait.
+    """Add a backlog of BACKLOG to an endpoint of plain TCP that names none.
 
-    Twisted lets 50 wait to be accepted: in a larger burst the kernel makes the others try again after a second.
+    Twisted's default is 50. In a larger burst the kernel drops further connections, and those clients try again after a
+    second.
     """
     return f"{endpoint}:backlog={BACKLOG}" if _SHORT_BACKLOG.fullmatch(endpoint) else endpoint
 
 
 def is_private(endpoint: str) -> bool:
-    """Tell whether only this machine can reach the endpoint, or systemd decides who can."""
+    """Return whether only this machine can reach the endpoint. A socket from systemd counts as private."""
     return _PRIVATE.match(endpoint) is not None

@@ -1,6 +1,6 @@
-"""From options and environment to one Settings, or to all mistakes at once.
+"""Loads Settings from options and environment, or reports all mistakes at once.
 
-An option beats the environment, which beats the default. A secret X may also be given as X_FILE, a file that holds it.
+An option beats the environment, which beats the default. X_FILE may name a file that holds the value of a secret X.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from wsaas.settings.table import TABLE, Settings, SettingSpec
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; `problems` says why, and `warnings` what is doubtful as well, one line each."""
+    """The settings are invalid. `problems` and `warnings` hold one line for each error and each doubtful setting."""
 
     def __init__(self, problems: tuple[str, ...], warnings: tuple[str, ...] = ()) -> None:
         super().__init__("; ".join(problems))
@@ -24,10 +24,10 @@ class SettingsError(Exception):
 
 
 def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> Settings:
-    """Make the settings of what is given; raises SettingsError with all mistakes.
+    """Return the settings that options and environment give. Raises SettingsError with all mistakes.
 
-    Both mappings have the settings' names as keys. An empty string in the environment counts as not given; an empty
-    option takes back what the environment gives.
+    The keys of both mappings are names of settings. An empty variable counts as not set; an empty option overrides the
+    variable and restores the default.
     """
     problems: list[str] = []
     given: dict[str, Given] = {}
@@ -45,7 +45,7 @@ def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
         try:
             values[name] = _value(TABLE[name], text)
         except ValueError as error:
-            # A default that is made of other settings is wrong by their fault, and that is reported with them.
+            # A default that is made of other settings is wrong only if one of those is, which is reported itself.
             if text == each.text:
                 problems.append(each.line(str(error)))
     problems += contradictions(values, given)
@@ -58,27 +58,27 @@ def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
 
 
 def _keys(name: str, row: SettingSpec) -> tuple[str, ...]:
-    """Give every name that the setting may be given under."""
+    """Return all names of the setting: its own, its aliases, and for a secret the name of its file."""
     return (name, *row.aliases, *((name + FILE,) if row.secret else ()))
 
 
 def _default(row: SettingSpec, texts: Mapping[str, str]) -> str | None:
-    """Give the text of the default, in which the names of other settings stand for their texts."""
+    """Return the text of the default, with {NAME} replaced by the text of that setting."""
     return None if row.default is None else row.default.format_map(texts)
 
 
 def _differs(name: str, value: object, texts: Mapping[str, str]) -> bool:
-    """Tell whether the value is another one than the default's."""
+    """Return whether the value differs from the default's."""
     try:
         return value != _value(TABLE[name], _default(TABLE[name], texts))
-    except ValueError:  # a default that would be wrong here
+    except ValueError:  # the default is invalid together with the other settings
         return True
 
 
 def _value(row: SettingSpec, text: str | None) -> object:
-    """Make the value of a text; ValueError says what would be right."""
+    """Parse the text of a setting. ValueError says what would be valid."""
     if text is None or (not row.secret and row.default is None and text.lower() == row.unset_is):
         return row.unset
     if text.startswith(('"', "'")):
-        raise ValueError("must stand without the quotes: what read the file that it is from has kept them")
+        raise ValueError("must have no quotes: the program that read it from a file did not remove them")
     return row.parse(text)

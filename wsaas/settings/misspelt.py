@@ -1,11 +1,11 @@
-"""Finds names in the environment that are nearly one of a setting's, and so have no effect.
+"""Finds environment variables whose names are misspelt names of settings, and so have no effect.
 
     TARGET_ADRESS, TARGETADDRESS, target_address, TARGET-ADDRESS      misspelt
-    WSAAS_TARGET_ADDRESS                                              ours, behind a prefix that it does not have
-    TARGET_KEY_FILE                                                   only a secret can be in a file of another name
+    WSAAS_TARGET_ADDRESS                                              the settings have no prefix
+    TARGET_KEY_FILE                                                   only a secret can be given by a file
 
-An environment is full of other programs' names. One that merely resembles a setting of ours must not be warned of:
-a word of three letters or less that differs is another word (API_URL is not API_URI), and so are those in `_OTHERS`.
+The environment holds other programs' variables, which must not be reported. A word of three letters or fewer must
+therefore match exactly (API_URL is not API_URI), and names in `_OTHERS` are ignored.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from collections.abc import Collection, Iterator, Mapping
 PREFIX = "WSAAS_"
 FILE = "_FILE"
 _ONE_MISTAKE, _TWO_MISTAKES = 7, 12
-"""How long a name of ours must be, in characters, for so many mistakes in it to leave it recognizable."""
+"""Minimum length, in characters, of a setting's name that is recognized with one mistake, and with two."""
 
-# What other programs are known to look for. Each is at most two letters away from a name of ours.
+# Variables of other programs, each at most two letters away from the name of a setting.
 _OTHERS = frozenset("LOGLEVEL LOG_LEVELS HTTPS_PORT WSS_PORT HTTP_POST STATS_DIR TARGET_CPU".split())
-# The address of a service, as Kubernetes and Docker's links put it there: a service `wsaas-ws` makes WSAAS_WS_PORT.
+# The address of a service, set by Kubernetes and by Docker's links: a service `wsaas-ws` makes WSAAS_WS_PORT.
 _OF_A_SERVICE = re.compile(r"(?:tcp|udp|sctp)://")
 
 
 def near_misses(environ: Mapping[str, str], known: Collection[str], given: Collection[str]) -> Iterator[str]:
-    """Give one line for each name in the environment that is nearly one of `known`.
+    """Yield one line for each name in the environment that resembles one of `known`.
 
-    `given` are the settings that somebody has set under their right name: the same behind our prefix is then somebody's
-    own variable, such as one that a compose file takes the value from.
+    `given` are the settings that are set under their right names. The same name with the prefix WSAAS_ is then not
+    reported: it may be the variable from which a compose file takes the value.
     """
     names = _Names(known)
     for name, value in environ.items():
@@ -44,40 +44,40 @@ def near_misses(environ: Mapping[str, str], known: Collection[str], given: Colle
 
 
 class _Names:
-    """The names that settings have, to find the one that was meant."""
+    """The names of settings, searched for the one that a misspelt name stands for."""
 
     def __init__(self, known: Collection[str]) -> None:
         self._same = {right + FILE: right for right in known} | {_letters(right): right for right in known}
         self._characters = [(right, frozenset(right)) for right in known]
 
     def nearest(self, name: str) -> str | None:
-        """Find the name that was meant, if it is clear enough."""
+        """Return the name of the setting that `name` is a misspelling of, or None."""
         found = self.same(name)
         if found is None:
             characters = frozenset(name)
             for right, its in self._characters:
-                # A mistake brings one character in and takes one out at most: most names are out of question here.
+                # One mistake adds one character and removes one, at most: this cheap test rules most names out.
                 if len(characters ^ its) <= 2 * _mistakes(right) and _is_misspelt(name, right):
                     return right
         return found
 
     def same(self, name: str) -> str | None:
-        """Find the name that differs only by underscores, by one thing for several, or by _FILE at the end."""
+        """Return the name that differs only in underscores, in the plural of its words, or by _FILE at the end."""
         return self._same.get(_letters(name)) or self._same.get(name)
 
 
 def _letters(name: str) -> str:
-    """Give the name with its words in the singular, without underscores: TRUSTEDPROXY of TRUSTED_PROXIES."""
+    """Return the name without underscores, its words in the singular: TRUSTEDPROXY for TRUSTED_PROXIES."""
     return "".join(re.sub("(?<=..[^S])S$", "", re.sub("IES$", "Y", word)) for word in name.split("_"))
 
 
 def _mistakes(right: str) -> int:
-    """Tell how many mistakes there may be in a name for it to be recognized."""
+    """Return the number of mistakes with which this name is still recognized."""
     return 2 if len(right) >= _TWO_MISTAKES else 1 if len(right) >= _ONE_MISTAKE else 0
 
 
 def _is_misspelt(name: str, right: str) -> bool:
-    """Tell whether the name is, but for a mistake or two, the right one, and its short words are exactly."""
+    """Return whether the name has no more mistakes than `right` allows, and none in its short words."""
     if abs(len(name) - len(right)) > _mistakes(right):
         return False
     words, right_words = name.split("_"), right.split("_")
@@ -89,9 +89,9 @@ def _is_misspelt(name: str, right: str) -> bool:
 
 
 def distance(one: str, other: str) -> int:
-    """Count the mistakes between two words: a letter too many, too few, another one, or two that changed places.
+    """Return the optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours.
 
-    (Optimal string alignment.) What both begin and end with is not looked at.
+    A common beginning and a common end are skipped first.
     """
     while one and other and one[0] == other[0]:
         one, other = one[1:], other[1:]

@@ -1,4 +1,4 @@
-"""The sources of a setting's text: option, environment, default, or a file that one of them names."""
+"""The sources of a setting's text: option, environment variable, default, or a file that one of them names."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from wsaas.settings.values import secret_file
 
 FILE = "_FILE"
-LONGEST = 200
+MAX_SHOWN_CHARACTERS = 200
+"""Characters of a setting's text in an error line, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The text of a setting, None for nothing, and the name under which it was found."""
+    """The text of a setting (None if there is none) and the label of its source, such as `--ws-port`."""
 
     label: str
     text: str | None
@@ -24,13 +25,13 @@ class Given:
     warnings: tuple[str, ...] = ()
 
     def line(self, why: str) -> str:
-        """A mistake in it, in one line."""
+        """Return one line that tells a mistake: label, text and `why`. A secret's text is hidden."""
         why = "".join(char if char.isprintable() else repr(char)[1:-1] for char in why)
         return f"{self.label}={_show(self.text or '', self.secret)}{' (default)' if self.default else ''}: {why}"
 
 
 def option(key: str) -> str:
-    """WS_PORT as --ws-port."""
+    """Return the option of a setting: --ws-port for WS_PORT."""
     return "--" + key.lower().replace("_", "-")
 
 
@@ -41,9 +42,9 @@ def find(
     options: Mapping[str, str | list[str]],
     environ: Mapping[str, str],
 ) -> Given:
-    """The first of option, environment and default that has the setting, under any of its names `keys`.
+    """Return the text from the first of option, environment and default that has the setting under one of its `keys`.
 
-    Raises ValueError, with the whole line, if one source says two things or a file cannot be read.
+    ValueError, with the whole error line, if one source gives two different texts or a file cannot be read.
     """
     for source, label in ((options, option), (environ, str)):
         found = {key: text for key in keys if (text := _text(source.get(key))) is not None}
@@ -61,7 +62,7 @@ def find(
             return _from_file(label(key), text)
         warnings: tuple[str, ...] = ()
         if secret and source is options:
-            warnings = (f"{label(key)}: everybody on this machine can see it in the process list; use {keys[0]}{FILE}",)
+            warnings = (f"{label(key)}: every user of this machine sees it in the process list; use {keys[0]}{FILE}",)
         return Given(label(key), text, secret=secret, warnings=warnings)
     return Given(keys[0], default, default=True, secret=secret)
 
@@ -78,15 +79,15 @@ def _from_file(label: str, path: str) -> Given:
         mode = os.stat(path).st_mode & 0o777
     except (ValueError, OSError) as error:
         raise ValueError(f"{label}={_show(path, False)}: {error}") from None
-    warnings = (f"{label}={path}: everybody on this machine can read it (mode {mode:04o})",) if mode & 0o004 else ()
+    warnings = (f"{label}={path}: every user of this machine can read it (mode {mode:04o})",) if mode & 0o004 else ()
     return Given(label, text, secret=True, warnings=warnings)
 
 
 def _show(text: str, secret: bool) -> str:
-    """The text in quotes, control characters escaped, less what may be a password in a URL."""
+    """Return the text quoted and escaped, with passwords and queries of URLs hidden; asterisks for a secret."""
     if secret:
         return "****"
     if "://" in text:
         text = re.sub(r"(?<=://)[^/\s]*@", "****@", text)
         text = re.sub(r"\?\S*", "?****", text)
-    return repr(text if len(text) <= LONGEST else text[:LONGEST] + "...")
+    return repr(text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "...")

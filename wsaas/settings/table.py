@@ -1,9 +1,9 @@
-"""Every setting, once.
+"""The table of settings.
 
-    the fields of Settings      one entry each: parser, default, help, and whether it is secret or may be repeated
-    TABLE                       the same by name, for whoever lists them: the options of twistd, the start log
+    the fields of Settings      one for each setting: parser, default, help; is it secret, may it be repeated?
+    TABLE                       the same by name, for code that lists all settings: twistd's options, the start log
 
-`load` makes a Settings of options and environment.
+`load` makes a Settings from options and environment.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ U = TypeVar("U")
 
 @dataclass(frozen=True, slots=True)
 class SettingSpec:
-    """The description of one setting. `default` is text like any other; None means that nothing stands for it.
+    """The description of one setting.
 
-    `format` writes a value as it could be given. It is not asked about one that is unset.
+    `default` is a text that is parsed like any other; None if the setting may be unset: its value is then `unset`,
+    which help and log show as `unset_is`. `format` writes a value as text that could be given; it never gets `unset`.
     """
 
     parse: Callable[[str], object]
@@ -46,22 +47,22 @@ def setting(
     aliases: tuple[str, ...] = (),
     format: Callable[[Any], str] = str,
 ) -> T:
-    """A setting that always has a value. `{NAME}` in the default stands for the text of another setting."""
+    """Declare a setting that always has a value. `{NAME}` in the default stands for the text of another setting."""
     return cast(T, field(metadata={"row": SettingSpec(parse, help, default, aliases=aliases, format=format)}))
 
 
 def duration(lowest: int, highest: int, default: str, help: str, *, off: bool = False) -> float:
-    """A setting that is a duration. The bounds are milliseconds; with `off`, 0 is allowed beside them."""
+    """Declare a duration, whose value is in seconds. The bounds are in milliseconds; `off` allows 0 as well."""
     return setting(units.duration(lowest, highest, off=off), default, help, format=units.format_duration)
 
 
 def size(default: str, help: str) -> int:
-    """A setting that is a number of bytes."""
+    """Declare a size in bytes."""
     return setting(units.size(1, 2**31), default, help, format=units.format_size)
 
 
 def switch(default: str, help: str) -> bool:
-    """A setting that is on or off."""
+    """Declare a setting that is on or off."""
     return setting(parse.switch, default, help, format=lambda on: "on" if on else "off")
 
 
@@ -74,7 +75,7 @@ def optional(
     secret: bool = False,
     repeats: bool = False,
 ) -> T | U:
-    """A setting that may be left out: then its value is `unset`, which people know as `unset_is`."""
+    """Declare a setting that may be unset: its value is then `unset`, which help and log show as `unset_is`."""
     row = SettingSpec(
         parse, help, None, unset, unset_is, secret=secret, repeats=repeats, format=" ".join if repeats else str
     )
@@ -83,6 +84,7 @@ def optional(
 
 COUNT = parse.whole(0, 10_000_000)
 HOUR, DAY = 3_600_000, 86_400_000
+"""Milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Settings:
     local_address: str = setting(
         parse.address(lowest_port=0),
         "http://localhost:{HTTP_PORT}",
-        "What ws_uri starts with: the API, for the backend.",
+        "Address of the API as the backend reaches it; ws_uri starts with it.",
     )
     ws_port: int = setting(parse.port, "8080", "Port for clients, unless WS_ENDPOINT is set.")
     http_port: int = setting(parse.port, "8081", "Port for the API, unless HTTP_ENDPOINT is set.")
@@ -103,7 +105,7 @@ class Settings:
         100,
         DAY,
         "30000",
-        "Milliseconds of silence after which a client is gone; pinged after half of it; 0 for never.",
+        "Milliseconds of silence after which a client counts as gone; after half of it a ping is sent; 0 for never.",
         off=True,
     )
     log_level: str = setting(parse.word("error", "warn", "info", "debug"), "info", "error, warn, info or debug.")
@@ -135,23 +137,23 @@ class Settings:
         repeats=True,
     )
     webhook_timeout: float = duration(50, HOUR, "10000", "Milliseconds for one webhook in all.")
-    webhook_concurrency: int = setting(parse.whole(1, 10_000), "64", "Webhooks in flight in all.")
-    message_patience: float = duration(0, DAY, "30000", "Milliseconds for which a message is tried again.")
+    webhook_concurrency: int = setting(parse.whole(1, 10_000), "64", "Webhooks in flight at once.")
+    message_patience: float = duration(0, DAY, "30000", "Milliseconds for which a message's webhook is retried.")
     disconnect_patience: float = duration(
-        0, 30 * DAY, "86400000", "Milliseconds for which a disconnect is tried again."
+        0, 30 * DAY, "86400000", "Milliseconds for which a disconnect's webhook is retried."
     )
     message_content_type: str = setting(parse.media_type, "application/json", "Content-Type of text messages.")
     target_ca: str | None = optional(
         parse.pem_file("CERTIFICATE", "certificates"),
         None,
-        "PEM file of the authorities that the backend's certificate is trusted from.",
+        "PEM file of the authorities trusted to issue the backend's certificate.",
         unset_is="the system's",
     )
     target_cert: str | None = optional(
         parse.pem_file("CERTIFICATE", "a certificate"), None, "PEM file of the client certificate towards the backend."
     )
     target_key: str | None = optional(
-        parse.pem_file("PRIVATE KEY", "a private key"), None, "PEM file of its key, unless TARGET_CERT holds that too."
+        parse.pem_file("PRIVATE KEY", "a private key"), None, "PEM file of its key, unless TARGET_CERT holds the key."
     )
     forward_headers: tuple[str, ...] = optional(
         clients.header_names, (), "Handshake headers repeated on every webhook, such as Cookie.", repeats=True
@@ -165,7 +167,7 @@ class Settings:
         "Query parameter that holds a bearer token, for browsers, such as access_token.",
         unset_is="off",
     )
-    auth_subprotocol: bool = switch("off", "Whether a bearer token may come as a subprotocol, for browsers: on or off.")
+    auth_subprotocol: bool = switch("off", "Accept a bearer token as a subprotocol, for browsers: on or off.")
     max_message_size: int = size("1048576", "Bytes of one message, either way.")
     receive_buffer: int = size("1048576", "Bytes per connection that wait for the backend.")
     send_buffer: int = size("1048576", "Bytes per connection that wait for the client.")
@@ -180,7 +182,7 @@ class Settings:
         repeats=True,
     )
     handshake_timeout: float = duration(
-        100, HOUR, "10000", "Milliseconds for TLS and the request head of a handshake, which is answered 408 then."
+        100, HOUR, "10000", "Milliseconds for TLS and the request head of a handshake; then it is answered 408."
     )
     connect_rate: int = setting(
         COUNT,
@@ -195,30 +197,27 @@ class Settings:
         parse.directory, "./wsaas-state", "Directory of the journal; none keeps it in memory: a crash then loses it."
     )
     journal_authorization: bool = switch(
-        "yes", "Whether the journal keeps Authorization values for the webhooks after a crash: yes or no."
+        "yes", "Keep Authorization values in the journal, for the webhooks after a crash: yes or no."
     )
-    drain_timeout: float = duration(0, HOUR, "30000", "Milliseconds in which a stop lets everybody go.")
+    drain_timeout: float = duration(0, HOUR, "30000", "Milliseconds in which a stop closes all connections.")
     warnings: tuple[str, ...] = ()
     changed: frozenset[str] = frozenset()
-    """The names of those that somebody gave another value than the default."""
+    """The names of the settings whose value is given and differs from the default."""
 
     @property
     def client_endpoints(self) -> tuple[str, ...]:
-        """The clients' endpoints: unless told otherwise, on every interface, of which IPv6 takes IPv4 along.
-
-        A burst of them finds room to wait, unless an endpoint says how many may.
-        """
+        """The clients' endpoints, each with a backlog. By default WS_PORT on every interface; IPv6 includes IPv4."""
         return tuple(map(endpoints.with_backlog, self.ws_endpoint or (f"tcp6:{self.ws_port}",)))
 
     @property
     def api_endpoints(self) -> tuple[str, ...]:
-        """The endpoints where the API listens: without a token, and unless told otherwise, on loopback only."""
+        """The API's endpoints. By default HTTP_PORT: on loopback only without a token, else on every interface."""
         if self.http_endpoint or self.api_token:
             return self.http_endpoint or (f"tcp6:{self.http_port}",)
         return (f"tcp:{self.http_port}:interface=127.0.0.1", rf"tcp6:{self.http_port}:interface=\:\:1")
 
     def describe(self) -> list[tuple[str, str]]:
-        """Name and value of every setting as it is in effect, without the secrets."""
+        """Return name and effective value of every setting. Secrets are hidden."""
         effective = {"WS_ENDPOINT": self.client_endpoints, "HTTP_ENDPOINT": self.api_endpoints}
         found = []
         for name, row in TABLE.items():

@@ -1,9 +1,9 @@
-"""Durations and sizes: from the text of a setting to its value, and back to text that a person reads at once.
+"""Durations and sizes: parsers of a setting's text, and formatters.
 
     durations    30000 and 30s are 30.0 seconds      a bare number is milliseconds; units: ms, s, m, h, d
     sizes        65536 and 64KiB are 65536 bytes     a bare number is bytes; units: B, kB, MB, GB, KiB, MiB, GiB
 
-Units are read in upper or lower case. What `format_duration` and `format_size` write can be read back.
+Units may be in upper or lower case. The parsers read the output of `format_duration` and `format_size`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LARGEST_FIRST = ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("GB", 10**9), 
 
 
 def duration(lowest: int, highest: int, *, off: bool = False) -> Callable[[str], float]:
-    """Make a parser of durations, whose value is in seconds. The bounds are milliseconds; with `off`, 0 is allowed."""
+    """Return a parser of durations, whose values are in seconds. The bounds are in milliseconds; `off` allows 0."""
     bounds = f"from {format_duration(lowest / 1000)} to {format_duration(highest / 1000)}"
     wanted = f"must be a duration {bounds}, such as 30s{', or 0 for off' if off else ''}; a bare number is milliseconds"
 
@@ -32,7 +32,7 @@ def duration(lowest: int, highest: int, *, off: bool = False) -> Callable[[str],
 
 
 def size(lowest: int, highest: int) -> Callable[[str], int]:
-    """Make a parser of sizes, whose value is in bytes, as are the bounds."""
+    """Return a parser of sizes. Its values and the bounds are in bytes."""
     bounds = f"from {format_size(lowest)} to {format_size(highest)}"
     wanted = f"must be a size {bounds}, such as 64KiB or 1MB; a bare number is bytes"
 
@@ -46,7 +46,7 @@ def size(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 def format_duration(seconds: float) -> str:
-    """Write a duration in the largest unit up to hours that it is a whole number of, such as 30s; 0 as it is."""
+    """Write a duration in the largest unit up to hours that divides it, such as 30s; 0 without a unit."""
     milliseconds = round(seconds * 1000)
     for unit in ("h", "m", "s"):
         if milliseconds and milliseconds % _DURATIONS[unit] == 0:
@@ -55,7 +55,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(number: int) -> str:
-    """Write a size in the largest unit that it is a whole number of, such as 64KiB; else as a number of bytes."""
+    """Write a size in the largest unit that divides it, such as 64KiB; else as a number of bytes."""
     for unit, factor in _LARGEST_FIRST:
         if number and number % factor == 0:
             return f"{number // factor}{unit}"
@@ -63,8 +63,10 @@ def format_size(number: int) -> str:
 
 
 def _whole(text: str, units: Mapping[str, int]) -> int | None:
-    """Read a number with or without a unit; None if it is neither, or no whole number of the smallest unit."""
-    # Not int() alone: it takes "1_000", "+5" and the digits of every script.
+    """Parse a number with or without a unit. Return it in the smallest unit; None if the text is malformed, or if the
+    number is not whole in that unit.
+    """
+    # int() alone would accept "1_000", "+5" and the digits of every script.
     match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)(?: ?([a-zA-Z]{1,3}))?", text)
     if match is None:
         return None

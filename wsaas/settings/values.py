@@ -1,4 +1,4 @@
-"""From the text of one setting to its value. ValueError says what would be right, and repeats no secret."""
+"""Parsers: from the text of one setting to its value. ValueError says what would be valid, and never shows a secret."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SWITCH = {**dict.fromkeys(("on", "yes", "true", "1"), True), **dict.fromkeys(("o
 
 
 def whole(lowest: int, highest: int) -> Callable[[str], int]:
-    """A whole number between two bounds, both included."""
+    """Return a parser of whole numbers between two bounds, both included."""
 
     def parse(text: str) -> int:
-        # Not int() alone: it takes "1_000", "+5" and the digits of every script.
+        # int() alone would accept "1_000", "+5" and the digits of every script.
         if re.fullmatch(r"[0-9]{1,18}", text) and lowest <= (number := int(text)) <= highest:
             return number
         raise ValueError(f"must be a whole number from {lowest} to {highest}")
@@ -30,17 +30,17 @@ def whole(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 def port(text: str) -> int:
-    """A port of TCP; 0 stands for any that is free."""
+    """Parse a TCP port; 0 stands for any free port."""
     if re.match(r"(?:tcp|udp|sctp)://", text):
         raise ValueError(
-            "must be a port; this is what Kubernetes puts there for a service of that name: "
+            "must be a port; Kubernetes sets this variable for a service of that name: "
             "give the pod enableServiceLinks: false"
         )
     return whole(0, 65535)(text)
 
 
 def word(*words: str, **synonyms: str) -> Callable[[str], str]:
-    """One of a few words, in upper or lower case."""
+    """Return a parser of one of these words, in upper or lower case. A synonym's value is the word that it names."""
 
     def parse(text: str) -> str:
         lower = text.lower()
@@ -54,7 +54,7 @@ def word(*words: str, **synonyms: str) -> Callable[[str], str]:
 
 
 def switch(text: str) -> bool:
-    """on or off."""
+    """Parse on or off; yes, true, 1, no, false and 0 are synonyms."""
     try:
         return SWITCH[text.lower()]
     except KeyError:
@@ -62,17 +62,20 @@ def switch(text: str) -> bool:
 
 
 def address(lowest_port: int = 1) -> Callable[[str], str]:
-    """An http or https URL to which a path can be added: without trailing slash, scheme and host in lower case."""
+    """Return a parser of http and https URLs to which a path can be added.
 
-    in_brackets = "what stands in brackets must be an IPv6 address"
+    The value has no trailing slash; scheme and host are in lower case.
+    """
+
+    in_brackets = "a host in brackets must be an IPv6 address"
 
     def wrong(why: str) -> NoReturn:
         raise ValueError(f"must be a URL like http://host:3000/path; {why}")
 
     def parse(text: str) -> str:
-        # Before urlsplit sees it: urlsplit drops line ends and tabs silently.
+        # urlsplit would silently drop line ends and tabs.
         if not re.fullmatch(r"[!-~]+", text):
-            wrong("it may hold only ASCII characters and no spaces (write others percent-encoded, hosts in punycode)")
+            wrong("only ASCII characters and no spaces are allowed (percent-encode others; write hosts in punycode)")
         scheme, colon, _ = text.partition("://")
         if not colon or scheme.lower() not in DEFAULT_PORTS:
             wrong("it must begin with http:// or https://")
@@ -92,13 +95,13 @@ def address(lowest_port: int = 1) -> Callable[[str], str]:
             wrong("it must name a host")
         if port is not None and port < lowest_port:
             wrong(f"its port must be from {lowest_port} to 65535")
-        if "[" in url.netloc and "%" not in host:  # no zones: they are this machine's own names
+        if "[" in url.netloc and "%" not in host:  # no zone identifiers: they are names of local interfaces
             try:
                 host = f"[{IPv6Address(host)}]"
             except ValueError:
                 wrong(in_brackets)
         elif not re.fullmatch(REG_NAME, host):
-            wrong("its host has characters that no host has")
+            wrong("its host has characters that no host name has")
         if not re.fullmatch(PATH, url.path):
             wrong("its path has characters that must be percent-encoded")
         where = host if port is None else f"{host}:{port}"
@@ -108,15 +111,15 @@ def address(lowest_port: int = 1) -> Callable[[str], str]:
 
 
 def items(text: str) -> list[str]:
-    """Split a list by white space or commas; it has one item at least."""
+    """Split a list at white space and commas. ValueError if it is empty."""
     found = [item for item in re.split(r"[\s,]+", text) if item]
     if not found:
-        raise ValueError("must name something, separated by commas or spaces")
+        raise ValueError("must be a list separated by commas or spaces, with at least one item")
     return found
 
 
 def tokens(text: str) -> tuple[str, ...]:
-    """Bearer tokens, separated by white space or commas, of which a token has none (RFC 6750, 2.1)."""
+    """Parse bearer tokens, separated by white space or commas; a token holds neither (RFC 6750, 2.1)."""
     found = tuple(items(text))
     if not all(re.fullmatch(r"[!-~]{16,}", each) for each in found):
         commas = ", without commas, which separate tokens" if "," in text else ""
@@ -127,7 +130,7 @@ def tokens(text: str) -> tuple[str, ...]:
 
 
 def webhook_keys(text: str) -> tuple[bytes, ...]:
-    """The keys of Standard Webhooks secrets, separated by white space or commas."""
+    """Parse Standard Webhooks secrets, separated by white space or commas. Return their keys."""
     keys = []
     for each in items(text):
         prefix, _, encoded = each.partition("_")
@@ -145,10 +148,13 @@ def webhook_keys(text: str) -> tuple[bytes, ...]:
 
 
 def pem_file(label: str, what: str) -> Callable[[str], str]:
-    """Take the path of a readable PEM file that holds a block with this label; return it as an absolute path."""
+    """Return a parser of paths of PEM files that hold a block with this label. Its values are absolute paths.
+
+    `what` names the block in the error.
+    """
 
     def parse(text: str) -> str:
-        if not pem.holds(text, label):
+        if not pem.has_block(text, label):
             raise ValueError(f"must be a PEM file that holds {what}")
         return os.path.abspath(text)
 
@@ -156,7 +162,10 @@ def pem_file(label: str, what: str) -> Callable[[str], str]:
 
 
 def secret_file(path: str) -> str:
-    """Return what the file says, less the line end."""
+    """Return the text in the file, stripped. ValueError if it cannot be read, is not UTF-8 or is empty.
+
+    At most 64 Ki characters are read.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             content = file.read(65536).strip()
@@ -172,14 +181,14 @@ def secret_file(path: str) -> str:
 
 
 def media_type(text: str) -> str:
-    """The value of a Content-Type header."""
+    """Parse the value of a Content-Type header."""
     if not re.fullmatch(MEDIA_TYPE, text):
         raise ValueError("must be a media type such as application/json or text/plain; charset=utf-8")
     return text
 
 
 def directory(text: str) -> str | None:
-    """The absolute path of a directory, which need not exist yet; `none` for none."""
+    """Parse the path of a directory, which need not exist yet. Return it as an absolute path; None for `none`."""
     if text.lower() == "none":
         return None
     if "\0" in text or (os.path.exists(text) and not os.path.isdir(text)):

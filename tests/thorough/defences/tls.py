@@ -14,9 +14,11 @@ NOBODY = "A client without a certificate"
 RELOADED = "A bad certificate at a reload"
 PROXY = "A PROXY header"
 
-_MINIMUM = "context.set_min_proto_version(terms.minimum)"
+_MINIMUM = "context.set_min_proto_version(settings.minimum)"
 _CIPHERS = "context.set_cipher_list(CIPHERS)"
-_RELOADED = "self._context, self._description, self._warnings = _context(self._terms)\n        self.tell()"
+_RELOADED = (
+    "self._context, self._description, self._warnings = _context(self._settings)\n        self.log_certificate()"
+)
 
 DEFENCES = [
     without(OLD, TLS, _MINIMUM, "pass", "unit.net.test_tls_endpoint.HandshakeTests.test_versions"),
@@ -37,8 +39,8 @@ DEFENCES = [
         OLD, TLS, "SSL.OP_NO_RENEGOTIATION", "1 << 8", "unit.net.test_tls_endpoint.HandshakeTests.test_renegotiation"
     ),
     without(NOBODY, TLS, "SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT", "SSL.VERIFY_PEER"),
-    without(NOBODY, TLS, "context.set_verify(terms.verify)", "pass"),
-    without(NOBODY, TLS, "context.set_verify(terms.verify)", "context.set_verify(terms.verify, lambda *_: True)"),
+    without(NOBODY, TLS, "context.set_verify(settings.verify)", "pass"),
+    without(NOBODY, TLS, "context.set_verify(settings.verify)", "context.set_verify(settings.verify, lambda *_: True)"),
     without(RELOADED, RELOAD, "self._log.error(", "self._log.debug("),
     Defence(  # one that is no good ends the reload
         RELOADED,

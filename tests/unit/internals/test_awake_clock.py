@@ -14,7 +14,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.internals.awake_clock import BEAT, BETWEEN_LINES, SLACK, WORTH_A_LINE, AwakeClock, count_awake_time
-from wsaas.internals.reactor_tuning import hand_out_directly
+from wsaas.internals.reactor_tuning import replace_iteration
 
 
 class Monotonic:
@@ -104,7 +104,7 @@ class ReactorTestCase(SynchronousTestCase):
         reactor: Any = kind()
         for reader in reactor.removeAll():
             reader.connectionLost(None)
-        hand_out_directly(reactor)
+        replace_iteration(reactor)
         reactor.running = True
         count_awake_time(reactor, self.monotonic)
         self.turn(reactor)

@@ -10,7 +10,7 @@ from twisted.internet.pollreactor import PollReactor
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.internals.reactor_tuning import hand_out_directly
+from wsaas.internals.reactor_tuning import replace_iteration
 
 
 class Reader:
@@ -44,7 +44,7 @@ class PollingTests(SynchronousTestCase):
         for reader in self.reactor.removeAll():
             reader.connectionLost(None)
         self.addCleanup(self.reactor._poller.close)
-        self.changed = hand_out_directly(self.reactor)
+        self.changed = replace_iteration(self.reactor)
 
     def reader(self) -> tuple[Reader, socket.socket]:
         near, far = socket.socketpair()
@@ -60,7 +60,7 @@ class PollingTests(SynchronousTestCase):
         other = PollReactor()
         for reactor in (Clock(), other):
             before = dict(vars(reactor))
-            self.assertFalse(hand_out_directly(reactor))
+            self.assertFalse(replace_iteration(reactor))
             self.assertEqual(vars(reactor), before)
         for reader in other.removeAll():
             reader.connectionLost(None)

@@ -45,8 +45,8 @@ class PemTests(PemTestCase):
         for form in (Format.PKCS8, Format.TraditionalOpenSSL):
             file = self.file(certificate + key.private_bytes(Encoding.PEM, form, serialization.NoEncryption()))
             self.assertEqual(pem.private_key(file).public_key(), key.public_key())
-            self.assertTrue(pem.holds(file, "PRIVATE KEY") and pem.holds(file, "CERTIFICATE"))
-            self.assertFalse(pem.holds(file, "DH PARAMETERS"))
+            self.assertTrue(pem.has_block(file, "PRIVATE KEY") and pem.has_block(file, "CERTIFICATE"))
+            self.assertFalse(pem.has_block(file, "DH PARAMETERS"))
 
     def test_flaws(self) -> None:
         """Each flaw is one line that names the file."""
@@ -55,7 +55,7 @@ class PemTests(PemTestCase):
         damaged = self.file(issued.certificate + b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n")
         for read, file, words in [
             (pem.certificates, "/nowhere", "cannot read /nowhere: No such file or directory"),
-            (pem.certificates, "a\0b", "no path has a null byte"),
+            (pem.certificates, "a\0b", "a path must not hold a null byte"),
             (pem.certificates, self.file(b" \n"), "is empty"),
             (pem.certificates, long, f"is longer than {pem.MAX_SIZE} bytes"),
             (pem.certificates, self.file(issued.key), "holds no PEM certificate"),
@@ -75,9 +75,9 @@ class OneTextTests(PemTestCase):
         """
         certificate = self.file(issue(authority(), ["localhost"]).certificate)
         for file in self.encrypted():
-            words = f"the key in {file} is encrypted; it must be without passphrase, as from: openssl pkey -in {file}"
+            words = f"the key in {file} is encrypted; it must have no passphrase, as from: openssl pkey -in {file}"
             self.assertEqual(str(self.assertRaises(ValueError, pem.private_key, file)), words)
-            self.assertEqual(str(self.assertRaises(ValueError, certificates.identity, certificate, file)), words)
+            self.assertEqual(str(self.assertRaises(ValueError, certificates.load_identity, certificate, file)), words)
             self.assertEqual(str(self.assertRaises(ValueError, pem_file("PRIVATE KEY", "a key"), file)), words)
             flaw = self.assertRaises(
                 ValueError, Target.from_address, None, "https://h.example", ClientFiles(None, certificate, file)

@@ -485,10 +485,13 @@ class StartTests(TlsTestCase):
             ({"certificate": self.mktemp_directory()}, "Is a directory"),
             ({"certificate": empty}, f"{empty} is empty"),
             ({"certificate": self.file(mine.key)}, "no PEM certificate"),
-            ({"certificate": self.file(mine.certificate)}, "no PEM private key; if another file does, name that one"),
+            ({"certificate": self.file(mine.certificate)}, "no PEM private key; name the file that holds it"),
             ({"certificate": good, "key": self.file(mine.certificate)}, "no PEM private key"),
-            ({"certificate": good, "key": self.file(other.key)}, "give the two that belong together"),
-            ({"certificate": good, "key": self.file(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")}, "without passphrase"),
+            ({"certificate": good, "key": self.file(other.key)}, "name a key and its certificate"),
+            (
+                {"certificate": good, "key": self.file(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")},
+                "must have no passphrase",
+            ),
             ({"certificate": self.file(deep.key + b"".join(reversed(blocks)))}, "must be the first"),
             (
                 {"certificate": self.file(deep.key + blocks[0] + blocks[2] + blocks[1])},
@@ -535,7 +538,7 @@ class StartTests(TlsTestCase):
             (["443"], {"clientCertificate": "optional"}, "clientCA="),
             (["443"], {"clientCA": good["certificate"], "clientCertificate": "maybe"}, "required or optional"),
             (["443"], {"proxy": "maybe"}, "proxy= must be yes or no"),
-            (["443"], {"endpoint": "tcp:443"}, "cannot stand beside it"),
+            (["443"], {"endpoint": "tcp:443"}, "leave out the port and interface="),
             ([], {"endpoint": "nonsense:443"}, "nonsense"),
             ([], {"endpoint": "systemd:domain=INET:name=wss"}, "no such socket"),
         ]:
@@ -553,7 +556,7 @@ class StartTests(TlsTestCase):
         """So is one in whose file there is another that has nothing to do with it."""
         issued = issue(self.root, ["localhost"])
         self.wire(self.listen(Issued(issued.certificate + authority("Stray").certificate, issued.key))).open()
-        self.assertIn("issued none of the others", self.said(LogLevel.warn)[0])
+        self.assertIn("no part of the chain", self.said(LogLevel.warn)[0])
 
     def test_places(self) -> None:
         """It listens where the string says: IPv4, IPv6 or whatever another endpoint is."""

@@ -16,16 +16,16 @@ from wsaas.settings.endpoints import _ARGUMENTS, endpoints, listens_at
 
 PORT = "its port must be a whole number from 0 to 65535"
 TYPES = "the types are haproxy, ssl, systemd, tcp, tcp6, tls, unix, wsaas-tls"
-COLON = "a colon within an argument needs a backslash, as in interface=\\:\\:1"
+COLON = "a colon inside an argument needs a backslash, as in interface=\\:\\:1"
 TLS = "port, certificate, key, clientCA, clientCertificate, minimumVersion, interface, backlog, proxy, endpoint"
 
 
 def unknown(kind: str) -> str:
-    return f"there is no endpoint type {kind!r}, as there is in tcp:8080; {TYPES}"
+    return f"there is no endpoint type {kind!r}; {TYPES}"
 
 
 BAD = {
-    "8080": "a port alone is no endpoint: write tcp:8080",
+    "8080": "a port alone is not an endpoint: write tcp:8080",
     "localhost:8080": unknown("localhost"),
     ":8080": unknown(""),
     "http://0.0.0.0:80": unknown("http"),
@@ -45,10 +45,10 @@ BAD = {
     "tcp:80:backlog=x": "its backlog must be a whole number",
     "tcp:80:foo=1": "there is no argument 'foo': tcp takes port, interface, backlog",
     "tcp:80:port=81": "its port is given twice",
-    "tcp:80:1.2.3.4:5:6": f"it has an argument too many: tcp takes port, interface, backlog; {COLON}",
+    "tcp:80:1.2.3.4:5:6": f"it has too many arguments: tcp takes port, interface, backlog; {COLON}",
     "tcp6:80:interface=::1": "its backlog must be a whole number",
     "tcp6:::1:80": PORT,
-    "tcp6:80:5:::1": f"it has an argument too many: tcp6 takes port, backlog, interface; {COLON}",
+    "tcp6:80:5:::1": f"it has too many arguments: tcp6 takes port, backlog, interface; {COLON}",
     "unix": "it lacks its address",
     "unix:": "it lacks its address",
     "unix:/x:mode=abc": "its mode must be an octal number such as 660",
@@ -60,16 +60,16 @@ BAD = {
     "systemd:domain=INET:index=x": "its index must be a whole number",
     "haproxy:": unknown(""),
     "haproxy": "an endpoint must follow haproxy:",
-    "haproxy:8080": "a port alone is no endpoint: write haproxy:tcp:8080",
+    "haproxy:8080": "a port alone is not an endpoint: write haproxy:tcp:8080",
     "haproxy:tcp:x": PORT,
     "ssl:x": PORT,
     "ssl:1:privateKey=/nowhere.pem": "cannot read /nowhere.pem: No such file or directory",
     "ssl:1:sslmethod=x:privateKey=/dev/null": "its certificate or key cannot be used",
     "ssl:1:privateKey=/dev/null": "its certificate or key cannot be used",
-    "wsaas-tls:443": "certificate= must name a PEM file: the certificate, its issuers behind it",
+    "wsaas-tls:443": "certificate= must name a PEM file: the certificate, then its issuers",
     "wsaas-tls:443:certificate=/nowhere.pem": "cannot read /nowhere.pem: No such file or directory",
     "wsaas-tls:443:foo=1": f"there is no argument 'foo': wsaas-tls takes {TLS}",
-    "wsaas-tls:443:x.pem": f"it has an argument too many: wsaas-tls takes {TLS}; {COLON}",
+    "wsaas-tls:443:x.pem": f"it has too many arguments: wsaas-tls takes {TLS}; {COLON}",
     "wsaas-tls:certificate=x:endpoint=tcp\\:x": f"endpoint=tcp:x: {PORT}",
     "wsaas-tls:certificate=x:endpoint=foo\\:1": f"endpoint=foo:1: {unknown('foo')}",
 }

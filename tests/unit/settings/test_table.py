@@ -25,7 +25,7 @@ PORT = "must be a whole number from 0 to 65535"
 SIZE = "must be a size from 1 to 2GiB, such as 64KiB or 1MB; a bare number is bytes"
 URL = "must be a URL like http://host:3000/path; "
 SCHEME = URL + "it must begin with http:// or https://"
-ASCII = URL + "it may hold only ASCII characters and no spaces (write others percent-encoded, hosts in punycode)"
+ASCII = URL + "only ASCII characters and no spaces are allowed (percent-encode others; write hosts in punycode)"
 MILLISECONDS = "; a bare number is milliseconds"
 HEADER = "must be header names such as Cookie, X-Tenant; "
 ORIGIN = "must be origins such as https://app.example, without path and trailing slash; not "
@@ -35,13 +35,13 @@ WHSEC = (
 )
 BEARER = "each token must be 16 or more printable ASCII characters, as from: openssl rand -hex 32"
 COMMAS = BEARER.replace(",", ", without commas, which separate tokens,", 1)
-SOMETHING = "must name something, separated by commas or spaces"
-QUOTES = "must stand without the quotes: what read the file that it is from has kept them"
+SOMETHING = "must be a list separated by commas or spaces, with at least one item"
+QUOTES = "must have no quotes: the program that read it from a file did not remove them"
 MEDIA_TYPE = "must be a media type such as application/json or text/plain; charset=utf-8"
 ONOFF = "must be on or off"
 COUNT = "must be a whole number from 0 to 10000000"
 PARAMETER = "must be the name of a query parameter such as access_token (letters, digits, . _ ~ -), or off"
-NO_SWITCH = "must be the name of a query parameter such as access_token: it is no switch"
+NO_SWITCH = "must be the name of a query parameter such as access_token, or off"
 PROXY = "must be addresses and networks such as 10.0.0.0/8, 2001:db8::1, or unix; "
 
 DEFAULTS: dict[str, Any] = {
@@ -163,15 +163,15 @@ BAD: dict[str, dict[str, str]] = {
         "http://b:0": f"'http://b:0': {URL}its port must be from 1 to 65535",
         "http://b:65536": f"'http://b:65536': {URL}its port must be from 1 to 65535",
         "http://b:x": f"'http://b:x': {URL}its port must be from 1 to 65535",
-        "http://[::x]": f"'http://[::x]': {URL}what stands in brackets must be an IPv6 address",
-        "http://[::1": f"'http://[::1': {URL}what stands in brackets must be an IPv6 address",
-        "http://[v1.a]": f"'http://[v1.a]': {URL}what stands in brackets must be an IPv6 address",
-        "http://[127.0.0.1]": f"'http://[127.0.0.1]': {URL}what stands in brackets must be an IPv6 address",
-        "http://[fe80::1%25eth0]": f"'http://[fe80::1%25eth0]': {URL}its host has characters that no host has",
+        "http://[::x]": f"'http://[::x]': {URL}a host in brackets must be an IPv6 address",
+        "http://[::1": f"'http://[::1': {URL}a host in brackets must be an IPv6 address",
+        "http://[v1.a]": f"'http://[v1.a]': {URL}a host in brackets must be an IPv6 address",
+        "http://[127.0.0.1]": f"'http://[127.0.0.1]': {URL}a host in brackets must be an IPv6 address",
+        "http://[fe80::1%25eth0]": f"'http://[fe80::1%25eth0]': {URL}its host has characters that no host name has",
         "http://a b": f"'http://a b': {ASCII}",
         "http://b/\tx\nForged: line": f"'http://b/\\tx\\nForged: line': {ASCII}",
         "http://bücher": f"'http://bücher': {ASCII}",
-        "http://a\\b": f"'http://a\\\\b': {URL}its host has characters that no host has",
+        "http://a\\b": f"'http://a\\\\b': {URL}its host has characters that no host name has",
         "http://a/b|c": f"'http://a/b|c': {URL}its path has characters that must be percent-encoded",
         "http://a/%zz": f"'http://a/%zz': {URL}its path has characters that must be percent-encoded",
     },
@@ -192,7 +192,7 @@ BAD: dict[str, dict[str, str]] = {
         "tcp:x": "'tcp:x': its port must be a whole number from 0 to 65535",
         "tcp:1 tcp:x": "'tcp:1 tcp:x': 'tcp:x': its port must be a whole number from 0 to 65535",
     },
-    "HTTP_ENDPOINT": {"8081": "'8081': a port alone is no endpoint: write tcp:8081"},
+    "HTTP_ENDPOINT": {"8081": "'8081': a port alone is not an endpoint: write tcp:8081"},
     "API_TOKEN": {
         TOKEN[:-1]: f"****: {BEARER}",
         f"{TOKEN} short": f"****: {BEARER}",
@@ -227,18 +227,18 @@ BAD: dict[str, dict[str, str]] = {
     "TARGET_CA": {
         "/nowhere.pem": "'/nowhere.pem': cannot read /nowhere.pem: No such file or directory",
         "/": "'/': cannot read /: Is a directory",
-        "\0": "'\\x00': cannot read \\x00: no path has a null byte in it",
+        "\0": "'\\x00': cannot read \\x00: a path must not hold a null byte",
     },
     "TARGET_CERT": {"/nowhere.pem": "'/nowhere.pem': cannot read /nowhere.pem: No such file or directory"},
     "FORWARD_HEADERS": {
-        "X-Ü": f"'X-Ü': {HEADER}'x-ü' is none",
-        "X-A: b": f"'X-A: b': {HEADER}'x-a:' is none",
-        ",": "',': must name something, separated by commas or spaces",
+        "X-Ü": f"'X-Ü': {HEADER}'x-ü' is not one",
+        "X-A: b": f"'X-A: b': {HEADER}'x-a:' is not one",
+        ",": "',': must be a list separated by commas or spaces, with at least one item",
         "Authorization": "'Authorization': must not name Authorization: it is always forwarded",
-        "Cookie": "'Cookie': must not name Cookie unless ALLOWED_ORIGINS lists who may connect: "
-        "browsers send cookies from any page",
+        "Cookie": "'Cookie': must not name Cookie without ALLOWED_ORIGINS: "
+        "browsers send cookies from the pages of any site",
         **{
-            name: f"'{name}': must not name '{name.lower()}': the gateway speaks for itself there"
+            name: f"'{name}': must not name '{name.lower()}': the gateway sets that header itself"
             for name in (
                 "Connection Keep-Alive TE Trailer Transfer-Encoding Upgrade Proxy-Authorization Content-Length "
                 "Content-Type Host Expect Accept-Encoding Sec-WebSocket-Key webhook-id WSAAS-Event traceparent"
@@ -253,7 +253,7 @@ BAD: dict[str, dict[str, str]] = {
         "https://a:65536": f"'https://a:65536': {ORIGIN}'https://a:65536'",
         "https://u@a": f"'https://****@a': {ORIGIN}'https://u@a'",
         "* https://a": "'* https://a': must be origins, or * alone for any",
-        ",": "',': must name something, separated by commas or spaces",
+        ",": "',': must be a list separated by commas or spaces, with at least one item",
     },
     "MAX_MESSAGE_SIZE": {"0": f"'0': {SIZE}", "1M": f"'1M': {SIZE}", "2147483649": f"'2147483649': {SIZE}"},
     "RECEIVE_BUFFER": {"0": f"'0': {SIZE}", "1048575": "'1048575': must be at least MAX_MESSAGE_SIZE, 1MiB"},
@@ -266,11 +266,11 @@ BAD: dict[str, dict[str, str]] = {
     "MAX_CONNECTIONS": {"-1": f"'-1': {COUNT}", "10000001": f"'10000001': {COUNT}"},
     "MAX_CONNECTIONS_PER_ADDRESS": {"many": f"'many': {COUNT}"},
     "TRUSTED_PROXIES": {
-        "proxy.example": f"'proxy.example': {PROXY}'proxy.example' is none",
-        "10.0.0.0/33": f"'10.0.0.0/33': {PROXY}'10.0.0.0/33' is none",
-        "fe80::1%eth0": f"'fe80::1%eth0': {PROXY}'fe80::1%eth0' is none",
-        "10.0.0.1/8": "'10.0.0.1/8': has '10.0.0.1/8', which is not the beginning of a network: 10.0.0.0/8 is",
-        ",": "',': must name something, separated by commas or spaces",
+        "proxy.example": f"'proxy.example': {PROXY}'proxy.example' is not",
+        "10.0.0.0/33": f"'10.0.0.0/33': {PROXY}'10.0.0.0/33' is not",
+        "fe80::1%eth0": f"'fe80::1%eth0': {PROXY}'fe80::1%eth0' is not",
+        "10.0.0.1/8": "'10.0.0.1/8': has '10.0.0.1/8', which has bits beyond its prefix; the network is 10.0.0.0/8",
+        ",": "',': must be a list separated by commas or spaces, with at least one item",
     },
     "HANDSHAKE_TIMEOUT": {"0": "'0': must be a duration from 100ms to 1h, such as 30s" + MILLISECONDS},
     "CONNECT_RATE": {"-1": f"'-1': {COUNT}"},
@@ -484,7 +484,7 @@ class FileTests(Case):
         path = self.file(TOKEN, 0o644)
         self.assertEqual(
             load({}, {"API_TOKEN_FILE": path}).warnings,
-            (f"API_TOKEN_FILE={path}: everybody on this machine can read it (mode 0644)",),
+            (f"API_TOKEN_FILE={path}: every user of this machine can read it (mode 0644)",),
         )
         self.assertEqual(load({}, {"API_TOKEN_FILE": self.file(TOKEN, 0o640)}).warnings, ())
 
@@ -515,13 +515,13 @@ class FileTests(Case):
             (
                 {"TARGET_CERT": cert, "TARGET_KEY": encrypted},
                 f"TARGET_KEY={encrypted!r}: the key in {encrypted} is encrypted; "
-                f"it must be without passphrase, as from: openssl pkey -in {encrypted}",
+                f"it must have no passphrase, as from: openssl pkey -in {encrypted}",
             ),
             (
                 {"TARGET_CERT": cert},
-                f"TARGET_CERT={cert!r}: must hold the private key too, or come with TARGET_KEY",
+                f"TARGET_CERT={cert!r}: must hold the private key too, unless TARGET_KEY names its file",
             ),
-            ({"TARGET_KEY": key}, f"TARGET_KEY={key!r}: must come with TARGET_CERT, its certificate"),
+            ({"TARGET_KEY": key}, f"TARGET_KEY={key!r}: needs TARGET_CERT, the certificate of the key"),
         ]:
             self.assertEqual(self.problems(environ), (line,))
 
@@ -575,7 +575,7 @@ class TogetherTests(Case):
             self.assertEqual(
                 self.problems({name: "tcp://10.0.0.1:8080"}),
                 (
-                    f"{name}='tcp://10.0.0.1:8080': must be a port; this is what Kubernetes puts there for a service "
+                    f"{name}='tcp://10.0.0.1:8080': must be a port; Kubernetes sets this variable for a service "
                     "of that name: give the pod enableServiceLinks: false",
                 ),
             )
@@ -617,19 +617,19 @@ class TogetherTests(Case):
 
     def test_a_local_address_that_no_backend_reaches(self) -> None:
         """LOCAL_ADDRESS is where backends push to: clients' port, port 0 and 0.0.0.0 are warned of."""
-        everywhere = "is where to listen, not where to connect: name the host"
+        everywhere = "is an address to listen on; name a host to connect to"
         for environ, warning in [
             (
                 {"LOCAL_ADDRESS": "http://localhost:8080"},
-                "that port is for clients (WS_PORT=8080); pushes must reach the API's (HTTP_PORT=8081)",
+                "that port is for clients (WS_PORT=8080); pushes must go to the API's (HTTP_PORT=8081)",
             ),
             (
                 {"LOCAL_ADDRESS": "http://gateway:8080"},
-                "that port is for clients (WS_PORT=8080); pushes must reach the API's (HTTP_PORT=8081)",
+                "that port is for clients (WS_PORT=8080); pushes must go to the API's (HTTP_PORT=8081)",
             ),
             (
                 {"LOCAL_ADDRESS": "http://localhost:1", "WS_ENDPOINT": "tcp:1", "HTTP_ENDPOINT": "unix:/api"},
-                "that port is for clients (WS_ENDPOINT); pushes must reach the API's (HTTP_ENDPOINT)",
+                "that port is for clients (WS_ENDPOINT); pushes must go to the API's (HTTP_ENDPOINT)",
             ),
             (
                 {"LOCAL_ADDRESS": "http://gateway:0"},
@@ -667,26 +667,26 @@ class TogetherTests(Case):
         """What works but is perhaps not meant is warned of, in one line each."""
         ca = self.file(CERTIFICATE)
         for options, environ, warning in [
-            ({}, {"LOG_STYLE": "info"}, "LOG_STYLE=info is read as auto; what to log is for LOG_LEVEL to say"),
+            ({}, {"LOG_STYLE": "info"}, "LOG_STYLE=info is read as auto; LOG_LEVEL sets the level"),
             (
                 {"API_TOKEN": [TOKEN]},
                 {},
-                "--api-token: everybody on this machine can see it in the process list; use API_TOKEN_FILE",
+                "--api-token: every user of this machine sees it in the process list; use API_TOKEN_FILE",
             ),
             (
                 {},
                 {"HTTP_ENDPOINT": "unix:/run/x"},
-                "LOCAL_ADDRESS is not set: backends are told http://localhost:8081, which HTTP_ENDPOINT need not be",
+                "LOCAL_ADDRESS is not set: backends push to http://localhost:8081, where HTTP_ENDPOINT may not listen",
             ),
             (
                 {},
                 {"LOCAL_ADDRESS": "https://g"},
-                "LOCAL_ADDRESS=https://g: the API itself listens without TLS; set HTTP_ENDPOINT unless a proxy adds it",
+                "LOCAL_ADDRESS=https://g: the API listens without TLS; set HTTP_ENDPOINT unless a proxy adds TLS",
             ),
             (
                 {},
                 {"HTTP_ENDPOINT": "tcp:1:interface=127.0.0.1 tcp:2", "LOCAL_ADDRESS": "http://g"},
-                "HTTP_ENDPOINT=tcp:2: API_TOKEN is not set, so whoever can reach this may push to every client",
+                "HTTP_ENDPOINT=tcp:2: API_TOKEN is not set: any program that reaches it can push to every client",
             ),
             ({}, {"TARGET_CA": ca}, "TARGET_CA has no effect: TARGET_ADDRESS is not https"),
         ]:
