@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 from wsaas.core.errors import ClientTooSlow
-from wsaas.core.model import Cause, Facts, Frame, Pushed
+from wsaas.core.events import Cause
+from wsaas.core.model import Frame
+from wsaas.core.outcomes import Pushed
+from wsaas.core.records import Facts
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.core.session import Session

@@ -18,7 +18,8 @@ from wsaas.clients.factory import ClientFactory
 from wsaas.clients.handshake.client_address import Proxies
 from wsaas.clients.handshake.credentials import Credentials
 from wsaas.clients.handshake.policy import HandshakePolicy
-from wsaas.core.model import Cause, Frame, Handshake
+from wsaas.core.events import Cause
+from wsaas.core.model import Frame, Handshake
 
 REQUEST = (
     b"GET /room/7?a=1 HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

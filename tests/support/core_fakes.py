@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wsaas.core.model import Accepted, Closed, Event, Frame, Handshake, Indeterminate, Limits, Outcome, Record, Refused
+from wsaas.core.events import Closed, Event
+from wsaas.core.model import Frame, Handshake, Limits
+from wsaas.core.outcomes import Accepted, Indeterminate, Outcome, Refused
+from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.session import Session, State
 

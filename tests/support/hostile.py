@@ -21,7 +21,8 @@ from wsaas.api.server.fast_path import read_head
 from wsaas.api.server.site import api_site
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.responses import read
-from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
+from wsaas.core.events import Cause, Closed, Opened, Received
+from wsaas.core.model import Frame, Handshake
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.http_client.response_parser import ResponseParser
 from wsaas.journal.repair import _records

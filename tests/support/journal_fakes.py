@@ -9,7 +9,8 @@ from pathlib import Path
 
 from twisted.internet.task import Clock
 
-from wsaas.core.model import Cause, Closed, Record
+from wsaas.core.events import Cause, Closed
+from wsaas.core.records import Record
 from wsaas.journal.sqlite import SqliteJournal
 
 BYE = Closed(Cause.CLIENT, 1001, "going away", clean=True, lost_messages=2)

@@ -12,28 +12,22 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
+from wsaas.core.events import Cause, Closed, Event, Opened, Received
 from wsaas.core.gateway import Gateway
 from wsaas.core.lane import OVERHEAD
-from wsaas.core.model import (
+from wsaas.core.model import Frame, Handshake, Limits
+from wsaas.core.outcomes import (
     Accepted,
     Acknowledged,
-    Cause,
-    Closed,
     CloseRequested,
     Delivered,
-    Event,
-    Frame,
-    Handshake,
     Indeterminate,
-    Limits,
-    Opened,
     Outcome,
     Pushed,
-    Received,
-    Record,
     Refused,
     Undelivered,
 )
+from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router

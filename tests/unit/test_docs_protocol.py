@@ -23,7 +23,7 @@ from wsaas.clients.handshake.client_address import MAX_HOPS
 from wsaas.clients.handshake.request_head import MAX_FIELDS, MAX_HEAD
 from wsaas.clients.handshake.responses import MESSAGES, NO_HANDSHAKE
 from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER
-from wsaas.core.model import Cause
+from wsaas.core.events import Cause
 from wsaas.core.retry import LONGEST_DELAY
 
 PAGE = DOCS / "protocol.rst"

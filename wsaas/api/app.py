@@ -30,7 +30,8 @@ from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answe
 from wsaas.api.params import CLOSE, Query, close_parameters, message
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.ids import ID_LENGTH
-from wsaas.core.model import Facts, Pushed
+from wsaas.core.outcomes import Pushed
+from wsaas.core.records import Facts
 from wsaas.core.router import Router
 from wsaas.core.timestamps import iso8601
 

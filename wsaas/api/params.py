@@ -13,8 +13,8 @@ from twisted.web.iweb import IRequest
 
 from wsaas.api.errors import UnsupportedCoding
 from wsaas.core.errors import BadRequest
+from wsaas.core.events import CloseCode
 from wsaas.core.ids import ID_LENGTH
-from wsaas.core.model import CloseCode
 from wsaas.net.http_grammar import OWS
 
 CLOSE = ("code", "reason")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsaas.core.model import Closed, Event, Opened, Received
+from wsaas.core.events import Closed, Event, Opened, Received
 
 KINDS: tuple[type[Event], ...] = (Received, Opened, Closed)
 GREED = 3

@@ -27,18 +27,8 @@ from wsaas.backend.health import Change, unreached
 from wsaas.backend.requests import Contract
 from wsaas.backend.responses import NO_ANSWER, Retry, read
 from wsaas.backend.sender import Sender
-from wsaas.core.model import (
-    Acknowledged,
-    Cause,
-    CloseCode,
-    Closed,
-    Event,
-    Indeterminate,
-    Opened,
-    Outcome,
-    Received,
-    Undelivered,
-)
+from wsaas.core.events import Cause, CloseCode, Closed, Event, Opened, Received
+from wsaas.core.outcomes import Acknowledged, Indeterminate, Outcome, Undelivered
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.retry import LONGEST_DELAY, Attempted, GiveUp, decide
 from wsaas.core.session import Session

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsaas.core.groups import MAX_GROUPS, name_flaw
-from wsaas.core.model import Accepted, Handshake
+from wsaas.core.model import Handshake
+from wsaas.core.outcomes import Accepted
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.net.handshake_response import HandshakeResponse
 from wsaas.net.http_grammar import FIELD_TEXT, TOKEN, characters

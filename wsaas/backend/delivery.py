@@ -9,7 +9,8 @@ from twisted.internet.interfaces import IDelayedCall
 
 from wsaas.backend.breaker import Breaker
 from wsaas.backend.fair_queue import FairQueue
-from wsaas.core.model import Event, Outcome
+from wsaas.core.events import Event
+from wsaas.core.outcomes import Outcome
 from wsaas.core.session import Session
 
 

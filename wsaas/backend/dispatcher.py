@@ -16,7 +16,7 @@ from wsaas.backend.breaker import LONGEST_PAUSE
 from wsaas.backend.concurrency import Shares
 from wsaas.backend.delivery import Delivery, Traffic
 from wsaas.backend.health import Change, Health
-from wsaas.core.model import Opened
+from wsaas.core.events import Opened
 from wsaas.http_client.exchange import Fault, HttpResponse
 
 

@@ -7,7 +7,7 @@ from enum import Enum
 
 from wsaas.backend.delivery import Delivery, Traffic
 from wsaas.backend.failing_parties import FailingParties
-from wsaas.core.model import Opened
+from wsaas.core.events import Opened
 from wsaas.http_client.exchange import Fault, HttpResponse, NotSent
 
 NOBODY_HOME = frozenset({502, 503, 504, *range(520, 525)})

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wsaas.backend.signing import sign
-from wsaas.core.model import Closed, Event, Opened, Received
+from wsaas.core.events import Closed, Event, Opened, Received
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 

@@ -8,21 +8,16 @@ from email.utils import parsedate_to_datetime
 
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.decision import UNASKED, InvalidAnswer, decide
-from wsaas.core.model import (
+from wsaas.core.events import CloseCode, Closed, Event, Opened, Received
+from wsaas.core.model import Frame, Handshake
+from wsaas.core.outcomes import (
     Acknowledged,
-    CloseCode,
-    Closed,
     CloseRequested,
     ConnectOutcome,
     Delivered,
-    Event,
-    Frame,
-    Handshake,
     Indeterminate,
     MessageOutcome,
-    Opened,
     Outcome,
-    Received,
     Refused,
 )
 from wsaas.core.refusal import Refusal, RefusalReason

@@ -18,7 +18,7 @@ from wsaas.clients.liveness import ENDS, Liveness, Verdict
 from wsaas.clients.progress import Progress, bottom, unacknowledged
 from wsaas.clients.read_control import ReadControl
 from wsaas.clients.send_buffer import SendBuffer
-from wsaas.core.model import Cause, CloseCode
+from wsaas.core.events import Cause, CloseCode
 from wsaas.internals.autobahn import connection_lost
 
 

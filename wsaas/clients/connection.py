@@ -12,7 +12,8 @@ from wsaas.clients.handshake.opening import Opening
 from wsaas.clients.liveness import Liveness
 from wsaas.clients.read_control import EARLY, LANE, ReadControl
 from wsaas.clients.send_buffer import SendBuffer
-from wsaas.core.model import CloseCode, Frame
+from wsaas.core.events import CloseCode
+from wsaas.core.model import Frame
 
 MAX_EARLY = 65536
 """Bytes that a client may send before its 101; over it they stay in its socket."""

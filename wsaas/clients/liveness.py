@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from wsaas.core.model import Cause, CloseCode
+from wsaas.core.events import Cause, CloseCode
 
 
 class Verdict(Enum):

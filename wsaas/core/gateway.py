@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from wsaas.core.events import Cause, CloseCode, Closed
 from wsaas.core.ids import IdMint
 from wsaas.core.interfaces import Journal, Peer
-from wsaas.core.model import Accepted, Cause, CloseCode, Closed, Handshake, Limits, Record
+from wsaas.core.model import Handshake, Limits
+from wsaas.core.outcomes import Accepted
+from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session

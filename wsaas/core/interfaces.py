@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from wsaas.core.model import Cause, Closed, Frame, Record
+from wsaas.core.events import Cause, Closed
+from wsaas.core.model import Frame
+from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal
 
 

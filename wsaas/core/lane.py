@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from wsaas.core.model import Received
+from wsaas.core.events import Received
 
 # What holding one message costs beside its payload (objects and their slots), so that a flood of
 # empty messages is bounded like a flood of large ones.

@@ -13,9 +13,12 @@ from heapq import nsmallest
 from typing import Generic, Protocol, TypeVar
 
 from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.core.events import Cause, CloseCode
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUPS, name_flaw
-from wsaas.core.model import Cause, CloseCode, Facts, Frame, Pushed
+from wsaas.core.model import Frame
+from wsaas.core.outcomes import Pushed
+from wsaas.core.records import Facts
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
 

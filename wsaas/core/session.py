@@ -11,30 +11,22 @@ from dataclasses import replace
 from typing import Protocol
 
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
+from wsaas.core.events import Cause, CloseCode, Closed, Event, Opened, Received
 from wsaas.core.interfaces import Peer
 from wsaas.core.lane import OVERHEAD, Lane
-from wsaas.core.model import (
+from wsaas.core.model import Frame, Handshake, Limits
+from wsaas.core.outcomes import (
     Accepted,
-    Cause,
-    CloseCode,
-    Closed,
     CloseRequested,
     Delivered,
-    Event,
-    Facts,
-    Frame,
-    Handshake,
     Indeterminate,
-    Limits,
-    Opened,
     Outcome,
     Pushed,
-    Received,
-    Record,
     Refused,
     Undelivered,
 )
 from wsaas.core.pending_pushes import PendingPushes
+from wsaas.core.records import Facts, Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.states import BEFORE_THE_ANSWER, LIVE, State
 

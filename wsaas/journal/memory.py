@@ -7,8 +7,9 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from wsaas.core.events import Closed
 from wsaas.core.interfaces import Connections
-from wsaas.core.model import Closed, Record
+from wsaas.core.records import Record
 
 
 class MemoryJournal:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from wsaas.core.model import Closed, Record
+from wsaas.core.events import Closed
+from wsaas.core.records import Record
 from wsaas.journal.rows import CONNECTING, OPEN, JournalRow, encode_closed, encode_record
 
 Stored = Callable[[bool], None]

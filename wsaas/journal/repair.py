@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from wsaas.core.model import Record
+from wsaas.core.records import Record
 from wsaas.journal.rows import CONNECTING, OPEN, Unreadable, decode_closed, decode_record
 
 SELECT = "SELECT key, phase, record, ended FROM connections"

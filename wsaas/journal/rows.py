@@ -13,7 +13,8 @@ import json
 from binascii import crc32
 from typing import NamedTuple
 
-from wsaas.core.model import Cause, Closed, Record
+from wsaas.core.events import Cause, Closed
+from wsaas.core.records import Record
 
 # The `phase` column: whether the backend's answer to the POST was known. `ended` tells whether it is over.
 CONNECTING = "connecting"

@@ -28,8 +28,9 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from wsaas.core.events import Closed
 from wsaas.core.interfaces import Connections
-from wsaas.core.model import Closed, Record
+from wsaas.core.records import Record
 from wsaas.journal.disk import Disk
 from wsaas.journal.health import RETRY_AFTER, Condition, Health
 from wsaas.journal.lock import JournalDisplaced, JournalLocked, JournalUnusable

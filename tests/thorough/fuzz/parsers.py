@@ -20,7 +20,8 @@ from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.handshake.request import read as read_request
 from wsaas.clients.handshake.request_head import MalformedHandshake, RequestHead, public
 from wsaas.clients.handshake.request_head import parse as parse_head
-from wsaas.core.model import Cause, Closed, Frame, Handshake, Opened, Received
+from wsaas.core.events import Cause, Closed, Opened, Received
+from wsaas.core.model import Frame, Handshake
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.response_parser import OVERHEAD_LIMIT, ResponseParser
 from wsaas.net import proxy_protocol as proxy_header

@@ -20,21 +20,9 @@ from tests.thorough.fuzz.inputs import ANSWERS, CUTS, Guard, decisions, pieces
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.responses import Retry, read
 from wsaas.clients.handshake.responses import refused
-from wsaas.core.model import (
-    Accepted,
-    Acknowledged,
-    Cause,
-    Closed,
-    CloseRequested,
-    Delivered,
-    Event,
-    Frame,
-    Handshake,
-    Indeterminate,
-    Opened,
-    Received,
-    Refused,
-)
+from wsaas.core.events import Cause, Closed, Event, Opened, Received
+from wsaas.core.model import Frame, Handshake
+from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Indeterminate, Refused
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.telemetry.log_limit import LogLimit
 

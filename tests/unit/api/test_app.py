@@ -10,7 +10,9 @@ from tests.support.api_fakes import FACTS, GONE, HERE, MAX_MESSAGE_SIZE
 from wsaas.api.access import Access
 from wsaas.api.errors import TABLE
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
-from wsaas.core.model import Cause, Frame, Pushed
+from wsaas.core.events import Cause
+from wsaas.core.model import Frame
+from wsaas.core.outcomes import Pushed
 from wsaas.core.timestamps import iso8601
 
 NO_IDS = [

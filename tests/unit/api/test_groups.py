@@ -8,8 +8,9 @@ from tests.support.api_case import ApiCase
 from tests.support.api_fakes import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession
 from wsaas.api.groups import add_group_routes
 from wsaas.core.errors import ClientTooSlow
+from wsaas.core.events import Cause
 from wsaas.core.fanout import BATCH
-from wsaas.core.model import Cause, Frame
+from wsaas.core.model import Frame
 
 
 class Turns:

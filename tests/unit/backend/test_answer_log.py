@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.http_responses import answer
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.responses import read
-from wsaas.core.model import Cause, Closed, Event, Frame, Handshake, Opened, Received
+from wsaas.core.events import Cause, Closed, Event, Opened, Received
+from wsaas.core.model import Frame, Handshake
 from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, SecondAnswer, TimedOut
 from wsaas.telemetry.log_limit import LogLimit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.concurrency import KINDS, Shares
-from wsaas.core.model import Closed, Event, Opened, Received
+from wsaas.core.events import Closed, Event, Opened, Received
 
 
 class SharesTests(SynchronousTestCase):

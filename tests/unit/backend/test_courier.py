@@ -6,7 +6,8 @@ from twisted.python.failure import Failure
 
 from tests.support.courier_case import OK, CourierTestCase
 from wsaas.backend.breaker import PROBES, THRESHOLD
-from wsaas.core.model import Cause, Record
+from wsaas.core.events import Cause
+from wsaas.core.records import Record
 from wsaas.core.session import Session, State
 from wsaas.http_client.exchange import HttpResponse, Lost, NotSent, SecondAnswer
 

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.decision import MAX_HEADER_BYTES, MAX_HEADERS, Flaw, InvalidAnswer, decide
 from wsaas.core.groups import MAX_GROUPS
-from wsaas.core.model import Accepted, Handshake
+from wsaas.core.model import Handshake
+from wsaas.core.outcomes import Accepted
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.net.handshake_response import HandshakeResponse
 

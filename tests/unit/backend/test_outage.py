@@ -10,7 +10,7 @@ from tests.support.core_fakes import FakePeer
 from tests.support.courier_case import OK, CourierTestCase
 from wsaas.backend.breaker import PROBES, THRESHOLD
 from wsaas.backend.requests import Webhook
-from wsaas.core.model import Cause
+from wsaas.core.events import Cause
 from wsaas.core.session import Session, State
 from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, TimedOut
 

@@ -11,7 +11,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.requests import Contract, Webhook
-from wsaas.core.model import Accepted, Cause, Closed, Frame, Handshake, Limits, Opened, Received, Record
+from wsaas.core.events import Cause, Closed, Opened, Received
+from wsaas.core.model import Frame, Handshake, Limits
+from wsaas.core.outcomes import Accepted
+from wsaas.core.records import Record
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 

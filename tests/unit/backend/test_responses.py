@@ -15,21 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.http_responses import answer
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.responses import Retry, read
-from wsaas.core.model import (
-    Accepted,
-    Acknowledged,
-    Cause,
-    Closed,
-    CloseRequested,
-    Delivered,
-    Event,
-    Frame,
-    Handshake,
-    Indeterminate,
-    Opened,
-    Received,
-    Refused,
-)
+from wsaas.core.events import Cause, Closed, Event, Opened, Received
+from wsaas.core.model import Frame, Handshake
+from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Indeterminate, Refused
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, SecondAnswer, TimedOut
 from wsaas.net.handshake_response import HandshakeResponse

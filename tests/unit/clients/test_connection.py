@@ -14,7 +14,8 @@ from tests.support.client_harness import END, HANDSHAKE_TIMEOUT, REQUEST, Client
 from tests.support.websocket_client import close_frame
 from wsaas.clients.handshake.responses import MESSAGES, RESPONSES
 from wsaas.clients.lingering_close import CLOSE_TIMEOUT
-from wsaas.core.model import Cause, Frame
+from wsaas.core.events import Cause
+from wsaas.core.model import Frame
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.net.handshake_response import HandshakeResponse
 

@@ -10,7 +10,8 @@ from wsproto.events import BytesMessage, Message, Pong, TextMessage
 from tests.support.client_harness import Client, Harness
 from wsaas.clients.connection import MAX_FRAGMENTS
 from wsaas.clients.read_control import TURN
-from wsaas.core.model import Cause, Frame
+from wsaas.core.events import Cause
+from wsaas.core.model import Frame
 
 EMPTY_TEXT = b"\x81\x80mask"
 PING = b"\x89\x80mask"

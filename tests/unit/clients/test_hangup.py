@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.client_harness import Harness
 from tests.support.sockets import Over, pair
 from wsaas.clients.hangup import hung_up
-from wsaas.core.model import Cause
+from wsaas.core.events import Cause
 
 
 class Tcp:

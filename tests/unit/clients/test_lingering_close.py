@@ -8,7 +8,8 @@ from wsproto.events import CloseConnection, TextMessage
 
 from tests.support.client_harness import Client, Harness
 from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER
-from wsaas.core.model import Cause, Frame
+from wsaas.core.events import Cause
+from wsaas.core.model import Frame
 
 FRAME = Frame(b"x" * 1000, True)
 

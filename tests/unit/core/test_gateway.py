@@ -7,20 +7,13 @@ import secrets
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import VETOED, Calls, FakeBackend, FakeJournal, FakePeer, hello, text
+from wsaas.core.events import Cause, Closed, Opened, Received
 from wsaas.core.gateway import Gateway
 from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.ids import is_id
-from wsaas.core.model import (
-    Accepted,
-    Acknowledged,
-    Cause,
-    Closed,
-    Delivered,
-    Limits,
-    Opened,
-    Received,
-    Record,
-)
+from wsaas.core.model import Limits
+from wsaas.core.outcomes import Accepted, Acknowledged, Delivered
+from wsaas.core.records import Record
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.core.session import Session, State

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.properties import examples
+from wsaas.core.events import Received
 from wsaas.core.lane import OVERHEAD, Lane
-from wsaas.core.model import Frame, Received
+from wsaas.core.model import Frame
 
 
 def message(sequence: int, length: int = 0) -> Received:

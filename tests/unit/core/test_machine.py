@@ -25,19 +25,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.core_fakes import TIMED_OUT, VETOED
 from tests.support.properties import examples
 from tests.support.world import MAX_MESSAGE, Client, Story, World
-from wsaas.core.model import (
-    Accepted,
-    Acknowledged,
-    Cause,
-    Closed,
-    CloseRequested,
-    Delivered,
-    Limits,
-    Opened,
-    Outcome,
-    Received,
-    Undelivered,
-)
+from wsaas.core.events import Cause, Closed, Opened, Received
+from wsaas.core.model import Limits
+from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Outcome, Undelivered
 
 WHICH = st.integers(0, 3)
 LENGTHS = st.sampled_from([0, 20, 100, 300, MAX_MESSAGE - 20])

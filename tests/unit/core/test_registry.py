@@ -6,7 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import ID, VETOED, Stage
 from wsaas.core.errors import NoSuchConnection
-from wsaas.core.model import Cause, Limits, Record
+from wsaas.core.events import Cause
+from wsaas.core.model import Limits
+from wsaas.core.records import Record
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.core.session import Session

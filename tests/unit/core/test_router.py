@@ -8,9 +8,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import ID, Calls, FakeOwner, FakePeer, Stage, hello, text
 from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.core.events import Cause
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUPS
-from wsaas.core.model import Accepted, Cause, Frame, Limits, Pushed, Record
+from wsaas.core.model import Frame, Limits
+from wsaas.core.outcomes import Accepted, Pushed
+from wsaas.core.records import Record
 from wsaas.core.registry import Registry
 from wsaas.core.router import Page, Router
 from wsaas.core.session import Session

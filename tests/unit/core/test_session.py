@@ -8,23 +8,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import ID, TIMED_OUT, VETOED, Calls, FakeOwner, Stage, hello, spell, text
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
+from wsaas.core.events import Cause, Closed, Opened, Received
 from wsaas.core.lane import OVERHEAD
-from wsaas.core.model import (
-    Accepted,
-    Acknowledged,
-    Cause,
-    Closed,
-    CloseRequested,
-    Delivered,
-    Facts,
-    Frame,
-    Limits,
-    Opened,
-    Pushed,
-    Received,
-    Record,
-    Undelivered,
-)
+from wsaas.core.model import Frame, Limits
+from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Pushed, Undelivered
+from wsaas.core.records import Facts, Record
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.session import Session, State
 

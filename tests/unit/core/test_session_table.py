@@ -13,21 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import TIMED_OUT, VETOED, Stage, spell, text
 from wsaas.core.errors import GatewayError
-from wsaas.core.model import (
-    Accepted,
-    Acknowledged,
-    Cause,
-    Closed,
-    CloseRequested,
-    Delivered,
-    Event,
-    Facts,
-    Opened,
-    Outcome,
-    Pushed,
-    Received,
-    Undelivered,
-)
+from wsaas.core.events import Cause, Closed, Event, Opened, Received
+from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Outcome, Pushed, Undelivered
+from wsaas.core.records import Facts
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.session import LIVE, Session, State
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import TextMessage
 
 from tests.support.client_harness import Harness
-from wsaas.core.model import Cause, CloseCode
+from wsaas.core.events import Cause, CloseCode
 from wsaas.internals import autobahn, supported
 from wsaas.internals.supported import Reliance
 

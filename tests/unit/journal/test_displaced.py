@@ -27,7 +27,7 @@ from tests.support.journal_fakes import (
     nobody,
     previous_life,
 )
-from wsaas.core.model import Record
+from wsaas.core.records import Record
 from wsaas.journal.file import RENEW_AFTER, Store
 from wsaas.journal.health import MOST_REASONS, RETRY_AFTER
 from wsaas.journal.lock import JournalLocked

@@ -23,7 +23,7 @@ from tests.support.journal_fakes import (
     previous_life,
 )
 from tests.support.properties import rounds
-from wsaas.core.model import Record
+from wsaas.core.records import Record
 from wsaas.journal import file as store
 from wsaas.journal.sqlite import RETRY_AFTER, JournalUnusable, SqliteJournal
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.journal_fakes import BYE, connection
-from wsaas.core.model import Cause, Closed, Record
+from wsaas.core.events import Cause, Closed
+from wsaas.core.records import Record
 from wsaas.journal.rows import Unreadable, decode_closed, decode_record, encode_closed, encode_record
 
 HEADER = st.tuples(st.binary(max_size=20), st.binary(max_size=60))

@@ -24,7 +24,7 @@ from tests.support.journal_fakes import (
     nobody,
     previous_life,
 )
-from wsaas.core.model import Record
+from wsaas.core.records import Record
 from wsaas.journal.file import Store
 from wsaas.journal.sqlite import RETRY_AFTER, SqliteJournal
 

@@ -19,7 +19,7 @@ from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.errors import GatewayError
 from wsaas.core.fanout import FanOut
-from wsaas.core.model import Pushed
+from wsaas.core.outcomes import Pushed
 from wsaas.core.router import Router
 from wsaas.core.session import Session
 from wsaas.net.http_grammar import HOP_BY_HOP, TOKEN, encoded, octets

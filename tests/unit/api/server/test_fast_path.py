@@ -20,7 +20,8 @@ from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import ApiSite, api_site
 from wsaas.core.errors import ClientTooSlow
 from wsaas.core.fanout import BATCH
-from wsaas.core.model import Frame, Pushed
+from wsaas.core.model import Frame
+from wsaas.core.outcomes import Pushed
 
 TOKEN = "right-token-0123456789"
 HOST = b"Host: localhost"

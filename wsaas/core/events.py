@@ -1,0 +1,71 @@
+"""The events of a connection that the backend is told of, one webhook for each, and the ways in which it may end.
+
+Handshake -> Opened -> ConnectOutcome;  Frame -> Received -> MessageOutcome;  Closed -> Acknowledged
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from wsaas.core.model import Frame, Handshake
+
+
+class Cause(Enum):
+    """Why a connection ended; the value is the word that the disconnect webhook says."""
+
+    CLIENT = "client"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    API = "api"
+    BACKEND = "backend"
+    UNDELIVERED = "undelivered"
+    TOO_SLOW = "too_slow"
+    TOO_BIG = "too_big"
+    PROTOCOL_ERROR = "protocol_error"
+    DRAIN = "drain"
+    RESTART = "restart"
+    UNKNOWN_CONNECT = "unknown_connect"
+
+
+class CloseCode:
+    """Close codes the gateway itself uses (RFC 6455, 7.4, and the IANA registry)."""
+
+    NORMAL = 1000
+    NO_STATUS = 1005
+    ABNORMAL = 1006
+    INVALID_PAYLOAD = 1007
+    POLICY = 1008
+    TOO_BIG = 1009
+    INTERNAL_ERROR = 1011
+    SERVICE_RESTART = 1012
+    TRY_AGAIN_LATER = 1013
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A client asks to connect: POST."""
+
+    handshake: Handshake
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A client sent a message: PUT. `sequence` counts the connection's messages from 1."""
+
+    sequence: int
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A connection is over: DELETE. `lost_messages` were read from the client and never taken by the backend."""
+
+    cause: Cause
+    code: int
+    reason: str
+    clean: bool
+    lost_messages: int = 0
+
+
+Event = Opened | Received | Closed

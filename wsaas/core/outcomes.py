@@ -1,0 +1,79 @@
+"""The outcomes of telling the backend of an event, and of pushing to a client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from wsaas.core.model import Frame
+from wsaas.core.refusal import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The backend said OK to a connect. `headers` are repeated on every later webhook of the connection."""
+
+    subprotocol: str | None = None
+    groups: tuple[str, ...] = ()
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def repeated_with(self, repeated: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers that were repeated so far and these; one of these replaces one of the same name, in any case."""
+        if not self.headers:
+            return repeated
+        names = {name.lower() for name, _ in self.headers}
+        return (*(header for header in repeated if header[0].lower() not in names), *self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The client may not connect, and the backend knows of no connection: refuse the client and forget it."""
+
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Indeterminate:
+    """The backend may have accepted, but its answer never came or made no sense: refuse, and tell it of the end."""
+
+    refusal: Refusal
+
+
+ConnectOutcome = Accepted | Refused | Indeterminate
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The backend has seen the message (and perhaps refused it: that is its affair). `reply` goes to the client."""
+
+    reply: Frame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRequested:
+    """The backend wants the connection closed, with this close code."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """The message could not be delivered while patience lasted."""
+
+
+MessageOutcome = Delivered | CloseRequested | Undelivered
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The disconnect was answered, or given up: either way there is nothing more to say."""
+
+
+Outcome = ConnectOutcome | MessageOutcome | Acknowledged
+
+
+class Pushed(Enum):
+    """The fate of a push that was taken."""
+
+    SENT = "sent"
+    QUEUED = "queued"
