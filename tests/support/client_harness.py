@@ -146,8 +146,8 @@ class FakeSessionInput:
     def fail(self, cause: Cause, code: int, reason: str) -> None:
         self.calls.append(("fail", cause, code))
 
-    def lost(self, cause: Cause, code: int, reason: str, clean: bool) -> None:
-        self.calls.append(("lost", cause, code, reason, clean))
+    def disconnected(self, cause: Cause, code: int, reason: str, clean: bool) -> None:
+        self.calls.append(("disconnected", cause, code, reason, clean))
 
 
 class FakeGateway:

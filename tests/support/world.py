@@ -193,7 +193,7 @@ class Client:
         if session is not None:
             self.story.end(cause, code, reason)
             self.story.clean = clean
-            session.lost(cause, code, reason, clean)
+            session.disconnected(cause, code, reason, clean)
 
     def break_a_rule(self) -> None:
         if self.story.open:

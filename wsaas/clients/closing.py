@@ -176,8 +176,8 @@ class Closing(Opening):
         if session is None:
             return
         if self._ended_by is not None:
-            session.lost(*self._ended_by, "", clean=False)
+            session.disconnected(*self._ended_by, "", clean=False)
         elif wasClean:
-            session.lost(Cause.CLIENT, code or CloseCode.NO_STATUS, reason or "", clean=True)
+            session.disconnected(Cause.CLIENT, code or CloseCode.NO_STATUS, reason or "", clean=True)
         else:
-            session.lost(Cause.NETWORK, CloseCode.ABNORMAL, "", clean=False)
+            session.disconnected(Cause.NETWORK, CloseCode.ABNORMAL, "", clean=False)

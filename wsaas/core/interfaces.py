@@ -28,7 +28,7 @@ class SessionInput(Protocol):
     def fail(self, cause: Cause, code: int, reason: str) -> None:
         """Hear that the client broke a rule or a limit, and that its end has begun to let it go by itself."""
 
-    def lost(self, cause: Cause, code: int, reason: str, clean: bool) -> None:
+    def disconnected(self, cause: Cause, code: int, reason: str, clean: bool) -> None:
         """Hear that the client is gone."""
 
 
@@ -59,7 +59,7 @@ class Peer(Protocol):
         """
 
     def close(self, code: int, reason: str) -> None:
-        """Start the closing handshake; the session hears `lost` when the client is gone, however it goes."""
+        """Start the closing handshake; the session hears `disconnected` when the client is gone, however it goes."""
 
     def pause_reading(self) -> None:
         """Stop taking messages from the client: TCP slows it down. Idempotent."""

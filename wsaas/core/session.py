@@ -167,7 +167,7 @@ class Session:
             self.state = State.CLOSING
             self._left(Closed(cause, code, reason, clean=False))
 
-    def lost(self, cause: Cause, code: int, reason: str, clean: bool) -> None:
+    def disconnected(self, cause: Cause, code: int, reason: str, clean: bool) -> None:
         """The client is gone. A cause that was known before (we closed it) stays."""
         match self.state:
             case State.STARTING:

@@ -1,11 +1,11 @@
 """The states of a connection.
 
-    STARTING --take--> CONNECTING --Accepted--> OPEN --lost--> LEAVING --Told--> CLOSED
-                        |      |                 ^ |              ^
-                        |      +-Accepted with   | +-close/fail-> CLOSING / DISMISSED --lost--^
-                        |       headers-> ACCEPTED --recorded--> OPEN
-                        |                        +-lost/close/not recorded--> LEAVING
-                        +-lost/close-> ABANDONED --Accepted/Unclear--> LEAVING
+    STARTING --next_event--> CONNECTING --Accepted--> OPEN --disconnected--> LEAVING --Acknowledged--> CLOSED
+                              |      |                 ^ |                      ^
+                              |      +-Accepted with   | +-close/fail-> CLOSING / DISMISSED --disconnected--^
+                              |       headers-> ACCEPTED --recorded--> OPEN
+                              |                        +-disconnected/close/not recorded--> LEAVING
+                              +-disconnected/close-> ABANDONED --Accepted/Indeterminate--> LEAVING
 
 STARTING    the client waits, the backend knows nothing: whatever ends it here ends it without a word.
 CONNECTING  the POST is out. Pushes are queued.

@@ -280,7 +280,7 @@ DEFENCES = [
     without(BUSY, ADMISSION, "if self.asking >= self.most_asking:", "if False:"),
     without(BUSY, ADMISSION, "        self.asking -= 1\n"),
     without(BUSY, SERVICE, "settings.webhook_concurrency * ASKING_PER_WEBHOOK", "10**9"),
-    without(LEAVES, CLOSING, 'session.lost(Cause.NETWORK, CloseCode.ABNORMAL, "", clean=False)', "pass"),
+    without(LEAVES, CLOSING, 'session.disconnected(Cause.NETWORK, CloseCode.ABNORMAL, "", clean=False)', "pass"),
     without(  # accepted by the backend, and it never hears of the end
         LEAVES,
         SESSION,

@@ -70,8 +70,8 @@ class ClientTestCase(SynchronousTestCase):
         self.assertEqual((admission.present, admission.surplus, admission.asking), (0, 0, 0))
         self.assertEqual(dict(admission._networks), {})
         for session in harness.gateway.sessions:
-            lost = [call for call in session.calls if call[0] == "lost"]
-            self.assertLessEqual(len(lost), 1)
+            disconnected = [call for call in session.calls if call[0] == "disconnected"]
+            self.assertLessEqual(len(disconnected), 1)
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def tearDown(self) -> None:
@@ -186,7 +186,7 @@ class FrameFuzz(ClientTestCase):
         """And each was open, so its end is told, once."""
         super().end(harness, clients, vanish)
         for session in harness.gateway.sessions:
-            self.assertEqual([call[0] for call in session.calls].count("lost"), 1)
+            self.assertEqual([call[0] for call in session.calls].count("disconnected"), 1)
 
     @examples(500)
     @given(STREAMS, CUTS, st.booleans(), st.sampled_from([10**9, 400, 0]), st.sampled_from([1, 3, 1000]), st.booleans())
@@ -245,7 +245,9 @@ class FrameFuzz(ClientTestCase):
                 calls = client.session.calls
                 # After a violation the rest is not read: how much of it comes is for TCP, so is whether a Close does.
                 failed = any(call[0] == "fail" for call in calls)
-                told.append(([call for call in calls if call[0] != "lost" or not failed], client.transport.written))
+                told.append(
+                    ([call for call in calls if call[0] != "disconnected" or not failed], client.transport.written)
+                )
                 self.end(harness, [client])
         self.assertEqual(told[0], told[1])
         self.assertEqual(told[0], told[2])

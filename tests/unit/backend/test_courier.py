@@ -17,7 +17,7 @@ class CourierTests(CourierTestCase):
         """POST, then the messages in order, one at a time, then the DELETE."""
         _, session = self.open()
         self.say(session, b"1", b"2", b"3")
-        session.lost(Cause.CLIENT, 1000, "", True)
+        session.disconnected(Cause.CLIENT, 1000, "", True)
         self.assertEqual(len(self.sender.waiting), 1)
         for count in (1, 2, 3):
             self.assertEqual(len(self.bodies()), count)
@@ -80,7 +80,7 @@ class CourierTests(CourierTestCase):
         self.assertGreaterEqual(self.clock.seconds(), 30)
         self.assertIn("close 1013", peer.calls)
         self.assertEqual(set(self.bodies()), {b"1"})
-        session.lost(Cause.NETWORK, 1006, "", False)
+        session.disconnected(Cause.NETWORK, 1006, "", False)
         self.assertIn(b'"undelivered"', self.sender.sent[-1].body)
         self.assertIn(b'"lost_messages": 2', self.sender.sent[-1].body)
         self.assertEqual(len(self.flushLoggedErrors()), 0)
@@ -88,7 +88,7 @@ class CourierTests(CourierTestCase):
     def test_disconnect_patience(self) -> None:
         """A DELETE that nobody takes is given up after DISCONNECT_PATIENCE, and the session forgotten."""
         _, session = self.open()
-        session.lost(Cause.NETWORK, 1006, "", False)
+        session.disconnected(Cause.NETWORK, 1006, "", False)
         tries = 0
         while len(self.registry):
             tries += 1
@@ -143,7 +143,7 @@ class CourierTests(CourierTestCase):
         """While very many disconnects wait, a connect and a message go out at once."""
         _, talker = self.open()
         for session in [self.open(f"192.0.2.{number}")[1] for number in range(200)]:
-            session.lost(Cause.NETWORK, 1006, "", False)
+            session.disconnected(Cause.NETWORK, 1006, "", False)
         sent = len(self.sender.sent)
         self.say(talker, b"hi")
         self.connect()
@@ -156,7 +156,7 @@ class CourierTests(CourierTestCase):
         self.say(first, b"1")
         session = self.connect().session
         assert session is not None
-        session.lost(Cause.NETWORK, 1006, "", False)
+        session.disconnected(Cause.NETWORK, 1006, "", False)
         self.sender.answer(OK)
         self.assertEqual([webhook.method for webhook in self.sender.sent], [b"POST", b"PUT"])
         self.assertEqual(len(self.registry), 1)
@@ -169,7 +169,7 @@ class CourierTests(CourierTestCase):
         self.sender.answer(HttpResponse(200, ((b"wsaas-reply", b"text"),), b"x", False))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertIn("close 1011", peer.calls)
-        session.lost(Cause.NETWORK, 1006, "", False)
+        session.disconnected(Cause.NETWORK, 1006, "", False)
         self.sender.answer(OK)
         self.assertEqual(len(self.registry), 0)
 

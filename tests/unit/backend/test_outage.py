@@ -188,7 +188,7 @@ class MessageTests(OutageTestCase):
                 peer = self.connect(QUIET)
                 self.answer_all(backend)
                 assert peer.session is not None
-                peer.session.lost(Cause.CLIENT, 1000, "", True)
+                peer.session.disconnected(Cause.CLIENT, 1000, "", True)
 
         def backend(webhook: Webhook) -> HttpResponse | Fault:
             return failure if webhook.method == b"PUT" else OK

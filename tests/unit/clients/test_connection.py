@@ -353,7 +353,7 @@ class HandshakeTests(SynchronousTestCase):
         client = self.harness.client()
         client.say(REQUEST + END)
         client.vanish()
-        self.assertEqual(client.session.calls, [("lost", Cause.NETWORK, 1006, "", False)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.NETWORK, 1006, "", False)])
         self.assertEqual(self.harness.clock.getDelayedCalls(), [])
         self.assertEqual(self.harness.factory._connections, set())
         self.assertEqual((self.harness.admission.present, self.harness.admission.asking), (0, 0))
@@ -373,7 +373,7 @@ class HandshakeTests(SynchronousTestCase):
         client.peer.accept("never offered")
         self.assertEqual(len(self.flushLoggedErrors()), 1)
         self.harness.clock.advance(0)
-        self.assertEqual(client.session.calls, [("lost", Cause.NETWORK, 1006, "", False)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.NETWORK, 1006, "", False)])
 
 
 class MessageTests(SynchronousTestCase):
@@ -441,7 +441,7 @@ class MessageTests(SynchronousTestCase):
             self.assertEqual(client.peer.data, b"")
             self.harness.clock.advance(5)
             self.harness.clock.advance(0)
-            self.assertEqual(client.session.calls[1][0], "lost")
+            self.assertEqual(client.session.calls[1][0], "disconnected")
 
     def test_too_big_in_fragments(self) -> None:
         """Fragments together obey the limit."""
@@ -490,7 +490,7 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(client.session.calls, [])
         client.session.room = 100
         client.vanish()
-        self.assertEqual([call[0] for call in client.session.calls], ["received"] * 3 + ["lost"])
+        self.assertEqual([call[0] for call in client.session.calls], ["received"] * 3 + ["disconnected"])
 
 
 class SendBufferTests(SynchronousTestCase):
@@ -567,7 +567,7 @@ class SendBufferTests(SynchronousTestCase):
         self.fill(client)
         for _ in range(40):
             self.harness.clock.advance(1)
-        self.assertEqual(client.session.calls, [("lost", Cause.TOO_SLOW, 1008, "", False)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.TOO_SLOW, 1008, "", False)])
 
     def test_too_slow(self) -> None:
         """A client that stays over SEND_BUFFER for WS_TIMEOUT is dropped, though it is heard; one that reads is not."""
@@ -583,7 +583,7 @@ class SendBufferTests(SynchronousTestCase):
             if second == 20:
                 slow.transport.flow()
         sessions = self.harness.gateway.sessions
-        self.assertEqual(sessions[0].calls, [("lost", Cause.TOO_SLOW, 1008, "", False)])
+        self.assertEqual(sessions[0].calls, [("disconnected", Cause.TOO_SLOW, 1008, "", False)])
         self.assertEqual(sessions[1].calls, [("writable",)])
         self.assertIsNone(stuck.transport.protocol)
 
@@ -602,7 +602,7 @@ class EndTests(SynchronousTestCase):
             if code in registered:
                 self.assertEqual(heard, b"\x88\x05" + code.to_bytes(2, "big") + b"bye")
                 self.harness.clock.advance(0)
-                self.assertEqual(client.session.calls, [("lost", Cause.CLIENT, code, "bye", True)])
+                self.assertEqual(client.session.calls, [("disconnected", Cause.CLIENT, code, "bye", True)])
             else:
                 self.assertEqual(heard[2:4], (1002).to_bytes(2, "big"), code)
                 self.assertEqual(client.session.calls, [("fail", Cause.PROTOCOL_ERROR, 1002)])
@@ -614,14 +614,14 @@ class EndTests(SynchronousTestCase):
             client.send(CloseConnection(code=code, reason=reason))
             self.assertEqual([event.code for event in client.heard()], [code])  # type: ignore[attr-defined]
             self.harness.clock.advance(0)
-            self.assertEqual(client.session.calls, [("lost", Cause.CLIENT, code, reason, True)])
+            self.assertEqual(client.session.calls, [("disconnected", Cause.CLIENT, code, reason, True)])
 
     def test_close_without_code(self) -> None:
         """A Close without a code is reported as 1005 (RFC 6455, 7.1.5)."""
         client = self.harness.open()
         client.say(b"\x88\x80mask")
         self.harness.clock.advance(0)
-        self.assertEqual(client.session.calls, [("lost", Cause.CLIENT, 1005, "", True)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.CLIENT, 1005, "", True)])
 
     def test_we_close(self) -> None:
         """Our Close is answered by the client, and then the connection is closed in good order."""
@@ -630,7 +630,7 @@ class EndTests(SynchronousTestCase):
         self.assertEqual([event.code for event in client.heard()], [1012])  # type: ignore[attr-defined]
         client.send(CloseConnection(code=1012))
         self.harness.clock.advance(0)
-        self.assertEqual(client.session.calls, [("lost", Cause.CLIENT, 1012, "", True)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.CLIENT, 1012, "", True)])
         self.assertFalse(client.transport.aborted)
         self.assertEqual(self.harness.factory._connections, set())
 
@@ -642,7 +642,7 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(client.session.calls, [])
         self.harness.clock.advance(0.2)
         self.harness.clock.advance(0)
-        self.assertEqual(client.session.calls, [("lost", Cause.NETWORK, 1006, "", False)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.NETWORK, 1006, "", False)])
 
     def test_close_and_never_read(self) -> None:
         """A client that closes and never reads is dropped after 5 s all the same; nothing is sent to it meanwhile."""
@@ -651,7 +651,7 @@ class EndTests(SynchronousTestCase):
         for _ in range(100):
             client.peer.send(Frame(b"x" * 1000, True))
         client.send(CloseConnection(code=1000))
-        self.assertEqual(client.session.calls, [("lost", Cause.CLIENT, 1000, "", True)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.CLIENT, 1000, "", True)])
         self.assertFalse(client.peer.send(Frame(b"late", True)))
         self.harness.clock.advance(4.9)
         self.assertFalse(client.transport.aborted)
@@ -667,7 +667,7 @@ class EndTests(SynchronousTestCase):
         client.send(CloseConnection(code=1001))
         client.vanish()
         self.harness.clock.advance(100)
-        self.assertEqual([call[0] for call in client.session.calls], ["lost"])
+        self.assertEqual([call[0] for call in client.session.calls], ["disconnected"])
 
     def test_message_while_closing(self) -> None:
         """What a client sent before it saw our Close is still handed over."""
@@ -722,7 +722,7 @@ class KeepaliveTests(SynchronousTestCase):
         start = self.harness.clock.seconds()
         pings = self.run_for(60, client, answering=False)
         self.assertEqual(len(pings), 1)
-        self.assertEqual(client.session.calls, [("lost", Cause.TIMEOUT, 1006, "", False)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.TIMEOUT, 1006, "", False)])
         self.assertTrue(30 <= self.harness.clock.seconds() - start <= 34)
 
     def test_talking_client_is_not_pinged(self) -> None:

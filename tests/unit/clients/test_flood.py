@@ -119,7 +119,7 @@ class RateTests(Case):
         for _ in range(1000):
             self.harness.clock.advance(0.1)
         self.assertFalse(client.transport.reading)
-        self.assertNotIn("lost", [call[0] for call in client.session.calls])
+        self.assertNotIn("disconnected", [call[0] for call in client.session.calls])
 
 
 class TurnTests(Case):
@@ -147,8 +147,8 @@ class TurnTests(Case):
         client.say(EMPTY_TEXT * 300 + b"\x88\x82\0\0\0\0\x03\xe8")
         self.harness.clock.advance(0)
         self.harness.clock.advance(0)
-        self.assertEqual([call[0] for call in client.session.calls], ["received"] * 300 + ["lost"])
-        self.assertEqual(client.session.calls[-1], ("lost", Cause.CLIENT, 1000, "", True))
+        self.assertEqual([call[0] for call in client.session.calls], ["received"] * 300 + ["disconnected"])
+        self.assertEqual(client.session.calls[-1], ("disconnected", Cause.CLIENT, 1000, "", True))
 
     def test_lost_in_a_flood(self) -> None:
         """What was read before the connection broke is handed over, in turns, and then the loss is told; meanwhile no
@@ -158,7 +158,7 @@ class TurnTests(Case):
         client.vanish()
         self.assertFalse(client.peer.send(Frame(b"x", False)))
         self.assertLessEqual(max(self.turns(client)), TURN)
-        self.assertEqual([call[0] for call in client.session.calls], ["received"] * 5000 + ["lost"])
+        self.assertEqual([call[0] for call in client.session.calls], ["received"] * 5000 + ["disconnected"])
 
     def test_lost_without_room(self) -> None:
         """The same where there is no room: that which was read must not vanish without a word."""
@@ -168,7 +168,7 @@ class TurnTests(Case):
         self.assertEqual(client.session.calls, [])
         client.vanish()
         self.assertLessEqual(max(self.turns(client)), TURN)
-        self.assertEqual([call[0] for call in client.session.calls], ["received"] * 300 + ["lost"])
+        self.assertEqual([call[0] for call in client.session.calls], ["received"] * 300 + ["disconnected"])
 
     def test_nothing_left(self) -> None:
         """A flooder that is dropped leaves no timer."""

@@ -70,7 +70,7 @@ class PausedClientTests(SynchronousTestCase):
         self.assertEqual(client.session.calls, [])
         far.close()
         harness.clock.pump([1.0] * 30)
-        self.assertEqual(client.session.calls, [("lost", Cause.NETWORK, 1006, "", False)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.NETWORK, 1006, "", False)])
 
     def test_reading_goes_on(self) -> None:
         """If there is room again meanwhile, what it sent before its close is read, and nobody gives it up."""

@@ -63,7 +63,7 @@ class LingeringCloseTests(SlowClientTestCase):
         client.send(CloseConnection(code=4000))
         self.assertEqual(client.transport.closed, True)
         self.wait(1)
-        self.assertEqual(client.session.calls, [("writable",), ("lost", Cause.CLIENT, 4000, "", True)])
+        self.assertEqual(client.session.calls, [("writable",), ("disconnected", Cause.CLIENT, 4000, "", True)])
         self.assertEqual(self.harness.factory._connections, set())
 
     def test_closed_by_the_client(self) -> None:
@@ -72,7 +72,7 @@ class LingeringCloseTests(SlowClientTestCase):
         """
         client = self.slow()
         client.send(CloseConnection(code=1001))
-        self.assertEqual(client.session.calls, [("lost", Cause.CLIENT, 1001, "", True)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.CLIENT, 1001, "", True)])
         self.assertTrue(self.harness.factory.owes)
         self.assertFalse(client.peer.send(FRAME))
         self.take_slowly(client)
@@ -98,7 +98,7 @@ class LingeringCloseTests(SlowClientTestCase):
             self.assertFalse(client.transport.aborted)
             self.wait(3)
             self.assertTrue(client.transport.aborted)
-            self.assertEqual([call[0] for call in client.session.calls], ["lost"])
+            self.assertEqual([call[0] for call in client.session.calls], ["disconnected"])
             self.assertEqual(self.harness.factory._connections, set())
 
     def test_no_answer(self) -> None:
@@ -109,7 +109,7 @@ class LingeringCloseTests(SlowClientTestCase):
         client = self.harness.open()
         client.peer.close(1000, "")
         self.wait(CLOSE_TIMEOUT + 1)
-        self.assertEqual(client.session.calls, [("lost", Cause.NETWORK, 1006, "", False)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.NETWORK, 1006, "", False)])
         self.assertEqual((client.transport.ended, client.transport.closed, client.transport.reading), (1, 0, 1))
         client.send(TextMessage(data="hello?"))
         self.assertEqual((client.peer.data, len(client.session.calls)), (b"", 1))
@@ -127,7 +127,7 @@ class LingeringCloseTests(SlowClientTestCase):
         self.assertFalse(client.transport.reading)
         client.peer.close(1000, "")
         self.wait(CLOSE_TIMEOUT + 1)
-        self.assertEqual([call[0] for call in client.session.calls], ["received", "lost"])
+        self.assertEqual([call[0] for call in client.session.calls], ["received", "disconnected"])
         self.assertTrue(client.transport.reading)
         client.say(b"more" * 1000)
         self.assertEqual(client.peer.data, b"")
@@ -137,7 +137,7 @@ class LingeringCloseTests(SlowClientTestCase):
         client = self.slow()
         client.peer.close(4000, "")
         client.send(CloseConnection(code=1000))
-        self.assertEqual(client.session.calls, [("lost", Cause.CLIENT, 1000, "", True)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.CLIENT, 1000, "", True)])
         self.take_slowly(client)
         self.assert_all_arrived(client, 500, 4000)
         self.assertEqual((client.transport.ended, client.transport.closed), (True, False))
@@ -150,13 +150,13 @@ class LingeringCloseTests(SlowClientTestCase):
         events = client.heard()
         self.assertEqual((len(events), events[-1].code), (501, 1002))  # type: ignore[attr-defined]
         self.assertEqual((client.transport.ended, client.transport.aborted), (True, False))
-        self.assertEqual([call[0] for call in client.session.calls], ["fail", "lost"])
+        self.assertEqual([call[0] for call in client.session.calls], ["fail", "disconnected"])
 
     def test_half_closed(self) -> None:
         """A client that closes its half has what waits for it; there is no Close, as after any loss of a connection."""
         client = self.slow()
         client.peer.readConnectionLost()
-        self.assertEqual(client.session.calls, [("lost", Cause.NETWORK, 1006, "", False)])
+        self.assertEqual(client.session.calls, [("disconnected", Cause.NETWORK, 1006, "", False)])
         self.take_slowly(client)
         self.assertEqual(len(client.heard()), 500)
         self.assertEqual((client.transport.closed, client.transport.aborted), (True, False))
@@ -188,7 +188,7 @@ class LingeringCloseTests(SlowClientTestCase):
             client = self.slow()
             close(client)
             client.transport.lose(ConnectionDone())
-            self.assertEqual([call[0] for call in client.session.calls], ["lost"])
+            self.assertEqual([call[0] for call in client.session.calls], ["disconnected"])
             self.assertEqual(self.harness.factory._connections, set())
         self.harness.factory.keepalive.stop()
         self.assertEqual(self.harness.clock.getDelayedCalls(), [])
@@ -202,7 +202,7 @@ class LingeringCloseTests(SlowClientTestCase):
             client.say(b"\x81\x80mask" + last)
             client.vanish()
             self.assertEqual(client.session.calls[0], ("received", b""))
-            self.assertEqual([call[0] for call in client.session.calls].count("lost"), 1)
+            self.assertEqual([call[0] for call in client.session.calls].count("disconnected"), 1)
             self.assertEqual(self.harness.clock.getDelayedCalls(), [])
 
 
@@ -218,7 +218,7 @@ class SlowAndSilentTests(SlowClientTestCase):
             for _ in range(30):
                 self.take(client, 1)
                 self.wait(20)
-            self.assertEqual([call for call in client.session.calls if call[0] == "lost"], [])
+            self.assertEqual([call for call in client.session.calls if call[0] == "disconnected"], [])
 
     def test_stops_taking(self) -> None:
         """One that stops is given up a WS_TIMEOUT later, and an eighth."""
@@ -229,5 +229,5 @@ class SlowAndSilentTests(SlowClientTestCase):
         self.wait(9)
         self.assertEqual(client.session.calls, [])
         self.wait(7)
-        self.assertEqual([call[:2] for call in client.session.calls], [("lost", Cause.TIMEOUT)])
+        self.assertEqual([call[:2] for call in client.session.calls], [("disconnected", Cause.TIMEOUT)])
         self.assertTrue(client.transport.aborted)

@@ -95,7 +95,7 @@ class ConnectTests(GatewayTestCase):
         for safe in (True, False):
             session = self.connect()
             self.calls.flush()
-            session.lost(Cause.NETWORK, 1006, "", False)
+            session.disconnected(Cause.NETWORK, 1006, "", False)
             self.journal.stored.pop()(safe)
             self.assertEqual([call for call in self.calls if call != "wake"], [f"journal forget {session.id}"])
             self.assertEqual((session.take(), session.state, len(self.registry)), (None, State.CLOSED, 0))
@@ -144,7 +144,7 @@ class LifeTests(GatewayTestCase):
         session = self.connect()
         self.journal.stored.pop()(True)
         session.take()
-        session.lost(Cause.NETWORK, 1006, "", False)
+        session.disconnected(Cause.NETWORK, 1006, "", False)
         session.settle(Accepted(groups=("room:7",)))
         self.assertEqual((session.groups, self.router.member_page("room:7", 10, "").items), (set(), []))
 
@@ -194,7 +194,7 @@ class LifeTests(GatewayTestCase):
         for safe in (True, False):
             session = self.open(Accepted(headers=((b"X-User", b"42"),)))
             self.calls.flush()
-            session.lost(Cause.NETWORK, 1006, "", False)
+            session.disconnected(Cause.NETWORK, 1006, "", False)
             self.journal.stored.pop()(safe)
             self.assertEqual(self.calls.flush(), [f"journal closed {session.id}", "wake"])
             self.assertEqual(session.take(), Closed(Cause.NETWORK, 1006, "", clean=False))
@@ -210,7 +210,7 @@ class LifeTests(GatewayTestCase):
         session = self.connect()
         self.journal.stored.pop()(True)
         session.take()
-        session.lost(Cause.NETWORK, 1006, "", False)
+        session.disconnected(Cause.NETWORK, 1006, "", False)
         session.settle(Accepted(headers=((b"X-User", b"42"),)))
         self.assertEqual(self.journal.records[-1].repeated, ((b"X-User", b"42"),))
 
@@ -224,7 +224,7 @@ class LifeTests(GatewayTestCase):
         session = self.open(Accepted())
         session.received(text("one"))
         self.calls.flush()
-        session.lost(Cause.CLIENT, 1000, "", True)
+        session.disconnected(Cause.CLIENT, 1000, "", True)
         self.assertIsNone(self.registry.find(session.id))
         self.assertIsInstance(session.take(), Received)
         self.assertEqual(self.calls.flush(), ["wake"])
@@ -261,7 +261,7 @@ class JournalAnewTests(GatewayTestCase):
     def test_records(self) -> None:
         """The records are those of all connections, as they are now, those of an earlier life among them."""
         live, over = self.open(Accepted()), self.open(Accepted())
-        over.lost(Cause.CLIENT, 1000, "", True)
+        over.disconnected(Cause.CLIENT, 1000, "", True)
         old = Record("a" * 32, 1.0, (), "1" * 32, Closed(Cause.CLIENT, 1000, "", clean=True))
         self.gateway.revive([old])
         self.assertEqual(self.gateway.records(), [live.record, over.record, old])

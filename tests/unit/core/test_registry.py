@@ -40,7 +40,7 @@ class FindTests(RegistryTestCase):
         """No request finds a connection that is over, even while its DELETE is out, nor one that never was."""
         closing, leaving, refused = (self.add(Stage.open()), self.add(Stage.open()), self.add(Stage.connecting()))
         closing.session.close(Cause.API, 1000, "")
-        leaving.session.lost(Cause.NETWORK, 1006, "", False)
+        leaving.session.disconnected(Cause.NETWORK, 1006, "", False)
         refused.settle(VETOED)
         for stage in (closing, leaving, refused):
             self.registry.add(stage.session)

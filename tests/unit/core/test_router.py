@@ -132,7 +132,7 @@ class CloseTests(RouterTestCase):
         """The DELETE says that it was the API, and with what."""
         stage = self.add(Stage.open())
         self.router.close(ID, 4001, "bye")
-        stage.session.lost(Cause.CLIENT, 4001, "bye", True)
+        stage.session.disconnected(Cause.CLIENT, 4001, "bye", True)
         closed = stage.session.record.closed
         self.assertEqual((closed.cause, closed.code, closed.reason), (Cause.API, 4001, "bye"))
 
@@ -247,7 +247,7 @@ class GroupTests(GroupTestCase):
             self.router.join(spell(number), "g")
         self.peers[spell(1)].full = True
         fan_out = self.router.push_to_group("g", b"hi", False)
-        self.registry.find(spell(2)).lost(Cause.NETWORK, 1006, "", False)
+        self.registry.find(spell(2)).disconnected(Cause.NETWORK, 1006, "", False)
         self.assertEqual(self.finish(fan_out), (1, 2))
         self.assertEqual(self.heard("send hi"), [3])
 

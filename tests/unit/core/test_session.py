@@ -82,7 +82,7 @@ class ConnectTests(SynchronousTestCase):
         self.assertEqual(
             stage.calls, ["accepted", "accept None", "send one", "no room for two", "left", "wake", "close 1008"]
         )
-        stage.session.lost(Cause.CLIENT, 1008, "", True)
+        stage.session.disconnected(Cause.CLIENT, 1008, "", True)
         self.assertEqual(farewell(stage), "too_slow 1008 clean")
 
     def test_client_leaves_amid_queued_pushes(self) -> None:
@@ -90,7 +90,7 @@ class ConnectTests(SynchronousTestCase):
         stage = Stage.connecting()
         stage.session.push(text("one"))
         stage.session.push(text("two"))
-        stage.calls.then["send one"] = lambda: stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.calls.then["send one"] = lambda: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         stage.settle(Accepted())
         self.assertEqual(
             stage.calls, ["accepted", "accept None", "send one", "left", "ending network 1006 unclean", "wake"]
@@ -112,7 +112,7 @@ class ConnectTests(SynchronousTestCase):
 
         def hand_over_and_go() -> None:
             stage.receive("one")
-            stage.session.lost(Cause.NETWORK, 1006, "", False)
+            stage.session.disconnected(Cause.NETWORK, 1006, "", False)
 
         stage.calls.then["accept"] = hand_over_and_go
         stage.settle(Accepted())
@@ -149,7 +149,7 @@ class ConnectTests(SynchronousTestCase):
         stage = Stage.open("one")
         stage.session.close(Cause.API, 4001, "bye")
         self.assertIsNone(stage.session.record.closed)
-        stage.session.lost(Cause.CLIENT, 4001, "bye", True)
+        stage.session.disconnected(Cause.CLIENT, 4001, "bye", True)
         self.assertIsNone(stage.session.record.closed)
         deliver_all(stage)
         self.assertEqual(stage.session.record.closed, Closed(Cause.API, 4001, "bye", clean=True))
@@ -157,7 +157,7 @@ class ConnectTests(SynchronousTestCase):
     def test_client_leaves_before_the_post(self) -> None:
         """A client that leaves before its POST is out leaves without a word to the backend."""
         stage = Stage()
-        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         self.assertEqual(stage.calls, ["forget"])
         self.assertIsNone(stage.take())
 
@@ -169,7 +169,7 @@ class ConnectTests(SynchronousTestCase):
             (VETOED, None),
         ]:
             stage = Stage.connecting()
-            stage.session.lost(Cause.NETWORK, 1006, "", False)
+            stage.session.disconnected(Cause.NETWORK, 1006, "", False)
             stage.settle(outcome)
             if last is None:
                 self.assertEqual((stage.take(), stage.session.state), (None, State.CLOSED))
@@ -179,7 +179,7 @@ class ConnectTests(SynchronousTestCase):
     def test_headers_of_an_abandoned_connect(self) -> None:
         """The DELETE of a client that left during the POST carries the headers that the answer asked for."""
         stage = Stage.connecting()
-        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         stage.settle(Accepted(headers=((b"X-User", b"42"),)))
         self.assertIn((b"X-User", b"42"), stage.session.repeated)
 
@@ -215,7 +215,7 @@ class ConnectTests(SynchronousTestCase):
     def test_stored_too_late(self) -> None:
         """A journal that fails after the client has left changes nothing."""
         stage = Stage()
-        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         stage.session.turn_away(RefusalReason.BACKEND_AWAY)
         self.assertEqual(stage.calls, ["forget"])
 
@@ -267,7 +267,7 @@ class MessageTests(SynchronousTestCase):
 
     def test_held_reply_of_a_client_that_goes(self) -> None:
         """A held reply holds nothing up once the client is let go: what it sent is delivered, then the DELETE."""
-        for leave, readable in itertools.product(("close", "fail", "lost"), (True, False)):
+        for leave, readable in itertools.product(("close", "fail", "disconnected"), (True, False)):
             stage = Stage.open("one", "two")
             stage.take()
             stage.peer.full = True
@@ -278,11 +278,11 @@ class MessageTests(SynchronousTestCase):
             elif leave == "fail":
                 stage.session.fail(Cause.TOO_BIG, 1009, "")
             else:
-                stage.session.lost(Cause.CLIENT, 1000, "", True)
+                stage.session.disconnected(Cause.CLIENT, 1000, "", True)
             stage.calls.flush()
             if readable:
                 stage.session.writable()
-            stage.session.lost(Cause.CLIENT, 1000, "", True)
+            stage.session.disconnected(Cause.CLIENT, 1000, "", True)
             self.assertNotIn("send reply", stage.calls)
             self.assertEqual(deliver_all(stage), ["two"])
             stage.take()
@@ -292,7 +292,7 @@ class MessageTests(SynchronousTestCase):
         stage = Stage.open("one", "two")
         stage.take()
         stage.peer.full = True
-        stage.calls.then["no"] = lambda: stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.calls.then["no"] = lambda: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         stage.settle(Delivered(text("reply")))
         self.assertEqual(deliver_all(stage), ["two"])
         self.assertEqual(farewell(stage), "network 1006 unclean")
@@ -303,7 +303,7 @@ class MessageTests(SynchronousTestCase):
         stage.take()
         stage.peer.full = True
         stage.settle(Delivered(text("reply")))
-        stage.calls.then["no"] = lambda: stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.calls.then["no"] = lambda: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         stage.session.writable()
         self.assertEqual(deliver_all(stage), ["two"])
         self.assertEqual(farewell(stage), "network 1006 unclean")
@@ -394,7 +394,7 @@ class BackpressureTests(SynchronousTestCase):
         """A client that is gone is not told to go on, while its messages are still delivered."""
         stage = Stage.open("one", "two")
         stage.session.announce(1_000_000)
-        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         stage.calls.flush()
         self.assertEqual(deliver_all(stage), ["one", "two"])
         self.assertEqual(stage.calls, ["ending network 1006 unclean"])
@@ -404,7 +404,7 @@ class EndTests(SynchronousTestCase):
     def test_delete_is_last(self) -> None:
         """What the client sent before it left is delivered before its DELETE, and after that nothing."""
         stage = Stage.open("one", "two")
-        stage.session.lost(Cause.CLIENT, 1001, "going", True)
+        stage.session.disconnected(Cause.CLIENT, 1001, "going", True)
         self.assertEqual(deliver_all(stage), ["one", "two"])
         self.assertEqual(spell_in_flight(stage), "client 1001 'going' clean")
         stage.settle(Acknowledged())
@@ -416,7 +416,7 @@ class EndTests(SynchronousTestCase):
         stage = Stage.open("one", "two")
         stage.take()
         stage.settle(Undelivered())
-        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         self.assertEqual(stage.take(), stage.take())
         self.assertEqual(farewell(stage), "undelivered 1013 unclean lost 2")
 
@@ -426,7 +426,7 @@ class EndTests(SynchronousTestCase):
         stage.take()
         stage.settle(Undelivered())
         self.assertEqual(stage.calls, ["left", "wake", "close 1013"])
-        stage.session.lost(Cause.CLIENT, 1013, "", True)
+        stage.session.disconnected(Cause.CLIENT, 1013, "", True)
         self.assertEqual(farewell(stage), "undelivered 1013 clean lost 3")
 
     def test_dismissed(self) -> None:
@@ -436,7 +436,7 @@ class EndTests(SynchronousTestCase):
         stage.settle(CloseRequested(1008))
         self.assertEqual(stage.calls, ["left", "wake", "close 1008"])
         stage.receive("four")
-        stage.session.lost(Cause.CLIENT, 1008, "", True)
+        stage.session.disconnected(Cause.CLIENT, 1008, "", True)
         self.assertEqual(farewell(stage), "backend 1008 clean lost 3")
 
     def test_messages_after_our_close(self) -> None:
@@ -444,7 +444,7 @@ class EndTests(SynchronousTestCase):
         stage = Stage.open("one")
         stage.session.close(Cause.API, 4001, "bye")
         stage.receive("two")
-        stage.session.lost(Cause.CLIENT, 4001, "bye", True)
+        stage.session.disconnected(Cause.CLIENT, 4001, "bye", True)
         self.assertEqual(deliver_all(stage), ["one", "two"])
         self.assertEqual(spell_in_flight(stage), "api 4001 'bye' clean")
 
@@ -465,7 +465,7 @@ class EndTests(SynchronousTestCase):
                 stage.take()
                 end_first(stage)
                 end_then(stage)
-                stage.session.lost(Cause.NETWORK, 1006, "", False)
+                stage.session.disconnected(Cause.NETWORK, 1006, "", False)
                 if stage.in_flight is not None:
                     stage.settle(Delivered())
                 lost = " lost 1" if "undelivered" in (first, then) else ""
@@ -476,7 +476,7 @@ class EndTests(SynchronousTestCase):
         for clean, word in [(True, "clean"), (False, "unclean")]:
             stage = Stage.open()
             stage.session.close(Cause.API, 1000, "")
-            stage.session.lost(Cause.CLIENT, 1000, "", clean)
+            stage.session.disconnected(Cause.CLIENT, 1000, "", clean)
             self.assertEqual(farewell(stage), f"api 1000 {word}")
 
     def test_one_close_frame(self) -> None:
@@ -494,7 +494,7 @@ class EndTests(SynchronousTestCase):
         stage = Stage.open("one")
         stage.session.fail(Cause.PROTOCOL_ERROR, 1002, "mask")
         stage.session.close(Cause.API, 1000, "")
-        stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         self.assertEqual(stage.calls, ["left", "wake", "left", "wake"])
         self.assertEqual(deliver_all(stage), ["one"])
         self.assertEqual(spell_in_flight(stage), "protocol_error 1002 'mask' unclean")
@@ -508,7 +508,7 @@ class EndTests(SynchronousTestCase):
         ]:
             stage = Stage.open("one", "two")
             stage.take()
-            stage.calls.then["close"] = lambda stage=stage: stage.session.lost(Cause.NETWORK, 1006, "", False)
+            stage.calls.then["close"] = lambda stage=stage: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
             if outcome is None:
                 stage.session.close(Cause.API, 4001, "bye")
                 deliver_all(stage)
@@ -520,7 +520,7 @@ class EndTests(SynchronousTestCase):
     def test_client_goes_as_a_push_is_written(self) -> None:
         """A client found gone by a push leaves like any other."""
         stage = Stage.open()
-        stage.calls.then["send"] = lambda: stage.session.lost(Cause.NETWORK, 1006, "", False)
+        stage.calls.then["send"] = lambda: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         stage.session.push(text("x"))
         self.assertRaises(NoSuchConnection, stage.session.push, text("y"))
         self.assertEqual(farewell(stage), "network 1006 unclean")
@@ -529,7 +529,7 @@ class EndTests(SynchronousTestCase):
         """Messages that cannot be delivered after their client left are counted; the cause is why it left."""
         stage = Stage.open("one", "two")
         stage.take()
-        stage.session.lost(Cause.CLIENT, 1000, "", True)
+        stage.session.disconnected(Cause.CLIENT, 1000, "", True)
         stage.settle(Undelivered())
         self.assertEqual(farewell(stage), "client 1000 clean lost 2")
 
@@ -547,7 +547,7 @@ class EndTests(SynchronousTestCase):
         stage.calls.then["wake"] = carry
         stage.receive("one", "two")
         stage.session.close(Cause.API, 1000, "")
-        stage.session.lost(Cause.CLIENT, 1000, "", True)
+        stage.session.disconnected(Cause.CLIENT, 1000, "", True)
         self.assertEqual(seen[:2], [Received(1, text("one")), Received(2, text("two"))])
         self.assertEqual([spell(event) for event in seen[2:]], ["api 1000 clean"])
         self.assertEqual([call for call in stage.calls if call.startswith("send")], ["send to 1", "send to 2"])
@@ -657,6 +657,6 @@ class ReviveTests(SynchronousTestCase):
         session.received(text("x"))
         session.writable()
         session.close(Cause.DRAIN, 1012, "")
-        session.lost(Cause.NETWORK, 1006, "", False)
+        session.disconnected(Cause.NETWORK, 1006, "", False)
         self.assertRaises(NoSuchConnection, session.push, text("x"))
         self.assertEqual((self.calls, session.pending), ([], Closed))

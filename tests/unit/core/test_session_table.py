@@ -35,7 +35,7 @@ INPUTS: dict[str, Callable[[Stage], object]] = {
     "received": lambda stage: stage.session.received(text("new")),
     "writable": lambda stage: stage.session.writable(),
     "fail": lambda stage: stage.session.fail(Cause.PROTOCOL_ERROR, 1002, ""),
-    "lost": lambda stage: stage.session.lost(Cause.NETWORK, 1006, "", False),
+    "disconnected": lambda stage: stage.session.disconnected(Cause.NETWORK, 1006, "", False),
     "take": lambda stage: stage.take(),
     **{name: lambda stage, outcome=outcome: stage.settle(outcome) for name, outcome in OUTCOMES.items()},
     "recorded": lambda stage: stage.session.recorded(True),
@@ -102,7 +102,7 @@ SITUATIONS: dict[str, Callable[[], Stage]] = {
     "CONNECTING, a push waits": lambda: _after(Stage.connecting(), "push"),
     "ACCEPTED": lambda: _after(Stage.connecting(), "Accepted with headers"),
     "ACCEPTED, a push waits": lambda: _after(Stage.connecting(), "push", "Accepted with headers"),
-    "ABANDONED": lambda: _after(Stage.connecting(), "lost"),
+    "ABANDONED": lambda: _after(Stage.connecting(), "disconnected"),
     "OPEN": Stage.open,
     "OPEN, busy": _busy,
     "OPEN, reply held": _holding,
@@ -110,10 +110,10 @@ SITUATIONS: dict[str, Callable[[], Stage]] = {
     "CLOSING": lambda: _after(Stage.open(), "close by the API"),
     "CLOSING, busy": lambda: _busy("close by the API"),
     "DISMISSED": lambda: _busy("CloseRequested"),
-    "LEAVING": lambda: _after(Stage.open(), "lost"),
-    "LEAVING, busy": lambda: _busy("lost"),
-    "LEAVING, telling": lambda: _after(Stage.open(), "lost", "take"),
-    "CLOSED": lambda: _after(Stage(), "lost"),
+    "LEAVING": lambda: _after(Stage.open(), "disconnected"),
+    "LEAVING, busy": lambda: _busy("disconnected"),
+    "LEAVING, telling": lambda: _after(Stage.open(), "disconnected", "take"),
+    "CLOSED": lambda: _after(Stage(), "disconnected"),
 }
 
 
@@ -121,7 +121,7 @@ TABLE: dict[str, dict[str, str]] = {
     # Nobody has heard of it yet: whatever ends it here ends it without a word to the backend.
     "STARTING": {
         "announce | received | writable | fail": "STARTING",
-        "lost": "CLOSED: forget",
+        "disconnected": "CLOSED: forget",
         "take": "CONNECTING -> Opened",
         ANY_OUTCOME: NONE,
         "recorded | not recorded": "STARTING",
@@ -133,7 +133,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "CONNECTING": {
         "announce | received | writable | fail | turn_away | recorded | not recorded": "CONNECTING",
-        "lost": "ABANDONED: left, wake",
+        "disconnected": "ABANDONED: left, wake",
         "take": "CONNECTING -> Opened",
         "Accepted": "OPEN: accepted, accept v1",
         "Accepted with headers": "ACCEPTED: accepted",
@@ -147,7 +147,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "CONNECTING, a push waits": {
         "announce | received | writable | fail | turn_away | recorded | not recorded": "CONNECTING",
-        "lost": "ABANDONED: left, wake",
+        "disconnected": "ABANDONED: left, wake",
         "take": "CONNECTING -> Opened",
         "Accepted": "OPEN: accepted, accept v1, send push",
         "Accepted with headers": "ACCEPTED: accepted",
@@ -162,7 +162,7 @@ TABLE: dict[str, dict[str, str]] = {
     # The backend said OK; whoever is let in now has headers that must outlast a crash.
     "ACCEPTED": {
         "announce | received | writable | fail | take | turn_away": "ACCEPTED",
-        "lost": "LEAVING: left, ending network 1006 unclean, wake",
+        "disconnected": "LEAVING: left, ending network 1006 unclean, wake",
         ANY_OUTCOME: NONE,
         "recorded": "OPEN: accept v1",
         "not recorded": "LEAVING: left, ending unknown_connect 1006 unclean, wake, refuse JOURNAL_UNAVAILABLE",
@@ -173,7 +173,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "ACCEPTED, a push waits": {
         "announce | received | writable | fail | take | turn_away": "ACCEPTED",
-        "lost": "LEAVING: left, ending network 1006 unclean, wake",
+        "disconnected": "LEAVING: left, ending network 1006 unclean, wake",
         ANY_OUTCOME: NONE,
         "recorded": "OPEN: accept v1, send push",
         "not recorded": "LEAVING: left, ending unknown_connect 1006 unclean, wake, refuse JOURNAL_UNAVAILABLE",
@@ -184,7 +184,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     # The client has its answer, or is gone; the backend's is still to come.
     "ABANDONED": {
-        "announce | received | writable | fail | lost | turn_away | recorded | not recorded": "ABANDONED",
+        "announce | received | writable | fail | disconnected | turn_away | recorded | not recorded": "ABANDONED",
         "close by the API | close by the drain": "ABANDONED",
         "take": "ABANDONED -> Opened",
         "Accepted | Accepted with headers": "LEAVING: accepted, left, ending network 1006 unclean, wake",
@@ -198,7 +198,7 @@ TABLE: dict[str, dict[str, str]] = {
         "announce | writable | take | turn_away | recorded | not recorded": "OPEN",
         "received": "OPEN: wake",
         "fail": "CLOSING: left, wake",
-        "lost": "LEAVING: left, ending network 1006 unclean, wake",
+        "disconnected": "LEAVING: left, ending network 1006 unclean, wake",
         ANY_OUTCOME: NONE,
         "push": "OPEN: send push -> SENT",
         "close by the API": "CLOSING: left, wake, close 4001 bye",
@@ -210,7 +210,7 @@ TABLE: dict[str, dict[str, str]] = {
         "received": "OPEN: wake",
         "writable | turn_away | recorded | not recorded": "OPEN",
         "fail": "CLOSING: left, wake",
-        "lost": "LEAVING: left, wake",
+        "disconnected": "LEAVING: left, wake",
         "take": "OPEN -> Received 1 one",
         "Delivered": "OPEN",
         "Delivered with reply": "OPEN: send reply",
@@ -227,7 +227,7 @@ TABLE: dict[str, dict[str, str]] = {
         "received": "OPEN: wake",
         "writable": "OPEN: send reply, wake",
         "fail": "CLOSING: left, wake",
-        "lost": "LEAVING: left, wake",
+        "disconnected": "LEAVING: left, wake",
         "take | turn_away | recorded | not recorded": "OPEN",
         ANY_OUTCOME: NONE,
         "push": "OPEN: send push -> SENT",
@@ -239,7 +239,7 @@ TABLE: dict[str, dict[str, str]] = {
         "announce | writable | take | turn_away | recorded | not recorded": "OPEN",
         "received": "OPEN: wake",
         "fail": "CLOSING: left, wake",
-        "lost": "LEAVING: left, ending network 1006 unclean, wake",
+        "disconnected": "LEAVING: left, ending network 1006 unclean, wake",
         ANY_OUTCOME: NONE,
         "push": "OPEN: no room for push ! ClientTooSlow",
         "close by the API": "CLOSING: left, wake, close 4001 bye",
@@ -251,7 +251,7 @@ TABLE: dict[str, dict[str, str]] = {
         "announce | writable | fail | take | turn_away | recorded | not recorded": "CLOSING",
         "close by the API | close by the drain": "CLOSING",
         "received": "CLOSING: wake",
-        "lost": "LEAVING: left, ending api 4001 'bye' unclean, wake",
+        "disconnected": "LEAVING: left, ending api 4001 'bye' unclean, wake",
         ANY_OUTCOME: NONE,
         "push": "CLOSING ! NoSuchConnection",
         "facts": NOT_LIVE,
@@ -261,7 +261,7 @@ TABLE: dict[str, dict[str, str]] = {
         "writable | fail | turn_away | recorded | not recorded": "CLOSING",
         "close by the API | close by the drain": "CLOSING",
         "received": "CLOSING: wake",
-        "lost": "LEAVING: left, wake",
+        "disconnected": "LEAVING: left, wake",
         "take": "CLOSING -> Received 1 one",
         "Delivered | Delivered with reply": "CLOSING",
         "CloseRequested | Undelivered": "DISMISSED",
@@ -272,14 +272,14 @@ TABLE: dict[str, dict[str, str]] = {
     "DISMISSED": {
         "announce | received | writable | fail | take | turn_away | recorded | not recorded": "DISMISSED",
         "close by the API | close by the drain": "DISMISSED",
-        "lost": "LEAVING: left, ending backend 1008 unclean lost 1, wake",
+        "disconnected": "LEAVING: left, ending backend 1008 unclean lost 1, wake",
         ANY_OUTCOME: NONE,
         "push": "DISMISSED ! NoSuchConnection",
         "facts": NOT_LIVE,
     },
     # The client is gone: only the backend has a say.
     "LEAVING": {
-        "announce | received | writable | fail | lost | turn_away | recorded | not recorded": "LEAVING",
+        "announce | received | writable | fail | disconnected | turn_away | recorded | not recorded": "LEAVING",
         "close by the API | close by the drain": "LEAVING",
         "take": "LEAVING -> Closed network 1006 unclean",
         ANY_OUTCOME: NONE,
@@ -287,7 +287,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": NOT_LIVE,
     },
     "LEAVING, busy": {
-        "announce | received | writable | fail | lost | turn_away | recorded | not recorded": "LEAVING",
+        "announce | received | writable | fail | disconnected | turn_away | recorded | not recorded": "LEAVING",
         "close by the API | close by the drain": "LEAVING",
         "take": "LEAVING -> Received 1 one",
         "Delivered | Delivered with reply": "LEAVING",
@@ -298,7 +298,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": NOT_LIVE,
     },
     "LEAVING, telling": {
-        "announce | received | writable | fail | lost | turn_away | recorded | not recorded": "LEAVING",
+        "announce | received | writable | fail | disconnected | turn_away | recorded | not recorded": "LEAVING",
         "close by the API | close by the drain": "LEAVING",
         "take": "LEAVING -> Closed network 1006 unclean",
         f"{OF_CONNECT} | {OF_MESSAGE}": DELETE,
@@ -307,7 +307,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": NOT_LIVE,
     },
     "CLOSED": {
-        "announce | received | writable | fail | lost | take | turn_away | recorded | not recorded": "CLOSED",
+        "announce | received | writable | fail | disconnected | take | turn_away | recorded | not recorded": "CLOSED",
         "close by the API | close by the drain": "CLOSED",
         ANY_OUTCOME: NONE,
         "push": "CLOSED ! NoSuchConnection",

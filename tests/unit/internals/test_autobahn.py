@@ -23,8 +23,8 @@ class EndTests(SynchronousTestCase):
         client.send(TextMessage("last"))
         self.assertEqual(harness.factory.countConnections, 1)
         client.vanish()
-        lost = ("lost", Cause.NETWORK, CloseCode.ABNORMAL, "", False)
-        self.assertEqual(client.session.calls, [("received", b"last"), lost])
+        disconnected = ("disconnected", Cause.NETWORK, CloseCode.ABNORMAL, "", False)
+        self.assertEqual(client.session.calls, [("received", b"last"), disconnected])
         self.assertEqual((harness.factory.countConnections, harness.factory._connections), (0, set()))
 
     def test_directly(self) -> None:
