@@ -275,16 +275,6 @@ _CIRCLE = "a circle of files"
 _CLOCK = "a clock is called clock if it counts seconds, wall_clock if it tells the time"
 OPEN_BREAKS = frozenset(
     {
-        f"wsaas.api.server.channel -> wsaas.api.server.site: {_CIRCLE}",
-        *(
-            f"wsaas/api/server/channel.py: {name}: {_INTERNAL}"
-            for name in (
-                "_version",
-                "_trailerHeaders",
-                "_transferDecoder",
-                "_command",
-            )
-        ),
         *(f"wsaas/{name}.py: now: {_CLOCK}" for name in ("backend/courier", "backend/requests", "backend/responses")),
         f"wsaas/service/lifecycle.py: now: {_CLOCK}",
     }

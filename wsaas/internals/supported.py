@@ -66,6 +66,8 @@ _judged: dict[str, bool] = {}
 RELIANCES = (
     "wsaas.internals.autobahn:RELIANCE",
     "wsaas.internals.direct_write:RELIANCE",
+    "wsaas.internals.http_channel:MALFORMED",
+    "wsaas.internals.http_channel:TRAILERS",
     "wsaas.internals.reactor_tuning:RELIANCE",
     "wsaas.internals.tls_transport:RELIANCE",
 )

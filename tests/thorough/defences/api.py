@@ -44,7 +44,11 @@ _GATE = (
 )
 _PATH = "            _check_path(request.path)\n"
 _COMPARED = "sum(compare_digest(credential, token) for token in self._tokens) > 0"
-_ANNOUNCED = "if self.length is not None and self.length > self.site.max_message_size:"
+_ANNOUNCED = "if self.length is not None and self.length > self.context.max_message_size:"
+_BEHIND = "if not self.over and (behind or self._waiting or self._unread):\n            self.wait(behind)"
+_AT_ONCE = """if not self.over and (behind or self._waiting):
+            self.held, behind, self._waiting = False, self._waiting + behind, b""
+            self.dataReceived(behind)"""
 _LIMITED = "if self.tell() + len(data) > self._limit:"
 _TABLE = "unit.api.server.test_site.MalformedTests.test_table"
 _ANY = "thorough.fuzz.test_api.ApiFuzz.test_anything"
@@ -64,7 +68,7 @@ DEFENCES = [
     without(  # the gate still refuses it, but only when the body is there
         TOKEN,
         CHANNEL,
-        'self.site.access.check(self._path.partition(b"?")[0], request.requestHeaders, self._any_host)',
+        'self.context.access.check(target.partition(b"?")[0], request.requestHeaders, self._any_host)',
         "pass",
         "unit.api.server.test_site.TokenTests.test_before_the_body",
     ),
@@ -118,16 +122,16 @@ DEFENCES = [
     without(  # pushes of the fast path
         UNREAD,
         CHANNEL,
-        "if self.paused or self._waitingForTransport:",
-        "if self.paused:",
+        "self._phase is _IDLE and not self.held and",
+        "self._phase is _IDLE and",
         "unit.api.server.test_turns.UnreadTests.test_while_answering",
         "unit.api.server.test_turns.UnreadTests.test_fast_after_fast",
     ),
     without(
         UNREAD,
         TURNS_CHANNEL,
-        "if not self.over and (behind or self._waitingForTransport):\n            self.wait(behind)",
-        "self._buffer = behind",
+        _BEHIND,
+        _AT_ONCE,
         "unit.api.server.test_turns.UnreadTests.test_bound",
         "unit.api.server.test_turns.UnreadTests.test_begins_nothing",
         "system.test_api.UnreadTests.test_memory",
@@ -135,15 +139,15 @@ DEFENCES = [
     without(
         UNREAD,
         TURNS_CHANNEL,
-        "if self._waitingForTransport or self.over:",
+        "if self._unread or self.over:",
         "if self.over:",
         "unit.api.server.test_turns.UnreadTests.test_begins_nothing",
     ),
     without(  # while an answer is under way
         UNREAD,
         TURNS_CHANNEL,
-        "self.paused = True\n        self._networkProducer.pauseProducing()",
-        "self.paused = True",
+        "self.held = True\n        self.transport.pauseProducing()",
+        "self.held = True",
         "unit.api.server.test_turns.UnreadTests.test_while_answering",
     ),
     without(TURNS, QUICK, "                left -= 1\n", "", "unit.api.server.test_turns.FramesTests.test_pushes"),
@@ -164,8 +168,8 @@ DEFENCES = [
     without(
         TURNS,
         TURNS_CHANNEL,
-        "if not self.over and (behind or self._waitingForTransport):\n            self.wait(behind)",
-        "self._buffer = behind\n        if self._waitingForTransport:\n            self.wait(b'')",
+        _BEHIND,
+        f"if self._unread:\n            self.wait(behind)\n        el{_AT_ONCE}",
         "unit.api.server.test_turns.FramesTests.test_one_slow_request",
     ),
     without(
@@ -245,8 +249,8 @@ DEFENCES = [
     without(  # every byte buys time
         SLOW,
         CHANNEL,
-        "if self._phase is Phase.IDLE and begun:",
-        "if self._phase in (Phase.IDLE, Phase.RECEIVING) and begun:",
+        "if self._phase is Phase.IDLE and self.begun:",
+        "if self._phase in (Phase.IDLE, Phase.RECEIVING) and self.begun:",
         "unit.api.server.test_site.DeadlineTests.test_drip",
     ),
     without(
@@ -277,8 +281,8 @@ DEFENCES = [
     without(
         FULL,
         SITE,
-        "if self.connections < self.most_connections else RejectedConnection()",
-        "",
+        "if len(self.context.connections) >= self.most_connections:",
+        "if False:",
         "unit.api.server.test_site.ConnectionsTests.test_most",
     ),
     without(
@@ -345,7 +349,7 @@ DEFENCES = [
     without(  # a place that is never free again
         ANYTHING,
         CHANNEL,
-        "        self.site.connections -= 1\n",
+        "        self.context.connections.discard(self)\n",
         "",
         "thorough.fuzz.test_process.AssaultTests.test_requests",
     ),

@@ -52,8 +52,8 @@ class AssemblyTests(SynchronousTestCase):
     def test_token(self) -> None:
         """The API asks for its token."""
         api, _ = self.listening(API_TOKEN="t" * 16)
-        self.assertFalse(api.access.admits(None, b"localhost"))
-        self.assertTrue(api.access.admits(b"Bearer " + b"t" * 16, b"localhost"))
+        self.assertFalse(api.context.access.admits(None, b"localhost"))
+        self.assertTrue(api.context.access.admits(b"Bearer " + b"t" * 16, b"localhost"))
 
     def test_connect_rate(self) -> None:
         """CONNECT_RATE and HANDSHAKE_TIMEOUT are the clients'."""
@@ -67,7 +67,7 @@ class AssemblyTests(SynchronousTestCase):
         """Without a token the API answers by the name of LOCAL_ADDRESS, beside those of loopback."""
         api, _ = self.listening(LOCAL_ADDRESS="https://gateway.example/api")
         for host, expected in ((b"gateway.example:8081", True), (b"localhost", True), (b"other.example", False)):
-            self.assertEqual(api.access.admits(None, host), expected)
+            self.assertEqual(api.context.access.admits(None, host), expected)
 
     def test_journal(self) -> None:
         """The journal knows whether it may keep credentials."""

@@ -8,23 +8,20 @@ A request is refused as soon as its headers show what is wrong, or its body grow
 thrown away unread. A body is kept in memory, bounded by MAX_MESSAGE_SIZE, never on disk.
 """
 
-# mypy: allow-untyped-calls
-# (twisted.web is only partly annotated.)
-
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from twisted.internet.address import UNIXAddress
-from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
-from twisted.web.server import Request
+from twisted.web.server import Request, Site
 
 from wsaas.api.app import answer_failure
 from wsaas.api.errors import INTERNAL_ERROR, MalformedRequest, RequestTimeout, answer_to
+from wsaas.api.server.context import ApiContext
 from wsaas.api.server.fast_path import FastPath
 from wsaas.api.server.limits import (
     CLOSE_TIMEOUT,
@@ -44,9 +41,6 @@ from wsaas.core.session import Session
 from wsaas.internals.direct_write import can_write_through, write_through
 from wsaas.internals.http_channel import TurnsChannel
 from wsaas.net.http_grammar import OWS
-
-if TYPE_CHECKING:
-    from wsaas.api.server.site import ApiSite
 
 _IDLE = Phase.IDLE  # Enum looks its members up anew each time
 
@@ -96,37 +90,32 @@ class ApiChannel(TurnsChannel):
     one other request. Bounds: a body has MAX_MESSAGE_SIZE, a head 16 KiB (Twisted's), the rest TurnsChannel's.
     """
 
-    site: ApiSite
+    site: Site
+    context: ApiContext
     _phase = Phase.CLOSED
-    transport: ITCPTransport
     _limit: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self.site.connections += 1
+        self.context.connections.add(self)
         self._through = can_write_through(self.transport)
         self._any_host = isinstance(self.transport.getHost(), UNIXAddress)  # no web page reaches a UNIX socket
         self._enter(Phase.IDLE)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.site.connections -= 1
+        self.context.connections.discard(self)
         self._enter(Phase.CLOSED)
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
-        if self.over:
-            return
-        if self.paused or self._waitingForTransport:
-            self.wait(data)
-            return
-        if self._phase is _IDLE and self.site.fast_path is not None:
-            answers, data, fan_out = self.site.fast_path.serve(data, self._any_host)
+        if self._phase is _IDLE and not self.held and self.context.fast_path is not None:
+            answers, data, fan_out = self.context.fast_path.serve(data, self._any_host)
             if answers:
-                self._idle_since = self.site.reactor.seconds()
+                self._idle_since = self.context.clock.seconds()
                 self._write(answers)
             if fan_out is not None:
                 self._enter(Phase.ANSWERING)
-                self.site.reactor.callLater(0, self._step, fan_out)
+                self.context.clock.callLater(0, self._step, fan_out)
                 self.wait(data)
                 return
             if not data:
@@ -135,7 +124,7 @@ class ApiChannel(TurnsChannel):
                 self.wait(data)
                 return
         super().dataReceived(data)
-        if not self.paused:
+        if not self.held:
             self._notice_begin()
 
     def lineReceived(self, line: bytes) -> None:
@@ -145,15 +134,15 @@ class ApiChannel(TurnsChannel):
             super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        self._respondToBadRequestAndDisconnect()
+        self.malformed()
 
     def headerReceived(self, line: bytes) -> bool:
         name, _, value = line.partition(b":")
         if not FIELD.fullmatch(line) or len(name) > LONGEST_NAME:
-            self._respondToBadRequestAndDisconnect()
+            self.malformed()
             return False
         if name.lower() == b"content-length" and len(value.strip(OWS)) > LENGTH_DIGITS:
-            self._refuse(too_long(self.site.max_message_size))
+            self._refuse(too_long(self.context.max_message_size))
             return False
         valid: bool = super().headerReceived(line)
         return valid
@@ -175,8 +164,7 @@ class ApiChannel(TurnsChannel):
             self._refuse(refusal)
 
     def allContentReceived(self) -> None:
-        # Twisted keeps at most 64 KiB of trailers, and does not look at them.
-        if all(FIELD.fullmatch(trailer) for trailer in getattr(self._transferDecoder, "_trailerHeaders", ())):
+        if all(FIELD.fullmatch(trailer) for trailer in self.trailers):  # Twisted keeps 64 KiB of them at most
             self._enter(Phase.ANSWERING)
             super().allContentReceived()
         else:
@@ -194,29 +182,31 @@ class ApiChannel(TurnsChannel):
 
     def _examine(self, request: Request) -> None:
         """Raise what is wrong with a request of which the headers are there and the body is not."""
-        check_head(self._path, self._version, request.requestHeaders)
+        assert self.request_line is not None
+        _, target, version = self.request_line
+        check_head(target, version, request.requestHeaders)
         if self.length != 0:
             # Without a body, the gate in front of the routes says the same and the connection lives on.
-            self.site.access.check(self._path.partition(b"?")[0], request.requestHeaders, self._any_host)
-        if self.length is not None and self.length > self.site.max_message_size:
-            raise too_long(self.site.max_message_size)
+            self.context.access.check(target.partition(b"?")[0], request.requestHeaders, self._any_host)
+        if self.length is not None and self.length > self.context.max_message_size:
+            raise too_long(self.context.max_message_size)
 
     def _refuse(self, error: GatewayError) -> None:
         """ApiResponse before the request is complete, and take nothing more from this client."""
         self._enter(Phase.LINGERING)
-        self._buffer = b""
+        self.clearLineBuffer()
         answer = answer_to(error) or INTERNAL_ERROR
-        self.transport.write(answer.last_words(body_wanted=getattr(self, "_command", b"") != b"HEAD"))
+        head = self.request_line is not None and self.request_line[0] == b"HEAD"
+        self.transport.write(answer.last_words(body_wanted=not head))
 
-    def _respondToBadRequestAndDisconnect(self) -> None:
+    def malformed(self) -> None:
         self._refuse(MalformedRequest("this is not a request of HTTP/1.1 (RFC 9112), or its headers are too long"))
 
     def _notice_begin(self) -> None:
         """The first byte of a request starts its time, also when it came together with the request before."""
-        begun = bool(self.requests or self._buffer)
-        if self._phase is Phase.IDLE and begun:
+        if self._phase is Phase.IDLE and self.begun:
             self._enter(Phase.RECEIVING)
-        elif self._phase is Phase.RECEIVING and not begun:
+        elif self._phase is Phase.RECEIVING and not self.begun:
             self._enter(Phase.IDLE)
 
     def _write(self, answers: bytes) -> None:
@@ -228,7 +218,7 @@ class ApiChannel(TurnsChannel):
     def _step(self, fan_out: FanOut[Session]) -> None:
         """One batch of a push to many that went the short way; others have their turn before the next."""
         if fan_out.step():
-            self.site.reactor.callLater(0, self._step, fan_out)
+            self.context.clock.callLater(0, self._step, fan_out)
         elif self._phase is Phase.ANSWERING:  # else the connection is gone
             self._enter(Phase.IDLE)
             self._write(FastPath.answered(fan_out))
@@ -236,7 +226,7 @@ class ApiChannel(TurnsChannel):
 
     def _idle_too_long(self) -> None:
         """Close the connection if it has been idle for long enough; the fast path does not touch the timer."""
-        left = self._idle_since + IDLE_TIMEOUT - self.site.reactor.seconds()
+        left = self._idle_since + IDLE_TIMEOUT - self.context.clock.seconds()
         if left > 0:
             self._limit = self.callLater(left, self._idle_too_long)
         else:
@@ -245,7 +235,7 @@ class ApiChannel(TurnsChannel):
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
         self.answering, self.over = phase is Phase.ANSWERING, phase in OVER
-        self._idle_since = self.site.reactor.seconds()
+        self._idle_since = self.context.clock.seconds()
         if self._limit is not None and self._limit.active():
             self._limit.cancel()
         self._limit = None
@@ -254,7 +244,7 @@ class ApiChannel(TurnsChannel):
             self._limit = self.callLater(*limit)
 
     def _limits(self) -> dict[Phase, tuple[float, Callable[[], None]]]:
-        within = self.site.request_timeout
+        within = self.context.request_timeout
         slow = RequestTimeout(f"a request must come whole within {within:g} s of its first byte: send it faster")
         return {
             Phase.IDLE: (IDLE_TIMEOUT, self._idle_too_long),

@@ -1,12 +1,9 @@
 """The API as an endpoint listens with it: its routes, and the connections that are let in."""
 
-# mypy: allow-untyped-calls
-# (twisted.web is only partly annotated.)
-
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -18,12 +15,11 @@ from wsaas.api.app import Api, add_connection_routes
 from wsaas.api.groups import add_group_routes
 from wsaas.api.health import add_ops_routes
 from wsaas.api.server.channel import ApiChannel, ApiRequest
+from wsaas.api.server.context import ApiContext
 from wsaas.api.server.fast_path import FastPath
 from wsaas.api.server.limits import Body
+from wsaas.core.router import Router
 from wsaas.net.reject import RejectedConnection
-
-if TYPE_CHECKING:
-    from wsaas.core.router import Router
 
 
 class ApiSite(Site):
@@ -33,35 +29,27 @@ class ApiSite(Site):
     requestFactory = ApiRequest
     noisy = False
     most_connections = 1000
-    """Connections at once. Who comes beyond is dropped at once: the file it would hold belongs to a client."""
+    """Connections at once. One more is dropped at once: the file that it would hold belongs to a client."""
 
-    def __init__(
-        self,
-        reactor: IReactorTime,
-        resource: IResource,
-        access: Access,
-        max_message_size: int,
-        request_timeout: float,
-        fast_path: FastPath | None = None,
-    ) -> None:
-        super().__init__(resource, reactor=reactor, parsePOSTFormSubmission=False)
+    def __init__(self, resource: IResource, context: ApiContext) -> None:
+        super().__init__(resource, reactor=context.clock, parsePOSTFormSubmission=False)
         # The channel has limits of its own: Twisted's starts again with every byte.
         self.timeOut = None
-        self.access = access
-        self.fast_path = fast_path
-        self.max_message_size = max_message_size
-        self.request_timeout = request_timeout
-        self.connections = 0
+        self.context = context
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        return super().buildProtocol(addr) if self.connections < self.most_connections else RejectedConnection()
+        if len(self.context.connections) >= self.most_connections:
+            return RejectedConnection()
+        channel = super().buildProtocol(addr)
+        channel.context = self.context
+        return channel
 
     def startFactory(self) -> None:
         """Open no access log, and run no clock for one."""
 
     def getContentFile(self, length: int | None) -> Body:
         """Return the place for a request's body (twisted.web.server.Request.gotLength asks)."""
-        return Body(self.max_message_size)
+        return Body(self.context.max_message_size)
 
     def acceptableProtocols(self) -> list[bytes]:
         """Return what TLS may negotiate: not HTTP/2, which goes past all the limits here."""
@@ -77,9 +65,11 @@ def api_site(
     max_message_size: int,
     ready: Callable[[], bool],
     request_timeout: float = 10.0,
+    fast_path: type[FastPath] | None = FastPath,
 ) -> ApiSite:
     """The API, for an endpoint to listen with. A request must arrive within `request_timeout` seconds as a whole.
 
+    `fast_path` serves most pushes; with None every request takes the slow path.
     The host of `local_address` is the name by which it may be called without a token, beside those of loopback.
     """
     access = Access(tokens, [urlsplit(local_address).hostname or "localhost"])
@@ -87,5 +77,5 @@ def api_site(
     add_connection_routes(api, router)
     add_group_routes(api, router, reactor)
     add_ops_routes(api, ready)
-    fast_path = FastPath(router, access, max_message_size, reactor)
-    return ApiSite(reactor, api.resource(), access, max_message_size, request_timeout, fast_path)
+    fast = fast_path(router, access, max_message_size, reactor) if fast_path is not None else None
+    return ApiSite(api.resource(), ApiContext(reactor, access, max_message_size, request_timeout, fast))

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.api_fakes import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession, router_of
 from tests.support.http_wire import Wire, WireCase
 from tests.support.properties import examples
-from wsaas.api.server.fast_path import Head, read_head
+from wsaas.api.server.fast_path import FastPath, Head, read_head
 from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import ApiSite, api_site
 from wsaas.core.errors import ClientTooSlow
@@ -127,10 +127,13 @@ class Way:
         clock = MemoryReactorClock()
         clock.advance(1)
         self.site: ApiSite = api_site(
-            clock, self.router, tokens=tokens, max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True
+            clock,
+            self.router,
+            tokens=tokens,
+            max_message_size=MAX_MESSAGE_SIZE,
+            ready=lambda: True,
+            fast_path=FastPath if fast else None,
         )
-        if not fast:
-            self.site.fast_path = None
 
     def send(self, pieces: list[bytes], outcome: Any) -> tuple[bytes, list[Frame], bool]:
         self.session.outcome, self.session.pushed = outcome, []
@@ -220,7 +223,7 @@ class FastPathTests(WireCase):
         wire = self.wire()
         for number in range(1000):
             wire.send(put(HERE, b"hi", HOST, b"X: %d" % number))
-        fast_path = self.site.fast_path
+        fast_path = self.site.context.fast_path
         assert fast_path is not None
         self.assertLessEqual(len(fast_path._heads), 256)
 
@@ -327,7 +330,7 @@ class ManyTests(WireCase):
         wire.hang_up()
         self.clock.advance(0)
         self.assertEqual((self.reached(), wire.answers()), (2 * BATCH + 1, []))
-        self.assertEqual((self.site.connections, self.clock.getDelayedCalls()), (0, []))
+        self.assertEqual((self.site.context.connections, self.clock.getDelayedCalls()), (set(), []))
 
     def test_slow_pusher(self) -> None:
         """A pusher that does not read its answers is not read from again until it does."""

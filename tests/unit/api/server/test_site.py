@@ -20,6 +20,7 @@ from tests.support.properties import rounds
 from wsaas.api import app as routes
 from wsaas.api.access import Access
 from wsaas.api.responses import ApiResponse
+from wsaas.api.server.context import ApiContext
 from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
 from wsaas.api.server.site import ApiSite
 from wsaas.core.model import Frame
@@ -490,7 +491,7 @@ class PipelineTests(WireCase):
         async def slow(request: object, query: object) -> ApiResponse:
             return await waiting
 
-        wire = Wire(ApiSite(self.clock, api.resource(), access, MAX_MESSAGE_SIZE, 10.0))
+        wire = Wire(ApiSite(api.resource(), ApiContext(self.clock, access, MAX_MESSAGE_SIZE, 10.0)))
         wire.send(b"GET /-/slow HTTP/1.1\r\nHost: localhost\r\n\r\n", READY, READY[:9])
         self.clock.advance(100)
         self.assertEqual(wire.statuses(), [])
@@ -512,7 +513,7 @@ class PipelineTests(WireCase):
         async def slow(request: object, query: object) -> ApiResponse:
             return await waiting
 
-        wire = Wire(ApiSite(self.clock, api.resource(), access, MAX_MESSAGE_SIZE, 10.0))
+        wire = Wire(ApiSite(api.resource(), ApiContext(self.clock, access, MAX_MESSAGE_SIZE, 10.0)))
         wire.send(b"GET /-/slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wire.hang_up()
         gc.collect()
@@ -567,7 +568,7 @@ class SiteTests(WireCase):
             def render(self, request: object) -> int:
                 raise RuntimeError("secret")
 
-        wire = Wire(ApiSite(self.clock, Broken(), Access(()), MAX_MESSAGE_SIZE, 10.0))
+        wire = Wire(ApiSite(Broken(), ApiContext(self.clock, Access(()), MAX_MESSAGE_SIZE, 10.0)))
         wire.send(GET)
         (got,) = wire.answers()
         self.assertEqual((got.status, got.json["code"]), (500, "INTERNAL_ERROR"))

@@ -10,7 +10,9 @@ from twisted.web.resource import Resource
 
 from tests.support.api_fakes import HERE, MAX_MESSAGE_SIZE, FakeSession, router_of
 from tests.support.http_wire import Wire, WireCase
-from wsaas.api.server.fast_path import LOOKS, TURN
+from wsaas.api.access import Access
+from wsaas.api.server.context import ApiContext
+from wsaas.api.server.fast_path import LOOKS, TURN, FastPath
 from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT
 from wsaas.api.server.site import ApiSite, api_site
 
@@ -57,10 +59,14 @@ class TurnsCase(WireCase):
         self.site = self.site_of(fast_path=True)
 
     def site_of(self, fast_path: bool) -> ApiSite:
-        site = api_site(self.clock, self.router, tokens=(), max_message_size=MAX_MESSAGE_SIZE, ready=lambda: True)
-        if not fast_path:
-            site.fast_path = None
-        return site
+        return api_site(
+            self.clock,
+            self.router,
+            tokens=(),
+            max_message_size=MAX_MESSAGE_SIZE,
+            ready=lambda: True,
+            fast_path=FastPath if fast_path else None,
+        )
 
     @property
     def frames(self) -> int:
@@ -183,8 +189,12 @@ class UnreadTests(TurnsCase):
 
     def kept(self, wire: Wire) -> int:
         """Bytes in memory for the connection."""
+        return self.unserved(wire) + len(wire.transport.value())
+
+    def unserved(self, wire: Wire) -> int:
+        """Bytes of requests in memory."""
         channel = wire.channel
-        return len(channel._buffer) + sum(map(len, channel._dataBuffer)) + len(wire.transport.value())
+        return len(channel._waiting) + len(channel._buffer) + sum(map(len, channel._dataBuffer))
 
     def test_bound(self) -> None:
         """What waits in memory is bounded, whatever is asked for and by what path: answers up to the transport's mark
@@ -239,7 +249,7 @@ class UnreadTests(TurnsCase):
         for _ in range(100):
             if transport.producerState == "producing":
                 wire.send(push(HERE) * 20)
-        self.assertEqual(wire.channel._buffer, b"")
+        self.assertEqual(self.unserved(wire), 0)
         wire.channel.dataReceived(push(self.sessions[0].id))
         self.assertEqual(self.frames, 0)
         transport.drain()
@@ -270,13 +280,13 @@ class UnreadTests(TurnsCase):
                 requests.append(request)
                 return 1  # NOT_DONE_YET
 
-        site = ApiSite(self.clock, Endless(), self.site.access, MAX_MESSAGE_SIZE, 10.0)
+        site = ApiSite(Endless(), ApiContext(self.clock, Access(()), MAX_MESSAGE_SIZE, 10.0))
         self.site_of = lambda fast_path: site  # type: ignore[method-assign]
         wire, transport = self.flooding(False)
         wire.send(GROUP)
         requests[0].write(b"x" * (MARK + 1))
         self.flood(wire, GROUP)
-        self.assertLess(len(wire.channel._buffer) + sum(map(len, wire.channel._dataBuffer)), 2 * READ)
+        self.assertLess(self.unserved(wire), 2 * READ)
         transport.drain()
         requests[0].finish()
         wire.run()
@@ -291,4 +301,4 @@ class UnreadTests(TurnsCase):
             wire.hang_up()
             wire.run()
             self.assertLess(self.frames - before, self.members)
-            self.assertEqual((self.site.connections, self.clock.getDelayedCalls()), (0, []))
+            self.assertEqual((self.site.context.connections, self.clock.getDelayedCalls()), (set(), []))
