@@ -162,7 +162,7 @@ class Stage:
     def connecting(cls, receive_buffer: int = 100_000, send_buffer: int = 100_000) -> Stage:
         """The POST is out, and no call is written down yet."""
         stage = cls(receive_buffer, send_buffer)
-        stage.take()
+        stage.next_event()
         return stage
 
     @classmethod
@@ -178,8 +178,8 @@ class Stage:
         for message in messages:
             self.session.received(text(message))
 
-    def take(self) -> Event | None:
-        self.in_flight = self.session.take()
+    def next_event(self) -> Event | None:
+        self.in_flight = self.session.next_event()
         return self.in_flight
 
     def settle(self, outcome: Outcome) -> None:

@@ -314,7 +314,7 @@ class ModelCourier:
 
     def send(self, session: Session) -> None:
         self.ready.remove(session)
-        pending, event = session.pending, session.take()
+        pending, event = session.pending, session.next_event()
         assert (None if event is None else type(event)) is pending
         if event is not None:
             self.in_flight[session] = event

@@ -112,7 +112,7 @@ class Courier:
                 self._dispatcher.release(delivery.traffic.kind, delivery.party)
                 self._offer(session)
                 return
-            delivery.event = session.take()
+            delivery.event = session.next_event()
             delivery.began = self._clock.seconds()
         assert delivery.event is not None
         delivery.tries += 1

@@ -188,7 +188,7 @@ class Session:
 
     @property
     def pending(self) -> type[Event] | None:
-        """The kind of event that `take` would give now."""
+        """The kind of event that `next_event` would give now."""
         state = self.state
         if state is not _OPEN and state in BEFORE_THE_ANSWER:
             return Opened
@@ -198,7 +198,7 @@ class Session:
             return Received
         return Closed if state is _LEAVING else None
 
-    def take(self) -> Event | None:
+    def next_event(self) -> Event | None:
         """The event that the backend is to be told now, if any; from here on it may have been. Answer by `settle`.
 
         A message that is not settled is given again.
@@ -213,7 +213,7 @@ class Session:
         return self._ending if pending is Closed else None
 
     def settle(self, outcome: Outcome) -> None:
-        """Hear what came of the event that `take` gave."""
+        """Hear what came of the event that `next_event` gave."""
         match outcome:
             case Delivered(reply):
                 self.lane.pop()

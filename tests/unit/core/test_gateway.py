@@ -43,7 +43,7 @@ class GatewayTestCase(SynchronousTestCase):
     def open(self, accepted: Accepted) -> Session:
         session = self.connect()
         self.journal.stored.pop()(True)
-        session.take()
+        session.next_event()
         session.settle(accepted)
         return session
 
@@ -61,7 +61,7 @@ class ConnectTests(GatewayTestCase):
         )
         self.journal.stored[0](True)
         self.assertEqual((self.calls[1:], self.backend.woken), (["wake"], [session]))
-        self.assertEqual(session.take(), Opened(session.handshake))
+        self.assertEqual(session.next_event(), Opened(session.handshake))
 
     def test_found_at_once(self) -> None:
         """A connection has an id and is known to the API from its handshake on."""
@@ -98,7 +98,7 @@ class ConnectTests(GatewayTestCase):
             session.disconnected(Cause.NETWORK, 1006, "", False)
             self.journal.stored.pop()(safe)
             self.assertEqual([call for call in self.calls if call != "wake"], [f"journal forget {session.id}"])
-            self.assertEqual((session.take(), session.state, len(self.registry)), (None, State.CLOSED, 0))
+            self.assertEqual((session.next_event(), session.state, len(self.registry)), (None, State.CLOSED, 0))
 
     def test_a_journal_that_answers_at_once(self) -> None:
         """The journal may answer before `opened` returns."""
@@ -143,7 +143,7 @@ class LifeTests(GatewayTestCase):
         """A client that left while its POST was out joins no group."""
         session = self.connect()
         self.journal.stored.pop()(True)
-        session.take()
+        session.next_event()
         session.disconnected(Cause.NETWORK, 1006, "", False)
         session.settle(Accepted(groups=("room:7",)))
         self.assertEqual((session.groups, self.router.member_page("room:7", 10, "").items), (set(), []))
@@ -152,7 +152,7 @@ class LifeTests(GatewayTestCase):
         """Groups joined while the POST was out never keep the 101 from being sent, however many they are."""
         session = self.connect()
         self.journal.stored.pop()(True)
-        session.take()
+        session.next_event()
         for number in range(MAX_GROUPS):
             self.router.join(session.id, str(number))
         session.settle(Accepted(groups=("room:7",)))
@@ -168,7 +168,7 @@ class LifeTests(GatewayTestCase):
         """The client gets its 101, and the first push behind it, only when the journal has the headers."""
         session = self.open(Accepted("v2", ("room:7",), ((b"X-User", b"42"),)))
         self.assertEqual(self.calls[-1], "journal accepted")
-        self.assertEqual((session.state, session.pending, session.take()), (State.ACCEPTED, None, None))
+        self.assertEqual((session.state, session.pending, session.next_event()), (State.ACCEPTED, None, None))
         self.router.push(session.id, b"first", False)
         cast = self.router.push_to_group("room:7", b"second", False, None)
         self.assertFalse(cast.step())
@@ -185,7 +185,7 @@ class LifeTests(GatewayTestCase):
         self.calls.flush()
         self.journal.stored.pop()(False)
         self.assertEqual(self.calls, [f"journal closed {session.id}", "wake", "refuse JOURNAL_UNAVAILABLE"])
-        self.assertEqual(session.take(), Closed(Cause.UNKNOWN_CONNECT, 1006, "", clean=False))
+        self.assertEqual(session.next_event(), Closed(Cause.UNKNOWN_CONNECT, 1006, "", clean=False))
         self.assertEqual(session.repeated, ((b"X-User", b"42"),))
         self.assertEqual(self.router.member_page("room:7", 10, "").items, [])
 
@@ -197,7 +197,7 @@ class LifeTests(GatewayTestCase):
             session.disconnected(Cause.NETWORK, 1006, "", False)
             self.journal.stored.pop()(safe)
             self.assertEqual(self.calls.flush(), [f"journal closed {session.id}", "wake"])
-            self.assertEqual(session.take(), Closed(Cause.NETWORK, 1006, "", clean=False))
+            self.assertEqual(session.next_event(), Closed(Cause.NETWORK, 1006, "", clean=False))
 
     def test_a_journal_that_keeps_headers_at_once(self) -> None:
         """The journal may answer before `accepted` returns."""
@@ -209,7 +209,7 @@ class LifeTests(GatewayTestCase):
         """They are kept, too, when the client left while its POST was out: a crash may come before its DELETE."""
         session = self.connect()
         self.journal.stored.pop()(True)
-        session.take()
+        session.next_event()
         session.disconnected(Cause.NETWORK, 1006, "", False)
         session.settle(Accepted(headers=((b"X-User", b"42"),)))
         self.assertEqual(self.journal.records[-1].repeated, ((b"X-User", b"42"),))
@@ -226,11 +226,11 @@ class LifeTests(GatewayTestCase):
         self.calls.flush()
         session.disconnected(Cause.CLIENT, 1000, "", True)
         self.assertIsNone(self.registry.find(session.id))
-        self.assertIsInstance(session.take(), Received)
+        self.assertIsInstance(session.next_event(), Received)
         self.assertEqual(self.calls.flush(), ["wake"])
         session.settle(Delivered())
         self.assertEqual(self.calls, [f"journal closed {session.id}"])
-        closed = session.take()
+        closed = session.next_event()
         self.assertEqual(len(self.calls), 1)
         self.assertEqual((self.journal.closings, len(self.registry)), ([closed], 1))
         session.settle(Acknowledged())
@@ -241,7 +241,7 @@ class LifeTests(GatewayTestCase):
         """A refused connection is forgotten."""
         session = self.connect()
         self.journal.stored.pop()(True)
-        session.take()
+        session.next_event()
         session.settle(VETOED)
         self.assertEqual(self.calls[2:], [f"journal forget {session.id}", "refuse VETOED"])
         self.assertEqual(len(self.registry), 0)
@@ -284,8 +284,8 @@ class ReviveTests(GatewayTestCase):
         one, two = self.backend.woken
         self.assertEqual((len(self.registry), [one.record.id, two.record]), (2, ["a" * 32, records[1]]))
         self.assertIsNone(self.registry.find(one.id))
-        self.assertEqual(one.take(), Closed(Cause.RESTART, 1006, "", clean=False))
-        self.assertEqual(two.take(), known)
+        self.assertEqual(one.next_event(), Closed(Cause.RESTART, 1006, "", clean=False))
+        self.assertEqual(two.next_event(), known)
         one.settle(Acknowledged())
         two.settle(Acknowledged())
         self.assertEqual(self.calls, [f"journal forget {id * 32}" for id in "ab"])

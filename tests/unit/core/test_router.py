@@ -155,7 +155,7 @@ class GroupTestCase(RouterTestCase):
             Record(spell(number), 0.0, (), "ab" * 16), hello(), peer, Limits(16, 1000, 1000), FakeOwner(calls)
         )
         self.registry.add(session)
-        session.take()
+        session.next_event()
         return session
 
     def open(self, *numbers: int) -> None:

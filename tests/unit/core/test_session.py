@@ -19,7 +19,7 @@ from wsaas.core.session import Session, State
 
 def farewell(stage: Stage) -> str:
     """What the DELETE says; the lane must be empty."""
-    stage.take()
+    stage.next_event()
     return spell_in_flight(stage)
 
 
@@ -32,7 +32,7 @@ def spell_in_flight(stage: Stage) -> str:
 def deliver_all(stage: Stage) -> list[str]:
     """Deliver what waits; the messages in the order of delivery."""
     delivered = []
-    while isinstance(event := stage.take(), Received):
+    while isinstance(event := stage.next_event(), Received):
         delivered.append(event.frame.payload.decode())
         stage.settle(Delivered())
     return delivered
@@ -42,7 +42,7 @@ class ConnectTests(SynchronousTestCase):
     def test_post_first(self) -> None:
         """The first event is the handshake as it came."""
         stage = Stage()
-        self.assertEqual(stage.take(), Opened(stage.session.handshake))
+        self.assertEqual(stage.next_event(), Opened(stage.session.handshake))
         self.assertEqual(stage.session.handshake, hello())
 
     def test_queued_pushes_follow_the_101(self) -> None:
@@ -159,7 +159,7 @@ class ConnectTests(SynchronousTestCase):
         stage = Stage()
         stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         self.assertEqual(stage.calls, ["forget"])
-        self.assertIsNone(stage.take())
+        self.assertIsNone(stage.next_event())
 
     def test_client_leaves_during_the_post(self) -> None:
         """The client left while its POST was out: if the backend may have accepted it hears of the end, and why."""
@@ -172,7 +172,7 @@ class ConnectTests(SynchronousTestCase):
             stage.session.disconnected(Cause.NETWORK, 1006, "", False)
             stage.settle(outcome)
             if last is None:
-                self.assertEqual((stage.take(), stage.session.state), (None, State.CLOSED))
+                self.assertEqual((stage.next_event(), stage.session.state), (None, State.CLOSED))
             else:
                 self.assertEqual(farewell(stage), last)
 
@@ -202,7 +202,7 @@ class ConnectTests(SynchronousTestCase):
         stage.session.push(text("queued"))
         stage.settle(VETOED)
         self.assertEqual(stage.calls, ["forget", "refuse VETOED"])
-        self.assertIsNone(stage.take())
+        self.assertIsNone(stage.next_event())
 
     def test_unclear(self) -> None:
         """The POST's answer never came: the client is refused, and the backend told that it is over."""
@@ -228,35 +228,35 @@ class MessageTests(SynchronousTestCase):
         for frame in frames:
             stage.session.received(frame)
         for sequence, frame in enumerate(frames, 1):
-            self.assertEqual(stage.take(), Received(sequence, frame))
+            self.assertEqual(stage.next_event(), Received(sequence, frame))
             stage.settle(Delivered())
-        self.assertIsNone(stage.take())
+        self.assertIsNone(stage.next_event())
         self.assertEqual((stage.session.messages_in, stage.session.bytes_in), (3, 5))
 
     def test_unsettled(self) -> None:
         """A message stays the next one until it is settled."""
         stage = Stage.open("one", "two")
-        self.assertEqual(stage.take(), stage.take())
+        self.assertEqual(stage.next_event(), stage.next_event())
 
     def test_reply(self) -> None:
         """A reply goes to the client before the next message can be taken."""
         stage = Stage.open("one", "two")
-        stage.take()
+        stage.next_event()
         stage.settle(Delivered(text("reply")))
         self.assertEqual(stage.calls, ["send reply"])
         self.assertEqual(stage.session.messages_out, 1)
-        self.assertEqual(stage.take(), Received(2, text("two")))
+        self.assertEqual(stage.next_event(), Received(2, text("two")))
 
     def test_held_reply(self) -> None:
         """A reply that finds no room waits, and no message is taken until the client has read enough for it."""
         stage = Stage.open("one", "two")
-        stage.take()
+        stage.next_event()
         stage.peer.full = True
         stage.settle(Delivered(text("reply")))
-        self.assertEqual((stage.take(), stage.session.pending), (None, None))
+        self.assertEqual((stage.next_event(), stage.session.pending), (None, None))
         stage.session.writable()
         self.assertEqual(stage.calls, ["no room for reply", "no room for reply"])
-        self.assertEqual((stage.take(), stage.session.messages_out), (None, 0))
+        self.assertEqual((stage.next_event(), stage.session.messages_out), (None, 0))
         stage.peer.full = False
         stage.session.writable()
         self.assertEqual(stage.calls[2:], ["send reply", "wake"])
@@ -269,7 +269,7 @@ class MessageTests(SynchronousTestCase):
         """A held reply holds nothing up once the client is let go: what it sent is delivered, then the DELETE."""
         for leave, readable in itertools.product(("close", "fail", "disconnected"), (True, False)):
             stage = Stage.open("one", "two")
-            stage.take()
+            stage.next_event()
             stage.peer.full = True
             stage.settle(Delivered(text("reply")))
             stage.peer.full = False
@@ -285,12 +285,12 @@ class MessageTests(SynchronousTestCase):
             stage.session.disconnected(Cause.CLIENT, 1000, "", True)
             self.assertNotIn("send reply", stage.calls)
             self.assertEqual(deliver_all(stage), ["two"])
-            stage.take()
+            stage.next_event()
 
     def test_client_goes_as_a_reply_is_refused(self) -> None:
         """A client found gone by the very reply that it had no room for is not waited for."""
         stage = Stage.open("one", "two")
-        stage.take()
+        stage.next_event()
         stage.peer.full = True
         stage.calls.then["no"] = lambda: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         stage.settle(Delivered(text("reply")))
@@ -300,7 +300,7 @@ class MessageTests(SynchronousTestCase):
     def test_client_goes_as_a_held_reply_is_refused(self) -> None:
         """The same when the reply has waited before."""
         stage = Stage.open("one", "two")
-        stage.take()
+        stage.next_event()
         stage.peer.full = True
         stage.settle(Delivered(text("reply")))
         stage.calls.then["no"] = lambda: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
@@ -329,13 +329,13 @@ class BackpressureTests(SynchronousTestCase):
         self.assertNotIn("pause", stage.calls)
         stage.session.announce(0)
         self.assertEqual(stage.calls.flush()[4:], ["pause"])
-        stage.take()
+        stage.next_event()
         stage.settle(Delivered())
         self.assertEqual(stage.calls, [])
-        stage.take()
+        stage.next_event()
         stage.settle(Delivered())
         self.assertEqual(stage.calls, ["resume"])
-        stage.take()
+        stage.next_event()
         stage.settle(Delivered())
         self.assertEqual(stage.calls, ["resume"])
 
@@ -343,10 +343,10 @@ class BackpressureTests(SynchronousTestCase):
         """Half a free lane is not enough for a message that needs more: reading goes on when that one has room."""
         stage = Stage.open("one", "two", receive_buffer=4 * OVERHEAD)
         stage.session.announce(3 * OVERHEAD)
-        stage.take()
+        stage.next_event()
         stage.settle(Delivered())
         self.assertEqual(stage.calls, ["pause"])
-        stage.take()
+        stage.next_event()
         stage.settle(Delivered())
         self.assertEqual(stage.calls, ["pause", "resume"])
 
@@ -359,7 +359,7 @@ class BackpressureTests(SynchronousTestCase):
     def test_messages_within_resume(self) -> None:
         """What the client's end hands over while it is told to go on is in order, and may stop it again."""
         stage = Stage.open("one", receive_buffer=2 * (OVERHEAD + 3))
-        stage.take()
+        stage.next_event()
         stage.session.announce(1000)
         self.assertEqual(stage.calls.flush(), ["pause"])
 
@@ -377,7 +377,7 @@ class BackpressureTests(SynchronousTestCase):
         """A reply is written before more is read from the client that it is for."""
         stage = Stage.open("one", receive_buffer=2 * OVERHEAD)
         stage.session.announce(1000)
-        stage.take()
+        stage.next_event()
         stage.settle(Delivered(text("reply")))
         self.assertEqual(stage.calls, ["pause", "send reply", "resume"])
 
@@ -385,7 +385,7 @@ class BackpressureTests(SynchronousTestCase):
         """A client that is closed while it is not read from is read again, so that its own Close can be heard."""
         for outcome in (CloseRequested(1008), Undelivered()):
             stage = Stage.open("one", "two")
-            stage.take()
+            stage.next_event()
             stage.session.announce(1_000_000)
             stage.settle(outcome)
             self.assertEqual(stage.calls[-1], "resume")
@@ -408,22 +408,22 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(deliver_all(stage), ["one", "two"])
         self.assertEqual(spell_in_flight(stage), "client 1001 'going' clean")
         stage.settle(Acknowledged())
-        self.assertEqual((stage.take(), stage.session.state), (None, State.CLOSED))
+        self.assertEqual((stage.next_event(), stage.session.state), (None, State.CLOSED))
         self.assertEqual(stage.calls[-1], "forget")
 
     def test_delete_again(self) -> None:
         """A DELETE that is sent again says the same."""
         stage = Stage.open("one", "two")
-        stage.take()
+        stage.next_event()
         stage.settle(Undelivered())
         stage.session.disconnected(Cause.NETWORK, 1006, "", False)
-        self.assertEqual(stage.take(), stage.take())
+        self.assertEqual(stage.next_event(), stage.next_event())
         self.assertEqual(farewell(stage), "undelivered 1013 unclean lost 2")
 
     def test_undelivered(self) -> None:
         """When patience ends the client is closed with 1013, and the message in flight is lost with those behind it."""
         stage = Stage.open("one", "two", "three")
-        stage.take()
+        stage.next_event()
         stage.settle(Undelivered())
         self.assertEqual(stage.calls, ["left", "wake", "close 1013"])
         stage.session.disconnected(Cause.CLIENT, 1013, "", True)
@@ -432,7 +432,7 @@ class EndTests(SynchronousTestCase):
     def test_dismissed(self) -> None:
         """The message that the backend answered by closing is not lost; those behind it and those to come are."""
         stage = Stage.open("one", "two", "three")
-        stage.take()
+        stage.next_event()
         stage.settle(CloseRequested(1008))
         self.assertEqual(stage.calls, ["left", "wake", "close 1008"])
         stage.receive("four")
@@ -462,7 +462,7 @@ class EndTests(SynchronousTestCase):
                 if then == first or (then in ("backend", "undelivered") and first in ("backend", "undelivered")):
                     continue
                 stage = Stage.open("one")
-                stage.take()
+                stage.next_event()
                 end_first(stage)
                 end_then(stage)
                 stage.session.disconnected(Cause.NETWORK, 1006, "", False)
@@ -482,7 +482,7 @@ class EndTests(SynchronousTestCase):
     def test_one_close_frame(self) -> None:
         """However many close it, the client is closed once."""
         stage = Stage.open("one")
-        stage.take()
+        stage.next_event()
         stage.session.close(Cause.API, 4001, "")
         stage.session.close(Cause.API, 4002, "")
         stage.session.close(Cause.DRAIN, 1012, "")
@@ -507,7 +507,7 @@ class EndTests(SynchronousTestCase):
             (Undelivered(), "undelivered 1013 unclean lost 2"),
         ]:
             stage = Stage.open("one", "two")
-            stage.take()
+            stage.next_event()
             stage.calls.then["close"] = lambda stage=stage: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
             if outcome is None:
                 stage.session.close(Cause.API, 4001, "bye")
@@ -528,7 +528,7 @@ class EndTests(SynchronousTestCase):
     def test_undelivered_after_the_client_left(self) -> None:
         """Messages that cannot be delivered after their client left are counted; the cause is why it left."""
         stage = Stage.open("one", "two")
-        stage.take()
+        stage.next_event()
         stage.session.disconnected(Cause.CLIENT, 1000, "", True)
         stage.settle(Undelivered())
         self.assertEqual(farewell(stage), "client 1000 clean lost 2")
@@ -540,7 +540,7 @@ class EndTests(SynchronousTestCase):
 
         def carry() -> None:
             stage.calls.then["wake"] = carry
-            while (event := stage.take()) is not None:
+            while (event := stage.next_event()) is not None:
                 seen.append(event)
                 stage.settle(Acknowledged() if isinstance(event, Closed) else Delivered(text(f"to {event.sequence}")))
 
@@ -586,12 +586,12 @@ class FactsTests(SynchronousTestCase):
         session = Session(
             stage.session.record, hello(headers={"user-agent": "curl/8"}), stage.peer, stage.limits, stage.owner
         )
-        session.take()
+        session.next_event()
         session.settle(Accepted("v1"))
         session.groups |= {"user:42", "room:7"}
         for word in ("one", "three", "fifteen"):
             session.received(text(word))
-        session.take()
+        session.next_event()
         session.settle(Delivered(text("reply")))
         session.push(text("push"))
         stage.peer.waiting = 9
@@ -629,17 +629,17 @@ class ReviveTests(SynchronousTestCase):
         session = self.revive(None)
         self.assertFalse(session.live)
         self.assertIs(session.pending, Closed)
-        self.assertEqual(session.take(), Closed(Cause.RESTART, 1006, "", clean=False))
+        self.assertEqual(session.next_event(), Closed(Cause.RESTART, 1006, "", clean=False))
         self.assertEqual(self.calls, [])
         session.settle(Acknowledged())
-        self.assertEqual((session.take(), session.pending), (None, None))
+        self.assertEqual((session.next_event(), session.pending), (None, None))
         self.assertEqual(self.calls, ["forget"])
 
     def test_known_end(self) -> None:
         """If the earlier life knew how it ended, that is what the DELETE says, lost messages included."""
         closed = Closed(Cause.UNDELIVERED, 1013, "", clean=True, lost_messages=3)
         session = self.revive(closed)
-        self.assertEqual((session.take(), session.take()), (closed, closed))
+        self.assertEqual((session.next_event(), session.next_event()), (closed, closed))
         self.assertEqual(session.record, self.record)
 
     def test_what_is_repeated(self) -> None:

@@ -36,7 +36,7 @@ INPUTS: dict[str, Callable[[Stage], object]] = {
     "writable": lambda stage: stage.session.writable(),
     "fail": lambda stage: stage.session.fail(Cause.PROTOCOL_ERROR, 1002, ""),
     "disconnected": lambda stage: stage.session.disconnected(Cause.NETWORK, 1006, "", False),
-    "take": lambda stage: stage.take(),
+    "next_event": lambda stage: stage.next_event(),
     **{name: lambda stage, outcome=outcome: stage.settle(outcome) for name, outcome in OUTCOMES.items()},
     "recorded": lambda stage: stage.session.recorded(True),
     "not recorded": lambda stage: stage.session.recorded(False),
@@ -76,7 +76,7 @@ def _after(stage: Stage, *steps: str) -> Stage:
 def _busy(*steps: str) -> Stage:
     """Message "one" is in flight and "two" waits, then these steps."""
     stage = Stage.open("one", "two")
-    stage.take()
+    stage.next_event()
     return _after(stage, *steps)
 
 
@@ -112,7 +112,7 @@ SITUATIONS: dict[str, Callable[[], Stage]] = {
     "DISMISSED": lambda: _busy("CloseRequested"),
     "LEAVING": lambda: _after(Stage.open(), "disconnected"),
     "LEAVING, busy": lambda: _busy("disconnected"),
-    "LEAVING, telling": lambda: _after(Stage.open(), "disconnected", "take"),
+    "LEAVING, telling": lambda: _after(Stage.open(), "disconnected", "next_event"),
     "CLOSED": lambda: _after(Stage(), "disconnected"),
 }
 
@@ -122,7 +122,7 @@ TABLE: dict[str, dict[str, str]] = {
     "STARTING": {
         "announce | received | writable | fail": "STARTING",
         "disconnected": "CLOSED: forget",
-        "take": "CONNECTING -> Opened",
+        "next_event": "CONNECTING -> Opened",
         ANY_OUTCOME: NONE,
         "recorded | not recorded": "STARTING",
         "turn_away": "CLOSED: forget, refuse BACKEND_AWAY",
@@ -134,7 +134,7 @@ TABLE: dict[str, dict[str, str]] = {
     "CONNECTING": {
         "announce | received | writable | fail | turn_away | recorded | not recorded": "CONNECTING",
         "disconnected": "ABANDONED: left, wake",
-        "take": "CONNECTING -> Opened",
+        "next_event": "CONNECTING -> Opened",
         "Accepted": "OPEN: accepted, accept v1",
         "Accepted with headers": "ACCEPTED: accepted",
         "Refused": "CLOSED: forget, refuse VETOED",
@@ -148,7 +148,7 @@ TABLE: dict[str, dict[str, str]] = {
     "CONNECTING, a push waits": {
         "announce | received | writable | fail | turn_away | recorded | not recorded": "CONNECTING",
         "disconnected": "ABANDONED: left, wake",
-        "take": "CONNECTING -> Opened",
+        "next_event": "CONNECTING -> Opened",
         "Accepted": "OPEN: accepted, accept v1, send push",
         "Accepted with headers": "ACCEPTED: accepted",
         "Refused": "CLOSED: forget, refuse VETOED",
@@ -161,7 +161,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     # The backend said OK; whoever is let in now has headers that must outlast a crash.
     "ACCEPTED": {
-        "announce | received | writable | fail | take | turn_away": "ACCEPTED",
+        "announce | received | writable | fail | next_event | turn_away": "ACCEPTED",
         "disconnected": "LEAVING: left, ending network 1006 unclean, wake",
         ANY_OUTCOME: NONE,
         "recorded": "OPEN: accept v1",
@@ -172,7 +172,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": "ACCEPTED -> Facts",
     },
     "ACCEPTED, a push waits": {
-        "announce | received | writable | fail | take | turn_away": "ACCEPTED",
+        "announce | received | writable | fail | next_event | turn_away": "ACCEPTED",
         "disconnected": "LEAVING: left, ending network 1006 unclean, wake",
         ANY_OUTCOME: NONE,
         "recorded": "OPEN: accept v1, send push",
@@ -186,7 +186,7 @@ TABLE: dict[str, dict[str, str]] = {
     "ABANDONED": {
         "announce | received | writable | fail | disconnected | turn_away | recorded | not recorded": "ABANDONED",
         "close by the API | close by the drain": "ABANDONED",
-        "take": "ABANDONED -> Opened",
+        "next_event": "ABANDONED -> Opened",
         "Accepted | Accepted with headers": "LEAVING: accepted, left, ending network 1006 unclean, wake",
         "Indeterminate": "LEAVING: left, ending network 1006 unclean, wake",
         "Refused": "CLOSED: forget",
@@ -195,7 +195,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": NOT_LIVE,
     },
     "OPEN": {
-        "announce | writable | take | turn_away | recorded | not recorded": "OPEN",
+        "announce | writable | next_event | turn_away | recorded | not recorded": "OPEN",
         "received": "OPEN: wake",
         "fail": "CLOSING: left, wake",
         "disconnected": "LEAVING: left, ending network 1006 unclean, wake",
@@ -211,7 +211,7 @@ TABLE: dict[str, dict[str, str]] = {
         "writable | turn_away | recorded | not recorded": "OPEN",
         "fail": "CLOSING: left, wake",
         "disconnected": "LEAVING: left, wake",
-        "take": "OPEN -> Received 1 one",
+        "next_event": "OPEN -> Received 1 one",
         "Delivered": "OPEN",
         "Delivered with reply": "OPEN: send reply",
         "CloseRequested": "DISMISSED: left, wake, close 1008",
@@ -228,7 +228,7 @@ TABLE: dict[str, dict[str, str]] = {
         "writable": "OPEN: send reply, wake",
         "fail": "CLOSING: left, wake",
         "disconnected": "LEAVING: left, wake",
-        "take | turn_away | recorded | not recorded": "OPEN",
+        "next_event | turn_away | recorded | not recorded": "OPEN",
         ANY_OUTCOME: NONE,
         "push": "OPEN: send push -> SENT",
         "close by the API": "CLOSING: left, wake, close 4001 bye",
@@ -236,7 +236,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": "OPEN -> Facts",
     },
     "OPEN, no room": {
-        "announce | writable | take | turn_away | recorded | not recorded": "OPEN",
+        "announce | writable | next_event | turn_away | recorded | not recorded": "OPEN",
         "received": "OPEN: wake",
         "fail": "CLOSING: left, wake",
         "disconnected": "LEAVING: left, ending network 1006 unclean, wake",
@@ -248,7 +248,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     # A Close frame is out: the client is still heard, and hears nothing more.
     "CLOSING": {
-        "announce | writable | fail | take | turn_away | recorded | not recorded": "CLOSING",
+        "announce | writable | fail | next_event | turn_away | recorded | not recorded": "CLOSING",
         "close by the API | close by the drain": "CLOSING",
         "received": "CLOSING: wake",
         "disconnected": "LEAVING: left, ending api 4001 'bye' unclean, wake",
@@ -262,7 +262,7 @@ TABLE: dict[str, dict[str, str]] = {
         "close by the API | close by the drain": "CLOSING",
         "received": "CLOSING: wake",
         "disconnected": "LEAVING: left, wake",
-        "take": "CLOSING -> Received 1 one",
+        "next_event": "CLOSING -> Received 1 one",
         "Delivered | Delivered with reply": "CLOSING",
         "CloseRequested | Undelivered": "DISMISSED",
         f"{OF_CONNECT} | Acknowledged": PUT,
@@ -270,7 +270,7 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": NOT_LIVE,
     },
     "DISMISSED": {
-        "announce | received | writable | fail | take | turn_away | recorded | not recorded": "DISMISSED",
+        "announce | received | writable | fail | next_event | turn_away | recorded | not recorded": "DISMISSED",
         "close by the API | close by the drain": "DISMISSED",
         "disconnected": "LEAVING: left, ending backend 1008 unclean lost 1, wake",
         ANY_OUTCOME: NONE,
@@ -281,7 +281,7 @@ TABLE: dict[str, dict[str, str]] = {
     "LEAVING": {
         "announce | received | writable | fail | disconnected | turn_away | recorded | not recorded": "LEAVING",
         "close by the API | close by the drain": "LEAVING",
-        "take": "LEAVING -> Closed network 1006 unclean",
+        "next_event": "LEAVING -> Closed network 1006 unclean",
         ANY_OUTCOME: NONE,
         "push": "LEAVING ! NoSuchConnection",
         "facts": NOT_LIVE,
@@ -289,7 +289,7 @@ TABLE: dict[str, dict[str, str]] = {
     "LEAVING, busy": {
         "announce | received | writable | fail | disconnected | turn_away | recorded | not recorded": "LEAVING",
         "close by the API | close by the drain": "LEAVING",
-        "take": "LEAVING -> Received 1 one",
+        "next_event": "LEAVING -> Received 1 one",
         "Delivered | Delivered with reply": "LEAVING",
         "CloseRequested": "LEAVING: ending network 1006 unclean lost 1",
         "Undelivered": "LEAVING: ending network 1006 unclean lost 2",
@@ -300,14 +300,14 @@ TABLE: dict[str, dict[str, str]] = {
     "LEAVING, telling": {
         "announce | received | writable | fail | disconnected | turn_away | recorded | not recorded": "LEAVING",
         "close by the API | close by the drain": "LEAVING",
-        "take": "LEAVING -> Closed network 1006 unclean",
+        "next_event": "LEAVING -> Closed network 1006 unclean",
         f"{OF_CONNECT} | {OF_MESSAGE}": DELETE,
         "Acknowledged": "CLOSED: forget",
         "push": "LEAVING ! NoSuchConnection",
         "facts": NOT_LIVE,
     },
     "CLOSED": {
-        "announce | received | writable | fail | disconnected | take | turn_away | recorded | not recorded": "CLOSED",
+        "announce | received | writable | fail | disconnected | next_event | turn_away | recorded | not recorded": "CLOSED",
         "close by the API | close by the drain": "CLOSED",
         ANY_OUTCOME: NONE,
         "push": "CLOSED ! NoSuchConnection",
@@ -392,11 +392,13 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(session.live, session.state in LIVE, situation)
 
     def test_pending(self) -> None:
-        """`pending` names the kind of event that `take` would give."""
+        """`pending` names the kind of event that `next_event` would give."""
         for situation, build in SITUATIONS.items():
             stage = build()
             pending = stage.session.pending
-            self.assertEqual(pending, _in_flight(stage) if stage.take() is None else type(stage.in_flight), situation)
+            self.assertEqual(
+                pending, _in_flight(stage) if stage.next_event() is None else type(stage.in_flight), situation
+            )
 
     def test_state_before_effects(self) -> None:
         """Whoever is called finds the session in its next state already."""
@@ -438,7 +440,7 @@ class TableTests(SynchronousTestCase):
     def _may(self, stage: Stage, name: str) -> bool:
         if name in OUTCOMES:
             return name in MAY_SETTLE[_in_flight(stage)]
-        if name == "take":
+        if name == "next_event":
             return stage.in_flight is None
         if name == "facts":
             return stage.session.live
