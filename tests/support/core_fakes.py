@@ -107,7 +107,7 @@ class FakeOwner:
 
 
 class FakeBackend:
-    """Whoever carries the webhooks: here nobody does, the test takes and settles."""
+    """Whoever carries the webhooks: here nobody does, the test takes events and resolves them."""
 
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
@@ -169,7 +169,7 @@ class Stage:
     def open(cls, *messages: str, receive_buffer: int = 100_000, send_buffer: int = 100_000) -> Stage:
         """Open, with these messages from the client in its lane, and no call written down yet."""
         stage = cls.connecting(receive_buffer, send_buffer)
-        stage.settle(Accepted())
+        stage.resolve(Accepted())
         stage.receive(*messages)
         stage.calls.flush()
         return stage
@@ -182,10 +182,10 @@ class Stage:
         self.in_flight = self.session.next_event()
         return self.in_flight
 
-    def settle(self, outcome: Outcome) -> None:
-        """Settle what is in flight, as a courier does."""
+    def resolve(self, outcome: Outcome) -> None:
+        """Resolve what is in flight, as a courier does."""
         self.in_flight = None
-        self.session.settle(outcome)
+        self.session.resolve(outcome)
 
 
 def spell(closed: Closed) -> str:

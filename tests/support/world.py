@@ -325,7 +325,7 @@ class ModelCourier:
     def answer(self, session: Session, outcome: Outcome) -> None:
         """While the session settles, it is in flight still: waking it does nothing then."""
         self._world.answered(session, outcome)
-        session.settle(outcome)
+        session.resolve(outcome)
         del self.in_flight[session]
         self.wake(session)
 

@@ -1,6 +1,6 @@
 """Carries events to the backend: one in flight per connection, so many in all, again when it must.
 
-    wake -> ready (one queue per kind) -> in flight -> settled -> ready, while the session has more
+    wake -> ready (one queue per kind) -> in flight -> resolved -> ready, while the session has more
                                              |
                                              +-> waiting (backoff) -> ready
 
@@ -86,7 +86,7 @@ class Courier:
             self._offer(session)
 
     def stop(self) -> None:
-        """Send nothing more. What is in flight may still be answered, and is not settled any more."""
+        """Send nothing more. What is in flight may still be answered, and is not resolved any more."""
         self._stopped = True
         self._dispatcher.stop()
         for delivery in self._deliveries.values():
@@ -136,7 +136,7 @@ class Courier:
             if isinstance(result, Retry):
                 self._again(delivery, result, unreached(answer))
             else:
-                self._settle(delivery, result)
+                self._resolve(delivery, result)
         except Exception:
             self._broken(Failure(), delivery)
         self._dispatcher.pump()
@@ -184,10 +184,10 @@ class Courier:
             delivery.hurried_at = now
             self._dispatcher.submit_again(delivery)
 
-    def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+    def _resolve(self, delivery: Delivery, outcome: Outcome) -> None:
         session = delivery.session
-        session.settle(outcome)
-        # Only now may it be woken: while it settled it was still here.
+        session.resolve(outcome)
+        # Only now may it be woken: while it was resolved it was still here.
         del self._deliveries[session]
         self._offer(session)
 
@@ -209,7 +209,7 @@ class Courier:
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         self._answer_log.gave_up(delivery.traffic.name, delivery.session.id, reason)
-        self._settle(delivery, delivery.traffic.given_up)
+        self._resolve(delivery, delivery.traffic.given_up)
 
     def _retry(self, delivery: Delivery) -> None:
         delivery.waiting = None
@@ -222,7 +222,7 @@ class Courier:
         if self._deliveries.get(session) is delivery:
             session.close(Cause.UNDELIVERED, CloseCode.INTERNAL_ERROR, "")
             if session.pending is delivery.traffic.kind:
-                self._settle(delivery, delivery.traffic.given_up)
+                self._resolve(delivery, delivery.traffic.given_up)
             else:
                 del self._deliveries[session]
                 self._offer(session)

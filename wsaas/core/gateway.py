@@ -20,7 +20,7 @@ class Backend(Protocol):
     """Carries a session's events to the backend, one at a time, in order."""
 
     def wake(self, session: Session) -> None:
-        """Fetch the session's event by `session.take()`, if there is one, and answer it by `settle`."""
+        """Fetch the session's event by `session.next_event()`, if there is one, and answer it by `resolve`."""
 
 
 class Gateway:

@@ -199,9 +199,9 @@ class Session:
         return Closed if state is _LEAVING else None
 
     def next_event(self) -> Event | None:
-        """The event that the backend is to be told now, if any; from here on it may have been. Answer by `settle`.
+        """The event that the backend is to be told now, if any; from here on it may have been. Answer by `resolve`.
 
-        A message that is not settled is given again.
+        A message that is not resolved is given again.
         """
         pending = self.pending
         if pending is Received:
@@ -212,7 +212,7 @@ class Session:
             return Opened(self.handshake)
         return self._ending if pending is Closed else None
 
-    def settle(self, outcome: Outcome) -> None:
+    def resolve(self, outcome: Outcome) -> None:
         """Hear what came of the event that `next_event` gave."""
         match outcome:
             case Delivered(reply):

@@ -282,7 +282,7 @@ class CourierTests(CourierTestCase):
         self.assertEqual(self.connect().calls, [])
 
     def test_stop(self) -> None:
-        """After `stop` nothing is sent, and what is still answered settles nothing."""
+        """After `stop` nothing is sent, and what is still answered resolves nothing."""
         _, first = self.open()
         _, second = self.open()
         self.say(first, b"1")

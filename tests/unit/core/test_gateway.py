@@ -44,7 +44,7 @@ class GatewayTestCase(SynchronousTestCase):
         session = self.connect()
         self.journal.stored.pop()(True)
         session.next_event()
-        session.settle(accepted)
+        session.resolve(accepted)
         return session
 
 
@@ -145,7 +145,7 @@ class LifeTests(GatewayTestCase):
         self.journal.stored.pop()(True)
         session.next_event()
         session.disconnected(Cause.NETWORK, 1006, "", False)
-        session.settle(Accepted(groups=("room:7",)))
+        session.resolve(Accepted(groups=("room:7",)))
         self.assertEqual((session.groups, self.router.member_page("room:7", 10, "").items), (set(), []))
 
     def test_too_many_groups(self) -> None:
@@ -155,7 +155,7 @@ class LifeTests(GatewayTestCase):
         session.next_event()
         for number in range(MAX_GROUPS):
             self.router.join(session.id, str(number))
-        session.settle(Accepted(groups=("room:7",)))
+        session.resolve(Accepted(groups=("room:7",)))
         self.assertEqual((session.state, self.calls[-1]), (State.OPEN, "accept None"))
 
     def test_headers_are_kept(self) -> None:
@@ -211,7 +211,7 @@ class LifeTests(GatewayTestCase):
         self.journal.stored.pop()(True)
         session.next_event()
         session.disconnected(Cause.NETWORK, 1006, "", False)
-        session.settle(Accepted(headers=((b"X-User", b"42"),)))
+        session.resolve(Accepted(headers=((b"X-User", b"42"),)))
         self.assertEqual(self.journal.records[-1].repeated, ((b"X-User", b"42"),))
 
     def test_nothing_new_to_keep(self) -> None:
@@ -228,12 +228,12 @@ class LifeTests(GatewayTestCase):
         self.assertIsNone(self.registry.find(session.id))
         self.assertIsInstance(session.next_event(), Received)
         self.assertEqual(self.calls.flush(), ["wake"])
-        session.settle(Delivered())
+        session.resolve(Delivered())
         self.assertEqual(self.calls, [f"journal closed {session.id}"])
         closed = session.next_event()
         self.assertEqual(len(self.calls), 1)
         self.assertEqual((self.journal.closings, len(self.registry)), ([closed], 1))
-        session.settle(Acknowledged())
+        session.resolve(Acknowledged())
         self.assertEqual(self.calls[1:], [f"journal forget {session.id}"])
         self.assertEqual(len(self.registry), 0)
 
@@ -242,7 +242,7 @@ class LifeTests(GatewayTestCase):
         session = self.connect()
         self.journal.stored.pop()(True)
         session.next_event()
-        session.settle(VETOED)
+        session.resolve(VETOED)
         self.assertEqual(self.calls[2:], [f"journal forget {session.id}", "refuse VETOED"])
         self.assertEqual(len(self.registry), 0)
 
@@ -286,7 +286,7 @@ class ReviveTests(GatewayTestCase):
         self.assertIsNone(self.registry.find(one.id))
         self.assertEqual(one.next_event(), Closed(Cause.RESTART, 1006, "", clean=False))
         self.assertEqual(two.next_event(), known)
-        one.settle(Acknowledged())
-        two.settle(Acknowledged())
+        one.resolve(Acknowledged())
+        two.resolve(Acknowledged())
         self.assertEqual(self.calls, [f"journal forget {id * 32}" for id in "ab"])
         self.assertEqual(len(self.registry), 0)

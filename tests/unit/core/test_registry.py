@@ -41,7 +41,7 @@ class FindTests(RegistryTestCase):
         closing, leaving, refused = (self.add(Stage.open()), self.add(Stage.open()), self.add(Stage.connecting()))
         closing.session.close(Cause.API, 1000, "")
         leaving.session.disconnected(Cause.NETWORK, 1006, "", False)
-        refused.settle(VETOED)
+        refused.resolve(VETOED)
         for stage in (closing, leaving, refused):
             self.registry.add(stage.session)
             self.check_nobody(ID)

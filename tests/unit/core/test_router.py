@@ -160,7 +160,7 @@ class GroupTestCase(RouterTestCase):
 
     def open(self, *numbers: int) -> None:
         for number in numbers:
-            self.connect(number).settle(Accepted())
+            self.connect(number).resolve(Accepted())
 
     def finish(self, fan_out: FanOut) -> tuple[int, int]:
         while fan_out.step():
@@ -300,7 +300,7 @@ class GroupTests(GroupTestCase):
         self.router.join(spell(1), "g")
         for expected in ((1, 0), (1, 0), (1, 0), (0, 1)):
             self.assertEqual(self.finish(self.router.push_to_group("g", b"x" * 16, False)), expected)
-        self.registry.find(spell(1)).settle(Accepted())
+        self.registry.find(spell(1)).resolve(Accepted())
         self.assertEqual(self.peers[spell(1)].calls.count(f"send {'x' * 16}"), 3)
 
     def test_counted(self) -> None:

@@ -34,7 +34,7 @@ def deliver_all(stage: Stage) -> list[str]:
     delivered = []
     while isinstance(event := stage.next_event(), Received):
         delivered.append(event.frame.payload.decode())
-        stage.settle(Delivered())
+        stage.resolve(Delivered())
     return delivered
 
 
@@ -50,7 +50,7 @@ class ConnectTests(SynchronousTestCase):
         stage = Stage.connecting()
         for word in ("one", "two", "three"):
             self.assertIs(stage.session.push(text(word)), Pushed.QUEUED)
-        stage.settle(Accepted())
+        stage.resolve(Accepted())
         self.assertEqual(stage.calls, ["accepted", "accept None", "send one", "send two", "send three"])
         self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (3, 11))
         self.assertEqual(stage.session.facts().bytes_waiting_out, 0)
@@ -62,7 +62,7 @@ class ConnectTests(SynchronousTestCase):
             stage.session.push(text(word))
         self.assertRaises(ClientTooSlow, stage.session.push, text(""))
         self.assertEqual(stage.session.facts().bytes_waiting_out, 20)
-        stage.settle(Accepted())
+        stage.resolve(Accepted())
         self.assertEqual(stage.calls[2:], ["send 0123456789", "send abcdefghij"])
         self.assertIs(stage.session.push(text("")), Pushed.SENT)
 
@@ -78,7 +78,7 @@ class ConnectTests(SynchronousTestCase):
         for word in ("one", "two", "three"):
             stage.session.push(text(word))
         stage.calls.then["send one"] = lambda: setattr(stage.peer, "full", True)
-        stage.settle(Accepted())
+        stage.resolve(Accepted())
         self.assertEqual(
             stage.calls, ["accepted", "accept None", "send one", "no room for two", "left", "wake", "close 1008"]
         )
@@ -91,7 +91,7 @@ class ConnectTests(SynchronousTestCase):
         stage.session.push(text("one"))
         stage.session.push(text("two"))
         stage.calls.then["send one"] = lambda: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
-        stage.settle(Accepted())
+        stage.resolve(Accepted())
         self.assertEqual(
             stage.calls, ["accepted", "accept None", "send one", "left", "ending network 1006 unclean", "wake"]
         )
@@ -101,7 +101,7 @@ class ConnectTests(SynchronousTestCase):
         """What the client's end hands over within its 101 is delivered, in order."""
         stage = Stage.connecting()
         stage.calls.then["accept"] = lambda: stage.receive("one", "two")
-        stage.settle(Accepted())
+        stage.resolve(Accepted())
         self.assertEqual(stage.calls, ["accepted", "accept None", "wake", "wake"])
         self.assertEqual(deliver_all(stage), ["one", "two"])
 
@@ -115,7 +115,7 @@ class ConnectTests(SynchronousTestCase):
             stage.session.disconnected(Cause.NETWORK, 1006, "", False)
 
         stage.calls.then["accept"] = hand_over_and_go
-        stage.settle(Accepted())
+        stage.resolve(Accepted())
         self.assertEqual(stage.calls, ["accepted", "accept None", "wake", "left", "wake"])
         self.assertEqual(deliver_all(stage), ["one"])
         self.assertEqual(farewell(stage), "network 1006 unclean")
@@ -123,14 +123,14 @@ class ConnectTests(SynchronousTestCase):
     def test_subprotocol(self) -> None:
         """The subprotocol that the backend chose is in the 101, and known from then on."""
         stage = Stage.connecting()
-        stage.settle(Accepted("v2.chat"))
+        stage.resolve(Accepted("v2.chat"))
         self.assertIn("accept v2.chat", stage.calls)
         self.assertEqual(stage.session.facts().subprotocol, "v2.chat")
 
     def test_headers_to_repeat(self) -> None:
         """The headers that the connect answer asked for come after the handshake's, and are in the record."""
         stage = Stage.connecting()
-        stage.settle(Accepted(headers=((b"X-User", b"42"),)))
+        stage.resolve(Accepted(headers=((b"X-User", b"42"),)))
         expected = ((b"Authorization", b"Basic eA=="), (b"X-User", b"42"))
         self.assertEqual(stage.session.repeated, expected)
         self.assertEqual(stage.session.record.repeated, expected)
@@ -170,7 +170,7 @@ class ConnectTests(SynchronousTestCase):
         ]:
             stage = Stage.connecting()
             stage.session.disconnected(Cause.NETWORK, 1006, "", False)
-            stage.settle(outcome)
+            stage.resolve(outcome)
             if last is None:
                 self.assertEqual((stage.next_event(), stage.session.state), (None, State.CLOSED))
             else:
@@ -180,7 +180,7 @@ class ConnectTests(SynchronousTestCase):
         """The DELETE of a client that left during the POST carries the headers that the answer asked for."""
         stage = Stage.connecting()
         stage.session.disconnected(Cause.NETWORK, 1006, "", False)
-        stage.settle(Accepted(headers=((b"X-User", b"42"),)))
+        stage.resolve(Accepted(headers=((b"X-User", b"42"),)))
         self.assertIn((b"X-User", b"42"), stage.session.repeated)
 
     def test_closed_during_the_post(self) -> None:
@@ -189,7 +189,7 @@ class ConnectTests(SynchronousTestCase):
         stage.session.push(text("queued"))
         stage.session.close(Cause.API, 4001, "bye")
         self.assertRaises(NoSuchConnection, stage.session.push, text("late"))
-        stage.settle(Accepted())
+        stage.resolve(Accepted())
         self.assertEqual(
             stage.calls,
             ["left", "wake", "refuse CLOSED_BY_API", "accepted", "left", "ending api 4001 'bye' unclean", "wake"],
@@ -200,7 +200,7 @@ class ConnectTests(SynchronousTestCase):
         """Of a connection that was refused nothing more is said; queued pushes go nowhere."""
         stage = Stage.connecting()
         stage.session.push(text("queued"))
-        stage.settle(VETOED)
+        stage.resolve(VETOED)
         self.assertEqual(stage.calls, ["forget", "refuse VETOED"])
         self.assertIsNone(stage.next_event())
 
@@ -208,7 +208,7 @@ class ConnectTests(SynchronousTestCase):
         """The POST's answer never came: the client is refused, and the backend told that it is over."""
         stage = Stage.connecting()
         stage.session.push(text("queued"))
-        stage.settle(TIMED_OUT)
+        stage.resolve(TIMED_OUT)
         self.assertEqual(stage.calls, ["left", "ending unknown_connect 1006 unclean", "wake", "refuse TIMEOUT"])
         self.assertEqual(farewell(stage), "unknown_connect 1006 unclean")
 
@@ -229,12 +229,12 @@ class MessageTests(SynchronousTestCase):
             stage.session.received(frame)
         for sequence, frame in enumerate(frames, 1):
             self.assertEqual(stage.next_event(), Received(sequence, frame))
-            stage.settle(Delivered())
+            stage.resolve(Delivered())
         self.assertIsNone(stage.next_event())
         self.assertEqual((stage.session.messages_in, stage.session.bytes_in), (3, 5))
 
-    def test_unsettled(self) -> None:
-        """A message stays the next one until it is settled."""
+    def test_unresolved(self) -> None:
+        """A message stays the next one until it is resolved."""
         stage = Stage.open("one", "two")
         self.assertEqual(stage.next_event(), stage.next_event())
 
@@ -242,7 +242,7 @@ class MessageTests(SynchronousTestCase):
         """A reply goes to the client before the next message can be taken."""
         stage = Stage.open("one", "two")
         stage.next_event()
-        stage.settle(Delivered(text("reply")))
+        stage.resolve(Delivered(text("reply")))
         self.assertEqual(stage.calls, ["send reply"])
         self.assertEqual(stage.session.messages_out, 1)
         self.assertEqual(stage.next_event(), Received(2, text("two")))
@@ -252,7 +252,7 @@ class MessageTests(SynchronousTestCase):
         stage = Stage.open("one", "two")
         stage.next_event()
         stage.peer.full = True
-        stage.settle(Delivered(text("reply")))
+        stage.resolve(Delivered(text("reply")))
         self.assertEqual((stage.next_event(), stage.session.pending), (None, None))
         stage.session.writable()
         self.assertEqual(stage.calls, ["no room for reply", "no room for reply"])
@@ -271,7 +271,7 @@ class MessageTests(SynchronousTestCase):
             stage = Stage.open("one", "two")
             stage.next_event()
             stage.peer.full = True
-            stage.settle(Delivered(text("reply")))
+            stage.resolve(Delivered(text("reply")))
             stage.peer.full = False
             if leave == "close":
                 stage.session.close(Cause.API, 1000, "")
@@ -293,7 +293,7 @@ class MessageTests(SynchronousTestCase):
         stage.next_event()
         stage.peer.full = True
         stage.calls.then["no"] = lambda: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
-        stage.settle(Delivered(text("reply")))
+        stage.resolve(Delivered(text("reply")))
         self.assertEqual(deliver_all(stage), ["two"])
         self.assertEqual(farewell(stage), "network 1006 unclean")
 
@@ -302,7 +302,7 @@ class MessageTests(SynchronousTestCase):
         stage = Stage.open("one", "two")
         stage.next_event()
         stage.peer.full = True
-        stage.settle(Delivered(text("reply")))
+        stage.resolve(Delivered(text("reply")))
         stage.calls.then["no"] = lambda: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         stage.session.writable()
         self.assertEqual(deliver_all(stage), ["two"])
@@ -330,13 +330,13 @@ class BackpressureTests(SynchronousTestCase):
         stage.session.announce(0)
         self.assertEqual(stage.calls.flush()[4:], ["pause"])
         stage.next_event()
-        stage.settle(Delivered())
+        stage.resolve(Delivered())
         self.assertEqual(stage.calls, [])
         stage.next_event()
-        stage.settle(Delivered())
+        stage.resolve(Delivered())
         self.assertEqual(stage.calls, ["resume"])
         stage.next_event()
-        stage.settle(Delivered())
+        stage.resolve(Delivered())
         self.assertEqual(stage.calls, ["resume"])
 
     def test_room_for_the_very_message(self) -> None:
@@ -344,10 +344,10 @@ class BackpressureTests(SynchronousTestCase):
         stage = Stage.open("one", "two", receive_buffer=4 * OVERHEAD)
         stage.session.announce(3 * OVERHEAD)
         stage.next_event()
-        stage.settle(Delivered())
+        stage.resolve(Delivered())
         self.assertEqual(stage.calls, ["pause"])
         stage.next_event()
-        stage.settle(Delivered())
+        stage.resolve(Delivered())
         self.assertEqual(stage.calls, ["pause", "resume"])
 
     def test_the_largest_message(self) -> None:
@@ -368,7 +368,7 @@ class BackpressureTests(SynchronousTestCase):
             stage.session.announce(1000)
 
         stage.calls.then["resume"] = hand_over
-        stage.settle(Delivered())
+        stage.resolve(Delivered())
         self.assertEqual(stage.calls, ["resume", "wake", "pause"])
         self.assertEqual(deliver_all(stage), ["two"])
         self.assertEqual(stage.calls[3:], ["resume"])
@@ -378,7 +378,7 @@ class BackpressureTests(SynchronousTestCase):
         stage = Stage.open("one", receive_buffer=2 * OVERHEAD)
         stage.session.announce(1000)
         stage.next_event()
-        stage.settle(Delivered(text("reply")))
+        stage.resolve(Delivered(text("reply")))
         self.assertEqual(stage.calls, ["pause", "send reply", "resume"])
 
     def test_dismissed_while_paused(self) -> None:
@@ -387,7 +387,7 @@ class BackpressureTests(SynchronousTestCase):
             stage = Stage.open("one", "two")
             stage.next_event()
             stage.session.announce(1_000_000)
-            stage.settle(outcome)
+            stage.resolve(outcome)
             self.assertEqual(stage.calls[-1], "resume")
 
     def test_lost_while_paused(self) -> None:
@@ -407,7 +407,7 @@ class EndTests(SynchronousTestCase):
         stage.session.disconnected(Cause.CLIENT, 1001, "going", True)
         self.assertEqual(deliver_all(stage), ["one", "two"])
         self.assertEqual(spell_in_flight(stage), "client 1001 'going' clean")
-        stage.settle(Acknowledged())
+        stage.resolve(Acknowledged())
         self.assertEqual((stage.next_event(), stage.session.state), (None, State.CLOSED))
         self.assertEqual(stage.calls[-1], "forget")
 
@@ -415,7 +415,7 @@ class EndTests(SynchronousTestCase):
         """A DELETE that is sent again says the same."""
         stage = Stage.open("one", "two")
         stage.next_event()
-        stage.settle(Undelivered())
+        stage.resolve(Undelivered())
         stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         self.assertEqual(stage.next_event(), stage.next_event())
         self.assertEqual(farewell(stage), "undelivered 1013 unclean lost 2")
@@ -424,7 +424,7 @@ class EndTests(SynchronousTestCase):
         """When patience ends the client is closed with 1013, and the message in flight is lost with those behind it."""
         stage = Stage.open("one", "two", "three")
         stage.next_event()
-        stage.settle(Undelivered())
+        stage.resolve(Undelivered())
         self.assertEqual(stage.calls, ["left", "wake", "close 1013"])
         stage.session.disconnected(Cause.CLIENT, 1013, "", True)
         self.assertEqual(farewell(stage), "undelivered 1013 clean lost 3")
@@ -433,7 +433,7 @@ class EndTests(SynchronousTestCase):
         """The message that the backend answered by closing is not lost; those behind it and those to come are."""
         stage = Stage.open("one", "two", "three")
         stage.next_event()
-        stage.settle(CloseRequested(1008))
+        stage.resolve(CloseRequested(1008))
         self.assertEqual(stage.calls, ["left", "wake", "close 1008"])
         stage.receive("four")
         stage.session.disconnected(Cause.CLIENT, 1008, "", True)
@@ -454,8 +454,8 @@ class EndTests(SynchronousTestCase):
             "fail": (lambda stage: stage.session.fail(Cause.TOO_BIG, 1009, "long"), "too_big 1009 'long'"),
             "api": (lambda stage: stage.session.close(Cause.API, 4001, "bye"), "api 4001 'bye'"),
             "drain": (lambda stage: stage.session.close(Cause.DRAIN, 1012, ""), "drain 1012"),
-            "backend": (lambda stage: stage.settle(CloseRequested(1000)), "backend 1000"),
-            "undelivered": (lambda stage: stage.settle(Undelivered()), "undelivered 1013"),
+            "backend": (lambda stage: stage.resolve(CloseRequested(1000)), "backend 1000"),
+            "undelivered": (lambda stage: stage.resolve(Undelivered()), "undelivered 1013"),
         }
         for first, (end_first, expected) in ends.items():
             for then, (end_then, _) in ends.items():
@@ -467,7 +467,7 @@ class EndTests(SynchronousTestCase):
                 end_then(stage)
                 stage.session.disconnected(Cause.NETWORK, 1006, "", False)
                 if stage.in_flight is not None:
-                    stage.settle(Delivered())
+                    stage.resolve(Delivered())
                 lost = " lost 1" if "undelivered" in (first, then) else ""
                 self.assertEqual(farewell(stage), f"{expected} unclean{lost}", (first, then))
 
@@ -486,7 +486,7 @@ class EndTests(SynchronousTestCase):
         stage.session.close(Cause.API, 4001, "")
         stage.session.close(Cause.API, 4002, "")
         stage.session.close(Cause.DRAIN, 1012, "")
-        stage.settle(CloseRequested(1000))
+        stage.resolve(CloseRequested(1000))
         self.assertEqual([call for call in stage.calls if call.startswith("close")], ["close 4001"])
 
     def test_violation(self) -> None:
@@ -513,7 +513,7 @@ class EndTests(SynchronousTestCase):
                 stage.session.close(Cause.API, 4001, "bye")
                 deliver_all(stage)
             else:
-                stage.settle(outcome)
+                stage.resolve(outcome)
             self.assertIs(stage.session.state, State.LEAVING)
             self.assertEqual(farewell(stage), expected)
 
@@ -530,11 +530,11 @@ class EndTests(SynchronousTestCase):
         stage = Stage.open("one", "two")
         stage.next_event()
         stage.session.disconnected(Cause.CLIENT, 1000, "", True)
-        stage.settle(Undelivered())
+        stage.resolve(Undelivered())
         self.assertEqual(farewell(stage), "client 1000 clean lost 2")
 
-    def test_settled_within_wake(self) -> None:
-        """A courier that takes and settles at once, within the call that wakes it, finds everything in order."""
+    def test_resolved_within_wake(self) -> None:
+        """A courier that resolves an event at once, within the call that wakes it, finds everything in order."""
         stage = Stage.open()
         seen = []
 
@@ -542,7 +542,7 @@ class EndTests(SynchronousTestCase):
             stage.calls.then["wake"] = carry
             while (event := stage.next_event()) is not None:
                 seen.append(event)
-                stage.settle(Acknowledged() if isinstance(event, Closed) else Delivered(text(f"to {event.sequence}")))
+                stage.resolve(Acknowledged() if isinstance(event, Closed) else Delivered(text(f"to {event.sequence}")))
 
         stage.calls.then["wake"] = carry
         stage.receive("one", "two")
@@ -587,12 +587,12 @@ class FactsTests(SynchronousTestCase):
             stage.session.record, hello(headers={"user-agent": "curl/8"}), stage.peer, stage.limits, stage.owner
         )
         session.next_event()
-        session.settle(Accepted("v1"))
+        session.resolve(Accepted("v1"))
         session.groups |= {"user:42", "room:7"}
         for word in ("one", "three", "fifteen"):
             session.received(text(word))
         session.next_event()
-        session.settle(Delivered(text("reply")))
+        session.resolve(Delivered(text("reply")))
         session.push(text("push"))
         stage.peer.waiting = 9
         self.assertEqual(
@@ -631,7 +631,7 @@ class ReviveTests(SynchronousTestCase):
         self.assertIs(session.pending, Closed)
         self.assertEqual(session.next_event(), Closed(Cause.RESTART, 1006, "", clean=False))
         self.assertEqual(self.calls, [])
-        session.settle(Acknowledged())
+        session.resolve(Acknowledged())
         self.assertEqual((session.next_event(), session.pending), (None, None))
         self.assertEqual(self.calls, ["forget"])
 

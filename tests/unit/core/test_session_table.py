@@ -37,7 +37,7 @@ INPUTS: dict[str, Callable[[Stage], object]] = {
     "fail": lambda stage: stage.session.fail(Cause.PROTOCOL_ERROR, 1002, ""),
     "disconnected": lambda stage: stage.session.disconnected(Cause.NETWORK, 1006, "", False),
     "next_event": lambda stage: stage.next_event(),
-    **{name: lambda stage, outcome=outcome: stage.settle(outcome) for name, outcome in OUTCOMES.items()},
+    **{name: lambda stage, outcome=outcome: stage.resolve(outcome) for name, outcome in OUTCOMES.items()},
     "recorded": lambda stage: stage.session.recorded(True),
     "not recorded": lambda stage: stage.session.recorded(False),
     "turn_away": lambda stage: stage.session.turn_away(RefusalReason.BACKEND_AWAY),
@@ -54,7 +54,7 @@ PUT = "impossible: a PUT is in flight"
 DELETE = "impossible: a DELETE is in flight"
 NOT_LIVE = "impossible: the registry finds live sessions only"
 IN_FLIGHT: dict[type[Event] | None, str] = {None: NONE, Opened: POST, Received: PUT, Closed: DELETE}
-MAY_SETTLE: dict[type[Event] | None, tuple[str, ...]] = {
+MAY_RESOLVE: dict[type[Event] | None, tuple[str, ...]] = {
     None: (),
     Opened: ("Accepted", "Accepted with headers", "Refused", "Indeterminate"),
     Received: ("Delivered", "Delivered with reply", "CloseRequested", "Undelivered"),
@@ -84,7 +84,7 @@ def _holding() -> Stage:
     """The answer to "one" replied, the client has no room, and "two" waits."""
     stage = _busy()
     stage.peer.full = True
-    stage.settle(OUTCOMES["Delivered with reply"])
+    stage.resolve(OUTCOMES["Delivered with reply"])
     stage.peer.full = False
     stage.calls.flush()
     return stage
@@ -307,7 +307,8 @@ TABLE: dict[str, dict[str, str]] = {
         "facts": NOT_LIVE,
     },
     "CLOSED": {
-        "announce | received | writable | fail | disconnected | next_event | turn_away | recorded | not recorded": "CLOSED",
+        "announce | received | writable | fail | disconnected | next_event | turn_away": "CLOSED",
+        "recorded | not recorded": "CLOSED",
         "close by the API | close by the drain": "CLOSED",
         ANY_OUTCOME: NONE,
         "push": "CLOSED ! NoSuchConnection",
@@ -378,7 +379,7 @@ class TableTests(SynchronousTestCase):
             self.assertTrue(situation.startswith(stage.session.state.name), situation)
             for name, cell in cells(situation):
                 expected = None
-                if name in OUTCOMES and name not in MAY_SETTLE[_in_flight(stage)]:
+                if name in OUTCOMES and name not in MAY_RESOLVE[_in_flight(stage)]:
                     expected = IN_FLIGHT[_in_flight(stage)]
                 elif name == "facts" and not stage.session.live:
                     expected = NOT_LIVE
@@ -439,7 +440,7 @@ class TableTests(SynchronousTestCase):
 
     def _may(self, stage: Stage, name: str) -> bool:
         if name in OUTCOMES:
-            return name in MAY_SETTLE[_in_flight(stage)]
+            return name in MAY_RESOLVE[_in_flight(stage)]
         if name == "next_event":
             return stage.in_flight is None
         if name == "facts":
