@@ -96,11 +96,11 @@ class FakeOwner:
     def accepted(self, session: Session, accepted: Accepted) -> None:
         self.calls.say("accepted", session)
 
-    def left(self, session: Session) -> None:
-        self.calls.say("left", session)
+    def closing(self, session: Session) -> None:
+        self.calls.say("closing", session)
 
-    def ending(self, session: Session, closed: Closed) -> None:
-        self.calls.say(f"ending {spell(closed)}", session)
+    def ended(self, session: Session, closed: Closed) -> None:
+        self.calls.say(f"ended {spell(closed)}", session)
 
     def forget(self, session: Session) -> None:
         self.calls.say("forget", session)

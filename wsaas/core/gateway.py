@@ -90,10 +90,10 @@ class Gateway:
         if accepted.headers:
             self._journal.accepted(session.record, session.recorded)
 
-    def left(self, session: Session) -> None:
+    def closing(self, session: Session) -> None:
         self.registry.leave_all(session)
 
-    def ending(self, session: Session, closed: Closed) -> None:
+    def ended(self, session: Session, closed: Closed) -> None:
         self._journal.closed(session.id, closed)
 
     def forget(self, session: Session) -> None:

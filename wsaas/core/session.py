@@ -48,11 +48,11 @@ class SessionOwner(Protocol):
         If the answer had headers, the 101 waits: the session hears by `recorded` whether they outlast a crash.
         """
 
-    def left(self, session: Session) -> None:
-        """Hear that it is no longer live. May be called again."""
+    def closing(self, session: Session) -> None:
+        """Hear that the connection has begun to end, and is no longer live. May be called again."""
 
-    def ending(self, session: Session, closed: Closed) -> None:
-        """Hear that nothing but its DELETE is left to say, and that this says `closed`."""
+    def ended(self, session: Session, closed: Closed) -> None:
+        """Hear that the connection has ended: nothing but its DELETE is left to say, and that says `closed`."""
 
     def forget(self, session: Session) -> None:
         """Let it go: nothing is left to say of it."""
@@ -393,7 +393,7 @@ class Session:
         self._ending = ending
         self._held = None
         self._early.clear()
-        self._owner.left(self)
+        self._owner.closing(self)
         if self.state is _LEAVING:
             self._conclude()
         self._owner.wake(self)
@@ -408,7 +408,7 @@ class Session:
         if not self.lane.messages:
             assert self._ending is not None
             self._ending = replace(self._ending, lost_messages=self._lost)
-            self._owner.ending(self, self._ending)
+            self._owner.ended(self, self._ending)
 
     def _forget(self) -> None:
         self.state = State.CLOSED

@@ -111,7 +111,7 @@ class CloseTests(RouterTestCase):
         for code in (1000, 3000, 4001, 4999):
             stage = self.add(Stage.open())
             self.router.close(ID, code, "bye")
-            self.assertEqual(stage.calls, ["left", "wake", f"close {code} bye"])
+            self.assertEqual(stage.calls, ["closing", "wake", f"close {code} bye"])
         for code in (-1, 0, 999, 1001, 1005, 1006, 1012, 2999, 5000, 65536):
             stage = self.add(Stage.open())
             self.assertRaises(BadRequest, self.router.close, ID, code, "bye")

@@ -80,7 +80,7 @@ class ConnectTests(SynchronousTestCase):
         stage.calls.then["send one"] = lambda: setattr(stage.peer, "full", True)
         stage.resolve(Accepted())
         self.assertEqual(
-            stage.calls, ["accepted", "accept None", "send one", "no room for two", "left", "wake", "close 1008"]
+            stage.calls, ["accepted", "accept None", "send one", "no room for two", "closing", "wake", "close 1008"]
         )
         stage.session.disconnected(Cause.CLIENT, 1008, "", True)
         self.assertEqual(farewell(stage), "too_slow 1008 clean")
@@ -93,7 +93,7 @@ class ConnectTests(SynchronousTestCase):
         stage.calls.then["send one"] = lambda: stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         stage.resolve(Accepted())
         self.assertEqual(
-            stage.calls, ["accepted", "accept None", "send one", "left", "ending network 1006 unclean", "wake"]
+            stage.calls, ["accepted", "accept None", "send one", "closing", "ended network 1006 unclean", "wake"]
         )
         self.assertEqual(farewell(stage), "network 1006 unclean")
 
@@ -116,7 +116,7 @@ class ConnectTests(SynchronousTestCase):
 
         stage.calls.then["accept"] = hand_over_and_go
         stage.resolve(Accepted())
-        self.assertEqual(stage.calls, ["accepted", "accept None", "wake", "left", "wake"])
+        self.assertEqual(stage.calls, ["accepted", "accept None", "wake", "closing", "wake"])
         self.assertEqual(deliver_all(stage), ["one"])
         self.assertEqual(farewell(stage), "network 1006 unclean")
 
@@ -192,7 +192,7 @@ class ConnectTests(SynchronousTestCase):
         stage.resolve(Accepted())
         self.assertEqual(
             stage.calls,
-            ["left", "wake", "refuse CLOSED_BY_API", "accepted", "left", "ending api 4001 'bye' unclean", "wake"],
+            ["closing", "wake", "refuse CLOSED_BY_API", "accepted", "closing", "ended api 4001 'bye' unclean", "wake"],
         )
         self.assertEqual(farewell(stage), "api 4001 'bye' unclean")
 
@@ -209,7 +209,7 @@ class ConnectTests(SynchronousTestCase):
         stage = Stage.connecting()
         stage.session.push(text("queued"))
         stage.resolve(TIMED_OUT)
-        self.assertEqual(stage.calls, ["left", "ending unknown_connect 1006 unclean", "wake", "refuse TIMEOUT"])
+        self.assertEqual(stage.calls, ["closing", "ended unknown_connect 1006 unclean", "wake", "refuse TIMEOUT"])
         self.assertEqual(farewell(stage), "unknown_connect 1006 unclean")
 
     def test_stored_too_late(self) -> None:
@@ -397,7 +397,7 @@ class BackpressureTests(SynchronousTestCase):
         stage.session.disconnected(Cause.NETWORK, 1006, "", False)
         stage.calls.flush()
         self.assertEqual(deliver_all(stage), ["one", "two"])
-        self.assertEqual(stage.calls, ["ending network 1006 unclean"])
+        self.assertEqual(stage.calls, ["ended network 1006 unclean"])
 
 
 class EndTests(SynchronousTestCase):
@@ -425,7 +425,7 @@ class EndTests(SynchronousTestCase):
         stage = Stage.open("one", "two", "three")
         stage.next_event()
         stage.resolve(Undelivered())
-        self.assertEqual(stage.calls, ["left", "wake", "close 1013"])
+        self.assertEqual(stage.calls, ["closing", "wake", "close 1013"])
         stage.session.disconnected(Cause.CLIENT, 1013, "", True)
         self.assertEqual(farewell(stage), "undelivered 1013 clean lost 3")
 
@@ -434,7 +434,7 @@ class EndTests(SynchronousTestCase):
         stage = Stage.open("one", "two", "three")
         stage.next_event()
         stage.resolve(CloseRequested(1008))
-        self.assertEqual(stage.calls, ["left", "wake", "close 1008"])
+        self.assertEqual(stage.calls, ["closing", "wake", "close 1008"])
         stage.receive("four")
         stage.session.disconnected(Cause.CLIENT, 1008, "", True)
         self.assertEqual(farewell(stage), "backend 1008 clean lost 3")
@@ -495,7 +495,7 @@ class EndTests(SynchronousTestCase):
         stage.session.fail(Cause.PROTOCOL_ERROR, 1002, "mask")
         stage.session.close(Cause.API, 1000, "")
         stage.session.disconnected(Cause.NETWORK, 1006, "", False)
-        self.assertEqual(stage.calls, ["left", "wake", "left", "wake"])
+        self.assertEqual(stage.calls, ["closing", "wake", "closing", "wake"])
         self.assertEqual(deliver_all(stage), ["one"])
         self.assertEqual(spell_in_flight(stage), "protocol_error 1002 'mask' unclean")
 
