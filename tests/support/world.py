@@ -315,7 +315,7 @@ class ModelCourier:
     def send(self, session: Session) -> None:
         self.ready.remove(session)
         pending, event = session.pending, session.next_event()
-        assert (None if event is None else type(event)) is pending
+        assert (None if event is None else event.kind) is pending
         if event is not None:
             self.in_flight[session] = event
             self._world.told(session, event)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from wsaas.core.events import Closed, Event, Opened, Received
+from wsaas.core.events import EventKind
 
-KINDS: tuple[type[Event], ...] = (Received, Opened, Closed)
 GREED = 3
 """A party may have so many in flight of a kind for each one that is still free for that kind."""
 
@@ -23,14 +22,14 @@ class Shares:
     def __init__(self, total: int) -> None:
         self._free = total
         self._kept = total // 4
-        self._kept_free = self._kept * len(KINDS)
+        self._kept_free = self._kept * len(EventKind)
         """What of the quarters is not used."""
-        self.in_flight: dict[type[Event], int] = dict.fromkeys(KINDS, 0)
+        self.in_flight: dict[EventKind, int] = dict.fromkeys(EventKind, 0)
         self.offers: float = 0
         """Places that became free and were not offered yet to what waits for one; each is enough for one webhook."""
-        self._held: dict[type[Event], dict[str, int]] = {kind: {} for kind in KINDS}
+        self._held: dict[EventKind, dict[str, int]] = {kind: {} for kind in EventKind}
 
-    def allow(self, kind: type[Event], party: str) -> bool:
+    def allow(self, kind: EventKind, party: str) -> bool:
         """Tell whether one more of this kind and party may go out."""
         in_flight = self.in_flight[kind]
         # Its own quarter, and what is free beyond those of all.
@@ -40,7 +39,7 @@ class Shares:
         # A party has no more than all have: most of the time that says enough.
         return free > 0 and (in_flight < GREED * free or self._held[kind].get(party, 0) < GREED * free)
 
-    def acquire(self, kind: type[Event], party: str) -> None:
+    def acquire(self, kind: EventKind, party: str) -> None:
         self._free -= 1
         self.in_flight[kind] += 1
         if self.in_flight[kind] <= self._kept:
@@ -48,7 +47,7 @@ class Shares:
         held = self._held[kind]
         held[party] = held.get(party, 0) + 1
 
-    def release(self, kind: type[Event], party: str) -> None:
+    def release(self, kind: EventKind, party: str) -> None:
         self._free += 1
         self.offers += 1
         self.in_flight[kind] -= 1

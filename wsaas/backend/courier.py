@@ -27,7 +27,7 @@ from wsaas.backend.health import Change, unreached
 from wsaas.backend.requests import Contract
 from wsaas.backend.responses import NO_ANSWER, Retry, read
 from wsaas.backend.sender import Sender
-from wsaas.core.events import Cause, CloseCode, Closed, Event, Opened, Received
+from wsaas.core.events import Cause, CloseCode, EventKind
 from wsaas.core.outcomes import Acknowledged, Indeterminate, Outcome, Undelivered
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.retry import LONGEST_DELAY, Attempted, GiveUp, decide
@@ -69,11 +69,11 @@ class Courier:
         self._now = now
         self._random = random
         traffic = (
-            Traffic(Received, "message", Breaker(random), message_patience, Undelivered()),
-            Traffic(Opened, "connect", Breaker(random, PROBES // 2), 0.0, Indeterminate(NO_ANSWER)),
-            Traffic(Closed, "disconnect", Breaker(random), disconnect_patience, Acknowledged()),
+            Traffic(EventKind.MESSAGE, Breaker(random), message_patience, Undelivered()),
+            Traffic(EventKind.CONNECT, Breaker(random, PROBES // 2), 0.0, Indeterminate(NO_ANSWER)),
+            Traffic(EventKind.DISCONNECT, Breaker(random), disconnect_patience, Acknowledged()),
         )
-        self._traffic: dict[type[Event], Traffic] = {each.kind: each for each in traffic}
+        self._traffic: dict[EventKind, Traffic] = {each.kind: each for each in traffic}
         self._dispatcher = Dispatcher(
             clock, random, concurrency, traffic, send=self._send, turn_away=self._turn_away, give_up=self._give_up
         )
@@ -107,14 +107,14 @@ class Courier:
     def _send(self, delivery: Delivery) -> None:
         session = delivery.session
         if delivery.event is None:
-            if session.pending is not delivery.traffic.kind:  # it was closed since
+            event = session.next_event()
+            if event is None or event.kind is not delivery.traffic.kind:  # it was closed since
                 del self._deliveries[session]
                 self._dispatcher.release(delivery.traffic.kind, delivery.party)
                 self._offer(session)
                 return
-            delivery.event = session.next_event()
+            delivery.event = event
             delivery.began = self._clock.seconds()
-        assert delivery.event is not None
         delivery.tries += 1
         try:
             self._sender.send(self._contract.webhook(session, delivery.event), partial(self._answered, delivery))
@@ -148,10 +148,10 @@ class Courier:
         if change is Change.CLOSED:
             self._answer_log.emit(
                 LogLevel.info,
-                f"back {traffic.name}",
+                f"back {traffic.kind.value}",
                 id,
                 "the backend is back: it answers {event} webhooks again",
-                event=traffic.name,
+                event=traffic.kind.value,
             )
             for each in list(self._deliveries.values()):
                 if each.traffic is traffic:
@@ -159,10 +159,10 @@ class Courier:
         elif change is Change.OPENED:
             self._answer_log.emit(
                 LogLevel.error,
-                f"away {traffic.name}",
+                f"away {traffic.kind.value}",
                 id,
                 "the backend cannot be reached ({reason}): a few {event} webhooks a second go out until one is heard",
-                event=traffic.name,
+                event=traffic.kind.value,
                 reason=reason,
             )
         else:
@@ -208,7 +208,7 @@ class Courier:
         delivery.waiting = self._clock.callLater(decision.seconds, self._retry, delivery)
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
-        self._answer_log.gave_up(delivery.traffic.name, delivery.session.id, reason)
+        self._answer_log.gave_up(delivery.traffic.kind.value, delivery.session.id, reason)
         self._resolve(delivery, delivery.traffic.given_up)
 
     def _retry(self, delivery: Delivery) -> None:

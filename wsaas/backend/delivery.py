@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from wsaas.backend.breaker import Breaker
 from wsaas.backend.fair_queue import FairQueue
-from wsaas.core.events import Event
+from wsaas.core.events import Event, EventKind
 from wsaas.core.outcomes import Outcome
 from wsaas.core.session import Session
 
@@ -21,11 +21,10 @@ class Traffic:
     one that is tried no more.
     """
 
-    __slots__ = ("breaker", "given_up", "kind", "may_go", "may_probe", "name", "patience", "ready")
+    __slots__ = ("breaker", "given_up", "kind", "may_go", "may_probe", "patience", "ready")
 
-    def __init__(self, kind: type[Event], name: str, breaker: Breaker, patience: float, given_up: Outcome) -> None:
+    def __init__(self, kind: EventKind, breaker: Breaker, patience: float, given_up: Outcome) -> None:
         self.kind = kind
-        self.name = name
         self.breaker = breaker
         self.patience = patience
         self.given_up = given_up

@@ -16,8 +16,10 @@ from wsaas.backend.breaker import LONGEST_PAUSE
 from wsaas.backend.concurrency import Shares
 from wsaas.backend.delivery import Delivery, Traffic
 from wsaas.backend.health import Change, Health
-from wsaas.core.events import Opened
+from wsaas.core.events import EventKind
 from wsaas.http_client.exchange import Fault, HttpResponse
+
+_CONNECT = EventKind.CONNECT  # Enum looks its members up anew each time
 
 
 class Dispatcher:
@@ -49,7 +51,7 @@ class Dispatcher:
         for each in traffic:
             each.may_go = partial(self._shares.allow, each.kind)
             # Connects are admitted, or turned away, before they wait.
-            each.may_probe = each.may_go if each.kind is Opened else partial(self._may_probe, each)
+            each.may_probe = each.may_go if each.kind is _CONNECT else partial(self._may_probe, each)
         self._probing: IDelayedCall | None = None
         self._outages = 0
         """Breakers that are open."""
@@ -70,7 +72,7 @@ class Dispatcher:
         """Send it, now or in its turn; a connect may be turned away instead."""
         traffic, party = delivery.traffic, delivery.party
         ready = traffic.ready
-        if traffic.kind is Opened and not self._health.admits(traffic, party, self._clock.seconds()):
+        if traffic.kind is _CONNECT and not self._health.admits(traffic, party, self._clock.seconds()):
             self._turn_away(delivery)
         elif (
             self._busy
@@ -128,7 +130,7 @@ class Dispatcher:
         traffic = delivery.traffic
         if isinstance(answer, Fault) or answer.status >= 500:
             changes = self._health.failed(delivery, answer, self._clock.seconds())
-        elif traffic.breaker.failures or traffic.kind is Opened:
+        elif traffic.breaker.failures or traffic.kind is _CONNECT:
             changes = self._health.well(delivery)
         else:
             return ()
@@ -138,7 +140,7 @@ class Dispatcher:
                 self._shares.offers = inf
             elif change is Change.OPENED:
                 self._outages += 1
-                self._turn_all_away(traffic.ready.remove_all() if traffic.kind is Opened else ())
+                self._turn_all_away(traffic.ready.remove_all() if traffic.kind is _CONNECT else ())
             else:
                 self._turn_all_away(traffic.ready.remove_party(delivery.party))
         return changes

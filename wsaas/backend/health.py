@@ -7,11 +7,13 @@ from enum import Enum
 
 from wsaas.backend.delivery import Delivery, Traffic
 from wsaas.backend.failing_parties import FailingParties
-from wsaas.core.events import Opened
+from wsaas.core.events import EventKind
 from wsaas.http_client.exchange import Fault, HttpResponse, NotSent
 
 NOBODY_HOME = frozenset({502, 503, 504, *range(520, 525)})
 """Said by something in between, or by a backend that is starting: it was not reached. (520 to 524 are Cloudflare's.)"""
+
+_CONNECT = EventKind.CONNECT  # Enum looks its members up anew each time
 
 
 def unreached(answer: HttpResponse | Fault) -> bool:
@@ -50,7 +52,7 @@ class Health:
     def well(self, delivery: Delivery) -> list[Change]:
         """Note an answer that is no failure."""
         traffic = delivery.traffic
-        if self._failing and traffic.kind is Opened:
+        if self._failing and traffic.kind is _CONNECT:
             self._failing.succeeded(delivery.party)
         return [Change.CLOSED] if traffic.breaker.reached() else []
 
@@ -63,11 +65,11 @@ class Health:
                 changes.append(Change.CLOSED)
         elif traffic.breaker.failed(None if nobodys_fault else _culprit(delivery), now):
             changes.append(Change.OPENED)
-        if traffic.kind is Opened and not nobodys_fault and self._failing.failed(delivery.party, now):
+        if traffic.kind is _CONNECT and not nobodys_fault and self._failing.failed(delivery.party, now):
             changes.append(Change.PACED)
         return changes
 
 
 def _culprit(delivery: Delivery) -> str:
     """Name the party that is counted for a failure."""
-    return delivery.party if delivery.traffic.kind is Opened else delivery.session.id
+    return delivery.party if delivery.traffic.kind is _CONNECT else delivery.session.id

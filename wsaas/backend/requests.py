@@ -15,13 +15,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wsaas.backend.signing import sign
-from wsaas.core.events import Closed, Event, Opened, Received
+from wsaas.core.events import Closed, Event, EventKind, Opened, Received
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 
 # An answer's body beyond this is not read: a decision about a connection is short. A reply to a message may be as long
 # as a message.
 MAX_DECISION = 65536
+_CONNECT = EventKind.CONNECT.value.encode()
+_MESSAGE = EventKind.MESSAGE.value.encode()
+_DISCONNECT = EventKind.DISCONNECT.value.encode()
 
 
 @dataclass(slots=True)
@@ -90,12 +93,12 @@ class Contract:
             case Received():
                 frame = event.frame
                 content_type = b"application/octet-stream" if frame.binary else self._text
-                return self._webhook(session, b"PUT", event.sequence, b"message", content_type, frame.payload)
+                return self._webhook(session, b"PUT", event.sequence, _MESSAGE, content_type, frame.payload)
             case Opened():
-                return self._webhook(session, b"POST", 0, b"connect", b"application/json", self._hello(session))
+                return self._webhook(session, b"POST", 0, _CONNECT, b"application/json", self._hello(session))
             case Closed():
                 body = self._farewell(session, event)
-                return self._webhook(session, b"DELETE", 0, b"disconnect", b"application/json", body)
+                return self._webhook(session, b"DELETE", 0, _DISCONNECT, b"application/json", body)
 
     def _webhook(
         self, session: Session, method: bytes, sequence: int, event: bytes, content_type: bytes, body: bytes

@@ -7,8 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
 
 from wsaas.core.model import Frame, Handshake
+
+
+class EventKind(Enum):
+    """The kinds of events; the value is the word by which the backend and the log know it."""
+
+    CONNECT = "connect"
+    MESSAGE = "message"
+    DISCONNECT = "disconnect"
+
+    __hash__ = object.__hash__  # Enum's own is a call of Python, and kinds are keys at each message
 
 
 class Cause(Enum):
@@ -46,6 +57,7 @@ class CloseCode:
 class Opened:
     """A client asks to connect: POST."""
 
+    kind: ClassVar[EventKind] = EventKind.CONNECT
     handshake: Handshake
 
 
@@ -53,6 +65,7 @@ class Opened:
 class Received:
     """A client sent a message: PUT. `sequence` counts the connection's messages from 1."""
 
+    kind: ClassVar[EventKind] = EventKind.MESSAGE
     sequence: int
     frame: Frame
 
@@ -61,6 +74,7 @@ class Received:
 class Closed:
     """A connection is over: DELETE. `lost_messages` were read from the client and never taken by the backend."""
 
+    kind: ClassVar[EventKind] = EventKind.DISCONNECT
     cause: Cause
     code: int
     reason: str

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
-from wsaas.core.events import Cause, CloseCode, Closed, Event, Opened, Received
+from wsaas.core.events import Cause, CloseCode, Closed, Event, EventKind, Opened, Received
 from wsaas.core.interfaces import Peer
 from wsaas.core.lane import OVERHEAD, Lane
 from wsaas.core.model import Frame, Handshake, Limits
@@ -32,6 +32,7 @@ from wsaas.core.states import BEFORE_THE_ANSWER, LIVE, State
 
 NO_GROUPS: AbstractSet[str] = frozenset()
 _OPEN, _LEAVING = State.OPEN, State.LEAVING  # Enum looks its members up anew each time
+_CONNECT, _MESSAGE, _DISCONNECT = EventKind.CONNECT, EventKind.MESSAGE, EventKind.DISCONNECT
 _SENT = Pushed.SENT
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
 
@@ -187,16 +188,16 @@ class Session:
     # The backend's side
 
     @property
-    def pending(self) -> type[Event] | None:
+    def pending(self) -> EventKind | None:
         """The kind of event that `next_event` would give now."""
         state = self.state
         if state is not _OPEN and state in BEFORE_THE_ANSWER:
-            return Opened
+            return _CONNECT
         if self._held is not None:
             return None
         if self.lane.messages:
-            return Received
-        return Closed if state is _LEAVING else None
+            return _MESSAGE
+        return _DISCONNECT if state is _LEAVING else None
 
     def next_event(self) -> Event | None:
         """The event that the backend is to be told now, if any; from here on it may have been. Answer by `resolve`.
@@ -204,13 +205,13 @@ class Session:
         A message that is not resolved is given again.
         """
         pending = self.pending
-        if pending is Received:
+        if pending is _MESSAGE:
             return self.lane.head
-        if pending is Opened:
+        if pending is _CONNECT:
             if self.state is State.STARTING:
                 self.state = State.CONNECTING
             return Opened(self.handshake)
-        return self._ending if pending is Closed else None
+        return self._ending if pending is _DISCONNECT else None
 
     def resolve(self, outcome: Outcome) -> None:
         """Hear what came of the event that `next_event` gave."""

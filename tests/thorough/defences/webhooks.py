@@ -249,7 +249,7 @@ DEFENCES = [
     Defence(  # one breaker for messages and connects
         POISON,
         (
-            Edit(COURIER, '"message", Breaker(random),', '"message", (shared := Breaker(random)),'),
+            Edit(COURIER, "EventKind.MESSAGE, Breaker(random),", "EventKind.MESSAGE, (shared := Breaker(random)),"),
             Edit(COURIER, "Breaker(random, PROBES // 2), 0.0", "shared, 0.0"),
         ),
         ("unit.backend.test_courier.CourierTests.test_failing_messages_keep_nobody_out",),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.backend.concurrency import KINDS, Shares
-from wsaas.core.events import Closed, Event, Opened, Received
+from wsaas.backend.concurrency import Shares
+from wsaas.core.events import EventKind
+
+CONNECT, MESSAGE, DISCONNECT = EventKind
 
 
 class SharesTests(SynchronousTestCase):
-    def fill(self, shares: Shares, kind: type[Event], parties: int = 100) -> int:
+    def fill(self, shares: Shares, kind: EventKind, parties: int = 100) -> int:
         """Take what there is, for so many parties in turn; how many it was."""
         count = refused = 0
         while refused < parties:
@@ -23,39 +25,39 @@ class SharesTests(SynchronousTestCase):
 
     def test_quarter_is_kept(self) -> None:
         """One kind alone gets all but a quarter for each other kind, and those get theirs."""
-        for kind in KINDS:
+        for kind in EventKind:
             shares = Shares(64)
             self.assertEqual(self.fill(shares, kind), 32)
-            others = [other for other in KINDS if other is not kind]
+            others = [other for other in EventKind if other is not kind]
             self.assertEqual([self.fill(shares, other) for other in others], [16, 16])
 
     def test_borrowed_is_given_back(self) -> None:
         """A place that is free again goes to whoever asks, within the total."""
         shares = Shares(8)
-        self.fill(shares, Closed)
-        shares.release(Closed, "0")
-        self.assertTrue(shares.allow(Received, "a"))
-        shares.acquire(Received, "a")
-        self.assertEqual(self.fill(shares, Opened) + self.fill(shares, Received), 4)
+        self.fill(shares, DISCONNECT)
+        shares.release(DISCONNECT, "0")
+        self.assertTrue(shares.allow(MESSAGE, "a"))
+        shares.acquire(MESSAGE, "a")
+        self.assertEqual(self.fill(shares, CONNECT) + self.fill(shares, MESSAGE), 4)
         self.assertEqual(sum(shares.in_flight.values()), 8)
 
     def test_small_totals(self) -> None:
         """Under 4 nothing is kept back for kinds or parties, and the total still holds."""
         for total in (1, 2, 3):
             shares = Shares(total)
-            self.assertEqual(self.fill(shares, Closed, parties=1), total)
-            self.assertFalse(shares.allow(Received, "another"))
+            self.assertEqual(self.fill(shares, DISCONNECT, parties=1), total)
+            self.assertFalse(shares.allow(MESSAGE, "another"))
 
     def test_parties(self) -> None:
         """One party gets three quarters of what its kind can have, and then there is something for others, too."""
         shares = Shares(64)
-        self.assertEqual(self.fill(shares, Opened, parties=1), 24)
-        self.assertFalse(shares.allow(Opened, "0"))
-        self.assertTrue(all([shares.allow(kind, "0") for kind in (Received, Closed)]))
+        self.assertEqual(self.fill(shares, CONNECT, parties=1), 24)
+        self.assertFalse(shares.allow(CONNECT, "0"))
+        self.assertTrue(all([shares.allow(kind, "0") for kind in (MESSAGE, DISCONNECT)]))
         for party, places in (("b", 6), ("c", 2)):
             taken = 0
-            while shares.allow(Opened, party):
-                shares.acquire(Opened, party)
+            while shares.allow(CONNECT, party):
+                shares.acquire(CONNECT, party)
                 taken += 1
             self.assertEqual(taken, places)
 
@@ -63,9 +65,9 @@ class SharesTests(SynchronousTestCase):
         """When nothing is in flight, no party is known."""
         shares = Shares(64)
         for _ in range(3):
-            shares.acquire(Opened, "a")
-        shares.acquire(Received, "b")
-        for kind, party in ((Opened, "a"), (Opened, "a"), (Opened, "a"), (Received, "b")):
+            shares.acquire(CONNECT, "a")
+        shares.acquire(MESSAGE, "b")
+        for kind, party in ((CONNECT, "a"), (CONNECT, "a"), (CONNECT, "a"), (MESSAGE, "b")):
             shares.release(kind, party)
         self.assertEqual([held for held in shares._held.values() if held], [])
-        self.assertEqual(self.fill(shares, Opened), 32)
+        self.assertEqual(self.fill(shares, CONNECT), 32)

@@ -25,7 +25,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.core_fakes import TIMED_OUT, VETOED
 from tests.support.properties import examples
 from tests.support.world import MAX_MESSAGE, Client, Story, World
-from wsaas.core.events import Cause, Closed, Opened, Received
+from wsaas.core.events import Cause, Closed, EventKind, Opened, Received
 from wsaas.core.model import Limits
 from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Outcome, Undelivered
 
@@ -152,7 +152,7 @@ class GatewayMachine(RuleBasedStateMachine):
     @rule(which=WHICH)
     def webhook_cannot_go_out(self, which: int) -> None:
         session = self.world.courier.ready[which % len(self.world.courier.ready)]
-        if session.pending is Opened:
+        if session.pending is EventKind.CONNECT:
             self.world.courier.turn_away(session)
 
     @precondition(lambda self: self.world.courier.in_flight)
@@ -189,7 +189,7 @@ class GatewayMachine(RuleBasedStateMachine):
         courier = self.world.courier
         session = self.a_client(which).session
         for _ in range(limit):
-            if session in courier.ready and session.pending is Received:
+            if session in courier.ready and session.pending is EventKind.MESSAGE:
                 courier.send(session)
             if isinstance(courier.in_flight.get(session), Received):
                 courier.answer(session, Delivered(None if length is None else self.world.frame("reply", length)))

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import ID, TIMED_OUT, VETOED, Calls, FakeOwner, Stage, hello, spell, text
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
-from wsaas.core.events import Cause, Closed, Opened, Received
+from wsaas.core.events import Cause, Closed, EventKind, Opened, Received
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame, Limits
 from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Pushed, Undelivered
@@ -628,7 +628,7 @@ class ReviveTests(SynchronousTestCase):
         """Of a connection that an earlier life left behind there is one DELETE to send, with cause restart."""
         session = self.revive(None)
         self.assertFalse(session.live)
-        self.assertIs(session.pending, Closed)
+        self.assertIs(session.pending, EventKind.DISCONNECT)
         self.assertEqual(session.next_event(), Closed(Cause.RESTART, 1006, "", clean=False))
         self.assertEqual(self.calls, [])
         session.resolve(Acknowledged())
@@ -659,4 +659,4 @@ class ReviveTests(SynchronousTestCase):
         session.close(Cause.DRAIN, 1012, "")
         session.disconnected(Cause.NETWORK, 1006, "", False)
         self.assertRaises(NoSuchConnection, session.push, text("x"))
-        self.assertEqual((self.calls, session.pending), ([], Closed))
+        self.assertEqual((self.calls, session.pending), ([], EventKind.DISCONNECT))

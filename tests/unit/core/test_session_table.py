@@ -13,12 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import TIMED_OUT, VETOED, Stage, spell, text
 from wsaas.core.errors import GatewayError
-from wsaas.core.events import Cause, Closed, Event, Opened, Received
+from wsaas.core.events import Cause, Closed, EventKind, Opened, Received
 from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Outcome, Pushed, Undelivered
 from wsaas.core.records import Facts
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.session import LIVE, Session, State
 
+CONNECT, MESSAGE, DISCONNECT = EventKind
 OUTCOMES: dict[str, Outcome] = {
     "Accepted": Accepted("v1"),
     "Accepted with headers": Accepted("v1", (), ((b"X-User", b"42"),)),
@@ -53,12 +54,12 @@ POST = "impossible: a POST is in flight"
 PUT = "impossible: a PUT is in flight"
 DELETE = "impossible: a DELETE is in flight"
 NOT_LIVE = "impossible: the registry finds live sessions only"
-IN_FLIGHT: dict[type[Event] | None, str] = {None: NONE, Opened: POST, Received: PUT, Closed: DELETE}
-MAY_RESOLVE: dict[type[Event] | None, tuple[str, ...]] = {
+IN_FLIGHT: dict[EventKind | None, str] = {None: NONE, CONNECT: POST, MESSAGE: PUT, DISCONNECT: DELETE}
+MAY_RESOLVE: dict[EventKind | None, tuple[str, ...]] = {
     None: (),
-    Opened: ("Accepted", "Accepted with headers", "Refused", "Indeterminate"),
-    Received: ("Delivered", "Delivered with reply", "CloseRequested", "Undelivered"),
-    Closed: ("Acknowledged",),
+    CONNECT: ("Accepted", "Accepted with headers", "Refused", "Indeterminate"),
+    MESSAGE: ("Delivered", "Delivered with reply", "CloseRequested", "Undelivered"),
+    DISCONNECT: ("Acknowledged",),
 }
 
 OF_CONNECT = "Accepted | Accepted with headers | Refused | Indeterminate"
@@ -347,8 +348,8 @@ def happens(stage: Stage, name: str) -> str:
     return f"{stage.session.state.name}{calls}{result}"
 
 
-def _in_flight(stage: Stage) -> type[Event] | None:
-    return None if stage.in_flight is None else type(stage.in_flight)
+def _in_flight(stage: Stage) -> EventKind | None:
+    return None if stage.in_flight is None else stage.in_flight.kind
 
 
 class TableTests(SynchronousTestCase):
@@ -398,7 +399,7 @@ class TableTests(SynchronousTestCase):
             stage = build()
             pending = stage.session.pending
             self.assertEqual(
-                pending, _in_flight(stage) if stage.next_event() is None else type(stage.in_flight), situation
+                pending, _in_flight(stage) if stage.next_event() is None else stage.in_flight.kind, situation
             )
 
     def test_state_before_effects(self) -> None:
@@ -456,7 +457,7 @@ class TableTests(SynchronousTestCase):
                 pass
         return stage
 
-    def _where(self, session: Session, in_flight: type[Event] | None, full: bool) -> tuple[object, ...]:
+    def _where(self, session: Session, in_flight: EventKind | None, full: bool) -> tuple[object, ...]:
         """All that the rules look at, but for counts that only grow."""
         closed = session._ending
         return (
