@@ -106,7 +106,7 @@ class ProcessTests(TestCase):
         port = await self.serve("tcp:0:interface=127.0.0.1")
         await self.port.stopListening()
         run = await self.run_client(f"ws://127.0.0.1:{port}/")
-        self.assertIn(f"* no connection: nobody listens at 127.0.0.1:{port}".encode(), run.printed)
+        self.assertIn(f"* no connection: no server listens at 127.0.0.1:{port}".encode(), run.printed)
         self.assertEqual((run.errors, self.status), (b"", 1))
 
     async def test_tls(self) -> None:
@@ -122,7 +122,7 @@ class ProcessTests(TestCase):
         self.assertIn(b"--ca FILE", run.printed)
         self.assertEqual((run.printed.count(b"\n"), run.errors, self.status), (1, b"", 1))
         run = await self.run_client("--ca", str(ca), f"wss://localhost:{port}/")
-        self.assertIn(b"is for another name", run.printed)
+        self.assertIn(b"is for another host name", run.printed)
         run = await self.run_client(f"ws://127.0.0.1:{port}/")
         self.assertIn(b"write wss: for ws:", run.printed)
         run = await self.run_client("--ca", __file__, f"wss://127.0.0.1:{port}/")

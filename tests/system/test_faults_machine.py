@@ -118,7 +118,7 @@ class StateDirTests(FaultsTestCase):
         forgotten after kill -9."""
         self.begin()
         shutil.rmtree(self.state)
-        eventually(lambda: "is written anew, with all 20 connections" in self.life.log(), PATIENCE)
+        eventually(lambda: "is written again, with all 20 connections" in self.life.log(), PATIENCE)
         self.assertIn("journal.lock is gone", self.life.log())
         self.assertEqual(self.ready(), 200)
         self.group.enter(5)

@@ -14,7 +14,7 @@ from typing import IO
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.support.journal_fakes import FakeConnections, ManualWorker, ThreadlessReactor, connection, previous_life
-from wsaas.journal.sqlite import RETRY_AFTER, SqliteJournal
+from wsaas.journal.sqlite import RETRY_INTERVAL, SqliteJournal
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 KILLS = 20
@@ -109,16 +109,16 @@ class FullDiskTests(ProcessCase):
         for number in range(2000):
             journal.opened(connection(number), lambda safe, number=number: answers.update({number: safe}))  # type: ignore[misc]
             if number % 20 == 0:
-                reactor.advance(RETRY_AFTER / 100)
+                reactor.advance(RETRY_INTERVAL / 100)
                 reactor.advance(0)
         self.assertFalse(journal.healthy)
         self.assertFalse(answers[1900])
         subprocess.run(["mount", "-o", "remount,size=8m", str(self.directory)], check=True)
-        reactor.advance(RETRY_AFTER)
+        reactor.advance(RETRY_INTERVAL)
         reactor.advance(0)
         self.assertTrue(journal.healthy)
         journal.opened(connection(5000), lambda safe: answers.update({5000: safe}))
-        reactor.advance(RETRY_AFTER)
+        reactor.advance(RETRY_INTERVAL)
         reactor.advance(0)
         stopped = journal.stop()
         reactor.pump([0] * 3)

@@ -49,9 +49,9 @@ FIXED = {
     "An answer without end": f"{contract.MAX_DECISION // 1024} KiB, MAX_MESSAGE_SIZE for a reply; "
     f"{parser.HEAD_LIMIT // 1024} KiB of headers",
     "A PROXY header": f"{proxy_header.MAX_V2 // 1024} KiB",
-    "Filling the log": f"{log_limit.EVERY:.0f} s; {log_limit.KINDS} kinds",
-    "Filling the disk with rotated logs": f"{log_sinks.ROTATED} of {log_sinks.ROTATE_AT // 10**6} MB",
-    "A log that nobody takes": f"{log_buffer.LINES} lines, {log_buffer.BYTES >> 20} MiB",
+    "Filling the log": f"{log_limit.INTERVAL:.0f} s; {log_limit.MAX_KINDS} kinds",
+    "Filling the disk with rotated logs": f"{log_sinks.MAX_ROTATED} of {log_sinks.ROTATE_AT // 10**6} MB",
+    "A log that nobody takes": f"{log_buffer.MAX_LINES} lines, {log_buffer.MAX_BYTES >> 20} MiB",
 }
 
 

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from wsaas.logs import Log, Observer, as_json, as_text, make_observer, open_log, say
-from wsaas.telemetry.log_limit import EVERY, LogLimit
+from wsaas.telemetry.log_limit import INTERVAL, LogLimit
 from wsaas.telemetry.log_sinks import DescriptorSink, FileSink
 
 MOMENT = 1795082400.1234  # 2026-11-19
@@ -200,7 +200,7 @@ class LimitTests(SynchronousTestCase):
         for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
             self.watch(event("lost {address}", LogLevel.warn, "twisted.internet", address=address))
         self.watch(event("other", LogLevel.warn, "twisted.internet"))
-        self.clock.advance(EVERY)
+        self.clock.advance(INTERVAL)
         self.watch(event("lost {address}", LogLevel.warn, "twisted.internet", address="192.0.2.4"))
         self.assertEqual(
             self.lines(),

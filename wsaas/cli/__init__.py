@@ -1,1 +1,1 @@
-"""The command `wsaas`: starts the gateway, checks its settings, and connects a client by hand."""
+"""The command `wsaas`: runs the gateway, checks its settings, and connects an interactive client."""

@@ -1,8 +1,8 @@
-"""The address of a WebSocket as people type it.
+"""Parses the address of a WebSocket as people type it.
 
-localhost:8080           ws://localhost:8080/      without a scheme it is ws
+localhost:8080           ws://localhost:8080/      the default scheme is ws
 :8080                    ws://localhost:8080/
-https://example.com/a    wss://example.com/a       a page's address is its WebSocket's (RFC 6455 has none of its own)
+https://example.com/a    wss://example.com/a       http and https stand for ws and wss
 ws://user:pw@host/       ws://host/ and Authorization: Basic
 ws://bücher.example/ü    ws://xn--bcher-kva.example/%C3%BC       (RFC 3987, 3.1; RFC 5890)
 """
@@ -21,18 +21,18 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _PORTS = {"ws": 80, "wss": 443}
-# What may stand in a path or a query as it is (RFC 3986, 3.3 and 3.4); a % as well, for what is encoded already.
+# Characters that stay as they are in a path and a query (RFC 3986, 3.3 and 3.4), and % for parts already encoded.
 _PATH = "/:@!$&'()*+,;=~%"
 _QUERY = _PATH + "?"
 
 
 class NoAddress(ValueError):
-    """This leads to no WebSocket; the text says why."""
+    """The typed text is not the address of a WebSocket; the exception's text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The place of a WebSocket: `host` in ASCII and without brackets; `credentials` is the value of Authorization."""
+    """A parsed address. `host` is ASCII, without brackets; `credentials` is the value for Authorization, if any."""
 
     scheme: str
     host: str
@@ -46,7 +46,7 @@ class Address:
 
     @property
     def authority(self) -> str:
-        """Host and port as the Host header has them: without the scheme's own port."""
+        """The value of the Host header: host and port, without the scheme's default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -56,7 +56,7 @@ class Address:
 
 
 def address(typed: str) -> Address:
-    """The address that was typed. Raises NoAddress."""
+    """Parse a typed address. Raises NoAddress."""
     scheme = _SCHEME.match(typed)
     text = typed if scheme else f"ws://localhost{typed}" if typed.startswith(":") else f"ws://{typed}"
     try:
@@ -69,7 +69,7 @@ def address(typed: str) -> Address:
     if parts.fragment or text.endswith("#"):
         raise NoAddress(f"{typed}: a WebSocket has no #fragment; for a # in the address write %23")
     if not parts.hostname:
-        raise NoAddress(f"{typed}: it names no host; write ws://localhost:8080/ or just localhost:8080")
+        raise NoAddress(f"{typed}: the address names no host; write ws://localhost:8080/ or just localhost:8080")
     if port == 0:
         raise NoAddress(f"{typed}: no server has port 0")
     kind = _SCHEMES[parts.scheme]
@@ -89,16 +89,16 @@ def _host(host: str) -> str:
     try:
         ascii_host = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
     except idna.IDNAError as error:
-        raise NoAddress(f"{host} is no host name: {error}") from None
+        raise NoAddress(f"{host} is not a host name: {error}") from None
     if not _HOST.fullmatch(ascii_host):
-        raise NoAddress(f"{host} is no host name")
+        raise NoAddress(f"{host} is not a host name")
     if ascii_host == "unix":
         raise NoAddress("UNIX sockets are not supported")
     return ascii_host
 
 
 def _basic(user: str | None, password: str | None) -> str | None:
-    """RFC 7617, with UTF-8."""
+    """Return the value of Authorization for Basic (RFC 7617), in UTF-8."""
     if user is None:
         return None
     pair = f"{unquote(user)}:{unquote(password or '')}"

@@ -1,7 +1,7 @@
-"""`wsaas connect`: a small interactive WebSocket client. Each line typed is a text message; Ctrl-D closes.
+"""`wsaas connect`: a small interactive WebSocket client. Each typed line is sent as a text message; Ctrl-D closes.
 
-When the input is piped in and ends, the client stays until nothing has come for a while (`--wait`), or the server
-closes: so that the answers are seen.
+After the end of piped input the client stays, to print the answers, until no message has come for `--wait` seconds or
+the server closes.
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 
 from wsaas.cli.address import Address, NoAddress, address
-from wsaas.cli.conversation import HANDSHAKE_TIMEOUT, LARGEST, Conversation, Terminal
+from wsaas.cli.conversation import HANDSHAKE_TIMEOUT, MAX_MESSAGE_SIZE, Conversation, Terminal
 from wsaas.cli.explanations import unreachable
 from wsaas.net.tls_client import ClientFiles, TlsEndpoint, Verifier
 
-INTERRUPTED = 130  # as shells have it for SIGINT
-QUIET = 3.0
-"""Seconds without a message after which a client whose piped input has ended closes."""
+INTERRUPTED = 130
+"""Exit status after SIGINT, as shells report it."""
+DEFAULT_WAIT = 3.0
+"""Seconds without a message after which the client closes, once its piped input has ended."""
 
 
 async def converse(reactor: Any, options: argparse.Namespace, stdin: int = 0, stdout: int = 1) -> int:
-    """Talk until one end closes; the exit status: 0 if the closing was clean, else 1."""
+    """Connect, and exchange messages until one end closes. Return the exit status: 0 after a clean close, else 1."""
     wait = options.wait
     if wait is None:
-        wait = 0 if os.isatty(stdin) else QUIET
+        wait = 0 if os.isatty(stdin) else DEFAULT_WAIT
     terminal = Terminal(reactor, wait)
     StandardIO(terminal, stdin, stdout, reactor)  # type: ignore[call-arg]
     try:
-        endpoint, factory = way_to_gateway(reactor, options)
+        endpoint, factory = endpoint_and_factory(reactor, options)
         factory.protocol = partial(Conversation, terminal, options.url)  # type: ignore[assignment]
         await endpoint.connect(factory)
         status = await terminal.status
@@ -56,16 +57,18 @@ async def converse(reactor: Any, options: argparse.Namespace, stdin: int = 0, st
 
 
 def release(*descriptors: int) -> None:
-    """Leave a terminal as the program that uses it next expects it: reads and writes wait."""
+    """Set the descriptors to blocking again, as the next program on the terminal expects them."""
     for descriptor in descriptors:
         with suppress(OSError):
             os.set_blocking(descriptor, True)
 
 
-def way_to_gateway(reactor: Any, options: argparse.Namespace) -> tuple[IStreamClientEndpoint, WebSocketClientFactory]:
-    """Return the endpoint to connect to, and the factory that knows the handshake's headers.
+def endpoint_and_factory(
+    reactor: Any, options: argparse.Namespace
+) -> tuple[IStreamClientEndpoint, WebSocketClientFactory]:
+    """Return the endpoint to connect to, and the factory with the headers of the handshake.
 
-    Raises ValueError for a file of no use.
+    ValueError if the file of --ca cannot be used.
     """
     place: Address = options.url
     headers = dict(options.header)
@@ -77,8 +80,8 @@ def way_to_gateway(reactor: Any, options: argparse.Namespace) -> tuple[IStreamCl
     factory.setProtocolOptions(
         openHandshakeTimeout=HANDSHAKE_TIMEOUT,
         closeHandshakeTimeout=5,
-        maxFramePayloadSize=LARGEST,
-        maxMessagePayloadSize=LARGEST,
+        maxFramePayloadSize=MAX_MESSAGE_SIZE,
+        maxMessagePayloadSize=MAX_MESSAGE_SIZE,
     )
     endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, place.host, place.port)
     if place.secure:
@@ -115,10 +118,10 @@ def header(text: str) -> tuple[str, str]:
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wsaas connect",
-        description="Connect to a WebSocket. Each line you type is sent as a text message; Ctrl-D closes. What is "
-        "piped in is sent in the same way; after its end the client waits for answers.",
-        epilog="Exit status: 0 if the connection was open and closed in order, whatever the code; 1 if there was none, "
-        "or it was refused or lost; 2 for wrong arguments; 130 after Ctrl-C.",
+        description="Connect to a WebSocket. Each line you type is sent as a text message; Ctrl-D closes. Lines from a "
+        "pipe are sent in the same way; after the end of the pipe the client waits for answers.",
+        epilog="Exit status: 0 after a closing handshake, with any close code; 1 if the connection failed, was refused "
+        "or was lost; 2 for wrong arguments; 130 after Ctrl-C.",
     )
     parser.add_argument(
         "url",
@@ -133,15 +136,15 @@ def arguments() -> argparse.ArgumentParser:
         "--wait",
         type=seconds,
         metavar="SECONDS",
-        help="close when nothing has come for so long after the end of the input, or forever: when the server closes "
-        f"[default: {QUIET:g}; on a terminal 0: Ctrl-D closes at once]",
+        help="after the end of the input, close when no message has come for so many seconds; forever: wait until the "
+        f"server closes [default: {DEFAULT_WAIT:g}; on a terminal 0: Ctrl-D closes at once]",
     )
     parser.add_argument("--ca", metavar="FILE", help="PEM certificate to trust, instead of the system's")
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the client with these arguments; its exit status. Wrong arguments raise SystemExit(2), as argparse does."""
+    """Run the client with these arguments and return its exit status. Wrong arguments raise SystemExit(2)."""
     parser = arguments()
     options = parser.parse_args(argv)
     credentials = [
@@ -157,7 +160,7 @@ def main(argv: Sequence[str]) -> int:
     async def run(reactor: Any) -> None:
         nonlocal status
         ended = await converse(reactor, options)
-        if reactor.running:  # else a signal ended it, and the conversation with it
+        if reactor.running:  # else a signal has stopped the reactor and ended the conversation
             status = ended
 
     try:

@@ -1,4 +1,4 @@
-"""The two ends of `wsaas connect`: the person's terminal and the connection to the server."""
+"""The two ends of `wsaas connect`: the terminal and the WebSocket connection to the server."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ from wsaas.cli.explanations import closed, refused, unreachable
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.http_client.response_parser import ResponseParser
 
-LARGEST = 16 * 1024 * 1024  # bytes in a message that comes and in a line that is typed
-LARGEST_REFUSAL = 16384  # bytes of a refusal's body that are read
-HANDSHAKE_TIMEOUT = 60  # seconds; the gateway answers only when its backend has
+MAX_MESSAGE_SIZE = 16 * 1024 * 1024
+"""Bytes of a received message, and of a typed line, at most."""
+MAX_REFUSAL_SIZE = 16384
+"""Bytes of the body of a refusal that are read."""
+HANDSHAKE_TIMEOUT = 60
+"""Seconds for the handshake. The gateway answers only after its backend has answered."""
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 
 
 @implementer(IHalfCloseableProtocol)
 class Terminal(Protocol):
-    """The person's end. `status` fires with the exit status when the conversation is over.
+    """The terminal. `status` fires with the exit status at the end of the conversation.
 
-    After the end of the input the client stays until nothing has come for `wait` seconds.
+    After the end of the input the client closes when no message has come for `wait` seconds.
     """
 
     transport: StandardIO
@@ -46,18 +49,18 @@ class Terminal(Protocol):
         self._typed = b""
 
     def connectionMade(self) -> None:
-        self.transport.pauseProducing()  # nobody to talk to yet
+        self.transport.pauseProducing()  # until the connection is open
 
     def say(self, line: str) -> None:
         self.transport.write(printable(line).encode() + b"\n")
 
     def opened(self, conversation: Conversation) -> None:
         self._conversation = conversation
-        conversation.registerProducer(self.transport, True)  # what is piped in waits for a gateway that reads slowly
+        conversation.registerProducer(self.transport, True)  # a gateway that reads slowly slows the piped input down
         self.transport.resumeProducing()
 
     def heard(self, message: str) -> None:
-        """Print a message of the server's."""
+        """Print a message from the server."""
         self.say(message)
         if self._closing is not None:
             self._closing.reset(self._wait)
@@ -72,12 +75,12 @@ class Terminal(Protocol):
         *lines, self._typed = (self._typed + data).split(b"\n")
         for line in lines:
             self._send(line.removesuffix(b"\r"))
-        if len(self._typed) > LARGEST:
+        if len(self._typed) > MAX_MESSAGE_SIZE:
             self.say("* this line is too long")
             self._close()
 
     def readConnectionLost(self) -> None:
-        """Ctrl-D, or the end of what was piped in; the last line may lack its end."""
+        """Send the last line, which may lack a line end, then close or wait: Ctrl-D, or the end of the piped input."""
         if self._typed:
             self._send(self._typed)
         if self._conversation is not None:
@@ -88,7 +91,7 @@ class Terminal(Protocol):
             self._closing = self._clock.callLater(self._wait, self._close)
 
     def writeConnectionLost(self) -> None:
-        """Nobody reads what we print."""
+        """Close: no process reads the output any more."""
         self._close()
         self.connectionLost()
 
@@ -97,7 +100,7 @@ class Terminal(Protocol):
             self._flushed.callback(None)
 
     def flush(self) -> Deferred[None]:
-        """Stop, and fire when everything said has been printed."""
+        """Close the terminal; fires when all output is written."""
         self.transport.loseConnection()
         return self._flushed
 
@@ -119,10 +122,10 @@ class Terminal(Protocol):
 
 
 class Conversation(WebSocketClientProtocol):
-    """The gateway's end.
+    """The connection to the server.
 
-    An answer that is no 101 never gets to Autobahn, which would drop the connection before its body is there. Bound:
-    its head as `ResponseParser` says, and LARGEST_REFUSAL bytes of its body.
+    A response other than 101 is parsed here: Autobahn would drop the connection before the body arrives. Bounds: those
+    of `ResponseParser` for the head, MAX_REFUSAL_SIZE bytes for the body.
     """
 
     def __init__(self, terminal: Terminal, place: Address) -> None:
@@ -145,7 +148,7 @@ class Conversation(WebSocketClientProtocol):
             line = _STATUS_LINE.match(self._beginning)
             if line is not None and line[1] != b"101":
                 self._refusal = ResponseParser()
-                self._refusal.expect(LARGEST_REFUSAL)
+                self._refusal.expect(MAX_REFUSAL_SIZE)
                 self._read_refusal(self._beginning)
             elif line is not None or len(self._beginning) > len(b"HTTP/1.1 101 "):
                 self._switching = True
@@ -198,5 +201,5 @@ class Conversation(WebSocketClientProtocol):
 
 
 def printable(text: str) -> str:
-    """The text without what could take over a terminal: control characters but tab and newline are escaped."""
+    """Return the text with all control characters but tab and newline escaped, so that it cannot control a terminal."""
     return "".join(ascii(c)[1:-1] if category(c) == "Cc" and c not in "\t\n" else c for c in text)

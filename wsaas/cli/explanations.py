@@ -1,4 +1,4 @@
-"""Plain words for what a WebSocket's server, or the network, says in numbers."""
+"""Explains close codes, HTTP responses and network errors in plain words."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from wsaas.cli.address import Address
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.net.tls_client import CertificateRefused, tls_reason
 
-# RFC 6455, 7.4.1, the IANA registry, and what the gateway means by them (docs/protocol.rst).
+# RFC 6455, 7.4.1, the IANA registry, and the gateway's own use of the codes (docs/protocol.rst).
 CLOSE_CODES = {
     1000: "normal",
-    1001: "the server goes away, or the page did",
-    1002: "somebody broke the protocol",
+    1001: "the server goes away, or the page was left",
+    1002: "one end broke the protocol",
     1003: "this kind of data is not accepted",
     1005: "no code was given",
     1006: "the connection was lost, without a Close",
@@ -34,39 +34,39 @@ CLOSE_CODES = {
     3008: "it took too long",
 }
 
-# By the code in the body of the gateway's own refusals, then by status, for those of anybody.
+# By the code in the body of the gateway's own refusals, then by status, for all other responses.
 _BY_CODE = {
-    "ORIGIN_NOT_ALLOWED": "the gateway lets in the pages of ALLOWED_ORIGINS only: -H 'Origin: https://app.example'",
+    "ORIGIN_NOT_ALLOWED": "the gateway accepts the origins of ALLOWED_ORIGINS only: -H 'Origin: https://app.example'",
     "CLOSED": "the connection was closed over the API before it was open",
     "NOT_READY": "the gateway starts or stops, cannot write its journal, or its backend fails: its log says which",
-    "UNAVAILABLE": "the gateway does not get through to its backend: look at TARGET_ADDRESS and at the gateway's log",
+    "UNAVAILABLE": "the gateway cannot reach its backend: look at TARGET_ADDRESS and at the gateway's log",
     "BAD_GATEWAY": 'the backend did not answer the connect webhook by {"code": "OK"}: the gateway\'s log says more',
     "TIMEOUT": "the backend did not answer the connect webhook in time (WEBHOOK_TIMEOUT)",
-    "TOO_MANY_CONNECTIONS": "the gateway is full (MAX_CONNECTIONS, or its limit of open files)",
-    "TOO_MANY_FROM_ADDRESS": "too many are connected from this address (MAX_CONNECTIONS_PER_ADDRESS)",
-    "TOO_FAST": "too many connect from this address at once: wait a little",
-    "BUSY": "too many wait for the backend's answer: wait a little",
+    "TOO_MANY_CONNECTIONS": "the gateway has no room for more connections (MAX_CONNECTIONS, or its open file limit)",
+    "TOO_MANY_FROM_ADDRESS": "too many clients are connected from this address (MAX_CONNECTIONS_PER_ADDRESS)",
+    "TOO_FAST": "too many clients connect from this address at once: wait a little",
+    "BUSY": "too many clients wait for the backend's answer: wait a little",
 }
 _BY_STATUS = {
     200: "this is a page, not a WebSocket: look at the path and the port",
-    400: "the server does not take this for a handshake",
-    401: "show who you are: --token TOKEN, user:password@ in the URL, or -H 'Authorization: ...'",
-    403: "the server does not let this client in: look at the credentials, and at -H 'Origin: ...'",
-    404: "there is no WebSocket at this path or port, or the gateway's backend said so: look at TARGET_ADDRESS",
-    405: "there is no WebSocket at this path, or this port is not the one for clients",
-    407: "a proxy in between wants credentials",
-    408: "the server waited for this too long",
-    421: "this server is not the one for this host name",
-    426: "the server wants another version or protocol",
+    400: "the server does not accept this as a handshake",
+    401: "credentials are missing or wrong: --token TOKEN, user:password@ in the URL, or -H 'Authorization: ...'",
+    403: "the server does not accept this client: look at the credentials, and at -H 'Origin: ...'",
+    404: "no WebSocket is at this path or port, or the gateway's backend said so: look at TARGET_ADDRESS",
+    405: "no WebSocket is at this path, or this port is not the one for clients",
+    407: "a proxy in between demands credentials",
+    408: "the server waited for the request too long",
+    421: "this server does not serve this host name",
+    426: "the server demands another version or protocol",
     429: "too many requests: wait a little",
     431: "the headers are too long: fewer cookies, a shorter token",
-    502: "a proxy does not get through to the server behind it",
+    502: "a proxy cannot reach the server behind it",
     503: "the server is not ready: try again later",
     504: "a proxy waited for the server behind it too long",
     505: "the server, or a proxy before it, does not speak HTTP/1.1 here",
 }
-LONGEST_BODY = 400
-"""Characters that are shown of a body that is not the gateway's JSON."""
+MAX_SHOWN_CHARACTERS = 400
+"""Characters shown of a body that is not the gateway's JSON, at most."""
 
 
 def closed(code: int | None, reason: str | None) -> str:
@@ -78,54 +78,54 @@ def closed(code: int | None, reason: str | None) -> str:
 
 
 def refused(answer: HttpResponse) -> list[str]:
-    """Explain an HTTP answer that came in place of a 101: status, code and message, what to do, and when."""
+    """Explain an HTTP response other than 101, line by line: status, code and message, the remedy, when to retry."""
     code, message = _code_and_message(answer.body)
     lines = [" ".join([f"{answer.status}", _phrase(answer.status), *([code] if code else [])])]
     if message:
         lines.append(message)
-    elif code is None and (text := answer.body[: 4 * LONGEST_BODY].decode("utf-8", "replace").strip()):
-        lines.append(text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]} ...")
+    elif code is None and (text := answer.body[: 4 * MAX_SHOWN_CHARACTERS].decode("utf-8", "replace").strip()):
+        lines.append(text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]} ...")
     location, retry_after = answer.header(b"location"), answer.header(b"retry-after")
     if location is not None and 300 <= answer.status < 400:
-        lines.append(f"the WebSocket is elsewhere, perhaps: connect to {location.decode('utf-8', 'replace')}")
+        lines.append(f"the WebSocket may have moved: connect to {location.decode('utf-8', 'replace')}")
     remedy = _BY_CODE.get(code or "") or _BY_STATUS.get(answer.status)
     if remedy is not None:
         lines.append(remedy)
     if retry_after is not None:
         said = retry_after.decode("utf-8", "replace")
-        lines.append(f"it may be tried again after {said}{' s' if said.isdigit() else ''}")
+        lines.append(f"try again after {said}{' s' if said.isdigit() else ''}")
     return lines
 
 
 def unreachable(failed: BaseException, address: Address) -> str:
-    """Why no connection was made, or it ended before there was an answer, and what to do."""
+    """Explain in one line why the connection failed, or ended before a response came, and what to do."""
     where = f"{address.host}:{address.port}"
     if isinstance(failed, CertificateRefused):
         flaw = str(failed).removeprefix("certificate verify failed: ")
         if "not for" in flaw:
-            return f"the certificate that {where} showed is for another name: connect to the one that it is for"
+            return f"the certificate of {where} is for another host name: connect to that name"
         return (
-            f"the certificate of {where} cannot be verified: {flaw}. If you trust it, name its authority's "
-            "certificate, or itself if it is self-signed, by --ca FILE"
+            f"the certificate of {where} cannot be verified: {flaw}. If you trust it, name the certificate of its "
+            "authority, or a self-signed certificate itself, by --ca FILE"
         )
     if isinstance(failed, SSL.Error):
-        return f"TLS with {where} failed: {tls_reason(failed)}. Is it a server without TLS? Then write ws: for wss:"
+        return f"TLS with {where} failed: {tls_reason(failed)}. For a server without TLS write ws: for wss:"
     if isinstance(failed, error.ConnectionRefusedError):
-        return f"nobody listens at {where}: is the server running, and is this its port?"
+        return f"no server listens at {where}: is the server running, and is this its port?"
     if isinstance(failed, error.DNSLookupError):
-        return f"there is no host named {address.host}"
+        return f"no host is named {address.host}"
     if isinstance(failed, error.TimeoutError | error.TCPTimedOutError):
-        return f"{where} did not answer in time: a firewall, or a wrong address"
+        return f"{where} did not answer in time: a firewall may block it, or the address is wrong"
     if isinstance(failed, error.NoRouteError):
-        return f"there is no way to {where}"
+        return f"no route leads to {where}"
     if isinstance(failed, error.ConnectionDone | error.ConnectionLost):
         other = "ws: for wss:" if address.secure else "wss: for ws:, if it speaks TLS"
-        return f"{where} ended the connection without an answer; it may not be a WebSocket server. Or write {other}"
+        return f"{where} ended the connection without an answer: it may be no WebSocket server; or write {other}"
     return f"{where}: {failed or type(failed).__name__}"
 
 
 def _code_and_message(body: bytes) -> tuple[str | None, str | None]:
-    """`code` and `message` of a JSON object, where they are texts."""
+    """Return `code` and `message` of a body that is a JSON object, each None unless it is a string."""
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):

@@ -11,8 +11,8 @@ USAGE = """\
 Usage: wsaas COMMAND
 
   wsaas run [options]     run the gateway in the foreground, like: twistd -n --pidfile= wsaas [options]
-  wsaas check [options]   look at the settings only: print them and exit 0, or what is wrong with them and exit 1
-  wsaas connect URL       connect to a WebSocket: what you type is sent, what comes is printed
+  wsaas check [options]   check the settings: print them and exit 0, or print their mistakes and exit 1
+  wsaas connect URL       connect to a WebSocket: send typed lines, print received messages
   wsaas version           print the version
   wsaas help              print this
 
@@ -21,7 +21,7 @@ Usage: wsaas COMMAND
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status."""
+    """Run one command and return its exit status."""
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["help"]
     name = {"--help": "help", "-h": "help", "--version": "version"}.get(name, name)
     command = COMMANDS.get(name)
@@ -31,9 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The gateway in this process, until it is stopped."""
+    """Run the gateway in this process, until it is stopped."""
     held = Signals()
-    held.hold()  # before the rest, which takes its time: a SIGHUP that comes meanwhile must not end the process
+    held.hold()  # first: the imports below take time, and a SIGHUP that arrives meanwhile must not end the process
     try:
         return _run(arguments, held)
     except BaseException:
@@ -57,14 +57,14 @@ def _run(arguments: Sequence[str], held: Signals) -> int:
     maker = ServiceMaker("WSAAS", "wsaas.tap", "", "wsaas")
 
     class Twistd(ServerOptions):
-        """twistd that knows this service only: it looks for no plugins, of which any could be broken."""
+        """The options of a twistd that knows this service only. It loads no plugins: any of them could be broken."""
 
         loadedPlugins = {"wsaas": maker}  # noqa: RUF012
         subCommands = (("wsaas", None, RunOptions, ""),)
 
     twistd = Twistd()
     try:
-        # No pid file: it would need a directory to write to, and nobody asks for it here.
+        # No pid file: it needs a writable directory, and a process in the foreground has no use for it.
         twistd.parseOptions(["--nodaemon", "--pidfile=", "wsaas", *arguments])
     except UsageError as error:
         return _misused(f"{error}; see wsaas run --help")
@@ -73,7 +73,7 @@ def _run(arguments: Sequence[str], held: Signals) -> int:
 
 
 def check(arguments: Sequence[str]) -> int:
-    """The settings, without starting anything."""
+    """Check and print the settings, without starting anything."""
     from twisted.python.usage import UsageError
 
     from wsaas.logs import say
@@ -96,14 +96,14 @@ def check(arguments: Sequence[str]) -> int:
 
 
 def connect(arguments: Sequence[str]) -> int:
-    """The interactive client."""
+    """Run the interactive client."""
     from wsaas.cli.connect import main
 
     return main(arguments)
 
 
 def version(arguments: Sequence[str]) -> int:
-    """Which version this is."""
+    """Print the version."""
     from wsaas.tap import versions
 
     print(versions())

@@ -1,1 +1,1 @@
-"""All that relies on what Twisted and Autobahn do not promise. Each part has a plain form to fall back to."""
+"""All code that uses names which Twisted and Autobahn do not promise. Each part has a slow path to fall back to."""

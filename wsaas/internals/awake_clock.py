@@ -1,17 +1,17 @@
-"""A clock that counts only the time in which this process was awake: it is the reactor's.
+"""The reactor's clock: it counts only the time in which this process was awake.
 
-A process can stand still: SIGSTOP, a frozen cgroup, a machine without a processor to spare. When the process goes on,
-every deadline seems to be over, although what the process waited for arrived meanwhile and is in the sockets; and a
-reactor runs its timers before it looks at the sockets again (an epoll_wait that SIGCONT interrupts returns no events,
-PEP 475). Each deadline would hold the pause against a client or the backend. Hence two rules, in this one place:
+A process can be paused: by SIGSTOP, a frozen cgroup, or a machine without a free processor. When the process continues,
+every deadline seems to have passed, although the data that it waited for arrived in the meantime and lies in the
+sockets. A reactor runs its timers before it reads the sockets again (an epoll_wait that SIGCONT interrupts returns no
+events, PEP 475), so each deadline would hold the pause against a client or the backend. Two rules prevent that:
 
-- Time does not pass while the process stands still. The reactor's loop marks each of its turns, and a heartbeat makes
-  sure that the next one comes soon. The clock never goes more than `SLACK` beyond the last mark: there it waits for
-  the next one, and goes on from where it is. So a pause costs a deadline `SLACK` seconds at most, and one long turn of
-  the reactor's own (over `SLACK`) is treated as what it is to everybody else, a pause.
+- Time does not pass during a pause. The reactor's loop marks each of its turns, and a heartbeat ensures that the next
+  turn comes soon. The clock never runs more than `SLACK` seconds beyond the last mark: it stops there, and continues
+  from there at the next mark. So a pause costs a deadline `SLACK` seconds at most. A turn of the reactor that takes
+  longer than `SLACK` counts as a pause, too.
 - After a pause the sockets are read before any timer runs.
 
-The time of a suspended machine needs neither: CLOCK_MONOTONIC does not count it on Linux.
+A suspended machine needs neither rule: on Linux CLOCK_MONOTONIC does not count that time.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from typing import Any
 from twisted.internet.base import ReactorBase
 from twisted.logger import Logger
 
-BEAT = 0.1
-"""Seconds between two marks of a process that has nothing to do."""
+HEARTBEAT_INTERVAL = 0.1
+"""Seconds between two marks of an idle process."""
 SLACK = 0.25
-"""Seconds beyond the last mark that the clock goes. Turns of 0.1 s are common under load, and count in full."""
-WORTH_A_LINE = 1.0
-"""Seconds in all that the process stood still, unsaid, before the log says so."""
-BETWEEN_LINES = 10.0
-"""Seconds of awake time between two lines about it."""
+"""Seconds that the clock runs beyond the last mark. Turns of 0.1 s are common under load, and count in full."""
+LOGGED_PAUSE = 1.0
+"""Seconds of pauses, added up, after which a line is logged."""
+LOG_INTERVAL = 10.0
+"""Seconds of awake time between two log lines about pauses."""
 
 _log = Logger()
 
 
 class AwakeClock:
-    """Counts the seconds of `monotonic` without the pauses: the time between two marks, up to `SLACK` of each.
+    """Counts the seconds of `monotonic` without the pauses: of the time between two marks, `SLACK` seconds at most.
 
-    It never goes back. Before the first mark it follows `monotonic`: the start of a process is no pause. Both functions
-    are closures, since the clock is read several times for each message.
+    The clock never goes back. Before the first mark it follows `monotonic`, so that the start of the process is no
+    pause. Both functions are closures, because each message reads the clock several times.
     """
 
     seconds: Callable[[], float]
-    """The time."""
+    """Return the time in seconds."""
     mark: Callable[[], float]
-    """Note that the process is awake. Returns 0, or after a pause the seconds since the last mark."""
+    """Mark a turn of the reactor. Return 0, or after a pause the seconds since the last mark."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         skipped, limit = 0.0, math.inf
@@ -68,10 +68,10 @@ class AwakeClock:
 
 
 def count_awake_time(reactor: Any, monotonic: Callable[[], float] = time.monotonic) -> None:
-    """Give the reactor an `AwakeClock`, and have its loop mark it.
+    """Replace the reactor's clock by an `AwakeClock`, and let the reactor's loop mark it.
 
-    A reactor without the usual loop (asyncio's, for one) marks by the heartbeat alone: what was due within `SLACK`
-    seconds may then run before the sockets are read.
+    A reactor that replaces Twisted's own loop (such as asyncio's) is marked by the heartbeat alone: timers due within
+    `SLACK` seconds may then run before the sockets are read.
     """
     clock = AwakeClock(monotonic)
     mark, pauses = clock.mark, _Pauses(clock.seconds)
@@ -80,7 +80,7 @@ def count_awake_time(reactor: Any, monotonic: Callable[[], float] = time.monoton
     def beat() -> None:
         if stood_still := mark():
             pauses.add(stood_still)
-        reactor.callLater(BEAT, beat)
+        reactor.callLater(HEARTBEAT_INTERVAL, beat)
 
     reactor.callWhenRunning(beat)
     iterate = getattr(reactor, "doIteration", None)
@@ -89,7 +89,7 @@ def count_awake_time(reactor: Any, monotonic: Callable[[], float] = time.monoton
 
     def do_iteration(timeout: float | None) -> None:
         iterate(timeout)
-        if stood_still := mark():  # others have something to read that no timer has seen
+        if stood_still := mark():  # reads the sockets before any timer runs
             iterate(0)
             pauses.add(stood_still)
 
@@ -97,20 +97,20 @@ def count_awake_time(reactor: Any, monotonic: Callable[[], float] = time.monoton
 
 
 class _Pauses:
-    """Tells the log of pauses: of a long one at once, of short ones together, in at most one line in ten seconds."""
+    """Logs pauses: a long one at once, short ones together, in at most one line in `LOG_INTERVAL` seconds."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
-        self._unsaid = 0.0
+        self._unlogged = 0.0
         self._next = -math.inf
 
     def add(self, pause: float) -> None:
-        self._unsaid += pause
+        self._unlogged += pause
         now = self._seconds()
-        if self._unsaid >= WORTH_A_LINE and now >= self._next:
+        if self._unlogged >= LOGGED_PAUSE and now >= self._next:
             _log.warn(
-                "this process stood still for {seconds} s (stopped, short of processor time, or busy with one thing); "
+                "this process stood still for {seconds} s (stopped, short of processor time, or busy with one task); "
                 "no deadline counts that time",
-                seconds=round(self._unsaid, 1),
+                seconds=round(self._unlogged, 1),
             )
-            self._unsaid, self._next = 0.0, now + BETWEEN_LINES
+            self._unlogged, self._next = 0.0, now + LOG_INTERVAL

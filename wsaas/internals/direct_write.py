@@ -1,4 +1,4 @@
-"""Writes to a socket without waiting for a turn of the reactor."""
+"""Direct writes: to a socket at once, without waiting for a turn of the reactor."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ RELIANCE = Reliance(
 
 
 def can_write_through(transport: object) -> bool:
-    """Say if `write_through` may be used for this transport: a plain TCP one, neither TLS nor another over it."""
+    """Return whether `write_through` may be used: for a TCP transport of Twisted's without TLS or another layer."""
     return type(transport) is tcp.Server and RELIANCE.holds()
 
 
 def nothing_waits(transport: Any) -> bool:
-    """Say if the transport has given all it had to its socket, and may be given more."""
+    """Return whether the transport's buffers are empty and it is not closing."""
     return not (transport.dataBuffer or transport._tempDataLen or transport.disconnecting)
 
 
 def unsent(transport: Any) -> int:
-    """Bytes that the transport has still to give to its socket; 0 of one that does not look like Twisted's."""
+    """Return the bytes that wait in the transport's buffers; 0 for a transport without Twisted's buffers."""
     try:
         return len(transport.dataBuffer) - int(transport.offset) + int(transport._tempDataLen)
     except AttributeError:
@@ -41,16 +41,16 @@ def unsent(transport: Any) -> int:
 
 
 def write_through(transport: Any, data: bytes) -> None:
-    """As `transport.write(data)`, but if nothing waits the socket is given the data at once.
+    """Write `data` as `transport.write` does, but to the socket at once if no earlier data waits in the transport.
 
-    Twisted notes what is to be written and asks epoll when it may: two system calls and a turn of the reactor for
-    a frame that the socket would have taken at once. What it does not take, and everything while something waits, goes
-    the usual way, which also meets the errors.
+    Twisted buffers the data and asks epoll when the socket is writable: two system calls and a turn of the reactor for
+    a frame that the socket would have taken at once. Bytes that the socket does not take go through the transport, and
+    so does all data while earlier data waits. The transport also handles the errors.
     """
     sent = 0
     if transport.connected and nothing_waits(transport):
         try:
-            sent = os.write(transport.fileno(), data)  # does what socket.send does, for less
+            sent = os.write(transport.fileno(), data)  # cheaper than socket.send
         except OSError:
             pass
     if sent < len(data):
@@ -58,10 +58,10 @@ def write_through(transport: Any, data: bytes) -> None:
 
 
 def write_each(files: Iterable[int], data: bytes) -> list[int]:
-    """Write `data` to each of these files. Return how many bytes each took: 0 if it would block, is broken or is none.
+    """Write `data` to each of these descriptors. Return the bytes that each took: 0 if it would block or has failed.
 
-    One call after the other, without the interpreter between them: each call pushes what that needs out of the
-    processor's caches, which makes its steps take several times as long.
+    The calls run without interpreted code between them: each system call evicts the interpreter's data from the
+    processor's caches, which would make that code several times slower.
     """
     taken: list[int] = []
     calls = map(os.write, files, repeat(data))
@@ -69,5 +69,5 @@ def write_each(files: Iterable[int], data: bytes) -> list[int]:
         try:
             taken.extend(calls)
             return taken
-        except OSError:  # of one call; those before it are in `taken`, those behind it are still to come
+        except OSError:  # of one call: earlier results are in `taken`, and the loop continues with the next call
             taken.append(0)

@@ -11,7 +11,7 @@ from wsaas.internals.supported import Reliance
 
 RELIANCE = Reliance(
     part="the reactor's own iteration",
-    plainly="Twisted's is used, which costs a message a tenth more",
+    plainly="Twisted's iteration is used, which makes a message a tenth more expensive",
     names=(
         "twisted.internet.epollreactor:EPollReactor._doReadOrWrite",
         "twisted.internet.epollreactor:EPollReactor.doIteration",
@@ -23,23 +23,22 @@ _log = Logger()
 
 
 def _epoll_reactor() -> object:
-    """Return the reactor that runs, if it is Twisted's EPollReactor; another is left as it is anyway."""
+    """Return the installed reactor if it is Twisted's EPollReactor; any other is never changed."""
     reactor = sys.modules.get("twisted.internet.reactor")
     return reactor if type(reactor).__name__ == "EPollReactor" else _Untouched()
 
 
 class _Untouched:
-    """Stands for a reactor of another kind, of which nothing is used."""
+    """A stand-in for a reactor of another kind, none of whose names are used."""
 
     _poller = _selectables = None
 
 
 def replace_iteration(reactor: Any) -> bool:
-    """Have an epoll reactor call the connection that an event is for, as Twisted does, but outside of any log context.
+    """Replace the iteration of an epoll reactor by one that serves each event as Twisted does, without a log context.
 
-    Twisted tells its old log for every single event which connection is served. That takes 1.5 us, and nothing here
-    reads it. Another reactor, or one whose names differ (`RELIANCE`), stays as it is. Return whether this one was
-    changed.
+    Twisted sets the context of its legacy log for every event, which takes 1.5 us and is never read here. Another kind
+    of reactor, or one whose names differ (`RELIANCE`), is not changed. Return whether the reactor was changed.
     """
     if type(reactor).__name__ != "EPollReactor" or not RELIANCE.holds():
         return False
@@ -51,8 +50,8 @@ def replace_iteration(reactor: Any) -> bool:
             if selectable is not None:  # else an earlier event of this turn has closed it
                 try:
                     serve(selectable, file, event)
-                except Exception:  # what the connection itself raises, Twisted has dealt with
-                    _log.failure("a connection could not be given up")
+                except Exception:  # Twisted has handled the connection's own exceptions; this is one of the cleanup
+                    _log.failure("a failed connection could not be removed from the reactor")
 
     reactor.doIteration = do_iteration
     return True

@@ -1,12 +1,12 @@
-"""The signals that this process is sent, from its first moment to its last.
+"""The process's signals, handled from its start to its exit.
 
-    SIGTERM, SIGINT   stop, and hurry when told again later
-    SIGHUP            reload, open the log file anew
+    SIGTERM, SIGINT   stop; a later one hurries the stop
+    SIGHUP            reload certificates, open the log file again
     SIGUSR1           rotate the log file
-    SIGUSR2           nothing: it must not end the process either
+    SIGUSR2           ignored, so that it does not end the process
 
-Python's and Twisted's own ways would end the process with a signal that comes while it starts, and take a second
-SIGTERM for an error.
+With the handlers of Python and Twisted a signal during the start would end the process, and a second SIGTERM would
+raise an error.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from types import FrameType
 from typing import Any
 
 SAME_REQUEST = 3.0
-"""Seconds for which a further SIGTERM or SIGINT is part of the first: service managers and shells each send one."""
+"""Seconds for which a further SIGTERM or SIGINT counts as part of the first: service manager and shell may both send
+one.
+"""
 STOPS = (signal.SIGTERM, signal.SIGINT)
 OTHERS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Signals:
-    """Holds what comes during the start, and does it when the reactor runs.
+    """Holds signals that arrive during the start, and acts on them when the reactor runs.
 
-    `clock()` is in seconds and only goes forward. Of each signal that is held, one is remembered.
+    `clock()` counts seconds and never goes back. A signal that arrives several times during the start is held once.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,11 +39,11 @@ class Signals:
         self._actions: dict[int, list[Callable[[], object]]] = {number: [] for number in OTHERS}
         self._stop_asked: float | None = None
         self._held: list[int] = []
-        self._call: Callable[..., object] | None = None  # runs something in the reactor's turn
+        self._call: Callable[..., object] | None = None  # reactor.callFromThread, once the reactor runs
         self._before: dict[int, Any] = {}
 
     def hold(self) -> None:
-        """From now on no signal ends the process, but a second stop that comes SAME_REQUEST seconds after the first."""
+        """Hold signals from now on. Only a second SIGTERM or SIGINT, SAME_REQUEST after the first, ends the process."""
         for number in (*STOPS, *OTHERS):
             self._before[number] = signal.signal(number, self._arrived)
 
@@ -50,20 +52,20 @@ class Signals:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
 
     def release(self) -> None:
-        """Let signals do what they did before `hold`."""
+        """Restore the handlers from before `hold`."""
         while self._before:
             signal.signal(*self._before.popitem())
 
     def on_stop(self, stop: Callable[[], object], hurry: Callable[[], object]) -> None:
-        """Call `stop` when this process is to end, `hurry` for each signal that says so again SAME_REQUEST later."""
+        """Call `stop` for the first SIGTERM or SIGINT, and `hurry` for each one SAME_REQUEST or more later."""
         self._stop, self._hurry = stop, hurry
 
     def on(self, number: int, action: Callable[[], object]) -> None:
-        """Call `action`, after those given before, for each such signal, one of OTHERS."""
+        """Call `action`, after those added before, for each signal `number`, which is one of OTHERS."""
         self._actions[number].append(action)
 
     def serve(self, call: Callable[..., object]) -> None:
-        """The reactor runs: have `call` do what signals ask for, what was held first of all."""
+        """Act on signals, held ones first, through `call`. Called when the reactor runs."""
         self._call = call
         for number in (*STOPS, *OTHERS):
             signal.signal(number, self._arrived)
@@ -73,7 +75,7 @@ class Signals:
             call(self._act, each)
 
     def ignore(self) -> None:
-        """The end is near: nothing is asked for any more. Left to Python, signals would kill its last moments."""
+        """Ignore all signals. Called after the reactor's shutdown: Python's handlers would end the process early."""
         for number in (*STOPS, *OTHERS):
             signal.signal(number, signal.SIG_IGN)
 
@@ -84,10 +86,10 @@ class Signals:
                 self._stop_asked = now
             elif now - self._stop_asked < SAME_REQUEST:
                 return
-            elif self._call is None:  # it still starts, and nobody is there who would have to be told
+            elif self._call is None:  # during the start there are no connections whose end has to be told
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
-                os._exit(128 + number)  # the first process of a container is not ended by a signal of its own
+                os._exit(128 + number)  # the first process of a container (pid 1) survives its own signals
             else:
                 self._call(self._hurry)
                 return

@@ -1,11 +1,11 @@
-"""The list of names that this room uses although no library promises them, and the check of that list at the start.
+"""The names that internals/ uses although no library promises them, and the check of these names at the start.
 
-Each module of this room says by a `Reliance`, beside the code that needs them, which names it uses. `RELIANCES` names
-these modules, so that the whole list can be read, checked and tested in one place. A part whose names are not all
-there is not used: the gateway takes the plain way, which is slower, and says so in one line of the log.
+Each module of internals/ lists its names in a `Reliance`, beside the code that uses them. `RELIANCES` lists these, so
+that all names are read, checked and tested in one place. If a name of a part is missing, the part is not used: the
+gateway takes the slow path and logs one line.
 
-    part          what a reader of the log calls it
-    plainly       what happens without it
+    part          the part's name in the log
+    plainly       the consequence of not using it, for the log
     names         dotted names from a module on: "twisted.internet.tcp:Server._tempDataLen"
     attributes    names that only an instance has, looked up on what `sample()` makes
 """
@@ -25,7 +25,7 @@ _log = Logger()
 
 @dataclass(frozen=True)
 class Reliance:
-    """The names that one part of this room relies on; see the head of the module."""
+    """The names that one part of internals/ relies on; the module's docstring explains the fields."""
 
     part: str
     plainly: str
@@ -35,7 +35,7 @@ class Reliance:
 
     @property
     def missing(self) -> list[str]:
-        """The names that the installed libraries do not have. All attributes are missing if there is no sample."""
+        """The names that the installed libraries lack. If `sample` raises, all attributes count as missing."""
         absent = [name for name in self.names if not _exists(name)]
         if self.attributes and self.sample is not None:
             try:
@@ -46,14 +46,14 @@ class Reliance:
         return absent
 
     def holds(self) -> bool:
-        """Say whether the part may be used; if not, log which names it misses. The answer is kept."""
+        """Return whether the part may be used. If not, log the missing names, once; the result is kept."""
         if self.part not in _judged:
             missing = self.missing
             _judged[self.part] = not missing
             if missing:
                 _log.warn(
-                    "the installed libraries lack {names}, which {part} relies on: {plainly}. Install the "
-                    "releases that setup.cfg names to have it back",
+                    "the installed libraries lack {names}, on which {part} relies: {plainly}. Install the releases "
+                    "that setup.cfg names to restore it",
                     names=", ".join(missing),
                     part=self.part,
                     plainly=self.plainly,
@@ -71,16 +71,16 @@ RELIANCES = (
     "wsaas.internals.reactor_tuning:RELIANCE",
     "wsaas.internals.tls_transport:RELIANCE",
 )
-"""Each Reliance of this room, as module:name."""
+"""Each Reliance of internals/, as module:name."""
 
 
 def reliances() -> list[Reliance]:
-    """All of them, their modules imported."""
+    """Import the modules and return all Reliances."""
     return [_look_up(name) for name in RELIANCES]  # type: ignore[misc]  # test_supported holds that each is one
 
 
 def check() -> None:
-    """Log a line for each part that the installed libraries do not allow. Called once, before anything listens."""
+    """Log a line for each part whose names are missing. Called once, before anything listens."""
     for reliance in reliances():
         reliance.holds()
 

@@ -1,4 +1,4 @@
-"""Twisted's TLS transport for a server, over which each record is written to the socket at once."""
+"""Twisted's TLS transport for a server, with direct writes: each TLS record goes to the socket at once."""
 
 from __future__ import annotations
 
@@ -19,36 +19,39 @@ from wsaas.internals.supported import Reliance
 @implementer(IOpenSSLServerConnectionCreator)
 class _AnyServer:
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """Make a server's side of a connection that nobody uses."""
+        """Make the server's side of a connection that is never used."""
         return SSL.Connection(SSL.Context(SSL.TLS_SERVER_METHOD))
 
 
 def _sample() -> object:
-    """Return an object with the attributes of a TLS transport of Twisted's and of its factory."""
+    """Return an object with the attributes of Twisted's TLS transport and of its factory."""
     factory = TLSMemoryBIOFactory(_AnyServer(), False, Factory.forProtocol(Protocol))
     transport = TLSMemoryBIOProtocol(factory, Protocol())
-    transport.makeConnection(object())  # nothing is written before a ClientHello
+    transport.makeConnection(object())  # a server writes nothing before the ClientHello
     return SimpleNamespace(**{**vars(factory), **vars(transport)})
 
 
 RELIANCE = Reliance(
-    part="writing records of TLS directly",
-    plainly="Twisted's TLS transports write, each a turn of the reactor later",
+    part="writing TLS records directly",
+    plainly="Twisted's TLS transports write, a turn of the reactor later",
     names=("twisted.protocols.tls:TLSMemoryBIOProtocol._flushSendBIO",),
     attributes=("_creatorCallable", "_tlsConnection", "_appSendBuffer"),
     sample=_sample,
 )
-"""The method that empties OpenSSL's buffer into the transport below, and all that makeConnection sets."""
+"""The method that moves records from OpenSSL's buffer to the transport below, and the attributes that makeConnection
+sets.
+"""
 
 
 class DirectTlsTransport(TLSMemoryBIOProtocol):
-    """Twisted's TLS transport, of which the socket below is given each record at once, not in a turn of its own."""
+    """Twisted's TLS transport, which writes each record to the socket at once instead of in a later turn."""
 
     _through = False
 
     def makeConnection(self, transport: Any) -> None:
-        """Begin as the base class does for a server, which has nothing to say before the ClientHello; without a loop
-        over the transport's interfaces, to which ProtocolWrapper sees anyway.
+        """Begin as the base class does for a server, which writes nothing before the ClientHello.
+
+        The base class's loop over the transport's interfaces is left out: ProtocolWrapper provides them as well.
         """
         self._through = can_write_through(transport)
         self._tlsConnection = self.factory._creatorCallable(self)
@@ -64,18 +67,18 @@ class DirectTlsTransport(TLSMemoryBIOProtocol):
         try:
             records = self._tlsConnection.bio_read(2**15)
         except SSL.WantReadError:
-            return  # there are none
+            return  # no records wait
         write_through(self.transport, records)
 
 
 def tls_server_factory(
     creator: IOpenSSLServerConnectionCreator, factory: IProtocolFactory, clock: IReactorTime
 ) -> TLSMemoryBIOFactory:
-    """Return a factory that puts a server's TLS below the protocols of another factory.
+    """Return a factory that puts server TLS below the protocols of another factory.
 
-    Its transports write at once, unless the installed Twisted lacks what that needs. (A TLSMemoryBIOFactory's own
-    choice keeps small writes for a turn of the reactor, to make one record of them: of a frame for a client there is
-    hardly ever another.)
+    The transports write each record at once, unless the installed Twisted lacks a name in `RELIANCE`. Neither kind
+    buffers small writes, as TLSMemoryBIOFactory's default protocol does to join them: a frame is hardly ever followed
+    by another in the same turn.
     """
     made = TLSMemoryBIOFactory(creator, False, factory, clock=clock)
     made.protocol = DirectTlsTransport if RELIANCE.holds() else TLSMemoryBIOProtocol

@@ -1,1 +1,1 @@
-"""The journal: which connections the backend is still owed a DELETE for, kept so that a crash does not forget them."""
+"""The journal: the connections that are owed a DELETE, kept on disk so that a crash does not lose them."""

@@ -1,4 +1,4 @@
-"""The journal's directory, as the writer's thread uses it: the lock and the file, and both anew when they are lost."""
+"""The journal's directory as the writer thread uses it: the lock and the file, replaced when they are lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wsaas.journal.repair import Kept
 
 
 class Disk:
-    """Each call may wait for the disk. For one thread at a time, whichever.
+    """The lock and the file of one directory. Calls may block on the disk; one thread at a time may call.
 
     `clock()` counts seconds, `wall_clock()` is the time in seconds since the epoch.
     """
@@ -29,7 +29,7 @@ class Disk:
         self._keep_authorization = keep_authorization
 
     def open(self) -> list[Kept]:
-        """Become the directory's only user and read what an earlier life left. Raises JournalUnusable."""
+        """Lock the directory and read the connections that an earlier process left. Raises JournalUnusable."""
         self._lock.acquire()
         try:
             return self.store.open()
@@ -38,32 +38,33 @@ class Disk:
             raise
 
     def write(self, batch: Changes, probe: bool, look: bool) -> None:
-        """Write the batch; with `look`, see first whether the files are still the directory's.
+        """Write the batch. With `look`, check first that the open files are still those of the directory.
 
-        Raises JournalDisplaced if a start would not read what is written, else what the disk says.
+        Raises JournalDisplaced if a start on the directory would not read this file; sqlite3.Error or OSError if the
+        disk refuses the write.
         """
         if look:
             self._look()
         try:
-            self.store.write(batch.rows(self._keep_authorization), tuple(batch.forgotten), probe)
+            self.store.write(batch.rows(self._keep_authorization), tuple(batch.deletions), probe)
         except Exception:
-            self._look()  # that may be the reason
+            self._look()  # a displaced file may be the reason
             raise
 
     def take_again(self) -> list[Kept]:
-        """Become the only user of what the directory is now, and read what is in it. Raises JournalUnusable.
+        """Lock the directory that is now at the path and read its file. Raises JournalUnusable.
 
-        While another gateway has the directory, the file that was open stays so.
+        If another gateway has locked it, the file opened before stays open.
         """
         self._lock.acquire()
         return self.store.open()
 
     def write_anew(self, everything: Changes) -> None:
-        """Put this, and nothing else, into the file. Raises as `write` does."""
+        """Replace all rows of the file by these. Raises as `write` does."""
         self.store.write(everything.rows(self._keep_authorization), (), probe=True, anew=True)
 
     def close(self) -> None:
-        """Leave one tidy file, if the disk lets us, and let others have the directory."""
+        """Close the file, merged with its write-ahead log if the disk allows that, and unlock the directory."""
         try:
             self.store.close()
         finally:

@@ -1,13 +1,13 @@
-"""The journal's file: how it is opened and written, and when it is given up for a new one.
+"""The journal's file: opens and writes it, and replaces a damaged one.
 
-    {directory}/journal.lock                      locked by the gateway that runs here; its text is that gateway's pid
-    {directory}/journal.sqlite, -wal              the rows, and those of the last moments (SQLite's write-ahead log)
-    {directory}/journal.sqlite.damaged-{moment}   a file that could not be read whole, for whoever wants to look at it
+    {directory}/journal.lock                      locked by the running gateway; holds its pid
+    {directory}/journal.sqlite, -wal              the rows, and the latest ones (SQLite's write-ahead log)
+    {directory}/journal.sqlite.damaged-{moment}   a damaged file, moved aside for the operator
 
-SQLite's own locking is set to exclusive: half the cost of a transaction, no shared-memory file, and nobody else's open
-`sqlite3` can hold up a write. synchronous=NORMAL: what was committed survives the death of the process; a power cut may
-take the last moments, but leaves a file that is whole. Rows go from the log into the file when this module says so, not
-when SQLite does: so any other change of the file shows.
+SQLite's locking mode is exclusive: it halves the cost of a transaction, needs no shared-memory file, and lets no other
+`sqlite3` process delay a write. With synchronous=NORMAL a committed row survives the death of the process; a power cut
+may lose the last rows, but leaves the file intact. This module, not SQLite, decides when rows move from the log into
+the file (checkpoint), so that every other change of the file shows.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ from wsaas.journal.statements import (
 )
 from wsaas.journal.watched_file import WatchedFile
 
-COMPLAINTS = 10
-"""Log lines about single rows that cannot be read, at most."""
-RENEW_AFTER = 60.0  # a disk on which nothing stays whole is not to be filled with damaged files
+MAX_ROW_WARNINGS = 10
+"""Log lines about single unreadable rows of one damaged file, at most."""
+RENEW_INTERVAL = 60.0
+"""Seconds between two damaged files that are moved aside, at least: a bad disk must not fill up with them."""
 
 
 class Store:
-    """The rows in `directory`. `clock()` counts seconds, `wall_clock()` is the time in seconds since the epoch, which
-    names files that are moved aside.
+    """The file in `directory`. Calls may block on the disk; one thread at a time may call.
 
-    For one thread at a time, whichever. A `write` that fails (sqlite3.Error, OSError) may be tried again; after
-    JournalDisplaced the file is opened anew, and all that is known is written to it. Damage at the start is no error:
-    what can be read goes into a new file.
+    `clock()` counts seconds; `wall_clock()` is the time in seconds since the epoch, which names damaged files. A
+    `write` that fails with sqlite3.Error or OSError may be repeated. After JournalDisplaced the caller opens the file
+    again and writes all connections to it. Damage found by `open` is no error: readable rows go into a new file.
     """
 
     log = Logger()
@@ -73,19 +73,20 @@ class Store:
         self._renewed_at = -inf
 
     def open(self) -> list[Kept]:
-        """Open the file, also in place of one that was open; returns what was not forgotten, oldest first.
+        """Open the file, closing one that was open, and return the connections in it, oldest first.
 
-        Raises JournalUnusable, but for no damage; nor when the disk has no room to make a new file: a later `write`
-        will.
+        A damaged file is moved aside, and the connections that could be read from it are returned. If the disk has no
+        room for a new file, return an empty list: a later `write` creates the file or raises. Raises JournalUnusable
+        for every other error.
         """
         try:
             if self._damage is not None:
-                self._give_up(self._damage, "the gateway knows all of them and writes them anew")
+                self._give_up(self._damage, "the gateway knows all connections and writes them to a new file")
             self._disconnect()
             new = _size(self.path) == 0
             try:
                 if new and _size(Path(f"{self.path}-wal")) > 0:
-                    raise Damaged("it is empty, and its log is not")  # SQLite would throw that away
+                    raise Damaged("it is empty, but its log is not")  # SQLite would delete the log
                 self._connect()
                 kept, complaints = decode(self._read())
                 if complaints:
@@ -105,9 +106,10 @@ class Store:
     def write(
         self, rows: Sequence[JournalRow], forgotten: Sequence[int], probe: bool = False, anew: bool = False
     ) -> None:
-        """Write rows, then delete keys, in one transaction; with `anew` there is nothing else in the file afterwards.
+        """Write rows, then delete keys, in one transaction. With `anew`, delete all earlier rows first.
 
-        With `probe`, fail if there is no room for many more. Raises JournalDisplaced if the file is damaged.
+        With `probe`, check as well that the disk has room for about a hundred further rows. Raises JournalDisplaced if
+        the file is damaged, sqlite3.Error or OSError if the disk refuses.
         """
         try:
             self._write(rows, forgotten, probe, anew)
@@ -118,14 +120,14 @@ class Store:
             raise JournalDisplaced(f"{self.path.name} is damaged: {error}") from error
 
     def flaw(self) -> str | None:
-        """Say why a start on the directory would not read what was written here; None if it would."""
+        """Return the reason why a start on the directory would not read this file; None if it would."""
         flaw = self._file.flaw() or self._wal.flaw()
         if flaw is None and self._writable and not self._may_write():
-            flaw = "it may not be written to any more"
+            flaw = "the gateway may no longer write to it"
         return flaw
 
     def close(self) -> None:
-        """Leave one tidy file, if the disk lets us."""
+        """Merge the write-ahead log into the file, if the disk allows that, and close it."""
         if self.database is not None:
             with suppress(sqlite3.Error):
                 self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -134,7 +136,7 @@ class Store:
     # Steps
 
     def _connect(self) -> sqlite3.Connection:
-        """Open the file; make it, if need be, with the mode that SQLite then gives to the files beside it as well."""
+        """Open the file; if there is none, create it with mode 0600, which SQLite then gives the -wal file, too."""
         file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             os.fchmod(file, 0o600)
@@ -151,7 +153,7 @@ class Store:
             for statement in SCHEMA:
                 database.execute(statement)
         elif version != SCHEMA_VERSION:
-            raise Damaged(f"its schema version is {version}, and this gateway's is {SCHEMA_VERSION}")
+            raise Damaged(f"its schema version is {version}, but this gateway's is {SCHEMA_VERSION}")
         self._file.note()
         self._wal.note()
         self._unchecked = _size(Path(f"{self.path}-wal")) // PAGE
@@ -167,7 +169,7 @@ class Store:
                 database.close()
 
     def _read(self) -> list[Sequence[object]]:
-        """The rows of a file that SQLite finds whole and lets us write to."""
+        """Check that SQLite finds the file intact and can write to it, then return its rows."""
         assert self.database is not None
         (verdict,) = self.database.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != b"ok":
@@ -188,7 +190,7 @@ class Store:
         if not anew:
             rows = [*self._rescued.values(), *rows]
         if rows or forgotten or anew:
-            # Few statements, many rows: each statement lets go of the interpreter lock and, when the reactor is
+            # Few statements with many rows: each statement releases the interpreter lock and, while the reactor is
             # busy, waits up to 5 ms to get it back.
             try:
                 database.execute("BEGIN IMMEDIATE")
@@ -214,7 +216,7 @@ class Store:
             self._unchecked += PROBE_PAGES
 
     def _checkpoint(self, database: sqlite3.Connection) -> None:
-        """Let the file have the rows of the log; not if another program has changed it, which would not show then."""
+        """Move the rows of the log into the file, unless another program has changed it: that must stay visible."""
         self._unchecked = 0
         if self._file.flaw() is None:
             with suppress(sqlite3.Error):  # the rows are safe in the log
@@ -231,27 +233,27 @@ class Store:
         )
 
     def _renew(self, reason: BaseException) -> list[Kept]:
-        """Move the file aside and save what can be read of it; the next `write` puts that into a new one.
+        """Move the damaged file aside and return the connections that can be read; the next `write` stores them again.
 
-        Connections found in the raw bytes, without their keys, get new ones. Raises as `_give_up` does.
+        Connections found in the raw bytes have no key and get a new one. Raises as `_give_up` does.
         """
         kept, complaints = decode([] if self.database is None else scan(self.database))
         kept += carve(self.path, kept)
-        consequence = "those that could be read are kept, others may be lost, and their backend not be told"
+        consequence = "these are kept; others may be lost, and the backend gets no DELETE for those"
         aside = self._give_up(reason, consequence, len(kept))
         for key, phase, record in kept:
             ended = None if record.closed is None else encode_closed(record.closed)
             self._rescued[key] = JournalRow(key, phase, encode_record(record, True), ended)
-        for complaint in complaints[:COMPLAINTS]:
+        for complaint in complaints[:MAX_ROW_WARNINGS]:
             self.log.warn("not readable in {aside}: {complaint}", aside=aside, complaint=complaint)
-        if len(complaints) > COMPLAINTS:
-            left_out = len(complaints) - COMPLAINTS
+        if len(complaints) > MAX_ROW_WARNINGS:
+            left_out = len(complaints) - MAX_ROW_WARNINGS
             self.log.warn("not readable in {aside}: {left_out} more rows", aside=aside, left_out=left_out)
         return kept
 
     def _give_up(self, reason: BaseException, consequence: str, count: int = 0) -> str:
-        """Move the file aside; returns where it is now. Raises the reason if one was within the last RENEW_AFTER."""
-        if self._clock() < self._renewed_at + RENEW_AFTER:
+        """Move the file aside and return its new path. Raises `reason` if one was moved within RENEW_INTERVAL."""
+        if self._clock() < self._renewed_at + RENEW_INTERVAL:
             raise reason
         self._disconnect()
         self._renewed_at = self._clock()
@@ -259,7 +261,7 @@ class Store:
         aside = str(self._move_aside())
         self.log.error(
             "the journal {path} is damaged ({reason}); {count} connections were read from it: {consequence}. The file "
-            "is now {aside}; it may hold Authorization values: delete it when nobody needs it",
+            "is now {aside}; it may hold Authorization values: delete it when it is no longer needed",
             path=str(self.path),
             reason=str(reason) or type(reason).__name__,
             count=count,
@@ -274,7 +276,7 @@ class Store:
         while aside.exists():
             count += 1
             aside = self.path.with_name(f"{self.path.name}.damaged-{moment}-{count}")
-        # The log first: left beside a new file it would be taken for that one's.
+        # The log first: SQLite would take a log left behind for the new file's.
         for suffix in ("-wal", "-shm", ""):
             with suppress(FileNotFoundError):
                 Path(f"{self.path}{suffix}").rename(f"{aside}{suffix}")

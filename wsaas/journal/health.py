@@ -1,4 +1,4 @@
-"""The health of the journal, and what the log says of it."""
+"""The health of the journal, and the log lines about it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ from twisted.logger import Logger, LogLevel
 from wsaas.journal.lock import JournalDisplaced
 from wsaas.telemetry.log_limit import LogLimit
 
-RETRY_AFTER = 1.0
-"""Seconds between two tries to write again."""
-MOST_REASONS = 8
+RETRY_INTERVAL = 1.0
+"""Seconds between two attempts to write while the journal cannot be written."""
+MAX_REASONS_LOGGED = 8
+"""Log lines about reasons why the journal stays displaced, at most, until it is written again."""
 
 
 class Condition(Enum):
+    """The condition of the journal."""
+
     WELL = "well"
+    """The last write succeeded."""
     FAILING = "failing"
-    """The disk refuses writes. What is in the file is right, and what waits is added to it later."""
+    """The disk refuses writes. The rows in the file are right, and pending changes are added later."""
     DISPLACED = "displaced"
-    """A start on the directory would not read what was written. Everything is to be written anew."""
+    """A start on the directory would not read the file. All connections must be written again."""
 
 
 class Health:
-    """The condition of the journal in `directory`, said when it changes, within the bounds of `log_limit`.
+    """The condition of the journal in `directory`. Logs each change of it, within the bounds of `log_limit`.
 
-    While it is displaced, each reason why it cannot be written anew is said once, at most `MOST_REASONS` of them.
+    While the journal is displaced, each reason why it cannot be written again is logged once, at most
+    `MAX_REASONS_LOGGED` of them.
     """
 
     log = Logger()
@@ -38,7 +43,7 @@ class Health:
         self._said: set[str] = set()
 
     def failed(self, error: Exception) -> None:
-        """The last batch could not be written."""
+        """Note that the last batch could not be written."""
         if self.condition is Condition.DISPLACED:
             self._still_displaced(str(error))
         elif isinstance(error, JournalDisplaced):
@@ -47,13 +52,13 @@ class Health:
                 self.log,
                 LogLevel.error,
                 "displaced",
-                "STATE_DIR {directory} is not what the gateway works on any more: {flaw}. After a crash the backend "
-                "would not hear of the connections that it ended; so new ones are refused (503) until the journal is "
-                "written anew, which is tried now and then every {seconds} s. Leave that directory to the gateway "
-                "while it runs",
+                "the journal in STATE_DIR {directory} is lost: {flaw}. After a crash the backend would get no DELETE "
+                "for the open connections; so new ones are refused (503) until the journal is written again, which is "
+                "tried at once and every {seconds} s. No other program may change that directory while the gateway "
+                "runs",
                 directory=self._directory,
                 flaw=str(error),
-                seconds=RETRY_AFTER,
+                seconds=RETRY_INTERVAL,
             )
         elif self.condition is Condition.WELL:
             self.condition = Condition.FAILING
@@ -61,21 +66,21 @@ class Health:
                 self.log,
                 LogLevel.error,
                 "cannot write",
-                "the journal cannot write to {directory}: {error}; new connections are refused (503) until it can, "
-                "which is tried every {seconds} s",
+                "the journal cannot write to {directory}: {error}; new connections are refused (503) until a write "
+                "succeeds, which is tried every {seconds} s",
                 directory=self._directory,
                 error=str(error),
-                seconds=RETRY_AFTER,
+                seconds=RETRY_INTERVAL,
             )
 
     def written(self, connections: int) -> None:
-        """The last batch is in the file, which is the directory's, and has so many connections."""
+        """Note that the last batch is in the directory's file, which holds this number of connections."""
         if self.condition is Condition.DISPLACED:
             self._log_limit.emit(
                 self.log,
                 LogLevel.warn,
                 "written anew",
-                "the journal in {directory} is written anew, with all {count} connections; new ones are let in again",
+                "the journal in {directory} is written again, with all {count} connections; new ones are let in again",
                 directory=self._directory,
                 count=connections,
             )
@@ -91,24 +96,24 @@ class Health:
         self._said.clear()
 
     def stops(self, connections: int, forgotten: int) -> None:
-        """The gateway stops, and the last try to write failed."""
+        """Log the consequence of a stop after the last write failed."""
         if self.condition is Condition.DISPLACED:
             self.log.error(
-                "the journal stops without being written anew: the backend will not hear of the end of {count} "
+                "the journal stops before it could be written again: the backend will get no DELETE for {count} "
                 "connections",
                 count=connections,
             )
         else:
             self.log.error(
-                "the journal stops with changes that it could not write: the next start may repeat DELETEs of {count} "
-                "connections",
+                "the journal stops with changes that it could not write: the next start may repeat the DELETEs of "
+                "{count} connections",
                 count=forgotten,
             )
 
     def _still_displaced(self, reason: str) -> None:
-        if reason not in self._said and len(self._said) < MOST_REASONS:
+        if reason not in self._said and len(self._said) < MAX_REASONS_LOGGED:
             kind = f"not yet {len(self._said)}"
             self._said.add(reason)
             self._log_limit.emit(
-                self.log, LogLevel.error, kind, "the journal cannot be written anew yet: {reason}", reason=reason
+                self.log, LogLevel.error, kind, "the journal still cannot be written again: {reason}", reason=reason
             )

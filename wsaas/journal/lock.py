@@ -1,4 +1,4 @@
-"""Becoming the only user of the journal's directory: one gateway at a time."""
+"""The lock on the journal's directory: one gateway at a time."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from wsaas.journal.watched_file import WatchedFile
 
 
 class JournalUnusable(Exception):
-    """The journal cannot be kept here and the gateway must not start; the text says why and what to do."""
+    """The journal cannot be kept in STATE_DIR, so the gateway must not start. The text names cause and remedy."""
 
 
 class JournalLocked(JournalUnusable):
-    """Another gateway runs on the same directory."""
+    """Another gateway uses the same directory."""
 
 
 class JournalDisplaced(Exception):
-    """A start on the directory would not read what was written; the text says what happened to which file."""
+    """A start on the directory would not read the open file. The text says what happened to which file."""
 
 
 def unusable(directory: Path, error: BaseException) -> JournalUnusable:
-    """The exception for an operating system's or SQLite's `error`."""
+    """Return the exception for an `error` of the operating system or of SQLite."""
     return JournalUnusable(
         f"STATE_DIR {str(directory)!r} cannot be used for the journal: {error or type(error).__name__}; it must be a "
-        "directory that the gateway may write to and no other program works on (STATE_DIR=none goes without)"
+        "directory that the gateway may write to and no other program uses (STATE_DIR=none runs without a journal)"
     )
 
 
 class Lock:
-    """A lock on `directory` that ends with the process, however that ends.
+    """A lock on `directory` that the kernel releases at the end of the process, also after kill -9.
 
-    The lock of a directory that was moved elsewhere is kept beside the new one: its journal has connections that live
-    here, and no other gateway may speak for them. Bound: one open file per move.
+    If the directory was moved and a new one is locked, the old lock is kept as well: the old journal holds connections
+    that live in this process, and no other gateway may send their DELETEs. Bound: one open file for each move.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -44,7 +44,8 @@ class Lock:
         self._files: list[int] = []
 
     def acquire(self) -> None:
-        """Make the directory, for the owner only, and become its only user; again when its lock is another file by now.
+        """Create the directory, with mode 0700, and lock it. A further call locks a lock file that has replaced the
+        first.
 
         Raises JournalLocked, JournalUnusable.
         """
@@ -55,7 +56,7 @@ class Lock:
             raise unusable(self._directory, error) from error
         held = [each for each in self._files if os.path.samestat(os.fstat(each), os.fstat(file))]
         if held:
-            os.close(file)  # this does not unlock it: the lock is that of the open file, not of the process
+            os.close(file)  # this does not unlock it: a flock belongs to the open file, not to the process
             self._watched.note(held[0])
             return
         self._lock(file)
@@ -64,22 +65,22 @@ class Lock:
             self._files.remove(each)
         self._files.append(file)
         self._watched.note(file)
-        with suppress(OSError):  # the pid is a courtesy; that a full disk has no room for it is no reason to stop
+        with suppress(OSError):  # the pid is only for people; a full disk must not prevent the start
             os.ftruncate(file, 0)
             os.pwrite(file, b"%d\n" % os.getpid(), 0)
 
     def flaw(self) -> str | None:
-        """Say why the lock that is held is not the directory's any more; None if it is."""
+        """Return the reason why the held lock is no longer the directory's lock; None if it is."""
         return self._watched.flaw()
 
     def release(self) -> None:
-        """Let others have the directory."""
+        """Unlock the directory."""
         self._watched.forget()
         while self._files:
             os.close(self._files.pop())
 
     def _lock(self, file: int) -> None:
-        """Lock the file; it is closed if that cannot be done."""
+        """Lock the file; close it if that fails."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""The journal of STATE_DIR=none."""
+"""The journal for STATE_DIR=none."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from wsaas.core.records import Record
 
 
 class MemoryJournal:
-    """Promises what the process's own memory can: while it lives, its sessions know what the backend is owed.
+    """A journal that stores nothing: while the process lives, its sessions hold all that the DELETEs need.
 
-    So nothing is copied here, and `opened` and `accepted` call `stored(True)` before they return.
+    `opened` and `accepted` call `stored(True)` before they return.
     """
 
     log = Logger()
     healthy = True
 
     def start(self, connections: Connections) -> list[Record]:
-        """Say what is given up; there is no previous life to hear of."""
+        """Warn of the consequence of STATE_DIR=none. No connections are left from an earlier process."""
         self.log.warn(
-            "STATE_DIR=none: connections are kept in memory only; after a crash or kill -9 their backend is not told "
-            "that they are gone"
+            "STATE_DIR=none: connections are kept in memory only; after a crash or kill -9 the backend gets no DELETE "
+            "for them"
         )
         return []
 
     def stop(self) -> Deferred[None]:
-        """Nothing to flush."""
+        """Return at once: there is nothing to flush."""
         return succeed(None)
 
     def opened(self, record: Record, stored: Callable[[bool], None]) -> None:

@@ -1,4 +1,4 @@
-"""The changes that wait to be made to the journal's file."""
+"""The changes that wait to be written to the journal's file."""
 
 from __future__ import annotations
 
@@ -14,61 +14,62 @@ Stored = Callable[[bool], None]
 class Changes:
     """One batch of changes to the file, by key, with the callbacks that wait for it.
 
-    A key stands in `puts` and `ends`, or in `forgotten`, never in both. `opening` are new connections, of which nothing
-    is kept if they cannot be written; `accepting` wait for the headers of a connection that is in the file already, and
-    stays. Bound: one entry per connection that lives, or whose row is in the file.
+    A key stands in `upserts` and `endings`, or in `deletions`, never in both. `opening` holds the callbacks of new
+    connections, which are dropped if the batch cannot be written. `accepting` holds the callbacks of connections whose
+    row exists and gets the accepted headers; that row stays if the batch cannot be written. Bound: one entry for each
+    connection that lives or has a row in the file.
     """
 
-    __slots__ = ("accepting", "ends", "forgotten", "opening", "puts")
+    __slots__ = ("accepting", "deletions", "endings", "opening", "upserts")
 
     def __init__(self) -> None:
-        self.puts: dict[int, tuple[str, Record]] = {}
-        self.ends: dict[int, Closed] = {}
-        self.forgotten: set[int] = set()
+        self.upserts: dict[int, tuple[str, Record]] = {}
+        self.endings: dict[int, Closed] = {}
+        self.deletions: set[int] = set()
         self.opening: dict[int, Stored] = {}
         self.accepting: list[Stored] = []
 
     def put(self, key: int, record: Record) -> None:
-        """Write a connection that may have been accepted, and how it ended, if it has."""
-        self.puts[key] = (OPEN, record)
+        """Add a connection that the backend may have accepted, with its end if it has ended."""
+        self.upserts[key] = (OPEN, record)
         if record.closed is not None:
-            self.ends[key] = record.closed
+            self.endings[key] = record.closed
 
     def __bool__(self) -> bool:
-        return bool(self.puts or self.ends or self.forgotten or self.opening or self.accepting)
+        return bool(self.upserts or self.endings or self.deletions or self.opening or self.accepting)
 
     def rows(self, keep_authorization: bool) -> list[JournalRow]:
-        """The rows to be written, encoded."""
-        ends = {key: encode_closed(closed) for key, closed in self.ends.items()}
+        """Return the rows to be written, encoded."""
+        ends = {key: encode_closed(closed) for key, closed in self.endings.items()}
         rows = [
             JournalRow(key, phase, encode_record(record, keep_authorization), ends.pop(key, None))
-            for key, (phase, record) in self.puts.items()
+            for key, (phase, record) in self.upserts.items()
         ]
         rows += [JournalRow(key, None, None, ended) for key, ended in ends.items()]
         return rows
 
     def take_callbacks(self) -> list[Stored]:
-        """Those who wait, new connections first, each kind in order; from now on nobody does."""
+        """Return and clear the callbacks: those of new connections first, each kind in order."""
         callbacks = [*self.opening.values(), *self.accepting]
         self.opening.clear()
         self.accepting.clear()
         return callbacks
 
     def merge_under(self, newer: Changes) -> None:
-        """Add these changes to `newer` ones, which win."""
-        for key, put in self.puts.items():
-            if key not in newer.forgotten:
-                newer.puts.setdefault(key, put)
-        for key, closed in self.ends.items():
-            if key not in newer.forgotten:
-                newer.ends.setdefault(key, closed)
-        newer.forgotten |= self.forgotten
+        """Merge these changes into `newer` ones. Where both have a key, the newer change wins."""
+        for key, put in self.upserts.items():
+            if key not in newer.deletions:
+                newer.upserts.setdefault(key, put)
+        for key, closed in self.endings.items():
+            if key not in newer.deletions:
+                newer.endings.setdefault(key, closed)
+        newer.deletions |= self.deletions
 
 
 class PendingChanges:
     """The changes since the last batch was taken, and the keys of all connections in the file.
 
-    Each call says whether there is anything to write.
+    `opened`, `accepted`, `closed` and `forget` return whether there is a change to write.
     """
 
     def __init__(self) -> None:
@@ -77,7 +78,7 @@ class PendingChanges:
         self._next = 1
 
     def known(self, keys: dict[str, int]) -> None:
-        """These connections, and no others, are in the file, under these keys."""
+        """Set the keys of all connections in the file, by connection id."""
         self.keys = keys
         self._next = max(keys.values(), default=0) + 1
 
@@ -85,7 +86,7 @@ class PendingChanges:
         key = self._next
         self._next = key + 1
         self.keys[record.id] = key
-        self.gathered.puts[key] = (CONNECTING, record)
+        self.gathered.upserts[key] = (CONNECTING, record)
         self.gathered.opening[key] = stored
         return True
 
@@ -93,7 +94,7 @@ class PendingChanges:
         key = self.keys.get(record.id)
         if key is None:
             return False
-        self.gathered.puts[key] = (OPEN, record)
+        self.gathered.upserts[key] = (OPEN, record)
         self.gathered.accepting.append(stored)
         return True
 
@@ -101,27 +102,30 @@ class PendingChanges:
         key = self.keys.get(id)
         if key is None:
             return False
-        self.gathered.ends[key] = closed
+        self.gathered.endings[key] = closed
         return True
 
     def forget(self, id: str) -> bool:
         key = self.keys.pop(id, None)
         if key is None:
             return False
-        self.gathered.puts.pop(key, None)
-        self.gathered.ends.pop(key, None)
-        if key not in self.gathered.opening:  # else it was never written, and now never will be
-            self.gathered.forgotten.add(key)
+        self.gathered.upserts.pop(key, None)
+        self.gathered.endings.pop(key, None)
+        if key not in self.gathered.opening:  # else the file never had a row for it
+            self.gathered.deletions.add(key)
         return True
 
     def take(self) -> Changes:
-        """All of it, for the next batch."""
+        """Return all changes as the next batch, and begin a new one."""
         batch, self.gathered = self.gathered, Changes()
         return batch
 
     def everything(self, records: Iterable[Record], foreign: Iterable[Record]) -> tuple[Changes, dict[str, int]]:
-        """All that a new file has to have: of `records` those that were in the old one, as they are now, and foreign
-        ones, under keys that are returned and count once these are written. What was gathered is in it, and follows.
+        """Return the changes that fill a new file, and the new keys of the `foreign` connections.
+
+        The changes hold the present state of those `records` that have a key, and the foreign connections, whose keys
+        count only after the changes are written. Changes gathered before are included; they also stay in the next
+        batch.
         """
         everything, keys = Changes(), {}
         for record in records:
@@ -135,25 +139,26 @@ class PendingChanges:
         return everything, keys
 
     def put_back(self, batch: Changes) -> list[Stored]:
-        """The batch could not be written: it waits for the next try, but for new connections. Returns those who have
-        to hear that nothing is safe.
+        """Put a batch that could not be written before the gathered changes, and drop new connections from both.
+
+        Return the callbacks to be called with False.
         """
         callbacks = self._drop(batch)
         batch.merge_under(self.gathered)
         return callbacks + self.refuse()
 
     def refuse(self) -> list[Stored]:
-        """Nothing is written for now: new connections are not kept. Returns those who have to hear of it."""
+        """Drop the new connections gathered so far. Return the callbacks to be called with False."""
         return self._drop(self.gathered)
 
     def _drop(self, changes: Changes) -> list[Stored]:
         newer = self.gathered
         for key in changes.opening:
-            put = changes.puts.pop(key, None)
+            put = changes.upserts.pop(key, None)
             if put is not None:
                 self.keys.pop(put[1].id, None)
-            changes.ends.pop(key, None)
-            newer.puts.pop(key, None)
-            newer.ends.pop(key, None)
-            newer.forgotten.discard(key)
+            changes.endings.pop(key, None)
+            newer.upserts.pop(key, None)
+            newer.endings.pop(key, None)
+            newer.deletions.discard(key)
         return changes.take_callbacks()

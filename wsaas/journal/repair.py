@@ -1,8 +1,8 @@
-"""Reading the journal's file, whole or damaged.
+"""Reads the journal's file, intact or damaged.
 
-decode   rows -> connections, and what is wrong with the others
+decode   rows -> connections, and one line for each unreadable row or column
 scan     the rows that SQLite still finds in a damaged file
-carve    the connections that stand in its bytes where SQLite finds nothing: each text carries its own checksum
+carve    connections in the raw bytes of the file, where SQLite finds none: each text carries its own checksum
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _LAST_KEY = 2**62
 _RECORD = re.compile(rb'[0-9a-f]{8}(?=\[")')
 _JSON = json.JSONDecoder()
 
-# Errors that speak of the file's content and not of the disk's mood. At the start, when the file could be opened for
-# writing, that it is read-only speaks of its header.
+# Errors that mean damage of the file's content, not a failure of the disk. At the start, after the file could be opened
+# for writing, SQLITE_READONLY means a damaged header.
 _DAMAGE = frozenset(
     {
         sqlite3.SQLITE_CORRUPT,
@@ -40,11 +40,11 @@ _BAD_READS = frozenset({sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_RE
 
 
 class Damaged(sqlite3.DatabaseError):
-    """SQLite can open the file, but it is not what this version writes."""
+    """SQLite can open the file, but this version of the journal did not write it so."""
 
 
 class Kept(NamedTuple):
-    """A row as it was read."""
+    """A connection read from the file, with its key and phase."""
 
     key: int
     phase: str
@@ -52,7 +52,7 @@ class Kept(NamedTuple):
 
 
 def is_damage(error: BaseException, at_start: bool = False) -> bool:
-    """Tell an error of the file's content from one of the disk."""
+    """Return whether the error means damage of the file's content, not a failure of the disk."""
     code = getattr(error, "sqlite_errorcode", None)
     if isinstance(error, Damaged):
         return True
@@ -62,12 +62,12 @@ def is_damage(error: BaseException, at_start: bool = False) -> bool:
 
 
 def decode(rows: list[Sequence[object]]) -> tuple[list[Kept], list[str]]:
-    """The connections in these rows, and what is wrong with others or with parts of these."""
+    """Return the connections in these rows, and one line for each row or column that cannot be read."""
     kept: dict[str, Kept] = {}
     complaints = []
     for key, phase, text, ended in rows:
         if not (isinstance(key, int) and 0 < key < _LAST_KEY):
-            complaints.append(f"row {key!r}: no such key")
+            complaints.append(f"row {key!r}: the key is not valid")
             continue
         try:
             record = decode_record(text)
@@ -78,19 +78,19 @@ def decode(rows: list[Sequence[object]]) -> tuple[list[Kept], list[str]]:
             try:
                 record = replace(record, closed=decode_closed(ended))
             except Unreadable as error:
-                complaints.append(f"row {key}, how connection {record.id} ended: {error}")
+                complaints.append(f"row {key}, the end of connection {record.id}: {error}")
         if record.id in kept:
-            complaints.append(f"row {key}: connection {record.id} is there twice")
+            complaints.append(f"row {key}: a second row of connection {record.id}")
             continue
         kept[record.id] = Kept(key, CONNECTING if phase == CONNECTING.encode() else OPEN, record)
     return list(kept.values()), complaints
 
 
 def scan(database: sqlite3.Connection) -> list[Sequence[object]]:
-    """Whatever rows a damaged file still gives away, by key: from both ends, leaping over what cannot be read."""
+    """Return the readable rows of a damaged file, by key. Reads from both ends and skips keys that cannot be read."""
     found: dict[int, Sequence[object]] = {}
     with suppress(sqlite3.Error):
-        database.execute("PRAGMA writable_schema = ON")  # a file that is shorter than it says can be read then
+        database.execute("PRAGMA writable_schema = ON")  # allows reading a file that is shorter than its header says
     for comparison, order, sign in ((">", "ASC", 1), ("<", "DESC", -1)):
         query = f"{SELECT} WHERE key {comparison} ? ORDER BY key {order} LIMIT ?"
         at, leap, limit = (0 if sign > 0 else _LAST_KEY), 1, -1
@@ -106,17 +106,17 @@ def scan(database: sqlite3.Connection) -> list[Sequence[object]]:
                 limit = -1
             except (sqlite3.Error, MemoryError):
                 if limit < 0:
-                    limit = 1  # sqlite3 reads one row ahead, and lost a good one with the bad
+                    limit = 1  # sqlite3 reads one row ahead and lost a readable row with the bad one
                 else:
                     at, leap, limit = at + leap * sign, leap * 2, -1
     return [found[key] for key in sorted(found)]
 
 
 def carve(path: Path, kept: Sequence[Kept]) -> list[Kept]:
-    """Connections in the bytes of the file, and not among those that are `kept`; how they ended is not known.
+    """Return the connections in the raw bytes of the file that are not among `kept`. Their ends are unknown.
 
-    Where nothing is kept, SQLite could not open the file, and its log is read too. A connection that was forgotten in
-    the last moments may be found again: its backend is told once more.
+    If none is kept, SQLite could not read the file; the write-ahead log is then searched as well. A connection that was
+    forgotten shortly before may be found again, and its DELETE repeated.
     """
     known = {row.record.id for row in kept}
     carved: dict[str, Record] = {}
@@ -131,7 +131,7 @@ def carve(path: Path, kept: Sequence[Kept]) -> list[Kept]:
 
 def _records(content: bytes) -> Iterator[Record]:
     for match in _RECORD.finditer(content):
-        # As ISO 8859-1 every byte is one character; a row is never longer than a page of SQLite's largest size.
+        # In ISO 8859-1 each byte is one character. No text is longer than 64 KiB, SQLite's largest page.
         text = content[match.end() : match.end() + 65536].decode("latin-1")
         with suppress(ValueError, RecursionError, Unreadable):
             _, length = _JSON.raw_decode(text)

@@ -1,7 +1,7 @@
-"""The form of a connection in the journal's file.
+"""The format of a connection in the journal's file.
 
-Both texts of a row are ASCII: eight hexadecimal digits of CRC-32, then JSON. The checksum is there because SQLite has
-none: a bit that flipped on the disk must not become another connection's id or a line break in a header.
+Both texts of a row are ASCII: eight hexadecimal digits of CRC-32, then JSON. SQLite has no checksums; without one, a
+bit that flips on the disk could become another connection's id or a line break in a header.
 
     record   [id, connected_at, trace_id, [name, value, name, value, ...]]    header bytes as ISO 8859-1 text
     ended    [cause, code, reason, clean, lost_messages]
@@ -16,17 +16,18 @@ from typing import NamedTuple
 from wsaas.core.events import Cause, Closed
 from wsaas.core.records import Record
 
-# The `phase` column: whether the backend's answer to the POST was known. `ended` tells whether it is over.
+# Values of the `phase` column: CONNECTING until the backend has answered the POST, OPEN afterwards. A connection that
+# has ended has a text in `ended`.
 CONNECTING = "connecting"
 OPEN = "open"
 
 
 class Unreadable(Exception):
-    """The text is not what was once written."""
+    """The text differs from the one that was written."""
 
 
 class JournalRow(NamedTuple):
-    """One row of the file, to be written; None leaves a column as it is (NULL in a new row)."""
+    """One row to be written. None leaves a column unchanged; in a new row it is NULL."""
 
     key: int
     phase: str | None
@@ -35,7 +36,7 @@ class JournalRow(NamedTuple):
 
 
 def encode_record(record: Record, keep_authorization: bool) -> str:
-    """The `record` column; without the Authorization header unless that is to be kept."""
+    """Return the text of the `record` column, with the Authorization header only if that is to be kept."""
     headers: list[str] = []
     for name, value in record.repeated:
         if keep_authorization or name.lower() != b"authorization":
@@ -44,12 +45,12 @@ def encode_record(record: Record, keep_authorization: bool) -> str:
 
 
 def encode_closed(closed: Closed) -> str:
-    """The `ended` column."""
+    """Return the text of the `ended` column."""
     return _seal(json.dumps((closed.cause.value, closed.code, closed.reason, closed.clean, closed.lost_messages)))
 
 
 def decode_record(record: object) -> Record:
-    """Return what `encode_record` was given, from the bytes of the column, without how it ended. Raises Unreadable."""
+    """Return the record from the bytes of the `record` column, without its end. Raises Unreadable."""
     try:
         id, connected_at, trace_id, headers = json.loads(_unseal(record))
         texts = [text.encode("latin-1") for text in headers]
@@ -59,7 +60,7 @@ def decode_record(record: object) -> Record:
 
 
 def decode_closed(ended: object) -> Closed:
-    """Return what `encode_closed` was given, from the bytes of the column. Raises Unreadable."""
+    """Return the end of a connection from the bytes of the `ended` column. Raises Unreadable."""
     try:
         cause, code, reason, clean, lost_messages = json.loads(_unseal(ended))
         return Closed(Cause(cause), code, reason, clean, lost_messages)
@@ -73,7 +74,7 @@ def _seal(text: str) -> str:
 
 def _unseal(sealed: object) -> bytes:
     if not isinstance(sealed, bytes):
-        raise ValueError("no text")
+        raise ValueError("not a text")
     text = sealed[8:]
     if sealed[:8] != b"%08x" % crc32(text):
         raise ValueError("checksum does not match")

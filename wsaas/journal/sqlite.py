@@ -1,20 +1,20 @@
 """The journal that survives the process.
 
     opened, accepted, closed, forget
-      -> what changed, by key      collapses: a connection that came and went meanwhile leaves nothing
-      -> after `batch_delay`, one batch at a time, one transaction    (the writer's thread)
-      -> stored(True), in the reactor's thread, after the commit
+      -> changes by key; a connection that comes and goes within one batch leaves none
+      -> after `batch_delay`, one batch at a time, one transaction    (writer thread)
+      -> stored(True), after the commit                               (reactor thread)
 
-Every `LOOK_EVERY` a batch sees first whether its files are still those of the directory. If they are not, or the file
-is damaged, everything is written anew to what the directory is then:
+Every `CHECK_INTERVAL` a batch first checks that the open files are still those of the directory. If they are not, or if
+the file is damaged, all connections are written to the directory that is then at the path:
 
-    take_again   the lock, and what is in the directory      (the writer's thread)
-    everything   all connections that live, and their ends, from the gateway; those of strangers, from the directory
-    write_anew   one transaction                             (the writer's thread)
+    take_again   locks the directory and reads its file      (writer thread)
+    everything   the connections of this process, with their ends, and the foreign ones found in the directory
+    write_anew   one transaction                             (writer thread)
 
-When a batch cannot be written, its new connections are told stored(False) and dropped; changes of those that are in the
-file stay and are written when the disk takes them again, which is tried every `RETRY_AFTER`. Until then new
-connections are refused without trying, and so is who has just been accepted with headers (stored(False)).
+When a batch cannot be written, its new connections get stored(False) and are dropped. The changes of connections in the
+file stay and are written later; that is tried every `RETRY_INTERVAL`. Until a write succeeds, new connections get
+stored(False) without an attempt, and so do connections just accepted with headers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from wsaas.core.events import Closed
 from wsaas.core.interfaces import Connections
 from wsaas.core.records import Record
 from wsaas.journal.disk import Disk
-from wsaas.journal.health import RETRY_AFTER, Condition, Health
+from wsaas.journal.health import RETRY_INTERVAL, Condition, Health
 from wsaas.journal.lock import JournalDisplaced, JournalLocked, JournalUnusable
 from wsaas.journal.pending_changes import Changes, PendingChanges, Stored
 from wsaas.journal.repair import Kept
@@ -43,8 +43,8 @@ T = TypeVar("T")
 
 __all__ = ["JournalLocked", "JournalUnusable", "SqliteJournal"]
 
-LOOK_EVERY = 3.0
-"""Seconds between two looks at the directory."""
+CHECK_INTERVAL = 3.0
+"""Seconds between two checks that the open files are those of the directory."""
 
 
 class Reactor(Protocol):
@@ -58,12 +58,12 @@ class Reactor(Protocol):
 
 
 class SqliteJournal:
-    """Connections in a file in `directory`, from before their POST until after their DELETE.
+    """Keeps connections in a file in `directory`, from before their POST until after their DELETE.
 
-    `stored` is called from a later turn of the reactor, once for each `opened` and each `accepted`, each kind in order,
-    also for a connection that was forgotten meanwhile. Without `keep_authorization` the Authorization header stays out
-    of the file. After `stop`, or before `start`, nothing is kept and `stored(False)` says so. A damaged file is named
-    after `wall_clock()`, the time in seconds since the epoch.
+    `stored` is called in a later turn of the reactor, once for each `opened` and each `accepted`, each kind in order,
+    also for a connection that was forgotten in the meantime. Without `keep_authorization` the Authorization header is
+    not written. Before `start` and after `stop` nothing is kept, and `stored(False)` is called. `wall_clock()`, the
+    time in seconds since the epoch, names a damaged file.
     """
 
     log = Logger()
@@ -86,9 +86,9 @@ class SqliteJournal:
         self._health = Health(directory, LogLimit(reactor))
         self._pending = PendingChanges()
         self._connections: Connections | None = None
-        """All of this process; from the start on."""
+        """The connections of this process; None before `start`."""
         self._working = False
-        """Whether the thread has a job: at most one at a time."""
+        """True while the writer thread has a job; it has one at most."""
         self._look_due = False
         self._flushing: IDelayedCall | None = None
         self._retrying: IDelayedCall | None = None
@@ -98,14 +98,14 @@ class SqliteJournal:
 
     @property
     def healthy(self) -> bool:
-        """False while new connections are refused: the disk refuses writes, or a start would not read them."""
+        """False while new connections are refused: the disk refuses writes, or a start would not read the file."""
         return self._health.condition is Condition.WELL
 
     def start(self, connections: Connections) -> list[Record]:
-        """Open the file, before anything listens; returns the connections of the previous life, oldest first.
+        """Open the file, before anything listens, and return the connections of an earlier process, oldest first.
 
-        Raises JournalLocked, JournalUnusable, for the operator to read. A damaged file is moved aside with an error,
-        and what can be read of it returned.
+        Raises JournalLocked or JournalUnusable with a text for the operator. A damaged file is moved aside and logged
+        as an error; the connections that can be read from it are returned.
         """
         self._connections = connections
         kept = self._disk.open()
@@ -116,20 +116,20 @@ class SqliteJournal:
             self._failed(error)
         self._worker.start()
         self._started = True
-        self._looking = self._reactor.callLater(LOOK_EVERY, self._look)
+        self._looking = self._reactor.callLater(CHECK_INTERVAL, self._look)
         self.log.info("journal in {directory}", directory=str(self._directory))
         if kept:
             closed = sum(record.closed is not None for _, _, record in kept)
             self.log.warn(
-                "of an earlier life of this gateway, {open} connections were open or about to be, and {closed} had "
-                "closed: telling the backend",
+                "an earlier process left {open} connections that were open or connecting and {closed} that had closed: "
+                "sending their DELETEs",
                 open=len(kept) - closed,
                 closed=closed,
             )
         return [record for _, _, record in kept]
 
     def stop(self) -> Deferred[None]:
-        """Write what waits (one try), close the file and let others have the directory."""
+        """Write the pending changes (one attempt), close the file and unlock the directory."""
         if not self._started:
             return succeed(None)
         self._started = False
@@ -142,7 +142,7 @@ class SqliteJournal:
             self._wind_up(None)
         return self._stopped
 
-    # The seam
+    # Journal (core.interfaces)
 
     def opened(self, record: Record, stored: Stored) -> None:
         self._pending.opened(record, stored)
@@ -171,7 +171,7 @@ class SqliteJournal:
     def _flush(self) -> None:
         self._flushing = None
         if self._working:
-            return  # what has gathered is next
+            return  # `_written` submits the gathered changes
         if not self.healthy or not self._started:
             self._answer(self._pending.refuse(), False)
         elif self._pending.gathered:
@@ -183,7 +183,7 @@ class SqliteJournal:
         self._work(lambda: self._disk.write(batch, probe, look), partial(self._written, batch))
 
     def _work(self, job: Callable[[], T], done: Callable[[T | None, Exception | None], None]) -> None:
-        """Do the job in the writer's thread; `done` hears in the reactor's what it returned or raised."""
+        """Run the job in the writer thread, then call `done` in the reactor thread with its result or its exception."""
         self._working = True
 
         def work() -> None:
@@ -216,11 +216,11 @@ class SqliteJournal:
             except Exception:
                 self.log.failure("after the journal wrote a connection")
 
-    # When the disk refuses, or is another one
+    # A disk that refuses writes, a displaced file
 
     def _look(self) -> None:
-        """Have the directory looked at: by an empty batch, or by the one that is next."""
-        self._looking = self._reactor.callLater(LOOK_EVERY, self._look)
+        """Have the next batch check the directory; submit an empty one if no job is under way."""
+        self._looking = self._reactor.callLater(CHECK_INTERVAL, self._look)
         self._look_due = True
         if self.healthy and not self._working:
             self._submit()
@@ -229,7 +229,7 @@ class SqliteJournal:
         at_once = isinstance(error, JournalDisplaced) and self._health.condition is not Condition.DISPLACED
         self._health.failed(error)
         if self._retrying is None and self._stopped is None:
-            self._retrying = self._reactor.callLater(0 if at_once else RETRY_AFTER, self._retry)
+            self._retrying = self._reactor.callLater(0 if at_once else RETRY_INTERVAL, self._retry)
 
     def _retry(self) -> None:
         self._retrying = None
@@ -240,7 +240,10 @@ class SqliteJournal:
             self._submit(probe=True)
 
     def _taken_again(self, kept: list[Kept] | None, failed: Exception | None) -> None:
-        """Write everything to what the directory is now. What strangers left there is told, as at a start."""
+        """Write all connections to the directory that is now at the path.
+
+        For connections that another gateway left there, DELETEs are sent, as at a start.
+        """
         assert self._connections is not None
         if kept is None or failed is not None:
             self._written(Changes(), None, failed)
@@ -268,7 +271,7 @@ class SqliteJournal:
             self._submit()
         else:
             if failed is not None:
-                self._health.stops(len(self._pending.keys), len(self._pending.gathered.forgotten))
+                self._health.stops(len(self._pending.keys), len(self._pending.gathered.deletions))
             self._work(self._disk.close, self._ended)
 
     def _ended(self, _: None, failed: Exception | None) -> None:

@@ -12,10 +12,11 @@ T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 PAGE = 4096
+"""Bytes of a page of SQLite's."""
 LOG_SIZE = 1024 * PAGE
-"""Bytes to which SQLite cuts its log after the file has its rows."""
+"""Bytes to which SQLite truncates its write-ahead log after a checkpoint."""
 CHECKPOINT_AFTER = 1000
-"""Pages in the log, about, after which the file gets its rows."""
+"""Pages in the write-ahead log (estimated) after which a checkpoint moves its rows into the file."""
 
 SETTINGS = (
     "PRAGMA locking_mode = EXCLUSIVE",
@@ -24,7 +25,7 @@ SETTINGS = (
     "PRAGMA wal_autocheckpoint = 0",
     f"PRAGMA journal_size_limit = {LOG_SIZE}",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA secure_delete = ON",  # a forgotten Authorization value is overwritten, not just unlinked
+    "PRAGMA secure_delete = ON",  # overwrites deleted Authorization values
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
 )
@@ -41,38 +42,38 @@ _UPSERT = (
 )
 DELETE_ALL = "DELETE FROM connections"
 _DELETE = "DELETE FROM connections WHERE key IN ({})"
-# Key 0 is never a connection: a row that is written and deleted to see whether there is room again, for about as much
-# as a hundred connections take.
+# Key 0 is never a connection's. The row with that key is written and deleted to check for room on the disk: it is as
+# long as the rows of about a hundred connections.
 PROBE = "INSERT OR REPLACE INTO connections (key, record) VALUES (0, zeroblob(65536))"
 PROBE_PAGES = 40
 UNPROBE = "DELETE FROM connections WHERE key = 0"
 
-# Rows per statement: powers of two, so that there are few different statements, each prepared once.
+# Rows per statement: powers of two, so that there are few distinct statements, each prepared once.
 _ROWS = (128, 64, 32, 16, 8, 4, 2, 1)
 _UPSERTS = {size: _UPSERT.format(", ".join(["(?, ?, ?, ?)"] * size)) for size in _ROWS}
 _DELETES = {size: _DELETE.format(", ".join("?" * size)) for size in _ROWS}
 
 
 def upserts(rows: Sequence[JournalRow]) -> Iterator[tuple[str, Sequence[object]]]:
-    """The statements, few for many rows, that write these, each with its values."""
+    """Yield the statements that write these rows, each with its values; one statement writes up to 128 rows."""
     for chunk in _chunks(rows):
         yield _UPSERTS[len(chunk)], tuple(chain.from_iterable(chunk))
 
 
 def deletions(keys: Sequence[int]) -> Iterator[tuple[str, Sequence[object]]]:
-    """The statements that delete the rows of these keys, each with its values."""
+    """Yield the statements that delete the rows with these keys, each with its values."""
     for chunk in _chunks(keys):
         yield _DELETES[len(chunk)], chunk
 
 
 def pages(rows: Sequence[JournalRow], forgotten: Sequence[int]) -> int:
-    """Estimate the pages that a transaction adds to the log: those of its rows, those above, and of what it deletes."""
+    """Estimate the pages that a transaction adds to the log: of its rows, of the tree above, and of deleted rows."""
     size = sum([len(text) for row in rows for text in row[2:] if isinstance(text, str)])
     return 3 + size // (PAGE // 2) + len(forgotten) // 4
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The items in order, in slices whose lengths are all in `_ROWS`."""
+    """Yield the items in order, in slices whose lengths are in `_ROWS`."""
     start = 0
     for size in _ROWS:
         while len(items) - start >= size:

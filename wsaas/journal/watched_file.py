@@ -1,4 +1,4 @@
-"""Finding out that a path no longer leads to the file that is open here."""
+"""Detects that a path no longer leads to the file that is open in this process."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 
 
 class WatchedFile:
-    """One open file, by its path and as it was when it was noted last.
+    """One open file: its path and its state when it was last noted.
 
-    A file that is `steady` is written to by this process only, which notes it afterwards: any other change shows. Of
-    another one it shows that it is shorter than it was, and than `shrinks_to`.
+    A `steady` file is written by this process only, which notes its state after each write: every change between is
+    detected. Another file is only checked for its length: it must not become shorter, except down to `shrinks_to`
+    bytes.
     """
 
     def __init__(self, path: Path, *, steady: bool = False, shrinks_to: int = 0) -> None:
@@ -20,24 +21,24 @@ class WatchedFile:
         self._noted: os.stat_result | None = None
 
     def note(self, file: int | None = None) -> None:
-        """Remember the file that is at the path now, or that is open as `file`. Raises OSError."""
+        """Remember the file that is at the path, or the open file `file`. Raises OSError."""
         self._noted = os.stat(self._path if file is None else file)
 
     def note_change(self) -> None:
-        """Remember what this process has just made of it; another file in its place is not taken for it."""
+        """Remember the file's state after a write of this process, unless another file is at the path."""
         try:
             found = os.stat(self._path)
         except OSError:
-            return  # `flaw` says so
+            return  # `flaw` will report it
         if self._noted is not None and os.path.samestat(found, self._noted):
             self._noted = found
 
     def forget(self) -> None:
-        """The file is closed."""
+        """Stop watching: the file is closed."""
         self._noted = None
 
     def flaw(self) -> str | None:
-        """Say in what the path differs from the file that was noted; None if in nothing, or if none was."""
+        """Return the difference between the path and the noted file as a text; None if nothing differs or was noted."""
         noted = self._noted
         if noted is None:
             return None

@@ -1,4 +1,4 @@
-"""The journal's own thread, which waits for the disk, so that neither the reactor nor its pool ever does."""
+"""The journal's thread. It waits for the disk, so that neither the reactor nor the reactor's thread pool does."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Protocol
 
 
 class Worker(Protocol):
-    """Does jobs one after another, in order. A job reports for itself and never raises."""
+    """Runs jobs one after another, in order. A job reports its own result and never raises."""
 
     def start(self) -> None:
-        """Be ready for jobs."""
+        """Begin to run jobs."""
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Do this after all earlier jobs; returns at once."""
+        """Run the job after all earlier ones. Returns at once."""
 
     def stop(self) -> None:
-        """Do what was submitted, then end; returns when it has ended."""
+        """Run the submitted jobs, then end. Returns after the end."""
 
 
 class WriterThread:
-    """The Worker of the running gateway. A daemon thread: a disk that hangs does not keep the process from exiting."""
+    """The Worker of the running gateway: a daemon thread, so that a hanging disk does not keep the process alive."""
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -41,4 +41,4 @@ class WriterThread:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
-            del job  # nothing of a batch stays alive until the next one
+            del job  # frees the batch before the next job comes

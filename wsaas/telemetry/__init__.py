@@ -1,1 +1,1 @@
-"""The operator's view of the gateway: bounds on log lines, and the way of the log out of the process."""
+"""Telemetry: bounds on log lines, and the buffer and the sinks of the log."""

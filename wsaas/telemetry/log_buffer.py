@@ -1,9 +1,9 @@
-"""The log's way out of the process: a bounded buffer that one thread empties.
+"""The buffer of the log: bounded, and emptied by a thread of its own.
 
-    Observer (any thread, the reactor's above all) --write--> buffer --thread--> sink: a pipe, a file, syslog
+    Observer (any thread, mostly the reactor's) --write--> buffer --thread--> sink: a pipe, a file, syslog
 
-A pipe whose reader has stopped, a full disk and a syslog daemon that hangs hold up the thread and nothing else. A
-descriptor that does not block would not do: the setting belongs to the open file, which other processes share.
+A pipe whose reader has stopped, a full disk or a hanging syslog daemon blocks that thread and nothing else. A
+non-blocking descriptor would not suffice: O_NONBLOCK belongs to the open file, which other processes may share.
 """
 
 from __future__ import annotations
@@ -13,59 +13,61 @@ from collections.abc import Callable
 from threading import Condition, Thread
 from typing import Protocol
 
-LINES = 10_000
-BYTES = 1 << 20
-"""What waits in the buffer at most."""
-CHUNK = 1 << 16
-"""Bytes that are handed to the sink at once. They, or one line if that is longer, are held beside the buffer."""
-RETRY = 1.0
-"""Seconds until a sink that refused is tried again."""
-LAST_WAIT = 2.0
-"""Seconds that the end of the process waits for the log."""
+MAX_LINES = 10_000
+"""Lines that wait in the buffer, at most."""
+MAX_BYTES = 1 << 20
+"""Bytes that wait in the buffer, at most."""
+CHUNK_SIZE = 1 << 16
+"""Bytes of one write to the sink, at most, unless one line is longer. They are held beside the buffer."""
+RETRY_INTERVAL = 1.0
+"""Seconds between two writes to a sink that refuses."""
+CLOSE_TIMEOUT = 2.0
+"""Seconds that the exit of the process waits for the log to be written."""
 
 
 class Sink(Protocol):
-    """The place where the log goes. Only the buffer's thread calls these, so they may wait."""
+    """The destination of the log. Only the buffer's thread calls the methods, so they may block."""
 
     encoding: str
 
     def isatty(self) -> bool:
-        """Tell whether people look at it on a terminal."""
+        """Return whether the sink is a terminal."""
 
     def write(self, data: memoryview) -> int:
-        """Write these bytes, or some of them; returns how many. OSError if that is not possible now."""
+        """Write these bytes, or some of them, and return how many. OSError if the sink refuses them now."""
 
     def rotate(self) -> None:
-        """Begin a new file, if it is one."""
+        """Begin a new file, if the sink is a file."""
 
     def reopen(self) -> None:
-        """Go on in a file of the same name, if it is one, for a rotation tool that has moved the old one away."""
+        """Open the path again, if the sink is a file: a rotation tool has moved the old file away."""
 
 
 def plain_gap(count: int) -> str:
-    """Say how many lines are missing."""
+    """Return a line that says how many lines are missing."""
     return f"{count} lines left out\n"
 
 
 class LogBuffer:
-    """Takes lines from any thread, at once; its own thread hands them to `sink`, in order.
+    """Takes lines from any thread without blocking; its own thread writes them to `sink`, in order.
 
-    At most `lines` lines and `size` bytes wait. When there is no more room, further lines are left out and counted
-    until the sink has taken half of the buffer; one line, which `gap(count)` makes, then says how many, in the place
-    where they would stand. A sink that refuses (a full disk, a pipe without a reader) is tried again every `retry`
-    seconds with what waits.
+    At most `lines` lines and `size` bytes wait. When the buffer is full, further lines are dropped and counted until
+    the sink has taken half of the buffer. The line that `gap(count)` returns then stands in their place. A sink that
+    refuses (a full disk, a pipe without a reader) is tried again every `retry` seconds.
 
-    Until `start`, what is written waits: a daemon forks, and threads do not survive that.
+    Lines written before `start` wait: a daemon forks, and threads do not survive a fork.
     """
 
-    def __init__(self, sink: Sink, lines: int = LINES, size: int = BYTES, retry: float = RETRY) -> None:
+    def __init__(
+        self, sink: Sink, lines: int = MAX_LINES, size: int = MAX_BYTES, retry: float = RETRY_INTERVAL
+    ) -> None:
         self.gap: Callable[[int], str] = plain_gap
         self.encoding = sink.encoding
         self._sink = sink
         self._most_lines = lines
         self._most_bytes = size
         self._retry = retry
-        # A reentrant lock: the garbage collector may log, at any moment, also of one who is writing a line.
+        # A reentrant lock: the garbage collector may run, and log, while a line is being written.
         self._changed = Condition()
         self._waiting: deque[bytes] = deque()
         self._size = 0
@@ -78,7 +80,7 @@ class LogBuffer:
         return self._sink.isatty()
 
     def write(self, text: str) -> None:
-        """Take one line, with its line end and, if it has one, the traceback below it. Never waits."""
+        """Take one line with its line end, and the traceback below it if it has one. Never blocks."""
         data = text.encode(self.encoding, "backslashreplace")
         with self._changed:
             if self._has_room(len(data)):
@@ -89,28 +91,28 @@ class LogBuffer:
                 self._left_out += 1
 
     def flush(self) -> None:
-        """Do nothing: what can be written is being written."""
+        """Do nothing: the thread writes as fast as the sink takes lines."""
 
     def rotate(self) -> None:
-        """Begin a new file; returns at once."""
+        """Have the thread begin a new file. Returns at once."""
         self._do(self._sink.rotate)
 
     def reopen(self) -> None:
-        """Open the file anew; returns at once."""
+        """Have the thread open the file again. Returns at once."""
         self._do(self._sink.reopen)
 
     def start(self) -> None:
-        """Start the thread, unless it runs. It is a daemon thread: while it waits for a sink, the process can end."""
+        """Start the thread, unless it runs. It is a daemon thread, so that a blocked sink does not prevent the exit."""
         if self._thread is None:
             self._thread = Thread(target=self._work, name="log", daemon=True)
             self._thread.start()
 
-    def close(self, within: float = LAST_WAIT) -> None:
-        """Write what waits, for `within` seconds at most; a sink that refuses is not tried again."""
+    def close(self, within: float = CLOSE_TIMEOUT) -> None:
+        """Write the waiting lines, for `within` seconds at most. A sink that refuses is not tried again."""
         with self._changed:
             self._closing = True
             self._changed.notify()
-        if self._thread is None:  # the start failed before it began, and no other thread can be started this late
+        if self._thread is None:  # the start of the gateway failed early; no thread can be started during the exit
             self._work()
         else:
             self._thread.join(within)
@@ -135,7 +137,7 @@ class LogBuffer:
             self._changed.notify()
 
     def _work(self) -> None:
-        """Hand over what waits, until `close` and nothing waits any more."""
+        """Write lines to the sink until `close` is called and the buffer is empty."""
         while chunk := self._next_chunk():
             rest = memoryview(chunk)
             while rest:
@@ -146,7 +148,7 @@ class LogBuffer:
                         return
 
     def _next_chunk(self) -> bytes:
-        """Wait for something to write; returns nothing at the end."""
+        """Wait for lines, and return the next chunk; an empty one at the end."""
         while True:
             self._run_tasks()
             with self._changed:
@@ -162,14 +164,14 @@ class LogBuffer:
     def _take_chunk(self) -> bytes:
         taken: list[bytes] = []
         size = 0
-        while self._waiting and (not taken or size + len(self._waiting[0]) <= CHUNK):
+        while self._waiting and (not taken or size + len(self._waiting[0]) <= CHUNK_SIZE):
             taken.append(self._waiting.popleft())
             size += len(taken[-1])
         self._size -= size
         return b"".join(taken)
 
     def _retry_later(self) -> bool:
-        """Wait until the sink may be tried again; returns whether it is to be tried."""
+        """Wait for `retry` seconds, a task or `close`. Return False after `close`, True to try the sink again."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._tasks, self._retry)
             closing = self._closing

@@ -1,4 +1,4 @@
-"""The sinks of the log: standard output, a file that is rotated, syslog. All of it may block: see log_buffer."""
+"""The sinks of the log: a descriptor such as standard output, a rotated file, syslog. Their writes may block."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 ROTATE_AT = 1_000_000
 """Bytes after which a log file is rotated."""
-ROTATED = 20
+MAX_ROTATED = 20
 """Rotated files that are kept: FILE.1, the youngest, to FILE.20."""
 
 
@@ -30,7 +30,7 @@ class DescriptorSink:
     def write(self, data: memoryview) -> int:
         try:
             return os.write(self._descriptor, data)
-        except BlockingIOError:  # another process that shares it has said that it must not block
+        except BlockingIOError:  # another process has set O_NONBLOCK on the shared open file
             poll = select.poll()
             poll.register(self._descriptor, select.POLLOUT)
             poll.poll()
@@ -44,15 +44,15 @@ class DescriptorSink:
 
 
 class FileSink:
-    """A file that is rotated at `rotate_at` bytes; `rotated` older ones are kept beside it, others removed.
+    """A file that is rotated at `rotate_at` bytes. `rotated` older files are kept beside it, others removed.
 
-    A new file has the permissions of the one before. If it cannot be made, the log goes on where it is.
+    A new file gets the permissions of the one before. If it cannot be created, the log continues in the old file.
     """
 
     encoding = "utf-8"
     _log = Logger()
 
-    def __init__(self, path: str, rotate_at: int = ROTATE_AT, rotated: int = ROTATED) -> None:
+    def __init__(self, path: str, rotate_at: int = ROTATE_AT, rotated: int = MAX_ROTATED) -> None:
         self.path = os.path.abspath(path)
         self._step = rotate_at
         self._rotated = rotated
@@ -73,7 +73,7 @@ class FileSink:
         return count
 
     def rotate(self) -> None:
-        self._rotate_at = self._size + self._step  # also if it fails: it must not be tried for every line
+        self._rotate_at = self._size + self._step  # first: a failed rotation must not be repeated for every line
         if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
             return
         try:
@@ -89,7 +89,7 @@ class FileSink:
             self._log.error("cannot reopen the log: {reason}", reason=str(error))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._descriptor)
 
     def _open(self, mode: int | None = None) -> None:
@@ -104,7 +104,7 @@ class FileSink:
         self._rotate_at = self._step
 
     def _move(self) -> None:
-        """Number the older files anew, without those beyond the limit, and make this one the first of them."""
+        """Rename FILE.n to FILE.n+1, remove the files beyond the limit, and rename FILE to FILE.1."""
         directory, name = os.path.split(self.path)
         older = re.compile(re.escape(name) + r"\.([1-9][0-9]{0,8})")
         numbers = sorted(int(found[1]) for each in os.listdir(directory) if (found := older.fullmatch(each)))
@@ -117,7 +117,7 @@ class FileSink:
 
 
 class SyslogSink:
-    """The system's log. Each line begins with its priority in angle brackets, such as `<6>`."""
+    """The system log. Each line begins with its priority in angle brackets, such as `<6>`."""
 
     encoding = "utf-8"
 

@@ -70,8 +70,8 @@ class AddressTests(SynchronousTestCase):
             ("ws://localhost/#", "no #fragment"),
             ("ws://unix:/tmp/socket", "UNIX sockets"),
             ("ws://unix/tmp/socket", "UNIX sockets"),
-            ("ws://a b/", "is no host name"),
-            ("ws://\u2603\ufffd.example/", "is no host name"),
+            ("ws://a b/", "is not a host name"),
+            ("ws://\u2603\ufffd.example/", "is not a host name"),
         ):
             error = self.assertRaises(NoAddress, address, typed)
             self.assertIn(words, str(error), typed)

@@ -17,8 +17,8 @@ from twisted.test.iosim import FakeTransport, IOPump, connect
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.echo_server import EchoServer
-from wsaas.cli.connect import arguments, main, way_to_gateway
-from wsaas.cli.conversation import HANDSHAKE_TIMEOUT, LARGEST, Conversation, Terminal
+from wsaas.cli.connect import arguments, endpoint_and_factory, main
+from wsaas.cli.conversation import HANDSHAKE_TIMEOUT, MAX_MESSAGE_SIZE, Conversation, Terminal
 
 reactor: Any = global_reactor
 
@@ -42,7 +42,7 @@ class ConversationCase(SynchronousTestCase):
         self.terminal, self.screen, self.server = Terminal(self.clock, self.wait), Screen(), EchoServer()
         self.terminal.makeConnection(self.screen)
         options = arguments().parse_args([*argv] if argv else ["ws://127.0.0.1:8080/"])
-        _, factory = way_to_gateway(self.clock, options)
+        _, factory = endpoint_and_factory(self.clock, options)
         factory.protocol = partial(Conversation, self.terminal, options.url)
         client = factory.buildProtocol(None)
         server_factory = WebSocketServerFactory(protocols=["one", "two"], reactor=self.clock)
@@ -99,7 +99,7 @@ class ConversationTests(ConversationCase):
         """A refused handshake shows its status and is no success."""
         self.start("ws://127.0.0.1:8080/refuse")
         self.assertEqual(self.screen.lines[0], "* refused: 403 Forbidden")
-        self.assertIn("  the server does not let this client in", self.screen.lines[1])
+        self.assertIn("  the server does not accept this client", self.screen.lines[1])
         self.assertEqual(self.successResultOf(self.terminal.status), 1)
 
     def test_handshake(self) -> None:
@@ -148,7 +148,7 @@ class ConversationTests(ConversationCase):
     def test_endless_line(self) -> None:
         """A line that never ends is not kept for ever: past the bound the client closes."""
         self.start()
-        self.terminal.dataReceived(b"x" * LARGEST)
+        self.terminal.dataReceived(b"x" * MAX_MESSAGE_SIZE)
         self.assertEqual(len(self.screen.lines), 1)
         self.type(b"x")
         self.assertEqual(self.screen.lines[1:], ["* this line is too long", "* closed: 1000 (normal)"])
@@ -188,7 +188,7 @@ class RefusalTests(SynchronousTestCase):
         self.terminal, self.screen = Terminal(self.clock, 0), Screen()
         self.terminal.makeConnection(self.screen)
         options = arguments().parse_args(["ws://127.0.0.1:8080/"])
-        _, factory = way_to_gateway(self.clock, options)
+        _, factory = endpoint_and_factory(self.clock, options)
         factory.protocol = partial(Conversation, self.terminal, options.url)
         client = factory.buildProtocol(None)
         transport = Wire()
@@ -209,7 +209,7 @@ class RefusalTests(SynchronousTestCase):
             "* refused: 503 Service Unavailable NOT_READY",
             "  the journal cannot be written",
             "  the gateway starts or stops, cannot write its journal, or its backend fails: its log says which",
-            "  it may be tried again after 5 s",
+            "  try again after 5 s",
         ]
         answer = head + body
         self.assertEqual(self.answered(answer, ends=False), expected)
@@ -221,7 +221,7 @@ class RefusalTests(SynchronousTestCase):
         lines = self.answered(b"HTTP/1.1 502 Bad Gateway\r\n\r\n<html>" + b"x" * 20_000)
         self.assertEqual(lines[0], "* refused: 502 Bad Gateway")
         self.assertLess(len(lines[1]), 450)
-        self.assertIn("a proxy does not get through", lines[2])
+        self.assertIn("a proxy cannot reach", lines[2])
         lines = self.answered(b"HTTP/1.1 301 Moved Permanently\r\nLocation: https://x.example/\r\n\r\n")
         self.assertIn("connect to https://x.example/", lines[1])
         self.assertEqual(self.answered(b"HTTP/1.0 599 Hm\r\n\r\n"), ["* refused: 599 (an unknown status)"])
@@ -235,11 +235,11 @@ class RefusalTests(SynchronousTestCase):
 
     def test_no_answer(self) -> None:
         """A server that is none, says something else, or nothing, is told in a sentence."""
-        self.assertIn("it may not be a WebSocket server", self.answered()[0])
+        self.assertIn("it may be no WebSocket server", self.answered()[0])
         self.assertIn("does not answer as a WebSocket server", self.answered(b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n")[0])
         self.assertIn("does not answer as a WebSocket server", self.answered(b"HTTP/1.1 101 Hm\r\n\r\n")[0])
-        self.assertIn("it may not be a WebSocket server", self.answered(b"HTTP/1.1 4")[0])
-        self.assertIn("it may not be a WebSocket server", self.answered(b"HTTP/1.1 403 Forbidden\r\nX: ")[0])
+        self.assertIn("it may be no WebSocket server", self.answered(b"HTTP/1.1 4")[0])
+        self.assertIn("it may be no WebSocket server", self.answered(b"HTTP/1.1 403 Forbidden\r\nX: ")[0])
 
     def test_silence(self) -> None:
         """A server that does not answer is waited for as long as a backend may take, and no longer."""

@@ -50,11 +50,11 @@ class UnreachableTests(SynchronousTestCase):
         place = address("wss://chat.example:8443/")
         tuples = SSL.Error([("SSL routines", "", "wrong version number")])
         for failed, words in (
-            (error.ConnectionRefusedError(111), "nobody listens at chat.example:8443"),
-            (error.DNSLookupError("x"), "no host named chat.example"),
+            (error.ConnectionRefusedError(111), "no server listens at chat.example:8443"),
+            (error.DNSLookupError("x"), "no host is named chat.example"),
             (error.TimeoutError(), "did not answer in time"),
             (error.TCPTimedOutError(110), "did not answer in time"),
-            (error.NoRouteError(113), "no way to chat.example:8443"),
+            (error.NoRouteError(113), "no route leads to chat.example:8443"),
             (error.ConnectionLost(), "ended the connection without an answer"),
             (error.ConnectError(string="odd"), "odd"),
             (

@@ -13,7 +13,14 @@ from twisted.internet.selectreactor import SelectReactor
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.internals.awake_clock import BEAT, BETWEEN_LINES, SLACK, WORTH_A_LINE, AwakeClock, count_awake_time
+from wsaas.internals.awake_clock import (
+    HEARTBEAT_INTERVAL,
+    LOG_INTERVAL,
+    LOGGED_PAUSE,
+    SLACK,
+    AwakeClock,
+    count_awake_time,
+)
 from wsaas.internals.reactor_tuning import replace_iteration
 
 
@@ -36,7 +43,7 @@ class ClockTests(SynchronousTestCase):
         """As long as marks come, turns of 0.1 s and of 0.2 s count in full."""
         self.clock.mark()
         start = self.clock.seconds()
-        for turn in (0.001, BEAT, 0.2, 0.0, SLACK - 0.001) * 10:
+        for turn in (0.001, HEARTBEAT_INTERVAL, 0.2, 0.0, SLACK - 0.001) * 10:
             self.monotonic.now += turn
             self.assertEqual(self.clock.mark(), 0.0)
         self.assertAlmostEqual(self.clock.seconds() - start, self.monotonic.now - 1000, 6)
@@ -195,7 +202,7 @@ class LoopTests(ReactorTestCase):
             reactor = self.reactor(kind)
             start = reactor.seconds()
             for _ in range(100):
-                self.assertLessEqual(reactor.timeout(), BEAT + 1e-6)
+                self.assertLessEqual(reactor.timeout(), HEARTBEAT_INTERVAL + 1e-6)
                 self.monotonic.now += reactor.timeout()
                 self.turn(reactor)
             self.assertAlmostEqual(reactor.seconds() - start, self.monotonic.now - 1000, 6)
@@ -231,13 +238,13 @@ class LoopTests(ReactorTestCase):
         reactor: Any = Another()
         count_awake_time(reactor, self.monotonic)
         start = reactor.seconds()
-        for pause in (BEAT, BEAT, 60.0, BEAT):
+        for pause in (HEARTBEAT_INTERVAL, HEARTBEAT_INTERVAL, 60.0, HEARTBEAT_INTERVAL):
             self.monotonic.now += pause
             ((seconds, beat),) = reactor.calls
             reactor.calls.clear()
-            self.assertEqual(seconds, BEAT)
+            self.assertEqual(seconds, HEARTBEAT_INTERVAL)
             beat()
-        self.assertAlmostEqual(reactor.seconds() - start, 3 * BEAT + SLACK, 6)
+        self.assertAlmostEqual(reactor.seconds() - start, 3 * HEARTBEAT_INTERVAL + SLACK, 6)
         self.assertFalse(hasattr(reactor, "doIteration"))
 
 
@@ -260,8 +267,8 @@ class LogTests(ReactorTestCase):
         self.turn(self.loop)
 
     def run_on(self, seconds: float) -> None:
-        for _ in range(round(seconds / BEAT)):
-            self.stop(BEAT)
+        for _ in range(round(seconds / HEARTBEAT_INTERVAL)):
+            self.stop(HEARTBEAT_INTERVAL)
 
     def test_one_line(self) -> None:
         """A long pause is said in one line, at once."""
@@ -274,11 +281,11 @@ class LogTests(ReactorTestCase):
         for _ in range(100):
             self.stop(0.9)
             self.run_on(0.1)
-        self.run_on(BETWEEN_LINES)
-        self.stop(WORTH_A_LINE)
-        awake = 100 * (0.1 + SLACK) + BETWEEN_LINES + SLACK
-        self.assertLessEqual(len(self.lines), awake / BETWEEN_LINES + 1)
-        self.assertAlmostEqual(sum(seconds for _, seconds in self.lines), 90 + WORTH_A_LINE, 0)
+        self.run_on(LOG_INTERVAL)
+        self.stop(LOGGED_PAUSE)
+        awake = 100 * (0.1 + SLACK) + LOG_INTERVAL + SLACK
+        self.assertLessEqual(len(self.lines), awake / LOG_INTERVAL + 1)
+        self.assertAlmostEqual(sum(seconds for _, seconds in self.lines), 90 + LOGGED_PAUSE, 0)
 
     def test_long_turns(self) -> None:
         """Nothing is said of turns that are just long."""

@@ -28,12 +28,12 @@ from tests.support.journal_fakes import (
     previous_life,
 )
 from wsaas.core.records import Record
-from wsaas.journal.file import RENEW_AFTER, Store
-from wsaas.journal.health import MOST_REASONS, RETRY_AFTER
+from wsaas.journal.file import RENEW_INTERVAL, Store
+from wsaas.journal.health import MAX_REASONS_LOGGED, RETRY_INTERVAL
 from wsaas.journal.lock import JournalLocked
-from wsaas.journal.sqlite import LOOK_EVERY, SqliteJournal
+from wsaas.journal.sqlite import CHECK_INTERVAL, SqliteJournal
 from wsaas.journal.statements import CHECKPOINT_AFTER, LOG_SIZE
-from wsaas.telemetry.log_limit import EVERY
+from wsaas.telemetry.log_limit import INTERVAL
 
 NAME = "journal.sqlite"
 COUNT = 30
@@ -94,10 +94,10 @@ class DisplacedCase(SynchronousTestCase):
 
     def found_out(self, harm: Callable[[], object]) -> dict[str, Any]:
         """Do harm; the next look says so, and in the same moment all is well again. Returns the error."""
-        self.turns(EVERY)
+        self.turns(INTERVAL)
         with capturedLogs() as logs:
             harm()
-            self.turns(LOOK_EVERY)
+            self.turns(CHECK_INTERVAL)
         self.assertTrue(self.journal.healthy)
         error, done, *more = [event for event in logs if event["log_level"] in (LogLevel.error, LogLevel.warn)]
         self.assertEqual((error["log_level"], done["log_level"], more), (LogLevel.error, LogLevel.warn, []), logs)
@@ -115,7 +115,7 @@ class HarmTests(DisplacedCase):
             for turn in range(40):
                 for record in self.records:
                     self.journal.accepted(replace(record, repeated=((b"X", b"%d" % turn * 2000),)), nobody)
-                self.turns(LOOK_EVERY)
+                self.turns(CHECK_INTERVAL)
         self.assertEqual(list(logs), [])
         self.assertGreater(
             (self.directory / NAME).stat().st_size, 100_000, "some of it has gone from the log to the file"
@@ -188,7 +188,7 @@ class HarmTests(DisplacedCase):
         """The file is deleted and its log is not: that is kept aside, as at a start."""
         with capturedLogs() as logs:
             (self.directory / NAME).unlink()
-            self.turns(LOOK_EVERY)
+            self.turns(CHECK_INTERVAL)
         self.assertIn(f"{NAME} is gone", next(event["flaw"] for event in logs if "flaw" in event))
         self.assertTrue(self.journal.healthy)
         self.assertEqual((self.killed(), len(self.aside())), (self.records, 1))
@@ -212,15 +212,15 @@ class HarmTests(DisplacedCase):
             store._checkpoint(store.database)
             for record in self.records:
                 self.journal.accepted(record, nobody)
-            self.turns(LOOK_EVERY)
+            self.turns(CHECK_INTERVAL)
             self.assertGreater((self.directory / name).stat().st_size, length)
             with capturedLogs() as logs:
                 os.truncate(self.directory / name, length)
-                self.turns(LOOK_EVERY)
+                self.turns(CHECK_INTERVAL)
             self.assertIn(name, next(event["flaw"] for event in logs if "flaw" in event))
             self.assertTrue(self.journal.healthy)
             self.assertEqual(self.killed(), self.records, (name, length))
-            self.turns(RENEW_AFTER)
+            self.turns(RENEW_INTERVAL)
 
     def test_file_overwritten(self) -> None:
         """A backup is copied over the file in place; connections in it that nobody here knows are told."""
@@ -235,7 +235,7 @@ class HarmTests(DisplacedCase):
         self.successResultOf(stopped)
         with capturedLogs() as logs:
             (self.directory / NAME).write_bytes((other / NAME).read_bytes())
-            self.turns(LOOK_EVERY)
+            self.turns(CHECK_INTERVAL)
         self.assertIn("changed by another program", next(event["flaw"] for event in logs if "flaw" in event))
         self.assertTrue(self.journal.healthy)
         self.assertLessEqual(set(self.records), set(self.killed()))
@@ -246,7 +246,7 @@ class HarmTests(DisplacedCase):
         with capturedLogs() as logs:
             for _ in range(3 * CHECKPOINT_AFTER * 4096 // 20_000):
                 self.journal.accepted(big, nobody)
-                self.turns(LOOK_EVERY / 10)
+                self.turns(CHECK_INTERVAL / 10)
         self.assertEqual(list(logs), [])
         self.assertLessEqual((self.directory / f"{NAME}-wal").stat().st_size, 2 * LOG_SIZE)
 
@@ -259,9 +259,9 @@ class HarmTests(DisplacedCase):
 
         self.patch(os, "access", refusing)
         with capturedLogs() as logs:
-            self.turns(LOOK_EVERY)
+            self.turns(CHECK_INTERVAL)
         self.patch(os, "access", access)
-        self.assertIn("may not be written to", next(event["flaw"] for event in logs if "flaw" in event))
+        self.assertIn("may no longer write", next(event["flaw"] for event in logs if "flaw" in event))
 
     def test_read_only(self) -> None:
         """The file system becomes read-only, and then writable again."""
@@ -270,11 +270,11 @@ class HarmTests(DisplacedCase):
             self.mount("--bind", here, here)
             self.addCleanup(subprocess.run, ["umount", "-l", here], stderr=subprocess.DEVNULL, check=False)
             self.mount("-o", "remount,bind,ro", here)
-            self.turns(LOOK_EVERY)
+            self.turns(CHECK_INTERVAL)
             self.assertFalse(self.journal.healthy)
             self.assertFalse(self.newcomer())
             subprocess.run(["umount", "-l", here], check=True)
-            self.turns(RETRY_AFTER)
+            self.turns(RETRY_INTERVAL)
         self.assertTrue(self.journal.healthy)
         self.assertEqual([event["log_level"] for event in logs].count(LogLevel.warn), 1)
         self.assertEqual(self.killed(), self.records)
@@ -309,11 +309,11 @@ class WaitTests(DisplacedCase):
     def lose(self) -> None:
         shutil.rmtree(self.directory)
         self.directory.write_text("in the way")
-        self.turns(LOOK_EVERY)
+        self.turns(CHECK_INTERVAL)
 
     def find(self) -> None:
         self.directory.unlink()
-        self.turns(RETRY_AFTER)
+        self.turns(RETRY_INTERVAL)
 
     def test_not_ready(self) -> None:
         """As long as it lasts the journal is not healthy, and new connections are told so."""
@@ -337,7 +337,7 @@ class WaitTests(DisplacedCase):
         self.connections.live[second.id] = replace(second, closed=BYE)
         self.journal.forget(third.id)
         del self.connections.live[third.id]
-        self.turns(RETRY_AFTER)
+        self.turns(RETRY_INTERVAL)
         self.assertEqual(answers, [False])
         self.find()
         self.assertEqual(self.killed(), [grown, replace(second, closed=BYE), *rest])
@@ -347,7 +347,7 @@ class WaitTests(DisplacedCase):
         first, second, *rest = self.records
         shutil.rmtree(self.directory)
         self.worker.hold = True
-        self.turns(LOOK_EVERY)
+        self.turns(CHECK_INTERVAL)
         for _ in range(2):  # the look, and the lock with what is in the directory
             self.worker.work()
             self.turns(0)
@@ -367,15 +367,15 @@ class WaitTests(DisplacedCase):
             self.lose()
             for _ in range(20):
                 self.newcomer()
-                self.turns(RETRY_AFTER)
-            for number in range(3 * MOST_REASONS):
+                self.turns(RETRY_INTERVAL)
+            for number in range(3 * MAX_REASONS_LOGGED):
                 self.journal._health.failed(RuntimeError(str(number)))
-            self.turns(EVERY)
+            self.turns(INTERVAL)
             self.find()
         levels = [event["log_level"] for event in logs]
-        self.assertEqual(levels, [LogLevel.error] * (1 + MOST_REASONS) + [LogLevel.warn])
+        self.assertEqual(levels, [LogLevel.error] * (1 + MAX_REASONS_LOGGED) + [LogLevel.warn])
         self.assertIn("File exists", logs[1]["reason"])
-        self.turns(EVERY)
+        self.turns(INTERVAL)
         with capturedLogs() as logs:
             for _ in range(5):
                 self.lose()
@@ -389,7 +389,7 @@ class WaitTests(DisplacedCase):
         jobs = 0
         for _ in range(100):
             self.journal.opened(connection(500), nobody)
-            self.turns(RETRY_AFTER / 10)
+            self.turns(RETRY_INTERVAL / 10)
             jobs += len(self.worker.jobs)
             self.worker.work()
         self.assertLessEqual(jobs, 10)
@@ -398,7 +398,7 @@ class WaitTests(DisplacedCase):
         """A disk that hangs gets one look, not one every few seconds."""
         self.worker.hold = True
         for _ in range(10):
-            self.turns(LOOK_EVERY)
+            self.turns(CHECK_INTERVAL)
         self.assertEqual(len(self.worker.jobs), 1)
         self.worker.hold = False
         self.worker.work()
@@ -411,7 +411,7 @@ class WaitTests(DisplacedCase):
         self.journal.closed(self.records[0].id, BYE)
         self.turns(1)
         shutil.rmtree(self.directory)
-        self.turns(LOOK_EVERY)
+        self.turns(CHECK_INTERVAL)
         self.journal.closed(self.records[1].id, BYE)
         self.worker.work()
         self.turns(0.01)
@@ -450,7 +450,7 @@ class WaitTests(DisplacedCase):
         """A stop that comes while the new file is being written waits for it."""
         shutil.rmtree(self.directory)
         self.worker.hold = True
-        self.turns(LOOK_EVERY)
+        self.turns(CHECK_INTERVAL)
         self.worker.work()
         self.turns(0)
         self.assertFalse(self.journal.healthy)
@@ -477,7 +477,7 @@ class OtherGatewayTests(DisplacedCase):
         self.other.opened(self.stranger, nobody)
         self.other_reactor.pump([1, 0])
         with capturedLogs() as logs:
-            self.turns(LOOK_EVERY)
+            self.turns(CHECK_INTERVAL)
         self.logs = logs
 
     def end_the_other(self) -> None:
@@ -488,10 +488,10 @@ class OtherGatewayTests(DisplacedCase):
     def test_never_stolen(self) -> None:
         """The directory is left to the other one, whose journal stays as it is; the log says which process that is."""
         for _ in range(5):
-            self.turns(RETRY_AFTER)
+            self.turns(RETRY_INTERVAL)
         self.assertFalse(self.journal.healthy)
         self.assertIn(f"in use by another gateway (pid {os.getpid()})", self.logs[1]["reason"])
-        self.other_reactor.pump([LOOK_EVERY, 0])
+        self.other_reactor.pump([CHECK_INTERVAL, 0])
         self.assertTrue(self.other.healthy)
         self.end_the_other()
         self.assertEqual(previous_life(self.directory), [self.stranger])
@@ -499,7 +499,7 @@ class OtherGatewayTests(DisplacedCase):
     def test_when_it_ends(self) -> None:
         """When the other ends, its connections are told by this one, and are in the journal beside those who live."""
         self.end_the_other()
-        self.turns(RETRY_AFTER)
+        self.turns(RETRY_INTERVAL)
         self.assertTrue(self.journal.healthy)
         self.assertEqual(self.connections.revived, [self.stranger])
         self.assertEqual(self.killed(), [*self.records, self.stranger])
@@ -527,7 +527,7 @@ class OtherGatewayTests(DisplacedCase):
         stopped = other.stop()
         self.other_reactor.pump([0] * 4)
         self.successResultOf(stopped)
-        self.turns(RETRY_AFTER)
+        self.turns(RETRY_INTERVAL)
         self.assertEqual(self.connections.revived, [self.stranger])
         self.assertEqual(self.killed(), [*self.records, self.stranger])
 
@@ -538,11 +538,11 @@ class OtherGatewayTests(DisplacedCase):
         full.sqlite_errorcode = sqlite3.SQLITE_FULL
         with patch.object(Store, "_write", side_effect=full):
             for _ in range(3):
-                self.turns(RETRY_AFTER)
+                self.turns(RETRY_INTERVAL)
         self.assertFalse(self.journal.healthy)
         self.journal.forget(self.records[0].id)
         del self.connections.live[self.records[0].id]
-        self.turns(RETRY_AFTER)
+        self.turns(RETRY_INTERVAL)
         self.assertTrue(self.journal.healthy)
         self.turns(1)
         self.assertEqual(self.connections.revived, [self.stranger])
@@ -555,6 +555,6 @@ class OtherGatewayTests(DisplacedCase):
         lock = os.open(self.directory / "journal.lock", os.O_RDWR)
         self.addCleanup(os.close, lock)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        self.turns(RETRY_AFTER)
+        self.turns(RETRY_INTERVAL)
         self.assertFalse(self.journal.healthy)
         self.assertIsNotNone(self.journal._disk.store.database)

@@ -25,7 +25,7 @@ from tests.support.journal_fakes import (
 from tests.support.properties import rounds
 from wsaas.core.records import Record
 from wsaas.journal import file as store
-from wsaas.journal.sqlite import RETRY_AFTER, JournalUnusable, SqliteJournal
+from wsaas.journal.sqlite import RETRY_INTERVAL, JournalUnusable, SqliteJournal
 
 NAME = "journal.sqlite"
 COUNT = 120
@@ -190,7 +190,7 @@ class DamageTests(DamageCase):
         with capturedLogs() as logs:
             self.survives()
         warnings = [event for event in logs if event["log_format"].startswith("not readable")]
-        self.assertEqual(len(warnings), store.COMPLAINTS + 1)
+        self.assertEqual(len(warnings), store.MAX_ROW_WARNINGS + 1)
         self.assertGreater(warnings[-1]["left_out"], 50)
 
     def test_one_row(self) -> None:
@@ -346,10 +346,10 @@ class DamageWhileRunningTests(DamageCase):
         with capturedLogs() as logs:
             for times in (1, 2):
                 journal.opened(connection(999), answers.append)
-                for _ in range(round(store.RENEW_AFTER / RETRY_AFTER) - 1):
-                    reactor.pump([RETRY_AFTER, 0, 0])
+                for _ in range(round(store.RENEW_INTERVAL / RETRY_INTERVAL) - 1):
+                    reactor.pump([RETRY_INTERVAL, 0, 0])
                 self.assertEqual(len(self.aside()), times)
-                reactor.pump([2 * RETRY_AFTER, 0, 0])
+                reactor.pump([2 * RETRY_INTERVAL, 0, 0])
         self.assertEqual(answers, [False, False])
         self.assertLess(len([event for event in logs if event["log_level"] is LogLevel.error]), 8)
         self.finish(reactor, journal)
@@ -376,7 +376,7 @@ class DamageWhileRunningTests(DamageCase):
         self.assertFalse(journal.healthy)
         journal.forget(records[0].id)
         self.patch(store.Store, "_connect", connect)
-        reactor.advance(RETRY_AFTER)
+        reactor.advance(RETRY_INTERVAL)
         reactor.advance(0)
         self.assertTrue(journal.healthy)
         self.finish(reactor, journal)

@@ -26,7 +26,7 @@ from tests.support.journal_fakes import (
 )
 from wsaas.core.records import Record
 from wsaas.journal.file import Store
-from wsaas.journal.sqlite import RETRY_AFTER, SqliteJournal
+from wsaas.journal.sqlite import RETRY_INTERVAL, SqliteJournal
 
 DELAY = 0.005
 FULL = sqlite3.OperationalError("database or disk is full")
@@ -419,7 +419,7 @@ class FullTests(JournalCase):
 
     def recover(self) -> None:
         self.disk.stop()
-        self.reactor.advance(RETRY_AFTER)
+        self.reactor.advance(RETRY_INTERVAL)
         self.reactor.advance(0)
 
     def test_new_connections(self) -> None:
@@ -476,7 +476,7 @@ class FullTests(JournalCase):
         self.worker.work()
         self.reactor.advance(0)
         changes = self.journal._pending.gathered
-        self.assertEqual(changes.forgotten & (changes.puts.keys() | changes.ends.keys()), set())
+        self.assertEqual(changes.deletions & (changes.upserts.keys() | changes.endings.keys()), set())
         self.recover()
         self.assertEqual(self.restart(), [replace(grown, closed=BYE), replace(self.old[1], closed=later)])
 
@@ -522,7 +522,7 @@ class FullTests(JournalCase):
             self.flush()
         self.assertEqual(len(self.answers), 100)
         self.assertEqual(self.attempts.call_count, 1)
-        self.reactor.advance(RETRY_AFTER)
+        self.reactor.advance(RETRY_INTERVAL)
         self.reactor.advance(0)
         self.assertEqual(self.attempts.call_count, 2)
 
@@ -532,7 +532,7 @@ class FullTests(JournalCase):
             for number in range(100, 110):
                 self.open(number)
                 self.flush()
-                self.reactor.advance(RETRY_AFTER)
+                self.reactor.advance(RETRY_INTERVAL)
                 self.reactor.advance(0)
             self.recover()
         failing, recovered = [event for event in logs if "log_format" in event]
@@ -562,7 +562,7 @@ class FullTests(JournalCase):
             if works:
                 self.disk.stop()
             self.worker.hold = True
-            self.reactor.advance(RETRY_AFTER)
+            self.reactor.advance(RETRY_INTERVAL)
             self.open(5)
             self.flush()
             self.assertEqual(self.answers, [])
@@ -624,11 +624,11 @@ class RealFullTests(JournalCase):
         kept = [number for number, safe in self.answers if safe and number >= 100]
         for record in old:
             self.journal.forget(record.id)
-        self.reactor.advance(RETRY_AFTER)
+        self.reactor.advance(RETRY_INTERVAL)
         self.reactor.advance(0)
         self.assertFalse(self.journal.healthy)  # the probe wants more room than that
         self.limit(10_000)
-        self.reactor.advance(RETRY_AFTER)
+        self.reactor.advance(RETRY_INTERVAL)
         self.reactor.advance(0)
         self.assertTrue(self.journal.healthy)
         self.open(500)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.telemetry.log_buffer import BYTES, CHUNK, LINES, LogBuffer
+from wsaas.telemetry.log_buffer import CHUNK_SIZE, MAX_BYTES, MAX_LINES, LogBuffer
 from wsaas.telemetry.log_sinks import DescriptorSink
 
 SOON = 30.0
@@ -26,7 +26,7 @@ class FakeSink:
         self.open.set()
         self.asked = threading.Semaphore(0)
         self.refusing = False
-        self.most = CHUNK
+        self.most = CHUNK_SIZE
         self.written = b""
         self.tasks: list[str] = []
 
@@ -53,7 +53,7 @@ class BufferTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.sink = FakeSink()
 
-    def buffer(self, lines: int = LINES, size: int = BYTES, retry: float = SOON) -> LogBuffer:
+    def buffer(self, lines: int = MAX_LINES, size: int = MAX_BYTES, retry: float = SOON) -> LogBuffer:
         buffer = LogBuffer(self.sink, lines, size, retry)
         self.addCleanup(buffer.close, SOON)
         self.addCleanup(self.sink.open.set)
@@ -74,7 +74,7 @@ class BufferTests(SynchronousTestCase):
 
     def test_in_order(self) -> None:
         """Lines arrive in order and whole, however little the sink takes at once."""
-        for most in (1, 7, CHUNK):
+        for most in (1, 7, CHUNK_SIZE):
             self.sink.written, self.sink.most = b"", most
             buffer = self.buffer()
             buffer.start()

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger, LogLevel, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.telemetry.log_limit import EVERY, LogLimit, with_left_out
+from wsaas.telemetry.log_limit import INTERVAL, LogLimit, with_left_out
 
 
 class LogLimitTests(SynchronousTestCase):
@@ -20,12 +20,12 @@ class LogLimitTests(SynchronousTestCase):
         """The first line of a kind is written, the others of ten seconds are not, and the next says how many."""
         self.assertEqual(self.limit.allows("one"), 0)
         self.assertEqual([self.limit.allows("one") for _ in range(3)], [None] * 3)
-        self.clock.advance(EVERY - 0.1)
+        self.clock.advance(INTERVAL - 0.1)
         self.assertIsNone(self.limit.allows("one"))
         self.clock.advance(0.1)
         self.assertEqual(self.limit.allows("one"), 4)
         self.assertIsNone(self.limit.allows("one"))
-        self.clock.advance(EVERY)
+        self.clock.advance(INTERVAL)
         self.assertEqual(self.limit.allows("one"), 1)
 
     def test_kinds_apart(self) -> None:
@@ -33,7 +33,7 @@ class LogLimitTests(SynchronousTestCase):
         self.assertEqual(self.limit.allows("one"), 0)
         self.assertIsNone(self.limit.allows("one"))
         self.assertEqual(self.limit.allows("other"), 0)
-        self.clock.advance(EVERY)
+        self.clock.advance(INTERVAL)
         self.assertEqual((self.limit.allows("other"), self.limit.allows("one")), (0, 1))
 
     def test_bounded(self) -> None:
@@ -49,7 +49,7 @@ class LogLimitTests(SynchronousTestCase):
         limit = LogLimit(self.clock, kinds=2)
         for kind in ("one", "two", "three", "four"):
             limit.allows(kind)
-        self.clock.advance(EVERY)
+        self.clock.advance(INTERVAL)
         self.assertEqual(limit.allows("five"), 0)
         self.assertIsNone(limit.allows("five"))
         self.assertEqual(limit.allows("six"), 1)
@@ -58,7 +58,7 @@ class LogLimitTests(SynchronousTestCase):
         """A line is written with its fields and with how many were left out, in the text and as a field."""
         for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
             self.limit.emit(self.log, LogLevel.warn, "kind", "refused {address}", address=address)
-        self.clock.advance(EVERY)
+        self.clock.advance(INTERVAL)
         self.limit.emit(self.log, LogLevel.warn, "kind", "refused {address}", address="192.0.2.4")
         self.assertEqual(
             [formatEvent(event) for event in self.events],

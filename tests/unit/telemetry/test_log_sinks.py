@@ -10,7 +10,7 @@ from pathlib import Path
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.telemetry.log_sinks import ROTATED, DescriptorSink, FileSink
+from wsaas.telemetry.log_sinks import MAX_ROTATED, DescriptorSink, FileSink
 
 
 class DescriptorTests(SynchronousTestCase):
@@ -56,7 +56,7 @@ class FileTests(SynchronousTestCase):
         self.directory.mkdir()
         self.path = self.directory / "x.log"
 
-    def sink(self, path: Path | None = None, rotate_at: int = 100, rotated: int = ROTATED) -> FileSink:
+    def sink(self, path: Path | None = None, rotate_at: int = 100, rotated: int = MAX_ROTATED) -> FileSink:
         sink = FileSink(str(path or self.path), rotate_at, rotated)
         self.addCleanup(sink.close)
         return sink
