@@ -64,7 +64,7 @@ class UnreachableTests(SynchronousTestCase):
             (CertificateRefused("certificate verify failed: expired"), "cannot be verified: expired"),
             (
                 CertificateRefused("certificate verify failed: it is not for chat.example"),
-                "another name",
+                "another host name",
             ),
             (tuples, "TLS with chat.example:8443 failed: wrong version number"),
         ):
