@@ -24,7 +24,7 @@ _LONGEST_NAME = 255
 
 
 class Access:
-    """Lets a request pass with any one of the tokens; with no tokens, under the names of loopback and `hosts`."""
+    """The gate of the API: any one of the tokens opens it; with no tokens, the names of loopback and `hosts` do."""
 
     def __init__(self, tokens: Sequence[str], hosts: Collection[str] = ()) -> None:
         self._tokens = tuple(token.encode() for token in tokens)
@@ -37,29 +37,31 @@ class Access:
         """Raise Unauthorized or HostNotAllowed unless a request for this path, as it stands in the request line, may
         pass. `any_host` is for a request of which the Host need not be looked at: no page can have sent it.
         """
-        if path in OPEN_TO_ALL:
-            return
-        if self._tokens:
-            if not self._knows(_bearer(headers)):
-                raise Unauthorized("send the header Authorization: Bearer with the API token")
-        elif not any_host:
-            host = b", ".join(headers.getRawHeaders(b"host", []))
-            if not self._names_us(host):
-                shown = host[:_LONGEST_NAME].decode("latin-1")
-                raise HostNotAllowed(
-                    f"the Host {shown!r} is neither localhost nor that of LOCAL_ADDRESS: call the API by one of these, "
-                    "set LOCAL_ADDRESS to the name by which backends call it, or set API_TOKEN, with which any name "
-                    "will do"
-                )
+        if path not in OPEN_TO_ALL:
+            authorizations = headers.getRawHeaders(b"authorization", [])
+            refusal = self.refusal(authorizations, headers.getRawHeaders(b"host", []), any_host)
+            if refusal is not None:
+                raise refusal
 
-    def admits(self, authorization: bytes | None, host: bytes | None) -> bool:
-        """Say if a request that is not open to all may pass with these headers, its only ones of their names.
+    def refusal(
+        self, authorizations: Sequence[bytes], hosts: Sequence[bytes], any_host: bool
+    ) -> Unauthorized | HostNotAllowed | None:
+        """Return why a request that is not open to all may not pass with these headers; None if it may.
 
-        A `host` of None need not be looked at.
+        This decides for every request, on the fast path and on the slow one. Several Authorization headers are none.
         """
         if self._tokens:
-            return self._knows(_credential(authorization or b""))
-        return host is None or self._names_us(host)
+            if len(authorizations) == 1 and self._knows(_credential(authorizations[0])):
+                return None
+            return Unauthorized("send the header Authorization: Bearer with the API token")
+        host = b", ".join(hosts)
+        if any_host or self._names_us(host):
+            return None
+        shown = host[:_LONGEST_NAME].decode("latin-1")
+        return HostNotAllowed(
+            f"the Host {shown!r} is neither localhost nor that of LOCAL_ADDRESS: call the API by one of these, "
+            "set LOCAL_ADDRESS to the name by which backends call it, or set API_TOKEN, with which any name will do"
+        )
 
     def _knows(self, credential: bytes) -> bool:
         # All tokens are compared, in constant time each: how long it takes says nothing about any of them.
@@ -75,7 +77,7 @@ class Access:
 
 
 def _normal(host: str) -> str:
-    """A host as it is compared: an address in its shortest form, a name in lower case and without the root's dot."""
+    """Return a host as it is compared: an address in its shortest form, a name in lower case without the root's dot."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -90,12 +92,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _bearer(headers: Headers) -> bytes:
-    """The token that the request carries, or nothing: several Authorization headers are none."""
-    values = headers.getRawHeaders(b"authorization", [])
-    return _credential(values[0]) if len(values) == 1 else b""
-
-
 def _credential(authorization: bytes) -> bytes:
+    """Return the bearer token of an Authorization header; nothing if it has another scheme."""
     scheme, _, credential = authorization.partition(b" ")
     return credential.strip(b" ") if scheme.lower() == b"bearer" else b""

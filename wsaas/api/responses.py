@@ -1,7 +1,4 @@
-"""The form of an answer of the API, whether Klein gives it or the connection itself refuses a request."""
-
-# mypy: allow-untyped-calls
-# (twisted.web is only partly annotated.)
+"""The form of an answer of the API: of one that Klein gives, and of one that the connection writes itself."""
 
 from __future__ import annotations
 
@@ -51,16 +48,17 @@ class ApiResponse:
         request.write(self.write_to(request))
         request.finish()
 
-    def last_words(self, *, body_wanted: bool) -> bytes:
-        """The whole answer as it goes over the wire, the last one of its connection; without a body after a HEAD."""
-        body = self.body()
-        return self.spell(b"Connection: close", b"", body if body_wanted else b"")
+    def serialize(self, *, last: bool = False, body_wanted: bool = True) -> bytes:
+        """Return the whole answer as it goes over the wire, past twisted.web and in its form.
 
-    def spell(self, *rest: bytes) -> bytes:
-        """Status line and headers as they go over the wire, and then the lines that are given."""
+        The `last` one of a connection says so. The answer to a HEAD has no body.
+        """
+        body = self.body()
         lines = [b"HTTP/1.1 %d %s" % (self.status, self.phrase), b"Date: " + datetimeToString()]
-        lines += [f"{name}: {value}".encode("ascii") for name, value in self.all_headers(self.body())]
-        return b"\r\n".join([*lines, *rest])
+        lines += [f"{name}: {value}".encode("ascii") for name, value in self.all_headers(body)]
+        if last:
+            lines.append(b"Connection: close")
+        return b"\r\n".join([*lines, b"", body if body_wanted else b""])
 
 
 OK = {"code": "OK"}

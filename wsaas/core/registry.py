@@ -38,7 +38,9 @@ class Registry:
     def find(self, id: str) -> Session | None:
         """Return the live session of this id, or None."""
         session = self._sessions.get(id)
-        return session if session is not None and session.live else None
+        if session is None or session.state is _OPEN:  # the usual case, without a call for each push
+            return session
+        return session if session.live else None
 
     def open_sessions(self) -> list[Session]:
         """Return the sessions whose clients have their 101."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -40,6 +41,11 @@ def unsent(transport: Any) -> int:
         return 0
 
 
+def writer(transport: Any) -> Callable[[bytes], None]:
+    """Return a function that writes to the transport: at once where that can be, else by its own `write`."""
+    return partial(write_through, transport) if can_write_through(transport) else transport.write
+
+
 def write_through(transport: Any, data: bytes) -> None:
     """Write `data` as `transport.write` does, but to the socket at once if no earlier data waits in the transport.
 
@@ -48,7 +54,8 @@ def write_through(transport: Any, data: bytes) -> None:
     so does all data while earlier data waits. The transport also handles the errors.
     """
     sent = 0
-    if transport.connected and nothing_waits(transport):
+    waits = transport.dataBuffer or transport._tempDataLen or transport.disconnecting  # as in nothing_waits, uncalled
+    if transport.connected and not waits:
         try:
             sent = os.write(transport.fileno(), data)  # cheaper than socket.send
         except OSError:

@@ -12,7 +12,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from wsaas.internals.direct_write import can_write_through, write_through
+from wsaas.internals.direct_write import writer
 from wsaas.internals.supported import Reliance
 
 
@@ -46,14 +46,12 @@ sets.
 class DirectTlsTransport(TLSMemoryBIOProtocol):
     """Twisted's TLS transport, which writes each record to the socket at once instead of in a later turn."""
 
-    _through = False
-
     def makeConnection(self, transport: Any) -> None:
         """Begin as the base class does for a server, which writes nothing before the ClientHello.
 
         The base class's loop over the transport's interfaces is left out: ProtocolWrapper provides them as well.
         """
-        self._through = can_write_through(transport)
+        self._write_records = writer(transport)
         self._tlsConnection = self.factory._creatorCallable(self)
         self._appSendBuffer: list[bytes] = []
         Protocol.makeConnection(self, transport)
@@ -61,14 +59,11 @@ class DirectTlsTransport(TLSMemoryBIOProtocol):
         ProtocolWrapper.makeConnection(self, transport)
 
     def _flushSendBIO(self) -> None:
-        if not self._through:
-            super()._flushSendBIO()
-            return
         try:
             records = self._tlsConnection.bio_read(2**15)
         except SSL.WantReadError:
             return  # no records wait
-        write_through(self.transport, records)
+        self._write_records(records)
 
 
 def tls_server_factory(

@@ -76,11 +76,11 @@ DEFENCES = [
     without(  # a path that there cannot be is answered before the token is asked for
         TOKEN, ROUTES, _GATE + _PATH, _PATH + _GATE, "unit.api.test_app.TokenTests.test_nothing_shows"
     ),
-    without(  # pushes that go the short way
+    without(  # pushes on the fast path
         TOKEN,
         QUICK,
-        "if not self._access.admits(head.authorization, None if any_host else head.host):",
-        "if False:",
+        " or self._access.refusal(head.authorization, head.host, any_host):",
+        ":",
         "unit.api.server.test_fast_path.QuickTokenTests.test_token",
     ),
     without(
@@ -104,13 +104,22 @@ DEFENCES = [
         "tokens=(),",
         "unit.service.test_lifecycle.AssemblyTests.test_token",
     ),
-    without(REBINDING, ACCESS, "elif not any_host:", "elif False:", "unit.api.test_app.PathTests.test_host"),
-    without(REBINDING, ACCESS, "return host is None or self._names_us(host)", "return True", _FAST_HOST, _HOSTS),
+    without(
+        REBINDING, ACCESS, "if any_host or self._names_us(host):", "if True:", "unit.api.test_app.PathTests.test_host"
+    ),
+    without(REBINDING, QUICK, "head.host, any_host):", "head.host, True):", _FAST_HOST),
+    without(  # what passes on a UNIX socket passes everywhere
+        REBINDING, QUICK, "heads[fields] = head", "self._heads[0][fields] = head", _FAST_HOST
+    ),
     without(REBINDING, ACCESS, 'name.endswith(".localhost")', 'name.endswith("localhost")', _HOSTS),
     without(REBINDING, ACCESS, "name in self._hosts", "any(host in name for host in self._hosts)", _HOSTS),
     without(REBINDING, ACCESS, "return ip_address(host).is_loopback", 'return host.startswith("127.")', _HOSTS),
     without(  # an orchestrator could not probe
-        REBINDING, ACCESS, "if path in OPEN_TO_ALL:", "if self._tokens and path in OPEN_TO_ALL:", _SYSTEM_HOST
+        REBINDING,
+        ACCESS,
+        "if path not in OPEN_TO_ALL:",
+        "if not self._tokens or path not in OPEN_TO_ALL:",
+        _SYSTEM_HOST,
     ),
     without(
         REBINDING,
@@ -124,7 +133,6 @@ DEFENCES = [
         CHANNEL,
         "self._phase is _IDLE and not self.held and",
         "self._phase is _IDLE and",
-        "unit.api.server.test_turns.UnreadTests.test_while_answering",
         "unit.api.server.test_turns.UnreadTests.test_fast_after_fast",
     ),
     without(

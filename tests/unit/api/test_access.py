@@ -33,7 +33,7 @@ class ComparisonTests(SynchronousTestCase):
             ("", False),
             (TOKENS[0][:-1], False),
         ]:
-            for ask in (self.check, lambda given: self.access.admits(given, None)):
+            for ask in (self.check, lambda given: self.access.refusal([given], [], False) is None):
                 self.compared.clear()
                 self.assertEqual(ask(f"Bearer {given}".encode()), fits, given)
                 self.assertEqual(self.compared, [token.encode() for token in TOKENS])
@@ -78,7 +78,7 @@ class HostTests(SynchronousTestCase):
         for hosts, expected in ((OURS, True), (OTHERS, False)):
             for host in hosts:
                 self.assertEqual((host, self.passes(host)), (host, expected))
-                self.assertEqual((host, self.access.admits(None, host)), (host, expected))
+                self.assertEqual((host, self.access.refusal([], [host], False) is None), (host, expected))
         self.assertFalse(self.passes(None))
 
     def test_probes(self) -> None:
@@ -91,12 +91,10 @@ class HostTests(SynchronousTestCase):
         """Where no page can come from, the name does not matter."""
         for host in (*OTHERS, None):
             self.assertTrue(self.passes(host, any_host=True))
-        self.assertTrue(self.access.admits(None, None))
 
     def test_token(self) -> None:
         """With a token any name will do, for no page has the token."""
         access, bearer = Access(TOKENS), b"Bearer " + TOKENS[0].encode()
         for host in OTHERS:
             access.check(b"/connections", Headers({b"host": [host], b"authorization": [bearer]}))
-            self.assertTrue(access.admits(bearer, host))
             self.assertRaises(Unauthorized, access.check, b"/connections", Headers({b"host": [host]}))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from twisted.internet.testing import StringTransport
 
 from tests.support.sockets import SocketTestCase
-from wsaas.internals.direct_write import can_write_through, write_through
+from wsaas.internals import direct_write, supported
+from wsaas.internals.direct_write import RELIANCE, can_write_through, write_through, writer
+from wsaas.internals.supported import Reliance
 
 
 class WritingTests(SocketTestCase):
@@ -19,6 +23,22 @@ class WritingTests(SocketTestCase):
         write_through(self.transport, b"hello")
         self.assertEqual(self.far.recv(100), b"hello")
         self.assertEqual(self.reactor.writers, [])
+
+    def test_writer(self) -> None:
+        """A function made for the transport writes at once; where a name is gone, the transport itself writes."""
+        writer(self.transport)(b"at once")
+        self.assertEqual((self.far.recv(100), self.reactor.writers), (b"at once", []))
+        self.patch(supported, "_judged", {})
+        self.patch(supported, "_log", SimpleNamespace(warn=lambda text, **fields: None))
+        for name in RELIANCE.attributes:
+            supported._judged.clear()
+            lacking = Reliance("x", "plainly", attributes=(f"{name}_renamed",), sample=RELIANCE.sample)
+            self.patch(direct_write, "RELIANCE", lacking)
+            writer(self.transport)(b"later")
+            self.assertEqual(self.reactor.writers[:1], [self.transport])
+            self.transport.doWrite()
+            self.assertEqual(self.far.recv(100), b"later")
+            self.reactor.writers.clear()
 
     def test_order(self) -> None:
         """What the socket does not take waits in the transport, and what comes after it waits behind it."""

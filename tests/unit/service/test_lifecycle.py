@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from wsaas.api.errors import Unauthorized
 from wsaas.api.server.site import ApiSite
 from wsaas.clients.factory import ClientFactory
 from wsaas.internals.signals import Signals
@@ -52,8 +53,9 @@ class AssemblyTests(SynchronousTestCase):
     def test_token(self) -> None:
         """The API asks for its token."""
         api, _ = self.listening(API_TOKEN="t" * 16)
-        self.assertFalse(api.context.access.admits(None, b"localhost"))
-        self.assertTrue(api.context.access.admits(b"Bearer " + b"t" * 16, b"localhost"))
+        access = api.context.access
+        self.assertIsInstance(access.refusal([], [b"localhost"], False), Unauthorized)
+        self.assertIsNone(access.refusal([b"Bearer " + b"t" * 16], [b"localhost"], False))
 
     def test_connect_rate(self) -> None:
         """CONNECT_RATE and HANDSHAKE_TIMEOUT are the clients'."""
@@ -67,7 +69,7 @@ class AssemblyTests(SynchronousTestCase):
         """Without a token the API answers by the name of LOCAL_ADDRESS, beside those of loopback."""
         api, _ = self.listening(LOCAL_ADDRESS="https://gateway.example/api")
         for host, expected in ((b"gateway.example:8081", True), (b"localhost", True), (b"other.example", False)):
-            self.assertEqual(api.context.access.admits(None, host), expected)
+            self.assertEqual(api.context.access.refusal([], [host], False) is None, expected)
 
     def test_journal(self) -> None:
         """The journal knows whether it may keep credentials."""

@@ -38,7 +38,7 @@ from wsaas.api.server.limits import (
 from wsaas.core.errors import GatewayError, MessageTooLong
 from wsaas.core.fanout import FanOut
 from wsaas.core.session import Session
-from wsaas.internals.direct_write import can_write_through, write_through
+from wsaas.internals.direct_write import writer
 from wsaas.internals.http_channel import TurnsChannel
 from wsaas.net.http_grammar import OWS
 
@@ -98,7 +98,7 @@ class ApiChannel(TurnsChannel):
     def connectionMade(self) -> None:
         super().connectionMade()
         self.context.connections.add(self)
-        self._through = can_write_through(self.transport)
+        self._write = writer(self.transport)
         self._any_host = isinstance(self.transport.getHost(), UNIXAddress)  # no web page reaches a UNIX socket
         self._enter(Phase.IDLE)
 
@@ -109,9 +109,10 @@ class ApiChannel(TurnsChannel):
 
     def dataReceived(self, data: bytes) -> None:
         if self._phase is _IDLE and not self.held and self.context.fast_path is not None:
-            answers, data, fan_out = self.context.fast_path.serve(data, self._any_host)
+            now = self.context.clock.seconds()
+            answers, data, fan_out = self.context.fast_path.serve(data, self._any_host, now)
             if answers:
-                self._idle_since = self.context.clock.seconds()
+                self._idle_since = now
                 self._write(answers)
             if fan_out is not None:
                 self._enter(Phase.ANSWERING)
@@ -197,7 +198,7 @@ class ApiChannel(TurnsChannel):
         self.clearLineBuffer()
         answer = answer_to(error) or INTERNAL_ERROR
         head = self.request_line is not None and self.request_line[0] == b"HEAD"
-        self.transport.write(answer.last_words(body_wanted=not head))
+        self.transport.write(answer.serialize(last=True, body_wanted=not head))
 
     def malformed(self) -> None:
         self._refuse(MalformedRequest("this is not a request of HTTP/1.1 (RFC 9112), or its headers are too long"))
@@ -209,14 +210,8 @@ class ApiChannel(TurnsChannel):
         elif self._phase is Phase.RECEIVING and not self.begun:
             self._enter(Phase.IDLE)
 
-    def _write(self, answers: bytes) -> None:
-        if self._through:
-            write_through(self.transport, answers)
-        else:
-            self.transport.write(answers)
-
     def _step(self, fan_out: FanOut[Session]) -> None:
-        """One batch of a push to many that went the short way; others have their turn before the next."""
+        """Take one step of a fan-out of the fast path; other connections have their turn before the next."""
         if fan_out.step():
             self.context.clock.callLater(0, self._step, fan_out)
         elif self._phase is Phase.ANSWERING:  # else the connection is gone

@@ -1,9 +1,9 @@
-"""The short way for the most frequent requests, pushes of one read, past twisted.web and Klein.
+"""The fast path of the most frequent requests, pushes that arrive whole in one read, past twisted.web and Klein.
 
     PUT /{id}    PUT /broadcast    PUT /groups/{group}        the group without percent-encoding, none with a query
 
-What is not exactly of this shape, or needs more than a push, is left to the long way, bytes and all: the one source of
-truth. A differential test holds that both answer alike.
+A request that is not exactly of this shape, or needs more than a push, is left to the slow path, bytes and all: the one
+source of truth. A differential test holds that both answer alike.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from wsaas.api.access import Access
@@ -19,20 +18,25 @@ from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.errors import GatewayError
 from wsaas.core.fanout import FanOut
+from wsaas.core.groups import MAX_GROUP_NAME
+from wsaas.core.ids import ID_LENGTH
 from wsaas.core.outcomes import Pushed
 from wsaas.core.router import Router
 from wsaas.core.session import Session
 from wsaas.net.http_grammar import HOP_BY_HOP, TOKEN, encoded, octets
 
-_REQUEST_LINE = re.compile(rb"PUT /(?:([A-Za-z0-9]{32})|broadcast|groups/([A-Za-z0-9_.:~-]{1,256})) HTTP/1\.1\r\n")
+_REQUEST_LINE = octets(
+    rf"PUT /(?:([A-Za-z0-9]{{{ID_LENGTH}}})|broadcast|groups/([A-Za-z0-9_.:~-]{{1,{MAX_GROUP_NAME}}})) HTTP/1\.1\r\n"
+)
 _END = b"\r\n\r\n"
-_FIELD = octets(rf"({TOKEN}):([\x20-\x7e]*)")  # a tab, or a byte over 0x7F, is for the long way
+_FIELD = octets(rf"({TOKEN}):([\x20-\x7e]*)")  # a tab, or a byte over 0x7F, is for the slow path
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 # With one of these a request needs more than is done here.
 _NOT_HERE = encoded(HOP_BY_HOP | {"content-encoding", "expect"})
 _ONCE = frozenset((b"authorization", b"content-length", b"content-type", b"host"))
 _LONGEST_HEAD = 4096
 _REMEMBERED = 256
+_SENT = Pushed.SENT  # Enum looks its members up anew each time
 TURN = 500
 """Frames that one turn of the reactor writes for one connection of the API; an answer without any counts as one."""
 LOOKS = 50
@@ -41,16 +45,19 @@ LOOKS = 50
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The part of a request's headers that matters here."""
+    """The part of a request's headers that matters here; `authorization` and `host` hold one value, or none."""
 
     length: int
     binary: bool
-    authorization: bytes | None
-    host: bytes
+    authorization: tuple[bytes, ...]
+    host: tuple[bytes, ...]
+
+
+_UNKNOWN = Head(0, False, (), ())
 
 
 def read_head(fields: bytes) -> Head | None:
-    """The header lines of a request, without the last CRLF; None if it must go the long way."""
+    """Read the header lines of a request, without the last CRLF. Return None if it must take the slow path."""
     found: dict[bytes, bytes] = {}
     for line in fields.split(b"\r\n"):
         field = _FIELD.fullmatch(line)
@@ -65,52 +72,63 @@ def read_head(fields: bytes) -> Head | None:
     if not host or not _LENGTH.fullmatch(length):
         return None
     media_type = found.get(b"content-type", b"").partition(b";")[0].strip(b" ").lower()
-    return Head(int(length), media_type == b"application/octet-stream", found.get(b"authorization"), host)
+    authorization = tuple(found[name] for name in (b"authorization",) if name in found)
+    return Head(int(length), media_type == b"application/octet-stream", authorization, (host,))
 
 
 class FastPath:
-    """Serves pushes. It remembers what `_REMEMBERED` different header blocks said, for a pusher repeats its own."""
+    """Serves pushes. It remembers `_REMEMBERED` header blocks, and whether they pass: a pusher repeats its own.
+
+    A block is looked up as a whole, so that the time of a look-up tells nothing of a token to anybody without it.
+    """
 
     _log = Logger()
 
-    def __init__(self, router: Router, access: Access, max_message_size: int, clock: IReactorTime) -> None:
+    def __init__(self, router: Router, access: Access, max_message_size: int) -> None:
         self._router = router
         self._access = access
         self._max_message_size = max_message_size
-        self._clock = clock
-        self._heads: dict[bytes, Head | None] = {}
-        self._answers: dict[Pushed, bytes] = {}
-        self._second = -1
+        self._heads: tuple[dict[bytes, Head | None], ...] = {}, {}
+        """Header blocks by whether any Host will do. None is for a block that must take the slow path."""
+        self._fresh_until = 0.0
+        self._sent = self._queued = b""
 
-    def serve(self, data: bytes, any_host: bool) -> tuple[bytes, bytes, FanOut[Session] | None]:
+    def serve(self, data: bytes, any_host: bool, now: float) -> tuple[bytes, bytes, FanOut[Session] | None]:
         """Serve the requests that `data` begins with, as far as they are for here: the answers, and what is left.
 
-        `any_host` is for a connection of which the Host header need not be looked at. One call writes TURN frames at
-        most, so that others have their turn. If there is a FanOut as well, it answers the next request: it wants to be
-        advanced, and then told by `answered`.
+        `any_host` is for a connection of which the Host header need not be looked at, `now` is the clock's time. One
+        call writes TURN frames at most, so that others have their turn. If there is a FanOut as well, it answers the
+        next request: its steps are still to be taken, and `answered` gives the answer then.
         """
+        if now >= self._fresh_until:
+            self._renew_answers(now)
+        push, heads, size = self._router.push, self._heads[any_host], len(data)
         answers, at, left = b"", 0, TURN
-        while left > 0:
+        while at < size and left > 0:
             request_line = _REQUEST_LINE.match(data, at)
-            end = data.find(_END, at, at + _LONGEST_HEAD)
-            if request_line is None or end < request_line.end():
+            if request_line is None:
                 break
-            head = self._head(data[request_line.end() : end])
-            if head is None or head.length > self._max_message_size:
+            end, first = data.find(_END, at, at + _LONGEST_HEAD), request_line.end()
+            if end < first:
                 break
-            if not self._access.admits(head.authorization, None if any_host else head.host):
+            fields = data[first:end]
+            head = heads.get(fields, _UNKNOWN)
+            if head is _UNKNOWN:
+                head = self._remember(fields, any_host)
+            start = end + 4
+            if head is None or start + head.length > size:
                 break
-            start = end + len(_END)
-            stop = start + head.length
-            if stop > len(data):
-                break
+            at = start + head.length
             id, group = request_line.groups()
-            payload, at = data[start:stop], stop
             if id is not None:
-                answers += self._push(id.decode("ascii"), payload, head.binary)
                 left -= 1
+                try:
+                    pushed = push(id.decode("ascii"), data[start:at], head.binary)
+                    answers += self._sent if pushed is _SENT else self._queued
+                except Exception as error:
+                    answers += self._failed(error)
             else:
-                answer, fan_out, cost = self._push_to_many(group, payload, head.binary, left)
+                answer, fan_out, cost = self._push_to_many(group, data[start:at], head.binary, left)
                 if fan_out is not None:
                     return answers, data[at:], fan_out
                 answers += answer
@@ -119,22 +137,31 @@ class FastPath:
 
     @staticmethod
     def answered(fan_out: FanOut[Session]) -> bytes:
-        """The answer to a request whose fan_out has come to its end."""
-        return _spell(ApiResponse(200, OK | {"sent": fan_out.sent, "skipped": fan_out.skipped}))
+        """Return the answer to a request whose fan-out has come to its end."""
+        return ApiResponse(200, OK | {"sent": fan_out.sent, "skipped": fan_out.skipped}).serialize()
 
-    def _head(self, fields: bytes) -> Head | None:
-        try:
-            return self._heads[fields]
-        except KeyError:
-            if len(self._heads) >= _REMEMBERED:
-                self._heads.clear()
-            head = self._heads[fields] = read_head(fields)
-            return head
+    def _remember(self, fields: bytes, any_host: bool) -> Head | None:
+        """Read a header block that is not remembered yet; None if its requests must take the slow path."""
+        heads = self._heads[any_host]
+        if len(heads) >= _REMEMBERED:
+            heads.clear()
+        head = read_head(fields)
+        if head is not None:
+            if head.length > self._max_message_size or self._access.refusal(head.authorization, head.host, any_host):
+                head = None
+        heads[fields] = head
+        return head
+
+    def _renew_answers(self, now: float) -> None:
+        """Serialize the usual answers, whose Date is good for a second."""
+        self._fresh_until = now + 1
+        self._sent = ApiResponse(200, OK).serialize()
+        self._queued = ApiResponse(202, OK).serialize()
 
     def _push_to_many(
         self, group: bytes | None, payload: bytes, binary: bool, most: int
     ) -> tuple[bytes, FanOut[Session] | None, int]:
-        """The answer, or a fan_out that has served `most` connections and has more; and what it cost, in frames.
+        """Return the answer, or a fan-out that has served `most` connections and has more; and what it cost, in frames.
 
         A broadcast looks at every session there is, which costs something even if none of them is open.
         """
@@ -149,27 +176,8 @@ class FastPath:
         except Exception as error:
             return self._failed(error), None, 1
 
-    def _push(self, id: str, payload: bytes, binary: bool) -> bytes:
-        try:
-            pushed = self._router.push(id, payload, binary)
-        except Exception as error:
-            return self._failed(error)
-        second = int(self._clock.seconds())
-        if second != self._second:
-            self._second = second
-            self._answers = {
-                Pushed.SENT: _spell(ApiResponse(200, OK)),
-                Pushed.QUEUED: _spell(ApiResponse(202, OK)),
-            }
-        return self._answers[pushed]
-
     def _failed(self, error: Exception) -> bytes:
         if isinstance(error, GatewayError):
-            return _spell(answer_to(error) or INTERNAL_ERROR)
+            return (answer_to(error) or INTERNAL_ERROR).serialize()
         self._log.failure("the API failed at a PUT request")
-        return _spell(INTERNAL_ERROR)
-
-
-def _spell(answer: ApiResponse) -> bytes:
-    """An answer as twisted.web writes it."""
-    return answer.spell(b"", answer.body())
+        return INTERNAL_ERROR.serialize()

@@ -77,5 +77,5 @@ def api_site(
     add_connection_routes(api, router)
     add_group_routes(api, router, reactor)
     add_ops_routes(api, ready)
-    fast = fast_path(router, access, max_message_size, reactor) if fast_path is not None else None
+    fast = fast_path(router, access, max_message_size) if fast_path is not None else None
     return ApiSite(api.resource(), ApiContext(reactor, access, max_message_size, request_timeout, fast))
