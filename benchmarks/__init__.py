@@ -1,1 +1,1 @@
-"""The gateway beside its peers, on the same work, in one run: `python -m benchmarks`."""
+"""Measures the gateway and its peers on the same work, in one run: `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: see README.rst here."""
+"""The command `python -m benchmarks`: benchmarks/README.rst explains it."""
 
 from __future__ import annotations
 
@@ -26,21 +26,23 @@ from benchmarks.works import Bench, Measure, Work, all_works, growing_works
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="The gateway beside its peers.")
     parser.add_argument("--quick", action="store_true", help="seconds: a short round, the gateway and the plain stack")
-    parser.add_argument("--growth", action="store_true", help="among 100, 1,000, 10,000 connections; groups up to that")
+    parser.add_argument("--growth", action="store_true", help="cost by connections and by members of a group")
     parser.add_argument(
-        "--systems", help=f"comma-separated, of {', '.join(known())} [default: what is here; for --growth wsaas]"
+        "--systems", help=f"comma-separated, of {', '.join(known())} [default: all installed; for --growth wsaas]"
     )
     parser.add_argument("--only", help="comma-separated kinds of work: idle, connect, message, push, ...")
     parser.add_argument("--sizes", default="100,1024,16384", help="payloads in bytes [default: %(default)s]")
-    parser.add_argument("--crowds", default="100,1000,10000", help="numbers for --growth [default: %(default)s]")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured [default: %(default)s]")
-    parser.add_argument("--seconds", type=float, default=3.0, help="about how long each takes [default: %(default)s]")
-    parser.add_argument("--clients", type=int, help="how many are connected, as a rule [default: 256]")
-    parser.add_argument("--crowd", type=int, help="how many for broadcast and idle [default: 1000; with --quick 200]")
-    parser.add_argument("--nice", type=int, default=0, help="priority of all processes, for a machine that is not idle")
-    parser.add_argument("--json", type=Path, help="write everything measured there")
-    parser.add_argument("--docs", type=Path, help="write the tables and the plots into that directory")
-    parser.add_argument("--prefix", help="write the table of costs only, its name behind this")
+    parser.add_argument("--crowds", default="100,1000,10000", help="connections for --growth [default: %(default)s]")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each work [default: %(default)s]")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="duration of each work, about [default: %(default)s]"
+    )
+    parser.add_argument("--clients", type=int, help="connected clients of most works [default: 256]")
+    parser.add_argument("--crowd", type=int, help="clients of broadcast and idle [default: 1000; with --quick 200]")
+    parser.add_argument("--nice", type=int, default=0, help="nice value of all processes, for a machine that is busy")
+    parser.add_argument("--json", type=Path, help="write all measurements into this file")
+    parser.add_argument("--docs", type=Path, help="write the tables and the plots into this directory")
+    parser.add_argument("--prefix", help="write the table of costs only, under a name that begins so")
     options = parser.parse_args(argv)
     if options.quick:
         options.rounds, options.seconds, options.sizes = 1, 0.5, "100"
@@ -61,7 +63,7 @@ def kind(name: str) -> str:
 
 
 class Stage:
-    """The systems that run now; each starts when it is first asked for."""
+    """The running systems. Each starts when it is first used."""
 
     def __init__(self, bench: Bench, directory: Path) -> None:
         self._bench = bench
@@ -89,11 +91,11 @@ class Stage:
 
 
 def measure(systems: Sequence[str], works: Sequence[Work], bench: Bench, rounds: int, stage: Stage) -> Results:
-    """Every work on every system, in turns, `rounds` times."""
+    """Run every work on every system, in turns, `rounds` times."""
     results: Results = defaultdict(lambda: defaultdict(list))
     for round in range(rounds):
         for work in works:
-            # Whoever comes first has the machine as the work before left it: in each round another does.
+            # The first system finds the machine as the work before left it: each round begins with another system.
             first = round % len(systems)
             for name in [*systems[first:], *systems[:first]]:
                 if not work.needs <= known()[kind(name)].can:
@@ -115,11 +117,11 @@ def measure(systems: Sequence[str], works: Sequence[Work], bench: Bench, rounds:
 
 def main(argv: Sequence[str]) -> int:
     options = arguments(argv)
-    # So that a run that is ended from outside takes its processes along.
+    # A run ended by SIGTERM must stop its processes.
     signal.signal(signal.SIGTERM, lambda *ignored: sys.exit(1))
     os.nice(options.nice)
     if os.getloadavg()[0] > 0.5 and not options.quick:
-        print(f"the machine is not idle (load {os.getloadavg()[0]:.1f}): latencies will tell of that", file=sys.stderr)
+        print(f"the machine is not idle (load {os.getloadavg()[0]:.1f}): latencies will be longer", file=sys.stderr)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wsaas-benchmarks-")))
         sink = Sink()

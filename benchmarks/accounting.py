@@ -1,4 +1,4 @@
-"""What a system's processes have used, from /proc: processor time and memory, children included."""
+"""Processor time and memory of a system's processes and their children, from /proc."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _PPID, _UTIME, _CUTIME = 1, 11, 13
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the third on, the state being number 0; see proc_pid_stat(5)."""
+    """Return the fields of /proc/PID/stat from the third on: number 0 is the state; see proc_pid_stat(5)."""
     return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
 
 
 def family(roots: Iterable[int]) -> list[int]:
-    """These processes and all below them."""
+    """Return these processes and all their descendants."""
     parents: dict[int, int] = {}
     for entry in PROC.iterdir():
         if entry.name.isdigit():
@@ -32,7 +32,7 @@ def family(roots: Iterable[int]) -> list[int]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """User and system time, with that of children that are gone; in steps of TICK."""
+    """Return user and system time, children that have ended included, in steps of TICK."""
     total = 0
     for pid in pids:
         fields = _stat(pid)
@@ -41,7 +41,7 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 
 def memory_bytes(pids: Iterable[int]) -> int:
-    """The proportional set size: what is shared counts once."""
+    """Return the proportional set size: shared memory counts once."""
     total = 0
     for pid in pids:
         for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 
 def self_signed(directory: Path) -> Path:
-    """A PEM file with a P-256 key and its certificate, good for a day."""
+    """Write a PEM file with a P-256 key and its certificate, valid for a day. Return its path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)

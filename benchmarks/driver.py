@@ -1,4 +1,4 @@
-"""The processes beside the systems: the load and the sink, as their owner sees them."""
+"""The processes beside the systems, the load and the sink, as the benchmark controls them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Load:
         )
 
     def ask(self, do: str, **fields: object) -> dict[str, Any]:
-        """Have one job done; its figures."""
+        """Run one job and return its figures."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write(json.dumps({"do": do, **fields}) + "\n")
         self.process.stdin.flush()

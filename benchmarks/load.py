@@ -1,18 +1,18 @@
 """The clients and the pushers, in a process of their own.
 
-    python -m benchmarks.load {sink's port}      a JSON object a line on standard input, one back for each
+    python -m benchmarks.load {sink's port}      reads JSON objects, one a line, and answers each with one line
 
-    {"do": "open", "url": "ws://.../{n}", "count": n}       connect; they stay, numbered from 0
+    {"do": "open", "url": "ws://.../{n}", "count": n}       connect clients, numbered from 0, that stay connected
     {"do": "close"}                                         close them all
     {"do": "messages", "total": n, "size": bytes, "window": clients}
     {"do": "pushes", "port": p, "requests": [..], "total": n, "frames": n, "connections": n}
-                                                            each is to make so many frames; if several, one at a time
+                                                            each makes `frames` frames; if several, one at a time
     {"do": "cycles", "url": .., "total": n, "width": n}     connect and close, `width` of them at a time
     {"do": "mixed", ...}                                    the fields of messages, pushes and cycles, all at once
     {"do": "latency", "port": p, "requests": [..], "rate": per second, "seconds": s, "connections": n}
 
-A client sends its next message when the last one has reached the sink; a pusher its next request when the last one is
-answered. Only `latency` keeps to a timetable: a push is as late as its frame is after the moment it was due.
+A client sends its next message when the last one has reached the sink; a pusher sends its next request when the last
+one is answered. Only `latency` follows a timetable: it measures the time from a push's due moment to its frame.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from benchmarks.pushers import Pushers
 Job = dict[str, Any]
 Figures = dict[str, Any]
 NUMBER = b"@number@"
-"""Where a request of `latency` has the eight digits that its frame is recognised by."""
-PATIENCE = 60.0
+"""The placeholder in a request of `latency` for the eight digits that identify its frame."""
+REQUEST_TIMEOUT = 60.0
 """Seconds for one request or handshake."""
-STALL = 10.0
-"""Seconds without any progress after which whatever has not arrived is lost."""
+STALL_TIMEOUT = 10.0
+"""Seconds without progress after which missing frames count as lost."""
 
 
 class Frames:
-    """How many frames arrived at all clients together, and when they are as many as expected."""
+    """Counts the frames that arrive at all clients, and waits for a number of them."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -60,7 +60,7 @@ class Frames:
             self._reached.set_result(None)
 
     async def reach(self, target: int) -> None:
-        """Wait until `count` is that many, or until it stalls."""
+        """Wait until `count` reaches `target`, or does not grow for STALL_TIMEOUT."""
         if self.count < target:
             self._target, self._reached = target, asyncio.get_running_loop().create_future()
             await _until(self._reached, lambda: self.count)
@@ -81,7 +81,7 @@ class Client(WSListener):
 
 
 class Watch(asyncio.Protocol):
-    """The sink's word of each message that reached it."""
+    """The connection on which the sink reports each message that reached it."""
 
     def __init__(self, heard: Callable[[tuple[int, ...]], None]) -> None:
         self._heard = heard
@@ -128,7 +128,7 @@ class Load:
             lambda: Client(self._frames),
             url,
             ssl_context=self._tls if url.startswith("wss:") else None,
-            websocket_handshake_timeout=PATIENCE,
+            websocket_handshake_timeout=REQUEST_TIMEOUT,
             read_buffer_init_size=2048,
         )
         return transport
@@ -152,7 +152,7 @@ class Load:
             for transport in some:
                 transport.send_close(WSCloseCode.OK)
             await asyncio.gather(*(_gone(transport) for transport in some))
-        # Never while anything is measured: among ten thousand clients it takes a good part of a second.
+        # Only here, where nothing is measured: with ten thousand clients a collection takes most of a second.
         gc.collect()
         return {"closed": len(clients)}
 
@@ -187,9 +187,9 @@ class Load:
 
         run = itertools.islice(itertools.cycle(requests), job["total"])
         try:
-            # One to many: the next is sent when the last frame of this one has arrived.
+            # One to many: the next request is sent when the last frame of this one has arrived.
             for some in [run] if frames_each <= 1 else ([request] for request in run):
-                await asyncio.wait_for(pushers.run(some), PATIENCE)
+                await asyncio.wait_for(pushers.run(some), REQUEST_TIMEOUT)
                 seen += frames_each * (job["total"] if frames_each <= 1 else 1)
                 await self._frames.reach(before + seen)
         except TimeoutError:
@@ -254,16 +254,16 @@ class Load:
 
 
 async def _until(done: asyncio.Future[None], progress: Callable[[], int]) -> None:
-    """Wait for it as long as there is progress."""
+    """Wait for `done`, but stop after STALL_TIMEOUT without progress."""
     before = -1
     while not done.done() and progress() != before:
         before = progress()
-        await asyncio.wait([done], timeout=STALL)
+        await asyncio.wait([done], timeout=STALL_TIMEOUT)
 
 
 async def _gone(transport: WSTransport) -> None:
     try:
-        await asyncio.wait_for(transport.wait_disconnected(), PATIENCE)
+        await asyncio.wait_for(transport.wait_disconnected(), REQUEST_TIMEOUT)
     except TimeoutError:
         transport.disconnect()
 

@@ -1,10 +1,10 @@
-"""Plots as SVG, made from what `--json` wrote, by the standard library alone.
+"""Draws plots as SVG from the output of `--json`, with the standard library alone.
 
     python -m benchmarks.plots results.json directory
 
-bars(...)  a block for each work, a bar for each system, each block on its own scale; one that is far longer than the
-           others is cut off, its figure says how long it is
-lines(...) how the cost of each kind of work grows with the number that the work's name ends in
+bars(...)  a block for each work, a bar for each system, each block on its own scale; a bar far longer than the first is
+           cut off, and its figure gives its length
+lines(...) the cost of each kind of work over the number at the end of the work's name
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from xml.sax.saxutils import escape
 COLOURS = ("#1b6ca8", "#9aa5b1", "#d08c3f", "#4f9d69", "#b05a7a", "#6f5fa8")
 FONT = 'font-family="sans-serif" fill="#555"'
 WIDTH, BAR, LABEL = 640, 14, 150
-CUT = 12.0
-"""A bar is at most this many times as long as the first."""
+MAX_BAR_RATIO = 12.0
+"""Length of a bar relative to the first one, at most."""
 
 
 def bars(works: dict[str, Any], title: str) -> str:
-    """One block for each of these works."""
+    """Draw one block for each work."""
     parts = []
     y = 30
     names: list[str] = []
@@ -36,12 +36,14 @@ def bars(works: dict[str, Any], title: str) -> str:
             continue
         names += [name for name in costs if name not in names]
         first = next(iter(costs.values()))
-        longest = max(min(cost, first * CUT) for cost in costs.values()) or 1.0  # less than the kernel's tick: 0
+        longest = (
+            max(min(cost, first * MAX_BAR_RATIO) for cost in costs.values()) or 1.0
+        )  # less than the kernel's tick: 0
         parts.append(f'<text x="4" y="{y + 12}" {FONT} font-size="12">{escape(work)}</text>')
         for name, cost in costs.items():
-            length = min(cost, first * CUT) / longest * (WIDTH - LABEL - 100)
+            length = min(cost, first * MAX_BAR_RATIO) / longest * (WIDTH - LABEL - 100)
             colour = COLOURS[names.index(name) % len(COLOURS)]
-            cut = " ..." if cost > first * CUT else ""
+            cut = " ..." if cost > first * MAX_BAR_RATIO else ""
             parts.append(f'<rect x="{LABEL}" y="{y}" width="{length:.1f}" height="{BAR - 2}" fill="{colour}"/>')
             text = f"{_spell(cost, found['unit'])}{cut}"
             parts.append(f'<text x="{LABEL + length + 5:.1f}" y="{y + 10}" {FONT} font-size="10">{text}</text>')
@@ -51,7 +53,7 @@ def bars(works: dict[str, Any], title: str) -> str:
 
 
 def lines(works: dict[str, Any], system: str, title: str) -> str:
-    """One line for each kind of work, over the number of connections or members, both axes logarithmic."""
+    """Draw one line for each kind of work, over the number of connections or members, both axes logarithmic."""
     series: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for work, found in works.items():
         kind, _, number = work.rpartition(" ")
@@ -108,7 +110,7 @@ def _spell(cost: float, unit: str) -> str:
 
 
 def draw(found: dict[str, Any], directory: Path) -> list[Path]:
-    """The plots that these results are good for; the files written."""
+    """Draw the plots that these results allow. Return the files written."""
     directory.mkdir(parents=True, exist_ok=True)
     works = found["works"]
     written = []

@@ -1,4 +1,4 @@
-"""Raw HTTP/1.1 connections that write prebuilt requests, each the next when the last is answered."""
+"""Raw HTTP/1.1 connections that write prebuilt requests: each writes the next when the last one is answered."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 
 
 class Pusher(asyncio.Protocol):
-    """A connection kept alive, with one request on it at a time; `answered` gets the status of each answer.
+    """A kept-alive connection with one request at a time. `answered` gets the status of each answer.
 
-    A server that closes after an answer gets a new connection for the next request.
+    If the server closes after an answer, the next request gets a new connection.
     """
 
     transport: Any
@@ -76,7 +76,7 @@ class Pusher(asyncio.Protocol):
 
 
 class Pushers:
-    """Several of them, that share what there is to send."""
+    """Several pushers that share the requests to be sent."""
 
     def __init__(self) -> None:
         self.statuses: Counter[int] = Counter()
@@ -98,7 +98,7 @@ class Pushers:
         return self
 
     async def run(self, requests: Iterable[bytes]) -> None:
-        """Send them all, each connection one after the other, and wait for the last answer."""
+        """Send all requests, on each connection one after the other, and wait for the last answer."""
         self._requests = iter(requests)
         self._done = asyncio.get_running_loop().create_future()
         idle, self._idle = self._idle, []
@@ -107,7 +107,7 @@ class Pushers:
         await self._done
 
     def submit(self, request: bytes) -> None:
-        """Send this as soon as a connection is free."""
+        """Send the request as soon as a connection is free."""
         if self._idle:
             self._idle.pop().send(request)
         else:

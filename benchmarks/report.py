@@ -1,4 +1,4 @@
-"""What a run found: tables of reStructuredText, whether the targets are met, and everything as JSON."""
+"""Reports of a run: tables in reStructuredText, the targets met or missed, and all measurements as JSON."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from typing import Any
 from benchmarks.works import Measure, Work
 
 Results = dict[str, dict[str, list[Measure]]]
-"""Work, system, one measure of each round."""
+"""Measures by work and system, one of each round."""
 
 
 def median(measures: Sequence[Measure], value: Callable[[Measure], float] = lambda each: each.cost) -> float | None:
-    """Of the rounds that went through."""
+    """Return the median over the rounds that succeeded; None if none did."""
     found = [value(each) for each in measures if each.operations]
     return statistics.median(found) if found else None
 
 
 def ratio(measures: Sequence[Measure], others: Sequence[Measure]) -> float | None:
-    """How many times the others' cost this is: the median of the rounds' ratios, for a round's figures are of the same
-    moments of a machine that is now fast and now slow.
+    """Return the cost as a multiple of the others': the median of the ratios of each round.
+
+    Ratios are taken within a round, because the speed of the machine changes between rounds.
     """
     pairs = zip(measures, others, strict=False)
     found = [each.cost / other.cost for each, other in pairs if each.operations and other.operations and other.cost]
@@ -31,7 +32,7 @@ def ratio(measures: Sequence[Measure], others: Sequence[Measure]) -> float | Non
 
 
 def spell(value: float, unit: str) -> str:
-    """A cost the way the tables have it: three digits or so."""
+    """Format a cost for the tables, with about three digits."""
     if unit == "KB":
         return f"{value / 1024:.1f}"
     if unit == "ms":
@@ -40,7 +41,7 @@ def spell(value: float, unit: str) -> str:
 
 
 def costs(works: Sequence[Work], systems: Sequence[str], results: Results) -> str:
-    """A row for each work; beside each system but the first how many times the first one's cost it takes."""
+    """Return a table with a row for each work: each system's cost, and its ratio to the first system's."""
     first = systems[0]
     rows = [["work", "", *(cell for name in systems for cell in ((name,) if name == first else (name, "times")))]]
     for work in works:
@@ -58,7 +59,7 @@ def costs(works: Sequence[Work], systems: Sequence[str], results: Results) -> st
 
 
 def rates(works: Sequence[Work], systems: Sequence[str], results: Results) -> str:
-    """Operations in a second, and how busy that made the system: 100 is one processor."""
+    """Return a table of operations in a second, and of the processor load meanwhile: 100 % is one processor."""
     rows = [["work", *(cell for name in systems for cell in (name, "busy"))]]
     for work in works:
         if work.unit == "us":
@@ -73,7 +74,7 @@ def rates(works: Sequence[Work], systems: Sequence[str], results: Results) -> st
 
 
 def latencies(systems: Sequence[str], results: Results) -> str:
-    """What `latency` is made of; empty if it was not measured."""
+    """Return the table of latencies; an empty string if none were measured."""
     rows = [["system", "pushes/s", "p50 ms", "p99 ms", "longest ms"]]
     for name in systems:
         measures = [each for each in results["latency"][name] if each.operations]
@@ -86,7 +87,7 @@ def latencies(systems: Sequence[str], results: Results) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], left: int) -> str:
-    """A simple table; the first row is its head, the first `left` columns are aligned to the left."""
+    """Return a simple table. The first row is its head; the first `left` columns are aligned to the left."""
     widths = [max(2, *(len(row[column]) for row in rows)) for column in range(len(rows[0]))]
     rule = "  ".join("=" * width for width in widths)
     lines = []
@@ -101,7 +102,7 @@ def table(rows: Sequence[Sequence[str]], left: int) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """`work` at `limit` at most, or, beside a peer, at most `limit` times what it takes."""
+    """A target: the cost of `work` is at most `limit`, or with a `peer` at most `limit` times the peer's cost."""
 
     work: str
     limit: float
@@ -109,7 +110,7 @@ class Target:
 
 
 def targets(works: Sequence[Work]) -> list[Target]:
-    """What the project wants of itself, row by row."""
+    """Return the project's targets, row by row."""
     names = [work.name for work in works]
 
     def smallest(kind: str) -> str:
@@ -136,7 +137,7 @@ def targets(works: Sequence[Work]) -> list[Target]:
 
 
 def verdicts(works: Sequence[Work], system: str, results: Results) -> str:
-    """Target by target, as far as this run has measured them."""
+    """Return a table of the targets that this run measured, met or not."""
     units = {work.name: work.unit for work in works}
     rows = [["work", "beside", "at most", "reached", "met"]]
     for target in targets(works):
@@ -156,7 +157,7 @@ def verdicts(works: Sequence[Work], system: str, results: Results) -> str:
 
 
 def as_json(works: Sequence[Work], results: Results) -> dict[str, Any]:
-    """Everything measured, round by round."""
+    """Return all measurements, round by round."""
     return {
         "machine": {
             "system": platform.platform(),

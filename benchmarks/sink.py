@@ -1,18 +1,19 @@
-"""The backend of every system under test: it accepts everything at once, and counts.
+"""The backend of every system under test: it accepts every event at once, and counts.
 
-    python -m benchmarks.sink        prints its port as one line, ends when its standard input does
+    python -m benchmarks.sink        prints its port in one line, and ends at the end of its standard input
 
     POST   /{system}/{id}     connect      200 {"code": "OK"}
-    PUT    /{system}/{id}     message      the same; under /nchan/ a 204, for a 200 would be published
+    PUT    /{system}/{id}     message      the same; under /nchan/ a 204, because a 200 would be published
     DELETE /{system}/{id}     disconnect   the same
     POST   /grip/{id}         WebSocket over HTTP (Pushpin), each event in it counted as one of the above
 
     GET /-/counts/{system}    {"connect": n, "message": n, "disconnect": n, "bytes": n}
     GET /-/ids/{system}       the ids that are connected, oldest first
-    GET /-/watch              from then on this connection carries, for each message, the number of the client that sent
-                              it: the first eight digits of the body, as a 32-bit integer of this machine
+    GET /-/watch              reports each message from then on: the number of its client (the first eight digits of the
+                              body), as a 32-bit integer in this machine's byte order
 
-It speaks just the HTTP that it is spoken to: requests with a Content-Length or none, over connections kept alive.
+The sink reads only the HTTP that the systems write: requests with a Content-Length or no body, on kept-alive
+connections.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ EVENTS = {b"POST": "connect", b"PUT": "message", b"DELETE": "disconnect"}
 
 
 class Tally:
-    """What came, by system; and who wants to hear of it."""
+    """Counts of events by system, and the connection that watches them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -64,7 +65,7 @@ class Tally:
 
 
 class Sink(asyncio.Protocol):
-    """One connection."""
+    """One connection of a system under test."""
 
     transport: Any
 
@@ -107,7 +108,7 @@ class Sink(asyncio.Protocol):
             self._tally.event(system, event, id, body)
 
     def _grip(self, id: str, body: bytes) -> None:
-        """WebSocket over HTTP: a body of events, each a type, a hexadecimal length and content (OPEN has none)."""
+        """Answer WebSocket over HTTP: the body is a list of events, each a type, a hex length and content."""
         answer = b""
         while body:
             line, _, body = body.partition(b"\r\n")

@@ -1,4 +1,4 @@
-"""The systems under test: how each is started, and how it is spoken to."""
+"""The systems under test: starting them, and the requests that they take."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from typing import ClassVar
 from benchmarks.accounting import family
 
 ROOT = Path(__file__).resolve().parent.parent
-START = 30.0
+START_TIMEOUT = 30.0
 """Seconds in which a system must listen."""
 
 
 @dataclass
 class Place:
-    """What a system is given: a directory of its own, the sink's port, and a PEM file with key and certificate."""
+    """The surroundings of a system: its own directory, the sink's port, and a PEM file with key and certificate."""
 
     directory: Path
     sink: int
@@ -31,13 +31,13 @@ class Place:
 
 @dataclass
 class System:
-    """One system. It names its connections itself, and the backend learns the names, unless `clients_choose` them."""
+    """One system. It chooses the connections' ids and tells the backend, unless `clients_choose` them."""
 
     name: str
     place: Place
     clients_choose: ClassVar[bool] = False
     subscribes_in: ClassVar[float] = 0.0
-    """Seconds after which a client that is connected can be pushed to."""
+    """Seconds after its handshake until a client receives pushes."""
     can: ClassVar[frozenset[str]] = frozenset(("tls", "broadcast"))
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -46,7 +46,7 @@ class System:
 
     @property
     def slug(self) -> str:
-        """Its name in paths."""
+        """The system's name in paths."""
         return re.sub(r"\W+", "-", self.name)
 
     @property
@@ -54,9 +54,9 @@ class System:
         return f"http://127.0.0.1:{self.place.sink}/{self.slug}"
 
     def start(self) -> None:
-        """Start it, and wait until it listens."""
+        """Start the system, and wait until it listens."""
         self.launch()
-        deadline = time.monotonic() + START
+        deadline = time.monotonic() + START_TIMEOUT
         for port in self.listening():
             while not _answers(port):
                 dead = [each for each in self.processes if each.poll() is not None]
@@ -85,7 +85,7 @@ class System:
         self.processes.append(process)
 
     def last_words(self) -> str:
-        """The end of its log."""
+        """Return the end of the system's log."""
         return (self.place.directory / f"{self.slug}.log").read_text(errors="replace")[-1000:]
 
     def pids(self) -> list[int]:
@@ -103,15 +103,15 @@ class System:
         self.processes.clear()
 
     def url(self, *, tls: bool = False, crowd: bool = False) -> str:
-        """Where clients connect; `{n}` becomes a client's number. A crowd is there for a broadcast."""
+        """Return the URL for clients; `{n}` stands for a client's number. With `crowd`, clients receive broadcasts."""
         return f"wss://127.0.0.1:{self.tls_port}/{{n}}" if tls else f"ws://127.0.0.1:{self.port}/{{n}}"
 
     def push(self, id: str, body: str) -> str:
-        """The request that sends `body` to one connection."""
+        """Return the request that sends `body` to one connection."""
         return request("PUT", f"/{id}", body)
 
     def broadcast(self, body: str) -> str:
-        """The request that sends `body` to all."""
+        """Return the request that sends `body` to all connections."""
         return request("PUT", "/broadcast", body)
 
 
@@ -163,11 +163,11 @@ class Wsaas(System):
         return request("PUT", "/broadcast", body, self.token)
 
     def group(self, name: str, body: str) -> str:
-        """The request that sends `body` to a group."""
+        """Return the request that sends `body` to a group."""
         return request("PUT", f"/groups/{name}", body, self.token)
 
     def join(self, name: str, id: str) -> str:
-        """The request that makes a connection a member of a group."""
+        """Return the request that makes a connection a member of a group."""
         return request("PUT", f"/groups/{name}/{id}", "", self.token)
 
 
@@ -195,7 +195,7 @@ def request(method: str, path: str, body: str, token: str | None = None) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
+    """Return ports on which no process listens now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

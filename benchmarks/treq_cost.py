@@ -1,7 +1,7 @@
-"""Measure what treq costs a connect webhook: python -m benchmarks.treq_cost
+"""Measures the cost of treq for a connect webhook: python -m benchmarks.treq_cost
 
-One process, no socket: the pool is replaced by one that answers at once. Each figure is processor time for one request,
-the least of several rounds.
+One process, no socket: the pool is replaced by one that answers at once. Each figure is the processor time of one
+request, the least of several rounds.
 """
 
 from __future__ import annotations

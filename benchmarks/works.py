@@ -1,7 +1,7 @@
-"""What the systems are made to do: one function for each kind of work, the same for all of them.
+"""The kinds of work, each a function that runs on every system.
 
-Each opens its clients, warms up, takes the account before and after, checks that all has arrived, and lets its clients
-go. How much is done follows from how fast the warm-up was, so that each takes about `Bench.seconds`.
+Each function opens its clients, warms up, measures the work, checks that everything has arrived and closes the clients.
+The speed of the warm-up decides the amount of work, so that each takes about `Bench.seconds`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from benchmarks.driver import Load, Lost, Sink
 from benchmarks.systems import System, Wsaas
 
 KB = 1024
-SETTLED = 20.0
+REST_TIMEOUT = 20.0
 """Seconds in which a system must be at rest after its work."""
-AT_REST = 0.2
-"""A system this busy is at rest: it pings its ten thousand clients, but no longer does what it was asked to."""
-STALL = 10.0
-"""Seconds without any webhook after which those that have not come are lost."""
+REST_LOAD = 0.2
+"""Processor load up to which a system counts as at rest: it may still ping its ten thousand clients."""
+STALL_TIMEOUT = 10.0
+"""Seconds without a webhook after which missing webhooks count as lost."""
 
 
 @dataclass
 class Bench:
-    """The load, the sink, and how much is asked of the systems."""
+    """The load, the sink, and the amount of work."""
 
     load: Load
     sink: Sink
@@ -39,8 +39,11 @@ class Bench:
 
 @dataclass
 class Measure:
-    """What one work cost one system, once. `cost` is microseconds of processor time for each operation, but for
-    memory (bytes for each connection) and latency (milliseconds, at the 99th percentile)."""
+    """One measurement of one work on one system.
+
+    `cost` is microseconds of processor time for each operation; for memory it is bytes for each connection, for latency
+    milliseconds at the 99th percentile.
+    """
 
     cost: float
     operations: int
@@ -57,14 +60,14 @@ Run = Callable[[Bench, System], Measure]
 
 @dataclass(frozen=True)
 class Work:
-    """A row of the table."""
+    """One kind of work: a row of the table."""
 
     name: str
     unit: str
     run: Run
     needs: frozenset[str] = frozenset()
     fresh: bool = False
-    """Whether it needs a system that has done nothing before."""
+    """True if the work needs a newly started system."""
 
     @property
     def kind(self) -> str:
@@ -72,7 +75,7 @@ class Work:
 
 
 class Account:
-    """Processor time from here on."""
+    """Measures the processor time from its creation to `close`."""
 
     def __init__(self, bench: Bench, system: System) -> None:
         self._bench = bench
@@ -80,10 +83,10 @@ class Account:
         self._began = [cpu_seconds(each) for each in self._groups]
 
     def close(self, operations: int, seconds: float, lost: int, **details: Any) -> Measure:
-        """Wait until the system is at rest, and say what it took."""
+        """Wait until the system is at rest, and return the measure."""
         before = -1.0
-        deadline = time.monotonic() + SETTLED
-        while (now := cpu_seconds(self._groups[0])) - before > AT_REST * 0.1 and time.monotonic() < deadline:
+        deadline = time.monotonic() + REST_TIMEOUT
+        while (now := cpu_seconds(self._groups[0])) - before > REST_LOAD * 0.1 and time.monotonic() < deadline:
             before = now
             time.sleep(0.1)
         cpu, load, sink = (cpu_seconds(each) - began for each, began in zip(self._groups, self._began, strict=True))
@@ -91,7 +94,7 @@ class Account:
 
 
 def _open(bench: Bench, system: System, count: int, *, tls: bool = False, crowd: bool = False) -> list[str]:
-    """Connect that many; the names of their connections."""
+    """Connect `count` clients. Return the ids of their connections."""
     before = bench.sink.counts(system.slug)["connect"]
     opened = bench.load.ask("open", url=system.url(tls=tls, crowd=crowd), count=count)["opened"]
     if opened != count:
@@ -107,11 +110,11 @@ def _close(bench: Bench, system: System) -> None:
 
 
 def _arrive(bench: Bench, system: System, event: str, expected: int) -> int:
-    """Wait until the sink has had that many; how many of them are missing."""
+    """Wait until the sink has received `expected` events. Return the number of missing ones."""
     before, deadline = expected, 0.0
     while (missing := expected - bench.sink.counts(system.slug)[event]) > 0:
         if missing < before or not deadline:
-            before, deadline = missing, time.monotonic() + STALL
+            before, deadline = missing, time.monotonic() + STALL_TIMEOUT
         elif time.monotonic() > deadline:
             break
         time.sleep(0.02)
@@ -119,12 +122,12 @@ def _arrive(bench: Bench, system: System, event: str, expected: int) -> int:
 
 
 def _total(bench: Bench, warm: int, seconds: float, most: int = 200_000) -> int:
-    """How many to ask for, when that many took so long."""
+    """Return the number of operations that take about `Bench.seconds`, if `warm` of them took `seconds`."""
     return int(min(max(warm / seconds * bench.seconds, warm), most))
 
 
 def message(size: int, tls: bool = False, among: int = 0) -> Run:
-    """A client's message, until its webhook is answered; `among` so many connections."""
+    """Measure a client's message until its webhook is answered, with `among` connections."""
 
     def run(bench: Bench, system: System) -> Measure:
         _open(bench, system, among or bench.clients, tls=tls)
@@ -144,7 +147,7 @@ def message(size: int, tls: bool = False, among: int = 0) -> Run:
 
 
 def push(size: int, tls: bool = False, among: int = 0) -> Run:
-    """A push, until its frame is at the client."""
+    """Measure a push until its frame is at the client."""
 
     def run(bench: Bench, system: System) -> Measure:
         ids = _open(bench, system, among or bench.clients, tls=tls)
@@ -167,7 +170,7 @@ def push(size: int, tls: bool = False, among: int = 0) -> Run:
 
 
 def broadcast(size: int, among: int = 0) -> Run:
-    """One push to all, for each frame; the next when all have the last."""
+    """Measure a push to all, for each frame. The next one is sent when all clients have the last."""
 
     def run(bench: Bench, system: System) -> Measure:
         _open(bench, system, among or bench.crowd, crowd=True)
@@ -179,7 +182,7 @@ def broadcast(size: int, among: int = 0) -> Run:
 
 
 def group(size: int, members: int, among: int) -> Run:
-    """One push to a group, for each frame."""
+    """Measure a push to a group, for each frame."""
 
     def run(bench: Bench, system: System) -> Measure:
         assert isinstance(system, Wsaas)
@@ -206,7 +209,7 @@ def _one_to_many(bench: Bench, system: System, request: str, members: int) -> Me
 
 
 def connect(tls: bool = False, among: int = 0) -> Run:
-    """A connection that comes and goes, until both its webhooks are answered."""
+    """Measure a connection that opens and closes, until both its webhooks are answered."""
 
     def run(bench: Bench, system: System) -> Measure:
         if among:
@@ -227,7 +230,7 @@ def connect(tls: bool = False, among: int = 0) -> Run:
 
 
 def mixed(bench: Bench, system: System) -> Measure:
-    """Twenty messages, ten pushes and one connection that comes and goes are one operation."""
+    """Measure a mix: twenty messages, ten pushes and one connection that opens and closes are one operation."""
     ids = _open(bench, system, bench.clients)
 
     def job(total: int) -> dict[str, Any]:
@@ -256,7 +259,7 @@ def mixed(bench: Bench, system: System) -> Measure:
 
 
 def idle(tls: bool = False, among: int = 0) -> Run:
-    """What a connection takes that does nothing."""
+    """Measure the memory of an idle connection."""
 
     def run(bench: Bench, system: System) -> Measure:
         count = among or bench.crowd
@@ -264,7 +267,7 @@ def idle(tls: bool = False, among: int = 0) -> Run:
         before = memory_bytes(system.pids())
         began = time.monotonic()
         _open(bench, system, count, tls=tls)
-        # Some free what a handshake needed only a while after it.
+        # Some systems free a handshake's memory only later.
         time.sleep(1)
         used = memory_bytes(system.pids()) - before
         measure = Measure(used / count, count, time.monotonic() - began)
@@ -275,7 +278,7 @@ def idle(tls: bool = False, among: int = 0) -> Run:
 
 
 def latency(bench: Bench, system: System) -> Measure:
-    """From the moment a push is due until its frame is at the client, at half of what the system can do."""
+    """Measure the time from a push's due moment to its frame at the client, at half of the system's highest rate."""
     ids = _open(bench, system, bench.clients)
     job = {"port": system.api_port, "connections": bench.pushers * 2}
     requests = [system.push(id, "@number@" + "p" * 92) for id in ids]
@@ -292,7 +295,7 @@ def latency(bench: Bench, system: System) -> Measure:
 
 
 def all_works(sizes: Sequence[int]) -> list[Work]:
-    """The rows, in the order in which they are run."""
+    """Return all works, in the order in which they run."""
     needs_tls, needs_broadcast = frozenset(("tls",)), frozenset(("broadcast",))
     return [
         Work("idle", "KB", idle(), fresh=True),
@@ -310,7 +313,7 @@ def all_works(sizes: Sequence[int]) -> list[Work]:
 
 
 def growing_works(counts: Sequence[int], groups: Sequence[int]) -> list[Work]:
-    """The same work among more and more connections, and groups that grow among as many as there are at most."""
+    """Return the works of --growth: with each number of connections, and with groups among the highest number."""
     size = 100
     works = []
     for count in counts:

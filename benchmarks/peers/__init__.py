@@ -1,1 +1,1 @@
-"""What the gateway is measured against."""
+"""The systems with which the gateway is compared."""

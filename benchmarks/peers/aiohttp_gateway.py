@@ -1,8 +1,8 @@
-"""What a Python user would write instead: the core interface on aiohttp and uvloop.
+"""The core interface on aiohttp and uvloop, as a Python developer would write it instead of using the gateway.
 
     python -m benchmarks.peers.aiohttp_gateway {target} {client port} {API port} {TLS port} {PEM file}
 
-No guarantee, no limit, no journal, no keepalive; messages of a client are in order while nothing fails.
+It has no guarantees, limits, journal or keepalive. A client's messages are in order while nothing fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The systems by name, and which of them this machine has."""
+"""The systems by name, and the check which of them are installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.systems import Aiohttp, Plain, System, Wsaas
 
 
 def known() -> dict[str, type[System]]:
-    """All that can be measured, the gateway first."""
+    """Return all systems by name, the gateway first."""
     return {
         "wsaas": Wsaas,
         "plain": Plain,
@@ -20,7 +20,7 @@ def known() -> dict[str, type[System]]:
 
 
 def available() -> list[str]:
-    """Those that can be started here."""
+    """Return the names of the systems that are installed."""
     missing = set()
     if not find_spec("aiohttp"):
         missing.add("aiohttp")

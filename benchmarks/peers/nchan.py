@@ -1,8 +1,8 @@
-"""nginx with Nchan, from Debian's `nginx` and `libnginx-mod-nchan`: one worker, in memory, nothing kept.
+"""nginx with Nchan, from Debian's `nginx` and `libnginx-mod-nchan`: one worker, in memory, without a message buffer.
 
-A client's channel is its number; the backend is asked by an authorize request, hears messages by an upstream request of
-the publishing side and the end by an unsubscribe request. Pushes are published to the client's channel, a broadcast
-to one channel that all share (and whose name then stands in the disconnects: what is left of a client by then).
+A client's channel is its number. Nchan tells the backend of a connect by an authorize request, of a message by an
+upstream request, and of the end by an unsubscribe request. A push is published to the client's channel, a broadcast to
+one channel that all clients share; the disconnects of these then name that channel instead of the client.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Nchan(System):
 
 
 def nginx() -> str:
-    """The program; it may be where only root's PATH looks."""
+    """Return the path of nginx, which may be in a directory that only root's PATH has."""
     return shutil.which("nginx") or "/usr/sbin/nginx"
 
 

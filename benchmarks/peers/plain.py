@@ -1,8 +1,9 @@
-"""The gateway's core interface on the plain stack: Klein, treq, Agent and Autobahn as they come.
+"""The gateway's core interface on the unmodified stack: Klein, treq, Agent and Autobahn.
 
     python -m benchmarks.peers.plain {target} {client endpoint}.. {API port}
 
-Webhooks POST, PUT and DELETE, API PUT and DELETE, and a broadcast. No guarantee, no limit, no journal, no keepalive.
+It has the webhooks POST, PUT and DELETE, PUT and DELETE of the API, and a broadcast; no guarantees, limits, journal or
+keepalive.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Site
 
 target = sys.argv[1]
-# With the pool's two connections as it comes, each of 64 webhooks at a time would open its own, and that be measured.
+# With the pool's default of two connections, most of 64 concurrent webhooks would open one, and that would be measured.
 pool = HTTPConnectionPool(reactor)
 pool.maxPersistentPerHost = 64
 agent = Agent(reactor, pool=pool)

@@ -1,6 +1,6 @@
-"""Pushpin and its Condure and Zurl, from Debian's `pushpin`: WebSocket over HTTP towards the backend (GRIP).
+"""Pushpin with Condure and Zurl, from Debian's `pushpin`: WebSocket over HTTP towards the backend (GRIP).
 
-A client's channel is its number; all are subscribed to the channel `broadcast` too.
+A client's channel is its number. All clients are subscribed to the channel `broadcast` as well.
 """
 
 from __future__ import annotations

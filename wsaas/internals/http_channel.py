@@ -1,8 +1,9 @@
-"""An HTTPChannel of Twisted's that begins requests in turns of the reactor.
+"""An HTTPChannel of Twisted's that begins pipelined requests in turns of the reactor.
 
-Twisted begins a request as soon as the one before is answered, in the same turn, and though the answers before are
-unread: one read (64 KiB) may make hundreds of megabytes of answers, and all others wait meanwhile. Here a request that
-is behind another one waits for a later turn, and for its client to have read the answers.
+Twisted begins the next request as soon as the one before is answered, in the same turn, even while the client has not
+read the answers. One read (64 KiB) of pipelined requests may produce hundreds of megabytes of answers and block the
+reactor meanwhile. Here a request that follows another one waits for a later turn, and until the client has read the
+answers.
 """
 
 from __future__ import annotations
@@ -22,50 +23,50 @@ from wsaas.internals.supported import Reliance
 
 
 def _sample() -> object:
-    """Return an object with the attributes of a channel and of what decodes its chunks."""
+    """Return an object with the attributes of a channel and of its decoder of chunked bodies."""
     decoder = http._ChunkedTransferDecoder(lambda data: None, lambda data: None)
     return SimpleNamespace(**{**vars(HTTPChannel()), **vars(decoder)})
 
 
 MALFORMED = Reliance(
-    part="answering what is no HTTP",
-    plainly="Twisted answers it with a 400 without JSON",
+    part="answering malformed requests",
+    plainly="Twisted answers them with a 400 without JSON",
     names=("twisted.web.http:HTTPChannel._respondToBadRequestAndDisconnect",),
 )
-"""The method that Twisted calls for a request that it cannot read."""
+"""The method that Twisted calls for a request that it cannot parse."""
 
 TRAILERS = Reliance(
-    part="looking at what stands behind the last chunk of a request",
-    plainly="a connection of the API ends behind a request in chunks",
+    part="checking the trailers of a chunked request",
+    plainly="the API closes the connection after a chunked request",
     names=("twisted.web.http:_ChunkedTransferDecoder",),
     attributes=("_transferDecoder", "_trailerHeaders"),
     sample=_sample,
 )
-"""The attributes that hold the trailer section, which Twisted reads and does not look at."""
+"""The attributes that hold the trailer section, which Twisted reads and ignores."""
 
 
 class TurnsChannel(HTTPChannel):
-    """Lets requests wait: what is read while one is answered, or while answers are unread, or behind a request.
+    """Lets data wait that is read behind a request, while a request is being answered, or while answers are unread.
 
-    Bounds: what waits is two reads (128 KiB) at most, for reading stops while anything waits; of answers there are
-    those of one turn beyond what the transport takes before it says that it has enough (64 KiB).
+    Bounds: two reads (128 KiB) wait at most, because reading stops while data waits. Unread answers are those of one
+    turn, beyond the 64 KiB after which the transport asks to stop.
     """
 
     transport: Any  # ITCPTransport and IPushProducer
     answering = False
-    """Whether a request is being answered, at whose end `go_on` or `requestDone` is called. The heir keeps this."""
+    """True while a request is being answered; its end calls `go_on` or `requestDone`. Set by the subclass."""
     over = False
-    """Whether no further request will be begun. The heir keeps this."""
+    """True when no further request will be begun. Set by the subclass."""
     _next_turn: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
         self.held = False
-        """Whether all that is read waits."""
+        """True while all data that is read must wait."""
         self.begun = False
-        """Whether anything of a request was read that is not answered yet."""
+        """True when a part of a request was read that is not answered yet."""
         self.request_line: tuple[bytes, bytes, bytes] | None = None
-        """Method, target and version of the request that is being read, as soon as they are there."""
+        """Method, target and version of the request that is being read; None before its first line is read."""
         self._waiting = b""
         self._unread = False
 
@@ -92,7 +93,7 @@ class TurnsChannel(HTTPChannel):
             if line:
                 method, target, version = line.split(b" ")  # Twisted has refused any other line
                 self.request_line = method, target, version
-            else:  # the blank line that old clients send behind a body is no request
+            else:  # a blank line, which old clients send behind a body, begins no request
                 self.begun = False
                 behind = self.clearLineBuffer()
                 if behind:
@@ -103,8 +104,8 @@ class TurnsChannel(HTTPChannel):
         super().allContentReceived()
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
-        """As in the base class, but a request whose trailers cannot be looked at is the last one: what another server
-        would take for a request in them is none then.
+        """Return whether the connection stays open, as the base class does. If trailers cannot be checked, a chunked
+        request is the last one: another server might take its trailers for a request.
         """
         persistent: bool = super().checkPersistence(request, version)
         if persistent and self.length is None and not TRAILERS.holds():
@@ -114,11 +115,11 @@ class TurnsChannel(HTTPChannel):
 
     @property
     def trailers(self) -> Sequence[bytes]:
-        """The lines behind the last chunk of a request that is whole; none where they cannot be looked at."""
+        """The trailer lines of a complete chunked request; none if they cannot be checked."""
         return getattr(self._transferDecoder, "_trailerHeaders", ()) if TRAILERS.holds() else ()
 
     def malformed(self) -> None:
-        """Refuse what Twisted cannot read."""
+        """Refuse a request that Twisted cannot parse. The subclass overrides this."""
         raise NotImplementedError
 
     def _respondToBadRequestAndDisconnect(self) -> None:
@@ -127,9 +128,9 @@ class TurnsChannel(HTTPChannel):
     # Turns
 
     def wait(self, data: bytes) -> None:
-        """Leave `data`, which comes behind all that waits, to the next turn, or the first with all answers read.
+        """Append `data` to the waiting data, and stop reading.
 
-        While a request is being answered nothing goes on.
+        The data is parsed in the next turn in which no request is being answered and all answers are read.
         """
         self._waiting += data
         self.held = True
@@ -138,27 +139,27 @@ class TurnsChannel(HTTPChannel):
             self.go_on()
 
     def go_on(self) -> None:
-        """Have what waits served from the next turn on."""
+        """Serve the waiting data from the next turn on."""
         if self._next_turn is None:
             self._next_turn = self.callLater(0, self._take_turn)
 
     def pauseProducing(self) -> None:
-        """The client leaves its answers unread (IPushProducer)."""
+        """Hold further requests: the client does not read its answers (IPushProducer)."""
         super().pauseProducing()
         self.held = self._unread = True
 
     def resumeProducing(self) -> None:
-        """The client has read its answers (IPushProducer)."""
+        """Continue with the waiting data: the client has read its answers (IPushProducer)."""
         super().resumeProducing()
         self._unread = False
         if not self.over:
             self.wait(b"")
 
     def requestDone(self, request: Request) -> None:
-        """Leave what came behind the request to a later turn."""
+        """Keep the data behind the finished request for a later turn."""
         later, self._waiting = self._waiting, b""
         self.held, self.begun = True, False
-        super().requestDone(request)  # gives what it has kept to dataReceived
+        super().requestDone(request)  # passes the data that it has kept to dataReceived
         behind = self.clearLineBuffer() + later
         if not self.over and (behind or self._waiting or self._unread):
             self.wait(behind)

@@ -55,7 +55,7 @@ class Loses:
 
 class LossTests(SynchronousTestCase):
     def lost(self, work: works.Run, lost: int) -> int:
-        self.patch(works, "STALL", 0.0)
+        self.patch(works, "STALL_TIMEOUT", 0.0)
         place = Place(Path(self.mktemp()), 1, Path("none.pem"))
         system: System = Plain("plain", place)
         fake = cast(Any, Loses(lost))
