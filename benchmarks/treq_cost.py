@@ -21,7 +21,7 @@ from wsaas.http_client.treq_agent import BytesProducer, PoolAgent
 from wsaas.http_client.treq_client import TreqClient
 
 ROUNDS, REQUESTS = 10, 2000
-URL = "http://127.0.0.1:3000/websocket/0123456789abcdef0123456789abcdef"
+PATH = "/websocket/0123456789abcdef0123456789abcdef"
 LINES = (
     b"User-Agent: wsaas/0.1\r\nAccept: */*\r\nWSAAS-Connection-Id: 0123456789abcdef0123456789abcdef\r\n"
     b"traceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\nContent-Type: application/json\r\n"
@@ -57,7 +57,7 @@ def main() -> None:
     """Print a line for each way to send the same request."""
     pool: Any = AnsweringPool()
     clock: Any = Clock()
-    agent = PoolAgent(pool, b"http://127.0.0.1:3000", timeout=10.0, limit=65536)
+    agent = PoolAgent(pool, timeout=10.0, limit=65536)
     ours, plain = TreqClient(agent, clock), HTTPClient(agent, data_to_body_producer=BytesProducer)
 
     def plain_headers() -> Headers:
@@ -68,16 +68,16 @@ def main() -> None:
         return headers
 
     def by_plain_treq() -> None:
-        plain.request("POST", URL, headers=plain_headers(), data=BODY, reactor=clock).addCallback(lambda _: None)
+        plain.request("POST", PATH, headers=plain_headers(), data=BODY, reactor=clock).addCallback(lambda _: None)
 
     def by_treq() -> None:
-        ours.request("POST", URL, RequestHeaders(LINES), BODY).addCallback(lambda _: None)
+        ours.request("POST", PATH, LINES, BODY, lambda _: None)
 
     def by_pool() -> None:
-        pool.exchange(b"POST", b"/websocket/0", LINES, BODY, 65536, 10.0, lambda _: None)
+        pool.exchange(b"POST", PATH.encode(), LINES, BODY, 65536, 10.0, lambda _: None)
 
     def by_agent() -> None:
-        agent.request(b"POST", URL.encode(), RequestHeaders(LINES), BytesProducer(BODY)).addCallback(lambda _: None)
+        agent.request(b"POST", PATH.encode(), RequestHeaders(LINES), BytesProducer(BODY)).addCallback(lambda _: None)
 
     ways = {
         "the pool": by_pool,

@@ -12,7 +12,6 @@ from twisted.python.failure import Failure
 
 from wsaas.backend.requests import MAX_DECISION, Webhook
 from wsaas.http_client.exchange import Fault, HttpResponse
-from wsaas.http_client.late_headers import RequestHeaders
 from wsaas.http_client.pool import Pool
 from wsaas.http_client.target import Target
 from wsaas.http_client.treq_agent import PoolAgent
@@ -23,8 +22,8 @@ class Sender(Protocol):
     """Sends one webhook once."""
 
     def send(self, webhook: Webhook, done: Callable[[HttpResponse | Fault | Failure], object]) -> None:
-        """`done` hears, perhaps before this returns, the backend's answer, whatever its status, or a Fault; a Failure
-        is a bug of ours.
+        """Send it. `done` is called, perhaps before this returns, with the backend's answer, whatever its status, or
+        with a Fault; a Failure is a bug of ours.
         """
 
 
@@ -32,24 +31,14 @@ class PoolSender:
     """The Sender of a gateway. `timeout` is seconds for one webhook in all: connecting, sending, the whole answer."""
 
     def __init__(self, pool: Pool, target: Target, timeout: float) -> None:
-        self._exchange = pool.exchange
-        self._url = target.url
+        self._by_pool = pool.exchange
+        self._by_treq = TreqClient(PoolAgent(pool, timeout=timeout, limit=MAX_DECISION), pool.clock).request
         self._path = target.base_path + b"/"
         self._timeout = timeout
-        agent = PoolAgent(pool, target.origin, timeout=timeout, limit=MAX_DECISION)
-        self._client = TreqClient(agent, pool.clock)
 
     def send(self, webhook: Webhook, done: Callable[[HttpResponse | Fault | Failure], object]) -> None:
-        method = webhook.method
+        method, path = webhook.method, self._path + webhook.id
         if method == b"PUT":
-            path = self._path + webhook.id
-            self._exchange(method, path, webhook.head, webhook.body, webhook.limit, self._timeout, done)
+            self._by_pool(method, path, webhook.head, webhook.body, webhook.limit, self._timeout, done)
         else:
-            url = f"{self._url}/{webhook.id.decode()}"
-            answered = self._client.request(method.decode(), url, RequestHeaders(webhook.head), webhook.body)
-            answered.addCallbacks(done, lambda failure: done(_fault(failure)))
-
-
-def _fault(failure: Failure) -> Fault | Failure:
-    """Return the Fault that the pool failed with; any other Failure is a bug of ours."""
-    return failure.value if isinstance(failure.value, Fault) else failure
+            self._by_treq(method.decode(), path.decode(), webhook.head, webhook.body, done)

@@ -13,6 +13,8 @@ from typing import Any
 
 from twisted.web.http_headers import Headers
 
+_CODING = b"Content-Encoding"
+
 
 class LateHeaders(Headers):
     """Headers whose table `fill` makes. A subclass says how, and which calls need none."""
@@ -90,7 +92,7 @@ class RequestHeaders(LateHeaders):
 
 
 class ResponseHeaders(LateHeaders):
-    """Headers given as names and values, less each Content-Encoding."""
+    """Headers given as names and values, less each Content-Encoding: calls about that one need no table."""
 
     __slots__ = ("_pairs",)
 
@@ -105,10 +107,16 @@ class ResponseHeaders(LateHeaders):
                 Headers.addRawHeader(self, name, value)
 
     def getRawHeaders(self, name: Any, default: Any = None) -> Any:
-        if self._pairs and name == b"Content-Encoding":
-            return default
-        return super().getRawHeaders(name, default)
+        if name != _CODING:
+            self.fill()
+        return Headers.getRawHeaders(self, name, default)
+
+    def setRawHeaders(self, name: Any, values: Sequence[Any]) -> None:
+        if name != _CODING:
+            self.fill()
+        Headers.setRawHeaders(self, name, values)
 
     def removeHeader(self, name: Any) -> None:
-        if not self._pairs or name != b"Content-Encoding":
-            super().removeHeader(name)
+        if name != _CODING:
+            self.fill()
+        Headers.removeHeader(self, name)

@@ -20,7 +20,7 @@ ADDRESS_TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A backend's address. `url` is all of it without a slash at its end; `origin` its beginning, without path.
+    """A backend's address. `url` is all of it without a slash at its end.
 
     `host` is the Host header's value; each request's path begins with `base_path` (empty for the root). `tls` is there
     for https.
@@ -28,7 +28,6 @@ class Target:
 
     endpoint: IStreamClientEndpoint
     url: str
-    origin: bytes
     host: bytes
     base_path: bytes
     tls: Verifier | None = None
@@ -49,8 +48,7 @@ class Target:
         name = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
         host = name if port == default_port else f"{name}:{port}"
         path = url.path.rstrip("/")
-        origin = f"{url.scheme}://{host}"
-        return cls(endpoint, origin + path, origin.encode("ascii"), host.encode("ascii"), path.encode("ascii"), tls)
+        return cls(endpoint, f"{url.scheme}://{host}{path}", host.encode("ascii"), path.encode("ascii"), tls)
 
 
 def _tcp(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:

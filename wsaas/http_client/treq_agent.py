@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer
@@ -19,14 +17,13 @@ from zope.interface import implementer
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.late_headers import RequestHeaders, ResponseHeaders
 from wsaas.http_client.pool import Pool
-from wsaas.net.http_grammar import DEFAULT_PORTS, FIELD_LINE, FRAMING, HOP_BY_HOP, ORIGIN_FORM, encoded, octets
+from wsaas.net.http_grammar import FIELD_LINE, FRAMING, HOP_BY_HOP, ORIGIN_FORM, encoded, octets
 
 # Framing and hop-by-hop headers are the pool's own (RFC 9110, 7.6.1). So is Accept-Encoding: treq adds one that invites
 # a decompression bomb. Expect asks for a 100 that the pool does not wait for.
 _NOT_PASSED_ON = encoded(HOP_BY_HOP | FRAMING | {"accept-encoding", "expect", "host"})
 _HEADER = octets(FIELD_LINE)
 _PATH = octets(ORIGIN_FORM)
-_PLAIN_PATH = re.compile(rb"/[!\"$->@-~]*")  # the same without query and fragment
 
 
 class TruncatedBody(Exception):
@@ -37,15 +34,15 @@ class TruncatedBody(Exception):
 class PoolAgent:
     """An IAgent for the pool's one origin.
 
+    A URI is path and query: an IAgent may take relative ones, and no other origin can then be asked for.
+
     `timeout` is seconds for one exchange in all; of a response's body at most `limit` bytes are kept. The Deferreds
-    fail with the pool's Faults; or with ValueError for a request that must not be sent: one to another origin, one with
-    impossible headers, one with another body than a BytesProducer.
+    fail with the pool's Faults; or with ValueError for a request that must not be sent: one whose URI is no path, one
+    with impossible headers, one with another body than a BytesProducer.
     """
 
-    def __init__(self, pool: Pool, origin: bytes, *, timeout: float, limit: int) -> None:
-        self._pool = pool
-        self._origin = origin
-        self._parts = _origin_and_path(origin)[0]
+    def __init__(self, pool: Pool, *, timeout: float, limit: int) -> None:
+        self._exchange = pool.exchange
         self._timeout = timeout
         self._limit = limit
 
@@ -58,42 +55,22 @@ class PoolAgent:
         """
         headers = Headers() if headers is None else headers
         try:
-            path = self._path(uri)
+            if not _PATH.fullmatch(uri):
+                raise ValueError("the URI must be a path, its characters percent-encoded where they must be")
             head = _head(headers)
             body = _body(bodyProducer)
         except Exception:  # a Deferred is promised
             return fail()
-        request = _Request(method, uri, headers)
         result: Deferred[IResponse] = Deferred(lambda _: exchange.cancel())
 
         def done(answer: HttpResponse | Fault) -> None:
-            if isinstance(answer, HttpResponse):
-                result.callback(Response(answer, request))
-            else:
+            if isinstance(answer, Fault):
                 result.errback(answer)
+            else:
+                result.callback(Response(answer, method, uri, headers))
 
-        exchange = self._pool.exchange(method, path, head, body, self._limit, self._timeout, done)
+        exchange = self._exchange(method, uri, head, body, self._limit, self._timeout, done)
         return result
-
-    def _path(self, uri: bytes) -> bytes:
-        """Return the path and query of a URI of this origin. A URI that begins as the origin does is not parsed."""
-        path = uri[len(self._origin) :]
-        if not uri.startswith(self._origin) or not _PLAIN_PATH.fullmatch(path):
-            parts, path = _origin_and_path(uri)
-            if parts != self._parts:
-                raise ValueError("this agent has another origin")
-        return path
-
-
-def _origin_and_path(uri: bytes) -> tuple[tuple[str, str | None, int | None], bytes]:
-    url = urlsplit(uri.decode("ascii"))
-    if "@" in url.netloc:
-        raise ValueError("the URL has credentials")
-    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    found = path.encode("ascii")
-    if not _PATH.fullmatch(found):
-        raise ValueError("the URL has characters that must be percent-encoded")
-    return (url.scheme, url.hostname, url.port or DEFAULT_PORTS.get(url.scheme)), found
 
 
 def _head(headers: Headers) -> bytes:
@@ -163,15 +140,28 @@ class Response:
     """
 
     version = (b"HTTP", 1, 1)
+    previousResponse: IResponse | None = None
 
-    def __init__(self, answer: HttpResponse, request: IClientRequest) -> None:
+    def __init__(self, answer: HttpResponse, method: bytes, uri: bytes, headers: Headers) -> None:
         self.answer = answer
         self.code = answer.status
         self.headers = ResponseHeaders(answer.headers)
-        self.phrase = RESPONSES.get(answer.status, b"")
-        self.length: int | Any = UNKNOWN_LENGTH if answer.truncated else len(answer.body)
-        self.request = request
-        self.previousResponse: IResponse | None = None
+        self._asked = method, uri, headers
+
+    @property
+    def phrase(self) -> bytes:
+        """The reason phrase that belongs to the status: IResponse. The backend's own is not kept."""
+        return RESPONSES.get(self.code, b"")
+
+    @property
+    def length(self) -> int | Any:
+        """The body's length: IResponse. That of a truncated body is unknown."""
+        return UNKNOWN_LENGTH if self.answer.truncated else len(self.answer.body)
+
+    @property
+    def request(self) -> IClientRequest:
+        """The request that was answered: IResponse."""
+        return _Request(*self._asked)
 
     def setPreviousResponse(self, response: IResponse) -> None:
         """Note the response that led to this one: IResponse."""

@@ -9,7 +9,8 @@ treq follows redirects, keeps cookies, asks for gzip and inflates it. A request 
 
 from __future__ import annotations
 
-from http.cookiejar import DefaultCookiePolicy
+from collections.abc import Callable, Iterator
+from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any
 
 from hyperlink import EncodedURL
@@ -17,9 +18,10 @@ from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 from twisted.web.iweb import IAgent
 
-from wsaas.http_client.exchange import HttpResponse
+from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.late_headers import RequestHeaders
 from wsaas.http_client.treq_agent import BytesProducer
 
@@ -32,29 +34,40 @@ class TreqClient:
         self._client = HTTPClient(agent, self._cookies, BytesProducer)
         self._clock: Any = clock
 
-    def request(self, method: str, url: str, headers: RequestHeaders, body: bytes) -> Deferred[HttpResponse]:
-        """Send one request; `url` is sent as it is spelled. Fails with what the agent fails with."""
+    def request(
+        self,
+        method: str,
+        path: str,
+        head: bytes,
+        body: bytes,
+        done: Callable[[HttpResponse | Fault | Failure], object],
+    ) -> None:
+        """Send one request; `path` and the header lines of `head` are sent as they are spelled.
+
+        `done` is called with the pool's answer, or with the Fault that the agent failed with; a Failure is a bug of
+        ours.
+        """
         responded: Deferred[Any] = self._client.request(
             method,
-            SpelledUrl(url),
-            headers=headers,
+            SpelledUrl(path),
+            headers=RequestHeaders(head),
             data=body,
             cookies=self._cookies,
             allow_redirects=False,
             unbuffered=True,
             reactor=self._clock,
         )
-        return responded.addCallback(_answer)
+        # `original` is PoolAgent's Response, around which treq has put its own.
+        responded.addCallbacks(lambda response: done(response.original.answer), lambda failure: done(_fault(failure)))
 
 
-def _answer(response: Any) -> HttpResponse:
-    """Return the pool's answer: `original` is PoolAgent's Response, around which treq has put its own."""
-    answer: HttpResponse = response.original.answer
-    return answer
+def _fault(failure: Failure) -> Fault | Failure:
+    """Return the Fault that the pool failed with; any other Failure is a bug of ours."""
+    return failure.value if isinstance(failure.value, Fault) else failure
 
 
 class SpelledUrl(EncodedURL):
-    """A URL that is sent as it is `spelled`. hyperlink would parse and encode it anew for each request.
+    """A URL, here a path, that is sent as it is `spelled`. hyperlink would parse and encode it anew for each request.
 
     It is parsed when one of its parts is asked for.
     """
@@ -86,6 +99,9 @@ class NoCookies(IndexableCookieJar):
 
     def __init__(self) -> None:
         super().__init__(DefaultCookiePolicy(allowed_domains=[]))
+
+    def __iter__(self) -> Iterator[Cookie]:
+        return iter(())
 
     def add_cookie_header(self, request: Any) -> None:
         """Add nothing to a request."""

@@ -43,8 +43,9 @@ ANYTHING = "Anything else"
 _DECISION = "unit.backend.test_decision"
 _SIGNED = "(webhook_id, timestamp, body)\n"
 # treq's own way to a body, which inflates it
+_AS_IT_CAME = "lambda response: done(response.original.answer)"
 _INFLATED = (
-    ".addCallback(lambda response: response.content().addCallback(lambda body: HttpResponse(response.code,"
+    "lambda response: response.content().addCallback(lambda body: done(HttpResponse(response.code,"
     " tuple((name.lower(), values[0]) for name, values in response.headers.getAllRawHeaders()), body, False)))"
 )
 _JOINED = 'b"".join(self._body), self._room < 0)'
@@ -78,18 +79,15 @@ DEFENCES = [
     without(
         WHERE,
         AGENT,
-        "            if parts != self._parts:\n",
-        "            if False:\n",
+        "if not _PATH.fullmatch(uri):",
+        "if False:",
         "unit.http_client.test_treq_agent.AgentTests.test_origin",
     ),
-    without(
-        WHERE, AGENT, 'if "@" in url.netloc:', "if False:", "unit.http_client.test_treq_agent.AgentTests.test_origin"
-    ),
-    without(  # a beginning is no origin
+    without(  # a beginning is no path
         WHERE,
         AGENT,
-        "if not uri.startswith(self._origin) or not _PLAIN_PATH.fullmatch(path):",
-        "if not uri.startswith(self._origin):",
+        "_PATH.fullmatch(uri)",
+        "_PATH.match(uri)",
         "unit.http_client.test_treq_agent.AgentTests.test_origin",
     ),
     without(
@@ -186,8 +184,8 @@ DEFENCES = [
         BOMB,
         (
             Edit(LATE_HEADERS, 'if name != b"content-encoding":', "if True:"),
-            Edit(LATE_HEADERS, 'if self._pairs and name == b"Content-Encoding":', "if False:"),
-            Edit(TREQ, ".addCallback(_answer)", _INFLATED),
+            Edit(LATE_HEADERS, "        self._pairs = pairs\n", "        self._pairs = pairs\n        self.fill()\n"),
+            Edit(TREQ, _AS_IT_CAME, _INFLATED),
         ),
     ),
     Defence(

@@ -20,7 +20,7 @@ class PoolSenderTests(PoolTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.results: list[HttpResponse | Fault | Failure] = []
-        self.sender = self.sender_to("https://backend.example/base")
+        self.sender = self.sender_to(b"/base")
         self.by_treq: list[str] = []
         original = HTTPClient.request
 
@@ -30,9 +30,9 @@ class PoolSenderTests(PoolTestCase):
 
         self.patch(HTTPClient, "request", request)
 
-    def sender_to(self, url: str) -> PoolSender:
-        origin = b"https://backend.example"
-        return PoolSender(self.pool, Target(self.backend, url, origin, b"backend.example", b"/base"), 10.0)
+    def sender_to(self, base_path: bytes) -> PoolSender:
+        target = Target(self.backend, "https://backend.example/base", b"backend.example", base_path)
+        return PoolSender(self.pool, target, 10.0)
 
     def send(self, method: bytes, sender: PoolSender | None = None) -> None:
         webhook = Webhook(method, b"id", HEAD, b"body", 4)
@@ -72,6 +72,6 @@ class PoolSenderTests(PoolTestCase):
 
     def test_bug(self) -> None:
         """Any other error comes as a Failure: it is the gateway's own."""
-        self.send(b"POST", self.sender_to("https://elsewhere.example/base"))
+        self.send(b"POST", self.sender_to(b"no path"))
         self.assertIsInstance(self.results[0], Failure)
         self.assertEqual(self.backend.wires, [])
