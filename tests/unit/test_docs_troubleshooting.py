@@ -82,6 +82,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
     },
     "policy": {
         "1008 after a message": [f"{MESSAGE}AnswerTests.test_401", f"{MESSAGE}AnswerTests.test_403"],
+        "1008, cause too_slow": ["unit.clients.test_connection.SendBufferTests.test_too_slow"],
         "1008 and many small fragments": ["unit.clients.test_flood.FragmentTests.test_too_many"],
     },
     "other-closes": {
@@ -91,7 +92,6 @@ TESTS: dict[str, dict[str, list[str]]] = {
     },
     "try-again-later": {
         "1013, cause undelivered": [f"{MESSAGE}PatienceTests.test_undelivered"],
-        "1013, cause too_slow": ["unit.clients.test_connection.SendBufferTests.test_too_slow"],
     },
     "nothing": {
         "no answer, and the log says a message was answered 400": [f"{RECIPES}test_express_with_a_parser"],
