@@ -41,8 +41,8 @@ class Shares:
 
     def acquire(self, kind: EventKind, party: str) -> None:
         self._free -= 1
-        self.in_flight[kind] += 1
-        if self.in_flight[kind] <= self._kept:
+        in_flight = self.in_flight[kind] = self.in_flight[kind] + 1
+        if in_flight <= self._kept:
             self._kept_free -= 1
         held = self._held[kind]
         held[party] = held.get(party, 0) + 1
@@ -50,11 +50,12 @@ class Shares:
     def release(self, kind: EventKind, party: str) -> None:
         self._free += 1
         self.offers += 1
-        self.in_flight[kind] -= 1
-        if self.in_flight[kind] < self._kept:
+        in_flight = self.in_flight[kind] = self.in_flight[kind] - 1
+        if in_flight < self._kept:
             self._kept_free += 1
         held = self._held[kind]
-        if held[party] == 1:
-            del held[party]
+        left = held[party] - 1
+        if left:
+            held[party] = left
         else:
-            held[party] -= 1
+            del held[party]

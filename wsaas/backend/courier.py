@@ -97,7 +97,7 @@ class Courier:
     def _offer(self, session: Session) -> None:
         kind = session.pending
         if kind is not None and not self._stopped:
-            delivery = self._deliveries[session] = Delivery(session, self._traffic[kind], self._clock.seconds())
+            delivery = self._deliveries[session] = Delivery(session, self._traffic[kind])
             self._dispatcher.submit(delivery)
 
     def _turn_away(self, delivery: Delivery) -> None:

@@ -39,12 +39,13 @@ class Delivery:
 
     __slots__ = ("began", "event", "hurried_at", "may_hurry", "party", "session", "traffic", "tries", "waiting")
 
-    def __init__(self, session: Session, traffic: Traffic, began: float) -> None:
+    def __init__(self, session: Session, traffic: Traffic) -> None:
         self.session = session
         self.party = session.handshake.party
         self.traffic = traffic
         self.event: Event | None = None
-        self.began = began
+        self.began = 0.0
+        """The moment of its first try; before that, when its wait for a place in flight began."""
         self.tries = 0
         self.waiting: IDelayedCall | None = None
         self.may_hurry = False

@@ -80,6 +80,7 @@ class Dispatcher:
             or (ready.size and (self._shares.offers or traffic.breaker.open))
             or not (traffic.may_probe if traffic.breaker.open else traffic.may_go)(party)
         ):
+            delivery.began = self._clock.seconds()
             # While nothing goes out, before those that have failed already: it may be they who are at fault.
             ready.append(delivery, traffic.breaker.open)
             if self._busy or traffic.breaker.open:
@@ -92,7 +93,8 @@ class Dispatcher:
                 self._send(delivery)
             finally:
                 self._busy = False
-            self.pump()
+            if self._shares.offers or self._outages:
+                self.pump()
 
     def submit_again(self, delivery: Delivery) -> None:
         """Send one that has failed before, in its turn behind all others."""
