@@ -349,6 +349,6 @@ DEFENCES = [
         ANSWERS,
         "    except (ValueError, OverflowError):\n",
         "    except OverflowError:\n",
-        "thorough.fuzz.test_backend.AnswerFuzz.test_anything",
+        "unit.backend.test_responses.MessageTests.test_retry_after",
     ),
 ]

@@ -248,6 +248,8 @@ class MessageTests(AnswerTestCase):
             ("-1", None),
             ("9" * 5000, 999999999.0),
             ("\xb2", None),
+            ("Mon, 99 Nov 2026 10:00:00 GMT", None),
+            ("Mon, 23 Nov 2026 10:00:00 +" + "9" * 20, None),
         ):
             self.assertEqual(self.read(answer(503, retry_after=value)), Retry("status 503", seconds), value[:20])
 
