@@ -32,16 +32,16 @@ from wsaas.telemetry import log_buffer, log_limit, log_sinks
 
 # What the limits that have no setting say, by the beginning of the attack's text.
 FIXED = {
-    "So many of those": f"{factory.PATIENCE:.0f} s",
+    "Slow handshakes that": f"{factory.PATIENCE:.0f} s",
     "A second request": f"{protocol.MAX_EARLY // 1024} KiB, then TCP",
     "More connections": f"MAX_CONNECTIONS; {capacity.SURPLUS} that",
-    "Many a second": f"CONNECT_RATE, and {admission.BURST} seconds' worth at once",
+    "Many connections a second": f"CONNECT_RATE, and {admission.BURST} seconds' worth at once",
     "More handshakes": f"{admission.ASKING_PER_WEBHOOK} for each",
     "A message whose fragments": f"MAX_MESSAGE_SIZE; {protocol.MAX_FRAGMENTS}, "
     f"unless they have {protocol.WORTHWHILE} bytes on average",
     "More messages": f"MESSAGE_RATE; {flow.TURN} frames a turn",
-    "Says goodbye": f"{lingering_close.CLOSE_TIMEOUT:.0f} s",
-    "Does not answer a Close": f"{lingering_close.CLOSE_TIMEOUT:.0f} s; {lingering_close.LINGER:.0f} s more",
+    "A client that closes": f"{lingering_close.CLOSE_TIMEOUT:.0f} s",
+    "A client that does not answer": f"{lingering_close.CLOSE_TIMEOUT:.0f} s; {lingering_close.LINGER:.0f} s more",
     "A request that comes slowly": f"10 s; {limits.IDLE_TIMEOUT:.0f} s of silence",
     "Thousands of requests": f"{fast_path.TURN} frames a turn",
     "Headers in a handshake": f"{decision.MAX_HEADERS} headers of a connect answer, "
@@ -51,7 +51,7 @@ FIXED = {
     "A PROXY header": f"{proxy_header.MAX_V2 // 1024} KiB",
     "Filling the log": f"{log_limit.INTERVAL:.0f} s; {log_limit.MAX_KINDS} kinds",
     "Filling the disk with rotated logs": f"{log_sinks.MAX_ROTATED} of {log_sinks.ROTATE_AT // 10**6} MB",
-    "A log that nobody takes": f"{log_buffer.MAX_LINES} lines, {log_buffer.MAX_BYTES >> 20} MiB",
+    "A log that cannot be written": f"{log_buffer.MAX_LINES} lines, {log_buffer.MAX_BYTES >> 20} MiB",
 }
 
 
@@ -106,7 +106,7 @@ class PageTests(SynchronousTestCase):
             self.assertTrue(any(limit.startswith(expected) for limit in found), (beginning, expected, found))
         self.assertIn(("Headers without end", f"{head.MAX_HEAD // 1024} KiB, {head.MAX_FIELDS} headers"), limits)
         slow = f"{head.MAX_FIELDS} headers, {MAX_HOPS} hops; of the API names of {LONGEST_NAME} bytes, paths of 2 KiB, "
-        self.assertIn(("Headers that are slow to read", f"{slow}{MOST_PARAMETERS} parameters"), limits)
+        self.assertIn(("Headers that are slow to parse", f"{slow}{MOST_PARAMETERS} parameters"), limits)
         self.assertIn(("Headers without end", "16 KiB, 500 headers"), limits)  # Twisted's, for the API
         self.assertIn(("More connections than there is room for", f"{capacity.API}, or a 32nd of the files"), limits)
 

@@ -36,7 +36,7 @@ TURNS = "Thousands of requests"
 HEADERS = "Headers without end"
 FULL = "More connections than"
 HTTP_2 = "HTTP/2"
-NONSENSE = "Ids, groups, codes"
+NONSENSE = "Invalid ids, groups"
 ANYTHING = "Anything else"
 
 _GATE = (

@@ -30,7 +30,7 @@ FORGED = "Text of a client that forges"
 FORMAT = "Text of a client that is taken for a format"
 FLOOD = "Filling the log"
 ROTATED = "Filling the disk with rotated logs"
-STUCK = "A log that nobody takes"
+STUCK = "A log that cannot be written"
 JOURNAL = "Reading the journal"
 SETTINGS_OF_ANY_CONTENT = "Settings of any content"
 
