@@ -14,7 +14,8 @@ from twisted.web.http_headers import Headers
 
 from tests.support.api_fakes import FakeSession, router_of
 from wsaas.api.access import Access
-from wsaas.api.app import Api, add_connection_routes
+from wsaas.api.app import Api
+from wsaas.api.connections import add_connection_routes
 from wsaas.api.health import add_ops_routes
 
 
@@ -59,6 +60,13 @@ class ApiCase(SynchronousTestCase):
         if method != "HEAD":
             self.assertEqual("message" in got.json, got.status >= 400)
         return got
+
+    def add(self, count: int) -> list[FakeSession]:
+        """Register so many more connections, whose ids come before HERE."""
+        sessions = [FakeSession(f"{number:032d}") for number in range(count)]
+        for session in sessions:
+            self.router.registry.add(session)  # type: ignore[arg-type]
+        return sessions
 
     def assert_error(self, got: Got, status: int, code: str) -> None:
         self.assertEqual((got.status, got.json["code"]), (status, code))

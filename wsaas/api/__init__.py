@@ -1,1 +1,1 @@
-"""The HTTP API: what a backend calls to push to its clients, and what operators ask of the process."""
+"""The HTTP API, by which a backend pushes to its clients and operators look at the process."""

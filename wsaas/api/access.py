@@ -1,8 +1,8 @@
 """Access to the API: by the bearer token (RFC 6750, 2.1), and without one the names by which it may be called.
 
-Without a token, whatever runs on this machine may call the API, a browser included. A web page reaches it by a name of
-its own that resolves to 127.0.0.1 (DNS rebinding); the Host header then says that name, so that only those names pass
-that no stranger can have: loopback, and that of LOCAL_ADDRESS.
+Without a token, every program on this machine may call the API, a browser included. A web page reaches the API by a
+name of its own that resolves to 127.0.0.1 (DNS rebinding). The Host header then says that name. So only those names
+pass that no stranger can have: loopback, and the host of LOCAL_ADDRESS.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from twisted.web.http_headers import Headers
 
 from wsaas.api.errors import HostNotAllowed, Unauthorized
 
-# A load balancer has no token and knows addresses only, and these two say nothing of any client.
+# A load balancer has no token and knows addresses only. These two paths tell nothing of any client.
 OPEN_TO_ALL = frozenset({b"/-/healthy", b"/-/ready"})
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]*))(?::[0-9]*)?")  # RFC 9110, 7.2
 _LONGEST_NAME = 255
@@ -29,13 +29,15 @@ class Access:
     def __init__(self, tokens: Sequence[str], hosts: Collection[str] = ()) -> None:
         self._tokens = tuple(token.encode() for token in tokens)
         if b"" in self._tokens:
-            raise ValueError("an empty API token would let everybody in")
+            raise ValueError("an empty API token would let every request pass")
         self._hosts = frozenset(_normal(host) for host in hosts)
         self._names_us = lru_cache(maxsize=256)(self._is_ours)
 
     def check(self, path: bytes, headers: Headers, any_host: bool = False) -> None:
-        """Raise Unauthorized or HostNotAllowed unless a request for this path, as it stands in the request line, may
-        pass. `any_host` is for a request of which the Host need not be looked at: no page can have sent it.
+        """Raise Unauthorized or HostNotAllowed unless a request for this path may pass.
+
+        The path is that of the request line, not decoded. `any_host` is for a request that no web page can have sent,
+        so that its Host is not looked at.
         """
         if path not in OPEN_TO_ALL:
             authorizations = headers.getRawHeaders(b"authorization", [])
@@ -64,11 +66,11 @@ class Access:
         )
 
     def _knows(self, credential: bytes) -> bool:
-        # All tokens are compared, in constant time each: how long it takes says nothing about any of them.
+        # All tokens are compared, in constant time each, so that the time tells nothing about any of them.
         return sum(compare_digest(credential, token) for token in self._tokens) > 0
 
     def _is_ours(self, host: bytes) -> bool:
-        """Say if a Host header has a name of loopback, or one of `hosts`, with any port."""
+        """Tell whether a Host header has a name of loopback or one of `hosts`, with any port."""
         found = _HOST.fullmatch(host.decode("latin-1")) if len(host) <= _LONGEST_NAME + len(":65535") else None
         if found is None:
             return False

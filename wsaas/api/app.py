@@ -1,4 +1,4 @@
-"""The Klein application: one gate for all requests, one decorator for all routes, and the routes of a connection.
+"""The Klein application: one gate for all requests and one decorator for all routes.
 
     request -> Gate (token, path) -> Klein (path and method) -> handler -> ApiResponse
                     `------------------------`-------------------`--> error -> the table in errors.py -> ApiResponse
@@ -6,9 +6,6 @@
 Modules add routes of their own through `Api.route`; the first segment of their paths has a shape that no id has.
 Importing this module installs the reactor, as Klein does.
 """
-
-# mypy: allow-untyped-calls
-# (twisted.web is only partly annotated.)
 
 from __future__ import annotations
 
@@ -27,13 +24,9 @@ from werkzeug.routing import BaseConverter
 
 from wsaas.api.access import Access
 from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answer_to
-from wsaas.api.params import CLOSE, Query, close_parameters, message
-from wsaas.api.responses import OK, ApiResponse
+from wsaas.api.params import Query
+from wsaas.api.responses import ApiResponse
 from wsaas.core.ids import ID_LENGTH
-from wsaas.core.outcomes import Pushed
-from wsaas.core.records import Facts
-from wsaas.core.router import Router
-from wsaas.core.timestamps import iso8601
 
 Handler = Callable[..., Awaitable[ApiResponse]]
 
@@ -53,9 +46,9 @@ class ConnectionId(BaseConverter):
 
 
 class Name(BaseConverter):
-    """`<name:name>` in a route: a path segment that is any text, percent-encoded where it must be.
+    """`<name:name>` in a route: a path segment that is any text, percent-encoded where that is needed.
 
-    The gate hands "%" and "/" on encoded: a slash in a name separates nothing.
+    The gate hands "%" and "/" on encoded, so that a slash in a name separates nothing.
     """
 
     regex = "[^/]+"
@@ -65,7 +58,7 @@ class Name(BaseConverter):
 
 
 class Api:
-    """A Klein application whose answers are all JSON and whose errors are all looked up in one table."""
+    """Answers requests by a Klein application: all answers are JSON, and all errors are looked up in one table."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -78,10 +71,10 @@ class Api:
     def route(
         self, rule: str, method: str, *, once: Collection[str] = (), repeatable: Collection[str] = ()
     ) -> Callable[[Handler], Handler]:
-        """ApiResponse requests for this path and method (HEAD comes with GET) by what the decorated coroutine returns.
+        """Answer requests for this path and method with what the decorated coroutine returns. HEAD comes with GET.
 
-        It is called with the request, its Query and the variable parts of the rule, and raises the errors of the table.
-        `once` and `repeatable` name the parameters that have a meaning here: any other is refused.
+        The coroutine is called with the request, its Query and the variable parts of the rule, and raises the errors of
+        the table. `once` and `repeatable` name the parameters that the route has: any other is refused.
         """
 
         def register(handler: Handler) -> Handler:
@@ -96,12 +89,12 @@ class Api:
         return register
 
     def resource(self) -> Resource:
-        """The root of the site."""
+        """Return the root of the site."""
         return Gate(self._access, self._klein.resource())
 
 
 class Gate(Resource):
-    """The gate that every request passes before anything is looked up: no route can forget to ask for the token."""
+    """Checks every request of the slow path before its route is looked up, so that no route can forget the token."""
 
     isLeaf = True
 
@@ -118,15 +111,15 @@ class Gate(Resource):
             answer_failure(request, Failure()).finish(request)
             return NOT_DONE_YET
         if request.method not in METHODS:
-            # The router does not mind case, and HTTP does (RFC 9110, 9.1): it is to look for a method that no path has.
+            # Werkzeug ignores the case of a method, and HTTP does not (RFC 9110, 9.1): no path has the method OTHER.
             request.method = OTHER
         request.postpath = _segments(request.path)
         return self._inside.render(request)  # type: ignore[no-any-return]
 
 
 def _check_path(path: bytes) -> None:
-    """Raise NotFound for what the router would log (no UTF-8), forgive (more than one slash in front), or take long to
-    find nothing for.
+    """Raise NotFound for a path that no route has but that Werkzeug would log (no UTF-8), redirect (more than one slash
+    in front), or look for during a long time.
     """
     if len(path) > LONGEST_PATH:
         raise NotFound
@@ -139,7 +132,7 @@ def _check_path(path: bytes) -> None:
 
 
 def _segments(path: bytes) -> list[bytes]:
-    """The path's segments, decoded but for what was encoded to be no separator and must not become one."""
+    """Return the path's segments, decoded but for "%" and "/": an encoded slash must not become a separator."""
     segments = (unquote_to_bytes(segment) for segment in path[1:].split(b"/"))
     return [segment.replace(b"%", b"%25").replace(b"/", b"%2F") for segment in segments]
 
@@ -149,49 +142,10 @@ def _failed(request: IRequest, failure: Failure) -> bytes:
 
 
 def answer_failure(request: IRequest, failure: Failure) -> ApiResponse:
-    """The table's answer to an error; one that is not in it is our mistake: logged here, and nothing said of it."""
+    """Return the table's answer to an error. Any other error is a mistake of ours: log it, and tell no detail."""
     answer = answer_to(failure.value)
     if answer is None:
-        # The path is left out: who reads an id may push to it.
+        # The path is left out: with the id that it holds, any reader of the log could push.
         _log.failure("the API failed at a {method} request", failure=failure, method=request.method.decode("ascii"))
         return INTERNAL_ERROR
     return answer
-
-
-def add_connection_routes(api: Api, router: Router) -> None:
-    """PUT, DELETE, GET and HEAD on `/{id}`."""
-
-    @api.route("/<id:id>", "PUT")
-    async def push(request: IRequest, query: Query, id: str) -> ApiResponse:
-        pushed = router.push(id, *message(request))
-        return ApiResponse(202 if pushed is Pushed.QUEUED else 200, OK)
-
-    @api.route("/<id:id>", "DELETE", once=CLOSE)
-    async def close(request: IRequest, query: Query, id: str) -> ApiResponse:
-        router.close(id, *close_parameters(query))
-        return ApiResponse(200, OK)
-
-    @api.route("/<id:id>", "GET")
-    async def facts(request: IRequest, query: Query, id: str) -> ApiResponse:
-        return ApiResponse(200, facts_as_json(router.inspect(id)))
-
-
-def facts_as_json(facts: Facts) -> dict[str, object]:
-    """Return what the API tells of a connection."""
-    return {
-        "id": facts.id,
-        "state": "connecting" if facts.connecting else "open",
-        "connected_at": iso8601(facts.connected_at),
-        "last_active_at": iso8601(facts.last_active_at),
-        "remote_address": facts.remote_address,
-        "path": facts.path,
-        "user_agent": facts.user_agent,
-        "subprotocol": facts.subprotocol,
-        "groups": list(facts.groups),
-        "messages_in": facts.messages_in,
-        "bytes_in": facts.bytes_in,
-        "messages_out": facts.messages_out,
-        "bytes_out": facts.bytes_out,
-        "bytes_waiting_in": facts.bytes_waiting_in,
-        "bytes_waiting_out": facts.bytes_waiting_out,
-    }

@@ -1,4 +1,4 @@
-"""A Router that says at debug what the API was asked for, how it was answered, and after how long."""
+"""A Router that logs each request at debug: what was asked for, the status of the answer, and the time it took."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class DebugRouter(Router):
-    """The Router of a gateway whose LOG_LEVEL is debug. Without it nothing of this costs anything."""
+    """The Router of a gateway whose LOG_LEVEL is debug. At any other level the plain Router serves."""
 
     _log = Logger()
 
@@ -30,17 +30,17 @@ class DebugRouter(Router):
         self._clock = clock
 
     def push(self, id: str, payload: bytes, binary: bool) -> Pushed:
-        """Push, and log it."""
+        """Push to a connection, and log the push."""
         push = super().push
         return self._logged(f"push of {len(payload)} bytes", f"connection {id}", lambda: push(id, payload, binary))
 
     def close(self, id: str, code: int, reason: str) -> None:
-        """Close, and log it."""
+        """Close a connection, and log the close."""
         close = super().close
         self._logged(f"close with {code}", f"connection {id}", lambda: close(id, code, reason))
 
     def broadcast(self, payload: bytes, binary: bool, excluded: Collection[str] = ()) -> FanOut[Session]:
-        """Begin to push to all, and log it."""
+        """Begin to push to all connections, and log the push."""
         broadcast = super().broadcast
         what = f"push of {len(payload)} bytes"
         return self._logged(what, "all connections", lambda: broadcast(payload, binary, excluded))
@@ -48,7 +48,7 @@ class DebugRouter(Router):
     def push_to_group(
         self, group: str, payload: bytes, binary: bool, excluded: Collection[str] = ()
     ) -> FanOut[Session]:
-        """Begin to push to a group, and log it."""
+        """Begin to push to a group, and log the push."""
         push = super().push_to_group
         what = f"push of {len(payload)} bytes"
         return self._logged(what, f"group {group[:80]}", lambda: push(group, payload, binary, excluded))

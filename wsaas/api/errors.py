@@ -1,4 +1,4 @@
-"""The one table from what is wrong with a request to what the API answers."""
+"""The one table from the error of a request to the answer of the API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wsaas.core.errors import (
 
 
 class MalformedRequest(GatewayError):
-    """The request is not HTTP/1.1 as RFC 9112 has it, or it is a form of it that two servers may read differently."""
+    """The request is not HTTP/1.1 (RFC 9112), or it has a form that two servers may read differently."""
 
 
 class Unauthorized(GatewayError):
@@ -27,15 +27,15 @@ class Unauthorized(GatewayError):
 
 
 class HostNotAllowed(GatewayError):
-    """The API has no token, and the request calls it by a name that a web page may have made up."""
+    """The API has no token, and the Host of the request is a name that a web page may have made up."""
 
 
 class RequestTimeout(GatewayError):
-    """The request did not come whole in its time."""
+    """The request was not whole when its time was over."""
 
 
 class UnsupportedCoding(GatewayError):
-    """A message comes in a content coding, in which it would reach the client."""
+    """The message has a content coding, which would reach the client as it is."""
 
 
 class NotReady(GatewayError):
@@ -44,7 +44,7 @@ class NotReady(GatewayError):
 
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
-    """The answer to one kind of error; the message is `str()` of the error unless it stands here."""
+    """The answer to one kind of error. Without a `message` here, `str()` of the error is the message."""
 
     status: int
     code: str
@@ -52,7 +52,7 @@ class ErrorRow:
     message: str = ""
 
 
-# One text for every 404: an id that is over, one that never was and a path that is no id cannot be told apart.
+# One text for every 404: the answer does not tell an id that is over from one that never was, or from another path.
 NOT_FOUND = ErrorRow(
     404, "NOT_FOUND", message="no such connection, or it is over, and no such path: forget the id or check the path"
 )
@@ -80,7 +80,7 @@ INTERNAL_ERROR = ApiResponse(
 
 
 def answer_to(error: BaseException | None) -> ApiResponse | None:
-    """Return the answer to an error; None if it is no error of the caller's, but a mistake of ours."""
+    """Return the answer to an error of the caller, or None if the error is a mistake of the gateway."""
     row = TABLE.get(type(error))
     if row is None:
         return None

@@ -1,7 +1,4 @@
-"""The routes of many connections: the list of them, broadcast, and groups."""
-
-# mypy: allow-untyped-calls
-# (twisted.web is only partly annotated.)
+"""The routes of many connections at once: broadcast and groups."""
 
 from __future__ import annotations
 
@@ -20,6 +17,7 @@ from wsaas.api.params import (
     close_parameters,
     excepted,
     message,
+    next_after,
     page_parameters,
 )
 from wsaas.api.responses import OK, ApiResponse
@@ -31,10 +29,10 @@ T = TypeVar("T")
 
 
 def add_group_routes(api: Api, router: Router, reactor: Any) -> None:
-    """`/connections`, `/broadcast`, `/groups` and what is under it."""
+    """Add `/broadcast`, `/groups` and the paths below it."""
 
     async def finish(fan_out: FanOut[T]) -> FanOut[T]:
-        """Take its steps, with a turn of the reactor for all other work between them."""
+        """Take all steps of a fan-out, with a turn of the reactor for other work between two of them."""
         while fan_out.step():
             await deferLater(reactor, 0)
         return fan_out
@@ -42,12 +40,6 @@ def add_group_routes(api: Api, router: Router, reactor: Any) -> None:
     async def sent(fan_out: FanOut[Session]) -> ApiResponse:
         await finish(fan_out)
         return ApiResponse(200, OK | {"sent": fan_out.sent, "skipped": fan_out.skipped})
-
-    @api.route("/connections", "GET", once=PAGE)
-    async def connections(request: IRequest, query: Query) -> ApiResponse:
-        limit, after = page_parameters(query)
-        page = router.page(limit, after)
-        return ApiResponse(200, {"count": page.count, "connections": page.items, "next": _next(page.items, limit)})
 
     @api.route("/broadcast", "PUT", repeatable=EXCEPT)
     async def broadcast(request: IRequest, query: Query) -> ApiResponse:
@@ -62,7 +54,7 @@ def add_group_routes(api: Api, router: Router, reactor: Any) -> None:
             {
                 "count": page.count,
                 "groups": [{"name": name, "members": members} for name, members in page.items],
-                "next": _next([name for name, _ in page.items], limit),
+                "next": next_after([name for name, _ in page.items], limit),
             },
         )
 
@@ -74,7 +66,7 @@ def add_group_routes(api: Api, router: Router, reactor: Any) -> None:
     async def members(request: IRequest, query: Query, group: str) -> ApiResponse:
         limit, after = page_parameters(query)
         page = router.member_page(group, limit, after)
-        return ApiResponse(200, {"count": page.count, "members": page.items, "next": _next(page.items, limit)})
+        return ApiResponse(200, {"count": page.count, "members": page.items, "next": next_after(page.items, limit)})
 
     @api.route("/groups/<name:group>", "DELETE", once=CLOSE, repeatable=EXCEPT)
     async def close(request: IRequest, query: Query, group: str) -> ApiResponse:
@@ -90,8 +82,3 @@ def add_group_routes(api: Api, router: Router, reactor: Any) -> None:
     async def leave(request: IRequest, query: Query, group: str, id: str) -> ApiResponse:
         router.leave(id, group)
         return ApiResponse(200, OK)
-
-
-def _next(page: list[str], limit: int) -> str | None:
-    """Return what the next page is `after`; None if this was the last one."""
-    return page[-1] if len(page) == limit else None

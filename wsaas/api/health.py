@@ -1,4 +1,4 @@
-"""The routes under `/-/`: what those who run the gateway ask of it."""
+"""The probes of orchestrators and load balancers, under `/-/`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsaas.api.responses import OK, ApiResponse
 
 
 def add_ops_routes(api: Api, ready: Callable[[], bool]) -> None:
-    """The probes. `ready()` says whether clients should be sent here: not while starting, not while draining."""
+    """Add the probes. `ready()` tells whether clients should be sent here; not during the start or the drain."""
 
     @api.route("/-/healthy", "GET")
     async def healthy(request: IRequest, query: Query) -> ApiResponse:

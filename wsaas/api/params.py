@@ -1,7 +1,4 @@
-"""Reads what a request says beside its path: the parameters of its query, and the message in its body."""
-
-# mypy: allow-untyped-calls
-# (twisted.web is only partly annotated.)
+"""Reads the parameters of a request's query, and the message in its body."""
 
 from __future__ import annotations
 
@@ -37,9 +34,10 @@ _SHOWN = 60
 
 
 class Query:
-    """The parameters of a request, each of which has a meaning for its route.
+    """The parameters of a request, of which its route knows each.
 
-    BadRequest if one has none: a misspelt `except` would otherwise push to everybody. The request line bounds them.
+    Raises BadRequest for a parameter that the route does not know: with a misspelt `except` a push would otherwise
+    reach every client. MOST_PARAMETERS, MOST_ENCODED and the length of a request line bound the query.
     """
 
     def __init__(self, query: bytes, once: Collection[str] = (), repeatable: Collection[str] = ()) -> None:
@@ -62,16 +60,16 @@ class Query:
             self._values.setdefault(name, []).append(value)
 
     def one(self, name: str) -> str | None:
-        """The value of a parameter, None if it is not there."""
+        """Return the value of a parameter, or None if the query does not have it."""
         return self._values[name][0] if name in self._values else None
 
     def all(self, name: str) -> list[str]:
-        """The values of a parameter that can be repeated."""
+        """Return the values of a parameter that can be repeated."""
         return self._values.get(name, [])
 
 
 def close_parameters(query: Query) -> tuple[int, str]:
-    """Code and reason of `?code=&reason=`, of which the registry knows the bounds."""
+    """Return code and reason of `?code=&reason=`. The router checks their bounds."""
     code = query.one("code")
     if code is not None and not re.fullmatch("[0-9]{4}", code, re.ASCII):
         raise BadRequest("code: a close code is 1000 or from 3000 to 4999")
@@ -79,7 +77,7 @@ def close_parameters(query: Query) -> tuple[int, str]:
 
 
 def excepted(query: Query) -> frozenset[str]:
-    """The ids of `?except=`, which can be repeated."""
+    """Return the ids of `?except=`, which can be repeated."""
     ids = frozenset(query.all("except"))
     for id in ids:
         if not re.fullmatch(f"[A-Za-z0-9]{{{ID_LENGTH}}}", id):
@@ -97,10 +95,15 @@ def page_parameters(query: Query, longest: int = LONGEST_PAGE) -> tuple[int, str
     return int(limit), query.one("after") or ""
 
 
-def message(request: IRequest) -> tuple[bytes, bool]:
-    """The message that a push sends, and whether it is binary.
+def next_after(page: list[str], limit: int) -> str | None:
+    """Return the item that the next page follows; None if this page was the last one."""
+    return page[-1] if len(page) == limit else None
 
-    That it is, if its media type is application/octet-stream, with or without parameters.
+
+def message(request: IRequest) -> tuple[bytes, bool]:
+    """Return the message in the body of a push, and True if it is binary.
+
+    A message of the media type application/octet-stream is binary, whatever the parameters of the type.
     """
     codings = b",".join(request.requestHeaders.getRawHeaders(b"content-encoding", []))
     for coding in codings.split(b","):

@@ -21,15 +21,15 @@ class ApiResponse:
 
     @property
     def phrase(self) -> bytes:
-        """The name of the status on the status line."""
+        """The reason phrase of the status line (RFC 9112, 4)."""
         return HTTPStatus(self.status).phrase.encode("ascii")
 
     def body(self) -> bytes:
-        """The JSON object, in ASCII and on one line, which ends: what curl shows is followed by a prompt."""
+        """Return the JSON object, in ASCII and on one line, with a line end: after curl a prompt follows."""
         return json.dumps(self.content).encode("ascii") + b"\n"
 
     def all_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
-        """The headers of this answer; `body` is what `body()` gave."""
+        """Yield the headers of this answer, whose body `body()` gave."""
         yield "Content-Type", "application/json"
         yield "Content-Length", str(len(body))
         yield "Cache-Control", "no-store"
@@ -44,7 +44,7 @@ class ApiResponse:
         return body
 
     def finish(self, request: IRequest) -> None:
-        """Give this answer to the request, and nothing after it."""
+        """Answer the request with this, and end it."""
         request.write(self.write_to(request))
         request.finish()
 

@@ -317,14 +317,14 @@ DEFENCES = [
         ROUTER,
         "if len(reason.encode()) > MAX_REASON:",
         "if False:",
-        "unit.api.test_app.CloseTests.test_bad_parameters",
+        "unit.api.test_connections.CloseTests.test_bad_parameters",
     ),
     without(
         NONSENSE,
         ROUTER,
         "if code != CloseCode.NORMAL and not 3000 <= code <= 4999:",
         "if False:",
-        "unit.api.test_app.CloseTests.test_bad_parameters",
+        "unit.api.test_connections.CloseTests.test_bad_parameters",
     ),
     without(
         NONSENSE,

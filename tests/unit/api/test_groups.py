@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from tests.support.api_case import ApiCase
-from tests.support.api_fakes import GONE, HERE, MAX_MESSAGE_SIZE, FakeSession
+from tests.support.api_fakes import GONE, HERE, MAX_MESSAGE_SIZE
 from wsaas.api.groups import add_group_routes
 from wsaas.core.errors import ClientTooSlow
 from wsaas.core.events import Cause
@@ -29,12 +29,6 @@ class GroupRouteTests(ApiCase):
         super().setUp()
         self.turns = Turns()
         add_group_routes(self.api, self.router, self.turns)
-
-    def add(self, count: int) -> list[FakeSession]:
-        sessions = [FakeSession(f"{number:032d}") for number in range(count)]
-        for session in sessions:
-            self.router.registry.add(session)  # type: ignore[arg-type]
-        return sessions
 
     def test_membership(self) -> None:
         """PUT joins, DELETE leaves, GET lists; unknown connections are 404."""
@@ -129,20 +123,6 @@ class GroupRouteTests(ApiCase):
         self.assertEqual((got.status, got.json), (200, {"code": "OK", "closed": 1}))
         self.assertEqual([session.closed for session in sessions], [[(Cause.API, 4001, "bye")], [], [], []])
         self.assertEqual(self.ask("DELETE", "groups/room?code=1001").status, 400)
-
-    def test_connections(self) -> None:
-        """The list of connections is paged by `limit` and `after`."""
-        ids = [session.id for session in self.add(5)] + [HERE]
-        got = self.ask("GET", "connections")
-        self.assertEqual(got.json, {"count": 6, "connections": ids, "next": None})
-        got = self.ask("GET", "connections?limit=2")
-        self.assertEqual(got.json, {"count": 6, "connections": ids[:2], "next": ids[1]})
-        got = self.ask("GET", f"connections?limit=4&after={ids[1]}")
-        self.assertEqual(got.json, {"count": 6, "connections": ids[2:], "next": ids[5]})
-        self.assertEqual(self.ask("GET", f"connections?after={ids[5]}").json["connections"], [])
-        for limit in ("0", "-1", "x", "10001", "", "9999999", "%D9%A1"):
-            got = self.ask("GET", f"connections?limit={limit}")
-            self.assertEqual((got.status, got.json["code"]), (400, "BAD_REQUEST"), limit)
 
     def test_members(self) -> None:
         """So are the members of a group, in the order of ids."""

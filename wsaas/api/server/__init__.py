@@ -1,1 +1,1 @@
-"""The HTTP server below Klein: connections, limits, and the fast path for pushes. It knows no route but PUT."""
+"""The HTTP server below Klein: connections, their limits, and the fast path of pushes, the only routes known here."""

@@ -1,11 +1,11 @@
-"""The API's end of a TCP connection: what is refused before a handler runs, how much is kept, and for how long.
+"""The API's end of a TCP connection: refuses requests before a handler runs, and bounds what is kept and for how long.
 
     IDLE --first byte--> RECEIVING --whole request--> ANSWERING --answer written--> IDLE
                              |  refused                   `--connection: close--> CLOSING
                              `--answered--> LINGERING --its time is over--> CLOSING --> CLOSED
 
-A request is refused as soon as its headers show what is wrong, or its body grows too long; the rest of it is
-thrown away unread. A body is kept in memory, bounded by MAX_MESSAGE_SIZE, never on disk.
+A request is refused as soon as its headers show that it is wrong, or its body grows too long. The rest of the request
+is thrown away unread. A body is kept in memory, never on disk, and MAX_MESSAGE_SIZE bounds it.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ _IDLE = Phase.IDLE  # Enum looks its members up anew each time
 
 
 class ApiRequest(Request):
-    """A request that goes straight to the site's one resource."""
+    """A request that is given to the site's one resource."""
 
     channel: ApiChannel
     defaultContentType = b"application/json"
 
     def process(self) -> None:
-        """As in the base class, but no Server header, and no answer of its own to `*`."""
+        """Do as the base class, but without a Server header, and without an answer of its own to `*`."""
         self.site = self.channel.site
         self.setHeader(b"Date", datetimeToString())
         self.prepath, self.postpath = [], []
@@ -62,10 +62,10 @@ class ApiRequest(Request):
             self.processingFailed(Failure())
 
     def parseCookies(self) -> None:
-        """Leave the cookies: nothing here asks for one, and Twisted takes long over a line of many."""
+        """Leave the cookies unparsed: nothing here asks for one, and Twisted needs long for a line of many."""
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """As in the base class, but for `args`, which nothing here asks for: Twisted takes long over many."""
+        """Do as the base class, but leave `args` empty: nothing here asks for them, and Twisted needs long for many."""
         assert self.content is not None
         self.content.seek(0)
         self.args = {}
@@ -74,11 +74,11 @@ class ApiRequest(Request):
         self.process()
 
     def getRequestHostname(self) -> bytes:
-        """One name for all: the routes are the same under each, and Klein fails at a Host that is no domain name."""
+        """Return one name for every Host: the routes are the same, and Klein fails at a Host that is no domain name."""
         return b"api"
 
     def processingFailed(self, reason: Failure) -> Failure:
-        """Whatever gets past the error table is logged and answered in JSON too."""
+        """Answer an error that is not in the table in JSON as well, and log it."""
         answer_failure(self, reason).finish(self)
         return reason
 
@@ -152,7 +152,7 @@ class ApiChannel(TurnsChannel):
         try:
             self._examine(self.requests[-1])
         except GatewayError as refusal:
-            # The caller goes on to read a body: of unknown length, so that it calls nothing a complete request.
+            # Twisted goes on to read a body. With an unknown length it never takes the request for whole.
             self.length = None
             self._refuse(refusal)
         else:
@@ -182,18 +182,18 @@ class ApiChannel(TurnsChannel):
             super().loseConnection()
 
     def _examine(self, request: Request) -> None:
-        """Raise what is wrong with a request of which the headers are there and the body is not."""
+        """Raise the error of a request whose headers are whole, before its body is read."""
         assert self.request_line is not None
         _, target, version = self.request_line
         check_head(target, version, request.requestHeaders)
         if self.length != 0:
-            # Without a body, the gate in front of the routes says the same and the connection lives on.
+            # A request without a body has nothing to be left unread: Gate refuses it, and the connection lives on.
             self.context.access.check(target.partition(b"?")[0], request.requestHeaders, self._any_host)
         if self.length is not None and self.length > self.context.max_message_size:
             raise too_long(self.context.max_message_size)
 
     def _refuse(self, error: GatewayError) -> None:
-        """ApiResponse before the request is complete, and take nothing more from this client."""
+        """Answer a request before it is whole, and read no more requests of this connection."""
         self._enter(Phase.LINGERING)
         self.clearLineBuffer()
         answer = answer_to(error) or INTERNAL_ERROR
@@ -204,7 +204,7 @@ class ApiChannel(TurnsChannel):
         self._refuse(MalformedRequest("this is not a request of HTTP/1.1 (RFC 9112), or its headers are too long"))
 
     def _notice_begin(self) -> None:
-        """The first byte of a request starts its time, also when it came together with the request before."""
+        """Start the time of a request at its first byte, even if that came in one read with the request before."""
         if self._phase is Phase.IDLE and self.begun:
             self._enter(Phase.RECEIVING)
         elif self._phase is Phase.RECEIVING and not self.begun:

@@ -1,4 +1,4 @@
-"""The one thing that the connections of the API share."""
+"""The context that all connections of the API share."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from wsaas.api.server.fast_path import FastPath
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """What a connection of the API is given: the clock, the gate, the fast path, and the limits of a request.
+    """The clock, the gate, the fast path and the limits of the API's connections.
 
-    `fast_path` is None where every request is to take the slow path. A request has a body of at most
-    `max_message_size` bytes, and comes whole within `request_timeout` seconds. `connections` holds those that are open.
+    With a `fast_path` of None every request takes the slow path. A request has a body of at most `max_message_size`
+    bytes and `request_timeout` seconds to arrive. `connections` are the open ones; `ApiSite.most_connections` bounds
+    them.
     """
 
     clock: IReactorTime

@@ -31,7 +31,7 @@ _REQUEST_LINE = octets(
 _END = b"\r\n\r\n"
 _FIELD = octets(rf"({TOKEN}):([\x20-\x7e]*)")  # a tab, or a byte over 0x7F, is for the slow path
 _LENGTH = re.compile(rb"[0-9]{1,9}")
-# With one of these a request needs more than is done here.
+# A request with one of these needs the slow path.
 _NOT_HERE = encoded(HOP_BY_HOP | {"content-encoding", "expect"})
 _ONCE = frozenset((b"authorization", b"content-length", b"content-type", b"host"))
 _LONGEST_HEAD = 4096
@@ -45,7 +45,7 @@ LOOKS = 50
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The part of a request's headers that matters here; `authorization` and `host` hold one value, or none."""
+    """The part of a request's headers that the fast path needs. `authorization` and `host` hold one value, or none."""
 
     length: int
     binary: bool
@@ -94,11 +94,12 @@ class FastPath:
         self._sent = self._queued = b""
 
     def serve(self, data: bytes, any_host: bool, now: float) -> tuple[bytes, bytes, FanOut[Session] | None]:
-        """Serve the requests that `data` begins with, as far as they are for here: the answers, and what is left.
+        """Serve the requests at the beginning of `data` that are for the fast path.
 
-        `any_host` is for a connection of which the Host header need not be looked at, `now` is the clock's time. One
-        call writes TURN frames at most, so that others have their turn. If there is a FanOut as well, it answers the
-        next request: its steps are still to be taken, and `answered` gives the answer then.
+        Return their answers, the rest of `data`, and a FanOut if the next request pushes to more connections than this
+        turn may: the caller takes its remaining steps, and `answered` gives the answer then. `any_host` is for a
+        connection whose Host headers are not looked at; `now` is the clock's time. One call writes TURN frames at
+        most, so that others have their turn.
         """
         if now >= self._fresh_until:
             self._renew_answers(now)
@@ -141,7 +142,7 @@ class FastPath:
         return ApiResponse(200, OK | {"sent": fan_out.sent, "skipped": fan_out.skipped}).serialize()
 
     def _remember(self, fields: bytes, any_host: bool) -> Head | None:
-        """Read a header block that is not remembered yet; None if its requests must take the slow path."""
+        """Read and remember a header block. Return None if its requests must take the slow path."""
         heads = self._heads[any_host]
         if len(heads) >= _REMEMBERED:
             heads.clear()

@@ -1,7 +1,4 @@
-"""Limits of one connection of the API: the phases of a request and their times, a body, and what a head may say."""
-
-# mypy: allow-untyped-calls
-# (twisted.web is only partly annotated.)
+"""The limits of one connection of the API: its phases and their times, a request's head, and a body."""
 
 from __future__ import annotations
 
@@ -14,16 +11,16 @@ from wsaas.api.errors import MalformedRequest
 from wsaas.core.errors import MessageTooLong
 from wsaas.net.http_grammar import FIELD_LINE, octets
 
-# Seconds that a kept-alive connection may be silent, or leave its answers unread. Balancers close theirs after 60: the
-# end that sends requests must be the first, for what it sends on a connection that is just being closed is lost.
+# Seconds that a kept-alive connection may be silent, or leave its answers unread. Balancers close theirs after 60. The
+# end that sends requests must close first: a request on a connection that is just being closed is lost.
 IDLE_TIMEOUT = 75.0
-# Seconds in which a refused client may read why. Closing at once, with bytes of it unread, would reset the connection.
+# Seconds in which a refused client may read the reason. To close with bytes unread would reset the connection.
 LINGER = 2.0
-# Seconds after which a client that does not take its last bytes is cut off.
+# Seconds after which the connection of a client that does not read its last bytes is aborted.
 CLOSE_TIMEOUT = 15.0
-# No length has more digits: 999 PB. Python refuses to convert thousands of them.
+# Digits of a Content-Length: 999 PB at most. Python refuses to convert thousands of digits.
 LENGTH_DIGITS = 18
-# Bytes of a header's name. Twisted remembers the first ten thousand names that it meets, for ever.
+# Bytes of a header's name. Twisted keeps the first ten thousand names for ever.
 LONGEST_NAME = 256
 
 FIELD = octets(FIELD_LINE)
@@ -57,6 +54,7 @@ class Body(BytesIO):
 
 
 def too_long(limit: int) -> MessageTooLong:
+    """Return the error of a body over `limit` bytes."""
     return MessageTooLong(f"a body has at most {limit} bytes (MAX_MESSAGE_SIZE)")
 
 

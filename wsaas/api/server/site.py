@@ -1,4 +1,4 @@
-"""The API as an endpoint listens with it: its routes, and the connections that are let in."""
+"""The API as a factory for endpoints: its routes, and how many connections it takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from wsaas.api.access import Access
-from wsaas.api.app import Api, add_connection_routes
+from wsaas.api.app import Api
+from wsaas.api.connections import add_connection_routes
 from wsaas.api.groups import add_group_routes
 from wsaas.api.health import add_ops_routes
 from wsaas.api.server.channel import ApiChannel, ApiRequest
@@ -23,7 +24,7 @@ from wsaas.net.reject import RejectedConnection
 
 
 class ApiSite(Site):
-    """A site of HTTP/1.1 that keeps no access log: the path holds an id, and who reads an id may push to it."""
+    """A site of HTTP/1.1 without an access log: a path holds an id, and any reader of the log could push to it."""
 
     protocol = ApiChannel  # type: ignore[assignment]
     requestFactory = ApiRequest
@@ -33,7 +34,7 @@ class ApiSite(Site):
 
     def __init__(self, resource: IResource, context: ApiContext) -> None:
         super().__init__(resource, reactor=context.clock, parsePOSTFormSubmission=False)
-        # The channel has limits of its own: Twisted's starts again with every byte.
+        # ApiChannel has limits of its own: Twisted's starts again with every byte.
         self.timeOut = None
         self.context = context
 
@@ -48,11 +49,11 @@ class ApiSite(Site):
         """Open no access log, and run no clock for one."""
 
     def getContentFile(self, length: int | None) -> Body:
-        """Return the place for a request's body (twisted.web.server.Request.gotLength asks)."""
+        """Return the place for a request's body (for twisted.web.server.Request.gotLength)."""
         return Body(self.context.max_message_size)
 
     def acceptableProtocols(self) -> list[bytes]:
-        """Return what TLS may negotiate: not HTTP/2, which goes past all the limits here."""
+        """Return the protocols that TLS may negotiate: not HTTP/2, which would go past all the limits here."""
         return [b"http/1.1"]
 
 
@@ -67,10 +68,10 @@ def api_site(
     request_timeout: float = 10.0,
     fast_path: type[FastPath] | None = FastPath,
 ) -> ApiSite:
-    """The API, for an endpoint to listen with. A request must arrive within `request_timeout` seconds as a whole.
+    """Return the API as a factory for endpoints. A whole request has `request_timeout` seconds to arrive.
 
-    `fast_path` serves most pushes; with None every request takes the slow path.
-    The host of `local_address` is the name by which it may be called without a token, beside those of loopback.
+    `fast_path` serves most pushes; with None every request takes the slow path. Without tokens, requests may name the
+    host of `local_address`, or loopback.
     """
     access = Access(tokens, [urlsplit(local_address).hostname or "localhost"])
     api = Api(access)

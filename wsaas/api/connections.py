@@ -1,0 +1,58 @@
+"""The routes of one connection, `/{id}`, and the list of all."""
+
+from __future__ import annotations
+
+from twisted.web.iweb import IRequest
+
+from wsaas.api.app import Api
+from wsaas.api.params import CLOSE, PAGE, Query, close_parameters, message, next_after, page_parameters
+from wsaas.api.responses import OK, ApiResponse
+from wsaas.core.outcomes import Pushed
+from wsaas.core.records import Facts
+from wsaas.core.router import Router
+from wsaas.core.timestamps import iso8601
+
+
+def add_connection_routes(api: Api, router: Router) -> None:
+    """Add PUT, DELETE, GET and HEAD on `/{id}`, and GET on `/connections`."""
+
+    @api.route("/<id:id>", "PUT")
+    async def push(request: IRequest, query: Query, id: str) -> ApiResponse:
+        pushed = router.push(id, *message(request))
+        return ApiResponse(202 if pushed is Pushed.QUEUED else 200, OK)
+
+    @api.route("/<id:id>", "DELETE", once=CLOSE)
+    async def close(request: IRequest, query: Query, id: str) -> ApiResponse:
+        router.close(id, *close_parameters(query))
+        return ApiResponse(200, OK)
+
+    @api.route("/<id:id>", "GET")
+    async def facts(request: IRequest, query: Query, id: str) -> ApiResponse:
+        return ApiResponse(200, facts_as_json(router.inspect(id)))
+
+    @api.route("/connections", "GET", once=PAGE)
+    async def connections(request: IRequest, query: Query) -> ApiResponse:
+        limit, after = page_parameters(query)
+        page = router.page(limit, after)
+        return ApiResponse(200, {"count": page.count, "connections": page.items, "next": next_after(page.items, limit)})
+
+
+def facts_as_json(facts: Facts) -> dict[str, object]:
+    """Return the JSON object of `GET /{id}`."""
+    return {
+        "id": facts.id,
+        "state": "connecting" if facts.connecting else "open",
+        "connected_at": iso8601(facts.connected_at),
+        "last_active_at": iso8601(facts.last_active_at),
+        "remote_address": facts.remote_address,
+        "path": facts.path,
+        "user_agent": facts.user_agent,
+        "subprotocol": facts.subprotocol,
+        "groups": list(facts.groups),
+        "messages_in": facts.messages_in,
+        "bytes_in": facts.bytes_in,
+        "messages_out": facts.messages_out,
+        "bytes_out": facts.bytes_out,
+        "bytes_waiting_in": facts.bytes_waiting_in,
+        "bytes_waiting_out": facts.bytes_waiting_out,
+    }
