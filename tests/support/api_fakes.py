@@ -7,7 +7,7 @@ from typing import cast
 from wsaas.core.errors import ClientTooSlow
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
-from wsaas.core.outcomes import Pushed
+from wsaas.core.outgoing import Outgoing, Pushed
 from wsaas.core.records import Facts
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
@@ -40,14 +40,12 @@ FACTS = Facts(
 class FakeSession:
     """A connection that notes what is done to it, and answers pushes with `outcome`."""
 
-    live = True
     state = State.OPEN
-    connecting = False
 
     def __init__(self, id: str = HERE) -> None:
         self.id = id
         self.peer = self
-        self.messages_out = self.bytes_out = 0
+        self.outgoing = Outgoing(MAX_MESSAGE_SIZE)
         self.groups: set[str] = set()
         self.outcome: Pushed | Exception = Pushed.SENT
         self.about = FACTS
@@ -72,12 +70,14 @@ class FakeSession:
     def close(self, cause: Cause, code: int, reason: str) -> None:
         self.closed.append((cause, code, reason))
 
-    def facts(self) -> Facts:
-        return self.about
+
+class _Router(Router):
+    def inspect(self, id: str) -> Facts:
+        return cast(FakeSession, self._session(id)).about
 
 
 def router_of(*sessions: FakeSession, max_message_size: int = MAX_MESSAGE_SIZE) -> Router:
     registry = Registry()
     for session in sessions:
         registry.add(cast(Session, session))
-    return Router(registry, max_message_size)
+    return _Router(registry, max_message_size)

@@ -23,15 +23,16 @@ from wsaas.core.outcomes import (
     Delivered,
     Indeterminate,
     Outcome,
-    Pushed,
     Refused,
     Undelivered,
 )
+from wsaas.core.outgoing import Pushed
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.core.session import Session, State
+from wsaas.core.states import LIVE
 
 MAX_MESSAGE = 600
 
@@ -426,7 +427,7 @@ class World:
     def drain(self) -> None:
         self.gateway.accepting = False
         for session in self.registry:
-            if session.live:
+            if session.state in LIVE:
                 self.stories[session.id].end(Cause.DRAIN, 1012)
             self.gateway.close_for_restart(session)
 
@@ -542,7 +543,7 @@ class World:
         groups = defaultdict(set)
         for session in self.registry:
             for group in session.groups:
-                assert session.live
+                assert session.state in LIVE
                 groups[group].add(session.id)
         assert set(self.registry._groups) == set(groups)
         for group, members in groups.items():
@@ -584,7 +585,7 @@ class World:
         # Bounds.
         assert session.lane.size <= max(self.limits.receive_buffer, MAX_MESSAGE + OVERHEAD)
         assert client.waiting <= max(self.limits.send_buffer, MAX_MESSAGE)
-        if session.live:
+        if session.state in LIVE:
             facts = self.router.inspect(session.id)
             # What was written, and at most one reply that waits for room.
             assert facts.bytes_waiting_out <= max(self.limits.send_buffer, MAX_MESSAGE) + MAX_MESSAGE

@@ -247,10 +247,9 @@ class ArchitectureTests(SynchronousTestCase):
         self.assertLessEqual(len(openings), 135)
 
 
-LONG_MODULES: tuple[str, ...] = ("wsaas/core/session.py", "wsaas/service/lifecycle.py")
+LONG_MODULES: tuple[str, ...] = ("wsaas/service/lifecycle.py",)
 LARGE_CLASSES: tuple[str, ...] = (
     "wsaas.clients.connection.ClientProtocol",
-    "wsaas.core.session.Session",
     "wsaas.journal.sqlite.SqliteJournal",
 )
 PROCESSES = (

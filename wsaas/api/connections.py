@@ -7,7 +7,7 @@ from twisted.web.iweb import IRequest
 from wsaas.api.app import Api
 from wsaas.api.params import CLOSE, PAGE, Query, close_parameters, message, next_after, page_parameters
 from wsaas.api.responses import OK, ApiResponse
-from wsaas.core.outcomes import Pushed
+from wsaas.core.outgoing import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.router import Router
 from wsaas.core.timestamps import iso8601

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.core.fanout import FanOut
-from wsaas.core.outcomes import Pushed
+from wsaas.core.outgoing import Pushed
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router, SendDirectly
 from wsaas.core.session import Session

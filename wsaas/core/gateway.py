@@ -14,6 +14,9 @@ from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
+from wsaas.core.states import LIVE, State
+
+_GONE = Handshake(path="", query="", origin=None, remote_address="")
 
 
 class Backend(Protocol):
@@ -66,13 +69,14 @@ class Gateway:
     def revive(self, records: Iterable[Record]) -> None:
         """Send the DELETE of every connection that an earlier life of the gateway left behind."""
         for record in records:
-            session = Session.revive(record, self._limits, self)
+            ending = record.closed or Closed(Cause.RESTART, CloseCode.ABNORMAL, "", clean=False)
+            session = Session(record, _GONE, None, self._limits, self, ending)
             self.registry.add(session)
             self.wake(session)
 
     def records(self) -> list[Record]:
         """All connections, as the journal keeps them."""
-        return [session.record for session in self.registry]
+        return [record_of(session) for session in self.registry]
 
     def minted(self, id: str) -> bool:
         """Tell a connection of this process from others by its id."""
@@ -85,10 +89,10 @@ class Gateway:
     # What a session tells its owner
 
     def accepted(self, session: Session, accepted: Accepted) -> None:
-        if accepted.groups and session.live:
+        if accepted.groups and session.state in LIVE:
             self.registry.join(session, accepted.groups)
         if accepted.headers:
-            self._journal.accepted(session.record, session.recorded)
+            self._journal.accepted(record_of(session), session.recorded)
 
     def closing(self, session: Session) -> None:
         self.registry.leave_all(session)
@@ -105,3 +109,12 @@ class Gateway:
             self.wake(session)
         else:
             session.turn_away(RefusalReason.JOURNAL_UNAVAILABLE)
+
+
+def record_of(session: Session) -> Record:
+    """Return the journal's record of a session; it says how it ended once nothing but the DELETE is left to say.
+
+    Until then a crash would lose messages, and its DELETE must not say how many.
+    """
+    ending = session.ending if session.state is State.LEAVING and not session.lane.messages else None
+    return Record(session.id, session.connected_at, session.repeated, session.trace_id, ending)

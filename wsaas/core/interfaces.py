@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from wsaas.core.events import Cause, Closed
 from wsaas.core.model import Frame
+from wsaas.core.outcomes import Accepted
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal
+
+S = TypeVar("S", contravariant=True)
+"""A session: what these interfaces speak of must not import them."""
 
 
 class SessionInput(Protocol):
@@ -66,6 +70,28 @@ class Peer(Protocol):
 
     def resume_reading(self) -> None:
         """Go on taking messages. Idempotent."""
+
+
+class SessionOwner(Protocol[S]):
+    """Keeps sessions, and hears of each step that others must know."""
+
+    def wake(self, session: S, /) -> None:
+        """Look for the session's next event: there may be one."""
+
+    def accepted(self, session: S, accepted: Accepted, /) -> None:
+        """Hear that the backend accepted. If the session is live, the 101 is about to be sent.
+
+        If the answer had headers, the 101 waits: the session hears by `recorded` whether they outlast a crash.
+        """
+
+    def closing(self, session: S, /) -> None:
+        """Hear that the connection has begun to end, and is no longer live. May be called again."""
+
+    def ended(self, session: S, closed: Closed, /) -> None:
+        """Hear that the connection has ended: nothing but its DELETE is left to say, and that says `closed`."""
+
+    def forget(self, session: S, /) -> None:
+        """Let the session go: nothing is left to say of its connection."""
 
 
 class Connections(Protocol):

@@ -1,10 +1,12 @@
-"""A connection's ordered, bounded queue of messages for the backend."""
+"""The way in from one client: a connection's ordered, bounded queue of messages for the backend."""
 
 from __future__ import annotations
 
 from collections import deque
 
 from wsaas.core.events import Received
+from wsaas.core.interfaces import Peer
+from wsaas.core.model import Frame
 
 # What holding one message costs beside its payload (objects and their slots), so that a flood of
 # empty messages is bounded like a flood of large ones.
@@ -15,37 +17,59 @@ class Lane:
     """Messages of one connection that the backend has not taken yet, oldest first, the one in flight included.
 
     The bound is `capacity` bytes, payloads plus `OVERHEAD` each, which bounds the count as well. The lane never drops:
-    whoever fills it asks `has_room` before reading on, and stops reading from the client when there is none. An
-    empty lane has room for any one message that the size limit let through.
+    each message is announced before it is read, and the client is not read from while there is no room for it. An empty
+    lane has room for any one message that the size limit let through.
     """
 
-    __slots__ = ("_capacity", "messages", "size")
+    __slots__ = ("_capacity", "bytes", "lost", "messages", "received", "refused", "size")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self.messages: deque[Received] | tuple[Received, ...] = ()
         self.size = 0
+        self.refused: int | None = None
+        """Bytes of the message for which there was no room: the client is not read from until there is."""
+        self.received = self.bytes = 0
+        """All that came from the client: messages, and bytes of their payload."""
+        self.lost = 0
+        """Messages that the backend will never take."""
 
     def __len__(self) -> int:
         return len(self.messages)
 
-    def has_room(self, length: int) -> bool:
-        """Say if a message of `length` bytes fits now."""
+    def announce(self, length: int, peer: Peer | None) -> None:
+        """Hear that a message of `length` bytes comes; stop reading from the client if there is no room for it."""
+        if peer is not None and not self._has_room(length):
+            self.refused = length
+            peer.pause_reading()
+
+    def relieve(self, peer: Peer | None) -> None:
+        """Read on once the message that was refused has room.
+
+        That is when half of the lane is free, too: reading resumes there, not at the brim, so that it does not flutter.
+        """
+        if self.refused is None or peer is None:
+            return
+        if self.size * 2 <= self._capacity and self._has_room(self.refused):
+            self.refused = None
+            peer.resume_reading()
+
+    def _has_room(self, length: int) -> bool:
         return not self.messages or self.size + length + OVERHEAD <= self._capacity
 
-    @property
-    def relaxed(self) -> bool:
-        """Say if half of the lane is free: reading resumes here, not at the brim, so that it does not flutter."""
-        return self.size * 2 <= self._capacity
-
-    def push(self, message: Received) -> None:
+    def push(self, frame: Frame) -> None:
+        """Number a message and put it behind all others."""
+        length = len(frame.payload)
+        self.received += 1
+        self.bytes += length
+        message = Received(self.received, frame)
         if not self.messages:  # a deque would take 760 bytes, of every idle connection if it stayed
             self.messages = (message,)
         elif isinstance(self.messages, deque):
             self.messages.append(message)
         else:
             self.messages = deque((*self.messages, message))
-        self.size += len(message.frame.payload) + OVERHEAD
+        self.size += length + OVERHEAD
 
     @property
     def head(self) -> Received:
@@ -53,16 +77,15 @@ class Lane:
         return self.messages[0]
 
     def pop(self) -> None:
-        """The oldest message is done with."""
+        """Drop the oldest message: the backend has taken it."""
         self.size -= len(self.messages[0].frame.payload) + OVERHEAD
         if isinstance(self.messages, deque) and len(self.messages) > 1:
             self.messages.popleft()
         else:
             self.messages = ()
 
-    def clear(self) -> int:
-        """Give up all that waits; how many messages that were."""
-        count = len(self.messages)
+    def give_up(self) -> None:
+        """Count all that waits as lost; the lane is empty then."""
+        self.lost += len(self.messages)
         self.messages = ()
         self.size = 0
-        return count

@@ -1,9 +1,8 @@
-"""The outcomes of telling the backend of an event, and of pushing to a client."""
+"""The outcomes of telling the backend of an event."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 from wsaas.core.model import Frame
 from wsaas.core.refusal import Refusal
@@ -70,10 +69,3 @@ class Acknowledged:
 
 
 Outcome = ConnectOutcome | MessageOutcome | Acknowledged
-
-
-class Pushed(Enum):
-    """The fate of a push that was taken."""
-
-    SENT = "sent"
-    QUEUED = "queued"

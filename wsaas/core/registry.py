@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from heapq import nsmallest
 
 from wsaas.core.session import NO_GROUPS, Session
-from wsaas.core.states import State
+from wsaas.core.states import LIVE, State
 
 _OPEN = State.OPEN  # Enum looks its members up anew each time
 
@@ -38,9 +38,9 @@ class Registry:
     def find(self, id: str) -> Session | None:
         """Return the live session of this id, or None."""
         session = self._sessions.get(id)
-        if session is None or session.state is _OPEN:  # the usual case, without a call for each push
+        if session is None or session.state is _OPEN:  # the usual case, for each push
             return session
-        return session if session.live else None
+        return session if session.state in LIVE else None
 
     def open_sessions(self) -> list[Session]:
         """Return the sessions whose clients have their 101."""
@@ -49,7 +49,7 @@ class Registry:
     @property
     def count(self) -> int:
         """The number of live connections."""
-        return sum(session.live for session in self._sessions.values())
+        return sum(session.state in LIVE for session in self._sessions.values())
 
     def page(self, limit: int, after: str) -> list[str]:
         """Return the first `limit` ids of live connections behind `after`, in the order of ids.
@@ -57,7 +57,7 @@ class Registry:
         A caller that follows the pages sees each connection that is there all the while exactly once, whatever other
         connections come and go.
         """
-        return nsmallest(limit, (id for id, session in self._sessions.items() if id > after and session.live))
+        return nsmallest(limit, (id for id, session in self._sessions.items() if id > after and session.state in LIVE))
 
     # Groups
 

@@ -16,11 +16,13 @@ from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchC
 from wsaas.core.events import Cause, CloseCode
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUPS, name_flaw
+from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame
-from wsaas.core.outcomes import Pushed
+from wsaas.core.outgoing import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
+from wsaas.core.states import State
 
 T = TypeVar("T")
 _NO_SUCH = "no such connection: it never was, or it is over"
@@ -71,7 +73,7 @@ class Router:
 
     def inspect(self, id: str) -> Facts:
         """Return what is known of one connection. Raises NoSuchConnection."""
-        return self._session(id).facts()
+        return facts_of(self._session(id))
 
     def join(self, id: str, group: str) -> None:
         """Make the connection a member. Raises NoSuchConnection, BadRequest."""
@@ -146,12 +148,14 @@ class Router:
             # Counted before they are sent to: the system calls push the sessions out of the processor's caches.
             size = len(frame.payload)
             for session in sessions:
-                session.messages_out += 1
-                session.bytes_out += size
+                outgoing = session.outgoing
+                outgoing.messages += 1
+                outgoing.bytes += size
             remaining = self._send_directly(sessions, frame)
             for session in remaining:
-                session.messages_out -= 1
-                session.bytes_out -= size
+                outgoing = session.outgoing
+                outgoing.messages -= 1
+                outgoing.bytes -= size
         served = len(sessions) - len(remaining)
         for session in remaining:
             with suppress(ClientTooSlow, NoSuchConnection):
@@ -176,6 +180,29 @@ class Router:
                     f"byte {error.start} is not UTF-8: send binary with Content-Type: application/octet-stream"
                 ) from None
         return Frame(payload, binary)
+
+
+def facts_of(session: Session) -> Facts:
+    """Return what is known of a live session."""
+    peer, lane, outgoing, handshake = session.peer, session.lane, session.outgoing, session.handshake
+    assert peer is not None
+    return Facts(
+        id=session.id,
+        connecting=session.state is not State.OPEN,
+        connected_at=session.connected_at,
+        last_active_at=peer.last_active_at,
+        remote_address=handshake.remote_address,
+        path=handshake.path,
+        user_agent=handshake.headers.get("user-agent", ""),
+        subprotocol=session.subprotocol,
+        groups=tuple(sorted(session.groups)),
+        messages_in=lane.received,
+        bytes_in=lane.bytes,
+        messages_out=outgoing.messages,
+        bytes_out=outgoing.bytes,
+        bytes_waiting_in=lane.size - OVERHEAD * len(lane),
+        bytes_waiting_out=peer.waiting + outgoing.waiting,
+    )
 
 
 def _check_close(code: int, reason: str) -> None:

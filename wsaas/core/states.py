@@ -24,6 +24,8 @@ from enum import Enum
 
 
 class State(Enum):
+    """The states that the drawing has."""
+
     STARTING = "starting"
     CONNECTING = "connecting"
     ACCEPTED = "accepted"
@@ -34,6 +36,26 @@ class State(Enum):
     LEAVING = "leaving"
     CLOSED = "closed"
 
+    __hash__ = object.__hash__  # Enum's own is a call of Python, and each push looks its session's state up
+
 
 LIVE = frozenset({State.STARTING, State.CONNECTING, State.ACCEPTED, State.OPEN})
+"""The states in which the API knows a connection: it is open, or may be soon."""
 BEFORE_THE_ANSWER = frozenset({State.STARTING, State.CONNECTING, State.ABANDONED})
+
+WHEN_CLOSED = {
+    State.STARTING: State.CLOSED,
+    State.CONNECTING: State.ABANDONED,
+    State.ACCEPTED: State.LEAVING,
+    State.OPEN: State.CLOSING,
+}
+"""The next state when the gateway closes the connection; in the other states that means nothing."""
+WHEN_DISCONNECTED = {
+    State.STARTING: State.CLOSED,
+    State.CONNECTING: State.ABANDONED,
+    State.ACCEPTED: State.LEAVING,
+    State.OPEN: State.LEAVING,
+    State.CLOSING: State.LEAVING,
+    State.DISMISSED: State.LEAVING,
+}
+"""The next state when the client is gone; in the other states the session knows it already."""

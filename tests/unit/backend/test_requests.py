@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.requests import Contract, Webhook
 from wsaas.core.events import Cause, Closed, Opened, Received
+from wsaas.core.gateway import record_of
 from wsaas.core.model import Frame, Handshake, Limits
 from wsaas.core.outcomes import Accepted
 from wsaas.core.records import Record
@@ -141,9 +142,10 @@ class ContractTests(SynchronousTestCase):
         asked = ((b"COOKIE", b"c=d"), (b"User-Agent", b"mine"), (b"Accept", b"text/plain"))
         session.repeated = Accepted(headers=asked).repeated_with(session.repeated)
         unused: Any = None
-        revived = Session.revive(session.record, Limits(1000, 1000, 1000), unused)
+        closed = Closed(Cause.RESTART, 1006, "", False)
+        revived = Session(record_of(session), HANDSHAKE, None, Limits(1000, 1000, 1000), unused, closed)
         for each in (session, revived):
-            headers = headers_of(self.contract().webhook(each, Closed(Cause.RESTART, 1006, "", False)))
+            headers = headers_of(self.contract().webhook(each, closed))
             self.assertEqual(
                 [headers[name] for name in ("cookie", "user-agent", "accept", "x-tenant")],
                 ["c=d", "mine", "text/plain", "1"],

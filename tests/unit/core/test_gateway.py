@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import VETOED, Calls, FakeBackend, FakeJournal, FakePeer, hello, text
 from wsaas.core.events import Cause, Closed, Opened, Received
-from wsaas.core.gateway import Gateway
+from wsaas.core.gateway import Gateway, record_of
 from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.ids import is_id
 from wsaas.core.model import Limits
@@ -54,7 +54,7 @@ class ConnectTests(GatewayTestCase):
         session = self.connect(repeated=((b"Authorization", b"Basic eA=="),))
         self.assertEqual(self.calls, ["journal opened"])
         (record,) = self.journal.records
-        self.assertEqual(record, session.record)
+        self.assertEqual(record, record_of(session))
         self.assertEqual(
             (record.id, record.connected_at, record.repeated, record.closed),
             (session.id, 1700000000.5, ((b"Authorization", b"Basic eA=="),), None),
@@ -162,7 +162,7 @@ class LifeTests(GatewayTestCase):
         """Headers that the connect answer asked for are kept in the journal, for a DELETE after a crash."""
         session = self.open(Accepted(headers=((b"X-User", b"42"),)))
         self.assertEqual(self.journal.records[-1].repeated, ((b"X-User", b"42"),))
-        self.assertEqual(self.journal.records[-1], session.record)
+        self.assertEqual(self.journal.records[-1], record_of(session))
 
     def test_the_101_waits_for_the_headers(self) -> None:
         """The client gets its 101, and the first push behind it, only when the journal has the headers."""
@@ -264,8 +264,8 @@ class JournalAnewTests(GatewayTestCase):
         over.disconnected(Cause.CLIENT, 1000, "", True)
         old = Record("a" * 32, 1.0, (), "1" * 32, Closed(Cause.CLIENT, 1000, "", clean=True))
         self.gateway.revive([old])
-        self.assertEqual(self.gateway.records(), [live.record, over.record, old])
-        self.assertEqual(over.record.closed, Closed(Cause.CLIENT, 1000, "", clean=True))
+        self.assertEqual(self.gateway.records(), [record_of(live), record_of(over), old])
+        self.assertEqual(record_of(over).closed, Closed(Cause.CLIENT, 1000, "", clean=True))
 
     def test_minted(self) -> None:
         """Its own connections are told from those of others by their ids."""
@@ -282,7 +282,7 @@ class ReviveTests(GatewayTestCase):
         self.gateway.revive(iter(records))
         self.assertEqual(self.calls.flush(), ["wake", "wake"])
         one, two = self.backend.woken
-        self.assertEqual((len(self.registry), [one.record.id, two.record]), (2, ["a" * 32, records[1]]))
+        self.assertEqual((len(self.registry), [record_of(one).id, record_of(two)]), (2, ["a" * 32, records[1]]))
         self.assertIsNone(self.registry.find(one.id))
         self.assertEqual(one.next_event(), Closed(Cause.RESTART, 1006, "", clean=False))
         self.assertEqual(two.next_event(), known)

@@ -6,22 +6,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.core_fakes import Calls, FakePeer
 from tests.support.properties import examples
 from wsaas.core.events import Received
 from wsaas.core.lane import OVERHEAD, Lane
 from wsaas.core.model import Frame
 
 
+def frame(length: int = 0) -> Frame:
+    return Frame(b"x" * length, binary=True)
+
+
 def message(sequence: int, length: int = 0) -> Received:
-    return Received(sequence, Frame(b"x" * length, binary=True))
+    return Received(sequence, frame(length))
+
+
+def has_room(lane: Lane, length: int) -> bool:
+    """Whether the client is read on from when such a message is announced."""
+    peer = FakePeer(Calls())
+    lane.announce(length, peer)
+    return not peer.calls
 
 
 class LaneTests(SynchronousTestCase):
     def test_order(self) -> None:
         """First in, first out; the head stays until it is popped."""
         lane = Lane(10_000)
-        for sequence in (1, 2, 3):
-            lane.push(message(sequence))
+        for _ in range(3):
+            lane.push(frame())
         self.assertEqual((lane.head, lane.head, len(lane)), (message(1), message(1), 3))
         lane.pop()
         self.assertEqual((lane.head, len(lane)), (message(2), 2))
@@ -29,34 +41,49 @@ class LaneTests(SynchronousTestCase):
     def test_room_to_the_last_byte(self) -> None:
         """A message has room as long as it fills the capacity exactly, its overhead included."""
         lane = Lane(2 * OVERHEAD + 15)
-        lane.push(message(1, 10))
-        self.assertTrue(lane.has_room(5))
-        self.assertFalse(lane.has_room(6))
+        lane.push(frame(10))
+        self.assertTrue(has_room(lane, 5))
+        self.assertFalse(has_room(lane, 6))
 
     def test_empty_messages_take_room(self) -> None:
         """A flood of empty messages ends, too."""
         lane = Lane(3 * OVERHEAD)
-        for sequence in (1, 2, 3):
-            self.assertTrue(lane.has_room(0))
-            lane.push(message(sequence))
-        self.assertFalse(lane.has_room(0))
+        for _ in range(3):
+            self.assertTrue(has_room(lane, 0))
+            lane.push(frame())
+        self.assertFalse(has_room(lane, 0))
 
-    def test_relaxed_at_half(self) -> None:
-        """It is relaxed when no more than half is taken."""
-        lane = Lane(4 * OVERHEAD)
-        self.assertTrue(lane.relaxed)
-        lane.push(message(1, OVERHEAD))
-        self.assertTrue(lane.relaxed)
-        lane.push(message(2))
-        self.assertFalse(lane.relaxed)
+    def test_relieved_at_half(self) -> None:
+        """The client is read on from when the message that was refused has room, and no more than half is taken."""
+        for length, left in ((0, 2), (OVERHEAD, 2), (2 * OVERHEAD, 1), (10 * OVERHEAD, 0)):
+            lane, peer = Lane(4 * OVERHEAD), FakePeer(Calls())
+            for _ in range(4):
+                lane.push(frame())
+            lane.announce(length, peer)
+            while lane.refused is not None:
+                self.assertEqual(peer.calls, ["pause"])
+                lane.pop()
+                lane.relieve(peer)
+            self.assertEqual((peer.calls, len(lane)), (["pause", "resume"], left))
+            lane.relieve(peer)
+            self.assertEqual(peer.calls, ["pause", "resume"], "once")
 
-    def test_clear(self) -> None:
+    def test_nobody_to_pause(self) -> None:
+        """Of a client that is gone nothing is paused or resumed."""
+        lane = Lane(OVERHEAD)
+        lane.push(frame())
+        lane.announce(1, None)
+        lane.relieve(None)
+        self.assertIsNone(lane.refused)
+
+    def test_give_up(self) -> None:
         """What is given up is counted, and leaves room for all."""
         lane = Lane(1000)
-        lane.push(message(1, 700))
-        lane.push(message(2, 700))
-        self.assertEqual(lane.clear(), 2)
-        self.assertEqual((len(lane), lane.size, lane.has_room(10**9), lane.clear()), (0, 0, True, 0))
+        lane.push(frame(700))
+        lane.push(frame(700))
+        for _ in range(2):
+            lane.give_up()
+            self.assertEqual((lane.lost, len(lane), lane.size, has_room(lane, 10**9)), (2, 0, 0, True))
 
     @examples(100)
     @given(
@@ -68,10 +95,11 @@ class LaneTests(SynchronousTestCase):
 
         A number is a message of that length, pushed if it has room.
         """
-        lane, model, sequence = Lane(capacity), [], 0
+        lane, model, sequence, lost = Lane(capacity), [], 0, 0
         for step in steps:
             if step == "clear":
-                self.assertEqual(lane.clear(), len(model))
+                lane.give_up()
+                lost += len(model)
                 model.clear()
             elif step == "pop":
                 if model:
@@ -79,11 +107,11 @@ class LaneTests(SynchronousTestCase):
                     lane.pop()
             else:
                 fits = not model or lane.size + step + OVERHEAD <= capacity
-                self.assertEqual(lane.has_room(step), fits)
+                self.assertEqual(has_room(lane, step), fits)
                 if fits:
                     sequence += 1
-                    lane.push(message(sequence, step))
+                    lane.push(frame(step))
                     model.append(message(sequence, step))
-            self.assertEqual(len(lane), len(model))
+            self.assertEqual((len(lane), lane.received, lane.lost), (len(model), sequence, lost))
             self.assertEqual(lane.size, sum(len(each.frame.payload) + OVERHEAD for each in model))
             self.assertTrue(lane.size <= capacity or len(lane) == 1)

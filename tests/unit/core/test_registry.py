@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.core_fakes import ID, VETOED, Stage
+from tests.support.core_fakes import ID, VETOED, Stage, hello
 from wsaas.core.errors import NoSuchConnection
-from wsaas.core.events import Cause
+from wsaas.core.events import Cause, Closed
 from wsaas.core.model import Limits
 from wsaas.core.records import Record
 from wsaas.core.registry import Registry
@@ -24,7 +24,8 @@ class RegistryTestCase(SynchronousTestCase):
         return stage
 
     def revived(self, id: str) -> Session:
-        session = Session.revive(Record(id, 0.0, (), ""), Limits(1, 1, 1), Stage().owner)
+        ending = Closed(Cause.RESTART, 1006, "", clean=False)
+        session = Session(Record(id, 0.0, (), ""), hello(), None, Limits(1, 1, 1), Stage().owner, ending)
         self.registry.add(session)
         return session
 

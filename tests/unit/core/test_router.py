@@ -10,13 +10,16 @@ from tests.support.core_fakes import ID, Calls, FakeOwner, FakePeer, Stage, hell
 from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.core.events import Cause
 from wsaas.core.fanout import FanOut
+from wsaas.core.gateway import record_of
 from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.model import Frame, Limits
-from wsaas.core.outcomes import Accepted, Pushed
+from wsaas.core.outcomes import Accepted
+from wsaas.core.outgoing import Pushed
 from wsaas.core.records import Record
 from wsaas.core.registry import Registry
-from wsaas.core.router import Page, Router
+from wsaas.core.router import Page, Router, facts_of
 from wsaas.core.session import Session
+from wsaas.core.states import State
 
 
 def spell(number: int) -> str:
@@ -37,7 +40,7 @@ class InspectTests(RouterTestCase):
     def test_facts(self) -> None:
         """What is known is what the session says."""
         stage = self.add(Stage.open())
-        self.assertEqual(self.router.inspect(ID), stage.session.facts())
+        self.assertEqual(self.router.inspect(ID), facts_of(stage.session))
 
 
 class PageOfAllTests(RouterTestCase):
@@ -115,7 +118,7 @@ class CloseTests(RouterTestCase):
         for code in (-1, 0, 999, 1001, 1005, 1006, 1012, 2999, 5000, 65536):
             stage = self.add(Stage.open())
             self.assertRaises(BadRequest, self.router.close, ID, code, "bye")
-            self.assertEqual((stage.calls, stage.session.live), ([], True))
+            self.assertEqual((stage.calls, stage.session.state), ([], State.OPEN))
 
     def test_reason(self) -> None:
         """A reason has at most the 123 bytes that fit into a Close frame, in UTF-8."""
@@ -133,7 +136,7 @@ class CloseTests(RouterTestCase):
         stage = self.add(Stage.open())
         self.router.close(ID, 4001, "bye")
         stage.session.disconnected(Cause.CLIENT, 4001, "bye", True)
-        closed = stage.session.record.closed
+        closed = record_of(stage.session).closed
         self.assertEqual((closed.cause, closed.code, closed.reason), (Cause.API, 4001, "bye"))
 
     def test_waiting(self) -> None:

@@ -9,12 +9,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.core_fakes import ID, TIMED_OUT, VETOED, Calls, FakeOwner, Stage, hello, spell, text
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.events import Cause, Closed, EventKind, Opened, Received
+from wsaas.core.gateway import record_of
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame, Limits
-from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Pushed, Undelivered
+from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Undelivered
+from wsaas.core.outgoing import Pushed
 from wsaas.core.records import Facts, Record
 from wsaas.core.refusal import RefusalReason
+from wsaas.core.router import facts_of
 from wsaas.core.session import Session, State
+from wsaas.core.states import LIVE
 
 
 def farewell(stage: Stage) -> str:
@@ -52,8 +56,8 @@ class ConnectTests(SynchronousTestCase):
             self.assertIs(stage.session.push(text(word)), Pushed.QUEUED)
         stage.resolve(Accepted())
         self.assertEqual(stage.calls, ["accepted", "accept None", "send one", "send two", "send three"])
-        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (3, 11))
-        self.assertEqual(stage.session.facts().bytes_waiting_out, 0)
+        self.assertEqual((stage.session.outgoing.messages, stage.session.outgoing.bytes), (3, 11))
+        self.assertEqual(facts_of(stage.session).bytes_waiting_out, 0)
 
     def test_early_pushes_are_bounded(self) -> None:
         """Before the 101 at most SEND_BUFFER waits, each push with its overhead; over it the pusher is told to wait."""
@@ -61,7 +65,7 @@ class ConnectTests(SynchronousTestCase):
         for word in ("0123456789", "abcdefghij"):
             stage.session.push(text(word))
         self.assertRaises(ClientTooSlow, stage.session.push, text(""))
-        self.assertEqual(stage.session.facts().bytes_waiting_out, 20)
+        self.assertEqual(facts_of(stage.session).bytes_waiting_out, 20)
         stage.resolve(Accepted())
         self.assertEqual(stage.calls[2:], ["send 0123456789", "send abcdefghij"])
         self.assertIs(stage.session.push(text("")), Pushed.SENT)
@@ -125,7 +129,7 @@ class ConnectTests(SynchronousTestCase):
         stage = Stage.connecting()
         stage.resolve(Accepted("v2.chat"))
         self.assertIn("accept v2.chat", stage.calls)
-        self.assertEqual(stage.session.facts().subprotocol, "v2.chat")
+        self.assertEqual(facts_of(stage.session).subprotocol, "v2.chat")
 
     def test_headers_to_repeat(self) -> None:
         """The headers that the connect answer asked for come after the handshake's, and are in the record."""
@@ -133,7 +137,7 @@ class ConnectTests(SynchronousTestCase):
         stage.resolve(Accepted(headers=((b"X-User", b"42"),)))
         expected = ((b"Authorization", b"Basic eA=="), (b"X-User", b"42"))
         self.assertEqual(stage.session.repeated, expected)
-        self.assertEqual(stage.session.record.repeated, expected)
+        self.assertEqual(record_of(stage.session).repeated, expected)
 
     def test_headers_replaced(self) -> None:
         """A header that the connect answer asked for replaces the handshake's of the same name, in any case."""
@@ -148,11 +152,11 @@ class ConnectTests(SynchronousTestCase):
         """The record says how it ended once nothing but the DELETE is left: not while messages wait, or may come."""
         stage = Stage.open("one")
         stage.session.close(Cause.API, 4001, "bye")
-        self.assertIsNone(stage.session.record.closed)
+        self.assertIsNone(record_of(stage.session).closed)
         stage.session.disconnected(Cause.CLIENT, 4001, "bye", True)
-        self.assertIsNone(stage.session.record.closed)
+        self.assertIsNone(record_of(stage.session).closed)
         deliver_all(stage)
-        self.assertEqual(stage.session.record.closed, Closed(Cause.API, 4001, "bye", clean=True))
+        self.assertEqual(record_of(stage.session).closed, Closed(Cause.API, 4001, "bye", clean=True))
 
     def test_client_leaves_before_the_post(self) -> None:
         """A client that leaves before its POST is out leaves without a word to the backend."""
@@ -231,7 +235,7 @@ class MessageTests(SynchronousTestCase):
             self.assertEqual(stage.next_event(), Received(sequence, frame))
             stage.resolve(Delivered())
         self.assertIsNone(stage.next_event())
-        self.assertEqual((stage.session.messages_in, stage.session.bytes_in), (3, 5))
+        self.assertEqual((stage.session.lane.received, stage.session.lane.bytes), (3, 5))
 
     def test_unresolved(self) -> None:
         """A message stays the next one until it is resolved."""
@@ -244,7 +248,7 @@ class MessageTests(SynchronousTestCase):
         stage.next_event()
         stage.resolve(Delivered(text("reply")))
         self.assertEqual(stage.calls, ["send reply"])
-        self.assertEqual(stage.session.messages_out, 1)
+        self.assertEqual(stage.session.outgoing.messages, 1)
         self.assertEqual(stage.next_event(), Received(2, text("two")))
 
     def test_held_reply(self) -> None:
@@ -256,11 +260,11 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual((stage.next_event(), stage.session.pending), (None, None))
         stage.session.writable()
         self.assertEqual(stage.calls, ["no room for reply", "no room for reply"])
-        self.assertEqual((stage.next_event(), stage.session.messages_out), (None, 0))
+        self.assertEqual((stage.next_event(), stage.session.outgoing.messages), (None, 0))
         stage.peer.full = False
         stage.session.writable()
         self.assertEqual(stage.calls[2:], ["send reply", "wake"])
-        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (1, 5))
+        self.assertEqual((stage.session.outgoing.messages, stage.session.outgoing.bytes), (1, 5))
         self.assertEqual(deliver_all(stage), ["two"])
         stage.session.writable()
         self.assertEqual(stage.calls[4:], [])
@@ -313,10 +317,10 @@ class MessageTests(SynchronousTestCase):
         stage = Stage.open()
         stage.peer.full = True
         self.assertRaises(ClientTooSlow, stage.session.push, text("x"))
-        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (0, 0))
+        self.assertEqual((stage.session.outgoing.messages, stage.session.outgoing.bytes), (0, 0))
         stage.peer.full = False
         stage.session.push(text("four"))
-        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (1, 4))
+        self.assertEqual((stage.session.outgoing.messages, stage.session.outgoing.bytes), (1, 4))
 
 
 class BackpressureTests(SynchronousTestCase):
@@ -560,7 +564,7 @@ class FactsTests(SynchronousTestCase):
         stage = Stage.connecting()
         stage.session.push(text("four"))
         self.assertEqual(
-            stage.session.facts(),
+            facts_of(stage.session),
             Facts(
                 id=ID,
                 connecting=True,
@@ -584,7 +588,7 @@ class FactsTests(SynchronousTestCase):
         """Of an open connection it is known what went both ways and what waits; bytes are those of messages alone."""
         stage = Stage.connecting()
         session = Session(
-            stage.session.record, hello(headers={"user-agent": "curl/8"}), stage.peer, stage.limits, stage.owner
+            record_of(stage.session), hello(headers={"user-agent": "curl/8"}), stage.peer, stage.limits, stage.owner
         )
         session.next_event()
         session.resolve(Accepted("v1"))
@@ -596,7 +600,7 @@ class FactsTests(SynchronousTestCase):
         session.push(text("push"))
         stage.peer.waiting = 9
         self.assertEqual(
-            session.facts(),
+            facts_of(session),
             Facts(
                 id=ID,
                 connecting=False,
@@ -622,12 +626,13 @@ class ReviveTests(SynchronousTestCase):
         calls = Calls()
         self.calls = calls
         self.record = Record(ID, 1700000000.0, ((b"Authorization", b"Basic eA=="),), "ab" * 16, closed)
-        return Session.revive(self.record, Limits(1000, 1000, 1000), FakeOwner(calls))
+        ending = closed or Closed(Cause.RESTART, 1006, "", clean=False)
+        return Session(self.record, hello(), None, Limits(1000, 1000, 1000), FakeOwner(calls), ending)
 
     def test_restart(self) -> None:
         """Of a connection that an earlier life left behind there is one DELETE to send, with cause restart."""
         session = self.revive(None)
-        self.assertFalse(session.live)
+        self.assertNotIn(session.state, LIVE)
         self.assertIs(session.pending, EventKind.DISCONNECT)
         self.assertEqual(session.next_event(), Closed(Cause.RESTART, 1006, "", clean=False))
         self.assertEqual(self.calls, [])
@@ -640,7 +645,7 @@ class ReviveTests(SynchronousTestCase):
         closed = Closed(Cause.UNDELIVERED, 1013, "", clean=True, lost_messages=3)
         session = self.revive(closed)
         self.assertEqual((session.next_event(), session.next_event()), (closed, closed))
-        self.assertEqual(session.record, self.record)
+        self.assertEqual(record_of(session), self.record)
 
     def test_what_is_repeated(self) -> None:
         """The DELETE has the headers, trace and moment of the connection that it ends."""

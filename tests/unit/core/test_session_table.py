@@ -14,10 +14,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.core_fakes import TIMED_OUT, VETOED, Stage, spell, text
 from wsaas.core.errors import GatewayError
 from wsaas.core.events import Cause, Closed, EventKind, Opened, Received
-from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Outcome, Pushed, Undelivered
+from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Outcome, Undelivered
+from wsaas.core.outgoing import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.refusal import RefusalReason
-from wsaas.core.session import LIVE, Session, State
+from wsaas.core.router import facts_of
+from wsaas.core.session import Session
+from wsaas.core.states import LIVE, State
 
 CONNECT, MESSAGE, DISCONNECT = EventKind
 OUTCOMES: dict[str, Outcome] = {
@@ -45,7 +48,7 @@ INPUTS: dict[str, Callable[[Stage], object]] = {
     "push": lambda stage: stage.session.push(text("push")),
     "close by the API": lambda stage: stage.session.close(Cause.API, 4001, "bye"),
     "close by the drain": lambda stage: stage.session.close(Cause.DRAIN, 1012, ""),
-    "facts": lambda stage: stage.session.facts(),
+    "facts": lambda stage: facts_of(stage.session),
 }
 
 # Why a cell cannot happen. Each of these reasons is checked where it is given.
@@ -382,7 +385,7 @@ class TableTests(SynchronousTestCase):
                 expected = None
                 if name in OUTCOMES and name not in MAY_RESOLVE[_in_flight(stage)]:
                     expected = IN_FLIGHT[_in_flight(stage)]
-                elif name == "facts" and not stage.session.live:
+                elif name == "facts" and stage.session.state not in LIVE:
                     expected = NOT_LIVE
                 self.assertEqual(cell if cell.startswith("impossible") else None, expected, f"{situation}, {name}")
 
@@ -391,7 +394,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(LIVE, {State.STARTING, State.CONNECTING, State.ACCEPTED, State.OPEN})
         for situation, build in SITUATIONS.items():
             session = build().session
-            self.assertEqual(session.live, session.state in LIVE, situation)
+            self.assertLessEqual(session.state in LIVE, session.peer is not None, situation)
 
     def test_pending(self) -> None:
         """`pending` names the kind of event that `next_event` would give."""
@@ -445,7 +448,7 @@ class TableTests(SynchronousTestCase):
         if name == "next_event":
             return stage.in_flight is None
         if name == "facts":
-            return stage.session.live
+            return stage.session.state in LIVE
         return name != "received" or len(stage.session.lane) < 3
 
     def _replay(self, inputs: dict[str, Callable[[Stage], object]], path: list[str]) -> Stage:
@@ -459,7 +462,7 @@ class TableTests(SynchronousTestCase):
 
     def _where(self, session: Session, in_flight: EventKind | None, full: bool) -> tuple[object, ...]:
         """All that the rules look at, but for counts that only grow."""
-        closed = session._ending
+        closed = session.ending
         return (
             session.state,
             in_flight,
@@ -467,5 +470,5 @@ class TableTests(SynchronousTestCase):
             len(session.lane),
             full,
             None if closed is None else (closed.cause, closed.clean, closed.lost_messages > 0),
-            session.live and session.facts().bytes_waiting_out > 0,
+            session.state in LIVE and facts_of(session).bytes_waiting_out > 0,
         )

@@ -1,0 +1,70 @@
+"""The way out to one client: counts what was sent, and keeps what cannot be sent yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from wsaas.core.errors import ClientTooSlow
+from wsaas.core.interfaces import Peer
+from wsaas.core.lane import OVERHEAD
+from wsaas.core.model import Frame
+
+
+class Pushed(Enum):
+    """The fate of a push that was taken."""
+
+    SENT = "sent"
+    QUEUED = "queued"
+
+
+class Outgoing:
+    """Pushes that wait for the client's 101, and after that the one reply for which there was no room.
+
+    Bounds, beside what the client's send buffer holds: pushes of at most `capacity` bytes, payloads plus `OVERHEAD`
+    each, or any one message; over it `add` raises ClientTooSlow. A reply stops the lane, so that there is no other.
+    """
+
+    __slots__ = ("_capacity", "_pushes", "_size", "bytes", "messages", "reply")
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._pushes: list[Frame] | None = None  # most connections never have one, and a list takes 72 bytes
+        self._size = 0
+        self.reply: Frame | None = None
+        self.messages = self.bytes = 0
+        """What was sent: messages, and bytes of their payload."""
+
+    def send(self, peer: Peer, frame: Frame) -> bool:
+        """Send a message to the client; return False if there is no room for it."""
+        if not peer.send(frame):
+            return False
+        self.messages += 1
+        self.bytes += len(frame.payload)
+        return True
+
+    def add(self, push: Frame) -> None:
+        """Keep a push until the 101. Raises ClientTooSlow over the bound."""
+        size = self._size + len(push.payload)
+        if self._pushes is None:
+            self._pushes = [push]
+        elif size + OVERHEAD * (len(self._pushes) + 1) > self._capacity:
+            raise ClientTooSlow("too much waits for the handshake to end; try again later")
+        else:
+            self._pushes.append(push)
+        self._size = size
+
+    def take_pushes(self) -> Sequence[Frame]:
+        """Return the pushes in the order in which they came; none are left."""
+        pushes, self._pushes, self._size = self._pushes, None, 0
+        return pushes or ()
+
+    def clear(self) -> None:
+        """Give up all that waits."""
+        self.take_pushes()
+        self.reply = None
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of payload that wait."""
+        return self._size + (0 if self.reply is None else len(self.reply.payload))
