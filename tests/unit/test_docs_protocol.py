@@ -386,7 +386,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "unit.clients.handshake.test_request.UnusedTests.test_no_body",
             "unit.clients.handshake.test_request.HeadsTests.test_all",
         ],
-        "what makes no sense": [
+        "malformed headers": [
             "unit.clients.handshake.test_request.OriginTests.test_foreign",
             "unit.clients.handshake.test_request.ListTests.test_extensions",
             "unit.clients.handshake.test_request.ListTests.test_subprotocols",

@@ -78,11 +78,11 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "at once, with wss:// only": ["system.test_tls.ServerTests.test_untrusted"],
         "after the same silence each time, such as 60 s": ["system.test_troubleshooting.ProxyTests.test_idle"],
         "after WS_TIMEOUT, cause timeout": ["system.test_disconnect.KeepaliveTests.test_silent"],
+        "after WS_TIMEOUT, cause too_slow": ["unit.clients.test_connection.SendBufferTests.test_too_slow"],
         "all at the same moment": ["unit.core.test_session.ReviveTests.test_restart"],
     },
     "policy": {
         "1008 after a message": [f"{MESSAGE}AnswerTests.test_401", f"{MESSAGE}AnswerTests.test_403"],
-        "1008, cause too_slow": ["unit.clients.test_connection.SendBufferTests.test_too_slow"],
         "1008 and many small fragments": ["unit.clients.test_flood.FragmentTests.test_too_many"],
     },
     "other-closes": {
