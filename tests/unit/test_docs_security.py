@@ -14,9 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.pages import ROOT, SECURITY, THREATS, tables
 from wsaas.api import access
-from wsaas.api.params import MOST_PARAMETERS
+from wsaas.api.params import MAX_PARAMETERS
 from wsaas.api.server import fast_path, limits
-from wsaas.api.server.limits import LONGEST_NAME
+from wsaas.api.server.limits import MAX_NAME_LENGTH
 from wsaas.backend import decision
 from wsaas.backend import requests as contract
 from wsaas.clients import admission, factory, lingering_close
@@ -43,7 +43,7 @@ FIXED = {
     "A client that closes": f"{lingering_close.CLOSE_TIMEOUT:.0f} s",
     "A client that does not answer": f"{lingering_close.CLOSE_TIMEOUT:.0f} s; {lingering_close.LINGER:.0f} s more",
     "A request that comes slowly": f"10 s; {limits.IDLE_TIMEOUT:.0f} s of silence",
-    "Thousands of requests": f"{fast_path.TURN} frames a turn",
+    "Thousands of requests": f"{fast_path.FRAMES_PER_TURN} frames a turn",
     "Headers in a handshake": f"{decision.MAX_HEADERS} headers of a connect answer, "
     f"{decision.MAX_HEADER_BYTES // 1024} KiB",
     "An answer without end": f"{contract.MAX_DECISION // 1024} KiB, MAX_MESSAGE_SIZE for a reply; "
@@ -105,8 +105,10 @@ class PageTests(SynchronousTestCase):
             found = [limit for attack, limit in limits if attack.startswith(beginning)]
             self.assertTrue(any(limit.startswith(expected) for limit in found), (beginning, expected, found))
         self.assertIn(("Headers without end", f"{head.MAX_HEAD // 1024} KiB, {head.MAX_FIELDS} headers"), limits)
-        slow = f"{head.MAX_FIELDS} headers, {MAX_HOPS} hops; of the API names of {LONGEST_NAME} bytes, paths of 2 KiB, "
-        self.assertIn(("Headers that are slow to parse", f"{slow}{MOST_PARAMETERS} parameters"), limits)
+        slow = (
+            f"{head.MAX_FIELDS} headers, {MAX_HOPS} hops; of the API names of {MAX_NAME_LENGTH} bytes, paths of 2 KiB, "
+        )
+        self.assertIn(("Headers that are slow to parse", f"{slow}{MAX_PARAMETERS} parameters"), limits)
         self.assertIn(("Headers without end", "16 KiB, 500 headers"), limits)  # Twisted's, for the API
         self.assertIn(("More connections than there is room for", f"{capacity.API}, or a 32nd of the files"), limits)
 

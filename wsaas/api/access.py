@@ -20,7 +20,7 @@ from wsaas.api.errors import HostNotAllowed, Unauthorized
 # A load balancer has no token and knows addresses only. These two paths tell nothing of any client.
 OPEN_TO_ALL = frozenset({b"/-/healthy", b"/-/ready"})
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]*))(?::[0-9]*)?")  # RFC 9110, 7.2
-_LONGEST_NAME = 255
+_MAX_NAME_LENGTH = 255
 
 
 class Access:
@@ -59,7 +59,7 @@ class Access:
         host = b", ".join(hosts)
         if any_host or self._names_us(host):
             return None
-        shown = host[:_LONGEST_NAME].decode("latin-1")
+        shown = host[:_MAX_NAME_LENGTH].decode("latin-1")
         return HostNotAllowed(
             f"the Host {shown!r} is neither localhost nor that of LOCAL_ADDRESS: call the API by one of these, "
             "set LOCAL_ADDRESS to the name by which backends call it, or set API_TOKEN, with which any name will do"
@@ -71,7 +71,7 @@ class Access:
 
     def _is_ours(self, host: bytes) -> bool:
         """Tell whether a Host header has a name of loopback or one of `hosts`, with any port."""
-        found = _HOST.fullmatch(host.decode("latin-1")) if len(host) <= _LONGEST_NAME + len(":65535") else None
+        found = _HOST.fullmatch(host.decode("latin-1")) if len(host) <= _MAX_NAME_LENGTH + len(":65535") else None
         if found is None:
             return False
         name = _normal(found[1] or found[2])

@@ -35,7 +35,7 @@ OTHER = b"OTHER"
 
 _log = Logger()
 
-LONGEST_PATH = 2048
+MAX_PATH_LENGTH = 2048
 """Bytes of a path; that of a group's member, all of it percent-encoded, has half of them."""
 
 
@@ -121,7 +121,7 @@ def _check_path(path: bytes) -> None:
     """Raise NotFound for a path that no route has but that Werkzeug would log (no UTF-8), redirect (more than one slash
     in front), or look for during a long time.
     """
-    if len(path) > LONGEST_PATH:
+    if len(path) > MAX_PATH_LENGTH:
         raise NotFound
     try:
         text = unquote_to_bytes(path).decode()

@@ -11,7 +11,7 @@ from wsaas.api.app import Api
 from wsaas.api.params import (
     CLOSE,
     EXCEPT,
-    LONGEST_PAGE_OF_GROUPS,
+    MAX_PAGE_OF_GROUPS,
     PAGE,
     Query,
     close_parameters,
@@ -47,7 +47,7 @@ def add_group_routes(api: Api, router: Router, reactor: Any) -> None:
 
     @api.route("/groups", "GET", once=PAGE)
     async def groups(request: IRequest, query: Query) -> ApiResponse:
-        limit, after = page_parameters(query, LONGEST_PAGE_OF_GROUPS)
+        limit, after = page_parameters(query, MAX_PAGE_OF_GROUPS)
         page = router.group_page(limit, after)
         return ApiResponse(
             200,

@@ -19,17 +19,17 @@ PAGE = ("limit", "after")
 EXCEPT = ("except",)
 
 DEFAULT_PAGE = 1000
-LONGEST_PAGE = 10_000
+MAX_PAGE = 10_000
 """Ids on one page; an answer has at most 360 KB then."""
-LONGEST_PAGE_OF_GROUPS = 1000
+MAX_PAGE_OF_GROUPS = 1000
 """Groups on one page: a name takes up to 1.5 KB in JSON."""
 
-MOST_PARAMETERS = 500
+MAX_PARAMETERS = 500
 """Parameters of a request. A request line has room for 400 exceptions."""
-MOST_ENCODED = 2000
+MAX_PERCENT_SIGNS = 2000
 """Bytes of a query that are percent-encoded. A reason has 123 at most, the name of a group 256."""
 
-_SHOWN = 60
+_MAX_SHOWN = 60
 """Characters of a wrong parameter that an error repeats."""
 
 
@@ -37,24 +37,24 @@ class Query:
     """The parameters of a request, of which its route knows each.
 
     Raises BadRequest for a parameter that the route does not know: with a misspelt `except` a push would otherwise
-    reach every client. MOST_PARAMETERS, MOST_ENCODED and the length of a request line bound the query.
+    reach every client. MAX_PARAMETERS, MAX_PERCENT_SIGNS and the length of a request line bound the query.
     """
 
     def __init__(self, query: bytes, once: Collection[str] = (), repeatable: Collection[str] = ()) -> None:
         self._values: dict[str, list[str]] = {}
-        if query.count(b"%") > MOST_ENCODED:
-            raise BadRequest(f"the query has more than {MOST_ENCODED} percent-encoded bytes")
+        if query.count(b"%") > MAX_PERCENT_SIGNS:
+            raise BadRequest(f"the query has more than {MAX_PERCENT_SIGNS} percent-encoded bytes")
         try:
             # Not request.args: Twisted takes ";" for a separator too, and a reason may have one.
-            pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+            pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
         except UnicodeDecodeError:
             raise BadRequest("the query is not UTF-8, percent-encoded") from None
         except ValueError:
-            raise BadRequest(f"the query has more than {MOST_PARAMETERS} parameters") from None
+            raise BadRequest(f"the query has more than {MAX_PARAMETERS} parameters") from None
         for name, value in pairs:
             if name not in once and name not in repeatable:
                 known = ", ".join((*once, *repeatable)) or "none"
-                raise BadRequest(f"{name[:_SHOWN]!r}: no parameter of this request; those that it has: {known}")
+                raise BadRequest(f"{name[:_MAX_SHOWN]!r}: no parameter of this request; those that it has: {known}")
             if name in self._values and name not in repeatable:
                 raise BadRequest(f"{name}: give it once")
             self._values.setdefault(name, []).append(value)
@@ -81,11 +81,11 @@ def excepted(query: Query) -> frozenset[str]:
     ids = frozenset(query.all("except"))
     for id in ids:
         if not re.fullmatch(f"[A-Za-z0-9]{{{ID_LENGTH}}}", id):
-            raise BadRequest(f"except={id[:_SHOWN]}: no id of a connection; for several, repeat except=")
+            raise BadRequest(f"except={id[:_MAX_SHOWN]}: no id of a connection; for several, repeat except=")
     return ids
 
 
-def page_parameters(query: Query, longest: int = LONGEST_PAGE) -> tuple[int, str]:
+def page_parameters(query: Query, longest: int = MAX_PAGE) -> tuple[int, str]:
     """Return the size of the page, `?limit=`, and the item that it follows, `?after=`."""
     limit = query.one("limit")
     if limit is None:

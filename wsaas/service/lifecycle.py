@@ -202,7 +202,7 @@ class Daemon(Service):
             self._log.warn("{doubt}", doubt=room.warning)
         self._log.info("room for {clients} clients in {files} files", clients=room.clients, files=room.open_files)
         self._clients.admission.limit(room.clients, room.surplus)
-        api.most_connections = room.api
+        api.max_connections = room.api
 
     def _listen(self, name: str, endpoints: tuple[str, ...], factory: Any, ports: list[IListeningPort]) -> None:
         begin = listen if getattr(self._settings, name.lower()) else listen_by_default

@@ -11,7 +11,7 @@ ANSWERS = "wsaas/api/responses.py"
 ERRORS = "wsaas/api/errors.py"
 GROUP_NAMES = "wsaas/core/groups.py"
 IDS = "wsaas/core/ids.py"
-QUICK = "wsaas/api/server/fast_path.py"
+FAST = "wsaas/api/server/fast_path.py"
 ROUTER = "wsaas/core/router.py"
 ROUTES = "wsaas/api/app.py"
 SERVICE = "wsaas/service/lifecycle.py"
@@ -78,10 +78,10 @@ DEFENCES = [
     ),
     without(  # pushes on the fast path
         TOKEN,
-        QUICK,
+        FAST,
         " or self._access.refusal(head.authorization, head.host, any_host):",
         ":",
-        "unit.api.server.test_fast_path.QuickTokenTests.test_token",
+        "unit.api.server.test_fast_path.FastPathTokenTests.test_token",
     ),
     without(
         TOKEN,
@@ -107,9 +107,9 @@ DEFENCES = [
     without(
         REBINDING, ACCESS, "if any_host or self._names_us(host):", "if True:", "unit.api.test_app.PathTests.test_host"
     ),
-    without(REBINDING, QUICK, "head.host, any_host):", "head.host, True):", _FAST_HOST),
+    without(REBINDING, FAST, "head.host, any_host):", "head.host, True):", _FAST_HOST),
     without(  # what passes on a UNIX socket passes everywhere
-        REBINDING, QUICK, "heads[fields] = head", "self._heads[0][fields] = head", _FAST_HOST
+        REBINDING, FAST, "heads[fields] = head", "self._heads[0][fields] = head", _FAST_HOST
     ),
     without(REBINDING, ACCESS, 'name.endswith(".localhost")', 'name.endswith("localhost")', _HOSTS),
     without(REBINDING, ACCESS, "name in self._hosts", "any(host in name for host in self._hosts)", _HOSTS),
@@ -158,14 +158,24 @@ DEFENCES = [
         "self.held = True",
         "unit.api.server.test_turns.UnreadTests.test_while_answering",
     ),
-    without(TURNS, QUICK, "                left -= 1\n", "", "unit.api.server.test_turns.FramesTests.test_pushes"),
+    without(TURNS, FAST, "                left -= 1\n", "", "unit.api.server.test_turns.FramesTests.test_pushes"),
     without(
-        TURNS, QUICK, "                left -= cost\n", "", "unit.api.server.test_turns.FramesTests.test_broadcasts"
+        TURNS, FAST, "                left -= cost\n", "", "unit.api.server.test_turns.FramesTests.test_broadcasts"
     ),
     without(
-        TURNS, QUICK, "fan_out.step(most)", "fan_out.step()", "unit.api.server.test_turns.FramesTests.test_broadcasts"
+        TURNS,
+        FAST,
+        "fan_out.step(most)",
+        "fan_out.step()",
+        "unit.api.server.test_turns.FramesTests.test_broadcasts",
     ),
-    without(TURNS, QUICK, ", looked_at // LOOKS)", ")", "unit.api.server.test_turns.FramesTests.test_nobody"),
+    without(
+        TURNS,
+        FAST,
+        ", looked_at // SESSIONS_PER_FRAME)",
+        ")",
+        "unit.api.server.test_turns.FramesTests.test_nobody",
+    ),
     without(
         TURNS,
         CHANNEL,
@@ -198,7 +208,10 @@ DEFENCES = [
         "unit.service.test_lifecycle.AssemblyTests.test_ids",
     ),
     without(
-        ID, ERRORS, "    NotFound: NOT_FOUND,\n", '    NotFound: Row(404, "NO_SUCH_PATH", message="no such path"),\n'
+        ID,
+        ERRORS,
+        "    NotFound: NOT_FOUND,\n",
+        '    NotFound: ErrorRow(404, "NO_SUCH_PATH", message="no such path"),\n',
     ),
     without(SMUGGLING, LIMITS, "if len(hosts) > 1 or ", "if ", _TABLE, _ANY),
     without(SMUGGLING, LIMITS, "(not hosts and", "(False and", _TABLE),
@@ -218,11 +231,17 @@ DEFENCES = [
     Defence(  # Twisted's, which refuses a second length, be it in digits or by chunks
         SMUGGLING, (channel("_failChooseTransferDecoder = lambda self: True"),), (_TABLE, _ANY)
     ),
-    without(SMUGGLING, QUICK, "(name in _ONCE and name in found)", "False"),
+    without(SMUGGLING, FAST, "(name in _SINGLE_FIELDS and name in found)", "False"),
     without(
-        SMUGGLING, QUICK, "encoded(HOP_BY_HOP |", 'encoded((HOP_BY_HOP - {"transfer-encoding"}) |', _TABLE, _ANY, _CUTS
+        SMUGGLING,
+        FAST,
+        "encoded(HOP_BY_HOP |",
+        'encoded((HOP_BY_HOP - {"transfer-encoding"}) |',
+        _TABLE,
+        _ANY,
+        _CUTS,
     ),
-    without(SMUGGLING, QUICK, "if not host or", "if", _CUTS),
+    without(SMUGGLING, FAST, "if not host or", "if", _CUTS),
     without(
         BODY,
         CHANNEL,
@@ -271,7 +290,7 @@ DEFENCES = [
     without(
         SLOW,
         CHANNEL,
-        "            Phase.LINGERING: (LINGER, self.loseConnection),\n",
+        "            Phase.LINGERING: (LINGER_TIMEOUT, self.loseConnection),\n",
         "",
         "thorough.fuzz.test_api.ApiFuzz.test_left_alone",
     ),
@@ -285,18 +304,18 @@ DEFENCES = [
     Defence(HEADERS, (channel("MAX_LENGTH = 1 << 30"),)),
     Defence(HEADERS, (channel("totalHeadersSize = 1 << 30"),)),
     Defence(HEADERS, (channel("maxHeaders = 1 << 30"),)),
-    without(HEADERS, QUICK, "_LONGEST_HEAD = 4096", "_LONGEST_HEAD = 1 << 30"),
+    without(HEADERS, FAST, "_MAX_HEAD_LENGTH = 4096", "_MAX_HEAD_LENGTH = 1 << 30"),
     without(
         FULL,
         SITE,
-        "if len(self.context.connections) >= self.most_connections:",
+        "if len(self.context.connections) >= self.max_connections:",
         "if False:",
         "unit.api.server.test_site.ConnectionsTests.test_most",
     ),
     without(
         FULL,
         SERVICE,
-        "        api.most_connections = room.api\n",
+        "        api.max_connections = room.api\n",
         "",
         "unit.service.test_lifecycle.AssemblyTests.test_room",
     ),
@@ -349,8 +368,8 @@ DEFENCES = [
     without(ANYTHING, CHANNEL, "def getRequestHostname(", "def get_request_hostname("),
     without(  # every head is remembered
         ANYTHING,
-        QUICK,
-        ">= _REMEMBERED",
+        FAST,
+        ">= _MAX_REMEMBERED",
         ">= 1 << 30",
         "unit.api.server.test_fast_path.FastPathTests.test_remembers_little",
     ),

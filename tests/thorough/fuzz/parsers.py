@@ -98,7 +98,7 @@ def _asked(head: RequestHead) -> None:
 
 
 def quick(data: bytes) -> None:
-    """wsaas.api.server.fast_path: what the short way takes has one length, and no coding."""
+    """wsaas.api.server.fast_path: what the fast path takes has one length, and no coding."""
     head = read_head(data)
     if head is not None:
         names = [line.partition(b":")[0].lower() for line in data.split(b"\r\n")]

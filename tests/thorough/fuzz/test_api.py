@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.http_wire import WireCase
 from tests.support.properties import examples
 from tests.thorough.fuzz.inputs import CUTS, REQUESTS, Guard, pieces
-from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
+from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER_TIMEOUT
 
 TOKEN = "t" * 16
 STATUSES = {100, 200, 400, 401, 404, 405, 408, 413, 415}
@@ -36,7 +36,7 @@ class ApiFuzz(WireCase):
             wire.send(piece)
             self.assertLessEqual(len(wire.channel._buffer), 16384 + len(piece))
         statuses = self.statuses(wire.transport.value())
-        self.clock.pump([LINGER, CLOSE_TIMEOUT, IDLE_TIMEOUT])
+        self.clock.pump([LINGER_TIMEOUT, CLOSE_TIMEOUT, IDLE_TIMEOUT])
         wire.hang_up()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.flushLoggedErrors(), [])
@@ -131,7 +131,7 @@ class ApiFuzz(WireCase):
     @examples(150)
     @given(REQUESTS, CUTS)
     def test_cuts(self, data: bytes, cuts: list[int]) -> None:
-        """It does not matter where TCP cuts requests, nor whether they go the short way or the long one."""
+        """It does not matter where TCP cuts requests, nor whether they take the fast path or the slow one."""
         with Guard():
             whole = self.serve(data, [])
             self.assertEqual(self.serve(data, cuts), whole)

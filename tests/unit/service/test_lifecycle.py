@@ -47,7 +47,7 @@ class AssemblyTests(SynchronousTestCase):
         """Clients and API have as many places as there are files for them."""
         api, clients = self.listening()
         room = capacity(0, 64, FILES)
-        self.assertEqual(api.most_connections, room.api)
+        self.assertEqual(api.max_connections, room.api)
         self.assertEqual((clients.admission.most, clients.admission.most_surplus), (room.clients, room.surplus))
 
     def test_token(self) -> None:

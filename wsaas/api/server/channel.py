@@ -27,9 +27,9 @@ from wsaas.api.server.limits import (
     CLOSE_TIMEOUT,
     FIELD,
     IDLE_TIMEOUT,
-    LENGTH_DIGITS,
-    LINGER,
-    LONGEST_NAME,
+    LINGER_TIMEOUT,
+    MAX_LENGTH_DIGITS,
+    MAX_NAME_LENGTH,
     OVER,
     Phase,
     check_head,
@@ -86,8 +86,8 @@ class ApiRequest(Request):
 class ApiChannel(TurnsChannel):
     """One connection of the API.
 
-    Requests are begun in turns of the reactor: one turn serves requests of the fast path, with TURN frames in all, or
-    one other request. Bounds: a body has MAX_MESSAGE_SIZE, a head 16 KiB (Twisted's), the rest TurnsChannel's.
+    Requests are begun in turns of the reactor: a turn serves requests of the fast path, with FRAMES_PER_TURN frames in
+    all, or one other request. Bounds: a body has MAX_MESSAGE_SIZE, a head 16 KiB (Twisted's), the rest TurnsChannel's.
     """
 
     site: Site
@@ -139,10 +139,10 @@ class ApiChannel(TurnsChannel):
 
     def headerReceived(self, line: bytes) -> bool:
         name, _, value = line.partition(b":")
-        if not FIELD.fullmatch(line) or len(name) > LONGEST_NAME:
+        if not FIELD.fullmatch(line) or len(name) > MAX_NAME_LENGTH:
             self.malformed()
             return False
-        if name.lower() == b"content-length" and len(value.strip(OWS)) > LENGTH_DIGITS:
+        if name.lower() == b"content-length" and len(value.strip(OWS)) > MAX_LENGTH_DIGITS:
             self._refuse(too_long(self.context.max_message_size))
             return False
         valid: bool = super().headerReceived(line)
@@ -244,6 +244,6 @@ class ApiChannel(TurnsChannel):
         return {
             Phase.IDLE: (IDLE_TIMEOUT, self._idle_too_long),
             Phase.RECEIVING: (within, lambda: self._refuse(slow)),
-            Phase.LINGERING: (LINGER, self.loseConnection),
+            Phase.LINGERING: (LINGER_TIMEOUT, self.loseConnection),
             Phase.CLOSING: (CLOSE_TIMEOUT, self.transport.abortConnection),
         }

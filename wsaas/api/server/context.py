@@ -15,7 +15,7 @@ class ApiContext:
     """The clock, the gate, the fast path and the limits of the API's connections.
 
     With a `fast_path` of None every request takes the slow path. A request has a body of at most `max_message_size`
-    bytes and `request_timeout` seconds to arrive. `connections` are the open ones; `ApiSite.most_connections` bounds
+    bytes and `request_timeout` seconds to arrive. `connections` are the open ones; `ApiSite.max_connections` bounds
     them.
     """
 

@@ -32,14 +32,14 @@ _END = b"\r\n\r\n"
 _FIELD = octets(rf"({TOKEN}):([\x20-\x7e]*)")  # a tab, or a byte over 0x7F, is for the slow path
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 # A request with one of these needs the slow path.
-_NOT_HERE = encoded(HOP_BY_HOP | {"content-encoding", "expect"})
-_ONCE = frozenset((b"authorization", b"content-length", b"content-type", b"host"))
-_LONGEST_HEAD = 4096
-_REMEMBERED = 256
+_SLOW_PATH_FIELDS = encoded(HOP_BY_HOP | {"content-encoding", "expect"})
+_SINGLE_FIELDS = frozenset((b"authorization", b"content-length", b"content-type", b"host"))
+_MAX_HEAD_LENGTH = 4096
+_MAX_REMEMBERED = 256
 _SENT = Pushed.SENT  # Enum looks its members up anew each time
-TURN = 500
+FRAMES_PER_TURN = 500
 """Frames that one turn of the reactor writes for one connection of the API; an answer without any counts as one."""
-LOOKS = 50
+SESSIONS_PER_FRAME = 50
 """Sessions that can be looked at in the time in which a frame is written."""
 
 
@@ -64,7 +64,7 @@ def read_head(fields: bytes) -> Head | None:
         if field is None:
             return None
         name = field[1].lower()
-        if name in _NOT_HERE or (name in _ONCE and name in found):
+        if name in _SLOW_PATH_FIELDS or (name in _SINGLE_FIELDS and name in found):
             return None
         found[name] = field[2].strip(b" ")
     length = found.get(b"content-length", b"")
@@ -77,7 +77,7 @@ def read_head(fields: bytes) -> Head | None:
 
 
 class FastPath:
-    """Serves pushes. It remembers `_REMEMBERED` header blocks, and whether they pass: a pusher repeats its own.
+    """Serves pushes. It remembers `_MAX_REMEMBERED` header blocks, and whether they pass: a pusher repeats its own.
 
     A block is looked up as a whole, so that the time of a look-up tells nothing of a token to anybody without it.
     """
@@ -98,18 +98,18 @@ class FastPath:
 
         Return their answers, the rest of `data`, and a FanOut if the next request pushes to more connections than this
         turn may: the caller takes its remaining steps, and `answered` gives the answer then. `any_host` is for a
-        connection whose Host headers are not looked at; `now` is the clock's time. One call writes TURN frames at
-        most, so that others have their turn.
+        connection whose Host headers are not looked at; `now` is the clock's time. One call writes FRAMES_PER_TURN
+        frames at most, so that others have their turn.
         """
         if now >= self._fresh_until:
             self._renew_answers(now)
         push, heads, size = self._router.push, self._heads[any_host], len(data)
-        answers, at, left = b"", 0, TURN
+        answers, at, left = b"", 0, FRAMES_PER_TURN
         while at < size and left > 0:
             request_line = _REQUEST_LINE.match(data, at)
             if request_line is None:
                 break
-            end, first = data.find(_END, at, at + _LONGEST_HEAD), request_line.end()
+            end, first = data.find(_END, at, at + _MAX_HEAD_LENGTH), request_line.end()
             if end < first:
                 break
             fields = data[first:end]
@@ -144,7 +144,7 @@ class FastPath:
     def _remember(self, fields: bytes, any_host: bool) -> Head | None:
         """Read and remember a header block. Return None if its requests must take the slow path."""
         heads = self._heads[any_host]
-        if len(heads) >= _REMEMBERED:
+        if len(heads) >= _MAX_REMEMBERED:
             heads.clear()
         head = read_head(fields)
         if head is not None:
@@ -173,7 +173,7 @@ class FastPath:
                 fan_out, looked_at = self._router.push_to_group(group.decode("ascii"), payload, binary), 0
             if fan_out.step(most):
                 return b"", fan_out, most
-            return self.answered(fan_out), None, max(1, fan_out.sent + fan_out.skipped, looked_at // LOOKS)
+            return self.answered(fan_out), None, max(1, fan_out.sent + fan_out.skipped, looked_at // SESSIONS_PER_FRAME)
         except Exception as error:
             return self._failed(error), None, 1
 

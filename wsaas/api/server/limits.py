@@ -15,13 +15,13 @@ from wsaas.net.http_grammar import FIELD_LINE, octets
 # end that sends requests must close first: a request on a connection that is just being closed is lost.
 IDLE_TIMEOUT = 75.0
 # Seconds in which a refused client may read the reason. To close with bytes unread would reset the connection.
-LINGER = 2.0
+LINGER_TIMEOUT = 2.0
 # Seconds after which the connection of a client that does not read its last bytes is aborted.
 CLOSE_TIMEOUT = 15.0
 # Digits of a Content-Length: 999 PB at most. Python refuses to convert thousands of digits.
-LENGTH_DIGITS = 18
+MAX_LENGTH_DIGITS = 18
 # Bytes of a header's name. Twisted keeps the first ten thousand names for ever.
-LONGEST_NAME = 256
+MAX_NAME_LENGTH = 256
 
 FIELD = octets(FIELD_LINE)
 

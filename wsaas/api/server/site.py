@@ -29,7 +29,7 @@ class ApiSite(Site):
     protocol = ApiChannel  # type: ignore[assignment]
     requestFactory = ApiRequest
     noisy = False
-    most_connections = 1000
+    max_connections = 1000
     """Connections at once. One more is dropped at once: the file that it would hold belongs to a client."""
 
     def __init__(self, resource: IResource, context: ApiContext) -> None:
@@ -39,7 +39,7 @@ class ApiSite(Site):
         self.context = context
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        if len(self.context.connections) >= self.most_connections:
+        if len(self.context.connections) >= self.max_connections:
             return RejectedConnection()
         channel = super().buildProtocol(addr)
         channel.context = self.context

@@ -1,4 +1,4 @@
-"""The short way: that it is taken, and that it answers as the long way does."""
+"""The fast path is taken, and answers as the slow path does."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ requests = st.builds(
 )
 
 
-class Way:
+class Gateway:
     """One site, with the fast path or without it, and all that comes of what it is sent.
 
     It serves one example after the other, as a gateway does: to compile the routes anew takes longer than the example.
@@ -147,7 +147,7 @@ class Way:
 
 class DifferentialTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.ways = {tokens: (Way(True, tokens), Way(False, tokens)) for tokens in ((), (TOKEN,))}
+        self.gateways = {tokens: (Gateway(True, tokens), Gateway(False, tokens)) for tokens in ((), (TOKEN,))}
 
     @examples(100)
     @given(
@@ -157,11 +157,11 @@ class DifferentialTests(SynchronousTestCase):
         st.sampled_from([Pushed.SENT, Pushed.QUEUED, ClientTooSlow("slow")]),
     )
     def test_alike(self, sent: list[bytes], cuts: list[int], tokens: tuple[str, ...], outcome: Any) -> None:
-        """Both ways give the same answers, to the byte, and push the same, for all requests and all cuts of them."""
+        """Both paths give the same answers, to the byte, and push the same, for all requests and all cuts of them."""
         stream = b"".join(sent)
         marks = [0, *sorted({cut % (len(stream) + 1) for cut in cuts}), len(stream)]
         pieces = [stream[start:stop] for start, stop in pairwise(marks) if start < stop]
-        fast, slow = (way.send(pieces, outcome) for way in self.ways[tokens])
+        fast, slow = (gateway.send(pieces, outcome) for gateway in self.gateways[tokens])
         self.assertEqual(fast, slow)
         self.flushLoggedErrors()
 
@@ -181,16 +181,16 @@ class DifferentialTests(SynchronousTestCase):
                 with_token = request.replace(
                     b"\r\n", b"".join(b"\r\n%b\r\n" % header for header in headers) or b"\r\n", 1
                 )
-                fast, slow = (way.send([with_token + plain], Pushed.SENT) for way in self.ways[tokens])
+                fast, slow = (gateway.send([with_token + plain], Pushed.SENT) for gateway in self.gateways[tokens])
                 self.assertEqual(fast, slow, with_token)
         self.flushLoggedErrors()
 
 
 class FastPathTests(WireCase):
     def test_taken(self) -> None:
-        """The usual request does not go the long way, one after the other or several at once."""
+        """The usual request does not take the slow path, one after the other or several at once."""
         wire = self.wire()
-        wire.channel.lineReceived = lambda line: self.fail("the long way")
+        wire.channel.lineReceived = lambda line: self.fail("the slow path")
         for count in (1, 3):
             wire.send(put(HERE, b"hi", HOST, b"User-Agent: curl/8", b"Accept: */*") * count)
             self.assertEqual(wire.statuses(), [200] * count)
@@ -228,7 +228,7 @@ class FastPathTests(WireCase):
         self.assertLessEqual(sum(map(len, fast_path._heads)), 256)
 
     def test_heads(self) -> None:
-        """What a head says, or None for what must go the long way."""
+        """read_head tells what a head says, or returns None for what must take the slow path."""
         good = b"Host: a\r\nContent-Length: 5"
         self.assertEqual(read_head(good), Head(5, False, (), (b"a",)))
         self.assertEqual(
@@ -256,11 +256,11 @@ class FastPathTests(WireCase):
             self.assertIsNone(read_head(bad), bad)
 
 
-class QuickTokenTests(WireCase):
+class FastPathTokenTests(WireCase):
     tokens = (TOKEN,)
 
     def test_token(self) -> None:
-        """Who has no token goes the long way, and gets its 401."""
+        """A request without the token takes the slow path, and gets its 401."""
         wire = self.wire()
         wire.send(put(HERE, b"", HOST, b"Authorization: Bearer " + TOKEN.encode()))
         wire.send(put(HERE, b"", HOST))
@@ -319,8 +319,8 @@ class ManyTests(WireCase):
         self.assertEqual((wire.statuses(), wire.transport.producerState), ([200, 200, 404], "producing"))
         self.assertEqual([frame.payload for frame in one.pushed], [b"1", b"2"])
 
-    def test_long_way_behind(self) -> None:
-        """A request that needs the long way gets it behind a push to many, too."""
+    def test_slow_path_behind(self) -> None:
+        """A request that needs the slow path takes it behind a push to many, too."""
         wire = self.wire()
         wire.send(put("broadcast", b"1", HOST) + b"GET /connections?limit=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.clock.advance(0)

@@ -21,7 +21,7 @@ from wsaas.api import app as routes
 from wsaas.api.access import Access
 from wsaas.api.responses import ApiResponse
 from wsaas.api.server.context import ApiContext
-from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
+from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER_TIMEOUT
 from wsaas.api.server.site import ApiSite
 from wsaas.core.model import Frame
 
@@ -96,7 +96,7 @@ class BodyTests(WireCase):
         """A refused client may go on sending for a moment, so that it reads the answer before the connection closes."""
         wire = self.wire()
         wire.send(put_head(b"Content-Length: 10000000"), b"x" * 100000)
-        self.clock.advance(LINGER - 0.1)
+        self.clock.advance(LINGER_TIMEOUT - 0.1)
         self.assertFalse(wire.transport.disconnecting)
         wire.send(b"x" * 100000)
         self.clock.advance(0.1)
@@ -130,7 +130,7 @@ class BodyTests(WireCase):
         wire.send(b"x" * 2 * MAX_MESSAGE_SIZE, b"\r\n0\r\n\r\n", GET, b"\x00\n\r\n")
         self.assertEqual(wire.statuses(), [])
         self.assertEqual(self.session.pushed, [])
-        self.clock.advance(LINGER)
+        self.clock.advance(LINGER_TIMEOUT)
         self.assertTrue(wire.transport.disconnecting)
 
 
@@ -166,7 +166,7 @@ class TokenTests(WireCase):
                 self.assertEqual((got.status, got.json["code"]), (401, "UNAUTHORIZED"))
                 self.assertEqual(got.header("WWW-Authenticate"), ["Bearer"])
                 wire.send(b"1\r\nx\r\n0\r\n\r\n")
-                self.clock.advance(LINGER)
+                self.clock.advance(LINGER_TIMEOUT)
                 self.assertTrue(wire.transport.disconnecting)
         self.assertEqual(self.session.pushed, [])
 
@@ -273,7 +273,7 @@ class MalformedTests(WireCase):
                 self.assertEqual(got.header("Connection"), ["close"])
                 wire.send(GET)
                 self.assertEqual(wire.statuses(), [])
-                self.clock.advance(LINGER)
+                self.clock.advance(LINGER_TIMEOUT)
                 self.assertTrue(wire.transport.disconnecting)
                 wire.hang_up()
         self.assertEqual(self.session.pushed, [])
@@ -381,7 +381,7 @@ class DeadlineTests(WireCase):
             self.assertEqual((got.status, got.json["code"]), (408, "REQUEST_TIMEOUT"))
             self.assertEqual(got.header("Connection"), ["close"])
             wire.send(request)
-            self.clock.advance(LINGER)
+            self.clock.advance(LINGER_TIMEOUT)
             self.assertTrue(wire.transport.disconnecting)
             self.assertEqual(wire.statuses(), [])
 
@@ -447,7 +447,7 @@ class DeadlineTests(WireCase):
         """A connection that was told to close and does not is cut off."""
         wire = self.wire()
         wire.send(b"G")
-        self.clock.pump([10, LINGER])
+        self.clock.pump([10, LINGER_TIMEOUT])
         self.assertFalse(wire.transport.disconnected)
         self.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(wire.transport.disconnected)
@@ -584,7 +584,7 @@ class SiteTests(WireCase):
 class ConnectionsTests(WireCase):
     def test_most(self) -> None:
         """Beyond so many connections another is dropped at once, until one of them has gone."""
-        self.site.most_connections = 3
+        self.site.max_connections = 3
         wires = [self.wire() for _ in range(3)]
         self.assertTrue(self.wire().transport.disconnected)
         wires[0].hang_up()
@@ -592,7 +592,7 @@ class ConnectionsTests(WireCase):
 
     def test_most_over_tls(self) -> None:
         """Over TLS, too, where the protocol is made for another one."""
-        self.site.most_connections = 0
+        self.site.max_connections = 0
         over = TLSMemoryBIOFactory(CertificateOptions(), False, self.site, self.clock).buildProtocol(None)
         transport = StringTransport()
         over.makeConnection(transport)

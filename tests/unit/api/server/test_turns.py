@@ -12,7 +12,7 @@ from tests.support.api_fakes import HERE, MAX_MESSAGE_SIZE, FakeSession, router_
 from tests.support.http_wire import Wire, WireCase
 from wsaas.api.access import Access
 from wsaas.api.server.context import ApiContext
-from wsaas.api.server.fast_path import LOOKS, TURN, FastPath
+from wsaas.api.server.fast_path import FRAMES_PER_TURN, SESSIONS_PER_FRAME, FastPath
 from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT
 from wsaas.api.server.site import ApiSite, api_site
 
@@ -86,17 +86,17 @@ class TurnsCase(WireCase):
 
 class FramesTests(TurnsCase):
     def check(self, data: bytes, frames: int, answers: int, fast_path: bool = True) -> list[int]:
-        """Serve the data, which must be done in turns of at most TURN frames; the turns."""
+        """Serve the data, which must be done in turns of at most FRAMES_PER_TURN frames; the turns."""
         before, wire = self.frames, Wire(self.site_of(fast_path))
         turns = self.turns(wire, data)
-        self.assertLessEqual(max(turns), TURN)
+        self.assertLessEqual(max(turns), FRAMES_PER_TURN)
         self.assertEqual(self.frames - before, frames)
         self.assertEqual(wire.statuses(), [200] * answers)
         self.assertEqual(wire.transport.producerState, "producing")
         return turns
 
     def test_broadcasts(self) -> None:
-        """Many broadcasts in one read: no turn writes more than TURN frames, on either path."""
+        """Many broadcasts in one read: no turn writes more than FRAMES_PER_TURN frames, on either path."""
         for fast_path in (True, False):
             self.check(push("broadcast") * 50, 50 * self.members, 50, fast_path)
             self.check(push("groups/g") * 50, 50 * self.members, 50, fast_path)
@@ -107,7 +107,9 @@ class FramesTests(TurnsCase):
         for session in self.sessions[3:]:
             self.router.leave(session.id, "g")
         turns = self.check(push("groups/g") * 700, 2100, 700)
-        self.assertLess(len(turns), 2 * (2100 // TURN + 2))  # a group cut by the end of a turn is completed in the next
+        self.assertLess(
+            len(turns), 2 * (2100 // FRAMES_PER_TURN + 2)
+        )  # a group cut by the end of a turn is completed in the next
 
     def test_pushes(self) -> None:
         """Pushes to one client count as well."""
@@ -121,7 +123,9 @@ class FramesTests(TurnsCase):
             session.state = None  # type: ignore[assignment]
         self.assertGreater(len(self.turns(self.wire(), push("groups/g") * 700)), 1)
         looked_at = 700 * self.members
-        self.assertGreater(len(self.turns(self.wire(), push("broadcast") * 700)), looked_at / LOOKS / TURN)
+        self.assertGreater(
+            len(self.turns(self.wire(), push("broadcast") * 700)), looked_at / SESSIONS_PER_FRAME / FRAMES_PER_TURN
+        )
 
     def test_mixed(self) -> None:
         """A turn of the fast path ends before a request of the slow one, which has a turn of its own."""
@@ -147,7 +151,7 @@ class FramesTests(TurnsCase):
         flood.send(push("broadcast") * 700, turns=False)
         other.send(push(self.sessions[0].id, b"other"), turns=False)
         self.assertEqual(other.statuses(), [200])
-        self.assertLessEqual(self.frames, TURN + 1)
+        self.assertLessEqual(self.frames, FRAMES_PER_TURN + 1)
 
     def test_order(self) -> None:
         """Messages are written in the order of their requests, whatever path these go and wherever they are cut."""
@@ -200,7 +204,7 @@ class UnreadTests(TurnsCase):
         """What waits in memory is bounded, whatever is asked for and by what path: answers up to the transport's mark
         and one more, or those of one turn, and two reads of requests; all else stays in the socket.
         """
-        longest = 20_000  # the answer with all members, or those to TURN pushes
+        longest = 20_000  # the answer with all members, or those to FRAMES_PER_TURN pushes
         for fast_path in (True, False):
             for request in (GROUP, push("groups/g"), push(HERE), push("nobody"), GROUP.replace(b"/g", b"/g?limit=1")):
                 wire, _ = self.flooding(fast_path)
