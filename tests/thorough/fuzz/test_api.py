@@ -8,15 +8,28 @@ from __future__ import annotations
 import gc
 
 import h11
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.api_fakes import HERE
 from tests.support.http_wire import WireCase
 from tests.support.properties import examples
 from tests.thorough.fuzz.inputs import CUTS, REQUESTS, Guard, pieces
 from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER_TIMEOUT
 
 TOKEN = "t" * 16
+
+
+def push(body: bytes, *lines: bytes) -> bytes:
+    """A push with the token and these header lines."""
+    head = [f"PUT /{HERE} HTTP/1.1".encode(), b"Authorization: Bearer " + TOKEN.encode(), *lines]
+    return b"\r\n".join([*head, b"", body])
+
+
+# What two parsers may read differently, and what a search of few examples does not come upon.
+TWO_HOSTS = push(b"hello", b"Host: x", b"Host: x", b"Content-Length: 5")
+LENGTH_AND_CHUNKS = push(b"0\r\n\r\n", b"Host: x", b"Content-Length: 5", b"Transfer-Encoding: chunked")
+
 STATUSES = {100, 200, 400, 401, 404, 405, 408, 413, 415}
 
 
@@ -80,6 +93,8 @@ class ApiFuzz(WireCase):
         return found
 
     @examples(500)
+    @example(TWO_HOSTS, [])
+    @example(LENGTH_AND_CHUNKS, [])
     @given(REQUESTS, CUTS)
     def test_anything(self, data: bytes, cuts: list[int]) -> None:
         """Whatever comes, the answers are HTTP and none is a 5xx; what is pushed, another parser found in it, too."""
@@ -129,6 +144,7 @@ class ApiFuzz(WireCase):
             return bodies, deletes
 
     @examples(150)
+    @example(LENGTH_AND_CHUNKS, [])
     @given(REQUESTS, CUTS)
     def test_cuts(self, data: bytes, cuts: list[int]) -> None:
         """It does not matter where TCP cuts requests, nor whether they take the fast path or the slow one."""
