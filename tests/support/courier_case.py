@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -70,12 +71,9 @@ class CourierTestCase(SynchronousTestCase):
             random=lambda: 1.0,
         )
         limits = Limits(1000, 100_000, 100_000)
-        numbers = iter(range(10**9))
         self.registry = Registry()
         self.router = Router(self.registry, 1000)
-        self.gateway = Gateway(
-            self.registry, MemoryJournal(), self.courier, limits, lambda: 0.0, lambda n: next(numbers) % n
-        )
+        self.gateway = Gateway(self.registry, MemoryJournal(), self.courier, limits, lambda: 0.0, Random(0).randbytes)
         self.gateway.accepting = True
 
     def connect(self, address: str = "192.0.2.1") -> FakePeer:

@@ -10,6 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
+from random import Random
 
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.events import Cause, Closed, Event, Opened, Received
@@ -354,6 +355,7 @@ class World:
         self.journal = ModelJournal(journal_at_once, self.headers_not_kept)
         self.stories: dict[str, Story] = {}
         self._numbers = count()
+        self._random = Random(0)
         self.start()
 
     def start(self) -> None:
@@ -362,7 +364,7 @@ class World:
         self.router = Router(self.registry, MAX_MESSAGE)
         self.courier = ModelCourier(self, self.eager)
         self.gateway = Gateway(
-            self.registry, self.journal, self.courier, self.limits, lambda: 0.0, lambda n: next(self._numbers) % n
+            self.registry, self.journal, self.courier, self.limits, lambda: 0.0, self._random.randbytes
         )
         self.gateway.revive(list(self.journal.disk.values()))
         self.gateway.accepting = True

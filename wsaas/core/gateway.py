@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from wsaas.core.events import Cause, CloseCode, Closed
-from wsaas.core.ids import IdMint
+from wsaas.core.ids import IdMint, RandomBytes
 from wsaas.core.interfaces import Journal, Peer
 from wsaas.core.model import Handshake, Limits
 from wsaas.core.outcomes import Accepted
@@ -29,7 +29,7 @@ class Backend(Protocol):
 class Gateway:
     """Owner of all sessions.
 
-    `wall_clock()` is the time in seconds since the epoch, `below(n)` an unpredictable number from 0 to n - 1.
+    `wall_clock()` is the time in seconds since the epoch; `random_bytes` is for ids.
     """
 
     def __init__(
@@ -39,15 +39,14 @@ class Gateway:
         backend: Backend,
         limits: Limits,
         wall_clock: Callable[[], float],
-        below: Callable[[int], int],
+        random_bytes: RandomBytes,
     ) -> None:
         self.registry = registry
         self._journal = journal
         self.wake = backend.wake
         self._limits = limits
         self._wall_clock = wall_clock
-        self._below = below
-        self._ids = IdMint(below)
+        self._ids = IdMint(random_bytes)
         self.accepting = False
 
     def connect(self, peer: Peer, handshake: Handshake) -> None:
@@ -59,7 +58,7 @@ class Gateway:
             id=self._ids.mint(),
             connected_at=self._wall_clock(),
             repeated=handshake.repeated,
-            trace_id=handshake.trace_id or f"{1 + self._below(2**128 - 1):032x}",
+            trace_id=handshake.trace_id or self._ids.mint_trace(),
         )
         session = Session(record, handshake, peer, self._limits, self)
         peer.session = session

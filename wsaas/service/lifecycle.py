@@ -90,7 +90,7 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
         )
     registry = Registry()
     limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer)
-    gateway = Gateway(registry, journal, courier, limits, time.time, secrets.randbelow)
+    gateway = Gateway(registry, journal, courier, limits, time.time, secrets.token_bytes)
     clients = ClientFactory(
         reactor,
         gateway,

@@ -199,12 +199,17 @@ DEFENCES = [
     ),
     without(TIME, ACCESS, _COMPARED, "credential in self._tokens"),
     without(TIME, ACCESS, _COMPARED, _COMPARED.replace("sum", "any").removesuffix(" > 0")),
-    without(ID, IDS, "self._below(62**length)", "self._below(2**32)"),
-    without(  # numbers that can be predicted by who has seen some
+    without(
+        ID,
+        IDS,
+        "return self.prefix + _characters(ID_LENGTH - PREFIX_LENGTH, self._random_bytes)",
+        "return self.prefix + _characters(ID_LENGTH - PREFIX_LENGTH, lambda n: bytes(n - 4) + self._random_bytes(4))",
+    ),
+    without(  # bytes that can be predicted from earlier ones
         ID,
         SERVICE,
-        "limits, time.time, secrets.randbelow)",
-        "limits, time.time, random.randrange)",
+        "limits, time.time, secrets.token_bytes)",
+        "limits, time.time, random.randbytes)",
         "unit.service.test_lifecycle.AssemblyTests.test_ids",
     ),
     without(

@@ -1,8 +1,9 @@
-"""Connection ids."""
+"""Connection ids and trace ids."""
 
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
 
 from hypothesis import given
@@ -12,17 +13,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.properties import examples
 from wsaas.core.ids import ALPHABET, ID_LENGTH, PREFIX_LENGTH, IdMint, is_id
 
+RANDOM_LENGTH = ID_LENGTH - PREFIX_LENGTH
 
-def dice(*numbers: int) -> Callable[[int], int]:
-    """Throws these numbers, one after the other."""
-    rest = list(numbers)
-    return lambda below: rest.pop(0) % below
+
+def drawing(*draws: bytes) -> Callable[[int], bytes]:
+    """Gives these bytes, one after the other."""
+    rest = list(draws)
+    return lambda length: rest.pop(0)
 
 
 class MintTests(SynchronousTestCase):
     def test_shape(self) -> None:
         """32 characters of [A-Za-z0-9], of which the first 8 are the process's own."""
-        mint = IdMint(secrets.randbelow)
+        mint = IdMint(secrets.token_bytes)
         ids = [mint.mint() for _ in range(100)]
         self.assertEqual(len(set(ids)), 100)
         for id in ids:
@@ -31,29 +34,40 @@ class MintTests(SynchronousTestCase):
 
     def test_two_processes(self) -> None:
         """Each process has a prefix of its own."""
-        self.assertNotEqual(IdMint(dice(1)).prefix, IdMint(dice(2)).prefix)
+        self.assertNotEqual(IdMint(drawing(b"a" * 8)).prefix, IdMint(drawing(b"b" * 8)).prefix)
 
-    def test_all_ids_are_equally_likely(self) -> None:
-        """Every character is drawn from the whole alphabet: as many numbers are asked for as there are ids."""
+    def test_all_characters_are_equally_likely(self) -> None:
+        """Of the 256 bytes four stand for each character of the alphabet, and the other eight for none."""
         self.assertEqual((len(ALPHABET), len(set(ALPHABET))), (62, 62))
-        asked = []
-        IdMint(lambda below: asked.append(below) or 0).mint()
-        self.assertEqual(asked, [62**8, 62**24])
+        first = Counter(IdMint(drawing(bytes([byte, *bytes(PREFIX_LENGTH)]))).prefix[0] for byte in range(256))
+        first["0"] -= 8  # that of the zero behind a byte that stands for no character
+        self.assertEqual(first, dict.fromkeys(ALPHABET, 4))
 
     @examples(200)
-    @given(st.integers(0, 62**8 - 1), st.integers(0, 62**24 - 1))
-    def test_one_number_one_id(self, first: int, second: int) -> None:
-        """The id gives the numbers back, so two different draws are two different ids."""
-        id = IdMint(dice(first, second)).mint()
-        self.assertEqual(len(id), ID_LENGTH)
-        for number, digits in [(first, id[:PREFIX_LENGTH]), (second, id[PREFIX_LENGTH:])]:
-            self.assertEqual(sum(ALPHABET.index(digit) * 62**place for place, digit in enumerate(digits)), number)
+    @given(st.lists(st.integers(0, 247), min_size=RANDOM_LENGTH, max_size=RANDOM_LENGTH + 16))
+    def test_a_byte_for_each_character(self, drawn: list[int]) -> None:
+        """Each character comes from a byte of its own, so all of what is drawn is in the id."""
+        id = IdMint(drawing(bytes(PREFIX_LENGTH), bytes(drawn))).mint()
+        expected = "".join(ALPHABET[byte % 62] for byte in drawn[:RANDOM_LENGTH])
+        self.assertEqual(id, "0" * PREFIX_LENGTH + expected)
+
+    def test_as_many_as_needed(self) -> None:
+        """Where too many of the bytes stand for no character, more are drawn."""
+        id = IdMint(drawing(bytes(8), b"\xff" * 40, b"\1" * 23, b"\2\3")).mint()
+        self.assertEqual(id, "0" * 8 + "1" * 23 + "2")
+
+
+class TraceTests(SynchronousTestCase):
+    def test_never_zero(self) -> None:
+        """A trace id is 32 hexadecimal digits; the one of zeros, which the standard forbids, is never made."""
+        mint = IdMint(drawing(bytes(8), bytes(16), bytes(15) + b"\xab"))
+        self.assertEqual(mint.mint_trace(), "0" * 30 + "ab")
 
 
 class IsIdTests(SynchronousTestCase):
     def test_ids(self) -> None:
         """What is minted is an id."""
-        self.assertTrue(is_id(IdMint(secrets.randbelow).mint()))
+        self.assertTrue(is_id(IdMint(secrets.token_bytes).mint()))
         self.assertTrue(is_id("0" * 32))
 
     def test_not_ids(self) -> None:
