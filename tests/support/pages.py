@@ -24,10 +24,10 @@ Rows = list[list[str]]
 
 
 class _TableOfContents(Directive):
-    """Sphinx's toctree, of which nothing is shown."""
+    """Sphinx's toctree, which renders nothing here."""
 
     has_content = True
-    option_spec = {"maxdepth": directives.nonnegative_int}  # noqa: RUF012
+    option_spec = {"caption": directives.unchanged_required, "maxdepth": directives.nonnegative_int}  # noqa: RUF012
 
     def run(self) -> list[nodes.Node]:
         return []
