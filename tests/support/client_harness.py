@@ -1,5 +1,6 @@
-"""A ClientProtocol in memory: a transport that keeps what is written, an independent client codec (wsproto), a gateway
-that keeps what it is told."""
+"""A ClientConnection in memory: a transport that keeps what is written, an independent client codec (wsproto), and a
+gateway that keeps what it is told.
+"""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import api_site
 from wsaas.backend.requests import MAX_DECISION
 from wsaas.backend.responses import CODES
-from wsaas.clients.connection import MAX_EARLY
 from wsaas.clients.handshake.client_address import MAX_HOPS
+from wsaas.clients.handshake.opening import MAX_EARLY
 from wsaas.clients.handshake.request_head import MAX_FIELDS, MAX_HEAD
 from wsaas.clients.handshake.responses import MESSAGES, NO_HANDSHAKE
 from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER

@@ -19,11 +19,12 @@ from wsaas.api.server import fast_path, limits
 from wsaas.api.server.limits import MAX_NAME_LENGTH
 from wsaas.backend import decision
 from wsaas.backend import requests as contract
-from wsaas.clients import admission, factory, lingering_close
-from wsaas.clients import connection as protocol
+from wsaas.clients import admission, lingering_close, slow_frames
 from wsaas.clients import read_control as flow
+from wsaas.clients.handshake import pending
 from wsaas.clients.handshake import request_head as head
 from wsaas.clients.handshake.client_address import MAX_HOPS
+from wsaas.clients.handshake.opening import MAX_EARLY
 from wsaas.http_client import response_parser as parser
 from wsaas.net import proxy_protocol as proxy_header
 from wsaas.service import file_limits as capacity
@@ -32,13 +33,13 @@ from wsaas.telemetry import log_buffer, log_limit, log_sinks
 
 # What the limits that have no setting say, by the beginning of the attack's text.
 FIXED = {
-    "Slow handshakes that": f"{factory.PATIENCE:.0f} s",
-    "A second request": f"{protocol.MAX_EARLY // 1024} KiB, then TCP",
+    "Slow handshakes that": f"{pending.PATIENCE:.0f} s",
+    "A second request": f"{MAX_EARLY // 1024} KiB, then TCP",
     "More connections": f"MAX_CONNECTIONS; {capacity.SURPLUS} that",
     "Many connections a second": f"CONNECT_RATE, and {admission.BURST} seconds' worth at once",
     "More handshakes": f"{admission.ASKING_PER_WEBHOOK} for each",
-    "A message whose fragments": f"MAX_MESSAGE_SIZE; {protocol.MAX_FRAGMENTS}, "
-    f"unless they have {protocol.WORTHWHILE} bytes on average",
+    "A message whose fragments": f"MAX_MESSAGE_SIZE; {slow_frames.MAX_FRAGMENTS}, "
+    f"unless they have {slow_frames.WORTHWHILE} bytes on average",
     "More messages": f"MESSAGE_RATE; {flow.TURN} frames a turn",
     "A client that closes": f"{lingering_close.CLOSE_TIMEOUT:.0f} s",
     "A client that does not answer": f"{lingering_close.CLOSE_TIMEOUT:.0f} s; {lingering_close.LINGER:.0f} s more",

@@ -1,6 +1,7 @@
 """Admits clients: so many in all, so many from one address, so fast, and so many waiting for their answer.
 
-    accept -> enter -> (a Visit) -> admit, once the address is known -> ask, when the handshake is sound -> leave
+    accept -> acquire (an AdmissionSlot) -> admit, once the address is known -> reserve, when the handshake is sound
+    -> answered -> release
 
 One over a limit is told so after its handshake (503, come back later), as long as there are not too many of that
 kind here; the others are cut off at once. Plain rules: no sockets, and the time is passed in.
@@ -52,7 +53,7 @@ class AdmissionSlot:
                 self._refuse(RefusalReason.TOO_FAST)
         return self.refusal is None or admission.surplus <= admission.most_surplus
 
-    def ask(self) -> Refusal | None:
+    def reserve(self) -> Refusal | None:
         """Note that its handshake is sound and waits until `answered`; or return what it is to be answered now."""
         if self.refusal is None:
             self._asking = self._admission.begin_to_ask(self._network if self._public else None)
@@ -65,8 +66,8 @@ class AdmissionSlot:
             self._asking = False
             self._admission.answered(self._network if self._public else None)
 
-    def leave(self) -> None:
-        """Release the slot: the connection is gone. Can be repeated."""
+    def release(self) -> None:
+        """Release the slot: the connection is gone. Idempotent."""
         if not self._gone:
             self._gone = True
             self.answered()
@@ -106,16 +107,16 @@ class Admission:
     def full(self) -> bool:
         return self.most is not None and self.present - self.surplus >= self.most
 
-    def enter(self) -> AdmissionSlot | None:
+    def acquire(self) -> AdmissionSlot | None:
         """Somebody connects; None if there is no room even to say that there is none."""
         if self.most is not None and self.present >= self.most + self.most_surplus:
             self.turned_away[RefusalReason.TOO_MANY_CONNECTIONS] += 1
             return None
-        visit = AdmissionSlot(self)
+        slot = AdmissionSlot(self)
         if self.full:
-            visit.refusal = self.refusal(RefusalReason.TOO_MANY_CONNECTIONS)
+            slot.refusal = self.refusal(RefusalReason.TOO_MANY_CONNECTIONS)
         self.present += 1
-        return visit
+        return slot
 
     def too_many_from(self, network: str) -> bool:
         """Count one more from there."""
@@ -149,9 +150,9 @@ class Admission:
         self.turned_away[reason] += 1
         return Refusal(reason, retry_after=1 + self._below(LATEST))
 
-    def left(self, visit: AdmissionSlot, network: str | None) -> None:
+    def left(self, slot: AdmissionSlot, network: str | None) -> None:
         self.present -= 1
-        if visit.refusal is not None:
+        if slot.refusal is not None:
             self.surplus -= 1
         if network is not None:
             self._networks[network] -= 1

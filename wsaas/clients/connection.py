@@ -1,199 +1,243 @@
-"""One client's connection: Autobahn's server protocol, held to what the gateway needs, as the session's Peer.
+"""One client's connection: the protocol of its socket, and the session's Peer.
 
-Autobahn reads and writes frames; here is what it leaves open: one session for a connection, reading that stops at once
-when there is no room and that leaves time for others, writing that is bounded, and an end that always comes.
+It has a handshake until the 101 and a reader of frames from then on, a send buffer all the time, and a lingering close
+at its end; `Phase` says how far it is.
 """
 
 from __future__ import annotations
 
-from wsaas.clients.closing import Closing
-from wsaas.clients.frames import MASK_LENGTH, measure, take
-from wsaas.clients.handshake.opening import Opening
-from wsaas.clients.liveness import Liveness
-from wsaas.clients.read_control import EARLY, LANE, ReadControl
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from wsaas.clients.admission import AdmissionSlot
+from wsaas.clients.context import ConnectionContext
+from wsaas.clients.frame_reader import FrameReader
+from wsaas.clients.frames import PING, encode_close, encode_control
+from wsaas.clients.handshake.opening import OpeningHandshake
+from wsaas.clients.lingering_close import LingeringClose
+from wsaas.clients.liveness import ENDS, Liveness, Verdict
+from wsaas.clients.phase import Phase
+from wsaas.clients.progress import unacknowledged
+from wsaas.clients.read_control import LANE
 from wsaas.clients.send_buffer import SendBuffer
-from wsaas.core.events import CloseCode
+from wsaas.clients.slow_frames import SlowFrames
+from wsaas.core.events import Cause, CloseCode
+from wsaas.core.interfaces import SessionInput
 from wsaas.core.model import Frame
+from wsaas.core.refusal import Refusal
 
-MAX_EARLY = 65536
-"""Bytes that a client may send before its 101; over it they stay in its socket."""
-MAX_FRAGMENTS = 1024
-"""Fragments of one message. It may have more only if they have `WORTHWHILE` bytes on average."""
-WORTHWHILE = 32
+_log = Logger()
 
-_OPEN = Opening.STATE_OPEN
+_HANDSHAKE, _OPEN, _CLOSING = Phase.HANDSHAKE, Phase.OPEN, Phase.CLOSING  # Enum looks its members up anew each time
+_NOT_HEARD = frozenset((Phase.FINISHING, Phase.LINGERING, Phase.OVER))
+_VANISHED = (Cause.NETWORK, CloseCode.ABNORMAL, "", False)
 
 
-class ClientProtocol(Closing):
-    """A client's connection. `ClientFactory` makes the class that is used, with Autobahn's settings on it.
+@implementer(IHalfCloseableProtocol)
+class ClientConnection(Protocol):
+    """A client's connection. Bounds: see OpeningHandshake, FrameReader and SendBuffer."""
 
-    Bounds: `data` holds one read (64 KiB) and what was early; a message being assembled has at most MAX_MESSAGE_SIZE;
-    what waits for the client is bounded by the outbox.
-    """
+    transport: Any
+    session: SessionInput | None = None
+    _handshake: OpeningHandshake | None = None
+    """None from the 101 on."""
+    _reader: FrameReader
+    """There from the 101 on."""
+    _compressor: SlowFrames | None = None
+    """Set if messages are compressed."""
+    lingering: LingeringClose | None = None
+    """Set with our Close frame, or with the client's."""
+    _ending: tuple[Cause, int, str, bool] = _VANISHED
+    """The cause, the close code, its reason, and whether both sides closed: what the session hears at the end."""
 
-    # Autobahn's own, which it sets where mypy cannot see it.
-    maxMessagePayloadSize: int
-    message_data: list[bytes] | None  # type: ignore[assignment]
-    _isMessageCompressed: bool
+    def __init__(self, context: ConnectionContext, slot: AdmissionSlot) -> None:
+        self.context = context
+        self.slot = slot
+        self.phase = _HANDSHAKE
+
+    # The socket's side
 
     def connectionMade(self) -> None:
+        with suppress(AttributeError, OSError):  # a UNIX socket may not know what that is
+            self.transport.setTcpNoDelay(True)
         clock = self.context.clock
-        self._flow = ReadControl(self.transport, clock, self.context.message_rate, self._go_on)
-        self._fragments = 0
-        self._pong: bytes | None = None
-        self._consuming = False
-        self._ended_by = self._lingering = self._lost = self._progress = None
-        self._pulse = Liveness(clock.seconds())
-        self._outbox = SendBuffer(self.transport, self.context.send_buffer, clock.seconds, self)
-        self.transport.registerProducer(self._outbox, True)
-        super().connectionMade()
-
-    # Reading
+        self.liveness = Liveness(clock.seconds())
+        self.send_buffer = SendBuffer(self.transport, self.context.send_buffer, clock.seconds, self)
+        self.transport.registerProducer(self.send_buffer, True)
+        self._handshake = OpeningHandshake(self, self.context)
+        self._handshake.begin()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._lost is not None:  # it is leaving, and reads on
-            return
-        self._pulse.beat(self.context.clock.seconds())
-        self.data = self.data + data if self.data else data
-        self._flow.begin_turn()
-        self.consumeData()
+        phase = self.phase
+        if phase is _OPEN or phase is _CLOSING:
+            self._reader.receive(data)
+        elif phase is _HANDSHAKE and self._handshake is not None:
+            self.liveness.heard(self.context.clock.seconds())
+            self._handshake.receive(data)
 
-    def consumeData(self) -> None:
-        """Read what was received, as far as there is room for it."""
-        if self.state == self.STATE_OPEN or self.state == self.STATE_CLOSING:
-            if self._consuming:  # a message that was handed over has made room: the loop below sees it
-                return
-            self._consuming = True
-            try:
-                while not self._flow.paused and self._read_frames() and self.state != self.STATE_CLOSED:
-                    pass
-            finally:
-                self._consuming = False
-        elif self.state == self.STATE_CONNECTING:
-            handshake = self._handshake
-            if handshake is not None and not handshake.head_received:
-                self._read_head(handshake)
-            elif len(self.data) >= MAX_EARLY:
-                self._flow.pause(EARLY)
+    def readConnectionLost(self) -> None:
+        """Write what waits for a client that has closed its own half only (IHalfCloseableProtocol, for plain TCP)."""
+        lingering = LingeringClose.of(self, owing=False)
+        self.hear_no_more()
+        lingering.half_closed()
+
+    def writeConnectionLost(self) -> None:
+        """Do nothing, as our half was closed on purpose (IHalfCloseableProtocol)."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.connected = 0
+        self.send_buffer.stopProducing()
+        if self.lingering is not None:
+            self.lingering.stop()
+        if self.phase is Phase.LINGERING:
+            self.end()
         else:
-            self.data = b""
+            self.hear_no_more()
 
-    def _read_frames(self) -> bool:
-        """Whole messages the short way, all there are, or else Autobahn's next step; whether there may be more."""
-        usual = self.current_frame is None and not self.inside_message and not self.failedByMe and self._lost is None
-        if usual and self._plain and self.session is not None:
-            data, at, flow, session = self.data, 0, self._flow, self.session
-            try:
-                while at < len(data) and not flow.paused and (found := measure(data, at)):
-                    start, length = found
-                    if length > self.maxMessagePayloadSize:
-                        break
-                    session.announce(length)
-                    frame = None if flow.paused else take(data, at, start, length)
-                    if frame is None:
-                        break
-                    at = start + MASK_LENGTH + length
-                    flow.frame()
-                    session.received(frame)
-            finally:
-                self.data = data[at:]
-            if at or flow.paused:
-                return at < len(data)
-        return bool(self.processData())
-
-    def _go_on(self) -> None:
-        """Go on reading: there is room, or time, again."""
-        if self._lost is not None:
-            self._conclude(self._lost)
-        else:
-            self._pulse.beat(self.context.clock.seconds())
-            self.consumeData()
-
-    def onFrameBegin(self) -> None:
-        super().onFrameBegin()
-        self._flow.frame()
-
-    def onMessageBegin(self, isBinary: bool) -> None:
-        super().onMessageBegin(isBinary)
-        self._fragments = 0
-
-    def onMessageFrameBegin(self, length: int) -> None:
-        super().onMessageFrameBegin(length)
-        self._fragments += 1
-        if self.failedByMe:
-            return
-        if self._fragments > MAX_FRAGMENTS and self.message_data_total_length < WORTHWHILE * self._fragments:
-            self._fail_connection(CloseCode.POLICY, "too many small fragments")
-        elif self.session is not None:
-            # How long a compressed message gets is known only when it is there.
-            expected = self.maxMessagePayloadSize if self._isMessageCompressed else self.message_data_total_length
-            self.session.announce(expected)
-
-    def onMessageEnd(self) -> None:
-        if not self.failedByMe and self.session is not None:
-            payload = b"".join(self.message_data or ())
-            self.message_data = None
-            self.session.received(Frame(payload, self.message_is_binary))
-
-    def pause_reading(self) -> None:
-        self._flow.pause(LANE)
-
-    def resume_reading(self) -> None:
-        self._flow.resume(LANE)
-
-    # Writing
+    # The session's side
 
     @property
     def waiting(self) -> int:
-        return self._outbox.waiting
+        return self.send_buffer.waiting
 
     @property
     def last_active_at(self) -> float:
-        return self.context.wall_clock() - (self.context.clock.seconds() - self._pulse.heard)
+        return self.context.wall_clock() - (self.context.clock.seconds() - self.liveness.heard_at)
 
-    def _onOpen(self) -> None:
-        self._plain = not self.websocket_extensions_in_use
-        if self._plain and self.session is not None:
-            self._outbox.join_fan_out(self.session, self.context.direct_fds)
+    def accept(self, subprotocol: str | None) -> None:
+        self.slot.answered()
+        handshake, session = self._handshake, self.session
+        assert handshake is not None and session is not None
+        try:
+            answer, codec = handshake.accept(subprotocol)
+        except Exception:
+            _log.failure("a handshake could not be completed")
+            self.transport.abortConnection()
+            return
+        self._handshake = None
+        self.phase = _OPEN
+        self.send_buffer.write(answer)
+        if codec is not None and codec.compressing:
+            self._compressor = SlowFrames(codec, self.context.max_message_size)
+        else:
+            self.send_buffer.join_fan_out(session, self.context.direct_fds)
+        self._reader = FrameReader(self.context, self, session, self._compressor)
         self.context.keepalive.add(self)
-        self._flow.resume(EARLY)
+        self._reader.begin(handshake.data, paused=handshake.paused)
+
+    def refuse(self, refusal: Refusal) -> None:
+        self.slot.answered()
+        self.session = None
+        if self._handshake is not None:
+            self._handshake.refuse(refusal)
 
     def send(self, frame: Frame) -> bool:
         # Not open: it has sent its Close, and the session hears of that when all before is written.
-        if self.state != _OPEN:
+        if self.phase is not _OPEN:
             return False
-        if self._plain:
+        if self._compressor is None:
             encoder = self.context.encoder
-            return self._outbox.offer(encoder.encoded if encoder.frame is frame else encoder.encode(frame))
-        if not self._outbox.room(len(frame.payload)):
+            return self.send_buffer.offer(encoder.encoded if encoder.frame is frame else encoder.encode(frame))
+        if not self.send_buffer.room(len(frame.payload)):
             return False
-        self.sendMessage(frame.payload, frame.binary)
+        self.send_buffer.write(self._compressor.encode(frame))
         return True
 
-    def write_remainder(self, data: bytes) -> None:
-        """Take over the bytes of a message that the socket did not take."""
-        self._outbox.write_remainder(data)
-
     def close(self, code: int, reason: str) -> None:
-        self.sendCloseFrame(code, reason.encode())
+        if self.phase is _OPEN:
+            LingeringClose.of(self, owing=unacknowledged(self.transport) > 0)
+            self.phase = _CLOSING
+            self.send_buffer.write(encode_close(code, reason))
+            self.send_buffer.leave_fan_out()
 
-    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        """Everything that Autobahn writes goes through the outbox."""
-        self._outbox.write(data)
+    def pause_reading(self) -> None:
+        if self.phase is _OPEN or self.phase is _CLOSING:  # else what was read is handed over, room or not
+            self._reader.flow.pause(LANE)
 
-    def onPing(self, payload: bytes) -> None:
-        """Answered at once, or, for a client that does not read, only the last one when it does (RFC 6455, 5.5.3)."""
-        if self._outbox.paused:
-            self._pong = payload
-        else:
-            self.sendPong(payload)
+    def resume_reading(self) -> None:
+        self._reader.flow.resume(LANE)
+
+    # What its parts tell it
+
+    def look(self) -> None:
+        """Look if the client is still there, for the keepalive."""
+        now, timeout, buffer = self.context.clock.seconds(), self.context.ws_timeout, self.send_buffer
+        verdict = self.liveness.check(
+            now, timeout, self.transport, full_since=buffer.full_since, reading=not self._reader.flow.paused
+        )
+        if verdict in ENDS:
+            self._ending = (*ENDS[verdict], "", False)
+            LingeringClose.of(self, owing=True).give_up()
+        elif verdict is Verdict.SILENT and not buffer.paused:
+            self.liveness.pinged(now)
+            buffer.write(encode_control(PING))
 
     def drained(self) -> None:
-        if self._lingering is not None and self._lingering.leaving:
-            self._say_goodbye(self._lingering)
+        """Go on where the send buffer was waited for: it is empty."""
+        if self.lingering is not None and self.lingering.leaving:
+            self.lingering.close_if_written()
             return
-        if self._pong is not None:
-            payload, self._pong = self._pong, None
-            self.sendPong(payload)
+        if self._handshake is None:
+            self._reader.drained()
         if self.session is not None:
             self.session.writable()
+
+    def reject(self, answer: bytes) -> None:
+        """Write the answer to a handshake that fails, and let the client go."""
+        if self.phase is _HANDSHAKE and self._handshake is not None:
+            self.phase = Phase.LEAVING
+            self._handshake.stop()
+            self.send_buffer.write(answer)
+            LingeringClose.of(self, owing=False).leave()
+
+    def let_go(self, close: tuple[int | None, str] | None) -> None:
+        """Let the client go: its Close has come, with a code (or None) and a reason; or, where `close` is None, it has
+        violated the protocol behind ours.
+        """
+        if close is not None and self._ending is _VANISHED:
+            code, reason = close
+            self._ending = Cause.CLIENT, CloseCode.NO_STATUS if code is None else code, reason, True
+        if self.phase is not _OPEN and self.phase is not _CLOSING:
+            return
+        owing = unacknowledged(self.transport) > 0
+        lingering = LingeringClose.of(self, owing=owing)
+        # What has come may be no answer to our Close, but something that the client said before it read all.
+        lingering.owing = owing
+        if self.phase is _OPEN and close is not None:
+            self.send_buffer.write(encode_close(*close))
+        self.phase = Phase.LEAVING
+        self.send_buffer.leave_fan_out()
+        self._reader.stop()
+        lingering.leave()
+
+    def hear_no_more(self) -> None:
+        """End the session when all that was read is handed over; the transport stays for what waits for the client."""
+        if self.phase in _NOT_HEARD:
+            return
+        handshake, self.phase = self._handshake, Phase.FINISHING
+        self.context.keepalive.remove(self)
+        self.send_buffer.leave_fan_out()
+        if handshake is None:
+            self._reader.finish()
+        else:
+            handshake.stop()
+            self.end()
+
+    def end(self) -> None:
+        """End the session, and the connection with it if its transport is closed."""
+        if self.connected:
+            self.phase = Phase.LINGERING
+            self.context.owner.session_over(self)
+        else:
+            self.phase = Phase.OVER
+            self.slot.release()
+            self.context.owner.gone(self)
+        session, self.session = self.session, None
+        if session is not None:
+            session.disconnected(*self._ending)

@@ -8,27 +8,25 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
-from wsaas.clients.admission import AdmissionSlot
 from wsaas.clients.frames import Encoder
+from wsaas.clients.handshake.pending import PendingHandshakes
 from wsaas.clients.handshake.policy import HandshakePolicy
+from wsaas.clients.handshake.request_head import RequestHead
 from wsaas.clients.keepalive import Keepalive
 from wsaas.core.gateway import Gateway
 from wsaas.core.interfaces import SessionInput
 from wsaas.core.refusal import RefusalReason
+from wsaas.internals.autobahn import AutobahnCodec
 
 
 class OwnedConnection(Protocol):
     """A connection as its owner sees it."""
 
     transport: Any
-    visit: AdmissionSlot
 
 
 class ConnectionOwner(Protocol):
     """The factory as a connection sees it. A connection tells it how far it has come, each step once."""
-
-    def head_received(self, connection: OwnedConnection) -> None:
-        """Hear that the head of the handshake is there: the client is not to blame any more if it takes longer."""
 
     def session_over(self, connection: OwnedConnection) -> None:
         """Hear that the session is over, while the transport may still have something for the client to take."""
@@ -40,25 +38,43 @@ class ConnectionOwner(Protocol):
         """Log that a client at this address was refused for want of room."""
 
 
+class MakeCodec(Protocol):
+    """Makes Autobahn's side of a connection; see AutobahnCodec."""
+
+    def __call__(self, key: str = ..., subprotocol: str | None = None, offer: str | None = None) -> AutobahnCodec: ...
+
+
+HeadFastPath = Callable[[RequestHead, bool], tuple[str, tuple[str, ...], str | None] | None]
+"""As `handshake.fast_path.read_usual`."""
+FrameFastPath = Callable[[bytes, int], tuple[int, int] | None]
+"""As `frames.measure`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionContext:
     """The same for all connections of one factory.
 
     Timeouts are in seconds by `clock`; `wall_clock()` is in seconds since the epoch. A `ws_timeout` of 0 turns the
-    keepalive off. `message_rate` is in frames a second, 0 for no limit; `send_buffer` is in bytes a connection.
-    `direct_fds` is for the fan-out (see `DirectFanOut`).
+    keepalive off. `message_rate` is in frames a second, 0 for no limit; `max_message_size` and, for a connection,
+    `send_buffer` are in bytes. `direct_fds` is for the fan-out (see `DirectFanOut`). None instead of a fast path
+    switches it off.
     """
 
     clock: IReactorTime
     wall_clock: Callable[[], float]
     gateway: Gateway
     policy: HandshakePolicy
+    pending: PendingHandshakes
     keepalive: Keepalive
     owner: ConnectionOwner
     encoder: Encoder
     direct_fds: dict[SessionInput, int]
+    make_codec: MakeCodec
+    head_fast_path: HeadFastPath | None
+    frame_fast_path: FrameFastPath | None
     ws_timeout: float
     handshake_timeout: float
+    max_message_size: int
     message_rate: int
     send_buffer: int
     compression: bool

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from wsaas.clients.frames import encode
+from wsaas.clients.send_buffer import SendBuffer
 from wsaas.core.interfaces import SessionInput
 from wsaas.core.model import Frame
 from wsaas.core.session import Session
@@ -15,8 +16,7 @@ from wsaas.internals.direct_write import write_each
 class DirectPeer(Protocol):
     """A client's connection as the fan-out sees it."""
 
-    def write_remainder(self, data: bytes) -> None:
-        """Take over the bytes of a message that the socket did not take."""
+    send_buffer: SendBuffer
 
 
 class DirectFanOut:
@@ -44,5 +44,5 @@ class DirectFanOut:
         if taken.count(len(data)) < len(fds):
             for session, count in zip(sessions, taken, strict=True):
                 if count < len(data):
-                    cast(DirectPeer, session.peer).write_remainder(data[count:])
+                    cast(DirectPeer, session.peer).send_buffer.write_remainder(data[count:])
         return remaining

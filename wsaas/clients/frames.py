@@ -1,6 +1,7 @@
-"""The usual frames, read and written the short way: a whole message in one frame, without extensions.
+"""Frames as bytes (RFC 6455, 5.2): whole messages in one frame, control frames, and the headers of all others.
 
-Reading leaves everything else, and whatever is wrong, to Autobahn, which has the frame anew from its first byte.
+`measure` and `take` are the fast path for messages. They leave everything else, and whatever is wrong, to the slow path
+(`slow_frames`), which has the frame anew from its first byte.
 """
 
 from __future__ import annotations
@@ -9,17 +10,29 @@ from autobahn.websocket.xormasker import create_xor_masker  # type: ignore[attr-
 
 from wsaas.core.model import Frame
 
-_TEXT, _BINARY = 0x81, 0x82  # FIN and opcode (RFC 6455, 5.2)
-_MASKED = 0x80
+_TEXT, _BINARY = 0x81, 0x82  # FIN and opcode
+CLOSE, PING, PONG = 0x88, 0x89, 0x8A
+"""The first byte of a control frame: FIN and opcode."""
+FIN, COMPRESSED, OPCODE = 0x80, 0x40, 0x0F
+"""The bits of a frame's first byte. COMPRESSED is the bit of RFC 7692, 6."""
+MASKED = 0x80
+"""The bit of a frame's second byte."""
 MASK_LENGTH = 4
 _SMALL = 1024
-"""Up to here a big integer is the faster mask."""
+"""Bytes up to which a big integer is the faster mask."""
+_CONTROL_MAX = 125
+
+REGISTERED = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
+"""Close codes below 3000 that a Close frame may carry (IANA, "WebSocket Close Code Number Registry")."""
 
 
 def measure(data: bytes, at: int) -> tuple[int, int] | None:
-    """Return where the mask begins and how long the payload is, if a whole message stands in one frame at `at`."""
+    """Return where the mask begins and how long the payload is, if a whole message stands in one frame at `at`.
+
+    None if it is another frame, or is not all there.
+    """
     rest = len(data) - at
-    if rest < 6 or data[at] not in (_TEXT, _BINARY) or not data[at + 1] & _MASKED:
+    if rest < 6 or data[at] not in (_TEXT, _BINARY) or not data[at + 1] & MASKED:
         return None
     length = data[at + 1] & 0x7F
     start = at + 2
@@ -34,13 +47,8 @@ def measure(data: bytes, at: int) -> tuple[int, int] | None:
 
 
 def take(data: bytes, at: int, start: int, length: int) -> Frame | None:
-    """The message at `at`, which `measure` has measured; None if it is a text that is not UTF-8."""
-    mask, masked = data[start : start + MASK_LENGTH], data[start + MASK_LENGTH : start + MASK_LENGTH + length]
-    if length <= _SMALL:
-        key = int.from_bytes((mask * (length // 4 + 1))[:length], "little")
-        payload = (int.from_bytes(masked, "little") ^ key).to_bytes(length, "little")
-    else:
-        payload = bytes(create_xor_masker(mask, length).process(masked))
+    """Return the message at `at`, which `measure` has measured; None if it is a text that is not UTF-8."""
+    payload = _unmasked(data, start, length)
     if data[at] == _BINARY:
         return Frame(payload, True)
     try:
@@ -50,8 +58,64 @@ def take(data: bytes, at: int, start: int, length: int) -> Frame | None:
     return Frame(payload, False)
 
 
+def _unmasked(data: bytes, start: int, length: int) -> bytes:
+    """Return the payload whose mask begins at `start` (RFC 6455, 5.3)."""
+    mask, masked = data[start : start + MASK_LENGTH], data[start + MASK_LENGTH : start + MASK_LENGTH + length]
+    if length > _SMALL:
+        return bytes(create_xor_masker(mask, length).process(masked))
+    key = int.from_bytes((mask * (length // 4 + 1))[:length], "little")
+    return (int.from_bytes(masked, "little") ^ key).to_bytes(length, "little")
+
+
+def is_control(data: bytes) -> bool:
+    """Say if `data`, two bytes or more, begins with a control frame that breaks no rule so far (RFC 6455, 5.5)."""
+    length = data[1] & 0x7F
+    return (
+        data[0] in (CLOSE, PING, PONG)
+        and bool(data[1] & MASKED)
+        and length <= _CONTROL_MAX
+        and not (length == 1 and data[0] == CLOSE)
+    )
+
+
+def take_control(data: bytes) -> bytes | None:
+    """Return the payload of the control frame with which `data` begins (`is_control`); None if it is not all there."""
+    length = data[1] & 0x7F
+    return _unmasked(data, 2, length) if 2 + MASK_LENGTH + length <= len(data) else None
+
+
+def read_close(payload: bytes) -> tuple[int | None, str] | None:
+    """Return the code and the reason of a Close frame; None if it breaks a rule (RFC 6455, 7.4)."""
+    if not payload:
+        return None, ""
+    code = int.from_bytes(payload[:2], "big")
+    if code not in REGISTERED and not 3000 <= code <= 4999:
+        return None
+    try:
+        return code, payload[2:].decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def measure_header(data: bytes) -> tuple[int, int] | None:
+    """Return the bytes of the header with which `data` begins, its mask included, and those of the payload.
+
+    None if the header is not all there.
+    """
+    if len(data) < 2:
+        return None
+    length = data[1] & 0x7F
+    size = 2
+    if length >= 126:
+        size = 4 if length == 126 else 10
+        length = int.from_bytes(data[2:size], "big")
+    if data[1] & MASKED:
+        size += MASK_LENGTH
+    return (size, length) if size <= len(data) else None
+
+
 def encode(frame: Frame) -> bytes:
-    """The frame as a server sends it: one, and not masked."""
+    """Return the message as a server sends it: in one frame, and not masked."""
     payload = frame.payload
     length = len(payload)
     opcode = b"\x82" if frame.binary else b"\x81"
@@ -60,6 +124,16 @@ def encode(frame: Frame) -> bytes:
     if length < 65536:
         return b"%b\x7e%b%b" % (opcode, length.to_bytes(2, "big"), payload)
     return b"%b\x7f%b%b" % (opcode, length.to_bytes(8, "big"), payload)
+
+
+def encode_close(code: int | None, reason: str) -> bytes:
+    """Return a Close frame; without a code it has no reason either."""
+    return encode_control(CLOSE, b"" if code is None else code.to_bytes(2, "big") + reason.encode())
+
+
+def encode_control(first: int, payload: bytes = b"") -> bytes:
+    """Return a control frame of at most 125 bytes of payload, as a server sends it; `first` is its first byte."""
+    return b"%c%c%b" % (first, len(payload), payload)
 
 
 class Encoder:
@@ -72,6 +146,7 @@ class Encoder:
         self.encoded = b""
 
     def encode(self, frame: Frame) -> bytes:
+        """Return the frame as bytes."""
         if frame is not self.frame:
             self.encoded = encode(frame)
             self.frame = frame

@@ -1,17 +1,18 @@
 """The end of a connection, from the Close frame on: a client that reads is not cut off, and none stays for ever.
 
-CLOSING --the client answers; or it has taken all, and says nothing--> LEAVING --end of its stream--> over
+closing --the client answers; or it has taken all, and says nothing--> leaving --end of its stream--> over
    `------------------------- it takes nothing any more -------------------'---> cut off
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime, ISSLTransport
+from twisted.internet.interfaces import IDelayedCall, ISSLTransport
 
+from wsaas.clients.context import ConnectionContext
 from wsaas.clients.progress import Progress, bottom, unacknowledged
+from wsaas.clients.send_buffer import SendBuffer
 
 CLOSE_TIMEOUT = 5.0
 """Seconds in which a client must take something of what was written, or, when it has all, answer our Close."""
@@ -21,8 +22,23 @@ LOOK = 1.0
 """Seconds between two looks at a client that is let go."""
 
 
+class EndingConnection(Protocol):
+    """A client's connection as its lingering close sees it."""
+
+    transport: Any
+    context: ConnectionContext
+    send_buffer: SendBuffer
+    lingering: LingeringClose | None
+
+    def look(self) -> None:
+        """Look if the client is still there; see `Keepalive`."""
+
+    def hear_no_more(self) -> None:
+        """End the session; the transport may stay for what waits for the client."""
+
+
 class LingeringClose:
-    """Lets one client go, and calls `give_up` when that takes too long.
+    """Lets one client go, and gives it up when that takes too long.
 
     What was written to a client is first in our buffers, then in our kernel's, then in those of its machine. A reset
     may throw it away in each of these places, and the kernel itself resets a connection that is closed while something
@@ -32,39 +48,73 @@ class LingeringClose:
     There is one for each connection that ends, with one timer, which `stop` ends.
     """
 
-    __slots__ = ("_call", "_clock", "_give_up", "_patience", "_progress", "_since", "_transport", "leaving", "owing")
+    __slots__ = ("_call", "_clock", "_connection", "_patience", "_progress", "_since", "leaving", "owing")
 
-    def __init__(self, transport: Any, clock: IReactorTime, give_up: Callable[[], None], *, owing: bool) -> None:
-        self._transport = transport
-        self._clock = clock
-        self._give_up = give_up
+    def __init__(self, connection: EndingConnection, *, owing: bool) -> None:
+        self._connection = connection
+        self._clock = connection.context.clock
         self._patience = CLOSE_TIMEOUT
-        self._since = clock.seconds()
+        self._since = self._clock.seconds()
         self._progress: Progress | None = None
-        self._call: IDelayedCall | None = clock.callLater(LOOK, self._look)
+        self._call: IDelayedCall | None = self._clock.callLater(LOOK, self._look)
         self.owing = owing
         """Whether frames before the Close may be under way."""
         self.leaving = False
         """Whether nothing is said to the client any more, beside what waits for it."""
+        connection.context.keepalive.remove(connection)  # the client is watched here from now on
+
+    @classmethod
+    def of(cls, connection: EndingConnection, *, owing: bool) -> LingeringClose:
+        """Return that of the connection; if it has none yet, begin it."""
+        if connection.lingering is None:
+            connection.lingering = cls(connection, owing=owing)
+        return connection.lingering
 
     def leave(self) -> None:
-        """Begin to close: the session is over, and the connection ends when all is written."""
+        """Begin to close: the connection ends when all is written, and nothing more is heard if that may take long."""
         self.leaving = True
         self._since = self._clock.seconds()
         if self.owing:
             self._patience = LINGER
         if self._call is None:
             self._call = self._clock.callLater(LOOK, self._look)
-
-    def close(self) -> None:
-        """Close the connection, or our half of it, behind what the transport still has to write."""
-        self._transport.unregisterProducer()  # a TLS transport waits for its producer before it says goodbye
         if self.owing:
-            bottom(self._transport).resumeProducing()
-            if not ISSLTransport.providedBy(self._transport):
-                self._transport.loseWriteConnection()
+            self._connection.hear_no_more()
+        self.close_if_written()
+
+    def close_if_written(self) -> None:
+        """Close the connection, or our half of it, behind what the transport still has to write, if that is all."""
+        connection = self._connection
+        transport = connection.transport
+        if connection.send_buffer.paused:
+            return
+        connection.send_buffer.let_go()
+        transport.unregisterProducer()  # a TLS transport waits for its producer before it says goodbye
+        if self.owing:
+            bottom(transport).resumeProducing()
+            if not ISSLTransport.providedBy(transport):
+                transport.loseWriteConnection()
                 return
-        self._transport.loseConnection()  # TLS reads on by itself, until the client says goodbye, too
+        transport.loseConnection()  # TLS reads on by itself, until the client says goodbye, too
+
+    def half_closed(self) -> None:
+        """Hear that the client has closed its half: nothing comes that could make the kernel reset the connection."""
+        self.owing = False
+        if self.leaving:
+            self.close_if_written()
+        else:
+            self.leave()
+
+    def give_up(self) -> None:
+        """Cut off a client that takes nothing any more; let one go that has taken all and says nothing."""
+        transport = self._connection.transport
+        if unacknowledged(transport):
+            transport.abortConnection()
+        elif self.leaving:
+            bottom(transport).loseConnection()
+        else:
+            self.owing = True
+            self.leave()
 
     def stop(self) -> None:
         """Stop the timer: the connection is over."""
@@ -73,15 +123,16 @@ class LingeringClose:
             self._call = None
 
     def _look(self) -> None:
+        transport = self._connection.transport
         now = self._clock.seconds()
         if self._progress is None:
-            self._progress = Progress(self._transport)
+            self._progress = Progress(transport)
         elif self._progress.goes_on():
             self._since = now
-        patience = CLOSE_TIMEOUT if unacknowledged(self._transport) else self._patience
+        patience = CLOSE_TIMEOUT if unacknowledged(transport) else self._patience
         left = self._since + patience - now
         self._call = None
         if left > 0:
             self._call = self._clock.callLater(min(LOOK, left), self._look)
         else:
-            self._give_up()
+            self.give_up()

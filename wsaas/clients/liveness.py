@@ -1,10 +1,13 @@
-"""Judges if a client is still there by when it was heard and when it took what it was sent."""
+"""Judges if a client is still there, by when it was heard and when it took what it was sent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
+from wsaas.clients.hangup import hung_up
+from wsaas.clients.progress import Progress
 from wsaas.core.events import Cause, CloseCode
 
 
@@ -22,43 +25,48 @@ ENDS = {
     Verdict.TOO_SLOW: (Cause.TOO_SLOW, CloseCode.POLICY),
     Verdict.HUNG_UP: (Cause.NETWORK, CloseCode.ABNORMAL),
 }
-"""The findings that end a connection, and what its session hears of it."""
+"""The verdicts that end a connection, and the cause and close code that its session hears."""
 
 
 class Liveness:
     """The memory of one client's signs of life. Moments and durations are seconds of one clock."""
 
-    __slots__ = ("_hung_up_at", "_pinged_at", "_took_at", "heard")
+    __slots__ = ("_hung_up_at", "_pinged_at", "_progress", "_took_at", "heard_at")
 
     def __init__(self, now: float) -> None:
-        self.heard = now
+        self.heard_at = now
         self._pinged_at = 0.0
         self._took_at = 0.0
         self._hung_up_at: float | None = None
+        self._progress: Progress | None = None
+        """Kept while it is doubtful that the client is still there."""
 
-    def beat(self, now: float) -> None:
-        """Something came, or the gateway listens again after it did not."""
-        self.heard = now
+    def heard(self, now: float) -> None:
+        """Note that something came, or that the gateway listens again after it did not."""
+        self.heard_at = now
         self._hung_up_at = None
 
-    def took(self, now: float) -> None:
-        """Note that the client has taken something of what was sent to it: a sign of life, though nothing is heard."""
-        self._took_at = now
+    def pinged(self, now: float) -> None:
+        """Note that the client is asked for a sign of life."""
+        self._pinged_at = now
 
-    def doubtful(self, now: float, timeout: float) -> bool:
-        """Return whether the client may soon be given up, so that it matters if it `took` something."""
-        return self._hung_up_at is not None or now - self.heard >= timeout * 5 / 8
-
-    def find(
-        self,
-        now: float,
-        timeout: float,
-        *,
-        full_since: float | None,
-        reading: bool,
-        hung_up: Callable[[], bool],
-    ) -> Verdict:
+    def check(self, now: float, timeout: float, transport: Any, *, full_since: float | None, reading: bool) -> Verdict:
         """Judge the client now; `full_since` is when its send buffer first refused a message.
+
+        The transport tells if the client takes something, and, if it is not read from, whether it hung up.
+        """
+        if full_since is None and self._hung_up_at is None and now - self.heard_at < timeout * 5 / 8:
+            self._progress = None
+        elif self._progress is None:
+            self._progress = Progress(transport)
+        elif self._progress.goes_on():
+            self._took_at = now
+        return self._judge(now, timeout, full_since, reading, lambda: hung_up(transport))
+
+    def _judge(
+        self, now: float, timeout: float, full_since: float | None, reading: bool, hung_up: Callable[[], bool]
+    ) -> Verdict:
+        """Judge by the moments that are known.
 
         One that takes what it is sent is never given up, however slow it is: its pong is behind all of that.
         One that is not read from cannot be heard, so it is not given up for that. If it closes, that is not noticed by
@@ -73,12 +81,9 @@ class Liveness:
             elif now - max(self._hung_up_at, self._took_at) >= timeout * 3 / 4:
                 return Verdict.HUNG_UP
             return Verdict.FINE
-        silent = now - max(self.heard, self._took_at)
+        silent = now - max(self.heard_at, self._took_at)
         if silent >= timeout:
             return Verdict.GONE if full_since is None else Verdict.TOO_SLOW
-        if silent >= timeout / 2 and self._pinged_at <= self.heard:
+        if silent >= timeout / 2 and self._pinged_at <= self.heard_at:
             return Verdict.SILENT
         return Verdict.FINE
-
-    def pinged(self, now: float) -> None:
-        self._pinged_at = now

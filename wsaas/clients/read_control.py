@@ -12,8 +12,8 @@ from wsaas.core.rate_limit import Pace
 TURN = 128
 """Frames of one client that are read in one turn of the reactor, before others have theirs."""
 
-LANE, EARLY, PACE = "lane", "early", "pace"
-"""Why nothing is read: no room for what comes, or not yet; or too much came in too short a time."""
+LANE, PACE = 1, 2
+"""Why nothing is read: there is no room for what comes; or too much came in too short a time."""
 
 
 class ReadControl:
@@ -32,7 +32,7 @@ class ReadControl:
         self._go_on = go_on
         self._pace = Pace(rate, clock.seconds())
         self._turn = TURN
-        self._reasons: set[str] = set()
+        self._reasons = 0
         self.paused = False
         self._call: IDelayedCall | None = None
         self._closed = False
@@ -63,17 +63,17 @@ class ReadControl:
         else:
             self.resume(PACE)
 
-    def pause(self, reason: str) -> None:
+    def pause(self, reason: int) -> None:
         """Idempotent."""
         if not self._reasons and not self._closed:
             self._transport.pauseProducing()
-        self._reasons.add(reason)
+        self._reasons |= reason
         self.paused = True
 
-    def resume(self, reason: str) -> None:
+    def resume(self, reason: int) -> None:
         """Idempotent."""
-        if reason in self._reasons:
-            self._reasons.discard(reason)
+        if self._reasons & reason:
+            self._reasons &= ~reason
             self.paused = bool(self._reasons)
             if not self.paused:
                 self._go_on()
@@ -87,7 +87,7 @@ class ReadControl:
     def press_on(self) -> bool:
         """Forget the reasons; False if it is for the next turn to go on, which it will."""
         if self._call is None:
-            self._reasons.clear()
+            self._reasons = 0
             self.paused = False
         return self._call is None
 

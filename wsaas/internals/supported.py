@@ -49,16 +49,21 @@ class Reliance:
         """Return whether the part may be used. If not, log the missing names, once; the result is kept."""
         if self.part not in _judged:
             missing = self.missing
-            _judged[self.part] = not missing
+            _judged[self.part] = True
             if missing:
-                _log.warn(
-                    "the installed libraries lack {names}, on which {part} relies: {plainly}. Install the releases "
-                    "that setup.cfg names to restore it",
-                    names=", ".join(missing),
-                    part=self.part,
-                    plainly=self.plainly,
-                )
+                self.give_up(", ".join(missing))
         return _judged[self.part]
+
+    def give_up(self, lack: str) -> None:
+        """Use the part no more: the libraries lack some names, or another thing that was tried. Log that."""
+        _judged[self.part] = False
+        _log.warn(
+            "the installed libraries lack {names}, on which {part} relies: {plainly}. Install the releases "
+            "that setup.cfg names to restore it",
+            names=lack,
+            part=self.part,
+            plainly=self.plainly,
+        )
 
 
 _judged: dict[str, bool] = {}

@@ -6,16 +6,18 @@ from tests.thorough.defences.model import Defence, Edit, without
 
 ADDRESS = "wsaas/clients/handshake/client_address.py"
 ADMISSION = "wsaas/clients/admission.py"
-CLOSING = "wsaas/clients/closing.py"
+AUTOBAHN = "wsaas/internals/autobahn.py"
+CONNECTION = "wsaas/clients/connection.py"
 CREDENTIALS = "wsaas/clients/handshake/credentials.py"
 ENTRANCE = "wsaas/clients/handshake/policy.py"
 FACTORY = "wsaas/clients/factory.py"
 HEAD = "wsaas/clients/handshake/request_head.py"
 OPENING = "wsaas/clients/handshake/opening.py"
-PROTOCOL = "wsaas/clients/connection.py"
+PENDING = "wsaas/clients/handshake/pending.py"
 GRAMMAR = "wsaas/net/http_grammar.py"
 PROXY_HEADER = "wsaas/net/proxy_protocol.py"
 RATES = "wsaas/core/rate_limit.py"
+READER = "wsaas/clients/frame_reader.py"
 REFUSAL = "wsaas/clients/handshake/responses.py"
 REQUEST = "wsaas/clients/handshake/request.py"
 SERVICE = "wsaas/service/lifecycle.py"
@@ -38,15 +40,15 @@ BUSY = "More handshakes than"
 LEAVES = "A client that leaves"
 ANYTHING = "Anything else"
 
-_FIRST = "        end = self.data.find(END, handshake.searched)"
-_START = "self._handshake.deadline = self.context.clock.callLater(self.context.handshake_timeout, self._too_slow)"
-_NEVER = Edit(OPENING, _START, "self._handshake.deadline = None")
+_FIRST = "        end = self.data.find(END, self._searched)"
+_START = "self._context.pending.add(self)"
+_NEVER = Edit(OPENING, _START, "pass")
 _REST = "            if rest:\n"
 _STRANGE = r'FIELD_VALUE = r"[\t\x20-\x7e'
 _TOO_MANY = "self.present >= self.most + self.most_surplus"
 _STAYS = "return self.refusal is None or admission.surplus <= admission.most_surplus"
 _GONE = "        self._connections.discard(connection)\n"
-_MADE = "        self.session: Session | None = None\n"
+_MADE = "        clock = self.context.clock\n        self.liveness"
 
 _FUZZ = "thorough.fuzz.test_clients.HandshakeFuzz.test_anything"
 _MANY = "thorough.fuzz.test_clients.HandshakeFuzz.test_many"
@@ -64,12 +66,17 @@ DEFENCES = [
         SLOW,
         OPENING,
         _FIRST,
-        f"        self._stop_deadline()\n        {_START}\n{_FIRST}",
+        f"        self._context.pending.discard(self)\n        {_START}\n{_FIRST}",
         "unit.clients.test_connection.HandshakeTests.test_slow",
     ),
     Defence(  # the time begins with the first byte, which one that stalls in TLS never sends
         SLOW,
-        (_NEVER, Edit(OPENING, _FIRST, f"        if handshake.deadline is None:\n            {_START}\n{_FIRST}")),
+        (
+            _NEVER,
+            Edit(
+                OPENING, _FIRST, f"        if self not in self._context.pending._since:\n            {_START}\n{_FIRST}"
+            ),
+        ),
         ("unit.net.test_tls_endpoint.HandshakeTests.test_stall", "unit.net.test_tls_endpoint.ProxyTests.test_stall"),
     ),
     Defence(  # it begins when the PROXY header is there
@@ -86,17 +93,19 @@ DEFENCES = [
         ("unit.net.test_tls_endpoint.ProxyTests.test_stall",),
     ),
     without(CROWD, FACTORY, "if self.admission.full:", "if False:"),
-    without(CROWD, FACTORY, ">= PATIENCE:", ">= 0:"),
-    without(CROWD, FACTORY, "next(iter(self._opening), None)", "next(reversed(self._opening), None)"),
+    without(CROWD, PENDING, ">= PATIENCE:", ">= 0:"),
+    without(CROWD, PENDING, "next(iter(self._since), None)", "next(reversed(self._since), None)"),
     without(  # whoever has asked makes room, too
         CROWD,
-        FACTORY,
-        'candidate for eviction."""\n        self._opening.pop(connection, None)',
-        'candidate for eviction."""',
+        OPENING,
+        "self._head_received = True\n            self._context.pending.discard(self)",
+        "self._head_received = True",
     ),
     without(LONG, OPENING, " or (end < 0 and len(self.data) > MAX_HEAD)"),
     without(LONG, OPENING, "end > MAX_HEAD or (end", "(end"),
-    without(LONG, PROTOCOL, '        else:\n            self.data = b""'),  # what comes after the answer is kept
+    without(  # what comes after the answer is kept
+        LONG, CONNECTION, "elif phase is _HANDSHAKE and self._handshake", "elif self._handshake"
+    ),
     without(AMBIGUOUS, GRAMMAR, _STRANGE, r'FIELD_VALUE = r"[\t\r\x20-\x7e'),
     without(AMBIGUOUS, GRAMMAR, _STRANGE, r'FIELD_VALUE = r"[\t\n\x20-\x7e'),
     without(AMBIGUOUS, GRAMMAR, _STRANGE, r'FIELD_VALUE = r"[\x00-\x09\x0b\x0c\x0e-\x7e'),
@@ -117,9 +126,9 @@ DEFENCES = [
     ),
     without(  # Autobahn reads what a client sent, too
         AMBIGUOUS,
-        REQUEST,
-        """lines.append(f"Sec-WebSocket-Protocol: {', '.join(self.subprotocols)}")""",
-        """lines.append(f"Sec-WebSocket-Protocol: {', '.join(self.subprotocols)}\\x85Origin: a")""",
+        AUTOBAHN,
+        'lines.append(f"Sec-WebSocket-Protocol: {subprotocol}")',
+        'lines.append(f"Sec-WebSocket-Protocol: {subprotocol}\\x85Origin: a")',
         _PARSERS,
     ),
     *(
@@ -144,13 +153,18 @@ DEFENCES = [
     without(OLD, REQUEST, 'if b"websocket" not in map(bytes.lower, listed(b"upgrade")):', "if False:"),
     without(OLD, REQUEST, 'if head.method != b"GET":', "if False:"),
     without(OLD, HEAD, "return result if _ORIGIN_FORM.fullmatch(target) else _in_origin_form(result)", "return result"),
-    without(OLD, OPENING, "def failHandshake(", "def _fail("),  # Autobahn's own answers
+    without(OLD, OPENING, "problem.status, problem.headers", "problem.status"),
     without(OLD, REFUSAL, '(b"upgrade", b"websocket"),'),
     without(OLD, FACTORY, ', server=""', "", "unit.clients.test_connection.HandshakeTests.test_accept"),
-    without(EARLY, PROTOCOL, "handshake is not None and not handshake.head_received:", "handshake is not None:"),
-    without(EARLY, PROTOCOL, "self._flow.pause(EARLY)", "pass"),
-    without(EARLY, PROTOCOL, "self._flow.resume(EARLY)", "pass"),
-    without(ORIGIN, OPENING, "if not self.context.policy.allows(head):", "if False:"),
+    without(
+        EARLY,
+        OPENING,
+        "if not self._head_received:\n            self._read_head()",
+        "if True:\n            self._read_head()",
+    ),
+    without(EARLY, OPENING, "self._connection.transport.pauseProducing()", "pass"),
+    without(EARLY, READER, "if paused and not self.flow.paused:", "if False:"),
+    without(ORIGIN, OPENING, "if not context.policy.allows(head):", "if False:"),
     without(
         ORIGIN, ENTRANCE, "len(origins) == 1 and ", "", "unit.clients.handshake.test_request.OriginTests.test_foreign"
     ),
@@ -212,7 +226,7 @@ DEFENCES = [
     without(  # the proxy is counted, whoever it speaks for
         FORWARDED,
         OPENING,
-        "if not self.context.policy.proxies.trusts(host) and not",
+        "if not self._context.policy.proxies.trusts(host) and not",
         "if not",
         "unit.clients.test_admission.AddressTests.test_behind_a_proxy",
     ),
@@ -228,7 +242,7 @@ DEFENCES = [
         (
             Edit(
                 OPENING,
-                "if self.visit.refusal is not None:\n            self.refuse",
+                "if slot.refusal is not None:\n            self.refuse",
                 "if False:\n            self.refuse",
             ),
             Edit(
@@ -275,12 +289,12 @@ DEFENCES = [
         "unit.service.test_lifecycle.AssemblyTests.test_connect_rate",
     ),
     without(
-        FAST, OPENING, "limited = not self.context.policy.proxies.trusts(address)", "limited = True", _STAND_FOR_MANY
+        FAST, OPENING, "limited = not self._context.policy.proxies.trusts(address)", "limited = True", _STAND_FOR_MANY
     ),
     without(BUSY, ADMISSION, "if self.asking >= self.most_asking:", "if False:"),
     without(BUSY, ADMISSION, "        self.asking -= 1\n"),
     without(BUSY, SERVICE, "settings.webhook_concurrency * ASKING_PER_WEBHOOK", "10**9"),
-    without(LEAVES, CLOSING, 'session.disconnected(Cause.NETWORK, CloseCode.ABNORMAL, "", clean=False)', "pass"),
+    without(LEAVES, CONNECTION, "session.disconnected(*self._ending)", "pass"),
     without(  # accepted by the backend, and it never hears of the end
         LEAVES,
         SESSION,
@@ -289,7 +303,7 @@ DEFENCES = [
         "system.test_handshake.MeanwhileTests.test_leaves_then_accepted",
     ),
     without(LEAVES, FACTORY, _GONE, "", _LEAVING),
-    without(LEAVES, FACTORY, "        connection.visit.leave()\n", "        pass\n", _LEAVING),
+    without(LEAVES, CONNECTION, "            self.slot.release()\n", "            pass\n", _LEAVING),
     without(ANYTHING, CREDENTIALS, "found is None or len(found[1]) % 4 == 1 or", "found is None or", _FUZZ),
     without(
         ANYTHING,
@@ -313,16 +327,16 @@ DEFENCES = [
     without(ANYTHING, FACTORY, _GONE, "", _FUZZ, _MANY),
     without(  # files that nobody closes
         ANYTHING,
-        OPENING,
+        CONNECTION,
         _MADE,
-        f'{_MADE}        import os\n\n        os.dup(getattr(self.transport, "fileno", lambda: 0)())\n',
+        f'        import os\n\n        os.dup(getattr(self.transport, "fileno", lambda: 0)())\n{_MADE}',
         _ASSAULT,
     ),
     without(  # memory that nobody frees
         ANYTHING,
-        OPENING,
+        CONNECTION,
         _MADE,
-        f'{_MADE}        vars(self.factory).setdefault("kept", []).append(bytes([len(str(self.peer))]) * 65536)\n',
+        f'        vars(self.context.owner).setdefault("kept", []).append(bytes([1 + id(self) % 9]) * 65536)\n{_MADE}',
         _ASSAULT,
     ),
 ]

@@ -13,7 +13,7 @@ SINKS = "wsaas/telemetry/log_sinks.py"
 LOCK = "wsaas/journal/lock.py"
 LOGS = "wsaas/logs.py"
 PARSERS = "wsaas/settings/values.py"
-PROTOCOL = "wsaas/clients/closing.py"
+CONNECTION = "wsaas/clients/connection.py"
 ROWS = "wsaas/journal/rows.py"
 SERVICE = "wsaas/service/lifecycle.py"
 SETTINGS = "wsaas/settings/table.py"
@@ -38,7 +38,7 @@ _CANARIES = "system.test_leaks.CanaryTests."
 _DEBUG = (f"{_CANARIES}test_debug", f"{_CANARIES}test_json")
 _EVERYWHERE = (*_DEBUG, f"{_CANARIES}test_info")
 _AUTOBAHN = "self._autobahn = self._ours & _from(LogLevel.error)"
-_CLOSED = "def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:\n"
+_CLOSED = "        if close is not None and self._ending is _VANISHED:\n            code, reason = close\n"
 _SHOWN = '"**** (set)" if value else "unset"'
 _PASSWORD = '        text = re.sub(r"(?<=://)[^/\\s]*@", "****@", text)\n'
 
@@ -137,10 +137,7 @@ DEFENCES = [
     ),
     Defence(
         FORMAT,
-        (
-            Edit(PROTOCOL, _CLOSED, f'{_CLOSED}        _log.info(f"closed: {{reason}}")\n'),
-            Edit(PROTOCOL, "\n\n@", "\n\nfrom twisted.logger import Logger\n\n_log = Logger()\n\n\n@"),
-        ),
+        (Edit(CONNECTION, _CLOSED, f'{_CLOSED}            _log.info(f"closed: {{reason}}")\n'),),
         (
             "system.test_bad_input.BadInputTests.test_odd_but_good",
             "unit.test_docs_security.SourceTests.test_constant_formats",

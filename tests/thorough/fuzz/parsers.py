@@ -24,6 +24,7 @@ from wsaas.core.events import Cause, Closed, Opened, Received
 from wsaas.core.model import Frame, Handshake
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.response_parser import OVERHEAD_LIMIT, ResponseParser
+from wsaas.internals.autobahn import handshake_head
 from wsaas.net import proxy_protocol as proxy_header
 from wsaas.settings.load import SettingsError, load
 from wsaas.settings.table import TABLE
@@ -90,11 +91,13 @@ def _asked(head: RequestHead) -> None:
             assert str(error) and fast is None
         else:
             assert fast is None or fast == asked
-            line, fields, counts = parseHttpHeader(asked.head())
-            assert line == "GET / HTTP/1.1" and fields["sec-websocket-key"] == asked.key
-            assert all(count == 1 for count in counts.values()) and "origin" not in fields
-            assert fields.get("sec-websocket-protocol", "") == ", ".join(asked.subprotocols)
-            assert fields.get("sec-websocket-extensions") == asked.offer
+            key, subprotocols, offer = asked
+            for selected in (None, *subprotocols):
+                line, fields, counts = parseHttpHeader(handshake_head(key, selected, offer))
+                assert line == "GET / HTTP/1.1" and fields["sec-websocket-key"] == key
+                assert all(count == 1 for count in counts.values()) and "origin" not in fields
+                assert fields.get("sec-websocket-protocol") == selected
+                assert fields.get("sec-websocket-extensions") == offer
 
 
 def quick(data: bytes) -> None:

@@ -233,7 +233,7 @@ class HandshakeTests(SynchronousTestCase):
         for _ in range(1000):
             client.say(b"X: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n")
         self.assertEqual(status(client), 431)
-        self.assertEqual(client.peer.data, b"")
+        self.assertEqual(client.peer._handshake.data, b"")
 
     def test_too_many(self) -> None:
         """500 headers are enough for anybody; more are answered with 431."""
@@ -438,7 +438,7 @@ class MessageTests(SynchronousTestCase):
             self.assertEqual(client.session.calls, [("fail", Cause.TOO_BIG, 1009)])
             self.assertEqual([event.code for event in client.heard()], [1009])  # type: ignore[attr-defined]
             client.say(b"x" * 60000)
-            self.assertEqual(client.peer.data, b"")
+            self.assertEqual(client.peer._reader._data, b"")
             self.harness.clock.advance(5)
             self.harness.clock.advance(0)
             self.assertEqual(client.session.calls[1][0], "disconnected")
@@ -511,7 +511,7 @@ class SendBufferTests(SynchronousTestCase):
         sent = self.fill(client)
         self.assertGreaterEqual(sent, 200)
         self.assertLessEqual(sent, 200 + 66)
-        self.assertLessEqual(len(client.transport.buffered) + client.peer._outbox._queued, 200_000 + 67_000)
+        self.assertLessEqual(len(client.transport.buffered) + client.peer.send_buffer._queued, 200_000 + 67_000)
         self.assertLessEqual(client.peer.waiting, 200_000)
         client.transport.flow()
         self.assertEqual(len(client.heard()), sent)
@@ -549,7 +549,7 @@ class SendBufferTests(SynchronousTestCase):
         """A client that pings and does not read is answered once, to its last ping, when it reads."""
         client = self.harness.open()
         client.transport.stuck = True
-        while not client.peer._outbox.paused:
+        while not client.peer.send_buffer.paused:
             client.peer.send(Frame(b"x" * 1000, True))
         waiting = client.peer.waiting
         for number in range(1000):

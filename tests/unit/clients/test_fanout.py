@@ -42,29 +42,26 @@ class Member:
         self.transport.connected = 1
         self.peer = self
         self.kind = kind
-        self.outbox = SendBuffer(self.transport, 200_000, lambda: 0.0, self)
+        self.send_buffer = SendBuffer(self.transport, 200_000, lambda: 0.0, self)
         session: Any = self
         if kind not in ("closing", "compressed"):
-            self.outbox.join_fan_out(session, fan_out.direct_fds)
-        self.transport.registerProducer(self.outbox, True)
+            self.send_buffer.join_fan_out(session, fan_out.direct_fds)
+        self.transport.registerProducer(self.send_buffer, True)
         if kind == "busy":  # what its socket has taken leaves room for a part of a message
-            self.outbox.offer(b"x" * 3000)
+            self.send_buffer.offer(b"x" * 3000)
         elif kind == "full":
-            while self.outbox.offer(b"y" * 50_000):
+            while self.send_buffer.offer(b"y" * 50_000):
                 pass
         elif kind == "reset":
             self.far.close()
         elif kind == "closed":
-            self.outbox.stopProducing()
+            self.send_buffer.stopProducing()
 
     def drained(self) -> None:
         """Nobody waits for that here."""
 
-    def write_remainder(self, data: bytes) -> None:
-        self.outbox.write_remainder(data)
-
     def send(self, frame: Frame) -> bool:
-        return self.kind != "closing" and self.outbox.offer(encode(frame))
+        return self.kind != "closing" and self.send_buffer.offer(encode(frame))
 
     def state(self) -> tuple[object, ...]:
         """What became of it: what has arrived, what waits where."""
@@ -74,9 +71,9 @@ class Member:
                 arrived += piece
         except OSError:
             pass
-        transport, outbox = self.transport, self.outbox
+        transport, buffer = self.transport, self.send_buffer
         waits = transport.dataBuffer + b"".join(transport._tempDataBuffer)
-        return arrived, waits, outbox.waiting, outbox.paused, outbox.clear
+        return arrived, waits, buffer.waiting, buffer.paused, buffer.clear
 
 
 def together(fan_out: DirectFanOut, members: Sequence[Any], frame: Frame) -> list[bool]:
@@ -173,7 +170,7 @@ class DirectFdTests(SynchronousTestCase):
     def test_what_is_left(self) -> None:
         """None after a message written directly of which something is left."""
         self.enter_directly()
-        self.protocol.write_remainder(b"rest")
+        self.protocol.send_buffer.write_remainder(b"rest")
         self.assertEqual(self.direct_fds, {})
 
     def test_closed(self) -> None:
@@ -182,10 +179,10 @@ class DirectFdTests(SynchronousTestCase):
         self.protocol.close(1000, "")
         self.assertEqual(self.direct_fds, {})
         self.enter_directly()
-        self.protocol.write_remainder(b"\x81\x01x")
+        self.protocol.send_buffer.write_remainder(b"\x81\x01x")
         self.protocol.close(1000, "")
         self.transport.doWrite()
-        self.protocol.sendData(b"\x8a\x00")
+        self.protocol.send_buffer.write(b"\x8a\x00")
         self.assertEqual(self.direct_fds, {}, "nothing waits any more, and yet")
         for said in (close_frame(1000), frame(TEXT, b"\xff"), frame(CLOSE, b"x"), b"\xff" * 20):
             self.enter_directly()
@@ -193,9 +190,9 @@ class DirectFdTests(SynchronousTestCase):
             self.assertEqual(self.direct_fds, {}, said)
 
     def test_dropped(self) -> None:
-        """None from the moment on in which the connection is given up, though its file lives a little longer."""
+        """None from the moment on in which the client is not heard any more, though its file lives a little longer."""
         self.enter_directly()
-        self.protocol.dropConnection(abort=True)
+        self.protocol.readConnectionLost()
         self.assertEqual((self.direct_fds, self.transport.fileno() >= 0), ({}, True))
 
     def test_lost(self) -> None:

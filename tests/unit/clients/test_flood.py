@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import BytesMessage, Message, Pong, TextMessage
 
 from tests.support.client_harness import Client, Harness
-from wsaas.clients.connection import MAX_FRAGMENTS
 from wsaas.clients.read_control import TURN
+from wsaas.clients.slow_frames import MAX_FRAGMENTS
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
 
@@ -63,7 +63,7 @@ class RateTests(Case):
             client.say(frame * 3000)
             self.harness.clock.advance(0)
             self.assertFalse(client.transport.reading, frame)
-            self.assertTrue(client.peer.data)
+            self.assertTrue(client.peer._reader._data)
             pongs = [event for event in client.heard() if isinstance(event, Pong)]
             self.assertLessEqual(len(pongs), 2000)
 
@@ -178,7 +178,7 @@ class TurnTests(Case):
             client.say(EMPTY_TEXT * 5000)
         clients[0].vanish()
         clients[1].peer.close(1000, "")
-        clients[2].peer._abandon()
+        clients[2].transport.abortConnection()
         for _ in range(100):
             self.harness.clock.advance(0.5)
         self.assertEqual(self.harness.clock.getDelayedCalls(), [])

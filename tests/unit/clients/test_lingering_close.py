@@ -24,7 +24,7 @@ class SlowClientTestCase(SynchronousTestCase):
         client.transport.stuck = True
         for _ in range(frames):
             self.assertTrue(client.peer.send(FRAME))
-        self.assertTrue(client.peer._outbox.paused)
+        self.assertTrue(client.peer.send_buffer.paused)
         return client
 
     def wait(self, seconds: float) -> None:
@@ -112,7 +112,7 @@ class LingeringCloseTests(SlowClientTestCase):
         self.assertEqual(client.session.calls, [("disconnected", Cause.NETWORK, 1006, "", False)])
         self.assertEqual((client.transport.ended, client.transport.closed, client.transport.reading), (1, 0, 1))
         client.send(TextMessage(data="hello?"))
-        self.assertEqual((client.peer.data, len(client.session.calls)), (b"", 1))
+        self.assertEqual((client.peer._reader._data, len(client.session.calls)), (b"", 1))
         self.wait(LINGER - 2)
         self.assertFalse(client.transport.closed)
         self.wait(2)
@@ -130,7 +130,7 @@ class LingeringCloseTests(SlowClientTestCase):
         self.assertEqual([call[0] for call in client.session.calls], ["received", "disconnected"])
         self.assertTrue(client.transport.reading)
         client.say(b"more" * 1000)
-        self.assertEqual(client.peer.data, b"")
+        self.assertEqual(client.peer._reader._data, b"")
 
     def test_both_at_once(self) -> None:
         """A Close that the client sent before it had ours is no proof that it has read all."""

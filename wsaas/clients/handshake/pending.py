@@ -1,51 +1,66 @@
-"""The state of a handshake from the first byte to the 101: the connection has it until then, and drops it."""
+"""The handshakes whose request head is not all there yet, oldest first."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Protocol
 
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from wsaas.clients.handshake.request import HandshakeRequest
-from wsaas.clients.handshake.request_head import RequestHead
+PATIENCE = 1.0
+"""Seconds after which a handshake that is not there yet gives up its place, if a newcomer would have none."""
 
 
-class PendingHandshake:
-    """One handshake that is not answered with 101 yet. Bound: one for each connection, with one head."""
+class PendingHandshake(Protocol):
+    """A handshake that waits for the rest of its head."""
 
-    __slots__ = ("admitted", "asked", "body_wanted", "deadline", "fast_path", "head", "head_received", "searched")
+    def too_slow(self) -> None:
+        """Hear that the time is over."""
 
-    def __init__(self) -> None:
-        self.deadline: IDelayedCall | None = None
-        """Runs until the head is there and the gateway is asked."""
-        self.searched = 0
-        """Bytes of the head that do not hold its end."""
-        self.head_received = False
-        """Set when the head is there, or not waited for any more."""
-        self.body_wanted = True
-        """False for a HEAD, whose answer has no body."""
-        self.admitted = False
-        """Set when the client's address is known and counted."""
-        self.head: RequestHead | None = None
-        """The head, once it is read."""
-        self.asked: HandshakeRequest | None = None
-        """The parts of the head that the 101 depends on, once they are found sound."""
-        self.fast_path = False
-        """Set if Autobahn has not seen the head, so that the 101 is written without it."""
+    def evict(self) -> None:
+        """Give up the place, for a newcomer."""
 
-    def stop_deadline(self) -> None:
-        """Stop the deadline, if it runs."""
-        if self.deadline is not None:
-            self.deadline.cancel()
-            self.deadline = None
 
-    def subprotocol(self, chosen: str | None, offered: Sequence[str]) -> str | None:
-        """Return the subprotocol for the 101, given the backend's choice.
+class PendingHandshakes:
+    """Gives each handshake `timeout` seconds for its head, by one timer for all of them.
 
-        If the client carried its credential in a subprotocol and the backend chose none, it is the first one offered
-        beside that, or else that one: a browser gives up a handshake for which it offered some and none was selected.
-        """
-        carrier = None if self.head is None else self.head.carrier
-        if chosen is not None or carrier is None:
-            return chosen
-        return offered[0] if offered else carrier
+    Bound: one for each connection, which are bounded elsewhere.
+    """
+
+    def __init__(self, clock: IReactorTime, timeout: float) -> None:
+        self._clock = clock
+        self._timeout = timeout
+        self._since: dict[PendingHandshake, float] = {}
+        self._call: IDelayedCall | None = None
+
+    def __len__(self) -> int:
+        return len(self._since)
+
+    def add(self, handshake: PendingHandshake) -> None:
+        """Begin to count its time."""
+        self._since[handshake] = self._clock.seconds()
+        if self._call is None:
+            self._call = self._clock.callLater(self._timeout, self._expire)
+
+    def discard(self, handshake: PendingHandshake) -> None:
+        """Stop counting: its head is there, or it is over. Idempotent."""
+        self._since.pop(handshake, None)
+        if not self._since and self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def make_room(self) -> None:
+        """Evict the one that takes longest, so that nobody who opens connections and says nothing keeps others out."""
+        oldest = next(iter(self._since), None)
+        if oldest is not None and self._clock.seconds() - self._since[oldest] >= PATIENCE:
+            self.discard(oldest)
+            oldest.evict()
+
+    def _expire(self) -> None:
+        self._call = None
+        now = self._clock.seconds()
+        for handshake, since in list(self._since.items()):
+            if since + self._timeout > now:
+                self._call = self._clock.callLater(since + self._timeout - now, self._expire)
+                return
+            del self._since[handshake]
+            handshake.too_slow()

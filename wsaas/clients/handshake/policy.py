@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from wsaas.clients.handshake.client_address import Proxies, party
 from wsaas.clients.handshake.credentials import BadCredential, Credentials
-from wsaas.clients.handshake.request import HandshakeRequest
 from wsaas.clients.handshake.request_head import MalformedHandshake, RequestHead, parse, public, repeated
 from wsaas.core.model import Handshake
 from wsaas.net.http_grammar import DEFAULT_PORTS
@@ -52,7 +51,7 @@ class HandshakePolicy:
         origins = _values(head, b"origin") if self._allowed_origins else []
         return not origins or (len(origins) == 1 and _normal(origins[0]) in self._allowed_origins)
 
-    def handshake(self, head: RequestHead, asked: HandshakeRequest) -> Handshake:
+    def handshake(self, head: RequestHead, subprotocols: tuple[str, ...]) -> Handshake:
         """Return what the gateway hears of a request that is sound."""
         path, _, query = head.target.decode("ascii").partition("?")
         origins = _values(head, b"origin")
@@ -61,7 +60,7 @@ class HandshakePolicy:
             query=query,
             origin=b", ".join(origins).decode("latin-1") if origins else None,
             remote_address=head.address,
-            subprotocols=asked.subprotocols,
+            subprotocols=subprotocols,
             headers=public(head.fields),
             repeated=repeated(head.fields, self._forwarded),
             trace_id=trace_id(_values(head, b"traceparent")),

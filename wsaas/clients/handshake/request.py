@@ -4,14 +4,13 @@ Method, version, Host, Upgrade, Connection, Sec-WebSocket-Version and Sec-WebSoc
 is no handshake. Lists may come in several headers and with empty elements (RFC 9110, 5.6.1). An extension offer that
 is not understood counts as not offered, a list of subprotocols with something else in it as empty.
 
-Autobahn gets a head of its own, made of what was understood here: its parser ends lines where `str.splitlines` does,
-strips what Python calls white space, and refuses what is only unusual.
+Autobahn sees none of a client's head: its parser ends lines where `str.splitlines` does, strips what Python calls
+white space, and refuses what is only unusual.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from wsaas.clients.handshake.request_head import MalformedHandshake, RequestHead
 from wsaas.net.http_grammar import HOST, OWS, TOKEN, elements, octets
@@ -23,32 +22,12 @@ _NAMED = re.compile(rb"[ \t]*permessage-deflate[ \t]*(?:;|\Z)", re.IGNORECASE)
 _ELEMENTS = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')  # what stands between commas that are in no quoted string
 
 
-@dataclass(frozen=True, slots=True)
-class HandshakeRequest:
-    """The parts of a sound handshake that the opening of the connection depends on.
+def read(head: RequestHead, compression: bool) -> tuple[str, tuple[str, ...], str | None]:
+    """Return the parts of a sound handshake that the 101 depends on: key, subprotocols, extension offer.
 
-    `offer` is the first offer of permessage-deflate that can be accepted, spelled as Autobahn reads it; None for none.
+    The offer is the first one of permessage-deflate that can be accepted, spelled as Autobahn reads it; None if there
+    is none, or without `compression`. Raises MalformedHandshake.
     """
-
-    key: str
-    subprotocols: tuple[str, ...] = ()
-    offer: str | None = None
-
-    def head(self) -> bytes:
-        """The head of a request that asks for this and nothing else, with its empty line, for Autobahn."""
-        lines = [
-            "GET / HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13",
-            f"Sec-WebSocket-Key: {self.key}",
-        ]
-        if self.subprotocols:
-            lines.append(f"Sec-WebSocket-Protocol: {', '.join(self.subprotocols)}")
-        if self.offer is not None:
-            lines.append(f"Sec-WebSocket-Extensions: {self.offer}")
-        return "\r\n".join([*lines, "", ""]).encode("ascii")
-
-
-def read(head: RequestHead, compression: bool) -> HandshakeRequest:
-    """Read any sound handshake; extension offers only with `compression`. Raises MalformedHandshake."""
     values: dict[bytes, list[bytes]] = {}
     for name, value in head.fields:
         values.setdefault(name, []).append(value)
@@ -80,7 +59,7 @@ def read(head: RequestHead, compression: bool) -> HandshakeRequest:
     if not all(map(_TOKEN.fullmatch, subprotocols)):
         subprotocols = ()
     offer = _offer(b",".join(values.get(b"sec-websocket-extensions", ()))) if compression else None
-    return HandshakeRequest(key.decode("ascii"), tuple(name.decode("ascii") for name in subprotocols), offer)
+    return key.decode("ascii"), tuple(name.decode("ascii") for name in subprotocols), offer
 
 
 def _offer(value: bytes) -> str | None:

@@ -1,7 +1,9 @@
-"""The HTTP answers of a handshake that does not become a WebSocket."""
+"""The HTTP answers to a handshake: the 101, and those to one that does not become a WebSocket."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -38,6 +40,8 @@ MESSAGES: Mapping[str, str] = {
 }
 """What a client is told to do about each code of a refusal. What is no handshake is told what is wrong with it."""
 
+_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
 NO_HANDSHAKE: dict[int, tuple[str, tuple[tuple[bytes, bytes], ...]]] = {
     408: ("HANDSHAKE_TIMEOUT", ()),
     405: ("METHOD_NOT_ALLOWED", ((b"allow", b"GET"),)),
@@ -59,6 +63,16 @@ RESPONSES: Mapping[RefusalReason, HandshakeResponse] = {
     RefusalReason.BUSY: HandshakeResponse(503, "BUSY"),
 }
 """The gateway's own responses. To other reasons the response is the backend's, and comes with the refusal."""
+
+
+def switching(key: str, subprotocol: str | None) -> bytes:
+    """Return the answer that opens the connection (RFC 6455, 4.2.2)."""
+    proof = base64.b64encode(hashlib.sha1((key + _GUID).encode()).digest()).decode()
+    selected = "" if subprotocol is None else f"Sec-WebSocket-Protocol: {subprotocol}\r\n"
+    return (
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
+        f"{selected}Sec-WebSocket-Accept: {proof}\r\n\r\n"
+    ).encode()
 
 
 def refused(refusal: Refusal, *, body_wanted: bool = True) -> bytes:

@@ -1,20 +1,16 @@
-"""What is done without Autobahn at a connection's beginning, beside what Autobahn does."""
+"""The fast path of the opening handshake, beside the slow one."""
 
 from __future__ import annotations
 
 from random import Random
 from typing import Any
 
-from autobahn.twisted.websocket import WebSocketServerProtocol
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.client_harness import Client, Harness
 from tests.support.properties import rounds
-from wsaas.clients.handshake import opening
 from wsaas.clients.handshake.fast_path import read_usual
 from wsaas.clients.handshake.request_head import MalformedHandshake, parse
-from wsaas.internals.autobahn import OF_THE_HANDSHAKE
 
 LINES = [b"GET /room/7?a=1 HTTP/1.1", b"GET / HTTP/1.1", b"GET http://h/a?b HTTP/1.1",
          b"GET ws://[::1]:8?b HTTP/1.1", b"GET /a;b?c=%zz&d=[e]#f HTTP/1.1", b"GET //host/a HTTP/1.1",
@@ -69,7 +65,7 @@ class DifferentialTests(SynchronousTestCase):
             return False
 
     def outcome(self, head: bytes, early: bytes, cut: int, choice: int, **options: Any) -> tuple[object, ...]:
-        """All that comes of a handshake: what the gateway hears, what the client hears, what is kept."""
+        """All that comes of a handshake: what the gateway hears, and what the client hears."""
         harness = Harness(**options)
         client = Client(harness, "203.0.113.9")
         data = head + b"\r\n\r\n" + early
@@ -78,33 +74,26 @@ class DifferentialTests(SynchronousTestCase):
         handshakes = harness.gateway.handshakes
         if handshakes:
             client.peer.accept([None, *handshakes[0].subprotocols, "never offered"][choice])
-        kept = {
-            name: repr(value)
-            for name, value in vars(client.peer).items()
-            if name not in OF_THE_HANDSHAKE and isinstance(value, (str, bytes, int, list, type(None)))
-        }
-        sessions = [session.calls for session in harness.gateway.sessions]
+        sessions = [(session.calls, session.subprotocol) for session in harness.gateway.sessions]
         failures = len(self.flushLoggedErrors())
         written, ended = client.transport.written, (client.transport.closed, client.transport.aborted)
-        return handshakes, written, ended, kept, sessions, failures
+        return handshakes, written, ended, sessions, failures
 
     def test_alike(self) -> None:
-        """With whatever is in the head, all is as if Autobahn had read it."""
-        random, usual, quick = Random(7), 0, opening.read_usual
+        """With whatever is in the head, all is as on the slow path."""
+        random, usual = Random(7), 0
         count = rounds(300)
         for _ in range(count):
             head, options = generated(random), {"compression": random.random() < 0.2}
             early = random.choice([b"", b"", b"\x81\x82\0\0\0\0hi", b"\xff"])
             cut, choice = random.randrange(len(head) + 4), random.choice([0, 0, 1, -2, -1])
-            self.patch(opening, "read_usual", lambda *arguments: None)
-            by_autobahn = self.outcome(head, early, cut, choice, **options)
-            self.patch(opening, "read_usual", quick)
-            self.assertEqual(self.outcome(head, early, cut, choice, **options), by_autobahn, head)
+            slowly = self.outcome(head, early, cut, choice, **options, head_fast_path=None)
+            self.assertEqual(self.outcome(head, early, cut, choice, **options), slowly, head)
             usual += self.is_usual(head, options["compression"])
         self.assertTrue(count / 3 < usual < count, usual)
 
     def test_clients(self) -> None:
-        """Browsers, and the libraries that most clients are written with, go the short way."""
+        """Browsers, and the libraries that most clients are written with, go the fast path."""
         for more in (
             b"",
             b"\r\nOrigin: https://app.example\r\nSec-WebSocket-Protocol: v1, v2\r\nAccept-Encoding: gzip, deflate"
@@ -116,32 +105,3 @@ class DifferentialTests(SynchronousTestCase):
                     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b%b" % (connection, KEY, more)
                 )
                 self.assertTrue(self.is_usual(head, False), head)
-
-
-class InitialTests(SynchronousTestCase):
-    def test_alike(self) -> None:
-        """A new connection has every attribute that Autobahn sets, with the same value."""
-        factory = Harness().factory
-
-        def made(make: Any) -> Any:
-            protocol: Any = factory.buildProtocol(None)
-            protocol.transport = StringTransport()
-            before = set(vars(protocol))
-            make(protocol)
-            return protocol, set(vars(protocol)) - before
-
-        by_autobahn, names = made(WebSocketServerProtocol._connectionMade)
-        ours, _ = made(opening.Opening._connectionMade)
-        self.assertTrue({"state", "data", "wasClean", "autoPingPending"} <= names)
-        for name in names - {"send_queue"}:  # what waits is in the outbox
-            his, mine = getattr(by_autobahn, name), getattr(ours, name)
-            self.assertTrue(mine == his or type(mine) is type(his), (name, mine, his))
-        self.assertEqual(factory.countConnections, 2)
-
-    def test_slim(self) -> None:
-        """An open connection keeps neither its handshake nor what its class has as well."""
-        for extra in (b"", b"X-A: b\r\nX-A: b\r\n"):  # the short way, and Autobahn's
-            peer = Harness().open(extra).peer
-            self.assertEqual(vars(peer).keys() & OF_THE_HANDSHAKE, set())
-            as_in_class = {name for name, value in vars(peer).items() if getattr(type(peer), name, self) is value}
-            self.assertEqual(as_in_class, set())

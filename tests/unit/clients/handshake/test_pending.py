@@ -1,47 +1,64 @@
-"""wsaas.clients.handshake.pending: the handshake that a connection has until the 101."""
+"""wsaas.clients.handshake.pending: the time that each handshake has for its head."""
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.client_harness import END, REQUEST, Harness
-from wsaas.clients.handshake.client_address import Proxies
-from wsaas.clients.handshake.credentials import Credentials
-from wsaas.clients.handshake.pending import PendingHandshake
-from wsaas.clients.handshake.policy import HandshakePolicy
+from wsaas.clients.handshake.pending import PATIENCE, PendingHandshakes
+
+
+class Handshake:
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def too_slow(self) -> None:
+        self.calls.append("too slow")
+
+    def evict(self) -> None:
+        self.calls.append("evict")
 
 
 class PendingTests(SynchronousTestCase):
-    def test_dropped(self) -> None:
-        """From the 101 on a connection has no handshake, on the fast path and on Autobahn's."""
-        unusual = b"Connection: x\r\n"
-        for extra, fast_path in ((b"", True), (unusual, False)):
-            harness = Harness()
-            self.addCleanup(harness.factory.keepalive.stop)
-            client = harness.client()
-            client.say(REQUEST)
-            self.assertIsNotNone(client.peer._handshake.deadline)
-            client.say(extra + END)
-            self.assertIs(client.peer._handshake.fast_path, fast_path)
-            self.assertIsNone(client.peer._handshake.deadline)
-            client.peer.accept(None)
-            self.assertIsNone(client.peer._handshake)
-            self.assertFalse([value for value in vars(client.peer).values() if isinstance(value, PendingHandshake)])
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.pending = PendingHandshakes(self.clock, 10.0)
 
-    def test_subprotocol(self) -> None:
-        """The backend's choice stands; without one, a credential's subprotocol needs one that is selected."""
-        policy = HandshakePolicy(
-            proxies=Proxies(()), credentials=Credentials(None, True), allowed_origins=(), forward_headers=()
-        )
-        plain, carried = PendingHandshake(), PendingHandshake()
-        head = REQUEST.removesuffix(b"\r\n")
-        plain.head = policy.read(head, "203.0.113.9")
-        carried.head = policy.read(head + b"\r\nSec-WebSocket-Protocol: bearer.YWJj", "203.0.113.9")
-        self.assertEqual(
-            [plain.subprotocol(None, ["a"]), plain.subprotocol("a", ["a"]), PendingHandshake().subprotocol(None, [])],
-            [None, "a", None],
-        )
-        self.assertEqual(
-            [carried.subprotocol("b", ["a", "b"]), carried.subprotocol(None, ["a"]), carried.subprotocol(None, [])],
-            ["b", "a", "bearer.YWJj"],
-        )
+    def test_each_its_time(self) -> None:
+        """Each handshake has its own time, and hears once that it is over; one that is there in time hears nothing."""
+        handshakes = [Handshake() for _ in range(4)]
+        for handshake in handshakes:
+            self.pending.add(handshake)
+            self.clock.advance(3)
+        self.assertEqual([each.calls for each in handshakes], [["too slow"], [], [], []])
+        self.pending.discard(handshakes[1])
+        self.clock.advance(3.9)
+        self.assertEqual([each.calls for each in handshakes], [["too slow"], [], [], []])
+        self.clock.advance(0.1)
+        self.assertEqual([each.calls for each in handshakes], [["too slow"], [], ["too slow"], []])
+        self.clock.advance(100)
+        self.assertEqual([each.calls for each in handshakes], [["too slow"], [], ["too slow"], ["too slow"]])
+
+    def test_no_timer_left(self) -> None:
+        """There is a timer only while a handshake waits."""
+        handshakes = [Handshake() for _ in range(2)]
+        for handshake in handshakes:
+            self.pending.add(handshake)
+        self.pending.discard(handshakes[0])
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.pending.discard(handshakes[1])
+        self.pending.discard(handshakes[1])
+        self.assertEqual((self.clock.getDelayedCalls(), len(self.pending)), ([], 0))
+
+    def test_make_room(self) -> None:
+        """The one that waits for longest makes room, if that is long enough."""
+        handshakes = [Handshake() for _ in range(2)]
+        for handshake in handshakes:
+            self.pending.add(handshake)
+        self.pending.make_room()
+        self.clock.advance(PATIENCE)
+        self.pending.make_room()
+        self.assertEqual([each.calls for each in handshakes], [["evict"], []])
+        self.pending.discard(handshakes[1])
+        self.pending.make_room()
+        self.assertEqual(handshakes[1].calls, [])

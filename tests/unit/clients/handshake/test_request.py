@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.client_harness import END, REQUEST, Client, Harness
 from tests.support.client_heads import AGENTS, CLIENTS, HEADS, PROXIES, head
-from wsaas.clients.handshake import opening
+from wsaas.clients.handshake.fast_path import read_usual
 from wsaas.core.model import Handshake
 
 DEFLATE = b"\r\nSec-WebSocket-Extensions: permessage-deflate"
@@ -45,15 +45,13 @@ class HeadsTests(Case):
     def test_all(self) -> None:
         """Every head that a client, a proxy or an agent is known to send is let in, with compression and without, alike
         on the fast path and on the slow one."""
-        fast = opening.read_usual
         for name, text in HEADS.items():
             lists = re.findall("^sec-websocket-protocol: (.*)", text, re.IGNORECASE | re.MULTILINE)
             offered = tuple(re.split(", ?", ",".join(lists))) if lists else ()
             found = []
             for compression in (False, True):
-                for path in (fast, lambda *_: None):
-                    self.patch(opening, "read_usual", path)
-                    client = self.ask(head(text), compression=compression)
+                for fast_path in (read_usual, None):
+                    client = self.ask(head(text), compression=compression, head_fast_path=fast_path)
                     found.append(self.heard(client))
                     answer = self.accepted(client, offered[0] if offered else None)
                     deflate = "xtensions: permessage-deflate" in text
@@ -72,11 +70,15 @@ class HeadsTests(Case):
 
     def test_fast(self) -> None:
         """What clients send themselves goes the fast path, but for a few."""
-        fast = opening.read_usual
         taken: list[bool] = []
-        self.patch(opening, "read_usual", lambda *args: taken.append(bool(found := fast(*args))) or found)
+
+        def fast_path(*arguments: Any) -> Any:
+            found = read_usual(*arguments)
+            taken.append(found is not None)
+            return found
+
         for text in CLIENTS.values():
-            self.ask(head(text))
+            self.ask(head(text), head_fast_path=fast_path)
         self.assertGreater(sum(taken), len(CLIENTS) - 6)
 
 

@@ -1,0 +1,222 @@
+"""Reads a client's frames, in the order in which they came, as far as there is room and time for them.
+
+Whole messages in one frame take the fast path (`frames.measure`), control frames are read here, and all else is for
+`slow_frames`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from wsaas.clients.context import ConnectionContext
+from wsaas.clients.frames import (
+    CLOSE,
+    MASK_LENGTH,
+    PING,
+    PONG,
+    encode_control,
+    is_control,
+    read_close,
+    take,
+    take_control,
+)
+from wsaas.clients.liveness import Liveness
+from wsaas.clients.phase import Phase
+from wsaas.clients.read_control import ReadControl
+from wsaas.clients.send_buffer import SendBuffer
+from wsaas.clients.slow_frames import SlowFrames
+from wsaas.core.events import Cause, CloseCode
+from wsaas.core.interfaces import SessionInput
+
+
+class ReaderOwner(Protocol):
+    """A client's connection as the reader of its frames sees it."""
+
+    transport: Any
+    phase: Phase
+    send_buffer: SendBuffer
+    liveness: Liveness
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a Close frame, for a violation."""
+
+    def let_go(self, close: tuple[int | None, str] | None) -> None:
+        """Let the client go: its Close has come, with a code (or None) and a reason; or, where `close` is None, it has
+        violated the protocol behind ours.
+        """
+
+    def end(self) -> None:
+        """Hear that all is handed over, after `finish`."""
+
+
+class FrameReader:
+    """Reads the frames of one open connection, and hands its messages to the session.
+
+    Bound: `_data` holds one read (64 KiB) and what was early; see `SlowFrames` for a message that is incomplete.
+    """
+
+    __slots__ = ("_context", "_data", "_finishing", "_owner", "_pong", "_reading", "_session", "_slow", "flow")
+
+    def __init__(
+        self, context: ConnectionContext, owner: ReaderOwner, session: SessionInput, slow: SlowFrames | None
+    ) -> None:
+        self._context = context
+        self._owner = owner
+        self._session = session
+        self._slow = slow
+        """Made for the first frame that needs it, unless messages are compressed."""
+        self.flow = ReadControl(owner.transport, context.clock, context.message_rate, self._go_on)
+        self._data = b""
+        self._reading = False
+        """Set while `_read` runs, which a message that is handed over may call again."""
+        self._finishing = False
+        """Set when nothing more is heard, and only what was read before is handed over."""
+        self._pong: bytes | None = None
+        """The payload of a Pong that is held back until the client reads."""
+
+    def begin(self, early: bytes, *, paused: bool) -> None:
+        """Read what came before the 101, and go on reading from the transport if that was `paused`."""
+        if early:
+            self.receive(early)
+        if paused and not self.flow.paused:
+            self._owner.transport.resumeProducing()
+
+    def receive(self, data: bytes) -> None:
+        """Take what the client sent, and read the frames that are whole."""
+        self._owner.liveness.heard(self._context.clock.seconds())
+        self._data = self._data + data if self._data else data
+        self.flow.begin_turn()
+        self._read()
+
+    def drained(self) -> None:
+        """Send the Pong that was held back: the client reads again."""
+        if self._pong is not None:
+            payload, self._pong = self._pong, None
+            self._send_pong(payload)
+
+    def stop(self) -> None:
+        """Read nothing any more."""
+        self._data = b""
+        self.flow.close()
+
+    def finish(self) -> None:
+        """Hand over all that was read before, room or not, turn by turn; then tell the owner."""
+        self._finishing = True
+        self.flow.close()
+        self.flow.stop()
+        self.flow.begin_turn()
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        while self.flow.press_on():
+            self._read()
+            if not self.flow.paused:
+                self._data = b""
+                if self._slow is not None:
+                    self._slow.close()
+                self._owner.end()
+                return
+
+    def _go_on(self) -> None:
+        """Go on reading: there is room, or time, again."""
+        if self._finishing:
+            self._hand_over()
+        else:
+            self._owner.liveness.heard(self._context.clock.seconds())
+            self._read()
+
+    def _read(self) -> None:
+        if self._reading:  # a message that was handed over has made room: the loop below sees it
+            return
+        self._reading = True
+        try:
+            while self._data and not self.flow.paused and self._read_some():
+                pass
+        finally:
+            self._reading = False
+
+    def _read_some(self) -> bool:
+        """Read whole messages on the fast path, all there are, or else one frame; return False if more must come."""
+        slow, data, at, flow, session = self._slow, self._data, 0, self.flow, self._session
+        measure = self._context.frame_fast_path
+        if measure is not None and (slow is None or slow.between_messages):
+            try:
+                while at < len(data) and not flow.paused and (found := measure(data, at)):
+                    start, length = found
+                    if length > self._context.max_message_size:
+                        break
+                    session.announce(length)
+                    frame = None if flow.paused else take(data, at, start, length)
+                    if frame is None:
+                        break
+                    at = start + MASK_LENGTH + length
+                    flow.frame()
+                    session.received(frame)
+            finally:
+                self._data = data[at:]
+            if at or flow.paused:
+                return at < len(data)
+        if slow is None or slow.between_frames:
+            if len(data) < 2:
+                return False
+            if is_control(data):
+                payload = take_control(data)
+                if payload is None:
+                    return False
+                if self._read_control(data[0], payload):
+                    return True
+        return self._read_slowly()
+
+    def _read_control(self, first: int, payload: bytes) -> bool:
+        """Read a control frame, which stands at the beginning; return False if it is a Close that breaks a rule."""
+        size = 2 + MASK_LENGTH + len(payload)
+        if first == CLOSE:
+            close = read_close(payload)
+            if close is None:
+                return False
+            self._data = b""  # nothing counts behind a Close (RFC 6455, 5.5.1)
+            self.flow.frame()
+            self._owner.let_go(close)
+            return True
+        self._data = self._data[size:]
+        self.flow.frame()
+        if first == PING and self._owner.phase is Phase.OPEN:
+            self._send_pong(payload)
+        return True
+
+    def _send_pong(self, payload: bytes) -> None:
+        """Answer a Ping at once; for a client that does not read, only the last one, when it does (RFC 6455, 5.5.3)."""
+        if self._owner.send_buffer.paused:
+            self._pong = payload
+        else:
+            self._owner.send_buffer.write(encode_control(PONG, payload))
+
+    def _read_slowly(self) -> bool:
+        slow, data, session = self._slow, self._data, self._session
+        if slow is None:
+            slow = self._slow = SlowFrames(self._context.make_codec(), self._context.max_message_size)
+        expected = slow.expected(data)
+        if expected is not None:
+            session.announce(expected)
+            if self.flow.paused:
+                return True
+        read = slow.read(data, self.flow)
+        self._data = data[read:]
+        if slow.message is not None:
+            session.received(slow.message)
+        if slow.failure is not None:
+            self._failed(*slow.failure)
+        if slow.closed or slow.violated_again:
+            self._data = b""
+            self._owner.let_go((None, "") if slow.closed else None)
+        return read > 0
+
+    def _failed(self, code: int, reason: str) -> None:
+        """Tell the session of a violation, and begin to close, or let go a client to which a Close has gone before."""
+        owner = self._owner
+        cause = Cause.TOO_BIG if code == CloseCode.TOO_BIG else Cause.PROTOCOL_ERROR
+        self._session.fail(cause, code, reason)
+        if owner.phase is Phase.OPEN:
+            owner.close(code, reason)
+        else:
+            owner.let_go(None)
