@@ -248,10 +248,7 @@ class ArchitectureTests(SynchronousTestCase):
 
 
 LONG_MODULES: tuple[str, ...] = ("wsaas/service/lifecycle.py",)
-LARGE_CLASSES: tuple[str, ...] = (
-    "wsaas.clients.connection.ClientProtocol",
-    "wsaas.journal.sqlite.SqliteJournal",
-)
+LARGE_CLASSES: tuple[str, ...] = ("wsaas.journal.sqlite.SqliteJournal",)
 PROCESSES = (
     "subprocess",
     "multiprocessing",

@@ -45,15 +45,15 @@ class Credentials:
         carrier = None
         if self._parameter is not None:
             target = _from_query(target, self._parameter, tokens)
-        if self._subprotocol and any(name == _PROTOCOL and b"bearer." in value for name, value in fields):
-            fields, carrier = _from_subprotocols(fields, tokens)
+        if self._subprotocol and any(b"bearer." in value for value in head.values(_PROTOCOL)):
+            fields, carrier = _from_subprotocols(head, tokens)
         if not tokens:
             return head
-        if len(tokens) > 1 or any(name == b"authorization" for name, _ in fields):
+        if len(tokens) > 1 or b"authorization" in fields:
             raise BadCredential(_MORE)
         if not _BEARER.fullmatch(tokens[0]):
             raise BadCredential("the credential is not a bearer token: printable ASCII characters without spaces")
-        fields = [*fields, (b"authorization", b"Bearer " + tokens[0])]
+        fields = {**fields, b"authorization": [b"Bearer " + tokens[0]]}
         return replace(head, target=target, fields=fields, carrier=carrier)
 
 
@@ -79,15 +79,11 @@ def _from_query(target: bytes, parameter: re.Pattern[bytes], tokens: list[bytes]
     return path + (mark + query if query else b"") if tokens else target
 
 
-Fields = list[tuple[bytes, bytes]]
-
-
-def _from_subprotocols(fields: Fields, tokens: list[bytes]) -> tuple[Fields, str | None]:
-    """The fields without the subprotocol that carries a token, and that one."""
-    kept = [field for field in fields if field[0] != _PROTOCOL]
+def _from_subprotocols(head: RequestHead, tokens: list[bytes]) -> tuple[dict[bytes, list[bytes]], str | None]:
+    """Return the fields without the subprotocol that carries a token, and that one."""
     others: list[bytes] = []
     carrier: bytes | None = None
-    for offered in elements(b",".join(value for name, value in fields if name == _PROTOCOL)):
+    for offered in elements(b",".join(head.values(_PROTOCOL))):
         prefix = next((each for each in _CARRIERS if offered.startswith(each)), None)
         if prefix is None:
             others.append(offered)
@@ -97,9 +93,10 @@ def _from_subprotocols(fields: Fields, tokens: list[bytes]) -> tuple[Fields, str
             carrier = offered
             tokens.append(_decoded(offered.removeprefix(prefix)))
     if carrier is None:
-        return fields, None
+        return head.fields, None
+    kept = {name: values for name, values in head.fields.items() if name != _PROTOCOL}
     if others:
-        kept.append((_PROTOCOL, b", ".join(others)))
+        kept[_PROTOCOL] = [b", ".join(others)]
     return kept, carrier.decode("ascii")
 
 

@@ -157,16 +157,17 @@ class OpeningHandshake:
             self._head_received = True
             self._context.pending.discard(self)
             try:
-                head = self._head = self._context.policy.read(self.data[:end], self._peer_host())
+                head = self._head = self._context.policy.read(self.data[:end])
                 self.data = self.data[end + len(END) :]
                 self._enter(head)
             except MalformedHandshake as problem:
                 self._fail(str(problem), problem.status, problem.headers)
 
     def _enter(self, head: RequestHead) -> None:
-        if not self._admitted and not self._admit(head.address):
-            return
         slot, context = self._connection.slot, self._context
+        address = context.policy.address(head, self._peer_host())
+        if not self._admitted and not self._admit(address):
+            return
         if slot.refusal is not None:
             self.refuse(slot.refusal)
             return
@@ -175,10 +176,10 @@ class OpeningHandshake:
         if not context.policy.allows(head):
             self.refuse(Refusal(RefusalReason.ORIGIN_NOT_ALLOWED))
         elif busy := slot.reserve():
-            context.owner.log_rejection(head.address, busy.reason)
+            context.owner.log_rejection(address, busy.reason)
             self.refuse(busy)
         else:
-            handshake = context.policy.handshake(head, self._subprotocols)
+            handshake = context.policy.handshake(head, address, self._subprotocols)
             context.gateway.connect(cast(Peer, self._connection), handshake)  # a connection is one
 
     def _select(self, chosen: str | None) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from wsaas.clients.handshake.client_address import Proxies, party
 from wsaas.clients.handshake.credentials import BadCredential, Credentials
@@ -32,44 +31,40 @@ class HandshakePolicy:
         self._allowed_origins = frozenset(origin.encode() for origin in allowed_origins)
         self._forwarded = frozenset(name.encode() for name in forward_headers) | {b"authorization"}
 
-    def read(self, head: bytes, host: str) -> RequestHead:
-        """Read a head (up to but without the empty line) that came from the peer `host`, with the client's address.
-
-        Raises MalformedHandshake.
-        """
+    def read(self, head: bytes) -> RequestHead:
+        """Read a head, up to but without the empty line. Raises MalformedHandshake."""
         try:
-            parsed = self._credentials.present(parse(head))
+            return self._credentials.present(parse(head))
         except BadCredential as error:
             raise MalformedHandshake(str(error)) from None
-        return replace(parsed, address=self.proxies.client(host, _values(parsed, b"x-forwarded-for")))
+
+    def address(self, head: RequestHead, host: str) -> str:
+        """Return the client's address, of a head that came from the peer `host`."""
+        return self.proxies.client(host, head.values(b"x-forwarded-for"))
 
     def allows(self, head: RequestHead) -> bool:
         """Say if a browser page of the request's origin may connect; a client that sends none is no browser.
 
         Bytes are compared, the one value's. Anything else, two values too, is a foreign origin.
         """
-        origins = _values(head, b"origin") if self._allowed_origins else []
+        origins = head.values(b"origin") if self._allowed_origins else []
         return not origins or (len(origins) == 1 and _normal(origins[0]) in self._allowed_origins)
 
-    def handshake(self, head: RequestHead, subprotocols: tuple[str, ...]) -> Handshake:
-        """Return what the gateway hears of a request that is sound."""
+    def handshake(self, head: RequestHead, address: str, subprotocols: tuple[str, ...]) -> Handshake:
+        """Return what the gateway hears of a sound request of the client at `address`."""
         path, _, query = head.target.decode("ascii").partition("?")
-        origins = _values(head, b"origin")
+        origins = head.values(b"origin")
         return Handshake(
             path=path,
             query=query,
             origin=b", ".join(origins).decode("latin-1") if origins else None,
-            remote_address=head.address,
+            remote_address=address,
             subprotocols=subprotocols,
-            headers=public(head.fields),
-            repeated=repeated(head.fields, self._forwarded),
-            trace_id=trace_id(_values(head, b"traceparent")),
-            party=party(head.address, path),
+            headers=public(head),
+            repeated=repeated(head, self._forwarded),
+            trace_id=trace_id(head.values(b"traceparent")),
+            party=party(address, path),
         )
-
-
-def _values(head: RequestHead, name: bytes) -> list[bytes]:
-    return [value for known, value in head.fields if known == name]
 
 
 def _normal(origin: bytes) -> bytes:

@@ -28,9 +28,7 @@ def read(head: RequestHead, compression: bool) -> tuple[str, tuple[str, ...], st
     The offer is the first one of permessage-deflate that can be accepted, spelled as Autobahn reads it; None if there
     is none, or without `compression`. Raises MalformedHandshake.
     """
-    values: dict[bytes, list[bytes]] = {}
-    for name, value in head.fields:
-        values.setdefault(name, []).append(value)
+    values = head.fields
 
     def listed(name: bytes) -> list[bytes]:
         return elements(b",".join(values.get(name, ())))

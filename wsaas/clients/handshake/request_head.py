@@ -59,19 +59,22 @@ class MalformedHandshake(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """A request's method, target in origin-form, version ("1.1") and fields, in the order in which they came.
+    """A request's method, target in origin-form, version ("1.1") and fields.
 
-    Names of fields are in lower case, values without the white space around them. `parse` leaves the last two as they
-    are: `carrier` is the subprotocol that carried a credential and is no longer among the fields, None for none;
-    `address` is the client's.
+    `fields` has the values of each field, in the order in which they came: names in lower case, values without the
+    white space around them. `carrier` is the subprotocol that carried a credential and is no longer among the fields;
+    None for none, and from `parse`.
     """
 
     method: bytes
     target: bytes
     version: bytes
-    fields: list[tuple[bytes, bytes]]
+    fields: dict[bytes, list[bytes]]
     carrier: str | None = None
-    address: str = ""
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Return the values of one field; none if it is not there."""
+        return self.fields.get(name, [])
 
 
 def parse(head: bytes) -> RequestHead:
@@ -82,18 +85,20 @@ def parse(head: bytes) -> RequestHead:
     request = _REQUEST_LINE.fullmatch(request_line)
     if request is None:
         raise MalformedHandshake("the request line is malformed")
-    fields = []
-    seen = set()
+    fields: dict[bytes, list[bytes]] = {}
     for line in lines:
         field = _FIELD_LINE.fullmatch(line)
         if field is None:
             raise MalformedHandshake("a header line is malformed")
         raw_name, value = field.groups()
         name, value = raw_name.lower(), value.strip(OWS)
+        values = fields.get(name)
         if name in _WATCHED:
-            _check(name, value, name in seen)
-            seen.add(name)
-        fields.append((name, value))
+            _check(name, value, values is not None)
+        if values is None:
+            fields[name] = [value]
+        else:
+            values.append(value)
     method, target, version = request.groups()
     result = RequestHead(method, target, version, fields)
     return result if _ORIGIN_FORM.fullmatch(target) else _in_origin_form(result)
@@ -115,32 +120,29 @@ def _in_origin_form(head: RequestHead) -> RequestHead:
     host, target = found.groups()
     if target is None or target.startswith(b"?"):
         target = b"/" + (target or b"")
-    fields = [(name, host if name == b"host" else value) for name, value in head.fields]
+    fields = {name: [host] if name == b"host" else values for name, values in head.fields.items()}
     return replace(head, target=target, fields=fields)
 
 
-def public(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers that the backend may read in the connect webhook's body; repeated ones joined (RFC 9110, 5.3)."""
-    found: dict[bytes, list[bytes]] = {}
-    for name, value in fields:
-        if name not in _PRIVATE:
-            found.setdefault(name, []).append(value)
-    return {name.decode("ascii"): b", ".join(values).decode("latin-1") for name, values in found.items()}
+def public(head: RequestHead) -> dict[str, str]:
+    """Return the headers for the body of the connect webhook, with repeated ones joined (RFC 9110, 5.3)."""
+    return {
+        name.decode("ascii"): b", ".join(values).decode("latin-1")
+        for name, values in head.fields.items()
+        if name not in _PRIVATE
+    }
 
 
-def repeated(headers: list[tuple[bytes, bytes]], names: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
-    """The headers of these (lower-case) names for every webhook, each once.
+def repeated(head: RequestHead, names: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers of these (lower-case) names for every webhook, each once.
 
     A value is as it came. Several of one name are joined, empty ones left out: with a comma (RFC 9110, 5.3), cookies
     with a semicolon (RFC 6265, 5.4; RFC 9113, 8.2.3, since HTTP/2 may split them).
     """
-    found: dict[bytes, list[bytes]] = {}
-    for name, value in headers:
-        if name in names:
-            found.setdefault(name, []).append(value)
     return tuple(
         (_SPELLED.get(name, name), _SEPARATORS.get(name, b", ").join(filter(None, values)))
-        for name, values in found.items()
+        for name, values in head.fields.items()
+        if name in names
     )
 
 
