@@ -123,10 +123,10 @@ class ClientConnection(Protocol):
         self._handshake = None
         self.phase = _OPEN
         self.send_buffer.write(answer)
-        if codec is not None and codec.compressing:
-            self._compressor = SlowFrames(codec, self.context.max_message_size)
-        else:
+        if codec is None:
             self.send_buffer.join_fan_out(session, self.context.direct_fds)
+        else:
+            self._compressor = SlowFrames(codec, self.context.max_message_size)
         self._reader = FrameReader(self.context, self, session, self._compressor)
         self.context.keepalive.add(self)
         self._reader.begin(handshake.data, paused=handshake.paused)

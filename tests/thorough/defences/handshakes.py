@@ -192,8 +192,8 @@ DEFENCES = [
     without(
         ORIGIN, SERVICE, "=settings.allowed_origins", "=()", "system.test_browsers.BrowserTests.test_another_origin"
     ),
-    without(TWO, CREDENTIALS, "len(tokens) > 1 or any", "any"),
-    without(TWO, CREDENTIALS, ' or any(name == b"authorization" for name, _ in fields)'),
+    without(TWO, CREDENTIALS, "len(tokens) > 1 or ", ""),
+    without(TWO, CREDENTIALS, ' or b"authorization" in fields'),
     without(  # it stays in the query as well
         TWO,
         CREDENTIALS,

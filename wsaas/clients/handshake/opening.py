@@ -91,7 +91,7 @@ class OpeningHandshake:
             self._connection.transport.pauseProducing()
 
     def accept(self, subprotocol: str | None) -> tuple[bytes, AutobahnCodec | None]:
-        """Return the 101, and Autobahn's side of the connection if messages may be compressed.
+        """Return the 101, and Autobahn's side of the connection if messages are compressed.
 
         `subprotocol` is the backend's choice. Raises ValueError if the client did not offer it.
         """
@@ -99,6 +99,9 @@ class OpeningHandshake:
         if self._offer is None:
             return switching(self._key, selected), None
         codec = self._context.make_codec(self._key, selected, self._offer)
+        if not codec.compressing:
+            codec.close()
+            return codec.answer, None
         return codec.answer, codec
 
     def refuse(self, refusal: Refusal) -> None:
