@@ -25,7 +25,7 @@ from wsaas.backend.delivery import Delivery, Traffic
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.health import Change, unreached
 from wsaas.backend.requests import Contract
-from wsaas.backend.responses import NO_ANSWER, Retry, read
+from wsaas.backend.responses import DELIVERED, NO_ANSWER, Retry, read
 from wsaas.backend.sender import Sender
 from wsaas.core.events import Cause, CloseCode, EventKind
 from wsaas.core.outcomes import Acknowledged, Indeterminate, Outcome, Undelivered
@@ -34,6 +34,8 @@ from wsaas.core.retry import LONGEST_DELAY, Attempted, GiveUp, decide
 from wsaas.core.session import Session
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.telemetry.log_limit import LogLimit
+
+_MESSAGE = EventKind.MESSAGE  # Enum looks its members up anew each time
 
 
 class Courier:
@@ -79,6 +81,10 @@ class Courier:
         )
         self._deliveries: dict[Session, Delivery] = {}
         self._stopped = False
+        self._plain_answer: object = None
+        """Fast path: the last answer that said of a message that it is delivered, and nothing else. For the same bytes
+        the HTTP client gives the same object again (`LastResponse`), and that is not read again. Bound: one answer.
+        """
 
     def wake(self, session: Session) -> None:
         """The session may have an event; if it is not already here, it is sent, or has its turn behind others."""
@@ -123,23 +129,33 @@ class Courier:
             self._broken(Failure(), delivery)
 
     def _answered(self, delivery: Delivery, answer: HttpResponse | Fault | Failure) -> None:
-        self._dispatcher.release(delivery.traffic.kind, delivery.party)
+        traffic = delivery.traffic
+        self._dispatcher.release(traffic.kind, delivery.party)
         if self._stopped:
             return
         try:
-            if isinstance(answer, Failure):
-                answer.raiseException()
-            for change in self._dispatcher.note(delivery, answer):
-                self._changed(change, delivery, answer)
-            assert delivery.event is not None
-            result = read(delivery.session.id, delivery.event, answer, self._now, self._answer_log)
-            if isinstance(result, Retry):
-                self._again(delivery, result, unreached(answer))
+            if answer is self._plain_answer and traffic.kind is _MESSAGE and not traffic.breaker.failures:
+                self._resolve(delivery, DELIVERED)
             else:
-                self._resolve(delivery, result)
+                self._read(delivery, answer)
         except Exception:
             self._broken(Failure(), delivery)
         self._dispatcher.pump()
+
+    def _read(self, delivery: Delivery, answer: HttpResponse | Fault | Failure) -> None:
+        """Learn from an answer how the backend is, and what came of the event."""
+        if isinstance(answer, Failure):
+            answer.raiseException()
+        for change in self._dispatcher.note(delivery, answer):
+            self._changed(change, delivery, answer)
+        assert delivery.event is not None
+        result = read(delivery.session.id, delivery.event, answer, self._now, self._answer_log)
+        if isinstance(result, Retry):
+            self._again(delivery, result, unreached(answer))
+            return
+        if result is DELIVERED:
+            self._plain_answer = answer
+        self._resolve(delivery, result)
 
     def _changed(self, change: Change, delivery: Delivery, answer: HttpResponse | Fault) -> None:
         """The answer has changed what may be sent: say so, and let others try at once if the backend is back."""

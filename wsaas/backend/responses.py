@@ -37,7 +37,10 @@ FROM_BETWEEN = frozenset({502, 504, 520, 524})
 # Envoy says 503 as well when the backend's connection ends after the request was sent.
 _RESET_BEHIND_ENVOY = b"upstream connect error or disconnect/reset before headers"
 _CLOSES = {401: CloseCode.POLICY, 403: CloseCode.POLICY, 410: CloseCode.NORMAL}
-_DELIVERED = Delivered()
+DELIVERED = Delivered()
+"""The outcome of a message that was taken without a word to the client or to the log. (One that was refused, and counts
+as delivered, is another object.)
+"""
 CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "TOO_MANY_REQUESTS"}
 
 
@@ -145,7 +148,7 @@ def _message(
     status = answer.status
     if 200 <= status < 300:
         reply = _reply(id, answer, answer_log)
-        return _DELIVERED if reply is None else Delivered(reply)
+        return DELIVERED if reply is None else Delivered(reply)
     if status in _CLOSES:
         answer_log.not_ok("message", id, answer, f"the connection is closed with {_CLOSES[status]}")
         return CloseRequested(_CLOSES[status])

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.python.failure import Failure
 
 from tests.support.courier_case import OK, CourierTestCase
+from tests.support.properties import examples
+from wsaas.backend import courier, responses
 from wsaas.backend.breaker import PROBES, THRESHOLD
 from wsaas.core.events import Cause
 from wsaas.core.records import Record
@@ -301,3 +307,73 @@ class CourierTests(CourierTestCase):
         self.gateway.revive([Record("x" * 32, 0.0, ((b"Authorization", b"a"),), "0" * 32)])
         self.assertIn(b'"restart"', self.sender.sent[0].body)
         self.assertIn(b"Authorization: a\r\n", self.sender.sent[0].head)
+
+
+ANSWERS = [
+    OK,
+    HttpResponse(204, ((b"date", b"x"),), b"", False),
+    HttpResponse(200, ((b"wsaas-reply", b"text"),), b"hi", False),
+    HttpResponse(404, (), b"", False),
+    HttpResponse(410, (), b"", False),
+    HttpResponse(500, (), b"", False),
+    HttpResponse(503, (), b"", False),
+]
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["say"] * 3 + ["answer"] * 5 + ["open", "leave", "wait", "break"]), st.integers(0, 50)),
+    max_size=60,
+)
+
+
+class PlainAnswerTests(CourierTestCase):
+    """The fast path for an answer that is the same object as an earlier one."""
+
+    def run_steps(self, steps: list[tuple[str, int]], same: bool) -> list[object]:
+        """What clients and the backend see; `same` answers with the same objects again, else with equal ones."""
+        self.build(concurrency=8)
+        peers = [self.open(f"192.0.2.{number}")[0] for number in range(3)]
+        for step, number in steps:
+            peer, waiting = peers[number % len(peers)], len(self.sender.waiting)
+            answer = ANSWERS[number % len(ANSWERS)] if number < 20 else OK
+            if step == "say" and peer.session is not None:
+                self.say(peer.session, b"%d" % number)
+            elif step == "answer" and waiting:
+                self.sender.answer(answer if same else replace(answer), number % waiting)
+            elif step == "break":
+                for _ in range(waiting):
+                    self.sender.answer(Lost("reset"))
+            elif step == "open":
+                peers.append(self.connect(f"192.0.2.{number}"))
+            elif step == "leave" and peer.session is not None:
+                peer.session.disconnected(Cause.NETWORK, 1006, "", False)
+            elif step == "wait":
+                self.clock.advance(number / 10)
+        sent: list[object] = [(each.method, each.head, each.body) for each in self.sender.sent]
+        return sent + [peer.calls for peer in peers]
+
+    @examples(150)
+    @given(STEPS)
+    def test_alike(self, steps: list[tuple[str, int]]) -> None:
+        """The courier does the same with an answer that it knows as with one that it reads."""
+        self.assertEqual(self.run_steps(steps, same=True), self.run_steps(steps, same=False))
+
+    def test_taken(self) -> None:
+        """A known answer to a message is not read again; a message that was refused is, each time."""
+        read: list[object] = []
+        self.patch(courier, "read", lambda *arguments: read.append(arguments[2]) or responses.read(*arguments))
+        _, session = self.open()
+        refused = HttpResponse(404, (), b"", False)
+        for answer, count in ((OK, 1), (OK, 0), (refused, 1), (refused, 1), (OK, 0), (replace(OK), 1)):
+            read.clear()
+            self.say(session, b"hi")
+            self.sender.answer(answer)
+            self.assertEqual(len(read), count)
+
+    def test_reaches(self) -> None:
+        """After failures a known answer is read: the backend was reached, and the count of failures begins anew."""
+        sessions = [self.open(f"192.0.2.{number}")[1] for number in range(THRESHOLD // 2 + THRESHOLD)]
+        for number, session in enumerate(sessions):
+            self.say(session, b"hi")
+            self.sender.answer(OK if number in (0, THRESHOLD // 2) else Lost("reset"))
+        _, session = self.open()
+        self.say(session, b"hi")
+        self.assertEqual(len(self.sender.waiting), 1)
