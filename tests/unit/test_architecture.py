@@ -191,6 +191,14 @@ def io_words(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
             yield node.lineno, text
 
 
+def docstring_texts(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Yield line and text of each docstring: of modules, classes and functions, and of attributes and constants."""
+    for node in nodes:
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield node.lineno, text
+
+
 def _private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("__") and name != "_"
 
@@ -236,15 +244,15 @@ class ArchitectureTests(SynchronousTestCase):
         self.assertEqual(large - set(LARGE_CLASSES), set())
 
     def test_docstrings_have_a_subject_and_a_verb(self) -> None:
-        """No docstring of wsaas/ begins with a word that opens a clause instead of a sentence."""
-        openings = []
-        for module in modules(ROOT):
-            for node in module.nodes:
-                if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                    first = (ast.get_docstring(node) or "-").split()[0]
-                    if first.rstrip(",:;.'s") in CLAUSE_OPENERS:
-                        openings.append(f"{module.place}:{getattr(node, 'lineno', 1)}: {first}")
-        self.assertLessEqual(len(openings), 135)
+        """No docstring begins with a word that opens a clause instead of a sentence, but in rooms named here."""
+        openings = [
+            f"{module.place}:{line}: {text.split()[0]}"
+            for module in modules(ROOT)
+            if module.room not in ROOMS_WITH_CLAUSES
+            for line, text in docstring_texts(module.nodes)
+            if text and text.split()[0].rstrip(",:;.'s") in CLAUSE_OPENERS
+        ]
+        self.assertEqual(openings, [])
 
 
 LONG_MODULES: tuple[str, ...] = ("wsaas/service/lifecycle.py",)
@@ -277,6 +285,8 @@ OPEN_BREAKS = frozenset(
 )
 """Breaks that the moves uncovered: each goes with the change that mends it."""
 CLAUSE_OPENERS = frozenset("What Whether Who Whoever How Where It Its There".split())
+ROOMS_WITH_CLAUSES = frozenset(("backend", "clients"))
+"""Rooms that are being rebuilt, whose docstrings are mended with them."""
 
 
 class RuleTests(SynchronousTestCase):

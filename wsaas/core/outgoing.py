@@ -33,7 +33,7 @@ class Outgoing:
         self._size = 0
         self.reply: Frame | None = None
         self.messages = self.bytes = 0
-        """What was sent: messages, and bytes of their payload."""
+        """Messages sent, and the bytes of their payloads."""
 
     def send(self, peer: Peer, frame: Frame) -> bool:
         """Send a message to the client; return False if there is no room for it."""
