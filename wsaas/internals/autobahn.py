@@ -120,17 +120,17 @@ class AutobahnCodec:
 
     @property
     def compressing(self) -> bool:
-        """Whether permessage-deflate was agreed on."""
+        """True if permessage-deflate was negotiated."""
         return b"\r\nSec-WebSocket-Extensions:" in self.answer
 
     @property
     def violated_again(self) -> bool:
-        """Whether the client has violated a rule again: then Autobahn closes the connection."""
+        """True if the client has violated a rule again: Autobahn then closes the connection."""
         return self._transport.closed
 
     @property
     def closed(self) -> bool:
-        """Whether the violation was in a Close frame: then Autobahn aborts the connection."""
+        """True if the violation was in a Close frame: Autobahn then aborts the connection."""
         return self._transport.aborted
 
     def receive(self, data: bytes) -> None:
