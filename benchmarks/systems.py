@@ -118,7 +118,8 @@ class System:
 class Wsaas(System):
     """The gateway of this checkout, with the journal on disk and every limit at its default.
 
-    `wsaas:VARIANT` is the same with another setting, `wsaas@DIRECTORY` the gateway of another checkout.
+    `wsaas:VARIANT` is the same with another setting, `wsaas:N-workers` with WORKERS=N, and `wsaas@DIRECTORY` the
+    gateway of another checkout.
     """
 
     can = System.can | {"group"}
@@ -134,7 +135,8 @@ class Wsaas(System):
         variant = head.partition(":")[2]
         directory = self.place.directory / self.slug
         directory.mkdir(exist_ok=True)
-        settings = self.variants[variant] if variant else {}
+        workers = re.fullmatch("([0-9]+)-workers", variant)
+        settings = {"WORKERS": workers[1]} if workers else self.variants[variant] if variant else {}
         self.token = settings.get("API_TOKEN")
         self.spawn(
             [

@@ -53,6 +53,9 @@ _ESCAPES = {
 }
 _ESCAPES.update({ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"})
 
+WORKER = "log_worker"
+"""Key of the number of the worker that logs an event, where there are several."""
+
 # Keys that Twisted's legacy log adds to an event; they are not fields of the event's author.
 _LEGACY = frozenset("message time system isError format failure why logLevel".split())
 
@@ -155,11 +158,18 @@ def with_priority(format: Callable[[LogEvent], str]) -> Callable[[LogEvent], str
     return prioritized
 
 
+def with_worker(format: Callable[[LogEvent], str], worker: int) -> Callable[[LogEvent], str]:
+    """Return a formatter whose lines say the worker's number."""
+    return lambda event: format({**event, WORKER: worker})
+
+
 def _line(event: LogEvent, pattern: str) -> str:
     message, traceback = formatEvent(event).rstrip(), _traceback(event)
     if not message and not traceback:
         return ""
     place = str(event.get("log_namespace") or "-").removeprefix("wsaas.").translate(_ESCAPES)
+    if WORKER in event:
+        place = f"[{event[WORKER]}] {place}"
     time, level = _time(event), event["log_level"].name
     line = pattern.format(time=time, level=level, place=place, message=message.translate(_ESCAPES))
     return line + "".join(f"    {each.translate(_ESCAPES)}\n" for each in traceback.splitlines())
@@ -176,6 +186,8 @@ def as_json(event: LogEvent) -> str:
         "namespace": str(event.get("log_namespace") or "-"),
         "message": message,
     }
+    if WORKER in event:
+        members["worker"] = event[WORKER]
     if traceback:
         members["traceback"] = traceback
     for name, value in event.items():
@@ -216,20 +228,31 @@ class Log:
 
 
 def open_log(
-    twistd: Mapping[str, Any], level: str, style: str, clock: IReactorTime, wall_clock: Callable[[], float] = time.time
+    twistd: Mapping[str, Any],
+    level: str,
+    style: str,
+    clock: IReactorTime,
+    wall_clock: Callable[[], float] = time.time,
+    *,
+    worker: int | None = None,
+    prioritized: bool = False,
 ) -> Log | None:
     """Open the log that twistd's options (--logfile, --syslog, --nodaemon) ask for. Return None if twistd's --logger
     names another observer, or if twistd does not run this process.
 
-    `wall_clock()` is the time in seconds since the epoch; it dates the line about missing lines. ValueError or OSError
-    if the log cannot be opened.
+    `wall_clock()` is the time in seconds since the epoch; it dates the line about missing lines. A `worker`'s lines say
+    its number; they are `prioritized` if its parent hands them to syslog. ValueError or OSError if the log cannot be
+    opened.
     """
     if "nodaemon" not in twistd or twistd.get("logger"):  # twistd always sets nodaemon
         return None
     buffer = LogBuffer(_sink(twistd))
     observer = make_observer(level, style, buffer, clock)
-    if twistd.get("syslog"):
-        observer.format = with_priority(as_json if style == "json" else as_untimed_text)
+    if worker is not None:
+        observer.format = with_worker(observer.format, worker)
+    if twistd.get("syslog") or prioritized:
+        as_untimed = as_untimed_text if worker is None else with_worker(as_untimed_text, worker)
+        observer.format = with_priority(observer.format if style == "json" else as_untimed)
     buffer.gap = lambda count: observer.format(_gap(count, wall_clock()))
     if twistd["nodaemon"]:  # a daemon forks later, and threads do not survive a fork
         buffer.start()

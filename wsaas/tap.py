@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,11 +19,12 @@ from twisted.python.usage import Options as UsageOptions
 
 from wsaas.internals.awake_clock import count_awake_time
 from wsaas.internals.reactor_tuning import replace_iteration
-from wsaas.internals.signals import Signals
+from wsaas.internals.signals import Signals, exit_with
 from wsaas.internals.supported import check
 from wsaas.logs import Log, open_log, say
 from wsaas.service.launch import Launch
 from wsaas.service.version import own_version
+from wsaas.service.worker_identity import VARIABLE, Parentage, WorkerIdentity, worker_count
 from wsaas.settings.load import SettingsError, load
 from wsaas.settings.sources import FILE
 from wsaas.settings.table import TABLE, Settings, SettingSpec
@@ -46,6 +48,9 @@ class Options(UsageOptions):
         "Sizes are in bytes, times in milliseconds, unless they have a unit (64KiB, 30s); "
         "lists can be repeated or separated by spaces or commas."
     )
+    optParameters = [  # noqa: RUF012
+        ["worker", None, None, "Serve as this one of WORKERS, from 1; without it, a parent starts all of them.", int]
+    ]
     optFlags = [["demo", None, "Start the demo backend beside the gateway, at TARGET_ADDRESS."]]  # noqa: RUF012
     environ: Mapping[str, str] = os.environ
     settings: Settings
@@ -74,6 +79,21 @@ class Options(UsageOptions):
             for warning in error.warnings:
                 say(f"wsaas: warning: {warning}", sys.stderr)
             raise SystemExit(1) from None
+        self._check_worker()
+
+    def _check_worker(self) -> None:
+        """Print what is wrong with --worker and exit, if anything is."""
+        number = self["worker"]
+        if number is not None:
+            count = worker_count(self.settings.workers)
+            flaw = None
+            if not 1 <= number <= count:
+                flaw = f"must be a number from 1 to WORKERS, {count}"
+            elif self.settings.state_dir is None and VARIABLE not in self.environ:
+                flaw = "needs a STATE_DIR, in which workers without a parent find each other"
+            if flaw is not None:
+                say(f"wsaas: --worker={number}: {flaw}", sys.stderr)
+                raise SystemExit(1)
 
 
 def versions() -> str:
@@ -147,6 +167,11 @@ class Root(MultiService):
         ):
             self._reactor.addSystemEventTrigger(phase, event, *call)
 
+    def printed(self, text: str) -> None:
+        """Put a line of a worker's log into this process's."""
+        if self._log is not None:
+            self._log.buffer.write(text)
+
     def end(self) -> None:
         """End the launch, so that no parent process waits for it, and write the end of the log. Called at exit."""
         self._launch.end()
@@ -158,11 +183,43 @@ def makeService(options: Options) -> IService:
     """Return the gateway as a service that twistd can start."""
     from twisted.internet import reactor
 
-    from wsaas.service.lifecycle import assemble
+    count = worker_count(options.settings.workers)
+    if options["worker"] is None and count > 1:
+        root = make_parent(options, reactor)
+    else:
+        from wsaas.service.lifecycle import assemble
 
-    root = make_root(options, reactor, assemble)
+        root = make_root(options, reactor, assemble)
     atexit.register(root.end)
     freeze_startup_objects()
+    return root
+
+
+def make_parent(options: Options, reactor: Any) -> Root:
+    """Return the root service of the parent of several workers, which exits with the worst of their statuses."""
+    from wsaas.service.workers import WorkersService
+
+    twistd: Mapping[str, Any] = options.parent or {}
+    made: list[WorkersService] = []
+
+    def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> IService:
+        made.append(
+            WorkersService(
+                reactor,
+                settings,
+                options.given,
+                demo=demo,
+                signals=signals,
+                printed=lambda text: root.printed(text),
+                coloured=sys.stdout.isatty() and not twistd.get("logfile"),
+                prioritized=bool(twistd.get("syslog")),
+                wall_clock=time.time,
+            )
+        )
+        return made[0]
+
+    root = make_root(options, reactor, assemble)
+    atexit.register(lambda: exit_with(made[0].status))  # called after root.end
     return root
 
 
@@ -177,7 +234,7 @@ def freeze_startup_objects() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
-def make_root(options: Options, reactor: Any, assemble: Callable[[Any, Settings, bool, Signals], IService]) -> Root:
+def make_root(options: Options, reactor: Any, assemble: Callable[..., IService]) -> Root:
     """Return the root service around the service that `assemble` makes of the options.
 
     If the gateway cannot start, print one line with the reason and exit with status 1.
@@ -190,10 +247,18 @@ def make_root(options: Options, reactor: Any, assemble: Callable[[Any, Settings,
     settings = options.settings
     twistd: Mapping[str, Any] = options.parent or {}
     signals = options.signals or Signals()
+    number = options["worker"]
+    parentage = None if number is None else Parentage.take(os.environ, os.getpid())
+    prioritized = parentage is not None and parentage.prioritized
     try:
-        log = open_log(twistd, settings.log_level, settings.log_style, reactor)
+        log = open_log(twistd, settings.log_level, settings.log_style, reactor, worker=number, prioritized=prioritized)
         root = Root(reactor, Launch(twistd), signals, log)
-        root.addService(assemble(reactor, settings, bool(options["demo"]), signals))
+        demo = bool(options["demo"])
+        if number is None:
+            root.addService(assemble(reactor, settings, demo, signals))
+        else:
+            identity = WorkerIdentity(number, worker_count(settings.workers), parentage)
+            root.addService(assemble(reactor, settings, demo, signals, identity))
     except (ValueError, OSError) as error:
         say(f"wsaas: {error}", sys.stderr)
         raise SystemExit(1) from None

@@ -24,8 +24,9 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "backend": "core http_client net telemetry",
         "clients": "core internals net telemetry",
         "api": "core internals net telemetry",
+        "cluster": "api core http_client",
         "demo": "settings telemetry",
-        "service": "api backend clients core demo http_client internals journal logs net settings telemetry",
+        "service": "api backend clients cluster core demo http_client internals journal logs net settings telemetry",
         "tap": "internals logs service settings",
         "cli": "http_client internals logs net settings tap",
     }.items()

@@ -254,6 +254,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "DELETE /groups/{group}/{id}": ["unit.api.test_groups.GroupRouteTests.test_membership"],
         "GET /-/healthy": ["system.test_api.TokenTests.test_probes", "unit.api.test_app.ProbeTests.test_healthy"],
         "GET /-/ready": ["system.test_api.TokenTests.test_probes", "unit.api.test_app.ProbeTests.test_not_ready"],
+        "GET /-/cluster": ["system.test_workers.ThreeTests.test_list_of_workers"],
     },
     "errors": {
         "BAD_REQUEST": [
@@ -281,6 +282,14 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "CLIENT_TOO_SLOW": ["system.test_api.PushTests.test_too_slow"],
         "INTERNAL_ERROR": ["unit.api.test_app.MistakeTests.test_internal_error"],
         "NOT_READY": ["unit.api.test_app.ProbeTests.test_not_ready"],
+        "OWNER_UNREACHABLE": [
+            "unit.cluster.test_forwarding.ForwardTests.test_table",
+            "system.test_workers.ThreeTests.test_stopped",
+        ],
+        "OWNER_SILENT": [
+            "unit.cluster.test_forwarding.ForwardTests.test_table",
+            "system.test_workers.ThreeTests.test_stopped",
+        ],
     },
     "facts": {
         "id": ["unit.api.test_connections.FactsTests.test_get"],

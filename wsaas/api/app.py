@@ -14,6 +14,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from klein import Klein
 from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -23,9 +24,11 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from wsaas.api.access import Access
+from wsaas.api.elsewhere import Elsewhere
 from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answer_to
-from wsaas.api.params import Query
+from wsaas.api.params import Query, asked_again
 from wsaas.api.responses import ApiResponse
+from wsaas.core.errors import NoSuchConnection
 from wsaas.core.ids import ID_LENGTH
 
 Handler = Callable[..., Awaitable[ApiResponse]]
@@ -58,10 +61,15 @@ class Name(BaseConverter):
 
 
 class Api:
-    """Answers requests by a Klein application: all answers are JSON, and all errors are looked up in one table."""
+    """Answers requests by a Klein application: all answers are JSON, and all errors are looked up in one table.
 
-    def __init__(self, access: Access) -> None:
+
+    A request for a connection that is not here goes on to its owner, if that is one of the processes `elsewhere`.
+    """
+
+    def __init__(self, access: Access, elsewhere: Elsewhere | None = None) -> None:
         self._access = access
+        self._elsewhere = elsewhere
         self._klein = Klein()
         self._klein.url_map.converters["id"] = ConnectionId
         self._klein.url_map.converters["name"] = Name
@@ -80,13 +88,25 @@ class Api:
         def register(handler: Handler) -> Handler:
             async def answered(request: IRequest, **arguments: str) -> bytes:
                 query = Query(request.uri.partition(b"?")[2], once, repeatable)
-                answer = await handler(request, query, **arguments)
+                try:
+                    answer = await handler(request, query, **arguments)
+                except NoSuchConnection:
+                    if self._elsewhere is None or "id" not in arguments or not self._elsewhere.owns(arguments["id"]):
+                        raise
+                    answer = await self._from_owner(self._elsewhere, arguments["id"], request)
                 return answer.write_to(request)
 
             self._klein.route(rule, methods=[method], endpoint=f"{method} {rule}")(answered)
             return handler
 
         return register
+
+    @staticmethod
+    def _from_owner(elsewhere: Elsewhere, id: str, request: IRequest) -> Deferred[ApiResponse]:
+        """Fire with the answer of the process that has the connection."""
+        answered: Deferred[ApiResponse] = Deferred()
+        elsewhere.forward(id, asked_again(request), answered.callback)
+        return answered
 
     def resource(self) -> Resource:
         """Return the root of the site."""

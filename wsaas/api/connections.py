@@ -5,7 +5,9 @@ from __future__ import annotations
 from twisted.web.iweb import IRequest
 
 from wsaas.api.app import Api
-from wsaas.api.params import CLOSE, PAGE, Query, close_parameters, message, next_after, page_parameters
+from wsaas.api.elsewhere import Elsewhere
+from wsaas.api.merging import NOBODY_ELSE, ids_answer
+from wsaas.api.params import CLOSE, PAGE, Query, asked_again, close_parameters, message, page_parameters
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.outgoing import Pushed
 from wsaas.core.records import Facts
@@ -13,8 +15,11 @@ from wsaas.core.router import Router
 from wsaas.core.timestamps import iso8601
 
 
-def add_connection_routes(api: Api, router: Router) -> None:
-    """Add PUT, DELETE, GET and HEAD on `/{id}`, and GET on `/connections`."""
+def add_connection_routes(api: Api, router: Router, elsewhere: Elsewhere | None = None) -> None:
+    """Add PUT, DELETE, GET and HEAD on `/{id}`, and GET on `/connections`.
+
+    The list has the connections of the processes `elsewhere` as well.
+    """
 
     @api.route("/<id:id>", "PUT")
     async def push(request: IRequest, query: Query, id: str) -> ApiResponse:
@@ -34,7 +39,8 @@ def add_connection_routes(api: Api, router: Router) -> None:
     async def connections(request: IRequest, query: Query) -> ApiResponse:
         limit, after = page_parameters(query)
         page = router.page(limit, after)
-        return ApiResponse(200, {"count": page.count, "connections": page.items, "next": next_after(page.items, limit)})
+        others = NOBODY_ELSE if elsewhere is None else await elsewhere.gather(asked_again(request))
+        return ids_answer("connections", page, limit, others)
 
 
 def facts_as_json(facts: Facts) -> dict[str, object]:

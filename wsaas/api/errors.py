@@ -15,6 +15,8 @@ from wsaas.core.errors import (
     MessageTooLong,
     NoSuchConnection,
     NotUtf8,
+    OwnerSilent,
+    OwnerUnreachable,
 )
 
 
@@ -72,6 +74,8 @@ TABLE: Mapping[type[object], ErrorRow] = {
     UnsupportedCoding: ErrorRow(415, "UNSUPPORTED_CODING", headers=(("Accept-Encoding", "identity"),)),
     ClientTooSlow: ErrorRow(429, "CLIENT_TOO_SLOW", headers=(("Retry-After", "1"),)),
     NotReady: ErrorRow(503, "NOT_READY"),
+    OwnerUnreachable: ErrorRow(503, "OWNER_UNREACHABLE", headers=(("Retry-After", "1"),)),
+    OwnerSilent: ErrorRow(504, "OWNER_SILENT"),
 }
 
 INTERNAL_ERROR = ApiResponse(

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from twisted.internet.task import deferLater
 from twisted.web.iweb import IRequest
 
 from wsaas.api.app import Api
+from wsaas.api.elsewhere import Asked, Elsewhere, Gathered
+from wsaas.api.merging import ALL_GROUPS, NOBODY_ELSE, counts_answer, groups_answer, ids_answer, merged_groups
 from wsaas.api.params import (
     CLOSE,
     EXCEPT,
     MAX_PAGE_OF_GROUPS,
     PAGE,
     Query,
+    asked_again,
     close_parameters,
     excepted,
     message,
-    next_after,
     page_parameters,
 )
 from wsaas.api.responses import OK, ApiResponse
@@ -28,8 +31,11 @@ from wsaas.core.session import Session
 T = TypeVar("T")
 
 
-def add_group_routes(api: Api, router: Router, reactor: Any) -> None:
-    """Add `/broadcast`, `/groups` and the paths below it."""
+def add_group_routes(api: Api, router: Router, reactor: Any, elsewhere: Elsewhere | None = None) -> None:
+    """Add `/broadcast`, `/groups` and the paths below it.
+
+    Processes `elsewhere` are asked as this one was, at the same time, and the answers are put together.
+    """
 
     async def finish(fan_out: FanOut[T]) -> FanOut[T]:
         """Take all steps of a fan-out, with a turn of the reactor for other work between two of them."""
@@ -37,41 +43,47 @@ def add_group_routes(api: Api, router: Router, reactor: Any) -> None:
             await deferLater(reactor, 0)
         return fan_out
 
-    async def sent(fan_out: FanOut[Session]) -> ApiResponse:
+    async def gather(asked: Awaitable[Gathered] | None) -> Gathered:
+        return NOBODY_ELSE if asked is None else await asked
+
+    def ask(request: IRequest) -> Awaitable[Gathered] | None:
+        return None if elsewhere is None else elsewhere.gather(asked_again(request))
+
+    async def sent(fan_out: FanOut[Session], asked: Awaitable[Gathered] | None) -> ApiResponse:
         await finish(fan_out)
-        return ApiResponse(200, OK | {"sent": fan_out.sent, "skipped": fan_out.skipped})
+        others = await gather(asked)
+        return counts_answer({"sent": fan_out.sent, "skipped": fan_out.skipped}, others)
 
     @api.route("/broadcast", "PUT", repeatable=EXCEPT)
     async def broadcast(request: IRequest, query: Query) -> ApiResponse:
-        return await sent(router.broadcast(*message(request), excepted(query)))
+        fan_out = router.broadcast(*message(request), excepted(query))
+        return await sent(fan_out, ask(request))
 
     @api.route("/groups", "GET", once=PAGE)
     async def groups(request: IRequest, query: Query) -> ApiResponse:
         limit, after = page_parameters(query, MAX_PAGE_OF_GROUPS)
-        page = router.group_page(limit, after)
-        return ApiResponse(
-            200,
-            {
-                "count": page.count,
-                "groups": [{"name": name, "members": members} for name, members in page.items],
-                "next": next_after([name for name, _ in page.items], limit),
-            },
-        )
+        if elsewhere is None:
+            return groups_answer(router.group_page(limit, after), limit, NOBODY_ELSE)
+        others = await elsewhere.gather(Asked(b"GET", ALL_GROUPS))
+        return groups_answer(merged_groups(router.group_sizes(), others, limit, after), limit, others)
 
     @api.route("/groups/<name:group>", "PUT", repeatable=EXCEPT)
     async def push(request: IRequest, query: Query, group: str) -> ApiResponse:
-        return await sent(router.push_to_group(group, *message(request), excepted(query)))
+        fan_out = router.push_to_group(group, *message(request), excepted(query))
+        return await sent(fan_out, ask(request))
 
     @api.route("/groups/<name:group>", "GET", once=PAGE)
     async def members(request: IRequest, query: Query, group: str) -> ApiResponse:
         limit, after = page_parameters(query)
         page = router.member_page(group, limit, after)
-        return ApiResponse(200, {"count": page.count, "members": page.items, "next": next_after(page.items, limit)})
+        return ids_answer("members", page, limit, await gather(ask(request)))
 
     @api.route("/groups/<name:group>", "DELETE", once=CLOSE, repeatable=EXCEPT)
     async def close(request: IRequest, query: Query, group: str) -> ApiResponse:
-        fan_out = await finish(router.close_group(group, *close_parameters(query), excepted(query)))
-        return ApiResponse(200, OK | {"closed": fan_out.sent})
+        fan_out = router.close_group(group, *close_parameters(query), excepted(query))
+        asked = ask(request)
+        await finish(fan_out)
+        return counts_answer({"closed": fan_out.sent}, await gather(asked))
 
     @api.route("/groups/<name:group>/<id:id>", "PUT")
     async def join(request: IRequest, query: Query, group: str, id: str) -> ApiResponse:

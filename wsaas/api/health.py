@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from twisted.web.iweb import IRequest
 
@@ -11,9 +11,14 @@ from wsaas.api.errors import NotReady
 from wsaas.api.params import Query
 from wsaas.api.responses import OK, ApiResponse
 
+Members = Callable[[], Awaitable[Sequence[Mapping[str, object]]]]
 
-def add_ops_routes(api: Api, ready: Callable[[], bool]) -> None:
-    """Add the probes. `ready()` tells whether clients should be sent here; not during the start or the drain."""
+
+def add_ops_routes(api: Api, ready: Callable[[], bool], members: Members | None = None) -> None:
+    """Add the probes, and the list of workers if there are `members`.
+
+    `ready()` tells whether clients should be sent here; not during the start or the drain.
+    """
 
     @api.route("/-/healthy", "GET")
     async def healthy(request: IRequest, query: Query) -> ApiResponse:
@@ -24,3 +29,10 @@ def add_ops_routes(api: Api, ready: Callable[[], bool]) -> None:
         if not ready():
             raise NotReady("starting, draining, or the journal cannot be written: the log says; send clients elsewhere")
         return ApiResponse(200, OK)
+
+    if members is not None:
+
+        @api.route("/-/cluster", "GET")
+        async def cluster(request: IRequest, query: Query) -> ApiResponse:
+            assert members is not None
+            return ApiResponse(200, {"workers": await members()})

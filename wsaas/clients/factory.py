@@ -131,6 +131,11 @@ class ClientFactory(WebSocketServerFactory):
         self._connections.discard(connection)
         self._leaving.discard(connection)
 
+    @property
+    def handshaking(self) -> bool:
+        """Say if the request head of any client has not come yet."""
+        return bool(self.context.pending)
+
     def log_rejection(self, address: str, reason: RefusalReason) -> None:
         """Log that a client was refused for want of room, but not each one."""
         self._log_limit.emit(

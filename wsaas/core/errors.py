@@ -25,3 +25,11 @@ class NotUtf8(GatewayError):
 
 class BadRequest(GatewayError):
     """A parameter has a value it cannot have."""
+
+
+class OwnerUnreachable(GatewayError):
+    """The process that has the connection certainly did not get the request."""
+
+
+class OwnerSilent(GatewayError):
+    """The process that has the connection may have the request, and did not answer."""

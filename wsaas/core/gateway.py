@@ -77,6 +77,16 @@ class Gateway:
         """All connections, as the journal keeps them."""
         return [record_of(session) for session in self.registry]
 
+    @property
+    def prefix(self) -> str:
+        """The beginning of each id that this process has minted, and of no other id."""
+        return self._ids.prefix
+
+    @property
+    def handshaking(self) -> bool:
+        """Say if any client waits for its 101."""
+        return any(session.state in LIVE and session.state is not State.OPEN for session in self.registry)
+
     def minted(self, id: str) -> bool:
         """Tell a connection of this process from others by its id."""
         return id.startswith(self._ids.prefix)

@@ -74,6 +74,10 @@ class Registry:
         names = nsmallest(limit, (name for name in self._groups if name > after))
         return [(name, len(self._groups[name])) for name in names]
 
+    def group_sizes(self) -> dict[str, int]:
+        """Return the number of members of each group."""
+        return {name: len(members) for name, members in self._groups.items()}
+
     def members(self, group: str) -> Mapping[str, Session]:
         """Return the members of a group by their ids, in the order in which they joined; a view, not a copy."""
         return self._groups.get(group, {})

@@ -99,6 +99,10 @@ class Router:
         """Return the number of groups, and the first `limit` behind `after` with their sizes, by name."""
         return Page(self.registry.group_count, self.registry.group_page(limit, after))
 
+    def group_sizes(self) -> dict[str, int]:
+        """Return the number of members of each group."""
+        return self.registry.group_sizes()
+
     def member_page(self, group: str, limit: int, after: str) -> Page[str]:
         """Return the number of members, and the first `limit` ids behind `after`. Raises BadRequest."""
         members = self._members(group)

@@ -106,5 +106,11 @@ class Signals:
                 action()
 
 
+def exit_with(status: int) -> None:
+    """End the process at once with this status, unless it is 0. For the last of what is called at exit."""
+    if status:
+        os._exit(status)
+
+
 def _nothing() -> None:
     pass

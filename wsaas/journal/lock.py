@@ -93,3 +93,18 @@ class Lock:
         except OSError as error:
             os.close(file)
             raise unusable(self._directory, error) from error
+
+
+def is_free(directory: Path) -> bool:
+    """Say if no process has this directory's lock."""
+    try:
+        file = os.open(directory / "journal.lock", os.O_RDWR)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return True

@@ -44,13 +44,14 @@ def open_files() -> int:
     return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
-def capacity(wanted: int, webhooks: int, files: int) -> Capacity:
+def capacity(wanted: int, webhooks: int, files: int, peers: int = 0) -> Capacity:
     """Room for `wanted` clients, 0 for as many as can be, where `webhooks` are in flight at most.
 
+    `peers` are the connections to and from other workers.
     Raises ValueError if there is no room worth speaking of.
     """
     # A webhook may need a second socket for a moment: an old one that is just closed, an address that is tried as well.
-    room = files - OWN - webhooks * 5 // 4
+    room = files - OWN - peers - webhooks * 5 // 4
     api = min(max(API, room // 32), room // 4)
     room -= api
     surplus = min(SURPLUS, room // 8)

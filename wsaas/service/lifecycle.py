@@ -7,9 +7,10 @@ import random
 import secrets
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -49,6 +50,11 @@ from wsaas.service.systemd import Notifier
 from wsaas.service.version import user_agent
 from wsaas.settings.table import Settings
 
+if TYPE_CHECKING:
+    from wsaas.service.adoption import Adoption
+    from wsaas.service.worker import Worker
+    from wsaas.service.worker_identity import WorkerIdentity
+
 PACE = 0.1
 """Seconds between two batches of clients that a drain closes."""
 SMALLEST_BATCH = 50
@@ -56,8 +62,25 @@ LAST_WORDS = 10.0
 """Seconds that the end may take beyond DRAIN_TIMEOUT: the journal's last batch, goodbyes on the API."""
 
 
-def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> IService:
-    """The whole gateway, not yet started. With `demo` the demo backend stands beside it."""
+HANDSHAKES = 2.0
+"""Seconds in which a worker lets those in whose connection it has when it stops."""
+GOODBYES = 1.0
+"""Seconds in which a worker answers requests that it has when it stops."""
+
+
+def assemble(
+    reactor: Any, settings: Settings, demo: bool, signals: Signals, identity: WorkerIdentity | None = None
+) -> IService:
+    """The whole gateway, not yet started. With `demo` the demo backend stands beside it.
+
+    With an `identity` it is one of several workers.
+    """
+    worker: Worker | None = None
+    if identity is not None:
+        from wsaas.service.worker import Worker, settings_of
+
+        worker = Worker(reactor, identity, settings, time.time)
+        settings = settings_of(settings, identity)
     files = ClientFiles(settings.target_ca, settings.target_cert, settings.target_key)
     backend = Target.from_address(reactor, settings.target_address, files)
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
@@ -114,11 +137,11 @@ def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> 
         compression=settings.compression,
         wall_clock=time.time,
     )
-    notifier = Notifier.of(os.environ)
+    notifier = worker or Notifier.of(os.environ)
     router = Router(registry, settings.max_message_size, clients.fan_out)
     if debug:
         router = DebugRouter(reactor, registry, settings.max_message_size, clients.fan_out)
-    daemon = Daemon(reactor, settings, gateway, router, clients, courier, pool, journal, notifier)
+    daemon = Daemon(reactor, settings, gateway, router, clients, courier, pool, journal, notifier, worker)
     services = MultiService()
     daemon.setServiceParent(services)
     signals.on_stop(daemon.stop, daemon.hurry)
@@ -150,7 +173,8 @@ class Daemon(Service):
         courier: Courier,
         pool: Pool,
         journal: MemoryJournal | SqliteJournal,
-        notifier: Notifier,
+        notifier: Notifier | Worker,
+        worker: Worker | None = None,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
@@ -161,9 +185,11 @@ class Daemon(Service):
         self._pool = pool
         self._journal = journal
         self._notifier = notifier
+        self._worker = worker
         self._client_ports: list[IListeningPort] = []
         self._api_ports: list[IListeningPort] = []
         self._hurry: Deferred[None] = Deferred()
+        self._adoption: Adoption | None = None
 
     @property
     def ready(self) -> bool:
@@ -180,22 +206,34 @@ class Daemon(Service):
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
         settings = self._settings
+        worker = self._worker
+        others = None if worker is None else worker.join(self._gateway, self._router, lambda: self.ready, self.stop)
         api = api_site(
             self._reactor,
             self._router,
             tokens=settings.api_token,
             local_address=settings.local_address,
             max_message_size=settings.max_message_size,
-            ready=lambda: self.ready,
+            ready=lambda: self.ready if worker is None else worker.all_ready,
+            elsewhere=others,
+            members=None if worker is None else worker.members,
         )
+        self._api = api
         self._limit_connections(api)
-        self._listen("HTTP_ENDPOINT", settings.api_endpoints, api, self._api_ports)
-        self._listen("WS_ENDPOINT", settings.client_endpoints, self._clients, self._client_ports)
+        self._listen("HTTP_ENDPOINT", settings.api_endpoints, api, self._api_ports, worker and worker.api)
+        self._listen(
+            "WS_ENDPOINT", settings.client_endpoints, self._clients, self._client_ports, worker and worker.clients
+        )
 
     def _limit_connections(self, api: ApiSite) -> None:
         """As many as there is room for, and are wished."""
         try:
-            room = capacity(self._settings.max_connections, self._settings.webhook_concurrency, open_files())
+            room = capacity(
+                self._settings.max_connections,
+                self._settings.webhook_concurrency,
+                open_files(),
+                0 if self._worker is None else self._worker.files,
+            )
         except ValueError as error:
             raise StartFailed(str(error)) from None
         if room.warning:
@@ -204,18 +242,21 @@ class Daemon(Service):
         self._clients.admission.limit(room.clients, room.surplus)
         api.max_connections = room.api
 
-    def _listen(self, name: str, endpoints: tuple[str, ...], factory: Any, ports: list[IListeningPort]) -> None:
+    def _listen(
+        self, name: str, endpoints: tuple[str, ...], factory: Any, ports: list[IListeningPort], shared: Any
+    ) -> None:
         begin = listen if getattr(self._settings, name.lower()) else listen_by_default
         for endpoint in endpoints:
             try:
-                begin(self._reactor, endpoint, factory, ports)
+                begin(shared or self._reactor, endpoint, factory, ports)
             except Exception as error:
                 label = endpoint_label(self._settings, name, endpoint)
                 raise StartFailed(f"{label}: {listening_flaw(error)}") from None
 
     def startService(self) -> None:
         super().startService()
-        log_settings(self._log, self._settings)
+        if self._worker is None:
+            log_settings(self._log, self._settings)
         try:
             owed = self._journal.start(self._gateway)
         except JournalUnusable as error:
@@ -223,8 +264,29 @@ class Daemon(Service):
         self._gateway.revive(owed)
         self._clients.keepalive.start()
         self._gateway.accepting = True
+        if self._worker is not None:
+            self._worker.start(self._journal)
+        else:
+            self._adopt()
         log_ports(self._log, self._settings, self._client_ports, self._api_ports)
         self._reactor.callWhenRunning(self._notifier.ready)
+
+    def _adopt(self) -> None:
+        """Adopt the journals of workers, if there were several before."""
+        state_dir = self._settings.state_dir
+        if state_dir is not None and any(Path(state_dir).glob("worker-*")):
+            from wsaas.service.adoption import Adoption
+
+            self._adoption = Adoption(
+                self._reactor,
+                Path(state_dir),
+                0,
+                self._journal,
+                self._gateway.revive,
+                keep_authorization=self._settings.journal_authorization,
+                wall_clock=time.time,
+            )
+            self._adoption.look()
 
     def stop(self) -> None:
         """Have the process end, after a drain."""
@@ -240,6 +302,8 @@ class Daemon(Service):
     def stopService(self) -> Deferred[None]:
         super().stopService()
         self._notifier.stopping(self._settings.drain_timeout + LAST_WORDS)
+        if self._adoption is not None:
+            self._adoption.stop()
         return Deferred.fromCoroutine(self._drain())
 
     async def _drain(self) -> None:
@@ -249,9 +313,16 @@ class Daemon(Service):
         """
         registry = self._gateway.registry
         deadline = self._reactor.seconds() + self._settings.drain_timeout
-        self._gateway.accepting = False
+        if self._worker is None:
+            self._gateway.accepting = False
+        else:
+            # A newcomer that is here already is served: the others have no way to take it over.
+            self._worker.clients.stop_listening()
         for port in self._client_ports:
             await maybeDeferred(port.stopListening)
+        if self._worker is not None:
+            await self._wait_while(lambda: self._clients.handshaking or self._gateway.handshaking, HANDSHAKES)
+            self._gateway.accepting = False
         told = await self._close_everyone(self._settings.drain_timeout / 3)
         if told:
             self._log.info(
@@ -269,10 +340,25 @@ class Daemon(Service):
             )
         self._courier.stop()
         self._clients.keepalive.stop()
+        if self._worker is not None:
+            self._worker.leave()
+            self._worker.api.stop_listening()
         for port in self._api_ports:
             await maybeDeferred(port.stopListening)
+        if self._worker is not None:
+            worker, connections = self._worker, self._api.context.connections
+            await self._wait_while(
+                lambda: worker.answering or any(each.begun or each.answering for each in connections), GOODBYES
+            )
+            await self._worker.stop()
         await self._pool.close()
         await self._journal.stop()
+
+    async def _wait_while(self, busy: Callable[[], object], within: float) -> None:
+        """Wait until `busy()` is false, `within` seconds at most, less when told to hurry."""
+        deadline = self._reactor.seconds() + within
+        while busy() and self._reactor.seconds() < deadline and not self._hurry.called:
+            await deferLater(self._reactor, PACE / 10)
 
     async def _close_everyone(self, within: float) -> int:
         """Close all clients in batches, paced so that they, and the backend, are not all busy at once; how many."""

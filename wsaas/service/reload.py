@@ -18,14 +18,24 @@ class Reloadable(Protocol):
         """Take the files as they are now, and log it. ValueError if they are no good: then all stays as it was."""
 
 
+class ReloadNotifier(Protocol):
+    """Somebody who wants to know when a reload begins and ends."""
+
+    def reloading(self) -> None:
+        """Note that a reload begins."""
+
+    def ready(self) -> None:
+        """Note that it is done."""
+
+
 class Reloader:
     """Reloads what `sources()` yields; what cannot be reloaded is logged and stays as it was."""
 
     _log = Logger()
 
-    def __init__(self, sources: Callable[[], Iterable[Reloadable]], notifier: Notifier | None = None) -> None:
+    def __init__(self, sources: Callable[[], Iterable[Reloadable]], notifier: ReloadNotifier | None = None) -> None:
         self._sources = sources
-        self._notifier = notifier or Notifier(None)
+        self._notifier: ReloadNotifier = notifier or Notifier(None)
 
     def reload(self) -> None:
         """Reload everything now."""

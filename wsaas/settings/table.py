@@ -199,6 +199,7 @@ class Settings:
     journal_authorization: bool = switch(
         "yes", "Keep Authorization values in the journal, for the webhooks after a crash: yes or no."
     )
+    workers: int = setting(parse.whole(0, 64), "1", "Processes that serve, on this machine; 0 for one on each core.")
     drain_timeout: float = duration(0, HOUR, "30000", "Milliseconds in which a stop closes all connections.")
     warnings: tuple[str, ...] = ()
     changed: frozenset[str] = frozenset()

@@ -10,7 +10,7 @@ from tests.support.core_fakes import VETOED, Calls, FakeBackend, FakeJournal, Fa
 from wsaas.core.events import Cause, Closed, Opened, Received
 from wsaas.core.gateway import Gateway, record_of
 from wsaas.core.groups import MAX_GROUPS
-from wsaas.core.ids import is_id
+from wsaas.core.ids import PREFIX_LENGTH, is_id
 from wsaas.core.model import Limits
 from wsaas.core.outcomes import Accepted, Acknowledged, Delivered
 from wsaas.core.records import Record
@@ -262,6 +262,25 @@ class JournalAnewTests(GatewayTestCase):
         self.gateway.revive([old])
         self.assertEqual(self.gateway.records(), [record_of(live), record_of(over), old])
         self.assertEqual(record_of(over).closed, Closed(Cause.CLIENT, 1000, "", clean=True))
+
+    def test_handshaking(self) -> None:
+        """A client waits for its 101 until it is open, or gone."""
+        self.assertFalse(self.gateway.handshaking)
+        session = self.connect()
+        self.assertTrue(self.gateway.handshaking)
+        self.journal.stored.pop()(True)
+        session.next_event()
+        self.assertTrue(self.gateway.handshaking)
+        session.resolve(Accepted())
+        self.assertFalse(self.gateway.handshaking)
+        self.assertIs(session.state, State.OPEN)
+        self.connect().disconnected(Cause.NETWORK, 1006, "", clean=False)
+        self.assertFalse(self.gateway.handshaking)
+
+    def test_prefix(self) -> None:
+        """Each id begins with the prefix of the process."""
+        self.assertTrue(self.connect().id.startswith(self.gateway.prefix))
+        self.assertEqual(len(self.gateway.prefix), PREFIX_LENGTH)
 
     def test_minted(self) -> None:
         """Its own connections are told from those of others by their ids."""

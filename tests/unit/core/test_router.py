@@ -56,6 +56,7 @@ class PageOfAllTests(RouterTestCase):
         self.router.join(ID, "g")
         self.assertEqual(self.router.group_page(10, ""), Page(1, [("g", 1)]))
         self.assertEqual(self.router.group_page(10, "g"), Page(1, []))
+        self.assertEqual(self.router.group_sizes(), {"g": 1})
 
 
 class PushTests(RouterTestCase):

@@ -79,6 +79,7 @@ DEFAULTS: dict[str, Any] = {
     "MESSAGE_RATE": 1000,
     "COMPRESSION": False,
     "JOURNAL_AUTHORIZATION": True,
+    "WORKERS": 1,
     "DRAIN_TIMEOUT": 30.0,
 }
 
@@ -147,6 +148,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "COMPRESSION": {"on": True, "Yes": True, "TRUE": True, "1": True, "off": False, "no": False, "0": False},
     "STATE_DIR": {"none": None, "None": None, "/tmp/x/../y": "/tmp/y"},
     "JOURNAL_AUTHORIZATION": {"no": False, "false": False, "on": True},
+    "WORKERS": {"0": 0, "1": 1, "64": 64},
     "DRAIN_TIMEOUT": {"0": 0.0, "3600000": 3600.0},
 }
 
@@ -278,6 +280,7 @@ BAD: dict[str, dict[str, str]] = {
     "COMPRESSION": {"maybe": f"'maybe': {ONOFF}"},
     "STATE_DIR": {"/dev/null": "'/dev/null': must be the path of a directory, or none"},
     "JOURNAL_AUTHORIZATION": {"2": f"'2': {ONOFF}"},
+    "WORKERS": {"65": "'65': must be a whole number from 0 to 64", "all": "'all': must be a whole number from 0 to 64"},
     "DRAIN_TIMEOUT": {"-5": "'-5': must be a duration from 0 to 1h, such as 30s" + MILLISECONDS},
 }
 
@@ -431,6 +434,22 @@ class SourceTests(Case):
                 f"API_TOKEN=****: {BEARER}",
                 "RECEIVE_BUFFER='1048576' (default): must be at least MAX_MESSAGE_SIZE, 2MB",
             ),
+        )
+
+    def test_workers(self) -> None:
+        """Several workers need a port that each of them can open, and limits that can be divided."""
+        self.assertEqual(
+            self.problems({"WORKERS": "2", "WS_PORT": "0", "HTTP_ENDPOINT": "unix:a haproxy:tcp:0"}),
+            (
+                "WS_PORT='0': must not be 0: each of the WORKERS would have a port of its own",
+                "HTTP_ENDPOINT='unix:a haproxy:tcp:0': must name a port other than 0: each of the WORKERS would have "
+                "one of its own",
+            ),
+        )
+        self.assertEqual(load({}, {"WORKERS": "1", "WS_PORT": "0"}).ws_port, 0)
+        self.assertEqual(
+            load({}, {"WORKERS": "4", "WEBHOOK_CONCURRENCY": "3", "CONNECT_RATE": "0"}).warnings,
+            ("WEBHOOK_CONCURRENCY=3: each of 4 WORKERS has at least 1, and all together 4",),
         )
 
     def test_a_default_that_is_wrong(self) -> None:
@@ -756,6 +775,7 @@ class DescribeTests(Case):
                 "COMPRESSION": "off",
                 "STATE_DIR": "none",
                 "JOURNAL_AUTHORIZATION": "on",
+                "WORKERS": "1",
                 "DRAIN_TIMEOUT": "30s",
             },
         )

@@ -110,14 +110,18 @@ class ApiChannel(TurnsChannel):
     def dataReceived(self, data: bytes) -> None:
         if self._phase is _IDLE and not self.held and self.context.fast_path is not None:
             now = self.context.clock.seconds()
-            answers, data, fan_out = self.context.fast_path.serve(data, self._any_host, now)
+            answers, data, later = self.context.fast_path.serve(data, self._any_host, now)
             if answers:
                 self._idle_since = now
                 self._write(answers)
-            if fan_out is not None:
+            if later is not None:
                 self._enter(Phase.ANSWERING)
-                self.context.clock.callLater(0, self._step, fan_out)
-                self.wait(data)
+                if data:
+                    self.wait(data)
+                if isinstance(later, FanOut):
+                    self.context.clock.callLater(0, self._step, later)
+                else:
+                    later.begin(self._answered)
                 return
             if not data:
                 return
@@ -214,10 +218,16 @@ class ApiChannel(TurnsChannel):
         """Take one step of a fan-out of the fast path; other connections have their turn before the next."""
         if fan_out.step():
             self.context.clock.callLater(0, self._step, fan_out)
-        elif self._phase is Phase.ANSWERING:  # else the connection is gone
+        else:
+            self._answered(FastPath.answered(fan_out))
+
+    def _answered(self, answer: bytes) -> None:
+        """Write the answer to a request of the fast path that took more than one turn."""
+        if self._phase is Phase.ANSWERING:  # else the connection is gone
             self._enter(Phase.IDLE)
-            self._write(FastPath.answered(fan_out))
-            self.go_on()
+            self._write(answer)
+            if self.held:
+                self.go_on()
 
     def _idle_too_long(self) -> None:
         """Close the connection if it has been idle for long enough; the fast path does not touch the timer."""

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
 from wsaas.api.access import Access
 from wsaas.api.server.fast_path import FastPath
+
+
+class OpenConnection(Protocol):
+    """A connection of the API: whether a request on it is being read, and whether one is being answered."""
+
+    begun: bool
+    answering: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +32,4 @@ class ApiContext:
     max_message_size: int
     request_timeout: float
     fast_path: FastPath | None = None
-    connections: set[object] = field(default_factory=set)
+    connections: set[OpenConnection] = field(default_factory=set)

@@ -4,19 +4,24 @@
 
 A request that is not exactly of this shape, or needs more than a push, is left to the slow path, bytes and all: the one
 source of truth. A differential test holds that both answer alike.
+
+Where there are other processes, a push to a connection of one of them goes on to it, and pushes to many take the slow
+path.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.logger import Logger
 
 from wsaas.api.access import Access
+from wsaas.api.elsewhere import Asked, Elsewhere
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.responses import OK, ApiResponse
-from wsaas.core.errors import GatewayError
+from wsaas.core.errors import GatewayError, NoSuchConnection
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUP_NAME
 from wsaas.core.ids import ID_LENGTH
@@ -76,16 +81,35 @@ def read_head(fields: bytes) -> Head | None:
     return Head(int(length), media_type == b"application/octet-stream", authorization, (host,))
 
 
+class PeerPush:
+    """A push to a connection of another process."""
+
+    __slots__ = ("_asked", "_elsewhere", "_id")
+
+    def __init__(self, elsewhere: Elsewhere, id: str, payload: bytes, binary: bool) -> None:
+        self._elsewhere = elsewhere
+        self._id = id
+        self._asked = Asked(b"PUT", b"/" + id.encode("ascii"), b"application/octet-stream" if binary else None, payload)
+
+    def begin(self, done: Callable[[bytes], object]) -> None:
+        """Hand the push on; `done` is called with the answer."""
+        self._elsewhere.forward(self._id, self._asked, lambda answer: done(answer.serialize()))
+
+
 class FastPath:
     """Serves pushes. It remembers `_MAX_REMEMBERED` header blocks, and whether they pass: a pusher repeats its own.
 
     A block is looked up as a whole, so that the time of a look-up tells nothing of a token to anybody without it.
+    `elsewhere` are the other processes, None if there are none.
     """
 
     _log = Logger()
 
-    def __init__(self, router: Router, access: Access, max_message_size: int) -> None:
+    def __init__(
+        self, router: Router, access: Access, max_message_size: int, elsewhere: Elsewhere | None = None
+    ) -> None:
         self._router = router
+        self._elsewhere = elsewhere
         self._access = access
         self._max_message_size = max_message_size
         self._heads: tuple[dict[bytes, Head | None], ...] = {}, {}
@@ -93,13 +117,13 @@ class FastPath:
         self._fresh_until = 0.0
         self._sent = self._queued = b""
 
-    def serve(self, data: bytes, any_host: bool, now: float) -> tuple[bytes, bytes, FanOut[Session] | None]:
+    def serve(self, data: bytes, any_host: bool, now: float) -> tuple[bytes, bytes, FanOut[Session] | PeerPush | None]:
         """Serve the requests at the beginning of `data` that are for the fast path.
 
         Return their answers, the rest of `data`, and a FanOut if the next request pushes to more connections than this
-        turn may: the caller takes its remaining steps, and `answered` gives the answer then. `any_host` is for a
-        connection whose Host headers are not looked at; `now` is the clock's time. One call writes FRAMES_PER_TURN
-        frames at most, so that others have their turn.
+        turn may: the caller takes its remaining steps, and `answered` gives the answer then. A PeerPush gives the
+        answer to the next request once it has begun. `any_host` is for a connection whose Host headers are not looked
+        at; `now` is the clock's time. One call writes FRAMES_PER_TURN frames at most, so that others have their turn.
         """
         if now >= self._fresh_until:
             self._renew_answers(now)
@@ -115,18 +139,24 @@ class FastPath:
             fields = data[first:end]
             head = heads.get(fields, _UNKNOWN)
             if head is _UNKNOWN:
-                head = self._remember(fields, any_host)
+                head = self.remember(fields, any_host)
             start = end + 4
             if head is None or start + head.length > size:
                 break
-            at = start + head.length
             id, group = request_line.groups()
+            if id is None and self._elsewhere is not None:
+                break
+            at = start + head.length
             if id is not None:
                 left -= 1
                 try:
                     pushed = push(id.decode("ascii"), data[start:at], head.binary)
                     answers += self._sent if pushed is _SENT else self._queued
                 except Exception as error:
+                    address = id.decode("ascii")
+                    if self._elsewhere is not None and isinstance(error, NoSuchConnection):
+                        if self._elsewhere.owns(address):
+                            return answers, data[at:], PeerPush(self._elsewhere, address, data[start:at], head.binary)
                     answers += self._failed(error)
             else:
                 answer, fan_out, cost = self._push_to_many(group, data[start:at], head.binary, left)
@@ -141,7 +171,7 @@ class FastPath:
         """Return the answer to a request whose fan-out has come to its end."""
         return ApiResponse(200, OK | {"sent": fan_out.sent, "skipped": fan_out.skipped}).serialize()
 
-    def _remember(self, fields: bytes, any_host: bool) -> Head | None:
+    def remember(self, fields: bytes, any_host: bool) -> Head | None:
         """Read and remember a header block. Return None if its requests must take the slow path."""
         heads = self._heads[any_host]
         if len(heads) >= _MAX_REMEMBERED:
@@ -152,6 +182,11 @@ class FastPath:
                 head = None
         heads[fields] = head
         return head
+
+    def forget(self) -> None:
+        """Forget all header blocks."""
+        for heads in self._heads:
+            heads.clear()
 
     def _renew_answers(self, now: float) -> None:
         """Serialize the usual answers, whose Date is good for a second."""

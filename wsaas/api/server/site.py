@@ -13,8 +13,9 @@ from twisted.web.server import Site
 from wsaas.api.access import Access
 from wsaas.api.app import Api
 from wsaas.api.connections import add_connection_routes
+from wsaas.api.elsewhere import Elsewhere
 from wsaas.api.groups import add_group_routes
-from wsaas.api.health import add_ops_routes
+from wsaas.api.health import Members, add_ops_routes
 from wsaas.api.server.channel import ApiChannel, ApiRequest
 from wsaas.api.server.context import ApiContext
 from wsaas.api.server.fast_path import FastPath
@@ -67,16 +68,19 @@ def api_site(
     ready: Callable[[], bool],
     request_timeout: float = 10.0,
     fast_path: type[FastPath] | None = FastPath,
+    elsewhere: Elsewhere | None = None,
+    members: Members | None = None,
 ) -> ApiSite:
     """Return the API as a factory for endpoints. A whole request has `request_timeout` seconds to arrive.
 
     `fast_path` serves most pushes; with None every request takes the slow path. Without tokens, requests may name the
-    host of `local_address`, or loopback.
+    host of `local_address`, or loopback. `elsewhere` are the other processes of this gateway, None if there are none;
+    `members()` lists all of them.
     """
     access = Access(tokens, [urlsplit(local_address).hostname or "localhost"])
-    api = Api(access)
-    add_connection_routes(api, router)
-    add_group_routes(api, router, reactor)
-    add_ops_routes(api, ready)
-    fast = fast_path(router, access, max_message_size) if fast_path is not None else None
+    api = Api(access, elsewhere)
+    add_connection_routes(api, router, elsewhere)
+    add_group_routes(api, router, reactor, elsewhere)
+    add_ops_routes(api, ready, members)
+    fast = fast_path(router, access, max_message_size, elsewhere) if fast_path is not None else None
     return ApiSite(api.resource(), ApiContext(reactor, access, max_message_size, request_timeout, fast))

@@ -1,0 +1,113 @@
+"""What a request about connections of other processes is answered, row by row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.api.elsewhere import Asked
+from wsaas.api.responses import ApiResponse
+from wsaas.cluster.forwarding import Forwarding
+from wsaas.cluster.peers import Missing, PeerRequest, PeerResult
+from wsaas.http_client.exchange import HttpResponse
+
+OURS, THEIRS = "aaaaaaaa", "bbbbbbbb"
+ID = THEIRS + "x" * 24
+
+
+def response(status: int, content: object, *headers: tuple[bytes, bytes]) -> HttpResponse:
+    return HttpResponse(status, headers, json.dumps(content).encode(), False)
+
+
+class FakePeers:
+    """Processes that answer with `results`, by prefix."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, PeerResult] = {}
+        self.gone: set[str] = set()
+        self.asked: list[tuple[str, PeerRequest]] = []
+
+    def prefixes(self) -> list[str]:
+        return sorted(self.results)
+
+    def there(self, prefix: str) -> bool:
+        return prefix not in self.gone
+
+    def ask(self, prefix: str, request: PeerRequest, done: Callable[[PeerResult], object]) -> None:
+        self.asked.append((prefix, request))
+        done(self.results[prefix])
+
+
+class Case(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.peers = FakePeers()
+        peers: Any = self.peers
+        self.forwarding = Forwarding(peers, OURS)
+
+
+class ForwardTests(Case):
+    def answer(self, result: PeerResult, method: bytes = b"PUT") -> ApiResponse:
+        self.peers.results[THEIRS] = result
+        heard: list[ApiResponse] = []
+        self.forwarding.forward(ID, Asked(method, b"/" + ID.encode(), b"text/plain", b"hello"), heard.append)
+        (answer,) = heard
+        return answer
+
+    def test_owner(self) -> None:
+        """An id is another process's if its first eight characters are not those of this one."""
+        self.assertTrue(self.forwarding.owns(ID))
+        self.assertFalse(self.forwarding.owns(OURS + "x" * 24))
+
+    def test_passed_on(self) -> None:
+        """The owner's answer is passed on: status, body, and the headers that say something."""
+        self.assertEqual(self.answer(response(202, {"code": "OK"})), ApiResponse(202, {"code": "OK"}))
+        slow = response(429, {"code": "CLIENT_TOO_SLOW"}, (b"date", b"today"), (b"retry-after", b"1"))
+        self.assertEqual(self.answer(slow), ApiResponse(429, {"code": "CLIENT_TOO_SLOW"}, (("Retry-After", "1"),)))
+        ((prefix, request), _) = self.peers.asked
+        self.assertEqual(prefix, THEIRS)
+        self.assertEqual(request, PeerRequest(b"PUT", b"/" + ID.encode(), b"Content-Type: text/plain\r\n", b"hello"))
+
+    def test_table(self) -> None:
+        """Over: 404. Not reached: 503 with Retry-After. Silent: 504; nonsense likewise."""
+        for method in (b"PUT", b"GET", b"DELETE"):
+            for result, status, code, headers in (
+                (Missing.OVER, 404, "NOT_FOUND", ()),
+                (Missing.UNREACHABLE, 503, "OWNER_UNREACHABLE", (("Retry-After", "1"),)),
+                (Missing.SILENT, 504, "OWNER_SILENT", ()),
+                (HttpResponse(200, (), b"<html>", False), 504, "OWNER_SILENT", ()),
+                (HttpResponse(200, (), b"[]", False), 504, "OWNER_SILENT", ()),
+            ):
+                answer = self.answer(result, method)
+                self.assertEqual((answer.status, answer.content["code"], answer.headers), (status, code, headers))
+
+    def test_silent_and_over(self) -> None:
+        """A GET or DELETE of a silent process that is over by now is 404; a push may have been written: 504."""
+        self.peers.gone.add(THEIRS)
+        self.assertEqual(self.answer(Missing.SILENT, b"GET").status, 404)
+        self.assertEqual(self.answer(Missing.SILENT, b"DELETE").status, 404)
+        self.assertEqual(self.answer(Missing.SILENT, b"PUT").status, 504)
+
+
+class GatherTests(Case):
+    def test_counts(self) -> None:
+        """All others are asked. One that is over is not missed; one that does not answer, or with an error, is."""
+        self.peers.results = {
+            "b": response(200, {"sent": 1}),
+            "c": response(200, {"sent": 2}),
+            "d": Missing.OVER,
+            "e": Missing.SILENT,
+            "f": Missing.UNREACHABLE,
+            "g": response(500, {"code": "INTERNAL_ERROR"}),
+            "h": HttpResponse(200, (), b'{"sent": 3}', True),
+        }
+        gathered = self.successResultOf(self.forwarding.gather(Asked(b"PUT", b"/broadcast", None, b"hello")))
+        self.assertEqual((gathered.answers, gathered.unreached), ([{"sent": 1}, {"sent": 2}], 4))
+        self.assertEqual([prefix for prefix, _ in self.peers.asked], list("bcdefgh"))
+
+    def test_nobody(self) -> None:
+        """Without others the answer is there at once."""
+        gathered = self.successResultOf(self.forwarding.gather(Asked(b"PUT", b"/broadcast")))
+        self.assertEqual((gathered.answers, gathered.unreached), ([], 0))

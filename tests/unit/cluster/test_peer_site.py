@@ -1,0 +1,74 @@
+"""The API for the other processes: everything that the API does, for this process alone, and nothing too late."""
+
+from __future__ import annotations
+
+import json
+
+from twisted.internet.address import UNIXAddress
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.api_fakes import GONE, HERE, FakeSession, router_of
+from wsaas.cluster.peer_site import peer_site
+
+NOON = 1_000_000.0
+
+
+class PeerSiteTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.session = FakeSession()
+        self.router = router_of(self.session)
+        self.site = peer_site(
+            self.clock,
+            self.router,
+            max_message_size=1000,
+            about=lambda: {"worker": 2},
+            wall_clock=lambda: NOON + self.clock.seconds(),
+        )
+
+    def ask(self, method: str, target: str, body: str = "", headers: str = "") -> tuple[int, dict[str, object]]:
+        """Status and content of the answer to a request over the UNIX socket."""
+        channel = self.site.buildProtocol(None)
+        transport = StringTransport(UNIXAddress("s"), UNIXAddress("c"))
+        channel.makeConnection(transport)
+        length = f"Content-Length: {len(body)}\r\n" if method == "PUT" else ""
+        channel.dataReceived(f"{method} {target} HTTP/1.1\r\nHost: x\r\n{headers}{length}\r\n{body}".encode("ascii"))
+        self.clock.advance(0)
+        head, _, content = transport.value().partition(b"\r\n\r\n")
+        return int(head.split()[1]), json.loads(content)
+
+    def test_routes(self) -> None:
+        """It pushes, inspects and lists without a token, and an id that is not here is nobody's."""
+        self.assertEqual(self.ask("PUT", f"/{HERE}", "hello")[0], 200)
+        self.assertEqual(self.ask("GET", f"/{HERE}")[0], 200)
+        for method in ("PUT", "GET", "DELETE"):
+            self.assertEqual(self.ask(method, f"/{GONE}")[1]["code"], "NOT_FOUND")
+        self.assertEqual(self.ask("PUT", "/broadcast", "hello"), (200, {"code": "OK", "sent": 1, "skipped": 0}))
+
+    def test_more(self) -> None:
+        """It tells the sizes of all groups, and what the process says of itself."""
+        self.assertEqual(self.ask("PUT", f"/groups/g/{HERE}")[0], 200)
+        self.assertEqual(self.ask("GET", "/-/groups"), (200, {"code": "OK", "groups": {"g": 1}}))
+        self.assertEqual(self.ask("GET", "/-/worker"), (200, {"code": "OK", "worker": 2}))
+
+    def test_expired(self) -> None:
+        """A request that comes after its moment is refused, on the fast path and the slow, and does nothing; the same
+        head before that moment was served.
+        """
+        for slow in ("", "X-Slow: \t\r\n"):
+            expires = f"WSAAS-Expires: {int((NOON + self.clock.seconds() + 1) * 1000)}\r\n{slow}"
+            for _ in range(2):
+                self.assertEqual(self.ask("PUT", f"/{HERE}", "hello", expires)[0], 200)
+            self.assertEqual(self.ask("PUT", "/broadcast", "hello", expires)[0], 200)
+            pushed = len(self.session.pushed)
+            self.clock.advance(1)
+            for method, target in (
+                ("PUT", f"/{HERE}"),
+                ("PUT", "/broadcast"),
+                ("GET", f"/{HERE}"),
+                ("DELETE", f"/{HERE}"),
+            ):
+                self.assertEqual(self.ask(method, target, "", expires)[0], 408)
+            self.assertEqual((len(self.session.pushed), self.session.closed), (pushed, []))

@@ -1,0 +1,162 @@
+"""Requests to another process: so many at once, each answered or known not to be, none sent twice."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from tests.support.backend_wires import OK, Backend, PoolTestCase
+from wsaas.cluster import peers as module
+from wsaas.cluster.peers import FORWARD_TIMEOUT, Missing, PeerRequest, PeerResult, Peers
+from wsaas.http_client.exchange import HttpResponse
+
+A, B = "aaaaaaaa", "bbbbbbbb"
+EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+NOON = 1_000_000.0
+
+
+class FakeSockets:
+    """A directory that has the names in `names`."""
+
+    def __init__(self) -> None:
+        self.names = {A}
+
+    def there(self, prefix: str) -> bool:
+        return prefix in self.names
+
+    def others(self) -> list[str]:
+        return sorted(self.names)
+
+    def path(self, prefix: str) -> str:
+        return f"/{prefix}"
+
+
+class PeersTests(PoolTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        self.backend = Backend()
+        self.patch(module, "UNIXClientEndpoint", lambda reactor, path, timeout: self.backend)
+        self.sockets = FakeSockets()
+        sockets: Any = self.sockets
+        self.peers = Peers(self.clock, sockets, lambda: NOON + self.clock.seconds(), at_once=2)
+
+    def ask(self, prefix: str = A, method: bytes = b"PUT") -> list[PeerResult]:
+        heard: list[PeerResult] = []
+        self.peers.ask(prefix, PeerRequest(method, b"/id", b"X-Head: 1\r\n", b"body"), heard.append)
+        return heard
+
+    def status(self, heard: list[PeerResult]) -> int:
+        (response,) = heard
+        assert isinstance(response, HttpResponse), response
+        return response.status
+
+    def test_request(self) -> None:
+        """A request goes out as it is, with the moment until which it counts; its answer is heard."""
+        self.clock.advance(0.3)
+        heard = self.ask()
+        sent = self.backend.wires[0].requests()
+        self.assertTrue(sent.startswith(b"PUT /id HTTP/1.1\r\n"), sent)
+        self.assertTrue(sent.endswith(b"\r\n\r\nbody"), sent)
+        self.assertIn(b"\r\nX-Head: 1\r\n", sent)
+        found = re.search(rb"\r\nWSAAS-Expires: ([0-9]+)\r\n", sent)
+        assert found is not None
+        self.assertEqual(int(found[1]), 1_000_002_250)
+        self.backend.wires[0].answer(OK)
+        self.assertEqual(self.status(heard), 200)
+
+    def test_kept_alive(self) -> None:
+        """The next request takes the same connection."""
+        for _ in range(3):
+            heard = self.ask()
+            self.backend.wires[0].answer(OK)
+            self.status(heard)
+        self.assertEqual(len(self.backend.wires), 1)
+
+    def test_over(self) -> None:
+        """A process without a name is over, and is not asked."""
+        self.assertEqual(self.ask(B), [Missing.OVER])
+        self.assertEqual(self.backend.wires, [])
+
+    def test_refused(self) -> None:
+        """One that cannot be connected to was not reached; if its name is gone meanwhile, it is over."""
+        self.backend.refusal = ConnectionRefusedError()
+        self.assertEqual(self.ask(), [Missing.UNREACHABLE])
+        self.backend.refusal = None
+        self.backend.slow = True
+        heard = self.ask()
+        self.sockets.names.clear()
+        self.clock.advance(FORWARD_TIMEOUT)
+        self.assertEqual(heard, [Missing.OVER])
+
+    def test_silent(self) -> None:
+        """One that has the request and does not answer, or whose connection ends, may have carried it out. It is never
+        asked again.
+        """
+        heard = self.ask()
+        self.clock.advance(FORWARD_TIMEOUT - 0.01)
+        self.assertEqual(heard, [])
+        self.clock.advance(0.02)
+        self.assertEqual(heard, [Missing.SILENT])
+        heard = self.ask()
+        self.backend.wires[1].answer(OK)
+        self.status(heard)
+        heard = self.ask()  # on the kept connection, which ends
+        self.backend.wires[1].end()
+        self.assertEqual(heard, [Missing.SILENT])
+        self.assertEqual(len(self.backend.wires), 2)
+
+    def test_not_carried_out(self) -> None:
+        """A request that was refused as late, or is another process's, was not carried out."""
+        for status in (408, 421):
+            heard = self.ask()
+            self.backend.wires[-1].answer(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
+            self.assertEqual(heard, [Missing.UNREACHABLE])
+
+    def test_at_once(self) -> None:
+        """Only so many requests are with a process at once; the next goes out when one is answered, in order."""
+        heard = [self.ask() for _ in range(4)]
+        self.assertEqual(len(self.backend.wires), 2)
+        self.backend.wires[0].clear()
+        self.backend.wires[0].answer(OK)
+        self.assertEqual(len(self.backend.wires[0].requests().split(b"PUT ")), 2)
+        self.assertEqual([len(each) for each in heard], [1, 0, 0, 0])
+        self.backend.wires[1].answer(OK)
+        self.backend.wires[0].answer(OK)
+        self.backend.wires[1].answer(OK)
+        self.assertEqual([self.status(each) for each in heard], [200] * 4)
+
+    def test_waits_too_long(self) -> None:
+        """One that had no place in its time was certainly not sent; one that gets a place late has only the rest."""
+        first, second = self.ask(), self.ask()
+        self.clock.advance(1)
+        third, fourth = self.ask(), self.ask()
+        self.clock.advance(0.9)
+        self.backend.wires[0].clear()
+        self.backend.wires[0].answer(OK)
+        self.assertTrue(self.backend.wires[0].value())
+        self.clock.advance(0.2)
+        self.assertEqual((self.status(first), second, third), (200, [Missing.SILENT], []))
+        self.clock.advance(1)
+        self.assertEqual((third, fourth), ([Missing.SILENT], [Missing.SILENT]))
+        for _ in range(2):
+            self.ask()
+        waiting = self.ask()
+        self.clock.advance(FORWARD_TIMEOUT)
+        self.assertIn(waiting, ([Missing.UNREACHABLE], [Missing.SILENT]))
+
+    def test_gone(self) -> None:
+        """The connections to a process whose name is gone are closed, after what is under way is answered."""
+        idle = self.ask()
+        self.backend.wires[0].answer(OK)
+        self.status(idle)
+        heard = self.ask()
+        self.sockets.names.clear()
+        self.assertEqual(self.peers.prefixes(), [])
+        self.assertEqual(heard, [])
+        self.backend.wires[0].answer(EMPTY)
+        self.assertEqual(self.status(heard), 200)
+        self.assertTrue(self.backend.wires[0].disconnecting)
+        self.assertEqual(self.ask(), [Missing.OVER])

@@ -1,0 +1,116 @@
+"""Answers to requests about connections of other processes.
+
+    the owner answered                              its answer
+    it is over: its name is gone                    404
+    it certainly did not get the request            503 OWNER_UNREACHABLE
+    it may have got it, and did not answer          504 OWNER_SILENT; 404 to a GET or DELETE if it is over by now
+
+CONTRACT: docs/protocol.rst, "Several workers".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+from twisted.internet.defer import Deferred
+
+from wsaas.api.elsewhere import Asked, Gathered
+from wsaas.api.errors import INTERNAL_ERROR, answer_to
+from wsaas.api.responses import ApiResponse
+from wsaas.cluster.peers import Missing, PeerRequest, PeerResult, Peers
+from wsaas.core.errors import GatewayError, NoSuchConnection, OwnerSilent, OwnerUnreachable
+from wsaas.core.ids import PREFIX_LENGTH
+from wsaas.http_client.exchange import HttpResponse
+
+_PASSED_ON = (b"retry-after", b"allow")
+"""Headers of an owner's answer that are passed on, beside those that every answer has."""
+_IDEMPOTENT = (b"GET", b"HEAD", b"DELETE")
+
+
+class Forwarding:
+    """The other processes of this gateway, as its API asks them: Elsewhere. `prefix` is that of the ids of this one."""
+
+    def __init__(self, peers: Peers, prefix: str) -> None:
+        self._peers = peers
+        self._prefix = prefix
+
+    def owns(self, id: str) -> bool:
+        """Say if the id is of another process."""
+        return id[:PREFIX_LENGTH] != self._prefix
+
+    def forward(self, id: str, asked: Asked, done: Callable[[ApiResponse], object]) -> None:
+        """Send a request to the process of this id."""
+        prefix = id[:PREFIX_LENGTH]
+        self._peers.ask(prefix, _request(asked), lambda result: done(self._answer(prefix, asked, result)))
+
+    def gather(self, asked: Asked) -> Deferred[Gathered]:
+        """Send a request to all other processes, at once. One whose answer makes no sense counts as not reached."""
+        return Gathering(self._peers, _request(asked)).gathered
+
+    def _answer(self, prefix: str, asked: Asked, result: PeerResult) -> ApiResponse:
+        if isinstance(result, HttpResponse):
+            content = _json(result)
+            if content is not None:
+                headers = (
+                    (name.decode("latin-1").title(), value.decode("latin-1"))
+                    for name, value in result.headers
+                    if name in _PASSED_ON
+                )
+                return ApiResponse(result.status, content, tuple(headers))
+            result = Missing.SILENT
+        if result is Missing.SILENT and asked.method in _IDEMPOTENT and not self._peers.there(prefix):
+            result = Missing.OVER
+        return answer_to(_ERRORS[result]()) or INTERNAL_ERROR
+
+
+class Gathering:
+    """One request to all other processes. `gathered` fires when each has answered, or is known not to."""
+
+    def __init__(self, peers: Peers, request: PeerRequest) -> None:
+        self.gathered: Deferred[Gathered] = Deferred()
+        self._answers: list[Mapping[str, object]] = []
+        self._unreached = 0
+        self._open = 1
+        for prefix in peers.prefixes():
+            self._open += 1
+            peers.ask(prefix, request, self._heard)
+        self._closed()
+
+    def _heard(self, result: PeerResult) -> None:
+        content = _json(result) if isinstance(result, HttpResponse) and result.status == 200 else None
+        if content is not None:
+            self._answers.append(content)
+        elif result is not Missing.OVER:  # of one that is over, nobody is missing
+            self._unreached += 1
+        self._closed()
+
+    def _closed(self) -> None:
+        self._open -= 1
+        if not self._open:
+            self.gathered.callback(Gathered(self._answers, self._unreached))
+
+
+def _request(asked: Asked) -> PeerRequest:
+    head = b"" if asked.media_type is None else b"Content-Type: %b\r\n" % asked.media_type
+    return PeerRequest(asked.method, asked.target, head, asked.body)
+
+
+def _json(response: HttpResponse) -> Mapping[str, object] | None:
+    """Return the JSON object of an answer; None if it is none."""
+    try:
+        content = json.loads(response.body)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) and not response.truncated else None
+
+
+_ERRORS: Mapping[Missing, Callable[[], GatewayError]] = {
+    Missing.OVER: lambda: NoSuchConnection("the process that had the connection is over"),
+    Missing.UNREACHABLE: lambda: OwnerUnreachable(
+        "the worker that has the connection cannot be reached, and nothing was delivered: try again"
+    ),
+    Missing.SILENT: lambda: OwnerSilent(
+        "the worker that has the connection did not answer: the request may have been carried out, or not"
+    ),
+}

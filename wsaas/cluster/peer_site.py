@@ -1,0 +1,122 @@
+"""The API as the other processes of this gateway reach it, on this process's own socket.
+
+    every route of the API         for the connections of this process alone
+    GET /-/groups                  the sizes of all groups
+    GET /-/worker                  what this process says of itself in /-/cluster
+
+A request whose WSAAS-Expires is over is refused with 408: its sender has told its client already that no answer came.
+A process that was stopped therefore does nothing late that was given up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Any
+
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET
+
+from wsaas.api.access import Access
+from wsaas.api.app import Api
+from wsaas.api.connections import add_connection_routes
+from wsaas.api.errors import INTERNAL_ERROR, RequestTimeout, answer_to
+from wsaas.api.groups import add_group_routes
+from wsaas.api.merging import ALL_GROUPS
+from wsaas.api.params import Query
+from wsaas.api.responses import OK, ApiResponse
+from wsaas.api.server.context import ApiContext
+from wsaas.api.server.fast_path import FastPath, Head, PeerPush
+from wsaas.api.server.site import ApiSite
+from wsaas.core.fanout import FanOut
+from wsaas.core.router import Router
+from wsaas.core.session import Session
+
+_EXPIRES = re.compile(rb"(?:^|\r\n)WSAAS-Expires: ([0-9]{1,15})(?:\r\n|$)")
+REQUEST_TIMEOUT = 10.0
+"""Seconds within which a request comes whole."""
+
+
+class PeerFastPath(FastPath):
+    """The fast path of requests that expire. `wall_clock()` is the time in seconds since the epoch."""
+
+    def __init__(self, router: Router, access: Access, max_message_size: int, wall_clock: Callable[[], float]) -> None:
+        super().__init__(router, access, max_message_size)
+        self._wall_clock = wall_clock
+        self._first_expiry = inf
+        """The moment until which every header block that is remembered is good."""
+
+    def serve(self, data: bytes, any_host: bool, now: float) -> tuple[bytes, bytes, FanOut[Session] | PeerPush | None]:
+        """Serve the requests, as far as they are for here. One that is expired is left to the slow path."""
+        if self._wall_clock() >= self._first_expiry:
+            self.forget()
+            self._first_expiry = inf
+        return super().serve(data, any_host, now)
+
+    def remember(self, fields: bytes, any_host: bool) -> Head | None:
+        """Read a header block that is not remembered yet; None if its requests must take the slow path."""
+        expires = expiry(fields)
+        if expires is not None:
+            if expires <= self._wall_clock():
+                return None
+            self._first_expiry = min(self._first_expiry, expires)
+        return super().remember(fields, any_host)
+
+
+def expiry(fields: bytes) -> float | None:
+    """Return the moment that WSAAS-Expires names in these header lines, in seconds since the epoch."""
+    found = _EXPIRES.search(fields)
+    return None if found is None else int(found[1]) / 1000
+
+
+class Expiry(Resource):
+    """Refuses requests that are expired; hands on the others."""
+
+    isLeaf = True
+
+    def __init__(self, inside: IResource, wall_clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._inside = inside
+        self._wall_clock = wall_clock
+
+    def render(self, request: IRequest) -> Any:
+        """Answer the request: IResource."""
+        values = request.requestHeaders.getRawHeaders(b"wsaas-expires", [])
+        expires = expiry(b"\r\n".join(b"WSAAS-Expires: " + value for value in values))
+        if expires is not None and expires <= self._wall_clock():
+            late = answer_to(RequestTimeout("the request came after its WSAAS-Expires")) or INTERNAL_ERROR
+            late.finish(request)
+            return NOT_DONE_YET
+        return self._inside.render(request)
+
+
+def peer_site(
+    reactor: Any,
+    router: Router,
+    *,
+    max_message_size: int,
+    about: Callable[[], Mapping[str, object]],
+    wall_clock: Callable[[], float],
+) -> ApiSite:
+    """The API for the socket of this process. `about()` is what the process says of itself.
+
+    It asks for no token: the socket is for its owner only.
+    """
+    access = Access(())
+    api = Api(access)
+    add_connection_routes(api, router)
+    add_group_routes(api, router, reactor)
+
+    @api.route(ALL_GROUPS.decode("ascii"), "GET")
+    async def groups(request: IRequest, query: Query) -> ApiResponse:
+        return ApiResponse(200, OK | {"groups": router.group_sizes()})
+
+    @api.route("/-/worker", "GET")
+    async def worker(request: IRequest, query: Query) -> ApiResponse:
+        return ApiResponse(200, {**OK, **about()})
+
+    fast_path = PeerFastPath(router, access, max_message_size, wall_clock)
+    context = ApiContext(reactor, access, max_message_size, REQUEST_TIMEOUT, fast_path)
+    return ApiSite(Expiry(api.resource(), wall_clock), context)

@@ -1,0 +1,196 @@
+"""Requests to the other processes of this gateway: kept-alive connections to each, so many requests at once.
+
+    request -> is the process there? -> a place among its requests -> its Pool -> HttpResponse, or what is Missing
+
+A request that was sent and not answered is never sent again: it may have been carried out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.interfaces import IDelayedCall
+
+from wsaas.cluster.sockets import PeerSockets
+from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent
+from wsaas.http_client.pool import Pool
+
+FORWARD_TIMEOUT = 2.0
+"""Seconds within which a process answers another, from the moment in which the request is known."""
+MAX_AT_ONCE = 64
+"""Requests that are with one process at once, at most; and the connections that are kept to it."""
+MAX_ANSWER = 1 << 26
+"""Bytes of an answer: ten thousand ids, or the names of all groups."""
+_HOST = b"localhost"
+STEP = 0.25
+"""Seconds between two values of WSAAS-Expires, which is rounded down: a head is the same for so long, and is parsed
+once."""
+
+
+class Missing(Enum):
+    """Why there is no answer of a process."""
+
+    OVER = "the process is over: it has no name any more"
+    UNREACHABLE = "the request certainly did not reach the process"
+    SILENT = "the process may have the request, and has not answered"
+
+
+PeerResult = HttpResponse | Missing
+Done = Callable[[PeerResult], object]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRequest:
+    """A request as it is sent to a process: `head` is header lines, each ending in CRLF."""
+
+    method: bytes
+    target: bytes
+    head: bytes = b""
+    body: bytes = b""
+
+
+class PeerPool(Pool):
+    """A pool that repeats nothing by itself: what was sent once may have been carried out."""
+
+    def stale(self, exchange: Exchange) -> None:
+        """End an exchange whose reused connection ended before a byte of an answer came."""
+        exchange.end(Lost("the process closed the connection without an answer"))
+
+
+class _Waiting:
+    """A request that has no place yet. It gives up at its deadline."""
+
+    __slots__ = ("done", "request", "timer")
+
+    def __init__(self, request: PeerRequest, done: Done) -> None:
+        self.request = request
+        self.done = done
+        self.timer: IDelayedCall | None = None
+
+
+class Peer:
+    """One other process. The caller bounds the requests that wait for a place."""
+
+    def __init__(self, reactor: Any, path: str, wall_clock: Callable[[], float], at_once: int) -> None:
+        self._reactor = reactor
+        self._wall_clock = wall_clock
+        self._pool = PeerPool(reactor, UNIXClientEndpoint(reactor, path, FORWARD_TIMEOUT), _HOST, max_idle=at_once)
+        self._at_once = at_once
+        self._under_way = 0
+        self._waiting: deque[_Waiting] = deque()
+        self._retired = False
+
+    def ask(self, request: PeerRequest, done: Done) -> None:
+        """Send a request, as soon as there is a place for it; `done` hears of the answer within FORWARD_TIMEOUT."""
+        if self._under_way < self._at_once:
+            self._send(request, self._reactor.seconds() + FORWARD_TIMEOUT, done)
+            return
+        waiting = _Waiting(request, done)
+        waiting.timer = self._reactor.callLater(FORWARD_TIMEOUT, self._give_up, waiting)
+        self._waiting.append(waiting)
+
+    def retire(self) -> None:
+        """End the connections once what is under way is answered: no request will follow."""
+        self._retired = True
+        if not self._under_way:
+            self._pool.close()
+
+    def close(self) -> Deferred[None]:
+        """End all connections; what was under way fails."""
+        return self._pool.close()
+
+    def _give_up(self, waiting: _Waiting) -> None:
+        self._waiting.remove(waiting)
+        waiting.done(Missing.UNREACHABLE)
+
+    def _send(self, request: PeerRequest, deadline: float, done: Done) -> None:
+        self._under_way += 1
+        timeout = deadline - self._reactor.seconds()
+        head = b"%bWSAAS-Expires: %d\r\n" % (request.head, int((self._wall_clock() + timeout) / STEP) * 1000 * STEP)
+        self._pool.exchange(
+            request.method, request.target, head, request.body, MAX_ANSWER, timeout, lambda got: self._ended(got, done)
+        )
+
+    def _ended(self, got: HttpResponse | Fault, done: Done) -> None:
+        self._under_way -= 1
+        if self._waiting:
+            next = self._waiting.popleft()
+            assert next.timer is not None
+            deadline = next.timer.getTime()
+            next.timer.cancel()
+            self._send(next.request, deadline, next.done)
+        done(_result(got))
+        if self._retired and not self._under_way:
+            self._pool.close()
+
+
+def _result(got: HttpResponse | Fault) -> PeerResult:
+    if isinstance(got, HttpResponse):
+        # The process refused the request unread, as its time was over, or it is not the process that was meant.
+        return Missing.UNREACHABLE if got.status in (REFUSED_LATE, MISDIRECTED) else got
+    return Missing.UNREACHABLE if isinstance(got, NotSent) else Missing.SILENT
+
+
+REFUSED_LATE = 408
+"""Status of a request that came after its WSAAS-Expires: nothing was done."""
+MISDIRECTED = 421
+"""Status of a request for another process than the one that answers (RFC 9110, 15.5.20)."""
+
+
+class Peers:
+    """The other processes of this gateway, by the prefixes of their ids.
+
+    `at_once` bounds the requests that are with one of them. `wall_clock()` is the time in seconds since the epoch.
+    Bound: a Peer for each name in the directory.
+    """
+
+    def __init__(
+        self, reactor: Any, sockets: PeerSockets, wall_clock: Callable[[], float], at_once: int = MAX_AT_ONCE
+    ) -> None:
+        self._reactor = reactor
+        self._wall_clock = wall_clock
+        self._sockets = sockets
+        self._at_once = at_once
+        self._peers: dict[str, Peer] = {}
+
+    def prefixes(self) -> list[str]:
+        """Return the prefixes of all others, in order, and forget those that are gone."""
+        there = self._sockets.others()
+        for prefix in set(self._peers).difference(there):
+            self._peers.pop(prefix).retire()
+        return there
+
+    def ask(self, prefix: str, request: PeerRequest, done: Done) -> None:
+        """Send a request to the process of this prefix; `done` is called once, perhaps before this returns."""
+        if not self._sockets.there(prefix):
+            peer = self._peers.pop(prefix, None)
+            if peer is not None:
+                peer.retire()
+            done(Missing.OVER)
+            return
+        peer = self._peers.get(prefix)
+        if peer is None:
+            path = self._sockets.path(prefix)
+            peer = self._peers[prefix] = Peer(self._reactor, path, self._wall_clock, self._at_once)
+        peer.ask(request, lambda result: done(self._judged(prefix, result)))
+
+    def there(self, prefix: str) -> bool:
+        """Say if the process of this prefix may be alive."""
+        return self._sockets.there(prefix)
+
+    async def close(self) -> None:
+        """End all connections."""
+        while self._peers:
+            await self._peers.popitem()[1].close()
+
+    def _judged(self, prefix: str, result: PeerResult) -> PeerResult:
+        """Look again if there was no answer: a process that took its name away meanwhile is over."""
+        if result is Missing.UNREACHABLE and not self._sockets.there(prefix):
+            return Missing.OVER
+        return result

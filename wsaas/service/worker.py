@@ -1,0 +1,211 @@
+"""One of several workers: what it does beside being a gateway.
+
+It listens beside the others, has a socket for them and asks them for what is theirs, takes its part of the limits,
+adopts journals that are of nobody, and is in touch with its parent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from twisted.logger import Logger
+
+from wsaas.api.elsewhere import Asked
+from wsaas.cluster.forwarding import Forwarding
+from wsaas.cluster.peer_site import peer_site
+from wsaas.cluster.peers import MAX_AT_ONCE, Peers
+from wsaas.cluster.sockets import PeerSockets
+from wsaas.core.gateway import Gateway
+from wsaas.core.interfaces import Journal
+from wsaas.core.router import Router
+from wsaas.net.shared_ports import InheritedPort, SharingReactor
+from wsaas.service.adoption import Adoption, worker_directory
+from wsaas.service.lifeline import Lifeline
+from wsaas.service.roster import WorkerState
+from wsaas.service.worker_identity import WorkerIdentity
+from wsaas.settings.table import Settings
+
+PEER_FILES = 512
+"""Connections to and from the other workers, at most, unless there are so many that each needs at least FEWEST."""
+FEWEST = 8
+
+
+def requests_at_once(count: int) -> int:
+    """Return the number of requests that one worker has with another at once."""
+    return max(FEWEST, min(MAX_AT_ONCE, PEER_FILES // 2 // max(1, count - 1)))
+
+
+def peer_files(count: int) -> int:
+    """Return the number of files that a worker keeps free for the others."""
+    return 2 * (count - 1) * requests_at_once(count)
+
+
+def settings_of(settings: Settings, identity: WorkerIdentity) -> Settings:
+    """Return the settings of one worker: its directory, and its part of the limits, which is never none at all."""
+
+    def share(total: int) -> int:
+        return max(1, identity.share(total)) if total else 0
+
+    state_dir = settings.state_dir
+    return replace(
+        settings,
+        state_dir=None if state_dir is None else str(worker_directory(Path(state_dir), identity.number)),
+        webhook_concurrency=share(settings.webhook_concurrency),
+        connect_rate=share(settings.connect_rate),
+        max_connections=share(settings.max_connections),
+        max_connections_per_address=share(settings.max_connections_per_address),
+    )
+
+
+class Worker:
+    """The worker of this process. `settings` are those of the whole gateway.
+
+    `clients` and `api` are the reactors with which it listens.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, reactor: Any, identity: WorkerIdentity, settings: Settings, wall_clock: Callable[[], float]
+    ) -> None:
+        parentage = identity.parentage
+        sockets = {} if parentage is None else parentage.sockets
+        self.clients = SharingReactor(reactor, sockets)
+        self.api = SharingReactor(reactor, sockets)
+        self._reactor = reactor
+        self._identity = identity
+        self._settings = settings
+        self._wall_clock = wall_clock
+        if parentage is not None:
+            self._peers_directory = Path(parentage.peers)
+        else:
+            assert settings.state_dir is not None  # which a worker without a parent needs
+            self._peers_directory = Path(settings.state_dir) / "peers"
+        self._lifeline: Lifeline | None = None
+        self._adoption: Adoption | None = None
+        self._port: InheritedPort | None = None
+
+    def join(
+        self, gateway: Gateway, router: Router, ready: Callable[[], bool], stop: Callable[[], object]
+    ) -> Forwarding:
+        """Be one of the workers, and return the others.
+
+        `ready()` says if this one is ready; `stop()` is called when the parent is gone.
+        """
+        self._gateway = gateway
+        self._ready = ready
+        self._sockets = PeerSockets(self._peers_directory, gateway.prefix)
+        self._peers = Peers(self._reactor, self._sockets, self._wall_clock, requests_at_once(self._identity.count))
+        self._forwarding = Forwarding(self._peers, gateway.prefix)
+        self._site = peer_site(
+            self._reactor,
+            router,
+            max_message_size=self._settings.max_message_size,
+            about=self._about,
+            wall_clock=self._wall_clock,
+        )
+        self._site.max_connections = peer_files(self._identity.count)
+        parentage = self._identity.parentage
+        if parentage is not None:
+
+            def orphaned() -> None:
+                self._log.error("the parent of the workers is gone: stopping")
+                stop()
+
+            self._lifeline = Lifeline(self._reactor, parentage, ready, orphaned)
+        return self._forwarding
+
+    def start(self, journal: Journal) -> None:
+        """Listen for the others, and adopt what is of nobody. The journal is open, with which an earlier life of this
+        worker is over: its name is taken away.
+        """
+        self._sockets.remove_dead()
+        descriptor = self._sockets.listen()
+        self._port = InheritedPort(descriptor, self._site, self._reactor)
+        os.close(descriptor)
+        self._port.startListening()
+        if self._settings.state_dir is not None:
+            self._adoption = Adoption(
+                self._reactor,
+                Path(self._settings.state_dir),
+                self._identity.count,
+                journal,
+                self._gateway.revive,
+                keep_authorization=self._settings.journal_authorization,
+                wall_clock=self._wall_clock,
+            )
+            self._adoption.look()
+        if self._lifeline is not None:
+            self._lifeline.start()
+
+    @property
+    def files(self) -> int:
+        """The number of files that are kept free for the other workers."""
+        return peer_files(self._identity.count)
+
+    @property
+    def all_ready(self) -> bool:
+        """Say if clients should be sent to the gateway that all workers are."""
+        return self._ready() if self._lifeline is None else self._lifeline.roster.ready
+
+    # What a Notifier tells the service manager, this tells the parent.
+
+    def ready(self) -> None:
+        """Tell the parent at once that this worker is ready."""
+        if self._lifeline is not None:
+            self._lifeline.beat()
+
+    def reloading(self) -> None:
+        """Tell nothing: the parent has asked for it."""
+
+    def stopping(self, within: float) -> None:
+        """Tell the parent that this worker drains; adopt nothing more."""
+        if self._lifeline is not None:
+            self._lifeline.stopping()
+        if self._adoption is not None:
+            self._adoption.stop()
+
+    def leave(self) -> None:
+        """Take this worker's name away: it has no connection any more."""
+        self._sockets.leave()
+
+    async def stop(self) -> None:
+        """Answer and ask the others no more."""
+        if self._port is not None:
+            self._port.stopListening()
+        await self._peers.close()
+        self._sockets.close()
+        if self._lifeline is not None:
+            self._lifeline.stop()
+
+    @property
+    def answering(self) -> bool:
+        """Say if another worker waits for an answer of this one."""
+        return any(connection.begun or connection.answering for connection in self._site.context.connections)
+
+    async def members(self) -> list[dict[str, object]]:
+        """Return what each worker says of itself; of one that says nothing, what the parent knows."""
+        gathered = await self._forwarding.gather(Asked(b"GET", b"/-/worker"))
+        rows: dict[object, dict[str, object]] = {}
+        if self._lifeline is not None:
+            for news in self._lifeline.roster.workers:
+                rows[news.number] = {"worker": news.number, "pid": news.pid, "state": news.state.value}
+        for about in (self._about(), *gathered.answers):
+            row = {name: value for name, value in about.items() if name != "code"}
+            number = row["worker"]
+            rows[number] = {**row, **({"state": rows[number]["state"]} if number in rows else {})}
+        return [{"prefix": None, "connections": None, **rows[number]} for number in sorted(rows, key=str)]
+
+    def _about(self) -> dict[str, object]:
+        state = WorkerState.READY if self._ready() else WorkerState.UNREADY
+        return {
+            "worker": self._identity.number,
+            "pid": os.getpid(),
+            "state": state.value,
+            "prefix": self._gateway.prefix,
+            "connections": self._gateway.registry.count,
+        }
