@@ -236,6 +236,12 @@ class Client:
             self.codec.receive_data(written)
         return list(self.codec.events())
 
+    def close(self) -> None:
+        """The client has read the answer that refuses it, and the end of the stream, and closes."""
+        assert self.transport.ended and not self.transport.closed
+        self.peer.readConnectionLost()
+        self.harness.clock.advance(0)
+
     def vanish(self) -> None:
         """The TCP connection breaks."""
         self.transport.lose(ConnectionDone())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import ClassVar
 
@@ -50,6 +51,18 @@ class BadInputTests(SharedTestCase):
             self.assertEqual(heard, before, f"the backend heard of: {name}")
         self.assertEqual(let_in, [])
         self.assert_alive()
+
+    def test_still_sends(self) -> None:
+        """A client that sends more than it is heard gets the whole answer all the same, and no reset."""
+        raw_client = self.raw(self.gw.ws_port)
+        raw_client.send(b"GET / HTTP/1.1\r\nHost: gateway\r\nX: " + b"x" * 200_000)
+        received = b""
+        while data := raw_client.socket.recv(65536):  # a reset is an error here
+            received += data
+            raw_client.send(b"x" * 1000)
+        head, _, body = received.partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 431 "), head)
+        self.assertEqual(json.loads(body)["code"], "HEADERS_TOO_LARGE")
 
     def test_browser(self) -> None:
         """Whoever comes with a browser is told what this is: 426 with Upgrade: websocket, and no version of ours."""

@@ -34,6 +34,7 @@ from wsaas.telemetry import log_buffer, log_limit, log_sinks
 # What the limits that have no setting say, by the beginning of the attack's text.
 FIXED = {
     "Slow handshakes that": f"{pending.PATIENCE:.0f} s",
+    "A client that goes on": f"{lingering_close.CLOSE_TIMEOUT:.0f} s, {lingering_close.MAX_DISCARDED // 1024} KiB",
     "A second request": f"{MAX_EARLY // 1024} KiB, then TCP",
     "More connections": f"MAX_CONNECTIONS; {capacity.SURPLUS} that",
     "Many connections a second": f"CONNECT_RATE, and {admission.BURST} seconds' worth at once",

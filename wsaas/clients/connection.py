@@ -80,6 +80,8 @@ class ClientConnection(Protocol):
         elif phase is _HANDSHAKE and self._handshake is not None:
             self.liveness.heard(self.context.clock.seconds())
             self._handshake.receive(data)
+        elif self.lingering is not None:
+            self.lingering.discard(len(data))
 
     def readConnectionLost(self) -> None:
         """Write what waits for a client that has closed its own half only (IHalfCloseableProtocol, for plain TCP)."""
@@ -93,6 +95,8 @@ class ClientConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connected = 0
         self.send_buffer.stopProducing()
+        if self._handshake is not None:
+            self._handshake.stop()
         if self.lingering is not None:
             self.lingering.stop()
         if self.phase is Phase.LINGERING:
@@ -192,9 +196,9 @@ class ClientConnection(Protocol):
         """Write the answer to a handshake that fails, and let the client go."""
         if self.phase is _HANDSHAKE and self._handshake is not None:
             self.phase = Phase.LEAVING
-            self._handshake.stop()
+            self._handshake.linger()
             self.send_buffer.write(answer)
-            LingeringClose.of(self, owing=False).leave()
+            LingeringClose.of(self, owing=True).refuse()
 
     def let_go(self, close: tuple[int | None, str] | None) -> None:
         """Let the client go: its Close has come, with a code (or None) and a reason; or, where `close` is None, it has
@@ -220,13 +224,12 @@ class ClientConnection(Protocol):
         """End the session when all that was read is handed over; the transport stays for what waits for the client."""
         if self.phase in _NOT_HEARD:
             return
-        handshake, self.phase = self._handshake, Phase.FINISHING
+        self.phase = Phase.FINISHING
         self.context.keepalive.remove(self)
         self.send_buffer.leave_fan_out()
-        if handshake is None:
+        if self._handshake is None:
             self._reader.finish()
         else:
-            handshake.stop()
             self.end()
 
     def end(self) -> None:

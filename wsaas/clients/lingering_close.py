@@ -18,6 +18,8 @@ CLOSE_TIMEOUT = 5.0
 """Seconds in which a client must take something of what was written, or, when it has all, answer our Close."""
 LINGER = 30.0
 """Seconds for which a client that has taken all may go on reading what its own machine holds, until it closes."""
+MAX_DISCARDED = 262144
+"""Bytes behind a handshake that is refused which are read and thrown away, so that the answer is not lost."""
 LOOK = 1.0
 """Seconds between two looks at a client that is let go."""
 
@@ -48,7 +50,7 @@ class LingeringClose:
     There is one for each connection that ends, with one timer, which `stop` ends.
     """
 
-    __slots__ = ("_call", "_clock", "_connection", "_patience", "_progress", "_since", "leaving", "owing")
+    __slots__ = ("_call", "_clock", "_connection", "_patience", "_progress", "_since", "_unwanted", "leaving", "owing")
 
     def __init__(self, connection: EndingConnection, *, owing: bool) -> None:
         self._connection = connection
@@ -56,6 +58,8 @@ class LingeringClose:
         self._patience = CLOSE_TIMEOUT
         self._since = self._clock.seconds()
         self._progress: Progress | None = None
+        self._unwanted: int | None = None
+        """Bytes that the client may still say; None for any number."""
         self._call: IDelayedCall | None = self._clock.callLater(LOOK, self._look)
         self.owing = owing
         """Whether frames before the Close may be under way."""
@@ -81,6 +85,23 @@ class LingeringClose:
         if self.owing:
             self._connection.hear_no_more()
         self.close_if_written()
+
+    def refuse(self) -> None:
+        """Begin to close behind the answer to a handshake, which a client that still sends must get, too.
+
+        That client has CLOSE_TIMEOUT and MAX_DISCARDED bytes, and loses its place to a newcomer (`PendingHandshakes`).
+        """
+        self._unwanted = MAX_DISCARDED
+        self.owing = True
+        self.leave()
+        self._patience = CLOSE_TIMEOUT
+
+    def discard(self, size: int) -> None:
+        """Throw away so many bytes that the client says to a connection that closes."""
+        if self._unwanted is not None:
+            self._unwanted -= size
+            if self._unwanted < 0:
+                self._connection.transport.abortConnection()
 
     def close_if_written(self) -> None:
         """Close the connection, or our half of it, behind what the transport still has to write, if that is all."""

@@ -12,6 +12,7 @@ CREDENTIALS = "wsaas/clients/handshake/credentials.py"
 ENTRANCE = "wsaas/clients/handshake/policy.py"
 FACTORY = "wsaas/clients/factory.py"
 HEAD = "wsaas/clients/handshake/request_head.py"
+LINGERING = "wsaas/clients/lingering_close.py"
 OPENING = "wsaas/clients/handshake/opening.py"
 PENDING = "wsaas/clients/handshake/pending.py"
 GRAMMAR = "wsaas/net/http_grammar.py"
@@ -26,6 +27,7 @@ SESSION = "wsaas/core/session.py"
 SLOW = "Headers that come slowly"
 CROWD = "Slow handshakes that"
 LONG = "Headers without end"
+REFUSED = "A client that goes on"
 AMBIGUOUS = "Headers that two servers read differently"
 DEAR = "Headers that are slow to parse"
 OLD = "Old drafts"
@@ -42,7 +44,7 @@ ANYTHING = "Anything else"
 
 _FIRST = "        end = self.data.find(END, self._searched)"
 _START = "self._context.pending.add(self)"
-_NEVER = Edit(OPENING, _START, "pass")
+_NEVER = Edit(OPENING, f"        {_START}\n        host", "        host")
 _REST = "            if rest:\n"
 _STRANGE = r'FIELD_VALUE = r"[\t\x20-\x7e'
 _TOO_MANY = "self.present >= self.most + self.most_surplus"
@@ -58,6 +60,7 @@ _REQUESTS = "unit.clients.handshake.test_request.RefusedTests.test_smuggling"
 _GROWTH = "system.test_linear_parsers.GrowthTests.test_every_parser"
 _STAND_FOR_MANY = "unit.clients.test_admission.RateTests.test_those_that_stand_for_many"
 _LEAVING = "unit.clients.test_connection.HandshakeTests.test_leaving_while_pending"
+_REFUSED = "unit.clients.test_lingering_close.RefusedTests.test_"
 _LIMITS = "system.test_limits.AddressTests.test_limits"
 
 DEFENCES = [
@@ -106,6 +109,15 @@ DEFENCES = [
     without(  # what comes after the answer is kept
         LONG, CONNECTION, "elif phase is _HANDSHAKE and self._handshake", "elif self._handshake"
     ),
+    without(REFUSED, LINGERING, "self._unwanted -= size", "pass", f"{_REFUSED}too_much"),
+    without(
+        REFUSED,
+        LINGERING,
+        "        self._patience = CLOSE_TIMEOUT\n\n    def discard",
+        "\n    def discard",
+        f"{_REFUSED}stays",
+    ),
+    without(REFUSED, OPENING, f"        {_START}\n\n    def stop", "\n    def stop", f"{_REFUSED}makes_room"),
     without(AMBIGUOUS, GRAMMAR, _STRANGE, r'FIELD_VALUE = r"[\t\r\x20-\x7e'),
     without(AMBIGUOUS, GRAMMAR, _STRANGE, r'FIELD_VALUE = r"[\t\n\x20-\x7e'),
     without(AMBIGUOUS, GRAMMAR, _STRANGE, r'FIELD_VALUE = r"[\x00-\x09\x0b\x0c\x0e-\x7e'),

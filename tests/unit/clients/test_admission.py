@@ -24,7 +24,7 @@ class Case(SynchronousTestCase):
         self.assertTrue(head.startswith(b"HTTP/1.1 503 "), client.transport.written)
         self.assertEqual(json.loads(body), {"code": code, "message": MESSAGES[code]})
         self.assertIn(b"\r\nRetry-After: %d\r\n" % LATEST, head)
-        client.harness.clock.advance(0)
+        client.close()
         self.assertIsNone(client.transport.protocol)
 
     def ask(self, harness: Harness, extra: bytes = b"", host: str = "203.0.113.9") -> Client:

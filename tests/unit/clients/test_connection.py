@@ -111,7 +111,7 @@ class HandshakeTests(SynchronousTestCase):
         client.peer.refuse(refusal(401, "UNAUTHORIZED", ((b"www-authenticate", b"Basic"), (b"retry-after", b"7"))))
         self.assertEqual((status(client), body(client)["code"]), (401, "UNAUTHORIZED"))
         self.assertIn(b"\r\nWww-Authenticate: Basic\r\nRetry-After: 7\r\n", client.transport.written)
-        self.harness.clock.advance(0)
+        client.close()
         self.assertIsNone(client.transport.protocol)
         self.assertEqual(client.session.calls, [], "the session hears nothing more")
 
@@ -159,7 +159,7 @@ class HandshakeTests(SynchronousTestCase):
             self.assertRegex(head, rb"\r\nContent-Length: [1-9]")
             self.assertEqual(get.transport.written.partition(b"\r\n\r\n")[0], head)
             self.assertEqual(len(body(get)), 2)
-            harness.clock.advance(0)
+            client.close()
             self.assertIsNone(client.transport.protocol)
 
     def test_refuse_with_odd_values(self) -> None:
@@ -206,7 +206,7 @@ class HandshakeTests(SynchronousTestCase):
             client.say(good.replace(*change))
             self.assertEqual(status(client), expected, change)
             self.assertEqual(set(body(client)), {"code", "message"})
-            self.harness.clock.advance(0)
+            client.close()
             self.assertIsNone(client.transport.protocol, change)
         self.assertEqual(self.harness.gateway.handshakes, [])
         self.assertEqual(self.flushLoggedErrors(), [])
@@ -259,7 +259,7 @@ class HandshakeTests(SynchronousTestCase):
             self.assertEqual((status(clients[0]), body(clients[0])["code"]), (408, "HANDSHAKE_TIMEOUT"))
             self.assertIn("HANDSHAKE_TIMEOUT", body(clients[0])["message"])
             self.assertIn(b"\r\nConnection: close\r\n", clients[0].transport.written)
-            harness.clock.advance(0)
+            clients[0].close()
             self.assertIsNone(clients[0].transport.protocol)
             clients[1].say(REQUEST[10:] + END)
             harness.clock.advance(CLOSE_TIMEOUT)

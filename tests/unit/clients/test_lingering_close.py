@@ -6,10 +6,13 @@ from twisted.internet.error import ConnectionDone
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import CloseConnection, TextMessage
 
-from tests.support.client_harness import Client, Harness
-from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER
+from tests.support.client_harness import END, REQUEST, Client, Harness
+from wsaas.clients.handshake.opening import MAX_EARLY
+from wsaas.clients.handshake.pending import PATIENCE
+from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER, MAX_DISCARDED
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
+from wsaas.core.refusal import Refusal, RefusalReason
 
 FRAME = Frame(b"x" * 1000, True)
 
@@ -231,3 +234,73 @@ class SlowAndSilentTests(SlowClientTestCase):
         self.wait(7)
         self.assertEqual([call[:2] for call in client.session.calls], [("disconnected", Cause.TIMEOUT)])
         self.assertTrue(client.transport.aborted)
+
+
+class RefusedTests(SynchronousTestCase):
+    """A client whose handshake is refused, and who goes on sending."""
+
+    def setUp(self) -> None:
+        self.harness = Harness()
+        self.harness.factory.keepalive.stop()
+
+    def refused(self) -> Client:
+        client = self.harness.client()
+        client.say(REQUEST + b"Content-Length: 5" + END + END)
+        self.assertTrue(client.transport.written.startswith(b"HTTP/1.1 400 "))
+        self.assertEqual((client.transport.ended, client.transport.closed), (True, False))
+        return client
+
+    def test_still_sends(self) -> None:
+        """What the client still sends is read and thrown away, so that no reset takes the answer from it; it closes."""
+        client = self.refused()
+        client.say(b"x" * 60_000)
+        self.assertEqual((client.peer._handshake.data, client.transport.reading), (b"", True))
+        self.assertFalse(client.transport.closed)
+        client.close()
+        self.assertIsNone(client.transport.protocol)
+        self.assertEqual(self.harness.clock.getDelayedCalls(), [])
+        self.assertEqual((self.harness.admission.present, self.harness.factory._connections), (0, set()))
+
+    def test_early(self) -> None:
+        """The same with one that is no longer read from, as it sent too much before its 101."""
+        client = self.harness.client()
+        client.say(REQUEST + END)
+        client.say(b"x" * MAX_EARLY)
+        self.assertFalse(client.transport.reading)
+        client.peer.refuse(Refusal(RefusalReason.NOT_READY))
+        self.assertEqual((client.transport.ended, client.transport.reading), (True, True))
+        client.close()
+        self.assertIsNone(client.transport.protocol)
+
+    def test_too_much(self) -> None:
+        """A client that sends too much behind the answer is cut off."""
+        client = self.refused()
+        for _ in range(MAX_DISCARDED // 65536):
+            client.say(b"x" * 65536)
+        self.assertFalse(client.transport.aborted)
+        client.say(b"x")
+        self.assertTrue(client.transport.aborted)
+        self.harness.clock.advance(0)
+        self.assertEqual((self.harness.admission.present, self.harness.clock.getDelayedCalls()), (0, []))
+
+    def test_stays(self) -> None:
+        """A client that does not close is let go after 5 s, though it sends all the time."""
+        client = self.refused()
+        for _ in range(49):
+            client.say(b"x")
+            self.harness.clock.advance(0.1)
+        self.assertIsNotNone(client.transport.protocol)
+        self.harness.clock.advance(0.2)
+        self.harness.clock.advance(0)
+        self.assertIsNone(client.transport.protocol)
+        self.assertEqual((self.harness.admission.present, self.harness.clock.getDelayedCalls()), (0, []))
+
+    def test_makes_room(self) -> None:
+        """It makes room for newcomers as one does whose head does not come."""
+        self.harness.admission.limit(1, 1)
+        client = self.refused()
+        self.harness.clock.advance(PATIENCE)
+        self.harness.open()
+        self.harness.clock.advance(0)
+        self.assertTrue(client.transport.aborted)
+        self.assertEqual(self.harness.admission.present, 1)

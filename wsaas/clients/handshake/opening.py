@@ -108,10 +108,15 @@ class OpeningHandshake:
         """Answer that the client may not connect."""
         self._connection.reject(refused(refusal, body_wanted=self.body_wanted))
 
-    def stop(self) -> None:
-        """Wait for nothing any more: the handshake is over."""
+    def linger(self) -> None:
+        """Wait for the client, which is refused, to close; it goes on making room for newcomers."""
         self._head_received = True
         self.data = b""
+        self._context.pending.discard(self)
+        self._context.pending.add(self)
+
+    def stop(self) -> None:
+        """Wait for nothing any more: the connection is over."""
         self._context.pending.discard(self)
 
     def too_slow(self) -> None:

@@ -1,4 +1,4 @@
-"""The handshakes whose request head is not all there yet, oldest first."""
+"""The handshakes for which the gateway waits, oldest first: for the head, or for a refused client to close."""
 
 from __future__ import annotations
 
