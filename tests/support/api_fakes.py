@@ -7,7 +7,9 @@ from typing import cast
 from wsaas.core.errors import ClientTooSlow
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
-from wsaas.core.outgoing import Outgoing, Pushed
+from wsaas.core.monitor import Monitor
+from wsaas.core.outgoing import Outgoing
+from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
@@ -80,4 +82,4 @@ def router_of(*sessions: FakeSession, max_message_size: int = MAX_MESSAGE_SIZE) 
     registry = Registry()
     for session in sessions:
         registry.add(cast(Session, session))
-    return _Router(registry, max_message_size)
+    return _Router(registry, max_message_size, Monitor())

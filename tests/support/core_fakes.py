@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from wsaas.core.errors import GatewayError
 from wsaas.core.events import Closed, Event
 from wsaas.core.model import Frame, Handshake, Limits
 from wsaas.core.outcomes import Accepted, Indeterminate, Outcome, Refused
+from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.session import Session, State
@@ -96,6 +98,12 @@ class FakeOwner:
     def accepted(self, session: Session, accepted: Accepted) -> None:
         self.calls.say("accepted", session)
 
+    def refuse(self, peer: FakePeer, refusal: Refusal) -> None:
+        peer.refuse(refusal)
+
+    def opened(self, session: Session) -> None:
+        pass
+
     def closing(self, session: Session) -> None:
         self.calls.say("closing", session)
 
@@ -143,6 +151,26 @@ class FakeJournal:
 
     def forget(self, id: str) -> None:
         self.calls.say(f"journal forget {id}", None)
+
+
+class FakeObserver:
+    """Writes down what it hears, as a line each."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def connected(self, id: str, handshake: Handshake) -> None:
+        self.heard.append(f"connected {id[-1]} {handshake.path}")
+
+    def delivered(self, id: str, event: Event, outcome: Outcome, tries: int) -> None:
+        self.heard.append(f"delivered {id[-1]} {event.kind.value} {type(outcome).__name__} {tries}")
+
+    def pushed(self, kind: PushKind, target: str, size: int, result: Pushed | GatewayError) -> None:
+        became = result.value if isinstance(result, Pushed) else type(result).__name__
+        self.heard.append(f"pushed {kind.value} {target[-1:]} {size} {became}")
+
+    def disconnected(self, id: str, closed: Closed) -> None:
+        self.heard.append(f"disconnected {id[-1]} {spell(closed)}")
 
 
 class Stage:

@@ -14,6 +14,7 @@ from wsaas.backend.courier import Courier
 from wsaas.backend.requests import Contract, Webhook
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Frame, Handshake, Limits
+from wsaas.core.monitor import Monitor
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.core.session import Session, State
@@ -60,6 +61,7 @@ class CourierTestCase(SynchronousTestCase):
             now=lambda: 0.0,
             bits=lambda n: 0,
         )
+        self.monitor = Monitor()
         self.courier = Courier(
             self.clock,
             contract,
@@ -69,11 +71,14 @@ class CourierTestCase(SynchronousTestCase):
             disconnect_patience=300.0,
             now=lambda: 0.0,
             random=lambda: 1.0,
+            monitor=self.monitor,
         )
         limits = Limits(1000, 100_000, 100_000)
         self.registry = Registry()
-        self.router = Router(self.registry, 1000)
-        self.gateway = Gateway(self.registry, MemoryJournal(), self.courier, limits, lambda: 0.0, Random(0).randbytes)
+        self.router = Router(self.registry, 1000, self.monitor)
+        self.gateway = Gateway(
+            self.registry, MemoryJournal(), self.courier, limits, lambda: 0.0, Random(0).randbytes, self.monitor
+        )
         self.gateway.accepting = True
 
     def connect(self, address: str = "192.0.2.1") -> FakePeer:

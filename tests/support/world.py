@@ -17,6 +17,7 @@ from wsaas.core.events import Cause, Closed, Event, Opened, Received
 from wsaas.core.gateway import Gateway
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame, Handshake, Limits
+from wsaas.core.monitor import Monitor
 from wsaas.core.outcomes import (
     Accepted,
     Acknowledged,
@@ -27,7 +28,7 @@ from wsaas.core.outcomes import (
     Refused,
     Undelivered,
 )
-from wsaas.core.outgoing import Pushed
+from wsaas.core.pushes import Pushed
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.registry import Registry
@@ -361,10 +362,11 @@ class World:
     def start(self) -> None:
         """A new life of the gateway, which hears from the journal what the last one left behind."""
         self.registry = Registry()
-        self.router = Router(self.registry, MAX_MESSAGE)
+        monitor = Monitor()
+        self.router = Router(self.registry, MAX_MESSAGE, monitor)
         self.courier = ModelCourier(self, self.eager)
         self.gateway = Gateway(
-            self.registry, self.journal, self.courier, self.limits, lambda: 0.0, self._random.randbytes
+            self.registry, self.journal, self.courier, self.limits, lambda: 0.0, self._random.randbytes, monitor
         )
         self.gateway.revive(list(self.journal.disk.values()))
         self.gateway.accepting = True

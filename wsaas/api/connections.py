@@ -9,7 +9,7 @@ from wsaas.api.elsewhere import Elsewhere
 from wsaas.api.merging import NOBODY_ELSE, ids_answer
 from wsaas.api.params import CLOSE, PAGE, Query, asked_again, close_parameters, message, page_parameters
 from wsaas.api.responses import OK, ApiResponse
-from wsaas.core.outgoing import Pushed
+from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.router import Router
 from wsaas.core.timestamps import iso8601

@@ -10,7 +10,8 @@ from twisted.logger import Logger
 
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.core.fanout import FanOut
-from wsaas.core.outgoing import Pushed
+from wsaas.core.monitor import Monitor
+from wsaas.core.pushes import Pushed
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router, SendDirectly
 from wsaas.core.session import Session
@@ -24,9 +25,14 @@ class DebugRouter(Router):
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, registry: Registry, max_message_size: int, send_directly: SendDirectly | None = None
+        self,
+        clock: IReactorTime,
+        registry: Registry,
+        max_message_size: int,
+        monitor: Monitor,
+        send_directly: SendDirectly | None = None,
     ) -> None:
-        super().__init__(registry, max_message_size, send_directly)
+        super().__init__(registry, max_message_size, monitor, send_directly)
         self._clock = clock
 
     def push(self, id: str, payload: bytes, binary: bool) -> Pushed:

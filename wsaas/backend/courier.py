@@ -28,11 +28,12 @@ from wsaas.backend.requests import Contract
 from wsaas.backend.responses import DELIVERED, NO_ANSWER, Retry, read
 from wsaas.backend.sender import Sender
 from wsaas.core.events import Cause, CloseCode, EventKind
+from wsaas.core.monitor import Monitor
 from wsaas.core.outcomes import Acknowledged, Indeterminate, Outcome, Undelivered
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.retry import LONGEST_DELAY, Attempted, GiveUp, decide
 from wsaas.core.session import Session
-from wsaas.http_client.exchange import Fault, HttpResponse
+from wsaas.http_client.exchange import Fault, HttpResponse, TimedOut
 from wsaas.telemetry.log_limit import LogLimit
 
 _MESSAGE = EventKind.MESSAGE  # Enum looks its members up anew each time
@@ -62,6 +63,7 @@ class Courier:
         disconnect_patience: float,
         now: Callable[[], float],
         random: Callable[[], float],
+        monitor: Monitor,
         address: str = "",
     ) -> None:
         self._clock = clock
@@ -70,10 +72,12 @@ class Courier:
         self._answer_log = AnswerLog(LogLimit(clock), address)
         self._now = now
         self._random = random
+        self._monitor = monitor
+        counters = monitor.counters.webhooks
         traffic = (
-            Traffic(EventKind.MESSAGE, Breaker(random), message_patience, Undelivered()),
-            Traffic(EventKind.CONNECT, Breaker(random, PROBES // 2), 0.0, Indeterminate(NO_ANSWER)),
-            Traffic(EventKind.DISCONNECT, Breaker(random), disconnect_patience, Acknowledged()),
+            Traffic(counters, EventKind.MESSAGE, Breaker(random), message_patience, Undelivered()),
+            Traffic(counters, EventKind.CONNECT, Breaker(random, PROBES // 2), 0.0, Indeterminate(NO_ANSWER)),
+            Traffic(counters, EventKind.DISCONNECT, Breaker(random), disconnect_patience, Acknowledged()),
         )
         self._traffic: dict[EventKind, Traffic] = {each.kind: each for each in traffic}
         self._dispatcher = Dispatcher(
@@ -135,6 +139,7 @@ class Courier:
             return
         try:
             if answer is self._plain_answer and traffic.kind is _MESSAGE and not traffic.breaker.failures:
+                traffic.counters.answers[2] += 1
                 self._resolve(delivery, DELIVERED)
             else:
                 self._read(delivery, answer)
@@ -146,6 +151,13 @@ class Courier:
         """Learn from an answer how the backend is, and what came of the event."""
         if isinstance(answer, Failure):
             answer.raiseException()
+        counters = delivery.traffic.counters
+        if isinstance(answer, HttpResponse):
+            counters.answers[answer.status // 100] += 1
+        elif isinstance(answer, TimedOut):
+            counters.timeouts += 1
+        else:
+            counters.failures += 1
         for change in self._dispatcher.note(delivery, answer):
             self._changed(change, delivery, answer)
         assert delivery.event is not None
@@ -153,7 +165,11 @@ class Courier:
         if isinstance(result, Retry):
             self._again(delivery, result, unreached(answer))
             return
-        if result is DELIVERED:
+        if isinstance(answer, Fault):
+            counters.abandoned += 1
+        elif not 200 <= answer.status < 300:
+            counters.refused += 1
+        elif result is DELIVERED:
             self._plain_answer = answer
         self._resolve(delivery, result)
 
@@ -201,7 +217,9 @@ class Courier:
             self._dispatcher.submit_again(delivery)
 
     def _resolve(self, delivery: Delivery, outcome: Outcome) -> None:
-        session = delivery.session
+        session, observer = delivery.session, self._monitor.observer
+        if observer is not None and (event := delivery.event or session.next_event()) is not None:
+            observer.delivered(session.id, event, outcome, delivery.tries)
         session.resolve(outcome)
         # Only now may it be woken: while it was resolved it was still here.
         del self._deliveries[session]
@@ -225,6 +243,7 @@ class Courier:
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         self._answer_log.gave_up(delivery.traffic.kind.value, delivery.session.id, reason)
+        delivery.traffic.counters.abandoned += 1
         self._resolve(delivery, delivery.traffic.given_up)
 
     def _retry(self, delivery: Delivery) -> None:
@@ -238,6 +257,7 @@ class Courier:
         if self._deliveries.get(session) is delivery:
             session.close(Cause.UNDELIVERED, CloseCode.INTERNAL_ERROR, "")
             if session.pending is delivery.traffic.kind:
+                delivery.traffic.counters.abandoned += 1
                 self._resolve(delivery, delivery.traffic.given_up)
             else:
                 del self._deliveries[session]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 
 from twisted.internet.interfaces import IDelayedCall
 
 from wsaas.backend.breaker import Breaker
 from wsaas.backend.fair_queue import FairQueue
+from wsaas.core.counters import WebhookCounters
 from wsaas.core.events import Event, EventKind
 from wsaas.core.outcomes import Outcome
 from wsaas.core.session import Session
@@ -18,16 +19,24 @@ class Traffic:
     """Everything of one kind of event: what is ready of it, and whether the backend can be reached with it.
 
     `patience` says for how many seconds an event is tried, from its first try; 0 for once. `given_up` is the outcome of
-    one that is tried no more.
+    one that is tried no more. Of `counters` it takes those of its kind.
     """
 
-    __slots__ = ("breaker", "given_up", "kind", "may_go", "may_probe", "patience", "ready")
+    __slots__ = ("breaker", "counters", "given_up", "kind", "may_go", "may_probe", "patience", "ready")
 
-    def __init__(self, kind: EventKind, breaker: Breaker, patience: float, given_up: Outcome) -> None:
+    def __init__(
+        self,
+        counters: Mapping[EventKind, WebhookCounters],
+        kind: EventKind,
+        breaker: Breaker,
+        patience: float,
+        given_up: Outcome,
+    ) -> None:
         self.kind = kind
         self.breaker = breaker
         self.patience = patience
         self.given_up = given_up
+        self.counters = counters[kind]
         self.ready: FairQueue[Delivery] = FairQueue()
         self.may_go: Callable[[str], bool]
         self.may_probe: Callable[[str], bool]

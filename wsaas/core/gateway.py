@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
+from wsaas.core.counters import MessageCounters
 from wsaas.core.events import Cause, CloseCode, Closed
 from wsaas.core.ids import IdMint, RandomBytes
 from wsaas.core.interfaces import Journal, Peer
 from wsaas.core.model import Handshake, Limits
+from wsaas.core.monitor import Monitor
 from wsaas.core.outcomes import Accepted
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
@@ -40,8 +43,11 @@ class Gateway:
         limits: Limits,
         wall_clock: Callable[[], float],
         random_bytes: RandomBytes,
+        monitor: Monitor,
     ) -> None:
         self.registry = registry
+        self._monitor = monitor
+        self._counters = monitor.counters
         self._journal = journal
         self.wake = backend.wake
         self._limits = limits
@@ -52,7 +58,7 @@ class Gateway:
     def connect(self, peer: Peer, handshake: Handshake) -> None:
         """A client asks to connect: give it a session, or refuse it at once."""
         if not self.accepting:
-            peer.refuse(Refusal(RefusalReason.NOT_READY))
+            self.refuse(peer, Refusal(RefusalReason.NOT_READY))
             return
         record = Record(
             id=self._ids.mint(),
@@ -69,6 +75,8 @@ class Gateway:
         """Send the DELETE of every connection that an earlier life of the gateway left behind."""
         for record in records:
             ending = record.closed or Closed(Cause.RESTART, CloseCode.ABNORMAL, "", clean=False)
+            if record.closed is None:  # else its end was counted when it came
+                self._counters.closed[Cause.RESTART] += 1
             session = Session(record, _GONE, None, self._limits, self, ending)
             self.registry.add(session)
             self.wake(session)
@@ -91,11 +99,29 @@ class Gateway:
         """Tell a connection of this process from others by its id."""
         return id.startswith(self._ids.prefix)
 
-    def close_for_restart(self, session: Session) -> None:
-        """Let one client go because the gateway stops (RFC 6455, 7.4: 1012)."""
+    def close_for_restart(self, session: Session) -> bool:
+        """Let one client go because the gateway stops (RFC 6455, 7.4: 1012); return False if it was gone already."""
+        live = session.state in LIVE
         session.close(Cause.DRAIN, CloseCode.SERVICE_RESTART, "")
+        return live
+
+    def messages(self) -> MessageCounters:
+        """Return what all sessions have counted since the start. It looks at each session that is there."""
+        messages = replace(self._counters.messages)
+        for session in self.registry:
+            messages.add(session.lane, session.outgoing)
+        return messages
 
     # What a session tells its owner
+
+    def refuse(self, peer: Peer, refusal: Refusal) -> None:
+        self._counters.refused[refusal.reason] += 1
+        peer.refuse(refusal)
+
+    def opened(self, session: Session) -> None:
+        self._counters.opened += 1
+        if self._monitor.observer is not None:
+            self._monitor.observer.connected(session.id, session.handshake)
 
     def accepted(self, session: Session, accepted: Accepted) -> None:
         if accepted.groups and session.state in LIVE:
@@ -107,9 +133,13 @@ class Gateway:
         self.registry.leave_all(session)
 
     def ended(self, session: Session, closed: Closed) -> None:
+        self._counters.closed[closed.cause] += 1
         self._journal.closed(session.id, closed)
+        if self._monitor.observer is not None:
+            self._monitor.observer.disconnected(session.id, closed)
 
     def forget(self, session: Session) -> None:
+        self._counters.messages.add(session.lane, session.outgoing)
         self.registry.remove(session)
         self._journal.forget(session.id)
 

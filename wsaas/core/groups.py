@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 MAX_GROUPS = 1024
 """Groups that one connection may join over the API, and groups that its connect answer may name."""
 MAX_GROUP_NAME = 256
 """Bytes of UTF-8 in the name of a group."""
+
+NO_GROUPS: AbstractSet[str] = frozenset()
+"""The groups of a connection that is in none."""
 
 # RFC 3986, 5.2.4: clients and proxies remove these segments from a URL, so that /groups/.. would reach another path.
 _DOTS = (".", "..")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from wsaas.core.events import Cause, Closed
-from wsaas.core.model import Frame
-from wsaas.core.outcomes import Accepted
+from wsaas.core.errors import GatewayError
+from wsaas.core.events import Cause, Closed, Event
+from wsaas.core.model import Frame, Handshake
+from wsaas.core.outcomes import Accepted, Outcome
+from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal
 
@@ -84,6 +86,12 @@ class SessionOwner(Protocol[S]):
         If the answer had headers, the 101 waits: the session hears by `recorded` whether they outlast a crash.
         """
 
+    def refuse(self, peer: Peer, refusal: Refusal, /) -> None:
+        """Refuse the client, which the session has let go of."""
+
+    def opened(self, session: S, /) -> None:
+        """Hear that the client has its 101."""
+
     def closing(self, session: S, /) -> None:
         """Hear that the connection has begun to end, and is no longer live. May be called again."""
 
@@ -92,6 +100,22 @@ class SessionOwner(Protocol[S]):
 
     def forget(self, session: S, /) -> None:
         """Let the session go: nothing is left to say of its connection."""
+
+
+class Observer(Protocol):
+    """Hears what happens, as it happens: for a log or a stream of events. It must neither raise nor act on it."""
+
+    def connected(self, id: str, handshake: Handshake) -> None:
+        """Hear that a client got its 101."""
+
+    def delivered(self, id: str, event: Event, outcome: Outcome, tries: int) -> None:
+        """Hear what came of telling the backend of an event, after so many tries; the session hears of it next."""
+
+    def pushed(self, kind: PushKind, target: str, size: int, result: Pushed | GatewayError) -> None:
+        """Hear of a push of `size` bytes to the connection or the group of that name, and what became of it."""
+
+    def disconnected(self, id: str, closed: Closed) -> None:
+        """Hear that a connection ended: its client is gone, and all that it said is with the backend, or given up."""
 
 
 class Connections(Protocol):

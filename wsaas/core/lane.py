@@ -21,7 +21,7 @@ class Lane:
     lane has room for any one message that the size limit let through.
     """
 
-    __slots__ = ("_capacity", "bytes", "lost", "messages", "received", "refused", "size")
+    __slots__ = ("_capacity", "binary", "bytes", "lost", "messages", "received", "refused", "size")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -29,8 +29,8 @@ class Lane:
         self.size = 0
         self.refused: int | None = None
         """Bytes of the message for which there was no room: the client is not read from until there is."""
-        self.received = self.bytes = 0
-        """All that came from the client: messages, and bytes of their payload."""
+        self.received = self.binary = self.bytes = 0
+        """All that came from the client: messages, how many of them were binary, and bytes of their payload."""
         self.lost = 0
         """Messages that the backend will never take."""
 
@@ -62,6 +62,8 @@ class Lane:
         length = len(frame.payload)
         self.received += 1
         self.bytes += length
+        if frame.binary:
+            self.binary += 1
         message = Received(self.received, frame)
         if not self.messages:  # a deque would take 760 bytes, of every idle connection if it stayed
             self.messages = (message,)

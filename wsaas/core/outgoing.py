@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 
 from wsaas.core.errors import ClientTooSlow
 from wsaas.core.interfaces import Peer
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame
-
-
-class Pushed(Enum):
-    """The fate of a push that was taken."""
-
-    SENT = "sent"
-    QUEUED = "queued"
 
 
 class Outgoing:
@@ -25,15 +17,15 @@ class Outgoing:
     each, or any one message; over it `add` raises ClientTooSlow. A reply stops the lane, so that there is no other.
     """
 
-    __slots__ = ("_capacity", "_pushes", "_size", "bytes", "messages", "reply")
+    __slots__ = ("_capacity", "_pushes", "_size", "bytes", "messages", "replies", "reply")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._pushes: list[Frame] | None = None  # most connections never have one, and a list takes 72 bytes
         self._size = 0
         self.reply: Frame | None = None
-        self.messages = self.bytes = 0
-        """Messages sent, and the bytes of their payloads."""
+        self.messages = self.bytes = self.replies = 0
+        """Messages sent, the bytes of their payloads, and how many of the messages were replies."""
 
     def send(self, peer: Peer, frame: Frame) -> bool:
         """Send a message to the client; return False if there is no room for it."""

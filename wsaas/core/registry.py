@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from heapq import nsmallest
 
-from wsaas.core.session import NO_GROUPS, Session
+from wsaas.core.groups import NO_GROUPS
+from wsaas.core.session import Session
 from wsaas.core.states import LIVE, State
 
 _OPEN = State.OPEN  # Enum looks its members up anew each time

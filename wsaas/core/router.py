@@ -6,25 +6,29 @@ process; a request about a connection of another process will be handed on from 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Generic, Protocol, TypeVar
 
-from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.core.errors import BadRequest, ClientTooSlow, GatewayError, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.core.events import Cause, CloseCode
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUPS, name_flaw
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame
-from wsaas.core.outgoing import Pushed
+from wsaas.core.monitor import Monitor
+from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.records import Facts
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
 from wsaas.core.states import State
 
 T = TypeVar("T")
+# Enum looks its members up anew each time.
+_CONNECTION, _GROUP, _BROADCAST = PushKind.CONNECTION, PushKind.GROUP, PushKind.BROADCAST
+_SENT = Pushed.SENT
 _NO_SUCH = "no such connection: it never was, or it is over"
 MAX_REASON = 123
 """Bytes of a close reason: a control frame carries 125 at most, two of which are the close code (RFC 6455, 5.5)."""
@@ -49,21 +53,35 @@ class Router:
     """Carries out what the API asks for.
 
     `max_message_size` is in bytes. `send_directly` is the fast path of a fan-out; with None every session is sent to by
-    `Session.push`.
+    `Session.push`. `monitor` counts pushes.
     """
 
-    def __init__(self, registry: Registry, max_message_size: int, send_directly: SendDirectly | None = None) -> None:
+    def __init__(
+        self, registry: Registry, max_message_size: int, monitor: Monitor, send_directly: SendDirectly | None = None
+    ) -> None:
         self.registry = registry
         self._find = registry.find
         self._max_message_size = max_message_size
         self._send_directly = send_directly
+        self._monitor = monitor
+        self._counters = monitor.counters
 
     def push(self, id: str, payload: bytes, binary: bool) -> Pushed:
         """Send one message to one client. Raises NoSuchConnection, ClientTooSlow, MessageTooLong, NotUtf8."""
-        session = self._find(id)
-        if session is None:  # as `_session`, which would be one call more for each push
-            raise NoSuchConnection(_NO_SUCH)
-        return session.push(self._frame(payload, binary))
+        try:
+            session = self._find(id)
+            if session is None:  # as `_session`, which would be one call more for each push
+                raise NoSuchConnection(_NO_SUCH)
+            pushed = session.push(self._frame(payload, binary))
+        except GatewayError as error:
+            self._note(_CONNECTION, id, payload, error)
+            raise
+        if pushed is _SENT:
+            self._counters.pushes_sent += 1
+            if self._monitor.observer is None:
+                return pushed
+        self._note(_CONNECTION, id, payload, pushed)
+        return pushed
 
     def close(self, id: str, code: int, reason: str) -> None:
         """Close one connection. Raises NoSuchConnection, BadRequest."""
@@ -116,13 +134,17 @@ class Router:
 
     def broadcast(self, payload: bytes, binary: bool, excluded: Collection[str] = ()) -> FanOut[Session]:
         """Send one message to every open connection but those excluded. Raises MessageTooLong, NotUtf8."""
-        return self._fan_out(self.registry.open_sessions(), payload, binary, excluded)
+        return self._fan_out(_BROADCAST, "", self.registry.open_sessions, payload, binary, excluded)
 
     def push_to_group(
         self, group: str, payload: bytes, binary: bool, excluded: Collection[str] = ()
     ) -> FanOut[Session]:
         """Send one message to every member but those excluded. Raises MessageTooLong, NotUtf8, BadRequest."""
-        return self._fan_out(list(self._members(group).values()), payload, binary, excluded)
+
+        def members() -> list[Session]:
+            return list(self._members(group).values())
+
+        return self._fan_out(_GROUP, group, members, payload, binary, excluded)
 
     def close_group(self, group: str, code: int, reason: str, excluded: Collection[str] = ()) -> FanOut[str]:
         """Close every member but those excluded. Raises BadRequest."""
@@ -137,15 +159,25 @@ class Router:
         return FanOut([id for id in self._members(group) if id not in excluded], close)
 
     def _fan_out(
-        self, sessions: list[Session], payload: bytes, binary: bool, excluded: Collection[str]
+        self,
+        kind: PushKind,
+        target: str,
+        sessions: Callable[[], list[Session]],
+        payload: bytes,
+        binary: bool,
+        excluded: Collection[str],
     ) -> FanOut[Session]:
-        frame = self._frame(payload, binary)
-        return FanOut(
-            [each for each in sessions if each.id not in excluded] if excluded else sessions,
-            lambda batch: self._send_to_each(batch, frame),
-        )
+        try:
+            receivers, frame = sessions(), self._frame(payload, binary)
+        except GatewayError as error:
+            self._note(kind, target, payload, error)
+            raise
+        self._note(kind, target, payload, _SENT)
+        if excluded:
+            receivers = [session for session in receivers if session.id not in excluded]
+        return FanOut(receivers, lambda batch: self._send_to_each(kind, batch, frame))
 
-    def _send_to_each(self, sessions: Sequence[Session], frame: Frame) -> int:
+    def _send_to_each(self, kind: PushKind, sessions: Sequence[Session], frame: Frame) -> int:
         """Send the frame to each; return how many took it, or will have it with their 101."""
         remaining = sessions
         if self._send_directly is not None:
@@ -161,11 +193,21 @@ class Router:
                 outgoing.messages -= 1
                 outgoing.bytes -= size
         served = len(sessions) - len(remaining)
+        queued = 0
         for session in remaining:
             with suppress(ClientTooSlow, NoSuchConnection):
-                session.push(frame)
+                if session.push(frame) is not _SENT:
+                    queued += 1
                 served += 1
+        self._counters.fanned_out[kind] += served - queued
         return served
+
+    def _note(self, kind: PushKind, target: str, payload: bytes, result: Pushed | GatewayError) -> None:
+        """Count a push, but for the usual one, and tell the observer."""
+        if kind is not _CONNECTION or result is not _SENT:
+            self._counters.pushes[kind, result if isinstance(result, Pushed) else type(result)] += 1
+        if self._monitor.observer is not None:
+            self._monitor.observer.pushed(kind, target, len(payload), result)
 
     def _session(self, id: str) -> Session:
         session = self._find(id)

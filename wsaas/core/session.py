@@ -11,20 +11,20 @@ from dataclasses import replace
 
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.events import Cause, CloseCode, Closed, Event, EventKind, Opened
+from wsaas.core.groups import NO_GROUPS
 from wsaas.core.interfaces import Peer, SessionOwner
 from wsaas.core.lane import Lane
 from wsaas.core.model import Frame, Handshake, Limits
 from wsaas.core.outcomes import Accepted, CloseRequested, Delivered, Indeterminate, Outcome, Refused, Undelivered
-from wsaas.core.outgoing import Outgoing, Pushed
+from wsaas.core.outgoing import Outgoing
+from wsaas.core.pushes import Pushed
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.states import BEFORE_THE_ANSWER, WHEN_CLOSED, WHEN_DISCONNECTED, State
 
-NO_GROUPS: AbstractSet[str] = frozenset()
-# Enum looks its members up anew each time.
 _CONNECTING, _ACCEPTED, _OPEN, _LEAVING = State.CONNECTING, State.ACCEPTED, State.OPEN, State.LEAVING
 _CONNECT, _MESSAGE, _DISCONNECT = EventKind.CONNECT, EventKind.MESSAGE, EventKind.DISCONNECT
-_SENT, _QUEUED = Pushed.SENT, Pushed.QUEUED
+_SENT, _QUEUED = Pushed.SENT, Pushed.QUEUED  # Enum looks its members up anew each time
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
 
 
@@ -164,7 +164,7 @@ class Session:
                 else:
                     self._end(_LEAVING, self.ending or _UNKNOWN)
                 if peer is not None:
-                    peer.refuse(refusal)
+                    self._owner.refuse(peer, refusal)
             case CloseRequested(code):
                 self.lane.pop()
                 self._dismiss(Cause.BACKEND, code)
@@ -184,14 +184,14 @@ class Session:
                 self._open(peer)
             else:
                 self._end(_LEAVING, _UNKNOWN)
-                peer.refuse(Refusal(RefusalReason.JOURNAL_UNAVAILABLE))
+                self._owner.refuse(peer, Refusal(RefusalReason.JOURNAL_UNAVAILABLE))
 
     def turn_away(self, reason: RefusalReason) -> None:
         """Refuse the client before any POST: none can be sent, or the connection's end could not be promised."""
         peer = self.peer
         if self.state is State.STARTING and peer is not None:
             self._forget()
-            peer.refuse(Refusal(reason))
+            self._owner.refuse(peer, Refusal(reason))
 
     # The API's side
 
@@ -223,7 +223,8 @@ class Session:
         if then is State.CLOSING:
             peer.close(code, reason)
         else:
-            peer.refuse(Refusal(RefusalReason.CLOSED_BY_API if cause is Cause.API else RefusalReason.NOT_READY))
+            refusal = Refusal(RefusalReason.CLOSED_BY_API if cause is Cause.API else RefusalReason.NOT_READY)
+            self._owner.refuse(peer, refusal)
 
     # Steps
 
@@ -232,9 +233,8 @@ class Session:
         self.repeated = accepted.repeated_with(self.repeated)
         peer = self.peer
         if peer is None:
-            assert self.ending is not None
             self._owner.accepted(self, accepted)
-            self._end(_LEAVING, self.ending)
+            self._end(_LEAVING, self.ending or _UNKNOWN)
             return
         self.subprotocol = accepted.subprotocol
         self.handshake = self.handshake.remembered
@@ -247,6 +247,7 @@ class Session:
         """Let the client in, and send it the pushes that waited for that."""
         self.state = _OPEN
         peer.accept(self.subprotocol)
+        self._owner.opened(self)
         for frame in self.outgoing.take_pushes():
             if self.state is _OPEN and not self.outgoing.send(peer, frame):
                 self.close(Cause.TOO_SLOW, CloseCode.POLICY, "")
@@ -254,15 +255,16 @@ class Session:
     def _reply(self, frame: Frame) -> None:
         """Send what the backend answered, or keep it until there is room."""
         assert self.peer is not None
-        if not self.outgoing.send(self.peer, frame) and self.state is _OPEN:  # else the client was found gone
+        if self.outgoing.send(self.peer, frame):
+            self.outgoing.replies += 1
+        elif self.state is _OPEN:  # else the client was found gone
             self.outgoing.reply = frame
 
     def _dismiss(self, cause: Cause, code: int) -> None:
         """Give up the messages that wait: the backend takes no more of this connection."""
         self.lane.give_up()
         peer = self.peer
-        if self.state is _OPEN:
-            assert peer is not None
+        if self.state is _OPEN and peer is not None:
             self._end(State.DISMISSED, Closed(cause, code, "", clean=False))
             peer.close(code, "")
         elif self.state is State.CLOSING:
@@ -285,8 +287,7 @@ class Session:
 
     def _conclude(self) -> None:
         """Say how the connection ended, once the lane is empty, too: only then is that certain."""
-        if not self.lane.messages:
-            assert self.ending is not None
+        if self.ending is not None and not self.lane.messages:
             self.ending = replace(self.ending, lost_messages=self.lane.lost)
             self._owner.ended(self, self.ending)
 

@@ -32,6 +32,7 @@ from wsaas.clients.handshake.credentials import Credentials
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Limits
+from wsaas.core.monitor import Monitor
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.http_client.pool import Pool
@@ -86,6 +87,7 @@ def assemble(
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
     debug = settings.log_level == "debug"
     sender: Sender = PoolSender(pool, backend, settings.webhook_timeout)
+    monitor = Monitor()
     courier = Courier(
         reactor,
         Contract(
@@ -104,6 +106,7 @@ def assemble(
         disconnect_patience=settings.disconnect_patience,
         now=time.time,
         random=random.random,
+        monitor=monitor,
         address=backend.url,
     )
     journal: MemoryJournal | SqliteJournal = MemoryJournal()
@@ -113,7 +116,7 @@ def assemble(
         )
     registry = Registry()
     limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer)
-    gateway = Gateway(registry, journal, courier, limits, time.time, secrets.token_bytes)
+    gateway = Gateway(registry, journal, courier, limits, time.time, secrets.token_bytes, monitor)
     clients = ClientFactory(
         reactor,
         gateway,
@@ -138,9 +141,9 @@ def assemble(
         wall_clock=time.time,
     )
     notifier = worker or Notifier.of(os.environ)
-    router = Router(registry, settings.max_message_size, clients.fan_out)
+    router = Router(registry, settings.max_message_size, monitor, clients.fan_out)
     if debug:
-        router = DebugRouter(reactor, registry, settings.max_message_size, clients.fan_out)
+        router = DebugRouter(reactor, registry, settings.max_message_size, monitor, clients.fan_out)
     daemon = Daemon(reactor, settings, gateway, router, clients, courier, pool, journal, notifier, worker)
     services = MultiService()
     daemon.setServiceParent(services)
@@ -361,13 +364,13 @@ class Daemon(Service):
             await deferLater(self._reactor, PACE / 10)
 
     async def _close_everyone(self, within: float) -> int:
-        """Close all clients in batches, paced so that they, and the backend, are not all busy at once; how many."""
-        sessions = list(self._gateway.registry)
+        """Close all clients in batches, paced to spare them and the backend; return how many were still there."""
+        sessions, told = list(self._gateway.registry), 0
         batch = max(SMALLEST_BATCH, -(-len(sessions) // max(1, int(within / PACE))))
         self._log.info("draining {count} connections", count=len(sessions))
         for start in range(0, len(sessions), batch):
             for session in sessions[start : start + batch]:
-                self._gateway.close_for_restart(session)
+                told += self._gateway.close_for_restart(session)
             if start + batch < len(sessions) and not self._hurry.called:
                 await deferLater(self._reactor, PACE)
-        return len(sessions)
+        return told

@@ -208,7 +208,7 @@ DEFENCES = [
     without(  # bytes that can be predicted from earlier ones
         ID,
         SERVICE,
-        "limits, time.time, secrets.token_bytes)",
+        "limits, time.time, secrets.token_bytes, monitor)",
         "limits, time.time, random.randbytes)",
         "unit.service.test_lifecycle.AssemblyTests.test_ids",
     ),

@@ -310,7 +310,7 @@ DEFENCES = [
     without(  # accepted by the backend, and it never hears of the end
         LEAVES,
         SESSION,
-        "            self._end(_LEAVING, self.ending)\n            return",
+        "            self._end(_LEAVING, self.ending or _UNKNOWN)\n            return",
         "            self._forget()\n            return",
         "system.test_handshake.MeanwhileTests.test_leaves_then_accepted",
     ),

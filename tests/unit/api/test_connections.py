@@ -9,7 +9,7 @@ from tests.support.api_fakes import FACTS, GONE, HERE, MAX_MESSAGE_SIZE
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
-from wsaas.core.outgoing import Pushed
+from wsaas.core.pushes import Pushed
 from wsaas.core.timestamps import iso8601
 
 

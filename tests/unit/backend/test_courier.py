@@ -8,14 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.python.failure import Failure
 
+from tests.support.core_fakes import FakeObserver
 from tests.support.courier_case import OK, CourierTestCase
 from tests.support.properties import examples
 from wsaas.backend import courier, responses
 from wsaas.backend.breaker import PROBES, THRESHOLD
-from wsaas.core.events import Cause
+from wsaas.core.events import Cause, EventKind
 from wsaas.core.records import Record
 from wsaas.core.session import Session, State
-from wsaas.http_client.exchange import HttpResponse, Lost, NotSent, SecondAnswer
+from wsaas.http_client.exchange import HttpResponse, Lost, NotSent, SecondAnswer, TimedOut
 
 
 class CourierTests(CourierTestCase):
@@ -377,3 +378,40 @@ class PlainAnswerTests(CourierTestCase):
         _, session = self.open()
         self.say(session, b"hi")
         self.assertEqual(len(self.sender.waiting), 1)
+
+
+class MonitorTests(CourierTestCase):
+    """What is counted of webhooks, and told to an observer."""
+
+    def counted(self, kind: EventKind) -> tuple[dict[int, int], int, int, int, int]:
+        counters = self.monitor.counters.webhooks[kind]
+        answers = {digit: number for digit, number in enumerate(counters.answers) if number}
+        return answers, counters.timeouts, counters.failures, counters.refused, counters.abandoned
+
+    def test_tries(self) -> None:
+        """Each try is counted by its answer, or why there was none, and a webhook by its last."""
+        observer = self.monitor.observer = FakeObserver()
+        _, session = self.open()
+        self.say(session, b"one", b"two")
+        for answer in (TimedOut("10 s"), Lost("reset"), HttpResponse(503, (), b"", False), OK):
+            self.sender.answer(answer)
+            self.clock.advance(1)
+        self.sender.answer(HttpResponse(404, (), b"", False))
+        self.assertEqual(self.counted(EventKind.CONNECT), ({2: 1}, 0, 0, 0, 0))
+        self.assertEqual(self.counted(EventKind.MESSAGE), ({2: 1, 4: 1, 5: 1}, 1, 1, 1, 0))
+        told = [line.split(maxsplit=2)[2] for line in observer.heard if line.startswith("delivered")]
+        self.assertEqual(told, ["connect Accepted 1", "message Delivered 4", "message Delivered 1"])
+
+    def test_given_up(self) -> None:
+        """A webhook that is tried no more is abandoned: a connect without an answer, a message without patience."""
+        self.connect()
+        self.sender.answer(Lost("reset"))
+        self.sender.answer(OK)  # the DELETE that follows
+        self.assertEqual(self.counted(EventKind.CONNECT), ({}, 0, 1, 0, 1))
+        self.assertEqual(self.counted(EventKind.DISCONNECT), ({2: 1}, 0, 0, 0, 0))
+        _, session = self.open()
+        self.say(session, b"one")
+        while session.state is State.OPEN:
+            self.sender.answer(HttpResponse(500, (), b"", False))
+            self.clock.advance(30)
+        self.assertEqual(self.counted(EventKind.MESSAGE)[-1], 1)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 
 from twisted.logger import capturedLogs, formatEvent
 
-from tests.support.core_fakes import FakePeer
+from tests.support.core_fakes import FakeObserver, FakePeer
 from tests.support.courier_case import OK, CourierTestCase
 from wsaas.backend.breaker import PROBES, THRESHOLD
 from wsaas.backend.requests import Webhook
-from wsaas.core.events import Cause
+from wsaas.core.events import Cause, EventKind
 from wsaas.core.session import Session, State
 from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, TimedOut
 
@@ -324,3 +324,14 @@ class MessageTests(OutageTestCase):
         before = len(self.bodies())
         self.clock.advance(0.5)
         self.assertGreaterEqual(len(self.bodies()) - before, PROBES - 1)
+
+    def test_observed_without_a_try(self) -> None:
+        """A message that is given up before its first try is told of, too."""
+        observer = self.monitor.observer = FakeObserver()
+        for session in [self.open(LOUD)[1] for _ in range(300)]:
+            self.say(session, b"x")
+        self.run_for(35, lambda webhook: Lost("reset"))
+        told = {line.split(maxsplit=2)[2] for line in observer.heard if "Undelivered" in line}
+        self.assertIn("message Undelivered 0", told)
+        given_up = sum("Undelivered" in line for line in observer.heard)
+        self.assertEqual(self.monitor.counters.webhooks[EventKind.MESSAGE].abandoned, given_up)

@@ -12,6 +12,7 @@ from wsaas.core.gateway import Gateway, record_of
 from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.ids import PREFIX_LENGTH, is_id
 from wsaas.core.model import Limits
+from wsaas.core.monitor import Monitor
 from wsaas.core.outcomes import Accepted, Acknowledged, Delivered
 from wsaas.core.records import Record
 from wsaas.core.registry import Registry
@@ -27,7 +28,8 @@ class GatewayTestCase(SynchronousTestCase):
         self.journal = FakeJournal(self.calls)
         self.backend = FakeBackend(self.calls)
         self.registry = Registry()
-        self.router = Router(self.registry, 1000)
+        self.monitor = Monitor()
+        self.router = Router(self.registry, 1000, self.monitor)
         self.gateway = Gateway(
             self.registry,
             self.journal,
@@ -35,6 +37,7 @@ class GatewayTestCase(SynchronousTestCase):
             Limits(1000, 1000, 1000),
             lambda: 1700000000.5,
             secrets.token_bytes,
+            self.monitor,
         )
         self.gateway.accepting = True
 
@@ -85,7 +88,9 @@ class ConnectTests(GatewayTestCase):
 
     def test_accepts_nobody_by_itself(self) -> None:
         """A new gateway is not ready until somebody says so."""
-        gateway = Gateway(self.registry, self.journal, self.backend, Limits(1, 1, 1), lambda: 0.0, secrets.token_bytes)
+        gateway = Gateway(
+            self.registry, self.journal, self.backend, Limits(1, 1, 1), lambda: 0.0, secrets.token_bytes, Monitor()
+        )
         self.assertFalse(gateway.accepting)
 
     def test_journal_refuses(self) -> None:

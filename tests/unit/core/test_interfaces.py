@@ -7,10 +7,11 @@ import inspect
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.client_harness import FakeSessionInput
-from tests.support.core_fakes import Calls, FakeJournal, FakePeer
+from tests.support.core_fakes import Calls, FakeJournal, FakeObserver, FakeOwner, FakePeer
 from tests.support.journal_fakes import FakeConnections
 from tests.support.world import Client
-from wsaas.core.interfaces import Connections, Journal, Peer, SessionInput
+from wsaas.core.gateway import Gateway
+from wsaas.core.interfaces import Connections, Journal, Observer, Peer, SessionInput, SessionOwner
 from wsaas.core.session import Session
 
 FAKES: list[tuple[type, type]] = [
@@ -19,6 +20,9 @@ FAKES: list[tuple[type, type]] = [
     (FakeSessionInput, SessionInput),
     (Session, SessionInput),
     (FakeJournal, Journal),
+    (FakeObserver, Observer),
+    (FakeOwner, SessionOwner),
+    (Gateway, Connections),
     (FakeConnections, Connections),
 ]
 

@@ -8,6 +8,7 @@ from tests.support.core_fakes import ID, VETOED, Stage, hello
 from wsaas.core.errors import NoSuchConnection
 from wsaas.core.events import Cause, Closed
 from wsaas.core.model import Limits
+from wsaas.core.monitor import Monitor
 from wsaas.core.records import Record
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
@@ -17,7 +18,7 @@ from wsaas.core.session import Session
 class RegistryTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.registry = Registry()
-        self.router = Router(self.registry, max_message_size=16)
+        self.router = Router(self.registry, max_message_size=16, monitor=Monitor())
 
     def add(self, stage: Stage) -> Stage:
         self.registry.add(stage.session)

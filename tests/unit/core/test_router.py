@@ -13,8 +13,9 @@ from wsaas.core.fanout import FanOut
 from wsaas.core.gateway import record_of
 from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.model import Frame, Limits
+from wsaas.core.monitor import Monitor
 from wsaas.core.outcomes import Accepted
-from wsaas.core.outgoing import Pushed
+from wsaas.core.pushes import Pushed
 from wsaas.core.records import Record
 from wsaas.core.registry import Registry
 from wsaas.core.router import Page, Router, facts_of
@@ -29,7 +30,7 @@ def spell(number: int) -> str:
 class RouterTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.registry = Registry()
-        self.router = Router(self.registry, max_message_size=16)
+        self.router = Router(self.registry, max_message_size=16, monitor=Monitor())
 
     def add(self, stage: Stage) -> Stage:
         self.registry.add(stage.session)
@@ -334,7 +335,7 @@ class DirectTests(GroupTestCase):
             direct.append(([session.id for session in sessions[:2]], frame))
             return list(sessions[2:])
 
-        self.router = Router(self.registry, max_message_size=16, send_directly=send_directly)
+        self.router = Router(self.registry, max_message_size=16, monitor=Monitor(), send_directly=send_directly)
         self.peers[spell(4)].full = True
         self.assertEqual(self.finish(self.router.broadcast(b"hello", False)), (3, 1))
         self.assertEqual(direct, [([spell(1), spell(2)], text("hello"))])

@@ -13,7 +13,7 @@ from wsaas.core.gateway import record_of
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame, Limits
 from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Undelivered
-from wsaas.core.outgoing import Pushed
+from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts, Record
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.router import facts_of

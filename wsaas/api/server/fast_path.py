@@ -25,7 +25,7 @@ from wsaas.core.errors import GatewayError, NoSuchConnection
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUP_NAME
 from wsaas.core.ids import ID_LENGTH
-from wsaas.core.outgoing import Pushed
+from wsaas.core.pushes import Pushed
 from wsaas.core.router import Router
 from wsaas.core.session import Session
 from wsaas.net.http_grammar import HOP_BY_HOP, TOKEN, encoded, octets

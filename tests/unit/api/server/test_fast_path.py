@@ -21,7 +21,7 @@ from wsaas.api.server.site import ApiSite, api_site
 from wsaas.core.errors import ClientTooSlow
 from wsaas.core.fanout import BATCH
 from wsaas.core.model import Frame
-from wsaas.core.outgoing import Pushed
+from wsaas.core.pushes import Pushed
 
 TOKEN = "right-token-0123456789"
 HOST = b"Host: localhost"

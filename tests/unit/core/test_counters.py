@@ -1,0 +1,211 @@
+"""What a process counts, and what it tells an observer, as everything happens that can."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.core_fakes import VETOED, Calls, FakeBackend, FakeJournal, FakeObserver, FakePeer, hello, text
+from wsaas.core.counters import MessageCounters
+from wsaas.core.errors import ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
+from wsaas.core.events import Cause, CloseCode, Closed
+from wsaas.core.gateway import Gateway
+from wsaas.core.ids import ALPHABET
+from wsaas.core.model import Frame, Limits
+from wsaas.core.monitor import Monitor
+from wsaas.core.outcomes import Accepted, Acknowledged, Delivered
+from wsaas.core.pushes import Pushed, PushKind
+from wsaas.core.records import Record
+from wsaas.core.refusal import RefusalReason
+from wsaas.core.registry import Registry
+from wsaas.core.router import Router
+from wsaas.core.session import Session
+
+CONNECTION, GROUP, BROADCAST = PushKind
+BYTES = 16
+TRACE = "ab" * 16
+
+
+class MonitorTestCase(SynchronousTestCase):
+    """A gateway whose ids end in a, b, c and so on."""
+
+    def setUp(self) -> None:
+        self.monitor = Monitor()
+        self.counters = self.monitor.counters
+        self.observer = self.monitor.observer = FakeObserver()
+        self.calls = Calls()
+        self.journal = FakeJournal(self.calls)
+        self.registry = Registry()
+        self.router = Router(self.registry, BYTES, self.monitor)
+        drawn = (bytes([ALPHABET.index(each)]) for each in "0abcdefg")
+        self.gateway = Gateway(
+            self.registry,
+            self.journal,
+            FakeBackend(self.calls),
+            Limits(BYTES, 1000, 1000),
+            lambda: 0.0,
+            lambda length: next(drawn) * length,
+            self.monitor,
+        )
+        self.gateway.accepting = True
+
+    def connecting(self) -> tuple[FakePeer, Session]:
+        peer = FakePeer(self.calls)
+        self.gateway.connect(peer, hello(trace_id=TRACE))
+        self.journal.stored[-1](True)
+        session = self.registry.find(list(self.registry)[-1].id)
+        assert session is not None
+        session.next_event()
+        return peer, session
+
+    def open(self, *groups: str) -> tuple[FakePeer, Session]:
+        peer, session = self.connecting()
+        session.resolve(Accepted(groups=groups))
+        return peer, session
+
+
+class HandshakeTests(MonitorTestCase):
+    def test_opened(self) -> None:
+        """A client is counted, and told of, when it has its 101: not while the journal keeps it waiting."""
+        _, session = self.connecting()
+        session.resolve(Accepted(headers=((b"X-User", b"42"),)))
+        self.assertEqual((self.counters.opened, self.observer.heard), (0, []))
+        self.journal.stored[-1](True)
+        self.assertEqual((self.counters.opened, self.observer.heard), (1, ["connected a /room/7"]))
+
+    def test_refused(self) -> None:
+        """Each refusal is counted with its reason, be it the gateway's, the backend's, the API's or the journal's."""
+        self.connecting()[1].resolve(VETOED)
+        self.router.close(self.connecting()[1].id, 1000, "")
+        self.gateway.connect(FakePeer(self.calls), hello(trace_id=TRACE))
+        self.journal.stored[-1](False)
+        self.gateway.accepting = False
+        self.gateway.connect(FakePeer(self.calls), hello(trace_id=TRACE))
+        expected = (
+            RefusalReason.VETOED,
+            RefusalReason.CLOSED_BY_API,
+            RefusalReason.JOURNAL_UNAVAILABLE,
+            RefusalReason.NOT_READY,
+        )
+        self.assertEqual((self.counters.refused, self.counters.opened), (dict.fromkeys(expected, 1), 0))
+        self.assertEqual(
+            [call.split()[1] for call in self.calls if call.startswith("refuse")], [each.name for each in expected]
+        )
+
+
+class EndTests(MonitorTestCase):
+    def test_closed(self) -> None:
+        """An end is counted by its cause, once, when the backend has all that the client said, and is told of then."""
+        _, session = self.open()
+        session.received(text("hi"))
+        session.disconnected(Cause.CLIENT, 1001, "", True)
+        self.assertEqual(self.counters.closed, {})
+        session.next_event()
+        session.resolve(Delivered())
+        session.next_event()
+        session.resolve(Acknowledged())
+        self.assertEqual(self.counters.closed, {Cause.CLIENT: 1})
+        self.assertEqual(self.observer.heard[1:], ["disconnected a client 1001 clean"])
+
+    def test_of_an_earlier_life(self) -> None:
+        """A connection whose process died is counted now; one whose end was known then was counted then."""
+        known = Closed(Cause.API, 1000, "", clean=True)
+        self.gateway.revive([Record("x" * 32, 0.0, (), ""), Record("y" * 32, 0.0, (), "", known)])
+        self.assertEqual(self.counters.closed, {Cause.RESTART: 1})
+
+    def test_told_to_go(self) -> None:
+        """A drain hears which clients it told that the gateway stops: those that were still there."""
+        _, there = self.open()
+        _, gone = self.open()
+        gone.disconnected(Cause.CLIENT, 1001, "", True)
+        self.assertEqual([self.gateway.close_for_restart(each) for each in (there, gone, there)], [True, False, False])
+        self.assertEqual(self.calls.count(f"close {CloseCode.SERVICE_RESTART}"), 1)
+
+
+class MessageTests(MonitorTestCase):
+    def test_messages(self) -> None:
+        """Messages are counted with their bytes, both ways, over all sessions, those that are forgotten included."""
+        _, one = self.open()
+        _, two = self.open()
+        one.received(text("hello"))
+        two.received(Frame(b"\xff\0", binary=True))
+        for session in (one, two):
+            session.next_event()
+            session.resolve(Delivered(text("pong")))
+        self.router.push(two.id, b"abc", False)
+        expected = MessageCounters(received=2, received_binary=1, received_bytes=7, sent=3, sent_bytes=11, replies=2)
+        self.assertEqual(self.gateway.messages(), expected)
+        one.disconnected(Cause.CLIENT, 1000, "", True)
+        one.next_event()
+        one.resolve(Acknowledged())
+        self.assertEqual((len(self.registry), self.gateway.messages()), (1, expected))
+        self.assertEqual(self.counters.messages.received, 1)
+
+
+class PushTests(MonitorTestCase):
+    def test_results(self) -> None:
+        """Each push to one connection is counted by what became of it, and told of."""
+        peer, session = self.open()
+        _, waiting = self.connecting()
+        self.observer.heard.clear()
+        self.router.push(session.id, b"one", False)
+        self.router.push(session.id, b"two", False)
+        self.router.push(waiting.id, b"three", False)
+        peer.full = True
+        for id, payload, error in (
+            (session.id, b"four", ClientTooSlow),
+            ("z" * 32, b"", NoSuchConnection),
+            (session.id, b"\xff", NotUtf8),
+            (session.id, b"x" * (BYTES + 1), MessageTooLong),
+        ):
+            self.assertRaises(error, self.router.push, id, payload, False)
+        self.assertEqual(self.counters.pushes_sent, 2)
+        self.assertEqual(
+            self.counters.pushes,
+            {
+                (CONNECTION, each): 1
+                for each in (Pushed.QUEUED, ClientTooSlow, NoSuchConnection, NotUtf8, MessageTooLong)
+            },
+        )
+        self.assertEqual(
+            [line.removeprefix("pushed connection ") for line in self.observer.heard],
+            [
+                "a 3 sent",
+                "a 3 sent",
+                "b 5 queued",
+                "a 4 ClientTooSlow",
+                "z 0 NoSuchConnection",
+                "a 1 NotUtf8",
+                "a 17 MessageTooLong",
+            ],
+        )
+
+    def test_fan_out(self) -> None:
+        """A push to many is one push, and as many messages as were sent: not those that wait, or found no room."""
+        self.open("g")
+        self.open("g")[0].full = True
+        _, accepted = self.connecting()
+        accepted.resolve(Accepted(groups=("g",), headers=((b"X", b"1"),)))
+        self.observer.heard.clear()
+        for fan_out in (self.router.push_to_group("g", b"hi", False), self.router.broadcast(b"hi", False)):
+            fan_out.step()
+        self.assertRaises(NotUtf8, self.router.broadcast, b"\xff", False)
+        self.assertEqual(self.counters.fanned_out, {GROUP: 1, BROADCAST: 1})
+        sent = {(GROUP, Pushed.SENT): 1, (BROADCAST, Pushed.SENT): 1, (BROADCAST, NotUtf8): 1}
+        self.assertEqual((self.counters.pushes, self.counters.pushes_sent), (sent, 0))
+        self.assertEqual(
+            self.observer.heard, ["pushed group g 2 sent", "pushed broadcast  2 sent", "pushed broadcast  1 NotUtf8"]
+        )
+
+
+class WithoutObserverTests(MonitorTestCase):
+    def test_nobody_watches(self) -> None:
+        """All of it is counted alike while nobody watches."""
+        self.monitor.observer = None
+        _, session = self.open("g")
+        self.router.push(session.id, b"one", False)
+        self.assertRaises(NotUtf8, self.router.push, session.id, b"\xff", False)
+        self.router.broadcast(b"hi", False).step()
+        session.disconnected(Cause.NETWORK, 1006, "", False)
+        counters = self.counters
+        self.assertEqual((counters.opened, counters.pushes_sent, counters.closed), (1, 1, {Cause.NETWORK: 1}))
+        self.assertEqual(set(counters.pushes), {(CONNECTION, NotUtf8), (BROADCAST, Pushed.SENT)})

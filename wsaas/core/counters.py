@@ -1,0 +1,78 @@
+"""Counts what happens in this process since its start: plain integers that only grow, read when they are asked for.
+
+An increment is all that an event costs. What a session counts by itself (its `lane` and `outgoing`) is added here when
+the session is forgotten; `Gateway.messages` adds those that are still there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from wsaas.core.errors import GatewayError
+from wsaas.core.events import Cause, EventKind
+from wsaas.core.lane import Lane
+from wsaas.core.outgoing import Outgoing
+from wsaas.core.pushes import Pushed, PushKind
+from wsaas.core.refusal import RefusalReason
+
+
+@dataclass(slots=True)
+class MessageCounters:
+    """Messages that came from clients and that were sent to them. Bytes are those of payloads."""
+
+    received: int = 0
+    received_binary: int = 0
+    received_bytes: int = 0
+    sent: int = 0
+    sent_bytes: int = 0
+    replies: int = 0
+    """Messages of those sent that the backend answered to a webhook."""
+
+    def add(self, lane: Lane, outgoing: Outgoing) -> None:
+        """Add what one connection has counted."""
+        self.received += lane.received
+        self.received_binary += lane.binary
+        self.received_bytes += lane.bytes
+        self.sent += outgoing.messages
+        self.sent_bytes += outgoing.bytes
+        self.replies += outgoing.replies
+
+
+class WebhookCounters:
+    """The webhooks of one kind of event: each try, and what became of those that are not tried again."""
+
+    __slots__ = ("abandoned", "answers", "failures", "refused", "timeouts")
+
+    def __init__(self) -> None:
+        self.answers = [0] * 10
+        """Tries that were answered, by the first digit of the answer's code. Those with a 2 are delivered."""
+        self.timeouts = 0
+        """Tries that had no answer in time."""
+        self.failures = 0
+        """Tries that had no answer for another reason."""
+        self.refused = 0
+        """Webhooks whose last answer was not 2xx."""
+        self.abandoned = 0
+        """Webhooks that had no answer when their patience was over."""
+
+
+class Counters:
+    """The counters of one process."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        """Clients that got their 101."""
+        self.refused: Counter[RefusalReason] = Counter()
+        """Clients that got none, though they asked for it as they should."""
+        self.closed: Counter[Cause] = Counter()
+        """Connections of which the backend hears that they ended, by cause."""
+        self.messages = MessageCounters()
+        """The messages of those sessions that are forgotten."""
+        self.pushes_sent = 0
+        """Pushes to one connection that were sent: counted apart, since these are the many."""
+        self.pushes: Counter[tuple[PushKind, Pushed | type[GatewayError]]] = Counter()
+        """All other pushes; one to a group or to all connections counts once."""
+        self.fanned_out: Counter[PushKind] = Counter()
+        """Messages that were sent by pushes to groups and to all connections."""
+        self.webhooks = {kind: WebhookCounters() for kind in EventKind}
