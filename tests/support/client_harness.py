@@ -4,6 +4,7 @@ gateway that keeps what it is told.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -21,6 +22,7 @@ from wsaas.clients.handshake.credentials import Credentials
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame, Handshake
+from wsaas.core.refusal import Refusal, RefusalReason
 
 REQUEST = (
     b"GET /room/7?a=1 HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -155,6 +157,11 @@ class FakeGateway:
     def __init__(self) -> None:
         self.handshakes: list[Handshake] = []
         self.sessions: list[FakeSessionInput] = []
+        self.refused: Counter[RefusalReason] = Counter()
+
+    def refuse(self, peer: Any, refusal: Refusal) -> None:
+        self.refused[refusal.reason] += 1
+        peer.refuse(refusal)
 
     def connect(self, peer: Any, handshake: Handshake) -> None:
         self.handshakes.append(handshake)
@@ -189,6 +196,7 @@ class Harness:
             most_asking=options.pop("most_asking", 1000),
             connect_rate=options.pop("connect_rate", CONNECT_RATE),
             below=lambda bound: bound - 1,
+            refused=self.gateway.refused,
         )
         gateway: Any = self.gateway
         self.factory = ClientFactory(self.clock, gateway, entrance, self.admission, **{**settings, **options})

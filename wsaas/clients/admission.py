@@ -82,18 +82,26 @@ class Admission:
 
     `connect_rate` is how many a second may come from one public address. Others may stand for many: proxies, bridges.
 
+    `refused` counts those that are turned away, by reason.
+
     The tables are bounded: those of the networks by the connections, that of the rates by itself.
     """
 
     def __init__(
-        self, *, most_per_address: int, most_asking: int, connect_rate: int, below: Callable[[int], int]
+        self,
+        *,
+        most_per_address: int,
+        most_asking: int,
+        connect_rate: int,
+        below: Callable[[int], int],
+        refused: Counter[RefusalReason],
     ) -> None:
         self.most: int | None = None
         self.most_surplus = 64
         self.most_asking = most_asking
         self.present = self.surplus = self.asking = 0
         self.rates = Rates(connect_rate, connect_rate * BURST, ADDRESSES) if connect_rate else None
-        self.turned_away: Counter[RefusalReason] = Counter()
+        self.refused = refused
         self._most_per_address = most_per_address
         self._networks: Counter[str] = Counter()
         self._asking: Counter[str] = Counter()
@@ -110,7 +118,7 @@ class Admission:
     def acquire(self) -> AdmissionSlot | None:
         """Somebody connects; None if there is no room even to say that there is none."""
         if self.most is not None and self.present >= self.most + self.most_surplus:
-            self.turned_away[RefusalReason.TOO_MANY_CONNECTIONS] += 1
+            self.refused[RefusalReason.TOO_MANY_CONNECTIONS] += 1
             return None
         slot = AdmissionSlot(self)
         if self.full:
@@ -147,7 +155,7 @@ class Admission:
     def refusal(self, reason: RefusalReason) -> Refusal:
         """One more that is over a limit."""
         self.surplus += 1
-        self.turned_away[reason] += 1
+        self.refused[reason] += 1
         return Refusal(reason, retry_after=1 + self._below(LATEST))
 
     def left(self, slot: AdmissionSlot, network: str | None) -> None:

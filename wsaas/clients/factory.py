@@ -144,6 +144,6 @@ class ClientFactory(WebSocketServerFactory):
             reason.name,
             "turning clients away, {code}: {count} so far, the last from {address}",
             code=reason.name,
-            count=self.admission.turned_away[reason],
+            count=self.admission.refused[reason],
             address=address,
         )

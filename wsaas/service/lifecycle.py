@@ -131,6 +131,7 @@ def assemble(
             most_asking=settings.webhook_concurrency * ASKING_PER_WEBHOOK,
             connect_rate=settings.connect_rate,
             below=random.randrange,
+            refused=monitor.counters.refused,
         ),
         ws_timeout=settings.ws_timeout,
         handshake_timeout=settings.handshake_timeout,

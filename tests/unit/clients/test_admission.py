@@ -72,7 +72,7 @@ class TotalTests(Case):
         for client in waiting:
             client.say(REQUEST + END)
             self.assertTurnedAway(client, "TOO_MANY_CONNECTIONS")
-        self.assertEqual(self.harness.admission.turned_away[RefusalReason.TOO_MANY_CONNECTIONS], 7)
+        self.assertEqual(self.harness.admission.refused[RefusalReason.TOO_MANY_CONNECTIONS], 7)
         self.assertEmpty(self.harness)
 
     def test_surplus_from_a_proxy(self) -> None:

@@ -308,6 +308,7 @@ class HandshakeTests(SynchronousTestCase):
             self.assertEqual(len(harness.gateway.handshakes) - before, allowed, origin)
             if not allowed:
                 self.assertEqual((status(client), body(client)), (403, refusal))
+        self.assertEqual(harness.gateway.refused, {RefusalReason.ORIGIN_NOT_ALLOWED: 5})
 
     def test_opaque_origin(self) -> None:
         """`null` is what pages in a sandbox or a file say, whoever made them: it must be listed to be let in."""

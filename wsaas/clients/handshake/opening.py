@@ -181,14 +181,15 @@ class OpeningHandshake:
             return
         usual = None if context.head_fast_path is None else context.head_fast_path(head, context.compression)
         self._key, self._subprotocols, self._offer = usual or read(head, context.compression)
+        peer = cast(Peer, self._connection)  # a connection is one
         if not context.policy.allows(head):
-            self.refuse(Refusal(RefusalReason.ORIGIN_NOT_ALLOWED))
+            context.gateway.refuse(peer, Refusal(RefusalReason.ORIGIN_NOT_ALLOWED))
         elif busy := slot.reserve():
             context.owner.log_rejection(address, busy.reason)
             self.refuse(busy)
         else:
             handshake = context.policy.handshake(head, address, self._subprotocols)
-            context.gateway.connect(cast(Peer, self._connection), handshake)  # a connection is one
+            context.gateway.connect(peer, handshake)
 
     def _select(self, chosen: str | None) -> str | None:
         """Return the subprotocol for the 101, given the backend's choice.
