@@ -58,7 +58,7 @@ class CourierTestCase(SynchronousTestCase):
             max_message_size=1000,
             secrets=(),
             user_agent="WSAAS",
-            now=lambda: 0.0,
+            wall_clock=lambda: 0.0,
             bits=lambda n: 0,
         )
         self.monitor = Monitor()
@@ -69,7 +69,7 @@ class CourierTestCase(SynchronousTestCase):
             concurrency=concurrency,
             message_patience=30.0,
             disconnect_patience=300.0,
-            now=lambda: 0.0,
+            wall_clock=lambda: 0.0,
             random=lambda: 1.0,
             monitor=self.monitor,
         )

@@ -46,8 +46,8 @@ class Courier:
     connections, and what a session holds is bounded by its lane.
 
     `patience` says for how many seconds an event of a kind is tried, from its first try; connects are tried once.
-    `now()` is the time in seconds since the epoch, `random()` a number from 0 to 1; `address` is the backend's, for the
-    log.
+    `wall_clock()` is the time in seconds since the epoch, `random()` a number from 0 to 1; `address` is the backend's,
+    for the log.
     """
 
     _log = Logger()
@@ -61,7 +61,7 @@ class Courier:
         concurrency: int,
         message_patience: float,
         disconnect_patience: float,
-        now: Callable[[], float],
+        wall_clock: Callable[[], float],
         random: Callable[[], float],
         monitor: Monitor,
         address: str = "",
@@ -70,7 +70,7 @@ class Courier:
         self._contract = contract
         self._sender = sender
         self._answer_log = AnswerLog(LogLimit(clock), address)
-        self._now = now
+        self._wall_clock = wall_clock
         self._random = random
         self._monitor = monitor
         counters = monitor.counters.webhooks
@@ -161,7 +161,7 @@ class Courier:
         for change in self._dispatcher.note(delivery, answer):
             self._changed(change, delivery, answer)
         assert delivery.event is not None
-        result = read(delivery.session.id, delivery.event, answer, self._now, self._answer_log)
+        result = read(delivery.session.id, delivery.event, answer, self._wall_clock, self._answer_log)
         if isinstance(result, Retry):
             self._again(delivery, result, unreached(answer))
             return

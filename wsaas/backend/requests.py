@@ -59,7 +59,7 @@ class Notes:
 class Contract:
     """Turns events into webhooks.
 
-    `now()` is the time in seconds since the epoch and `bits(n)` a random number of n bits, for span ids.
+    `wall_clock()` is the time in seconds since the epoch and `bits(n)` a random number of n bits, for span ids.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Contract:
         max_message_size: int,
         secrets: Sequence[bytes],
         user_agent: str,
-        now: Callable[[], float],
+        wall_clock: Callable[[], float],
         bits: Callable[[int], int],
     ) -> None:
         self._local_address = local_address
@@ -84,7 +84,7 @@ class Contract:
             b"accept": b"Accept: */*\r\n",
         }
         """The gateway's own lines that a repeated header of the same (lower-case) name replaces."""
-        self._now = now
+        self._wall_clock = wall_clock
         self._bits = bits
 
     def webhook(self, session: Session, event: Event) -> Webhook:
@@ -106,7 +106,7 @@ class Contract:
         notes = session.backend_notes
         if not isinstance(notes, Notes) or notes.repeated is not session.repeated:
             notes = session.backend_notes = self._notes(session)
-        timestamp = int(self._now())
+        timestamp = int(self._wall_clock())
         head = (
             b"%b%016x-01\r\nContent-Type: %b\r\nWSAAS-Event: %b\r\nwebhook-id: %b_%d_%b\r\nwebhook-timestamp: %d\r\n"
             % (

@@ -53,18 +53,19 @@ class Retry:
 
 
 def read(
-    id: str, event: Event, answer: HttpResponse | Fault, now: Callable[[], float], answer_log: AnswerLog
+    id: str, event: Event, answer: HttpResponse | Fault, wall_clock: Callable[[], float], answer_log: AnswerLog
 ) -> Outcome | Retry:
-    """What `answer` means for this event of the connection `id`. `now()` is the time in seconds since the epoch, for
-    Retry-After dates.
+    """Return the outcome that `answer` has for this event of the connection `id`, or that it is to be sent again.
+
+    `wall_clock()` is the time in seconds since the epoch, for dates in Retry-After.
     """
     match event:
         case Received():
-            return _message(id, answer, now, answer_log)
+            return _message(id, answer, wall_clock, answer_log)
         case Opened(handshake):
             return _connect(id, answer, handshake, answer_log)
         case Closed():
-            return _disconnect(id, answer, now, answer_log)
+            return _disconnect(id, answer, wall_clock, answer_log)
 
 
 def _connect(id: str, answer: HttpResponse | Fault, handshake: Handshake, answer_log: AnswerLog) -> ConnectOutcome:
@@ -140,7 +141,7 @@ def _decided(id: str, answer: HttpResponse, handshake: Handshake, answer_log: An
 
 
 def _message(
-    id: str, answer: HttpResponse | Fault, now: Callable[[], float], answer_log: AnswerLog
+    id: str, answer: HttpResponse | Fault, wall_clock: Callable[[], float], answer_log: AnswerLog
 ) -> MessageOutcome | Retry:
     if isinstance(answer, Fault):
         answer_log.not_ok("message", id, answer, "it is sent again")
@@ -154,7 +155,7 @@ def _message(
         return CloseRequested(_CLOSES[status])
     if status in _TRY_AGAIN or status >= 500:
         answer_log.not_ok("message", id, answer, "it is sent again")
-        return Retry(f"status {status}", retry_after(answer, now))
+        return Retry(f"status {status}", retry_after(answer, wall_clock))
     answer_log.not_ok("message", id, answer, "it is not sent again, and the connection goes on")
     return Delivered()
 
@@ -187,7 +188,7 @@ def _reply(id: str, answer: HttpResponse, answer_log: AnswerLog) -> Frame | None
 
 
 def _disconnect(
-    id: str, answer: HttpResponse | Fault, now: Callable[[], float], answer_log: AnswerLog
+    id: str, answer: HttpResponse | Fault, wall_clock: Callable[[], float], answer_log: AnswerLog
 ) -> Acknowledged | Retry:
     if isinstance(answer, Fault):
         answer_log.not_ok("disconnect", id, answer, "it is sent again")
@@ -198,10 +199,10 @@ def _disconnect(
             answer_log.not_ok("disconnect", id, answer, "it is not sent again")
         return Acknowledged()
     answer_log.not_ok("disconnect", id, answer, "it is sent again")
-    return Retry(f"status {status}", retry_after(answer, now))
+    return Retry(f"status {status}", retry_after(answer, wall_clock))
 
 
-def retry_after(answer: HttpResponse, now: Callable[[], float]) -> float | None:
+def retry_after(answer: HttpResponse, wall_clock: Callable[[], float]) -> float | None:
     """Retry-After in seconds from now (RFC 9110, 10.2.3: a number or a date), None if absent or senseless."""
     value = answer.header(b"retry-after")
     if value is None:
@@ -210,6 +211,6 @@ def retry_after(answer: HttpResponse, now: Callable[[], float]) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now())
+        return max(0.0, parsedate_to_datetime(text).timestamp() - wall_clock())
     except (ValueError, OverflowError):
         return None

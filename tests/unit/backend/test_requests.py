@@ -49,7 +49,7 @@ class ContractTests(SynchronousTestCase):
             max_message_size=1000,
             secrets=secrets,
             user_agent="WSAAS/1.0",
-            now=lambda: NOW,
+            wall_clock=lambda: NOW,
             bits=lambda n: 0xAB,
         )
 
