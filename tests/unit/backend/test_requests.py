@@ -8,8 +8,11 @@ import hmac
 import json
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.properties import examples
 from wsaas.backend.requests import Contract, Webhook
 from wsaas.core.events import Cause, Closed, Opened, Received
 from wsaas.core.gateway import record_of
@@ -22,6 +25,8 @@ from wsaas.core.timestamps import iso8601
 ID = "Gateway1" + "c" * 24
 NOW = 1_763_892_000.25
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TEXT = st.text(max_size=20)
+NOBODY: Any = None
 HANDSHAKE = Handshake(
     path="/room/7",
     query="a=1",
@@ -55,8 +60,7 @@ class ContractTests(SynchronousTestCase):
 
     def session(self, *forwarded: tuple[bytes, bytes]) -> Session:
         record = Record(ID, NOW, forwarded or HANDSHAKE.repeated, TRACE)
-        unused: Any = None
-        return Session(record, HANDSHAKE, unused, Limits(1000, 1000, 1000), unused)
+        return Session(record, HANDSHAKE, NOBODY, Limits(1000, 1000, 1000), NOBODY)
 
     def test_connect(self) -> None:
         """A connect is a POST whose JSON has the core members and who wants to connect."""
@@ -103,6 +107,47 @@ class ContractTests(SynchronousTestCase):
         binary = self.contract().webhook(self.session(), Received(8, Frame(b"\xff\0", True)))
         self.assertEqual(binary.body, b"\xff\0")
         self.assertEqual(headers_of(binary)["content-type"], "application/octet-stream")
+
+    @examples(200)
+    @given(TEXT, TEXT, st.none() | TEXT, TEXT, st.lists(TEXT, max_size=3), st.dictionaries(TEXT, TEXT, max_size=3))
+    def test_connect_json(
+        self, path: str, query: str, origin: str | None, address: str, subprotocols: list[str], headers: dict[str, str]
+    ) -> None:
+        """The JSON of a connect is what json.dumps makes of it, whatever the client said."""
+        handshake = Handshake(path, query, origin, address, tuple(subprotocols), headers)
+        session = Session(Record(ID, NOW, (), TRACE), handshake, NOBODY, Limits(1000, 1000, 1000), NOBODY)
+        members: dict[str, Any] = {
+            "code": "NEW_CONNECTION",
+            "ws_uri": f"http://gateway:8081/{ID}",
+            "timeout": 30000,
+            "id": ID,
+            "path": path,
+            "query": query,
+            "origin": origin,
+            "remote_address": address,
+            "subprotocols": subprotocols,
+            "headers": headers,
+        }
+        body = self.contract().webhook(session, Opened(handshake)).body
+        self.assertEqual(body, json.dumps(members).encode())
+
+    @examples(200)
+    @given(st.sampled_from(Cause), st.integers(1000, 4999), TEXT, st.booleans(), st.integers(0, 10**6))
+    def test_disconnect_json(self, cause: Cause, code: int, reason: str, clean: bool, lost: int) -> None:
+        """The JSON of a disconnect is what json.dumps makes of it, whatever the reason."""
+        members = {
+            "code": "CONNECTION_CLOSE",
+            "ws_uri": f"http://gateway:8081/{ID}",
+            "id": ID,
+            "cause": cause.value,
+            "close_code": code,
+            "close_reason": reason,
+            "clean": clean,
+            "connected_at": iso8601(NOW),
+            "lost_messages": lost,
+        }
+        body = self.contract().webhook(self.session(), Closed(cause, code, reason, clean, lost)).body
+        self.assertEqual(body, json.dumps(members).encode())
 
     def test_disconnect(self) -> None:
         """A disconnect is a DELETE whose JSON says why."""
