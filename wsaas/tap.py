@@ -18,6 +18,7 @@ from twisted.python.components import Componentized
 from twisted.python.usage import Options as UsageOptions
 
 from wsaas.internals.awake_clock import count_awake_time
+from wsaas.internals.cookie_request import parse_late
 from wsaas.internals.reactor_tuning import replace_iteration
 from wsaas.internals.signals import Signals, exit_with
 from wsaas.internals.supported import check
@@ -241,6 +242,7 @@ def make_root(options: Options, reactor: Any, assemble: Callable[..., IService])
     """
     check()
     replace_iteration(reactor)
+    parse_late()
     # By default Twisted's timers follow the wall clock: when it is set back by an hour, all timers stop for an hour
     # (Twisted #2424).
     count_awake_time(reactor)

@@ -70,6 +70,7 @@ _judged: dict[str, bool] = {}
 
 RELIANCES = (
     "wsaas.internals.autobahn:RELIANCE",
+    "wsaas.internals.cookie_request:RELIANCE",
     "wsaas.internals.direct_write:RELIANCE",
     "wsaas.internals.http_channel:MALFORMED",
     "wsaas.internals.http_channel:TRAILERS",
