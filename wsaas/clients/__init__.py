@@ -1,1 +1,1 @@
-"""The clients' side: Autobahn, with limits, and the session behind it."""
+"""The clients' connections: handshakes, frames, limits and the end, on the client's side of a session."""

@@ -1,10 +1,10 @@
-"""Admits clients: so many in all, so many from one address, so fast, and so many waiting for their answer.
+"""Admits clients within four limits: in all, from one address, per second, and waiting for the backend's answer.
 
     accept -> acquire (an AdmissionSlot) -> admit, once the address is known -> reserve, when the handshake is sound
     -> answered -> release
 
-One over a limit is told so after its handshake (503, come back later), as long as there are not too many of that
-kind here; the others are cut off at once. Plain rules: no sockets, and the time is passed in.
+A client over a limit gets 503 after its handshake, as long as not too many such clients are connected; the others are
+cut off at once. These are plain rules: they know no sockets, and the time is passed in.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from wsaas.core.rate_limit import Rates
 from wsaas.core.refusal import Refusal, RefusalReason
 
 BURST = 10
-"""Seconds' worth of connections that may come at once after a rest: a company behind one address reconnects."""
+"""Seconds' worth of connections that one address may open at once after a pause: a company behind it reconnects."""
 ADDRESSES = 10_000
 """Addresses whose rate is remembered."""
 ASKING_PER_WEBHOOK = 32
-"""Clients that wait for the answer to their connect, for each webhook that may be in flight: the last one waits as long
-as the backend takes for so many answers."""
+"""Clients that may wait for the answer to their connect, for each webhook that may be in flight. The last of them waits
+as long as the backend takes for so many answers."""
 LATEST = 15
-"""A client that is turned away is told to come back after 1 to so many seconds: not all at once."""
+"""Seconds: the longest Retry-After of a client that is refused. Each gets a random one, so that they do not all return
+at once."""
 
 
 class AdmissionSlot:
@@ -39,10 +40,13 @@ class AdmissionSlot:
         self._asking = False
         self._gone = False
         self.refusal: Refusal | None = None
-        """What it is to be answered, if it may not come in."""
+        """The refusal that the client is to be answered, if it is over a limit."""
 
     def admit(self, host: str, limited: bool, now: float) -> bool:
-        """Count the connection against its address, `limited` unless that is a proxy's. False: cut it off."""
+        """Count the connection against its address; return False if it is to be cut off.
+
+        `limited` is False for the address of a trusted proxy, which is exempt.
+        """
         admission = self._admission
         if self.refusal is None and limited and host:
             self._network = network(host)
@@ -54,7 +58,7 @@ class AdmissionSlot:
         return self.refusal is None or admission.surplus <= admission.most_surplus
 
     def reserve(self) -> Refusal | None:
-        """Note that its handshake is sound and waits until `answered`; or return what it is to be answered now."""
+        """Reserve a place among the clients that wait for the backend's answer; or return the refusal for this one."""
         if self.refusal is None:
             self._asking = self._admission.begin_to_ask(self._network if self._public else None)
             if not self._asking:
@@ -62,6 +66,7 @@ class AdmissionSlot:
         return self.refusal
 
     def answered(self) -> None:
+        """Give the reserved place back: the backend has answered. Idempotent."""
         if self._asking:
             self._asking = False
             self._admission.answered(self._network if self._public else None)
@@ -78,11 +83,11 @@ class AdmissionSlot:
 
 
 class Admission:
-    """The counts and their limits; 0 for no limit per address. `below(n)` is a random number from 0 to n - 1.
+    """The counts of connections, and their limits.
 
-    `connect_rate` is how many a second may come from one public address. Others may stand for many: proxies, bridges.
-
-    `refused` counts those that are turned away, by reason.
+    `most_per_address` of 0 is no limit. `connect_rate` is in connections a second from one public address, 0 for no
+    limit; addresses that are not public may stand for many clients (proxies, bridges), and are exempt. `below(n)` is a
+    random number from 0 to n - 1. `refused` counts the refused clients by reason.
 
     The tables are bounded: those of the networks by the connections, that of the rates by itself.
     """
@@ -108,7 +113,7 @@ class Admission:
         self._below = below
 
     def limit(self, most: int, surplus: int) -> None:
-        """From now on at most so many clients, and so many more that are only told so."""
+        """Set the most clients in all, and the most beyond those that are answered with 503."""
         self.most, self.most_surplus = most, surplus
 
     @property
@@ -116,7 +121,7 @@ class Admission:
         return self.most is not None and self.present - self.surplus >= self.most
 
     def acquire(self) -> AdmissionSlot | None:
-        """Somebody connects; None if there is no room even to say that there is none."""
+        """Take a slot for a new connection, or return None when even the surplus is used up."""
         if self.most is not None and self.present >= self.most + self.most_surplus:
             self.refused[RefusalReason.TOO_MANY_CONNECTIONS] += 1
             return None
@@ -127,13 +132,15 @@ class Admission:
         return slot
 
     def too_many_from(self, network: str) -> bool:
-        """Count one more from there."""
+        """Count one more connection of a network; return True if that is too many."""
         self._networks[network] += 1
         return 0 < self._most_per_address < self._networks[network]
 
     def begin_to_ask(self, network: str | None) -> bool:
-        """Count one more that waits for its answer, unless too many do: of one public network no more than half of all,
-        so that nobody's connects, however long they take, keep others out.
+        """Count one more client that waits for the backend's answer; return False, uncounted, if too many wait.
+
+        One public network has at most half of the places, so that its connects, however long they take, keep no other
+        client out.
         """
         if self.asking >= self.most_asking:
             return False
@@ -145,7 +152,7 @@ class Admission:
         return True
 
     def answered(self, network: str | None) -> None:
-        """One waits no more."""
+        """Count one client less that waits for the backend's answer."""
         self.asking -= 1
         if network is not None:
             self._asking[network] -= 1
@@ -153,12 +160,13 @@ class Admission:
                 del self._asking[network]
 
     def refusal(self, reason: RefusalReason) -> Refusal:
-        """One more that is over a limit."""
+        """Count one more client over a limit, and return its refusal."""
         self.surplus += 1
         self.refused[reason] += 1
         return Refusal(reason, retry_after=1 + self._below(LATEST))
 
     def left(self, slot: AdmissionSlot, network: str | None) -> None:
+        """Count one connection less."""
         self.present -= 1
         if slot.refusal is not None:
             self.surplus -= 1

@@ -170,7 +170,7 @@ class ClientConnection(Protocol):
     # What its parts tell it
 
     def look(self) -> None:
-        """Look if the client is still there, for the keepalive."""
+        """Check that the client is still there, for the keepalive."""
         now, timeout, buffer = self.context.clock.seconds(), self.context.ws_timeout, self.send_buffer
         verdict = self.liveness.check(
             now, timeout, self.transport, full_since=buffer.full_since, reading=not self._reader.flow.paused

@@ -26,7 +26,7 @@ class OwnedConnection(Protocol):
 
 
 class ConnectionOwner(Protocol):
-    """The factory as a connection sees it. A connection tells it how far it has come, each step once."""
+    """The factory as a connection sees it. Each connection makes each call at most once, beside the log."""
 
     def session_over(self, connection: OwnedConnection) -> None:
         """Hear that the session is over, while the transport may still have something for the client to take."""

@@ -1,4 +1,4 @@
-"""Makes the clients' protocols, with Autobahn set up for a public port."""
+"""Accepts clients, and sets Autobahn up for a public port."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _deflate(offers: list[Any]) -> Any:
 
 
 class ClientFactory(WebSocketServerFactory):
-    """Accepts clients for one gateway.
+    """Makes the connections of one gateway's clients. It is a factory of Autobahn's, for the codecs that they need.
 
     `ws_timeout` is in seconds, 0 turns the keepalive off; `message_rate` is in frames a second, 0 for no limit.
     `wall_clock()` is the time in seconds since the epoch. None instead of a fast path switches it off.
@@ -119,12 +119,12 @@ class ClientFactory(WebSocketServerFactory):
         return AutobahnCodec(super().buildProtocol(None), key, subprotocol, offer)
 
     def session_over(self, connection: OwnedConnection) -> None:
-        """Remember a client whose session is over: it may still have something to take."""
+        """Keep a client in mind whose session is over, as something may still wait for it."""
         self._leaving.add(connection)
 
     @property
     def owes(self) -> bool:
-        """Say whether any client whose session is over has still something to take."""
+        """Return True while a client whose session is over has not taken all that was written to it."""
         return any(unacknowledged(connection.transport) for connection in self._leaving)
 
     def gone(self, connection: OwnedConnection) -> None:
@@ -137,7 +137,7 @@ class ClientFactory(WebSocketServerFactory):
         return bool(self.context.pending)
 
     def log_rejection(self, address: str, reason: RefusalReason) -> None:
-        """Log that a client was refused for want of room, but not each one."""
+        """Log that a client was refused for want of room: one line for many of a kind."""
         self._log_limit.emit(
             _log,
             LogLevel.warn,

@@ -46,7 +46,7 @@ class ReaderOwner(Protocol):
         """
 
     def end(self) -> None:
-        """Hear that all is handed over, after `finish`."""
+        """Hear that all messages are handed over, after `finish`."""
 
 
 class FrameReader:
@@ -108,7 +108,7 @@ class FrameReader:
         self._hand_over()
 
     def _hand_over(self) -> None:
-        while self.flow.press_on():
+        while self.flow.clear():
             self._read()
             if not self.flow.paused:
                 self._data = b""

@@ -1,4 +1,4 @@
-"""Finds out if the far end of a connection that is not being read from has closed it."""
+"""Tells if the client has closed a connection from which nothing is read at the moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds clients that are gone without a word."""
+"""Checks at intervals that the clients are still there."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-# Each connection is looked at this often in one timeout, and the looks are spread over this many turns.
 LOOKS = 8
+"""Checks of each connection in one timeout."""
 TURNS = 16
+"""Parts into which the connections are divided, to be checked one after the other."""
 
 
 class Watched(Protocol):
     """A connection as the keepalive sees it."""
 
     def look(self) -> None:
-        """See whether it still lives."""
+        """Check that the client is still there."""
 
 
 class Keepalive:
-    """Looks at every connection `LOOKS` times in `timeout` seconds, a sixteenth of them at a time.
+    """Checks every connection `LOOKS` times in `timeout` seconds, a sixteenth of them at a time.
 
-    `clock` counts no time in which the process stood still, so silence in that time is held against nobody.
-    Connections are bounded elsewhere; each is in one turn's set.
+    `clock` does not count the time in which the process stood still, so that silence in that time is held against no
+    client. Bound: each connection stands in one part.
     """
 
     def __init__(self, clock: IReactorTime, timeout: float) -> None:
@@ -37,22 +38,25 @@ class Keepalive:
         self._call: IDelayedCall | None = None
 
     def start(self) -> None:
-        """Begin to look. With a timeout of 0 there is nothing to look for."""
+        """Begin to check, unless the timeout is 0."""
         if self._timeout:
             self._wait(self._clock.seconds())
 
     def stop(self) -> None:
+        """Stop checking."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
 
     def add(self, connection: Watched) -> None:
+        """Check this connection, too."""
         turn = self._next_home
         self._next_home = (turn + 1) % TURNS
         self._home[connection] = turn
         self._turns[turn][connection] = None
 
     def remove(self, connection: Watched) -> None:
+        """Check this connection no more. Idempotent."""
         turn = self._home.pop(connection, None)
         if turn is not None:
             del self._turns[turn][connection]

@@ -33,7 +33,7 @@ class EndingConnection(Protocol):
     lingering: LingeringClose | None
 
     def look(self) -> None:
-        """Look if the client is still there; see `Keepalive`."""
+        """Check that the client is still there; see `Keepalive`."""
 
     def hear_no_more(self) -> None:
         """End the session; the transport may stay for what waits for the client."""
@@ -59,12 +59,12 @@ class LingeringClose:
         self._since = self._clock.seconds()
         self._progress: Progress | None = None
         self._unwanted: int | None = None
-        """Bytes that the client may still say; None for any number."""
+        """Bytes that the client may still send; None for any number."""
         self._call: IDelayedCall | None = self._clock.callLater(LOOK, self._look)
         self.owing = owing
-        """Whether frames before the Close may be under way."""
+        """Set while frames before the Close may be under way."""
         self.leaving = False
-        """Whether nothing is said to the client any more, beside what waits for it."""
+        """Set when nothing more will be sent than what waits already."""
         connection.context.keepalive.remove(connection)  # the client is watched here from now on
 
     @classmethod
@@ -97,7 +97,7 @@ class LingeringClose:
         self._patience = CLOSE_TIMEOUT
 
     def discard(self, size: int) -> None:
-        """Throw away so many bytes that the client says to a connection that closes."""
+        """Count bytes of the client that are thrown away, and cut it off if they are too many."""
         if self._unwanted is not None:
             self._unwanted -= size
             if self._unwanted < 0:

@@ -1,4 +1,4 @@
-"""Measures how far a client has taken what was written to it, as the TCP of its machine acknowledges it to ours."""
+"""Measures how much of the written data the client's machine has acknowledged (TCP)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def unacknowledged(transport: Any) -> int:
 
 
 class Progress:
-    """Sees, from one look to the next, whether a client takes something."""
+    """Tells, from one call to the next, whether a client takes data."""
 
     __slots__ = ("_seen", "_transport")
 

@@ -1,4 +1,4 @@
-"""Controls how fast one client is read: not at all while there is a reason, never so fast that others wait."""
+"""Controls how fast one client is read: not while there is a reason to pause, and never so fast that others wait."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ TURN = 128
 """Frames of one client that are read in one turn of the reactor, before others have theirs."""
 
 LANE, PACE = 1, 2
-"""Why nothing is read: there is no room for what comes; or too much came in too short a time."""
+"""Reasons to pause: the session's lane has no room for the next message; too many frames came in too short a time."""
 
 
 class ReadControl:
-    """The reasons why a client is not read from: only the first in and the last out touch the transport.
+    """The reasons why a client is not read from. The first one pauses the transport, the last to go resumes it.
 
-    Frames are counted: over `rate` a second, or more than a turn's, they wait where they are, in the protocol's
-    buffer and the client's socket, and `go_on` is called when it is time for more. What is in the buffer comes
-    before what is in the socket: `go_on` reads that, and `flowing` says afterwards whether there is still room.
+    Frames are counted. Over `rate` a second (0 for no limit), or over TURN in one turn of the reactor, they wait in the
+    reader's buffer and in the client's socket, and `go_on` is called when it is time for more. The buffer comes before
+    the socket: `go_on` reads the buffer, and `paused` says afterwards whether the transport stays paused.
     """
 
     __slots__ = ("_call", "_clock", "_closed", "_go_on", "_pace", "_reasons", "_transport", "_turn", "paused")
@@ -38,19 +38,19 @@ class ReadControl:
         self._closed = False
 
     def begin_turn(self) -> None:
-        """The reactor has been elsewhere since the last frame."""
+        """Begin to count the frames of a turn of the reactor."""
         self._turn = TURN
 
     def frame(self) -> None:
-        """A frame has begun."""
+        """Count a frame, and pause if that was one too many."""
         self._turn -= 1
         spent = self._pace.count()
         if spent or self._turn <= 0:
             wait = self._pace.pause(self._clock.seconds()) if spent and not self._closed else 0.0
             if wait or self._turn <= 0:
-                self._rest(wait)
+                self._defer(wait)
 
-    def _rest(self, seconds: float) -> None:
+    def _defer(self, seconds: float) -> None:
         self.pause(PACE)
         if self._call is None:
             self._call = self._clock.callLater(seconds, self._next_turn)
@@ -64,14 +64,14 @@ class ReadControl:
             self.resume(PACE)
 
     def pause(self, reason: int) -> None:
-        """Idempotent."""
+        """Add a reason to pause. Idempotent."""
         if not self._reasons and not self._closed:
             self._transport.pauseProducing()
         self._reasons |= reason
         self.paused = True
 
     def resume(self, reason: int) -> None:
-        """Idempotent."""
+        """Take a reason away; go on reading if it was the last. Idempotent."""
         if self._reasons & reason:
             self._reasons &= ~reason
             self.paused = bool(self._reasons)
@@ -81,11 +81,11 @@ class ReadControl:
                 self._transport.resumeProducing()
 
     def close(self) -> None:
-        """The transport is gone, or about to go: it is not touched again. Only turns still count."""
+        """Leave the transport alone from now on: it is closed, or about to close. Only turns still count."""
         self._closed = True
 
-    def press_on(self) -> bool:
-        """Forget the reasons; False if it is for the next turn to go on, which it will."""
+    def clear(self) -> bool:
+        """Clear all reasons; return False if a scheduled turn will continue."""
         if self._call is None:
             self._reasons = 0
             self.paused = False

@@ -18,19 +18,19 @@ class BufferOwner(Protocol):
     """The part of a connection that writes to the client."""
 
     def drained(self) -> None:
-        """All that waited is written."""
+        """Hear that all bytes that waited are written."""
 
 
 @implementer(IPushProducer)
 class SendBuffer:
-    """Bytes on their way to a client, in order, bounded.
+    """The bytes that wait to be written to one client, in order.
 
-    While nothing waits, the socket is given a message at once (see `wsaas.internals.direct_write`).
-    What it does not take goes to the transport, which says (as a streaming producer's consumer does) when it has had
-    enough; what comes then waits here.
-    `room` is the question before a message: at most `capacity` bytes wait, or one message if nothing else does. Frames
-    that cannot be refused (Close, Pong) are written without asking; there is one Close in a connection's life, and
-    Pongs are held back by whoever sends them while `paused`.
+    While nothing waits, a message is written to the socket at once (see `wsaas.internals.direct_write`). Bytes that the
+    socket does not take go to the transport, until the transport pauses its producer; later ones wait here.
+
+    Bound: at most `capacity` bytes of messages wait, or one message if nothing else does (`room`). Frames that cannot
+    be refused are written without asking: there is one Close in a connection's life, and FrameReader holds Pongs back
+    while `paused`.
     """
 
     __slots__ = (
@@ -54,8 +54,7 @@ class SendBuffer:
         self._fd = transport.fileno() if can_write_through(transport) else -1  # type: ignore[attr-defined]
         """The socket's file descriptor; negative if nothing may be written to it directly."""
         self.clear = self._fd >= 0
-        """Set while nothing waits: then a message may be written directly, and what the socket does not take of it is
-        for `write_remainder`."""
+        """Set while nothing waits: then a message may be written directly, and `write_remainder` takes what is left."""
         self._session: SessionInput | None = None
         self._direct_fds: dict[SessionInput, int] | None = None
         self._clock = clock
@@ -85,7 +84,7 @@ class SendBuffer:
         return False
 
     def offer(self, data: bytes) -> bool:
-        """Write a message if there is room for it; whether there was."""
+        """Write a message; return False, and write nothing, if there is no room for it."""
         if not self.paused:
             if self.clear or self._clears():
                 try:
@@ -114,7 +113,7 @@ class SendBuffer:
             self._handed = len(data)
 
     def write(self, data: bytes) -> None:
-        """Write what cannot be refused."""
+        """Write bytes that cannot be refused."""
         if self.paused:
             self._wait(data)
         else:
@@ -158,11 +157,11 @@ class SendBuffer:
         self._queued += len(data)
 
     def pauseProducing(self) -> None:
-        """The transport has had enough (IPushProducer)."""
+        """Hear that the transport's own buffer is full (IPushProducer)."""
         self.paused = True
 
     def resumeProducing(self) -> None:
-        """The transport has written all it had (IPushProducer)."""
+        """Hear that the transport's own buffer is empty (IPushProducer)."""
         self.paused = False
         self._handed = 0
         self.full_since = None
@@ -176,7 +175,7 @@ class SendBuffer:
             self._owner.drained()
 
     def stopProducing(self) -> None:
-        """The connection is lost (IPushProducer), and its file about to be closed: there is no room any more."""
+        """Drop everything: the connection is lost, and its file about to be closed (IPushProducer)."""
         self.let_go()
         self._queue = None
         self._queued = self._handed = 0

@@ -60,7 +60,7 @@ class SlowFrames:
         self._fragments = self._length = 0
         """Of the current message so far; the length in bytes as they came."""
         self.compressing = codec.compressing
-        """Whether permessage-deflate was agreed on."""
+        """Set if permessage-deflate was agreed on."""
         self.message: Frame | None = None
         """The message that the last `read` completed."""
         self.failure: tuple[int, str] | None = None
@@ -72,12 +72,12 @@ class SlowFrames:
 
     @property
     def between_frames(self) -> bool:
-        """Whether the next byte is the first one of a frame."""
+        """Return True if the next byte is the first one of a frame."""
         return not (self._missing or self._given)
 
     @property
     def between_messages(self) -> bool:
-        """Whether the next frame may be read on the fast path."""
+        """Return True if the next frame may be read on the fast path."""
         return not (self._missing or self._given or self._inside or self.compressing or self._codec is None)
 
     def expected(self, data: bytes) -> int | None:

@@ -112,7 +112,7 @@ class AutobahnCodec:
         self.answer = self._take_written()
         """The answer to the handshake, in bytes."""
         self.message: tuple[bytes, bool] | None = None
-        """The message that was completed, and whether it is binary."""
+        """The payload of the message that was completed, and True for a binary one."""
         self.failure: tuple[int, str] | None = None
         """The close code and the reason, if the client broke a rule. Nothing may be received after that."""
         if not self.answer.startswith(b"HTTP/1.1 101 "):

@@ -1,4 +1,4 @@
-"""A client's address: that of its socket's peer, or what a trusted proxy says of it."""
+"""A client's address: that of its socket's peer, or the one that a trusted proxy names."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from wsaas.net.proxy_protocol import Proxied
 Address = IPv4Address | IPv6Address
 
 MAX_HOPS = 32
-"""Proxies in a row that are believed, in one X-Forwarded-For."""
+"""Entries of one X-Forwarded-For that are read, from the right."""
 LONGEST_ADDRESS = 64
-"""Characters of an address in X-Forwarded-For, with its port; what is longer is none, and is not remembered."""
+"""Characters of an address in X-Forwarded-For, with its port; a longer entry counts as no address."""
 
-# So much of a path tells parties apart.
 _DISTINCT = 64
+"""Characters of a path that tell parties apart."""
 # Some proxies add the port.
 _WITH_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}|\[([0-9a-fA-F:.]+)\](?::[0-9]{1,5})?")
 
 
 @lru_cache(maxsize=1024)  # asked several times in a handshake
 def parse(text: str) -> Address | None:
-    """An IP address, or None; an IPv4 address in the clothes of IPv6 (::ffff:192.0.2.1) is one of IPv4."""
+    """Return an IP address, or None; an IPv4-mapped IPv6 address (::ffff:192.0.2.1) becomes the IPv4 one."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -43,14 +43,14 @@ def announced(transport: Any) -> bool:
 
 
 class Proxies:
-    """Those whose X-Forwarded-For is believed: networks, and `unix` for whoever comes by a unix socket."""
+    """The proxies whose X-Forwarded-For is believed: networks, and `unix` for the peers of UNIX sockets."""
 
     def __init__(self, names: Collection[str]) -> None:
         self._networks = [ip_network(name) for name in names if name != "unix"]
         self._unix = "unix" in names
 
     def trusts(self, host: str) -> bool:
-        """`host` is as Twisted says it, empty for a unix socket."""
+        """Say if the peer is such a proxy; `host` is as Twisted gives it, empty for a UNIX socket."""
         if not host:
             return self._unix
         address = parse(host) if self._networks else None
@@ -60,10 +60,10 @@ class Proxies:
         return any(address in network for network in self._networks)
 
     def client(self, host: str, forwarded: Iterable[bytes]) -> str:
-        """The client's address, where `host` is the peer's, given the values of X-Forwarded-For in their order.
+        """Return the client's address, given the peer's (`host`) and the values of X-Forwarded-For in their order.
 
-        Each proxy appends whom it heard: from the right, those that are trusted are believed, MAX_HOPS at most. What is
-        no address ends the chain.
+        Each proxy appends the address of its own peer. The entries are read from the right, at most MAX_HOPS, up to the
+        first one that is no trusted proxy; an entry that is no address ends the chain.
         """
         found = _spelled(host)
         if not self.trusts(host):
@@ -102,9 +102,9 @@ def network(host: str) -> str:
 
 
 def party(host: str, path: str) -> str:
-    """Return the name of those who are counted as one when the backend fails for them.
+    """Return the name of the party: the clients that are counted as one when the backend fails for them.
 
-    That is a network. As an address that is not public may stand for many, it is there those who ask for one path.
+    That is a network. An address that is not public may stand for many clients, and counts together with the path.
     """
     return network(host) if is_public(host) else f"{network(host)} {path[:_DISTINCT]}"
 

@@ -1,8 +1,8 @@
-"""Credentials for those who cannot set headers: browsers.
+"""Credentials of clients that cannot set headers: browsers.
 
 A bearer token in a query parameter (AUTH_QUERY) or in a subprotocol (AUTH_SUBPROTOCOL) is taken out of the request's
-head and put into an Authorization header. Whoever reads the head after that, Autobahn and its error messages included,
-sees a client that could set it.
+head and put into an Authorization header. All code behind this, error messages included, sees a client that set the
+header itself.
 
     GET /room?a=1&access_token=abc            ->  GET /room?a=1, Authorization: Bearer abc
     Sec-WebSocket-Protocol: bearer.YWJj, v1   ->  Sec-WebSocket-Protocol: v1, Authorization: Bearer abc
@@ -26,19 +26,22 @@ _MORE = "more than one credential; send one only: a header, the query or a subpr
 
 
 class BadCredential(Exception):
-    """A credential that cannot be used; the text says why, and does not repeat it."""
+    """A credential that cannot be used. The text says why, without the credential."""
 
 
 class Credentials:
-    """The places where credentials may be, as AUTH_QUERY (None for nowhere) and AUTH_SUBPROTOCOL say."""
+    """The places where credentials may be: `parameter` of the query (AUTH_QUERY, None for off), and subprotocols
+    (AUTH_SUBPROTOCOL).
+    """
 
     def __init__(self, parameter: str | None, subprotocol: bool) -> None:
         self._parameter = None if parameter is None else in_query(parameter)
         self._subprotocol = subprotocol
 
     def present(self, head: RequestHead) -> RequestHead:
-        """The head with at most an Authorization header for a credential, and the subprotocol that carried it before,
-        if one did. Raises BadCredential.
+        """Return the head with its credential as an Authorization header, and with the subprotocol that carried it.
+
+        Raises BadCredential.
         """
         target, fields = head.target, head.fields
         tokens: list[bytes] = []
@@ -58,7 +61,7 @@ class Credentials:
 
 
 def in_query(parameter: str) -> re.Pattern[bytes]:
-    """A pattern for each place of a parameter in "&" and a query; of its name each character may be percent-encoded."""
+    """Compile a pattern for each place of a parameter in "&" and a query; its name may be percent-encoded."""
     name = "".join(f"(?:{re.escape(c)}|%{ord(c) >> 4:x}{_either_case(ord(c) & 15)})" for c in parameter)
     return re.compile(rf"&{name}(?:=([^&]*))?(?=&|\Z)".encode("ascii"))
 
@@ -68,7 +71,7 @@ def _either_case(digit: int) -> str:
 
 
 def _from_query(target: bytes, parameter: re.Pattern[bytes], tokens: list[bytes]) -> bytes:
-    """The target without the parameters that are credentials."""
+    """Return the target without the parameters that are credentials; append those to `tokens`."""
     path, mark, query = target.partition(b"?")
 
     def take(found: re.Match[bytes]) -> bytes:
@@ -80,7 +83,7 @@ def _from_query(target: bytes, parameter: re.Pattern[bytes], tokens: list[bytes]
 
 
 def _from_subprotocols(head: RequestHead, tokens: list[bytes]) -> tuple[dict[bytes, list[bytes]], str | None]:
-    """Return the fields without the subprotocol that carries a token, and that one."""
+    """Return the fields without the subprotocol that carries a token, and that subprotocol; append to `tokens`."""
     others: list[bytes] = []
     carrier: bytes | None = None
     for offered in elements(b",".join(head.values(_PROTOCOL))):
@@ -101,7 +104,7 @@ def _from_subprotocols(head: RequestHead, tokens: list[bytes]) -> tuple[dict[byt
 
 
 def _decoded(text: bytes) -> bytes:
-    """Base64url (RFC 4648, 5), padded or not."""
+    """Decode base64url (RFC 4648, 5), padded or not."""
     found = _ENCODED.fullmatch(text)
     if found is None or len(found[1]) % 4 == 1 or (found[2] and len(text) % 4):
         raise BadCredential("the credential in the subprotocol is not base64url")

@@ -1,4 +1,4 @@
-"""From the head of a request to the Handshake that the gateway hears."""
+"""Makes the Handshake, which the gateway gets, from the head of a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsaas.net.trace_context import trace_id
 
 
 class HandshakePolicy:
-    """The settings' rules for requests.
+    """The rules that the settings make for handshakes.
 
     `allowed_origins` are serialised origins (RFC 6454, 6.2) in lower case without default ports; empty allows any.
     """
@@ -43,15 +43,15 @@ class HandshakePolicy:
         return self.proxies.client(host, head.values(b"x-forwarded-for"))
 
     def allows(self, head: RequestHead) -> bool:
-        """Say if a browser page of the request's origin may connect; a client that sends none is no browser.
+        """Say if a page of the request's origin may connect. A client that sends no Origin is no browser, and may.
 
-        Bytes are compared, the one value's. Anything else, two values too, is a foreign origin.
+        The bytes of the one value are compared; two values are a foreign origin.
         """
         origins = head.values(b"origin") if self._allowed_origins else []
         return not origins or (len(origins) == 1 and _normal(origins[0]) in self._allowed_origins)
 
     def handshake(self, head: RequestHead, address: str, subprotocols: tuple[str, ...]) -> Handshake:
-        """Return what the gateway hears of a sound request of the client at `address`."""
+        """Return the Handshake of a sound request of the client at `address`."""
         path, _, query = head.target.decode("ascii").partition("?")
         origins = head.values(b"origin")
         return Handshake(
@@ -68,7 +68,7 @@ class HandshakePolicy:
 
 
 def _normal(origin: bytes) -> bytes:
-    """An origin in lower case, without its scheme's default port."""
+    """Return an origin in lower case, without its scheme's default port."""
     origin = origin.lower()
     port = DEFAULT_PORTS.get(origin.partition(b"://")[0].decode("latin-1"))
     return origin if port is None else origin.removesuffix(b":%d" % port)

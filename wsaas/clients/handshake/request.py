@@ -1,4 +1,4 @@
-"""Reads what an opening handshake asks for (RFC 6455, 4.2.1), as leniently as is safe.
+"""Slow path for the opening handshake (RFC 6455, 4.2.1): reads every sound one, as leniently as is safe.
 
 Method, version, Host, Upgrade, Connection, Sec-WebSocket-Version and Sec-WebSocket-Key must be right: without them it
 is no handshake. Lists may come in several headers and with empty elements (RFC 9110, 5.6.1). An extension offer that
@@ -61,12 +61,12 @@ def read(head: RequestHead, compression: bool) -> tuple[str, tuple[str, ...], st
 
 
 def _offer(value: bytes) -> str | None:
-    """The first offer in a Sec-WebSocket-Extensions value (RFC 6455, 9.1) that can be accepted."""
+    """Return the first offer in a Sec-WebSocket-Extensions value (RFC 6455, 9.1) that can be accepted."""
     return next(filter(None, map(_deflate, filter(_NAMED.match, _ELEMENTS.findall(value)))), None)
 
 
 def _deflate(offer: bytes) -> str | None:
-    """One offer of permessage-deflate, if RFC 7692, 7.1, lets us accept it."""
+    """Return one offer of permessage-deflate, spelled anew, if RFC 7692, 7.1, allows to accept it."""
     found: dict[str, str] = {}
     for parameter in offer.split(b";")[1:]:
         key, given, value = parameter.partition(b"=")
@@ -91,8 +91,8 @@ _BITS = frozenset(b"%d" % bits for bits in range(8, 16))
 
 
 def _fits(name: str, value: bytes | None) -> bool:
-    """Say if a parameter may have this value, None for none. What the client says of its own window is only a hint;
-    one of 256 bytes (8) zlib cannot keep, and an offer that asks for it must be declined.
+    """Say if a parameter may have this value, None for none. The client's own window is only a hint; a window of 256
+    bytes (8) is too small for zlib, and an offer that asks for it must be declined.
     """
     if name == "server_max_window_bits":
         return value in _BITS and value != b"8"
@@ -100,5 +100,5 @@ def _fits(name: str, value: bytes | None) -> bool:
 
 
 def _unquoted(value: bytes) -> bytes:
-    """A value that may be a quoted string, without its quotation marks."""
+    """Return a value that may be a quoted string, without its quotation marks."""
     return value[1:-1] if len(value) > 1 and value[:1] == value[-1:] == b'"' else value

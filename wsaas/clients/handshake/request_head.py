@@ -1,8 +1,8 @@
-"""The head of a request, read in the one way in which it can be read, or refused.
+"""Parses the head of a request, and refuses a head that can be read in two ways.
 
-What a server in front may have read differently is refused (RFC 9112, 11.2): a body that only one of the two sees,
-lines that end without CRLF or go on after one, white space before a colon, a second Host or Authorization. All else
-that HTTP allows passes, whatever bytes it has: only what the gateway uses decides about a connection.
+A server in front may read some heads differently (RFC 9112, 11.2), and these are refused: with a body, with lines that
+end without CRLF or continue after one, with white space before a colon, with a second Host or Authorization. All else
+that HTTP allows passes, in any bytes: only the headers that the gateway uses decide about a connection.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SCHEMES = frozenset((b"http", b"https", b"ws", b"wss"))
 _ONCE = frozenset((b"host", b"authorization", b"sec-websocket-key"))
 _WATCHED = _ONCE | encoded(FRAMING)
 
-# What is between the client and the gateway only, or a credential: not for the body of the connect webhook.
+# Headers between the client and the gateway only, and credentials: they are not in the body of the connect webhook.
 _PRIVATE = encoded(
     HOP_BY_HOP
     | FRAMING
@@ -49,7 +49,7 @@ _PRIVATE = encoded(
 
 
 class MalformedHandshake(Exception):
-    """A request that is no handshake; the text says why. `status` and `headers` are for the answer."""
+    """A request that is no handshake. The text says why; `status` and `headers` are for the answer."""
 
     def __init__(self, reason: str, status: int = 400, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(reason)
@@ -112,7 +112,7 @@ def _check(name: bytes, value: bytes, repeated: bool) -> None:
 
 
 def _in_origin_form(head: RequestHead) -> RequestHead:
-    """The same head for a target in absolute-form, whose host then counts instead of Host (RFC 9112, 3.2.2)."""
+    """Return the same head for a target in absolute-form, whose host replaces the Host header (RFC 9112, 3.2.2)."""
     scheme, _, rest = head.target.partition(b"://")
     found = _BEHIND_SCHEME.fullmatch(rest)
     if found is None or scheme.lower() not in _SCHEMES:
@@ -136,8 +136,8 @@ def public(head: RequestHead) -> dict[str, str]:
 def repeated(head: RequestHead, names: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
     """Return the headers of these (lower-case) names for every webhook, each once.
 
-    A value is as it came. Several of one name are joined, empty ones left out: with a comma (RFC 9110, 5.3), cookies
-    with a semicolon (RFC 6265, 5.4; RFC 9113, 8.2.3, since HTTP/2 may split them).
+    A single value is unchanged. Several values are joined without the empty ones: by commas (RFC 9110, 5.3), cookies
+    by semicolons (RFC 6265, 5.4; RFC 9113, 8.2.3, since HTTP/2 may split them).
     """
     return tuple(
         (_SPELLED.get(name, name), _SEPARATORS.get(name, b", ").join(filter(None, values)))

@@ -38,7 +38,7 @@ MESSAGES: Mapping[str, str] = {
     "AUTH_QUERY and AUTH_SUBPROTOCOL say",
     "UNAVAILABLE": "the backend cannot be reached, or fails: connect again after the seconds of Retry-After",
 }
-"""What a client is told to do about each code of a refusal. What is no handshake is told what is wrong with it."""
+"""The remedy for each code of a refusal, for the client. A request that is no handshake gets its own text."""
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -88,16 +88,16 @@ def refused(refusal: Refusal, *, body_wanted: bool = True) -> bytes:
 
 
 def malformed(status: int, reason: str, headers: Iterable[tuple[str, str]] = (), *, body_wanted: bool = True) -> bytes:
-    """The answer to a request that is no handshake; `reason` may quote it, and stays in the JSON."""
+    """Return the answer to a request that is no handshake; `reason` may quote it, and stands in the JSON only."""
     code, known = NO_HANDSHAKE.get(status, ("BAD_REQUEST", ()))
     extra = tuple((name.encode(), value.encode()) for name, value in headers)
     return _answer(status, {"code": code, "message": reason[:200]}, known + extra, body_wanted)
 
 
 def _answer(status: int, body: dict[str, str], headers: tuple[tuple[bytes, bytes], ...], body_wanted: bool) -> bytes:
-    """A whole answer, after which the connection closes; to a HEAD without its body (RFC 9110, 9.3.2).
+    """Return a whole answer, after which the connection closes; without its body for a HEAD (RFC 9110, 9.3.2).
 
-    The status line has our own words only.
+    The status line has no words of the backend.
     """
     content = json.dumps(body).encode() + b"\n"
     try:
