@@ -188,7 +188,7 @@ def makeService(options: Options) -> IService:
     if options["worker"] is None and count > 1:
         root = make_parent(options, reactor)
     else:
-        from wsaas.service.lifecycle import assemble
+        from wsaas.service.assembly import assemble
 
         root = make_root(options, reactor, assemble)
     atexit.register(root.end)

@@ -10,7 +10,7 @@ from tests.support.backend_server import Stage
 from tests.support.faults import PATIENCE, FaultsTestCase, note, size, want_files
 from tests.support.gateway_process import Gateway
 from tests.support.system_case import eventually
-from wsaas.service.lifecycle import PACE, SMALLEST_BATCH
+from wsaas.service.drain import PACE, SMALLEST_BATCH
 
 IDLE = size(500, 10_000)
 BUSY = size(300, 1000)

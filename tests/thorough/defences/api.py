@@ -14,7 +14,7 @@ IDS = "wsaas/core/ids.py"
 FAST = "wsaas/api/server/fast_path.py"
 ROUTER = "wsaas/core/router.py"
 ROUTES = "wsaas/api/app.py"
-SERVICE = "wsaas/service/lifecycle.py"
+SERVICE = "wsaas/service/assembly.py"
 SETTINGS = "wsaas/settings/table.py"
 CHANNEL = "wsaas/api/server/channel.py"
 PARAMS = "wsaas/api/params.py"
@@ -102,7 +102,7 @@ DEFENCES = [
         SERVICE,
         "tokens=settings.api_token,",
         "tokens=(),",
-        "unit.service.test_lifecycle.AssemblyTests.test_token",
+        "unit.service.test_assembly.AssemblyTests.test_token",
     ),
     without(
         REBINDING, ACCESS, "if any_host or self._names_us(host):", "if True:", "unit.api.test_app.PathTests.test_host"
@@ -210,7 +210,7 @@ DEFENCES = [
         SERVICE,
         "limits, time.time, secrets.token_bytes, monitor)",
         "limits, time.time, random.randbytes)",
-        "unit.service.test_lifecycle.AssemblyTests.test_ids",
+        "unit.service.test_assembly.AssemblyTests.test_ids",
     ),
     without(
         ID,
@@ -319,12 +319,12 @@ DEFENCES = [
     ),
     without(
         FULL,
-        SERVICE,
+        "wsaas/service/lifecycle.py",
         "        api.max_connections = room.api\n",
         "",
-        "unit.service.test_lifecycle.AssemblyTests.test_room",
+        "unit.service.test_assembly.AssemblyTests.test_room",
     ),
-    without(FULL, CAPACITY, "room = files - OWN - webhooks * 5 // 4", "room = files"),
+    without(FULL, CAPACITY, "room = files - OWN - peers - webhooks * 5 // 4", "room = files"),
     without(FULL, CAPACITY, "    room -= api\n", ""),
     without(HTTP_2, SITE, 'return [b"http/1.1"]', 'return [b"h2", b"http/1.1"]'),
     without(HTTP_2, TLS, "return _HTTP if _HTTP in offered else SSL.NO_OVERLAPPING_PROTOCOLS", "return offered[0]"),

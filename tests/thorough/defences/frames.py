@@ -14,7 +14,7 @@ LINGERING = "wsaas/clients/lingering_close.py"
 OUTBOX = "wsaas/clients/send_buffer.py"
 PULSE = "wsaas/clients/liveness.py"
 READER = "wsaas/clients/frame_reader.py"
-SERVICE = "wsaas/service/lifecycle.py"
+SERVICE = "wsaas/service/assembly.py"
 SESSION = "wsaas/core/session.py"
 SLOW = "wsaas/clients/slow_frames.py"
 
@@ -162,8 +162,8 @@ DEFENCES = [
     ),
     without(
         VANISHES,
-        SERVICE,
-        "self._clients.keepalive.start()",
+        "wsaas/service/lifecycle.py",
+        "parts.clients.keepalive.start()",
         "pass",
         "system.test_disconnect.KeepaliveTests.test_silent",
     ),

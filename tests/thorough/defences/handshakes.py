@@ -21,7 +21,8 @@ RATES = "wsaas/core/rate_limit.py"
 READER = "wsaas/clients/frame_reader.py"
 REFUSAL = "wsaas/clients/handshake/responses.py"
 REQUEST = "wsaas/clients/handshake/request.py"
-SERVICE = "wsaas/service/lifecycle.py"
+SERVICE = "wsaas/service/assembly.py"
+LIFECYCLE = "wsaas/service/lifecycle.py"
 SESSION = "wsaas/core/session.py"
 
 SLOW = "Headers that come slowly"
@@ -276,7 +277,7 @@ DEFENCES = [
         "system.test_limits.FilesTests.test_more_clients_than_files",
     ),
     without(FULL, ADMISSION, "        self.present -= 1\n"),
-    without(FULL, SERVICE, "capacity(self._settings.max_connections", "capacity(0", _LIMITS),
+    without(FULL, LIFECYCLE, "capacity(settings.max_connections", "capacity(0", _LIMITS),
     without(ONE_ADDRESS, ADMISSION, "return 0 < self._most_per_address < self._networks[network]", "return False"),
     without(
         ONE_ADDRESS, ADDRESS, "(address, 64)", "(address, 128)", "unit.clients.test_admission.AddressTests.test_ipv6"
@@ -298,7 +299,7 @@ DEFENCES = [
         SERVICE,
         "connect_rate=settings.connect_rate",
         "connect_rate=50",
-        "unit.service.test_lifecycle.AssemblyTests.test_connect_rate",
+        "unit.service.test_assembly.AssemblyTests.test_connect_rate",
     ),
     without(
         FAST, OPENING, "limited = not self._context.policy.proxies.trusts(address)", "limited = True", _STAND_FOR_MANY

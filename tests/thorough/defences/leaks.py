@@ -15,7 +15,7 @@ LOGS = "wsaas/logs.py"
 PARSERS = "wsaas/settings/values.py"
 CONNECTION = "wsaas/clients/connection.py"
 ROWS = "wsaas/journal/rows.py"
-SERVICE = "wsaas/service/lifecycle.py"
+SERVICE = "wsaas/service/assembly.py"
 SETTINGS = "wsaas/settings/table.py"
 LOAD = "wsaas/settings/load.py"
 SITE = "wsaas/api/server/site.py"
@@ -221,7 +221,7 @@ DEFENCES = [
         SERVICE,
         "keep_authorization=settings.journal_authorization",
         "keep_authorization=True",
-        "unit.service.test_lifecycle.AssemblyTests.test_journal",
+        "unit.service.test_assembly.AssemblyTests.test_journal",
     ),
     without(
         JOURNAL,

@@ -1,4 +1,4 @@
-"""wsaas.service.lifecycle: what the parts are given, seen where they listen."""
+"""wsaas.service.assembly: what the parts are given, seen where they listen."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from wsaas.api.errors import Unauthorized
 from wsaas.api.server.site import ApiSite
 from wsaas.clients.factory import ClientFactory
 from wsaas.internals.signals import Signals
+from wsaas.service.assembly import assemble
 from wsaas.service.file_limits import capacity
-from wsaas.service.lifecycle import assemble
 from wsaas.settings.load import load
 
 FILES = 1024

@@ -1,0 +1,157 @@
+"""The gateway put together: each part, and what it is given, on one page. What happens then is in `lifecycle`."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.error import ReactorNotRunning
+
+from wsaas.api.debug_router import DebugRouter
+from wsaas.api.server.site import ApiSite, api_site
+from wsaas.backend.courier import Courier
+from wsaas.backend.debug_sender import DebugSender
+from wsaas.backend.requests import Contract
+from wsaas.backend.sender import PoolSender, Sender
+from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
+from wsaas.clients.factory import ClientFactory
+from wsaas.clients.handshake.client_address import Proxies
+from wsaas.clients.handshake.credentials import Credentials
+from wsaas.clients.handshake.policy import HandshakePolicy
+from wsaas.core.gateway import Gateway
+from wsaas.core.model import Limits
+from wsaas.core.monitor import Monitor
+from wsaas.core.registry import Registry
+from wsaas.core.router import Router
+from wsaas.http_client.pool import Pool
+from wsaas.http_client.target import Target
+from wsaas.internals.signals import Signals
+from wsaas.journal.memory import MemoryJournal
+from wsaas.journal.sqlite import SqliteJournal
+from wsaas.net.tls_client import ClientFiles
+from wsaas.service.lifecycle import Daemon
+from wsaas.service.parts import Parts
+from wsaas.service.reload import Reloader
+from wsaas.service.systemd import Notifier
+from wsaas.service.version import user_agent
+from wsaas.settings.table import Settings
+
+if TYPE_CHECKING:
+    from wsaas.service.worker import Worker
+    from wsaas.service.worker_identity import WorkerIdentity
+
+
+def assemble(
+    reactor: Any, settings: Settings, demo: bool, signals: Signals, identity: WorkerIdentity | None = None
+) -> IService:
+    """Return the whole gateway, not yet started. With `demo` the demo backend stands beside it.
+
+    With an `identity` it is one of several workers.
+    """
+    worker: Worker | None = None
+    if identity is not None:
+        from wsaas.service.worker import Worker, settings_of
+
+        worker = Worker(reactor, identity, settings, time.time)
+        settings = settings_of(settings, identity)
+    files = ClientFiles(settings.target_ca, settings.target_cert, settings.target_key)
+    backend = Target.from_address(reactor, settings.target_address, files)
+    pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
+    debug = settings.log_level == "debug"
+    sender: Sender = PoolSender(pool, backend, settings.webhook_timeout)
+    monitor = Monitor()
+    courier = Courier(
+        reactor,
+        Contract(
+            local_address=settings.local_address,
+            ws_timeout=settings.ws_timeout,
+            message_content_type=settings.message_content_type,
+            max_message_size=settings.max_message_size,
+            secrets=settings.webhook_secret,
+            user_agent=user_agent(),
+            wall_clock=time.time,
+            bits=random.getrandbits,
+        ),
+        DebugSender(sender, reactor, backend.url) if debug else sender,
+        concurrency=settings.webhook_concurrency,
+        message_patience=settings.message_patience,
+        disconnect_patience=settings.disconnect_patience,
+        wall_clock=time.time,
+        random=random.random,
+        monitor=monitor,
+        address=backend.url,
+    )
+    journal: MemoryJournal | SqliteJournal = MemoryJournal()
+    if settings.state_dir is not None:
+        journal = SqliteJournal(
+            reactor, Path(settings.state_dir), keep_authorization=settings.journal_authorization, wall_clock=time.time
+        )
+    registry = Registry()
+    limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer)
+    gateway = Gateway(registry, journal, courier, limits, time.time, secrets.token_bytes, monitor)
+    clients = ClientFactory(
+        reactor,
+        gateway,
+        HandshakePolicy(
+            proxies=Proxies(settings.trusted_proxies),
+            credentials=Credentials(settings.auth_query, settings.auth_subprotocol),
+            allowed_origins=settings.allowed_origins,
+            forward_headers=settings.forward_headers,
+        ),
+        Admission(
+            most_per_address=settings.max_connections_per_address,
+            most_asking=settings.webhook_concurrency * ASKING_PER_WEBHOOK,
+            connect_rate=settings.connect_rate,
+            below=random.randrange,
+            refused=monitor.counters.refused,
+        ),
+        ws_timeout=settings.ws_timeout,
+        handshake_timeout=settings.handshake_timeout,
+        max_message_size=settings.max_message_size,
+        message_rate=settings.message_rate,
+        send_buffer=settings.send_buffer,
+        compression=settings.compression,
+        wall_clock=time.time,
+    )
+    notifier = worker or Notifier.of(os.environ)
+    router = Router(registry, settings.max_message_size, monitor, clients.fan_out)
+    if debug:
+        router = DebugRouter(reactor, registry, settings.max_message_size, monitor, clients.fan_out)
+
+    def ready() -> bool:
+        return gateway.accepting and journal.healthy
+
+    def stop() -> None:
+        with suppress(ReactorNotRunning):  # something else has begun to stop it
+            reactor.stop()
+
+    def make_api() -> ApiSite:
+        return api_site(
+            reactor,
+            router,
+            tokens=settings.api_token,
+            local_address=settings.local_address,
+            max_message_size=settings.max_message_size,
+            ready=ready if worker is None else lambda: worker.all_ready,
+            elsewhere=None if worker is None else worker.join(gateway, router, ready, stop),
+            members=None if worker is None else worker.members,
+        )
+
+    daemon = Daemon(Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker))
+    services = MultiService()
+    daemon.setServiceParent(services)
+    signals.on_stop(stop, daemon.hurry)
+    reloader = Reloader(lambda: [*daemon.reloadable(), *filter(None, [backend.tls])], notifier)
+    signals.on(signal.SIGHUP, reloader.reload)
+    if demo:
+        from wsaas.demo.service import demo_service
+
+        demo_service(reactor, settings, daemon.clients_at).setServiceParent(services)
+    return services
