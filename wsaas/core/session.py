@@ -288,7 +288,8 @@ class Session:
     def _conclude(self) -> None:
         """Say how the connection ended, once the lane is empty, too: only then is that certain."""
         if self.ending is not None and not self.lane.messages:
-            self.ending = replace(self.ending, lost_messages=self.lane.lost)
+            if self.lane.lost:
+                self.ending = replace(self.ending, lost_messages=self.lane.lost)
             self._owner.ended(self, self.ending)
 
     def _forget(self) -> None:
