@@ -17,7 +17,7 @@ from tests.support.certificates import authority, issue, write
 from tests.support.gateway_process import Gateway, free_port
 from tests.support.python_process import run
 from tests.support.system_case import SharedTestCase, SystemTestCase, eventually
-from tests.support.websocket_client import closing, handshake
+from tests.support.websocket_client import closing, handshake, refused
 from tests.support.workers import PATIENCE, ApiLine, Reply, Workers, resume
 
 SLOW = "X-Slow: \t\r\n"
@@ -357,6 +357,17 @@ class FormsTests(SystemTestCase):
         self.assertEqual([path.name.startswith("wsaas-") for path in place.iterdir()], [True])
         self.assertEqual(gateway.stop(PATIENCE), 0)
         self.assertEqual(list(place.iterdir()), [])
+
+    def test_one_address(self) -> None:
+        """MAX_CONNECTIONS_PER_ADDRESS is that of all workers: so many are let in, whichever worker each reaches."""
+        gateway = self.gateway(self.backend(), WORKERS="3", MAX_CONNECTIONS_PER_ADDRESS="7")
+        for _ in range(3):
+            clients = [self.connect(gateway.ws + "/") for _ in range(7)]
+            for _ in range(5):
+                self.assertEqual(refused(gateway.ws + "/").status, 503)
+            for client in clients:
+                client.close()
+            eventually(lambda: gateway.api.get("/connections").json()["count"] == 0, PATIENCE)
 
     def test_demo(self) -> None:
         """The demo backend stands beside the first worker, once, and serves all."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Protocol
 
 from wsaas.clients.handshake.client_address import is_public, network
 from wsaas.core.rate_limit import Rates
@@ -82,6 +83,34 @@ class AdmissionSlot:
         self.refusal = self._admission.refusal(reason)
 
 
+class NetworkCounts(Protocol):
+    """The numbers of clients by network."""
+
+    def add(self, network: str) -> int:
+        """Count one more client of the network, and return how many there are."""
+
+    def remove(self, network: str) -> None:
+        """Count one client less."""
+
+
+class LocalCounts:
+    """The numbers of the clients of this process: NetworkCounts. It has one number for each network with clients."""
+
+    def __init__(self) -> None:
+        self.numbers: Counter[str] = Counter()
+
+    def add(self, network: str) -> int:
+        """Count one more client of the network, and return how many there are."""
+        self.numbers[network] += 1
+        return self.numbers[network]
+
+    def remove(self, network: str) -> None:
+        """Count one client less."""
+        self.numbers[network] -= 1
+        if not self.numbers[network]:
+            del self.numbers[network]
+
+
 class Admission:
     """The counts of connections, and their limits.
 
@@ -89,7 +118,8 @@ class Admission:
     limit; addresses that are not public may stand for many clients (proxies, bridges), and are exempt. `below(n)` is a
     random number from 0 to n - 1. `refused` counts the refused clients by reason.
 
-    The tables are bounded: those of the networks by the connections, that of the rates by itself.
+    `networks` counts the clients by network, by default those of this process. The tables are bounded: those of the
+    networks by the connections, that of the rates by itself.
     """
 
     def __init__(
@@ -100,6 +130,7 @@ class Admission:
         connect_rate: int,
         below: Callable[[int], int],
         refused: Counter[RefusalReason],
+        networks: NetworkCounts | None = None,
     ) -> None:
         self.most: int | None = None
         self.most_surplus = 64
@@ -108,7 +139,7 @@ class Admission:
         self.rates = Rates(connect_rate, connect_rate * BURST, ADDRESSES) if connect_rate else None
         self.refused = refused
         self._most_per_address = most_per_address
-        self._networks: Counter[str] = Counter()
+        self._networks: NetworkCounts = networks or LocalCounts()
         self._asking: Counter[str] = Counter()
         self._below = below
 
@@ -133,8 +164,8 @@ class Admission:
 
     def too_many_from(self, network: str) -> bool:
         """Count one more connection of a network; return True if that is too many."""
-        self._networks[network] += 1
-        return 0 < self._most_per_address < self._networks[network]
+        count = self._networks.add(network)
+        return 0 < self._most_per_address < count
 
     def begin_to_ask(self, network: str | None) -> bool:
         """Count one more client that waits for the backend's answer; return False, uncounted, if too many wait.
@@ -171,6 +202,4 @@ class Admission:
         if slot.refusal is not None:
             self.surplus -= 1
         if network is not None:
-            self._networks[network] -= 1
-            if not self._networks[network]:
-                del self._networks[network]
+            self._networks.remove(network)

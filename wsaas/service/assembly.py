@@ -111,6 +111,7 @@ def assemble(
             connect_rate=settings.connect_rate,
             below=random.randrange,
             refused=monitor.counters.refused,
+            networks=None if worker is None else worker.networks,
         ),
         ws_timeout=settings.ws_timeout,
         handshake_timeout=settings.handshake_timeout,

@@ -18,6 +18,7 @@ from wsaas.api.elsewhere import Asked
 from wsaas.cluster.forwarding import Forwarding
 from wsaas.cluster.peer_site import peer_site
 from wsaas.cluster.peers import MAX_AT_ONCE, Peers
+from wsaas.cluster.shared_counts import SharedCounts
 from wsaas.cluster.sockets import PeerSockets
 from wsaas.core.gateway import Gateway
 from wsaas.core.interfaces import Journal
@@ -45,7 +46,10 @@ def peer_files(count: int) -> int:
 
 
 def settings_of(settings: Settings, identity: WorkerIdentity) -> Settings:
-    """Return the settings of one worker: its directory, and its part of the limits, which is never none at all."""
+    """Return the settings of one worker: its directory, and its part of the limits, which is never none at all.
+
+    MAX_CONNECTIONS_PER_ADDRESS is not divided: one address has few connections, which the kernel deals out at random.
+    """
 
     def share(total: int) -> int:
         return max(1, identity.share(total)) if total else 0
@@ -57,7 +61,6 @@ def settings_of(settings: Settings, identity: WorkerIdentity) -> Settings:
         webhook_concurrency=share(settings.webhook_concurrency),
         connect_rate=share(settings.connect_rate),
         max_connections=share(settings.max_connections),
-        max_connections_per_address=share(settings.max_connections_per_address),
     )
 
 
@@ -85,6 +88,11 @@ class Worker:
         else:
             assert settings.state_dir is not None  # which a worker without a parent needs
             self._peers_directory = Path(settings.state_dir) / "peers"
+        self.networks: SharedCounts | None = None
+        """The clients of all workers by network, if they are limited."""
+        if settings.max_connections_per_address:
+            self._peers_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.networks = SharedCounts(self._peers_directory, identity.number, identity.count)
         self._lifeline: Lifeline | None = None
         self._adoption: Adoption | None = None
         self._port: InheritedPort | None = None

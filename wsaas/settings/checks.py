@@ -60,7 +60,7 @@ def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[st
     """Yield one warning for each combination that works, but probably not as intended. All `values` are valid."""
     if (given["LOG_STYLE"].text or "").lower() == "info":
         yield "LOG_STYLE=info is read as auto; LOG_LEVEL sets the level"
-    for name in ("WEBHOOK_CONCURRENCY", "CONNECT_RATE", "MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_ADDRESS"):
+    for name in ("WEBHOOK_CONCURRENCY", "CONNECT_RATE", "MAX_CONNECTIONS"):
         workers = values["WORKERS"]
         if 0 < values[name] < workers:
             yield f"{name}={values[name]}: each of {workers} WORKERS has at least 1, and all together {workers}"

@@ -278,11 +278,11 @@ DEFENCES = [
     ),
     without(FULL, ADMISSION, "        self.present -= 1\n"),
     without(FULL, LIFECYCLE, "capacity(settings.max_connections", "capacity(0", _LIMITS),
-    without(ONE_ADDRESS, ADMISSION, "return 0 < self._most_per_address < self._networks[network]", "return False"),
+    without(ONE_ADDRESS, ADMISSION, "return 0 < self._most_per_address < count", "return False"),
     without(
         ONE_ADDRESS, ADDRESS, "(address, 64)", "(address, 128)", "unit.clients.test_admission.AddressTests.test_ipv6"
     ),
-    without(ONE_ADDRESS, ADMISSION, "            self._networks[network] -= 1\n"),
+    without(ONE_ADDRESS, ADMISSION, "            self._networks.remove(network)\n"),
     without(ONE_ADDRESS, SERVICE, "=settings.max_connections_per_address", "=0", _LIMITS),
     without(ONE_ADDRESS, ADMISSION, _STAYS, "return True", "unit.clients.test_admission.AddressTests.test_surplus"),
     without(FAST, ADMISSION, "not admission.rates.allows(self._network, now)", "False"),

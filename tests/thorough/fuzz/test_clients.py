@@ -75,7 +75,7 @@ class ClientTestCase(SynchronousTestCase):
         self.assertEqual((harness.factory._connections, len(harness.factory.context.pending)), (set(), 0))
         admission = harness.admission
         self.assertEqual((admission.present, admission.surplus, admission.asking), (0, 0, 0))
-        self.assertEqual(dict(admission._networks), {})
+        self.assertEqual(admission._networks.numbers, {})
         for session in harness.gateway.sessions:
             disconnected = [call for call in session.calls if call[0] == "disconnected"]
             self.assertLessEqual(len(disconnected), 1)

@@ -39,7 +39,7 @@ class Case(SynchronousTestCase):
         harness.clock.advance(10)
         admission = harness.admission
         self.assertEqual((admission.present, admission.surplus, admission.asking), (0, 0, 0))
-        self.assertEqual((admission._networks, len(harness.factory.context.pending)), ({}, 0))
+        self.assertEqual((admission._networks.numbers, len(harness.factory.context.pending)), ({}, 0))
 
 
 class TotalTests(Case):

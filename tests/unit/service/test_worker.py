@@ -29,15 +29,15 @@ class IdentityTests(SynchronousTestCase):
                 self.assertLessEqual(max(parts) - min(parts), 1)
 
     def test_settings(self) -> None:
-        """A worker has a directory of its own and its part of the limits: 1 at least, and none where there is none."""
+        """A worker has a directory of its own and its part of the limits, 1 at least; counts by address are shared."""
         environ = {"WORKERS": "4", "WEBHOOK_CONCURRENCY": "10", "CONNECT_RATE": "2", "MAX_CONNECTIONS": "1001"}
-        settings = load({}, {**environ, "STATE_DIR": "/state", "MAX_CONNECTIONS_PER_ADDRESS": "0"})
+        settings = load({}, {**environ, "STATE_DIR": "/state", "MAX_CONNECTIONS_PER_ADDRESS": "5"})
         found = [settings_of(settings, WorkerIdentity(number, 4)) for number in (1, 2, 3, 4)]
         self.assertEqual([each.state_dir for each in found], [f"/state/worker-{number}" for number in (1, 2, 3, 4)])
         self.assertEqual([each.webhook_concurrency for each in found], [3, 3, 2, 2])
         self.assertEqual([each.connect_rate for each in found], [1, 1, 1, 1])
         self.assertEqual([each.max_connections for each in found], [251, 250, 250, 250])
-        self.assertEqual({each.max_connections_per_address for each in found}, {0})
+        self.assertEqual({each.max_connections_per_address for each in found}, {5})
 
     def test_files(self) -> None:
         """Files are kept free for the others: enough for some requests with each, and not most of them."""
