@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ApiAnswer:
-    """What came back; header names in lower case."""
+    """One answer of the API; header names are in lower case."""
 
     status: int
     headers: dict[str, str]

@@ -1,6 +1,6 @@
-"""What a scripted backend does with a request: well-behaved answers, and every kind of misbehaviour.
+"""The answers of a scripted backend: well-behaved ones, and every kind of misbehaviour.
 
-An answer is a coroutine function of an `Exchange`; it returns whether the connection may be used again.
+An answer is a coroutine function of an `Exchange`. It returns whether the connection may be used again.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Stage:
 
     @property
     def bodies(self) -> list[bytes]:
-        """What the clients said, in the order it came."""
+        """The requests of the clients, in the order in which they came."""
         return [request.body for request in self.messages]
 
 
@@ -181,7 +181,7 @@ class Backend(Server):
 
     @property
     def address(self) -> str:
-        """What TARGET_ADDRESS is to be. A name and not a number under TLS: certificates are for names."""
+        """The value for TARGET_ADDRESS. With TLS it has a name and not a number, because certificates are for names."""
         return f"https://localhost:{self.port}{ROOT}" if self._context else f"http://127.0.0.1:{self.port}{ROOT}"
 
     async def _unlisten(self) -> None:

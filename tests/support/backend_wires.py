@@ -31,11 +31,11 @@ class Wire(StringTransport):
 
     @property
     def aborted(self) -> bool:
-        """Whether the client ended it at once."""
+        """True if the client ended the connection at once."""
         return self.disconnected
 
     def requests(self) -> bytes:
-        """What was written since the last call."""
+        """Return the bytes written since the last call."""
         written: bytes = self.value()
         self.clear()
         return written

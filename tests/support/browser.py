@@ -96,12 +96,12 @@ class Browser:
         )
 
     def run(self, script: str, within: float = 60) -> Any:
-        """What the body of an async function returns in the page."""
+        """Return the value that the body of an async function returns in the page."""
         self.scripts.put(script)
         return json.loads(self.results.get(timeout=within))
 
     def connect(self, url: str, protocols: list[str] | None = None) -> Any:
-        """What comes of `new WebSocket(url, protocols)`."""
+        """Return the result of `new WebSocket(url, protocols)`."""
         return self.run(f"return connect({json.dumps(url)}, {json.dumps(protocols or [])})")
 
     def stop(self) -> None:

@@ -18,7 +18,7 @@ _DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Authority:
-    """Who issues certificates. `chain` is what a server must send beside its own: empty for a root."""
+    """An issuer of certificates. `chain` is sent by a server beside its own certificate; it is empty for a root."""
 
     name: x509.Name
     key: ec.EllipticCurvePrivateKey

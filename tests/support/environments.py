@@ -154,7 +154,7 @@ SERVICES = (
 
 
 def service_links(service: str, port: int = 6379) -> dict[str, str]:
-    """What a pod is told of a service, named and numbered as Kubernetes (and Docker's links) do."""
+    """Return the variables that Kubernetes (and Docker's links) set for a service."""
     name, address = service.upper().replace("-", "_"), "10.96.0.17"
     tcp = f"tcp://{address}:{port}"
     return {

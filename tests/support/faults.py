@@ -42,7 +42,7 @@ PER_HOST = 5000
 
 
 def size(usual: int, full: int) -> int:
-    """How many, in the two sizes of these tests."""
+    """Return the number for the size at which these tests run."""
     return full if FULL else usual
 
 
@@ -113,11 +113,11 @@ class Crowd:
         return [member for member in self.members if member.lives]
 
     def ask(self, count: int) -> list[Member]:
-        """So many more clients, who connect and send their handshake all at once."""
+        """Add this number of clients, which connect and send their handshake all at once."""
         return [self._ask() for _ in range(count)]
 
     def enter(self, count: int, at_once: int = 200) -> list[Member]:
-        """So many more clients, all of whom must be let in; some at a time."""
+        """Add this number of clients, some at a time, all of which must be accepted."""
         came: list[Member] = []
         while len(came) < count:
             batch = self.ask(min(at_once, count - len(came)))
@@ -141,7 +141,7 @@ class Crowd:
         return member
 
     def until(self, look: Callable[[], T], within: float = PATIENCE) -> T:
-        """What `look` returns as soon as that is true."""
+        """Wait until `look` returns something true, and return that."""
         deadline = time.monotonic() + within
         while not (seen := look()):
             if time.monotonic() > deadline:
@@ -177,7 +177,7 @@ class Crowd:
         self._selector.close()
 
     def turn(self) -> None:
-        """Whoever has something to read or to write does so."""
+        """Let every client read and write that can."""
         self._turn(0)
 
     def _turn(self, seconds: float) -> None:
@@ -341,10 +341,11 @@ def first_of_each(requests: Iterable[Request]) -> list[Request]:
 
 
 def faults_in(story: Sequence[Request], *, ends: bool = True) -> list[str]:
-    """What is wrong with all that was heard of one connection: G1 and G2 in code.
+    """Check G1 and G2 on all requests about one connection; return the violations.
 
-    It begins with one POST and, if it `ends`, ends with one DELETE; repeats have the webhook-id of what they repeat,
-    and come before anything else; each has the Authorization of the POST; messages are numbered without a gap.
+    The requests begin with one POST and, if the connection `ends`, end with one DELETE. Repeats have the webhook-id of
+    the request that they repeat, and come before any other. Each request has the Authorization of the POST. Messages
+    are numbered without a gap.
     """
     events = first_of_each(story)
     methods = [event.method for event in events]
@@ -366,7 +367,7 @@ def faults_in(story: Sequence[Request], *, ends: bool = True) -> list[str]:
 
 
 def faketime() -> str:
-    """Where libfaketime is, or skip the test."""
+    """Return the path of libfaketime, or skip the test."""
     places = [path for folder in ("lib", "lib64") for path in Path("/usr", folder).glob("**/libfaketimeMT.so.1")]
     if not places:
         raise SkipTest("needs libfaketime (on Debian: apt-get install libfaketime)")
@@ -396,9 +397,10 @@ class FaultsTestCase(SystemTestCase):
         return self.backend(port=backend.port)
 
     def settle(self, gateway: Gateway) -> None:
-        """What this gateway has heard is in its journal now: it lets a newcomer in when all before them is written.
+        """Wait until the gateway's journal has stored all that the gateway knows.
 
-        Two of them, as the first may be read in the same turn as the last answer of the backend.
+        The gateway accepts a new client only after everything before is written. Two clients connect, because the first
+        may be read in the same turn as the last change.
         """
         for _ in range(2):
             self.connect(gateway.ws + "/newcomer")

@@ -125,7 +125,7 @@ class Gateway:
 
     @property
     def ws(self) -> str:
-        """Where clients connect, without the path."""
+        """The URL at which clients connect, without a path."""
         return f"ws://127.0.0.1:{self.ws_port}"
 
     @property

@@ -1,4 +1,4 @@
-"""How the time of a function grows with its input, measured within one run: ratios, never seconds."""
+"""Measures how the time of a function grows with its input, within one run: ratios, never seconds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUNDS = 6
 
 
 def grows(function: Callable[[bytes], object], make: Callable[[int], bytes], size: int) -> float | None:
-    """How many times longer the function takes for `make(4 * size)` than for `make(size)`, if that is not linear."""
+    """Return how many times longer the function takes for `make(4 * size)` than for `make(size)`, if not linear."""
     small, half, large = make(size), make(FOLD * size // 2), make(FOLD * size)
     gc.disable()  # which takes as long as there is memory in use
     try:

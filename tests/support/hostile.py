@@ -117,7 +117,7 @@ _SITE = api_site(_CLOCK, router_of(FakeSession()), tokens=(_TOKEN,), max_message
 
 @dataclass(frozen=True)
 class Target:
-    """What reads, the frames of inputs for it, and how long the longer of two may be."""
+    """A parser, the frames of inputs for it, and the length of the longer of two inputs."""
 
     reads: Callable[[bytes], object]
     frames: list[str]

@@ -1,4 +1,4 @@
-"""What the journal's tests share: a reactor without threads, a disk that waits for the test, sample connections."""
+"""Doubles of the journal's tests: a reactor without threads, a disk that waits for the test, sample connections."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def connection(number: int = 1, *repeated: tuple[bytes, bytes]) -> Record:
 
 
 def previous_life(directory: Path) -> list[Record]:
-    """What a gateway that starts on `directory` hears of the one before; it leaves without a word to its backend."""
+    """Return the connections that a gateway finds on `directory` at its start; it ends without telling its backend."""
     reactor, worker = ThreadlessReactor(), ManualWorker()
     journal = SqliteJournal(reactor, directory, keep_authorization=True, wall_clock=time.time, worker=worker)
     records = journal.start(FakeConnections())

@@ -93,7 +93,7 @@ def tables(text: str) -> dict[str, Rows]:
 
 
 def exists(name: str) -> bool:
-    """Whether this is a test method below tests/."""
+    """Return whether this is the name of a test method below tests/."""
     module, case, method = f"tests.{name}".rsplit(".", 2)
     try:
         found = getattr(importlib.import_module(module), case)

@@ -1,7 +1,7 @@
-"""How tests on many generated inputs are run: on the same examples each time, so that they never flake.
+"""Runs tests on many generated inputs: on the same examples each time, so that they never flake.
 
-With WSAAS_EXAMPLES=20000 in the environment each of them runs so many examples instead, other ones each time where that
-is more than it runs by itself.
+With WSAAS_EXAMPLES=20000 in the environment each test runs that number of examples, and new ones each time if that is
+more than its own number.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 
 def rounds(count: int) -> int:
-    """How many inputs a test makes that would make `count` by itself."""
+    """Return the number of inputs for a test that makes `count` by itself."""
     return int(os.environ.get("WSAAS_EXAMPLES") or count)
 
 

@@ -42,8 +42,8 @@ def ambiguities(pattern: str | bytes, flags: int = 0) -> list[str]:
 
 
 def fails_soon(pattern: str | bytes) -> bool:
-    """Whether looking for a pattern everywhere is linear: it looks at few characters before it fails, for a match has
-    only a few, or is a run of one kind.
+    """Return whether searching a pattern everywhere is linear: a search fails after few characters, because a match is
+    short or is a run of one kind of character.
     """
     parts = _parse(pattern)
     run = (

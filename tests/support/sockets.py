@@ -62,7 +62,7 @@ class SocketTestCase(SynchronousTestCase):
         self.transport: Any = tcp.Server(near, Protocol(), address, unused, 1, self.reactor)
 
     def received(self, size: int) -> bytes:
-        """So many bytes at the far end, while the transport has its turns."""
+        """Return this number of bytes from the far end, while the transport takes its turns."""
         got = b""
         while len(got) < size:
             self.transport.doWrite()

@@ -26,7 +26,7 @@ Settings = Mapping[str, str]
 
 
 def eventually(look: Callable[[], T], within: float = 10) -> T:
-    """What `look` returns as soon as that is true."""
+    """Wait until `look` returns something true, and return that."""
     deadline = time.monotonic() + within
     while not (seen := look()):
         if time.monotonic() > deadline:
@@ -169,7 +169,7 @@ class SharedTestCase(SystemTestCase):
 
     @property
     def uri(self) -> str:
-        """Where a client of this test connects."""
+        """The URL at which a client of this test connects."""
         return self.gw.ws + self.path
 
     def client(self, query: str = "", **options: Any) -> ClientConnection:
@@ -182,7 +182,7 @@ class SharedTestCase(SystemTestCase):
         return client.refused(self.uri + query, **options)
 
     def ended(self, within: float = 10) -> dict[str, Any]:
-        """What the one disconnect webhook says."""
+        """Return the body of the one disconnect webhook."""
         fields: dict[str, Any] = self.only(lambda: self.stage.disconnects, within).json()
         return fields
 

@@ -49,7 +49,7 @@ def connect(uri: str, **options: Any) -> ClientConnection:
 
 
 def refused(uri: str, **options: Any) -> Refusal:
-    """What a client is told that must not get in."""
+    """Return the response to a client that must be refused."""
     try:
         connection = connect(uri, **options)
     except InvalidStatus as problem:
@@ -172,7 +172,7 @@ class RawClient:
         return 1006
 
     def read(self) -> bytes:
-        """Some bytes as they come, none at the end or after a reset."""
+        """Return some bytes as they arrive; none at the end or after a reset."""
         try:
             return self.socket.recv(65536)
         except ConnectionError:

@@ -59,7 +59,7 @@ class PushTests(SharedTestCase):
         self.assertTrue(answer.json()["message"])
 
     def test_gone(self) -> None:
-        """So is one to a connection that is over."""
+        """A push to a connection that has ended is 404 as well."""
         self.client().close()
         self.ended()
         self.assertEqual(self.api.push(self.connection_id(), "x").status, 404)
@@ -171,7 +171,7 @@ class CloseTests(SharedTestCase):
         self.assertEqual(self.api.get(f"/{id}").status, 200)
 
     def test_after_pushes(self) -> None:
-        """What was pushed before the DELETE arrives before the close."""
+        """A message that was pushed before the DELETE arrives before the close."""
         connection = self.client()
         id = self.connection_id()
         self.api.push(id, b"x" * 1000000)

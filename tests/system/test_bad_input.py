@@ -65,7 +65,7 @@ class BadInputTests(SharedTestCase):
         self.assertEqual(json.loads(body)["code"], "HEADERS_TOO_LARGE")
 
     def test_browser(self) -> None:
-        """Whoever comes with a browser is told what this is: 426 with Upgrade: websocket, and no version of ours."""
+        """A browser's plain request gets 426 with Upgrade: websocket, and no version of the software."""
         raw_client = self.raw(self.gw.ws_port)
         raw_client.send(HANDSHAKES["no upgrade at all"])
         answer = raw_client.rest()
@@ -106,7 +106,7 @@ class BadInputTests(SharedTestCase):
         self.assert_alive()
 
     def test_odd_but_good(self) -> None:
-        """What is odd but allowed is no error: pongs nobody asked for, empty fragments, text like a format string."""
+        """Odd but allowed input is no error: unsolicited pongs, empty fragments, text like a format string."""
         self.stage.on_message(reply())
         raw_client = self.raw_client()
         raw_client.send(frame(PONG, b"unasked") + frame(PING, b"x" * 125))
@@ -135,7 +135,7 @@ class BadInputTests(SharedTestCase):
         self.assert_alive()
 
     def test_no_ids(self) -> None:
-        """What is no id is nobody: 404, or 405 where the path is nothing for this method, always in JSON."""
+        """A path that is no id gets 404, or 405 where the path has another method, always in JSON."""
         for id in NO_IDS:
             for method in ("PUT", "DELETE", "GET"):
                 answer = self.api.request(method, f"/{id}")

@@ -63,7 +63,7 @@ class ProcessTests(SynchronousTestCase):
         self.assertNotIn("\x1b", result.stdout + result.stderr)
 
     def test_hostile_arguments(self) -> None:
-        """Nor one of an argument, of a mistake, or of what keeps the gateway from being made."""
+        """No control character of an argument or an error reaches the terminal either."""
         for arguments, settings in (
             (["check", "--\x1b[2J"], {}),
             (["check"], {"WS_PORT": "\x1b[2J"}),

@@ -35,7 +35,7 @@ from tests.support.websocket_client import handshake
 
 
 class ConnectTestCase(SharedTestCase):
-    """What the tests of connect answers have in common."""
+    """The common part of the tests of connect answers."""
 
     def assert_forgotten(self, webhook: Request) -> None:
         """No DELETE was sent for this connect: one that began later has its own, and there is no other."""

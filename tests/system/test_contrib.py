@@ -123,7 +123,7 @@ class DockerTests(SystemTestCase):
         self.assertEqual([*json.loads(self.last("ENTRYPOINT")), *json.loads(self.last("CMD"))], ["wsaas", "run"])
 
     def test_all_that_is_built_from(self) -> None:
-        """What is copied is there, and is all that the package is built from."""
+        """The files that the Dockerfile copies exist, and the package is built from no others."""
         copied = {name for word, rest in self.steps() if word == "COPY" for name in rest.split()[:-1]} - {
             "--from=build",
             "/opt/wsaas",

@@ -36,7 +36,9 @@ class DaemonTests(SystemTestCase):
         return self.watched(gateway)
 
     def fails(self, line: str, gateway: Gateway) -> None:
-        """It ends, with status 1, the line on the terminal and in the log, and leaves no pid file and no process."""
+        """Check that the daemon ends with status 1, prints the line on the terminal and in the log, and leaves no pid
+        file and no process.
+        """
         try:
             self.assertEqual(gateway.wait(), 1)
         except subprocess.TimeoutExpired:
@@ -54,7 +56,7 @@ class DaemonTests(SystemTestCase):
         return port
 
     def test_lives(self) -> None:
-        """It leaves the terminal with status 0, and the pid file is there until it has ended."""
+        """A daemon leaves the terminal with status 0, and its pid file exists until its end."""
         gateway = self.started(HTTP_ENDPOINT="")
         self.assertEqual(gateway.wait(), 0)
         pid = int(self.pidfile.read_text())
@@ -88,7 +90,7 @@ class DaemonTests(SystemTestCase):
         self.fails("the demo cannot listen there", gateway)
 
     def test_twistds_own(self) -> None:
-        """What twistd itself gives up for: the reason is in the log."""
+        """An error for which twistd itself gives up is in the log."""
         gateway = self.started(NO_SUCH_USER, "--uid=1")
         self.assertEqual(gateway.wait(), 1)
         self.assertIn("An error has occurred", gateway.log())

@@ -39,7 +39,7 @@ class CopyTests(SystemTestCase):
         self.gateway_process.wait_for(self.ws_port)
 
     def command(self, what: str) -> str:
-        """What the log has to copy behind these words."""
+        """Return the command that the log shows behind these words."""
         pattern = re.compile(rf"{what}: +(.+)")
         match = eventually(lambda: pattern.search(self.gateway_process.log()), 20)
         assert match is not None

@@ -14,7 +14,7 @@ from tests.support.websocket_client import CLOSE, PING, PONG, TEXT, close_frame,
 
 
 class CauseTests(SharedTestCase):
-    """What the body says of each way to end."""
+    """The body of a disconnect webhook for each way to end."""
 
     settings: ClassVar[Settings] = {"MAX_MESSAGE_SIZE": "65536"}
 
@@ -59,7 +59,7 @@ class CauseTests(SharedTestCase):
         self.assert_end("network", 1006, False)
 
     def test_half_closed(self) -> None:
-        """So is one that only ends its own half; what it said before is delivered first."""
+        """A client that ends only its own half counts as hung up; its earlier messages are delivered first."""
         raw_client = self.raw_client()
         raw_client.send(frame(TEXT, b"last words"))
         raw_client.half_close()
@@ -132,7 +132,7 @@ class CauseTests(SharedTestCase):
         self.assertEqual([len(body) for body in self.stage.bodies], [65536])
 
     def test_speaks_after_close(self) -> None:
-        """What comes behind a close frame is not heard."""
+        """Data behind a Close frame is ignored."""
         raw_client = self.raw_client()
         raw_client.send(close_frame(1000) + frame(TEXT, b"and another thing") + close_frame(4000))
         self.assert_end("client", 1000, True)
@@ -160,7 +160,7 @@ class CauseTests(SharedTestCase):
 
 
 class AnswerTests(SharedTestCase):
-    """What each answer to DELETE does."""
+    """The effect of each answer to a DELETE."""
 
     settings: ClassVar[Settings] = {"WEBHOOK_TIMEOUT": "700"}
 
@@ -206,14 +206,14 @@ class AnswerTests(SharedTestCase):
         self.assert_retried(raw(b"HTTP/1.1 200 OK\r\nContent-Le"), raw(b"\x00garbage\r\n\r\n"))
 
     def test_dropped(self) -> None:
-        """So is a connection that is closed or reset without an answer."""
+        """A connection that is closed or reset without an answer is retried."""
         self.stage.on_disconnect(drop(), reset(), reply())
         self.client().close()
         eventually(lambda: len(self.stage.disconnects) == 3)
         self.assertEqual(len({webhook.header("webhook-id") for webhook in self.stage.disconnects}), 1)
 
     def test_timeout(self) -> None:
-        """So is one that does not come within WEBHOOK_TIMEOUT."""
+        """An answer that does not come within WEBHOOK_TIMEOUT is retried."""
         self.assert_retried(hang())
 
     def test_retry_after(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the gateway listens: by default, by endpoint strings, and when it must not start at all."""
+"""The endpoints: the defaults, endpoint strings, and starts that must fail."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class EndpointTests(SystemTestCase):
 
 
 class ListeningTests(SystemTestCase):
-    """Where the API can be reached from."""
+    """The addresses from which the API can be reached."""
 
     def pair(self, **settings: str) -> Pair:
         pair = Pair(self.directory(), {"WS_ENDPOINT": "", **settings})

@@ -104,7 +104,7 @@ class FaultTests(SystemTestCase):
         self.assertEqual(requests[-1].json()["lost_messages"], 0)
 
     def test_frozen(self) -> None:
-        """Nor does a backend that stands still, with its sockets open, and goes on, cost a message."""
+        """A backend that is paused with its sockets open, and continues, loses no message."""
         backend = BackendProcess()
         self.addCleanup(backend.stop)
         gateway = self.gateway(TARGET_ADDRESS=backend.address, WEBHOOK_TIMEOUT="700")

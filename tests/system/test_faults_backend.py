@@ -13,7 +13,7 @@ AWAY = size(5, 60)
 
 
 def let_in(uri: str) -> bool:
-    """Whether a client is let in; if not, it is told when to come again."""
+    """Return whether a client is accepted; a refusal must say when to try again."""
     try:
         refusal = refused(uri)
     except AssertionError:

@@ -125,8 +125,9 @@ class SlowClientTests(FaultsTestCase):
         self.assertTrue(healthy.lives)
 
     def test_reads_late(self) -> None:
-        """What was answered 200 arrives, in order and without a gap, however late the client reads; what was answered
-        429 does not."""
+        """Messages that were answered with 200 arrive, in order and without a gap, however late the client reads;
+        messages that were answered with 429 do not.
+        """
         backend = self.backend()
         stage = backend.stage("/")
         gateway = self.gateway(backend, SEND_BUFFER="300000", MAX_MESSAGE_SIZE="20000")

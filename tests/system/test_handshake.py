@@ -24,7 +24,7 @@ from tests.support.websocket_client import TEXT, frame, handshake
 
 
 class BodyTests(SharedTestCase):
-    """What the connect webhook says."""
+    """The body of the connect webhook."""
 
     def test_core(self) -> None:
         """The core fields are as they always were: code, ws_uri under LOCAL_ADDRESS, and the timeout in ms."""
@@ -59,7 +59,7 @@ class BodyTests(SharedTestCase):
         self.assertEqual(set(fields["headers"]) & {"authorization", "cookie", "sec-websocket-key"}, set())
 
     def test_bare(self) -> None:
-        """What the client did not say is empty, not left out."""
+        """A member without a value in the handshake is empty, not left out."""
         self.raw_client()
         fields = self.only(lambda: self.stage.connects).json()
         self.assertEqual((fields["query"], fields["origin"], fields["subprotocols"]), ("", None, []))
@@ -99,7 +99,7 @@ class AddressTests(SharedTestCase):
 
 
 class AcceptTests(SharedTestCase):
-    """What an OK may carry."""
+    """The members of an OK."""
 
     def test_subprotocol(self) -> None:
         """The subprotocol that the backend chose is the one that is selected."""
@@ -167,10 +167,10 @@ class AcceptTests(SharedTestCase):
 
 
 class MeanwhileTests(SharedTestCase):
-    """What happens while the connect webhook is pending."""
+    """Events while the connect webhook is pending."""
 
     def test_early_messages(self) -> None:
-        """What a client sends before its 101 is delivered after the backend's OK, in order."""
+        """Messages that a client sends before its 101 are delivered after the backend's OK, in order."""
         gate = Gate()
         self.stage.on_connect(gated(gate, accept()))
         raw_client = self.raw(self.gw.ws_port)
@@ -185,7 +185,7 @@ class MeanwhileTests(SharedTestCase):
         self.assertEqual(self.stage.bodies, [b"one", b"two", b"three"])
 
     def test_many_early_messages(self) -> None:
-        """What is more than may wait stays in the client's socket until the 101; nothing of it is lost."""
+        """Early data beyond the bound stays in the client's socket until the 101; none is lost."""
         gate = Gate()
         self.stage.on_connect(gated(gate, accept()))
         raw_client = self.raw(self.gw.ws_port)
@@ -199,7 +199,7 @@ class MeanwhileTests(SharedTestCase):
         self.assertEqual([(body[:1], len(body)) for body in self.stage.bodies], [(b"%d" % n, 30000) for n in range(6)])
 
     def test_early_messages_refused(self) -> None:
-        """What a client sends before it is refused goes nowhere."""
+        """Messages that a client sends before it is refused are dropped."""
         gate = Gate()
         self.stage.on_connect(gated(gate, reply(403)))
         raw_client = self.raw(self.gw.ws_port)

@@ -115,7 +115,7 @@ class AnswerTests(SystemTestCase):
         self.assertRaises(AssertionError, request.header, "b")
 
     def test_accept(self) -> None:
-        """What an OK carries is JSON."""
+        """The members of an OK are sent as JSON."""
         backend = self.backend()
         backend.strays.on_connect(after(0.01, accept(groups=["a"])))
         self.assertEqual(json.loads(send(backend, "POST", "1", b"{}")[1]), {"code": "OK", "groups": ["a"]})

@@ -1,4 +1,4 @@
-"""What the journal is for: processes that die and disks that are full. Real ones."""
+"""The journal with real processes that are killed and real disks that are full."""
 
 from __future__ import annotations
 

@@ -206,11 +206,11 @@ class CanaryTests(LeakTestCase):
         self.check(LOG_LEVEL="debug")
 
     def test_info(self) -> None:
-        """Nor at info."""
+        """At LOG_LEVEL=info no credential, secret, cookie or payload is in any output either."""
         self.check(LOG_LEVEL="info")
 
     def test_json(self) -> None:
-        """Nor in the fields of the JSON log."""
+        """The fields of the JSON log hold no credential, secret, cookie or payload either."""
         self.check(LOG_LEVEL="debug", LOG_STYLE="json")
 
 
@@ -230,7 +230,7 @@ class OptionTests(LeakTestCase):
         self.assert_nowhere(gateway.log().encode())
 
     def test_readable_file(self) -> None:
-        """So does it when everybody may read the file."""
+        """The start warns of a secret's file that every user may read."""
         directory = self.directory()
         directory.mkdir(parents=True)
         (directory / "token").write_text(TOKEN)
@@ -247,7 +247,7 @@ class OptionTests(LeakTestCase):
 
 
 class LogTests(SystemTestCase):
-    """What a peer says can neither begin a line of the log nor reach the terminal of who reads it."""
+    """Text from a peer can neither begin a line of the log nor control the terminal of its reader."""
 
     def check(self, style: str) -> str:
         backend = self.backend()
@@ -332,7 +332,7 @@ BREAK = "\r\nX-Injected: 1\r\n\r\nDELETE /x HTTP/1.1\r\n"
 
 
 class InjectionTests(SharedTestCase):
-    """What one peer says is a value to the next one, never a header or a request."""
+    """Text from one peer is a value to the next one, never a header or a request."""
 
     def names(self, answer: bytes) -> set[str]:
         head = answer.partition(b"\r\n\r\n")[0].decode("latin-1")
@@ -431,7 +431,7 @@ class InjectionTests(SharedTestCase):
 
 
 class ElsewhereTests(SharedTestCase):
-    """What a backend says to one webhook has no effect on where another goes and what it carries."""
+    """An answer to one webhook does not affect the target and the headers of another one."""
 
     settings: ClassVar[Settings] = {"FORWARD_HEADERS": "Cookie", "ALLOWED_ORIGINS": "https://app.example"}
 

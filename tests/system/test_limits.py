@@ -32,7 +32,7 @@ class FilesTests(SystemTestCase):
         return int(found[1])
 
     def answers(self, crowd: list[RawClient]) -> dict[int, int]:
-        """How many were answered how; 0 for those that were cut off."""
+        """Return the number of clients by status; 0 counts those that were disconnected."""
         counts: dict[int, int] = {}
         for each in crowd:
             head = each.read()

@@ -13,7 +13,7 @@ from tests.support.hostile import FEW, TARGETS, made
 
 class GrowthTests(SynchronousTestCase):
     def test_every_parser(self) -> None:
-        """What is four times as long takes four times as long, generously: whatever is repeated, wherever it stands."""
+        """Four times the input takes four times as long, with a margin, whatever is repeated and wherever it stands."""
         for name, target in TARGETS.items():
             for frame in target.frames:
                 for pump in FEW:

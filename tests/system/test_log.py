@@ -68,11 +68,11 @@ class LogTests(SystemTestCase):
         self.serves_and_stops(stdout=write)
 
     def test_full_disk(self) -> None:
-        """So it does with a log file on a full disk."""
+        """With a log file on a full disk the gateway serves and stops as usual."""
         self.serves_and_stops(twistd=["-n", "--pidfile=", "--logfile=/dev/full"])
 
     def test_syslog(self) -> None:
-        """So it does with a syslog daemon that hangs."""
+        """With a syslog daemon that hangs the gateway serves and stops as usual."""
         self.serves_and_stops(program=SYSLOG_THAT_HANGS, twistd=["-n", "--pidfile=", "--syslog"])
 
     def test_said_later(self) -> None:

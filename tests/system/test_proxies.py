@@ -86,7 +86,7 @@ class ProxyTests(SystemTestCase):
         return socket.create_connection(("127.0.0.1", self.port), source_address=(CLIENT, 0))
 
     def assert_refusals(self, uri: str) -> None:
-        """What the gateway answers to a handshake reaches the client, code and all."""
+        """The gateway's answer to a handshake reaches the client, its code included."""
         self.stage.on_connect(say({"code": "GO_AWAY"}))
         refusal = refused(uri)
         self.assertEqual((refusal.status, refusal.json()["code"]), (403, "GO_AWAY"))
@@ -149,7 +149,7 @@ class PageTests(SynchronousTestCase):
         self.assertEqual((balancer["healthCheck"]["path"], balancer["healthCheck"]["port"]), ("/-/ready", 8081))
 
     def test_timeouts(self) -> None:
-        """What is configured for a silent connection is more than WS_TIMEOUT, by default."""
+        """The configured timeout for a silent connection is longer than the default WS_TIMEOUT."""
         settings = load({}, {})
         text = PAGE.read_text()
         found = re.findall(

@@ -193,7 +193,7 @@ class LambdaTests(SynchronousTestCase):
                 self.assertEqual((answer["statusCode"], json.loads(answer["body"])), (200, {"code": "OK", **selected}))
 
     def test_message(self) -> None:
-        """It echoes text and binary as they came."""
+        """The handler echoes text as text and binary as binary."""
         for body, coded, kind in (("grüße", False, "text"), ("aGVsbG8=", True, "binary")):
             answer = self.call("PUT", body=body, isBase64Encoded=coded)
             self.assertEqual((answer["body"], answer["isBase64Encoded"]), (body, coded))
@@ -201,5 +201,5 @@ class LambdaTests(SynchronousTestCase):
         self.assertEqual(self.call("PUT")["body"], "")
 
     def test_disconnect(self) -> None:
-        """It takes a disconnect."""
+        """The handler accepts a disconnect."""
         self.assertEqual(json.loads(self.call("DELETE", body="{}")["body"]), {"code": "OK"})

@@ -1,4 +1,4 @@
-"""What was answered 200 arrives whole, and the Close behind it, however slowly the client reads (G4).
+"""Messages that were answered with 200 arrive, and the Close behind them, however slowly the client reads (G4).
 
 Each client here has some MB before it when its connection is closed, in the gateway and in the kernel, and takes longer
 to read them than a client has for its answer to a Close.
@@ -248,7 +248,7 @@ class SlowReaderTests(FaultsTestCase):
             self.assertEqual(self.only(lambda client=client: client.stage.disconnects).json()["cause"], "drain")  # type: ignore[misc]
 
     def test_drain_timeout(self) -> None:
-        """But DRAIN_TIMEOUT is the end of it."""
+        """DRAIN_TIMEOUT limits the time that a drain gives slow clients."""
         self.start(DRAIN_TIMEOUT="2000")
         clients = [self.full(f"/{tls}", tls) for tls in (False, True)]
         clients[0].wire.send(close_frame(1000))

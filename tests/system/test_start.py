@@ -1,4 +1,4 @@
-"""What the start tells people and the service manager, and a service whose sockets are systemd's."""
+"""The start as its user and the service manager see it, and a service whose sockets are systemd's."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class StopTests(SystemTestCase):
         self.assertIn(line, gateway.log())
 
     def test_client_that_never_reads(self) -> None:
-        """Nor does a client that ignores the close, and its DELETE is sent all the same."""
+        """A client that ignores the Close does not delay the stop, and its DELETE is sent all the same."""
         backend = self.backend()
         stage = backend.stage("/")
         gateway = self.gateway(backend)

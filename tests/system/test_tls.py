@@ -53,7 +53,7 @@ class ServerTests(SystemTestCase):
         self.assertEqual(self.only(lambda: self.stage.disconnects).json()["cause"], "api")
 
     def test_untrusted(self) -> None:
-        """Who does not trust the certificate does not connect; that and plain text are no news for the log."""
+        """A client that does not trust the certificate does not connect; neither that nor plain text is logged."""
         other = authority("Another")
         self.assertRaises(ssl.SSLError, connect, self.uri, ssl=trusting(other))
         raw_client = self.raw(self.gw.ws_port)
@@ -124,12 +124,12 @@ class TargetTests(SystemTestCase):
         self.assert_refused(self.gateway(backend), backend)
 
     def test_other_name(self) -> None:
-        """Nor is one whose certificate is for another name."""
+        """A backend whose certificate is for another name gets no request."""
         backend = self.https(issue(self.root, ["elsewhere.example"]))
         self.assert_refused(self.trusted(backend), backend)
 
     def test_expired(self) -> None:
-        """Nor is one whose certificate has expired; the log says that it is the certificate."""
+        """A backend whose certificate has expired gets no request; the log names the certificate as the reason."""
         backend = self.https(issue(self.root, ["localhost"], expired=True))
         gateway = self.trusted(backend)
         self.assert_refused(gateway, backend)

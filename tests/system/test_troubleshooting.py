@@ -1,4 +1,4 @@
-"""What docs/troubleshooting.rst says one sees, where no other test makes one see it."""
+"""The symptoms of docs/troubleshooting.rst that no other test produces."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class ProcessTests(SynchronousTestCase):
         )
 
     def test_garbage(self) -> None:
-        """What the start has made is not searched for garbage, and what comes is, now and then."""
+        """Objects made by the start are exempt from garbage collection; later ones are collected, rarely."""
         result = run(
             "import gc, wsaas.tap\n"
             "wsaas.tap.freeze_startup_objects()\n"

@@ -1,4 +1,4 @@
-"""What is the same on all webhooks: who sent them, about whom, which of them, and proof of it."""
+"""The common headers of all webhooks: sender, connection, webhook-id and signature."""
 
 from __future__ import annotations
 

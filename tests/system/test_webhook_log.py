@@ -1,4 +1,4 @@
-"""What an operator reads in the log of a gateway whose backend answers webhooks wrongly, and at debug."""
+"""The log of a gateway whose backend answers webhooks wrongly, also at debug."""
 
 from __future__ import annotations
 

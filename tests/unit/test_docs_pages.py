@@ -15,7 +15,7 @@ GARBAGE = re.compile(r"``|\*\*|(?<!\w):[a-z]+:`|`_|={4,}|-{4,}|\+-|\|(?!\|)|^\.\
 
 
 def flaws(page: nodes.document) -> list[str]:
-    """What is wrong with a page as it is shown."""
+    """Return the flaws of a page as it is shown."""
     found = [message.astext() for message in page.findall(nodes.system_message)]
     for table in page.findall(nodes.table):
         [group] = table.findall(nodes.tgroup)
@@ -69,7 +69,7 @@ BROKEN = {
 
 class FlawTests(SynchronousTestCase):
     def test_seen(self) -> None:
-        """What is broken is seen."""
+        """Each kind of broken markup is found."""
         for text, flaw in BROKEN.items():
             path = Path(self.mktemp())
             path.write_text(text)

@@ -487,7 +487,7 @@ class CheckTests(SynchronousTestCase):
     """The checks themselves can fail."""
 
     def test_exists(self) -> None:
-        """What is no test is not taken for one."""
+        """A name that is no test is not taken for one."""
         self.assertTrue(exists("unit.test_docs_protocol.CheckTests.test_exists"))
         for name in (
             "unit.test_docs_protocol.CheckTests.test_nothing",

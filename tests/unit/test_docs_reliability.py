@@ -41,7 +41,7 @@ class ReliabilityTests(SynchronousTestCase):
             self.assertEqual(NAME.sub("", shown).strip(), "", fault)
 
     def test_tests_exist(self) -> None:
-        """What is named is a test."""
+        """Every named test exists."""
         named = {name for _, _, shown in self.rows() for name in NAME.findall(shown)}
         self.assertEqual(sorted(name for name in named if not exists(name)), [])
 

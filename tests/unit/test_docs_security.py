@@ -149,7 +149,7 @@ class SourceTests(SynchronousTestCase):
         self.assertEqual([line for line in found if not line.startswith(UNBOUNDED)], [])
 
     def test_constant_formats(self) -> None:
-        """What is logged has a constant format: text of a peer's is a field, and never looked into."""
+        """Every log format is a constant: text from a peer is a field, and never part of the format."""
         levels = {"debug", "info", "warn", "error", "critical", "failure"}
         seen = 0
         for path in (ROOT / "wsaas").rglob("*.py"):

@@ -118,7 +118,7 @@ class PatternTests(SynchronousTestCase):
         self.assertLessEqual(WATCHED.keys(), {each.place for each in found})
 
     def test_watched(self) -> None:
-        """Those that are watched take four times as long for what is four times as long, generously."""
+        """The watched functions take four times as long for four times the input, with a margin."""
         for each in patterns():
             for begin, pump, end in WATCHED.get(each.place, []):
 
@@ -131,7 +131,7 @@ class PatternTests(SynchronousTestCase):
                 self.assertIsNone(ratio, (each, begin, pump, end))
 
     def test_converters(self) -> None:
-        """So do those that routes are made of."""
+        """The patterns of routes take four times as long for four times the input."""
         for module, _ in modules():
             for name, value in vars(module).items():
                 regex = getattr(value, "regex", None)
@@ -150,7 +150,7 @@ class AmbiguityTests(SynchronousTestCase):
             self.assertTrue(ambiguities(slow), slow)
 
     def test_not_found(self) -> None:
-        """And what is known to be linear has none."""
+        """The finder finds no choice in patterns that are known to be linear."""
         for fast in (
             r"[a-z]+:[ \t]*", r"(?:ab|cd)*e", r"a*+a", r"(?:a|b)+c", r'"(?:[^"\\]|\\.)*"', r"(?>a*)a", r"a?a",
             r"(a|a)b", r"[0-9]{1,5}0", r"(?:a+b)*", r"\d+\.\d+", r"[^/]+", r"(?!00)[0-9]{2}(-.*)?",

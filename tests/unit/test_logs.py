@@ -87,7 +87,7 @@ class LevelTests(SynchronousTestCase):
         self.assertEqual(len(formatted), 1)
 
     def test_with_a_logger(self) -> None:
-        """It observes what Twisted's Logger emits."""
+        """The observer takes the events of Twisted's Logger."""
         stream = io.StringIO()
         watch = make_observer("info", "never", stream, Clock())
         verifyObject(ILogObserver, watch)
@@ -126,7 +126,7 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(line, f"{TIME} info  room: path /\\n{TIME} error  service: all is lost\n")
 
     def test_forged_namespace(self) -> None:
-        """Nor can a name."""
+        """A namespace cannot forge a line either."""
         self.assertEqual(as_text(event("x", place="a\nb")), f"{TIME} info  a\\nb: x\n")
 
     def test_text_is_text(self) -> None:
@@ -149,7 +149,7 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(lines[-1], "    builtins.ValueError: a")
 
     def test_stdout_and_legacy(self) -> None:
-        """What is printed, and what the older log says, are events like others."""
+        """Printed text, and events of the legacy log, are events like others."""
         self.assertEqual(as_text(event("{log_io}", place="stdout", log_io="hi")), f"{TIME} info  stdout: hi\n")
         legacy = event("{log_text}", LogLevel.critical, "log_legacy", log_text="oh", isError=1, message=("oh",))
         self.assertEqual(as_text(legacy), f"{TIME} critical log_legacy: oh\n")
@@ -185,7 +185,7 @@ class StyleTests(SynchronousTestCase):
 
 
 class LimitTests(SynchronousTestCase):
-    """What peers can cause in the libraries, and failures of ours, come once in ten seconds."""
+    """Lines that peers can cause in the libraries, and failures, are limited to one in ten seconds."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -212,7 +212,7 @@ class LimitTests(SynchronousTestCase):
         )
 
     def test_failures(self) -> None:
-        """So is a failure of one kind from one place in the code, whoever logs it."""
+        """Failures of one kind from one place in the code are limited, whichever logger has them."""
         for place in ("wsaas.room", "twisted.internet.defer"):
             for message in ("a", "b"):
                 self.watch(event("oh", LogLevel.critical, place, log_failure=failure(message)))
@@ -296,7 +296,7 @@ class JsonTests(SynchronousTestCase):
 
 class SayTests(SynchronousTestCase):
     def test_escaped(self) -> None:
-        """What is printed for people is escaped like the log, and what their terminal has no letters for too."""
+        """Text printed for people is escaped like the log, and so are characters that their terminal lacks."""
         stream = io.StringIO()
         say("a\x1b\n\x9b\u2028\udcff{x} \u6570", stream)
         self.assertEqual(stream.getvalue(), "a\\x1b\\n\\x9b\\u2028\\udcff{x} \u6570\n")

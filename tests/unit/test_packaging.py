@@ -36,12 +36,12 @@ def imported(paths: Iterable[Path]) -> set[str]:
 
 class PackagingTests(SynchronousTestCase):
     def test_requirements(self) -> None:
-        """What wsaas/ imports is declared, and nothing else is."""
+        """The imports of wsaas/ are declared, and nothing else is."""
         declared = names(CONFIG["options"]["install_requires"])
         self.assertEqual(imported([*ROOT.glob("wsaas/**/*.py"), *ROOT.glob("twisted/**/*.py")]), declared)
 
     def test_test_requirements(self) -> None:
-        """What the tests import besides is declared for them."""
+        """The further imports of the tests are declared for them."""
         declared = names(CONFIG["options"]["install_requires"]) | names(CONFIG["options.extras_require"]["test"])
         self.assertEqual(imported(ROOT.glob("tests/**/*.py")) - declared, set())
 

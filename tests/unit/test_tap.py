@@ -65,7 +65,7 @@ class OptionsTests(Case):
         self.assertEqual((bool(self.parsed()["demo"]), bool(self.parsed("--demo")["demo"])), (False, True))
 
     def test_unknown(self) -> None:
-        """What is no option is an error of usage."""
+        """An unknown option is an error of usage."""
         for argument in ("--bogus", "--ws-port", "stray"):
             with self.assertRaises(UsageError):
                 self.parsed(argument)
@@ -82,7 +82,7 @@ class OptionsTests(Case):
         self.assertEqual(self.stdout.getvalue(), "")
 
     def test_mistakes_and_misspelt(self) -> None:
-        """What is misspelt is told with the mistakes, of which it may be the cause."""
+        """A misspelt name is told with the mistakes, of which it may be the cause."""
         self.assertRaises(SystemExit, self.parsed, FORWARD_HEADERS="Cookie", ALOWED_ORIGINS="https://a.example")
         problem, warning = self.stderr.getvalue().splitlines()
         self.assertTrue(problem.startswith("wsaas: FORWARD_HEADERS='Cookie': "), problem)
@@ -158,14 +158,14 @@ class RootTests(Case):
             self.assertIsNone(application.getComponent(ILogObserver, None))
 
     def test_another_parent(self) -> None:
-        """It can stand below another service, which has no log of its own."""
+        """The root can stand below another service, which has no log of its own."""
         parent = MultiService()
         root = self.make_root(twistd={"nodaemon": 1, "logfile": self.mktemp()})
         root.setServiceParent(parent)
         self.assertEqual(list(parent), [root])
 
     def test_what_cannot_be_made(self) -> None:
-        """What keeps the gateway from being made is one line and status 1, no traceback."""
+        """An error that prevents the gateway from being made is one line and status 1, no traceback."""
         for wrong in (ValueError("no such place"), OSError("no such place")):
             self.stderr.truncate(self.stderr.seek(0))
             end = self.assertRaises(SystemExit, self.make_root, wrong=wrong)

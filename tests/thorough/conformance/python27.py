@@ -52,7 +52,7 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def candidates(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Where a Python 2.7 may be: the search path, then every pyenv that this user or this machine may have."""
+    """Return the places where a Python 2.7 may be: the search path, then every pyenv of this user or this machine."""
     for name in ("python2.7", "python2"):
         for folder in environ.get("PATH", "").split(os.pathsep):
             found = shutil.which(name, path=folder) if folder else None
@@ -122,7 +122,7 @@ def prepare(using: Path | None = None) -> Path:
 
 
 def _recipe() -> str:
-    """What tells one content of the environment from another."""
+    """Return a key that tells one content of the environment from another."""
     return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
 
 

@@ -56,7 +56,7 @@ class FindingTest(SynchronousTestCase):
         self.assertEqual(python27.find(self.environ()), wanted)
 
     def test_none(self) -> None:
-        """Where there is none, the reason names the places."""
+        """Without a Python 2.7 the reason names the places that were searched."""
         self.patch(python27, "candidates", lambda environ: iter([self.place(SHIM, self.path / "python2.7")]))
         problem = self.assertRaises(python27.Unavailable, python27.find)
         self.assertIn("PYENV_ROOT", str(problem))

@@ -1,7 +1,7 @@
-"""What the suite found: its JSON report read, judged and counted.
+"""Reads, judges and counts the JSON report of the suite.
 
-The suite judges a case twice: how the server behaved in it (`behavior`) and how the connection was closed
-(`behaviorClose`). A case passes when neither is a failure; one that was asked for and is not in the report has failed.
+The suite judges a case twice: the server's behaviour (`behavior`) and the close of the connection (`behaviorClose`). A
+case passes when neither is a failure; a case that was asked for but is not in the report has failed.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def load(report: Path, asked: Sequence[str]) -> list[Verdict]:
 
 
 def failures(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Those that did not pass. Nothing run is nothing shown, so no verdicts at all is an error."""
+    """Return the cases that did not pass. No verdicts at all are an error: they would prove nothing."""
     if not verdicts:
         raise ValueError("no case was run")
     return [verdict for verdict in verdicts if not verdict.passed]

@@ -1,4 +1,4 @@
-"""What a defence is: the edits of the source that take it away, and the line of the threat table that it stands for."""
+"""The model of a defence: the edits of the source that remove it, and its line of the threat table."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class ListTests(SynchronousTestCase):
                     self.assertNotEqual(text, (ROOT / file).read_text(), defence)
 
     def test_edits_that_do_not_apply(self) -> None:
-        """What is not there, or twice, or leaves no Python, is no edit."""
+        """An edit must match exactly once, and leave valid Python."""
         for old, new in (("nobody has written this", ""), ("self", "me"), ("class Lane:", "class class:")):
             self.assertRaises(DoesNotApply, without("x", "wsaas/core/lane.py", old, new).mutated, ROOT)
 
@@ -79,7 +79,7 @@ class ListTests(SynchronousTestCase):
 
 
 class ReadTests(SynchronousTestCase):
-    """What trial prints."""
+    """Return the output of trial."""
 
     END = "-" * 79 + "\nRan 3 tests in 0.1s\n\nFAILED\n"
 
@@ -182,7 +182,7 @@ class RunnerTests(SynchronousTestCase):
         self.assertTold(f"sizes: Too large: {FITS} catches nothing", "1 of 1 mutants caught")
 
     def test_unsound(self) -> None:
-        """Where tests fail as it is nothing can be proved."""
+        """If tests fail without an edit, nothing can be proved."""
         (self.root / "tests/test_fits.py").write_text(TESTS.replace("fits(4)", "fits(2)"))
         self.assertFalse(self.proves(without("Too", FILE, "<= LIMIT", "< 9")))
         self.assertTold(f"cannot prove anything: these fail as it is: {DOES_NOT}")

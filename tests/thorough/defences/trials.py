@@ -70,7 +70,7 @@ def run(copied: Path, tests: Sequence[str], within: float) -> Found:
 
 
 def read(output: str, tests: Sequence[str]) -> Found:
-    """What trial's output says of these tests. Raises Broken if it did not run them all."""
+    """Read trial's output about these tests. Raises Broken if it did not run them all."""
     ended = _ENDED.search(output)
     if ended is None or int(ended[1]) != len(tests):
         raise Broken(f"trial did not run {len(tests)} tests: {output[-500:]}")

@@ -1,4 +1,4 @@
-"""What becomes of each defence's mutant: caught, survived, or nothing that proves anything."""
+"""The verdict on each defence's mutant: caught, survived, or without proof."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _told(found: Found, tests: Sequence[str]) -> Iterator[str]:
 
 
 def gaps(claims: Iterable[Claim], verdicts: Sequence[Verdict], skipped: frozenset[str]) -> Iterator[str]:
-    """What the verdicts leave open: lines without a defence, and tests that catch nothing of their line."""
+    """Return the gaps in the verdicts: lines without a defence, and tests that catch no edit of their line."""
     for claim in claims:
         row = claim.row
         if not claim.defences:

@@ -56,8 +56,8 @@ class Input:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a search: findings as inputs and how many times longer the longer one took, and the dearest input
-    with its seconds at four times SIZE.
+    """The result of a search: findings, as inputs with the ratio of times, and the most expensive input with its
+    seconds at four times SIZE.
     """
 
     inputs: int

@@ -1,4 +1,4 @@
-"""What hostile peers send, as hypothesis strategies: good bytes, bad ones, and good ones spoilt a little.
+"""Input of hostile peers, as hypothesis strategies: good bytes, bad ones, and good ones spoilt a little.
 
 Every example is also cut somewhere: TCP has no messages.
 """

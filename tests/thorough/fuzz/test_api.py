@@ -147,7 +147,7 @@ class ApiFuzz(WireCase):
     @example(LENGTH_AND_CHUNKS, [])
     @given(REQUESTS, CUTS)
     def test_cuts(self, data: bytes, cuts: list[int]) -> None:
-        """It does not matter where TCP cuts requests, nor whether they take the fast path or the slow one."""
+        """The answers do not depend on where TCP cuts the requests, nor on the fast path."""
         with Guard():
             whole = self.serve(data, [])
             self.assertEqual(self.serve(data, cuts), whole)

@@ -40,7 +40,7 @@ def now() -> float:
 
 class Meaning(SynchronousTestCase):
     def judge(self, answer: HttpResponse | Fault) -> None:
-        """It means something for every event, and nothing of it can split a header."""
+        """Check that the answer has a meaning for every event, and that no part of it can split a header."""
         for event in EVENTS:
             outcome = read("a" * 32, event, answer, now, AnswerLog(LogLimit(Clock()), "http://backend"))
             match outcome:
@@ -84,7 +84,7 @@ class Meaning(SynchronousTestCase):
 
 class AnswerFuzz(PoolTestCase, Meaning):
     def outcome(self, data: bytes, cuts: list[int], clean: bool) -> tuple[str, object]:
-        """What an exchange makes of this answer; then nothing is left of it: no connection, no timer."""
+        """Return the result of an exchange with this answer; afterwards no connection and no timer is left."""
         waiting: Deferred[HttpResponse] = self.exchange()
         results: list[HttpResponse | Failure] = []
         waiting.addBoth(results.append)

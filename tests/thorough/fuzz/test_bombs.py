@@ -61,7 +61,7 @@ class BombTests(SystemTestCase):
         eventually(lambda: self.server.strays.messages)
 
     def bomb(self, sent: bytes, *lines: str) -> bytes:
-        """What the gateway says to these bytes behind a handshake, until it hangs up; its memory stays as it is."""
+        """Return the gateway's answer to these bytes behind a handshake, until it hangs up; its memory must stay."""
         height = Height(self.gw)
         raw_client = self.raw(self.gw.ws_port)
         raw_client.send(handshake("/bomb", *lines))

@@ -190,7 +190,7 @@ class FrameFuzz(ClientTestCase):
     LIMIT = 1000
 
     def end(self, harness: Harness, clients: list[Client], vanish: bool = True) -> None:
-        """And each was open, so its end is told, once."""
+        """Check that each connection was open and that its end was told once."""
         super().end(harness, clients, vanish)
         for session in harness.gateway.sessions:
             self.assertEqual([call[0] for call in session.calls].count("disconnected"), 1)
@@ -242,7 +242,7 @@ class FrameFuzz(ClientTestCase):
     @examples(150)
     @given(STREAMS, CUTS)
     def test_cuts(self, data: bytes, cuts: list[int]) -> None:
-        """It does not matter where TCP cuts what a client sends."""
+        """The messages do not depend on where TCP cuts the client's data."""
         told = []
         for places in ([], cuts, list(range(len(data)))):
             harness = Harness(max_message_size=self.LIMIT)

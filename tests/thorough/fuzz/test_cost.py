@@ -1,6 +1,6 @@
-"""What strangers send costs no more than its length is worth: a short search for inputs that do.
+"""Input from strangers costs no more than its length is worth: a short search for inputs that do.
 
-WSAAS_EXAMPLES=2000000 in the environment makes it so many inputs for each port, other ones each time (an hour or so).
+WSAAS_EXAMPLES=2000000 in the environment makes that number of inputs for each port, new ones each time (an hour or so).
 """
 
 from __future__ import annotations

@@ -74,9 +74,10 @@ def spoil(data: bytes, rng: random.Random) -> bytes:
 
 @dataclass
 class Attack:
-    """What one connection sends: `first` is answered with a 101 before the rest is sent, if there is one.
+    """The data of one connection.
 
-    With `leave` it then ends its half of the connection; without, the gateway has to.
+    `first`, unless it is empty, is sent alone; `data` follows after its 101. With `leave` the client then ends its half
+    of the connection; without, the gateway must end it.
     """
 
     data: bytes

@@ -28,7 +28,7 @@ class SlowlorisTests(SystemTestCase):
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
 
     def half_open(self, port: int, count: int) -> list[socket.socket]:
-        """So many who have begun their handshake."""
+        """Open this number of connections that have begun their handshake."""
         beginning = handshake("/slow")[:40]
         slow = []
         for _ in range(count):
@@ -39,7 +39,7 @@ class SlowlorisTests(SystemTestCase):
         return slow
 
     def ended(self, slow: list[socket.socket]) -> int:
-        """How many of them the gateway has given up, with a 408."""
+        """Return how many of them the gateway has refused with a 408."""
         poll = select.poll()
         for one in slow:
             poll.register(one, select.POLLIN)

@@ -1,4 +1,4 @@
-"""What the works make of what the load and the sink tell them."""
+"""The works, with a load and a sink that answer as they are told."""
 
 from __future__ import annotations
 

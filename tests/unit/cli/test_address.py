@@ -56,7 +56,7 @@ class AddressTests(SynchronousTestCase):
             self.assertNotIn("@", found.url)
 
     def test_none(self) -> None:
-        """What leads to no WebSocket is refused in a sentence."""
+        """Text that is no address of a WebSocket is refused in a sentence."""
         for typed, words in (
             ("ftp://localhost/", "ws or wss, not ftp"),
             ("", "names no host"),

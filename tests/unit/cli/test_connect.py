@@ -138,7 +138,7 @@ class ConversationTests(ConversationCase):
         self.assertEqual(self.screen.lines[1:], ["< 3 bytes: 00 1b ff", f"< 33 bytes: {'00 ' * 32}..."])
 
     def test_control_characters(self) -> None:
-        """What a server says, messages and reasons, cannot take over the terminal; line ends and tabs stay."""
+        """Text from a server, messages and reasons, cannot control the terminal; line ends and tabs stay."""
         self.start()
         self.server.sendMessage("\x1b[2J\x07\x9b1m a\tb\nc".encode(), False)
         self.server.sendClose(4000, "\x1b[2Jbye")
@@ -182,7 +182,7 @@ class RefusalTests(SynchronousTestCase):
     """A server that answers by hand."""
 
     def answered(self, *pieces: bytes, ends: bool = True) -> list[str]:
-        """What is printed when a server answers the handshake by these bytes."""
+        """Return the lines printed when a server answers the handshake with these bytes."""
         self.clock = MemoryReactorClock()
         self.patch(txaio.config, "loop", self.clock)
         self.terminal, self.screen = Terminal(self.clock, 0), Screen()

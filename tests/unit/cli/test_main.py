@@ -38,13 +38,13 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(self.ended("--version"), (0, versions() + "\n", ""))
 
     def test_unknown(self) -> None:
-        """What is no command is one line and status 2."""
+        """An unknown command is one line and status 2."""
         self.assertEqual(
             self.ended("start", "--ws-port=1"), (2, "", "wsaas: there is no command 'start'; see wsaas help\n")
         )
 
     def test_wrong_options(self) -> None:
-        """What is no option is one line and status 2, for run as for check."""
+        """An unknown option is one line and status 2, for run as for check."""
         for name in ("run", "check"):
             self.assertEqual(
                 self.ended(name, "--bogus"), (2, "", f"wsaas: option --bogus not recognized; see wsaas {name} --help\n")

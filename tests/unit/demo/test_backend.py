@@ -69,7 +69,7 @@ class BackendTests(SynchronousTestCase):
             self.assertEqual((kind, answer[:19]), ("text", b"you are in the room"))
 
     def test_connect(self) -> None:
-        """Everybody may connect, and the address to push to comes back with every later webhook."""
+        """Every client may connect, and the address for pushes comes back with every later webhook."""
         status, _, body = self.webhook("POST", "a", json.dumps({"ws_uri": f"{API}/a"}).encode())
         self.assertEqual(status, 200)
         self.assertEqual(json.loads(body), {"code": "OK", "headers": {"Demo-Push-To": f"{API}/a"}})
@@ -103,7 +103,7 @@ class BackendTests(SynchronousTestCase):
         self.assertEqual(answer, b"there is no room for you")
 
     def test_echo_text(self) -> None:
-        """What a client says comes back in the answer, as text, whatever Content-Type text messages have."""
+        """A client's message comes back in the answer, as text, whatever Content-Type text messages have."""
         for content_type in ("application/json", "text/plain", "application/xml"):
             self.assertEqual(self.say("a", "grüße".encode(), content_type), (200, "text", "grüße".encode()))
         self.assertEqual(self.say("a", b""), (200, "text", b""))
@@ -130,7 +130,7 @@ class BackendTests(SynchronousTestCase):
         self.assertEqual(self.say("c", b"/help", "application/octet-stream"), (200, "binary", b"/help"))
 
     def test_chat(self) -> None:
-        """Who is in the room is heard by everybody else in it, by push, and hears no echo."""
+        """A message from a client in the room reaches all others in it, by push, and is not echoed."""
         self.join("a", "b", "c")
         self.assertEqual(self.say("b", b"hello"), (200, None, b""))
         text = "text/plain; charset=utf-8"
@@ -150,7 +150,7 @@ class BackendTests(SynchronousTestCase):
         self.assertEqual(self.api.pushed[0][3], "Bearer s3cret")
 
     def test_leave(self) -> None:
-        """Who left hears no more, and is echoed again."""
+        """A client that has left the room gets no more of it, and is echoed again."""
         self.join("a", "b")
         self.assertEqual(self.say("a", b"/leave\n"), (200, "text", b"you left"))
         self.assertEqual(self.say("a", b"/leave"), (200, "text", b"you are not in the room"))

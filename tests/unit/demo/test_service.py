@@ -26,7 +26,7 @@ def settings(**environment: str) -> Any:
 
 
 def nowhere() -> None:
-    """There is no URL where clients connect."""
+    """The clients have no URL."""
 
 
 class Taken(MemoryReactorClock):
@@ -67,7 +67,7 @@ class ServiceTests(SynchronousTestCase):
         return reactor, service, hints
 
     def test_listens(self) -> None:
-        """It listens on the port of TARGET_ADDRESS, on loopback only."""
+        """The demo listens on the port of TARGET_ADDRESS, on loopback only."""
         for environment, port in (({}, 3000), ({"TARGET_ADDRESS": "http://127.0.0.1:4000"}, 4000)):
             reactor, _, _ = self.start(**environment)
             [(listening, _, _, interface)] = reactor.tcpServers
@@ -94,7 +94,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertNotIn("0123456789abcdef", "".join(hints))
 
     def test_no_place_to_connect(self) -> None:
-        """Where no URL says where clients connect, none is shown."""
+        """Without a URL for clients, none is shown."""
         self.clients = None
         hints = self.start()[2]
         self.assertEqual([hint.partition(":")[0] for hint in hints], ["list the clients", "push to all of them"])
@@ -116,7 +116,7 @@ class ServiceTests(SynchronousTestCase):
         )
 
     def test_stop(self) -> None:
-        """It still listens when it is told to stop: the gateway's last disconnects come then."""
+        """The demo goes on listening during a stop: the gateway's last disconnects come then."""
         reactor = Counting()
         service: Any = demo_service(reactor, settings(), nowhere)
         service.privilegedStartService()
@@ -136,7 +136,7 @@ class ServiceTests(SynchronousTestCase):
                 self.assertEqual(response.code, status, (prefix, path))
 
     def test_quiet(self) -> None:
-        """There is no access log: it would name connections."""
+        """The demo has no access log: it would name connections."""
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
@@ -176,7 +176,7 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(command("with space/bin/wsaas"), "'with space/bin/wsaas'")
 
     def test_on_the_path(self) -> None:
-        """Where a shell finds the very same command by itself, its name is enough."""
+        """If a shell finds the same command by its name, the name is shown alone."""
         os.environ["PATH"] = f"{self.place}/venv/bin"
         self.assertEqual(command(f"{self.place}/venv/bin/twistd"), "wsaas")
         self.program("other/bin", "wsaas")

@@ -70,7 +70,7 @@ class ClockTests(SynchronousTestCase):
         self.assertEqual(self.clock.seconds(), self.monotonic.now)
 
     def test_monotone(self) -> None:
-        """It never goes back, and never further than the kernel's."""
+        """The clock never goes back, and never further than the kernel's."""
         chance = random.Random(9)
         before, kernel = self.clock.seconds(), self.monotonic.now
         for _ in range(5000):
@@ -249,7 +249,7 @@ class LoopTests(ReactorTestCase):
 
 
 class LogTests(ReactorTestCase):
-    """What is said of pauses."""
+    """The log lines about pauses."""
 
     def setUp(self) -> None:
         self.lines: list[Any] = []

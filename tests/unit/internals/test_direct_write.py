@@ -19,7 +19,7 @@ class WritingTests(SocketTestCase):
         self.assertFalse(can_write_through(StringTransport()))
 
     def test_at_once(self) -> None:
-        """What the socket takes is there at once, and nobody waits for a turn of the reactor."""
+        """Data that the socket takes is sent at once, without a turn of the reactor."""
         write_through(self.transport, b"hello")
         self.assertEqual(self.far.recv(100), b"hello")
         self.assertEqual(self.reactor.writers, [])
@@ -41,7 +41,7 @@ class WritingTests(SocketTestCase):
             self.reactor.writers.clear()
 
     def test_order(self) -> None:
-        """What the socket does not take waits in the transport, and what comes after it waits behind it."""
+        """Data that the socket does not take waits in the transport, and later data waits behind it."""
         pieces = [bytes([number]) * 100_000 for number in range(60)]
         for piece in pieces:
             write_through(self.transport, piece)

@@ -1,4 +1,4 @@
-"""What signals ask for: held while the process starts, done once the reactor runs, the same request when sent twice."""
+"""Signals: held while the process starts, acted on once the reactor runs, one request when sent twice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SignalsTests(SynchronousTestCase):
         self.signals.serve(lambda call, *arguments: self.later.append(lambda: call(*arguments)))
 
     def turn(self) -> list[str]:
-        """What is done in the reactor's next turn."""
+        """Run the calls of the reactor's next turn."""
         self.done.clear()
         for call in self.later:
             call()
@@ -35,7 +35,7 @@ class SignalsTests(SynchronousTestCase):
         return list(self.done)
 
     def test_in_the_reactors_turn(self) -> None:
-        """What a signal asks for is done in the reactor's turn, in the order in which it was registered."""
+        """The actions of a signal run in the reactor's turn, in the order in which they were registered."""
         self.serve()
         signal.raise_signal(signal.SIGHUP)
         self.assertEqual(self.done, [])
@@ -65,7 +65,7 @@ class SignalsTests(SynchronousTestCase):
         self.assertEqual(self.turn(), ["hurry", "hurry"])
 
     def test_one_request_across_the_start(self) -> None:
-        """So they are if the first comes during the start and the second after it."""
+        """SIGTERM during the start and SIGINT after it, within three seconds, are one request."""
         self.signals.hold()
         signal.raise_signal(signal.SIGTERM)
         self.serve()
@@ -95,7 +95,7 @@ class SignalsTests(SynchronousTestCase):
         self.assertEqual({signal.getsignal(number) for number in (*STOPS, *OTHERS)}, {signal.SIG_IGN})
 
     def test_released(self) -> None:
-        """What was there before is there again."""
+        """`release` restores the handlers from before."""
         before = [signal.getsignal(number) for number in (*STOPS, *OTHERS)]
         self.signals.hold()
         self.signals.release()

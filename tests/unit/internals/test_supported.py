@@ -52,7 +52,7 @@ class SupportedTests(SynchronousTestCase):
         self.assertEqual(self.lines, [f"a part: {', '.join(gone)}"])
 
     def test_no_sample(self) -> None:
-        """Where no sample can be made, the attributes count as missing."""
+        """If no sample can be made, the attributes count as missing."""
 
         def broken() -> object:
             raise TypeError("another signature")

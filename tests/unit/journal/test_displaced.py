@@ -65,11 +65,11 @@ class DisplacedCase(SynchronousTestCase):
         return record
 
     def turns(self, seconds: float) -> None:
-        """Some time passes, and all that follows from it happens."""
+        """Let time pass, with all that follows from it."""
         self.reactor.pump([seconds] + [0] * 6)
 
     def newcomer(self, number: int = 500) -> bool:
-        """What a new connection is told."""
+        """Return the journal's answer to a new connection."""
         answers: list[bool] = []
         self.journal.opened(connection(number), answers.append)
         self.turns(0.01)
@@ -82,7 +82,7 @@ class DisplacedCase(SynchronousTestCase):
         self.successResultOf(stopped)
 
     def killed(self) -> list[Record]:
-        """What a start would find in the directory if the process died now; nothing is wrong with its file."""
+        """Return the connections that a start would find if the process died now; the file must be intact."""
         copy = Path(self.mktemp())
         shutil.copytree(self.directory, copy)
         records = previous_life(copy)
@@ -326,7 +326,7 @@ class WaitTests(DisplacedCase):
         self.assertEqual(self.killed(), [*self.records, connection(501)])
 
     def test_meanwhile(self) -> None:
-        """What happens meanwhile to those who live is in the new file, and nobody who is over."""
+        """The new file has the changes of live connections in the meantime, and no connection that has ended."""
         first, second, third, *rest = self.records
         grown = replace(first, repeated=((b"X-Room", b"7"),))
         self.lose()
@@ -343,7 +343,7 @@ class WaitTests(DisplacedCase):
         self.assertEqual(self.killed(), [grown, replace(second, closed=BYE), *rest])
 
     def test_while_it_is_written(self) -> None:
-        """What happens while the new file is being written follows it."""
+        """Changes during the writing of the new file follow it."""
         first, second, *rest = self.records
         shutil.rmtree(self.directory)
         self.worker.hold = True
@@ -383,7 +383,7 @@ class WaitTests(DisplacedCase):
         self.assertEqual([event["log_level"] for event in logs], [LogLevel.error, LogLevel.error, LogLevel.warn] * 2)
 
     def test_tried_once_a_second(self) -> None:
-        """It is tried once a second, however many connections come."""
+        """The journal tries once a second, however many connections come."""
         self.lose()
         self.worker.hold = True
         jobs = 0

@@ -355,7 +355,7 @@ class DamageWhileRunningTests(DamageCase):
         self.finish(reactor, journal)
 
     def test_no_room_to_repair(self) -> None:
-        """What was read of a damaged file waits in memory while the disk has no room for a new one."""
+        """Connections read from a damaged file wait in memory while the disk has no room for a new one."""
         (self.directory / NAME).write_bytes((self.directory / NAME).read_bytes()[:-PAGE])
         reactor, journal = self.journal()
         connect = store.Store._connect

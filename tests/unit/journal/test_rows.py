@@ -59,7 +59,7 @@ class RowsTests(SynchronousTestCase):
                     self.assertRaises(Unreadable, decode, bytes(flipped))
 
     def test_other_types(self) -> None:
-        """What is no text, or a text of another shape, is unreadable."""
+        """A value that is no text, or a text of another form, is unreadable."""
         for column in (None, 7, 1.5, "text", b"", b"00000000"):
             self.assertRaises(Unreadable, decode_record, column)
             self.assertRaises(Unreadable, decode_closed, column)

@@ -74,7 +74,7 @@ class JournalCase(SynchronousTestCase):
         self.successResultOf(stopped)
 
     def restart(self) -> list[Record]:
-        """What the next life hears, of a gateway that stops now."""
+        """Stop this gateway, and return the connections that the next one finds."""
         self.stop()
         return previous_life(self.directory)
 
@@ -98,7 +98,7 @@ class LifeTests(JournalCase):
         self.assertEqual(self.restart(), [record])
 
     def test_accepted(self) -> None:
-        """What the backend's answer added to the repeated headers is there after a crash."""
+        """The repeated headers that the backend's answer added survive a crash."""
         record = self.open(1)
         self.flush()
         grown = replace(record, repeated=(*record.repeated, (b"X-Room", b"7")))
@@ -106,7 +106,7 @@ class LifeTests(JournalCase):
         self.assertEqual(self.restart(), [grown])
 
     def test_accepted_is_safe(self) -> None:
-        """Who was accepted with headers hears so when these are committed, not before."""
+        """A connection accepted with headers gets `stored` when these are committed, not before."""
         record = self.open(1)
         self.flush()
         self.worker.hold = True
@@ -121,7 +121,7 @@ class LifeTests(JournalCase):
         self.worker.hold = False
 
     def test_closed(self) -> None:
-        """How a connection ended is there after a crash, the last word counts."""
+        """The end of a connection survives a crash; the last report of it counts."""
         record = self.open(1)
         self.flush()
         self.journal.closed(record.id, replace(BYE, lost_messages=0))
@@ -139,7 +139,7 @@ class LifeTests(JournalCase):
         self.assertEqual(self.restart(), [replace(record, closed=BYE)])
 
     def test_forgotten(self) -> None:
-        """What was forgotten is gone, and only that."""
+        """A forgotten connection is deleted, and no other."""
         first, second = self.open(1), self.open(2)
         self.flush()
         self.journal.forget(first.id)
@@ -178,7 +178,7 @@ class LifeTests(JournalCase):
         self.assertEqual(self.restart(), [])
 
     def test_unknown(self) -> None:
-        """What is said of a connection that the journal does not know leaves nothing behind."""
+        """A change of a connection that the journal does not know leaves nothing behind."""
         answers: list[bool] = []
         self.journal.accepted(connection(1), answers.append)
         self.reactor.advance(0)
@@ -351,7 +351,7 @@ class BatchTests(JournalCase):
 
 class StopTests(JournalCase):
     def test_flushes(self) -> None:
-        """What was said before the stop is written, also what was said while the last batch was on its way."""
+        """Changes before the stop are written, also those made while the last batch was on its way."""
         self.worker.hold = True
         self.open(1)
         self.flush()
@@ -438,7 +438,7 @@ class FullTests(JournalCase):
         self.assertEqual(self.restart(), [*self.old, connection(6)])
 
     def test_live_connections(self) -> None:
-        """What happens to live connections meanwhile is written when the disk takes it again."""
+        """Changes of live connections in the meantime are written when the disk takes writes again."""
         grown = replace(self.old[0], repeated=((b"X-Room", b"7"),))
         self.journal.accepted(grown, nobody)
         self.flush()
@@ -449,7 +449,7 @@ class FullTests(JournalCase):
         self.assertEqual(self.restart(), [grown, replace(self.old[1], closed=BYE)])
 
     def test_headers(self) -> None:
-        """Who is accepted with headers meanwhile hears that they are not safe; they are written when they can be."""
+        """A connection accepted with headers in the meantime hears that they are not safe; they are written later."""
         grown = replace(self.old[0], repeated=((b"X-Room", b"7"),))
         answers: list[bool] = []
         self.journal.accepted(grown, answers.append)
@@ -461,7 +461,7 @@ class FullTests(JournalCase):
         self.assertEqual((self.restart(), answers), ([grown, *self.old[1:]], [False, False]))
 
     def test_later_changes_win(self) -> None:
-        """What was said after a failed batch counts over what was in it."""
+        """A change after a failed batch wins over the batch."""
         self.worker.hold = True
         for record in self.old:
             self.journal.accepted(record, nobody)

@@ -50,7 +50,7 @@ class ProxiedTests(SynchronousTestCase):
                 self.assertEqual(events, [])
 
     def test_bad(self) -> None:
-        """What is no header, a client's own handshake included, ends the connection at once and logs nothing."""
+        """A malformed header, also a client's own handshake, ends the connection at once and logs nothing."""
         for header in (*BAD, REQUEST + END):
             protocol, transport = self.connection()
             with capturedLogs() as events:
@@ -60,7 +60,7 @@ class ProxiedTests(SynchronousTestCase):
             self.assertEqual(events, [])
 
     def test_strings(self) -> None:
-        """What is behind `haproxy:` is any endpoint string, in upper or lower case, escapes and options included."""
+        """Every endpoint string may follow `haproxy:`, in upper or lower case, with escapes and options."""
         for description in ("haproxy:tcp:8080", "HAProxy:tcp6:port=8080:interface=\\:\\:1", "haproxy:unix:/tmp/a\\:b"):
             protocol, transport = self.connection(description)
             protocol.dataReceived(GOOD["1, TCP4"][0] + REQUEST + END)

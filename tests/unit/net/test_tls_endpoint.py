@@ -96,7 +96,7 @@ class Wire:
                 return
 
     def attempt(self, step: Callable[[], Any]) -> Any:
-        """What the client's step gives, once the server has said what it waits for."""
+        """Return the result of the client's step, once the server has said what it waits for."""
         while True:
             try:
                 return step()
@@ -158,7 +158,7 @@ class TlsTestCase(SynchronousTestCase):
         return Wire(self.clock, listening, context or self.context(), **options)
 
     def refused(self, listening: Any, context: ssl.SSLContext) -> str:
-        """What a client is told that must not get in (with TLS 1.3, only after its own part of the handshake)."""
+        """Return the alert to a client that must be refused (with TLS 1.3, only after its part of the handshake)."""
         wire = self.wire(listening, context)
         failed = self.assertRaises(ssl.SSLError, lambda: wire.open().say(b"hello"))
         self.assertTrue(wire.transport.closed)
@@ -184,7 +184,7 @@ class HandshakeTests(TlsTestCase):
                     self.assertIn("protocol version", self.refused(listening, context).lower().replace("_", " "))
 
     def test_plain_transport(self) -> None:
-        """Where the installed Twisted lacks what the direct transport relies on, TLS is served all the same."""
+        """If the installed Twisted lacks a name that the direct transport uses, TLS is served all the same."""
         self.patch(supported, "_judged", {RELIANCE.part: False})
         wire = self.wire(self.listen()).open()
         self.assertIs(type(wire.protocol), TLSMemoryBIOProtocol)
@@ -288,7 +288,7 @@ class HandshakeTests(TlsTestCase):
             self.assertEqual(wire.say(b"hello"), b"10.0.0.1:hello")
 
     def test_full_chain(self) -> None:
-        """What stands behind the certificate in its file is sent along: a client that knows the root is content."""
+        """The chain behind the certificate in its file is sent: a client that knows the root accepts it."""
         listening = self.listen(issue(intermediate(intermediate(self.root, "Upper"), "Lower"), ["localhost"]))
         self.assertEqual(self.wire(listening).open().say(b"hello"), b"10.0.0.1:hello")
 
@@ -299,7 +299,7 @@ class HandshakeTests(TlsTestCase):
         self.wire(self.listen_at(endpoint_from(self.clock, "443", **files))).open()
 
     def test_garbage(self) -> None:
-        """What is no TLS at all ends the connection and is no more than its loss to the protocol above."""
+        """Plain text ends the connection, and the protocol above only sees the loss."""
         wire = self.wire(self.listen())
         wire.protocol.dataReceived(b"GET / HTTP/1.1\r\n\r\n")
         self.clock.advance(0)
@@ -467,7 +467,7 @@ class ReloaderTests(SynchronousTestCase):
 
 
 class StartTests(TlsTestCase):
-    """What is found when the endpoint is made."""
+    """Flaws that are found when the endpoint is made."""
 
     def flaw(self, *arguments: str, **options: str) -> str:
         found = str(self.assertRaises(ValueError, endpoint_from, self.clock, *arguments, **options))
@@ -553,13 +553,13 @@ class StartTests(TlsTestCase):
         self.assertEqual(self.said(LogLevel.warn), [])
 
     def test_stray_certificate(self) -> None:
-        """So is one in whose file there is another that has nothing to do with it."""
+        """A certificate in whose file a foreign one stands is served, with a warning."""
         issued = issue(self.root, ["localhost"])
         self.wire(self.listen(Issued(issued.certificate + authority("Stray").certificate, issued.key))).open()
         self.assertIn("no part of the chain", self.said(LogLevel.warn)[0])
 
     def test_places(self) -> None:
-        """It listens where the string says: IPv4, IPv6 or whatever another endpoint is."""
+        """The endpoint listens at the place of its string: IPv4, IPv6 or another endpoint."""
         good = {"certificate": self.file(issue(self.root, ["localhost"]).together)}
         for options, backlog, interface in [
             ({"port": "443"}, 1024, ""),
@@ -605,7 +605,7 @@ class ProxyTests(TlsTestCase):
             self.assertEqual(whole.open().say(b"x"), host.encode() + b":x")
 
     def test_bad(self) -> None:
-        """What is no header, TLS without one included, ends the connection at once and logs nothing."""
+        """A malformed header, also TLS without one, ends the connection at once and logs nothing."""
         listening = self.listen(proxy="yes")
         for header in BAD:
             wire = self.wire(listening)
@@ -615,7 +615,7 @@ class ProxyTests(TlsTestCase):
             self.assertEqual(events, [])
 
     def test_stall(self) -> None:
-        """Who does not finish the header is cut like who does not finish the handshake."""
+        """A client that does not finish the header is aborted like one that does not finish the handshake."""
         clients = harness.Harness()
         wire = self.wire(self.listen(factory=clients.factory, proxy="yes"))
         wire.protocol.dataReceived(b"PROXY TCP4 203.")

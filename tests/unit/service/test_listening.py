@@ -1,4 +1,4 @@
-"""Where the gateway listens by default, on machines with and without IPv6."""
+"""The default endpoints, on machines with and without IPv6."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class DefaultTests(SynchronousTestCase):
         self.assertEqual(len(ports), 1)
 
     def test_two_sockets(self) -> None:
-        """Where a socket of IPv6 hears nothing else, as the system says of it, IPv4 gets one of its own."""
+        """If an IPv6 socket takes no IPv4 on this system, IPv4 gets a socket of its own."""
         try:
             handle = socket.socket(socket.AF_INET6)
         except OSError:

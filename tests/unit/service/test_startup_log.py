@@ -41,7 +41,7 @@ class SettingsTests(SynchronousTestCase):
         )
 
     def test_doubts(self) -> None:
-        """What is doubtful follows, what is misspelt as well."""
+        """Warnings about doubtful settings follow, misspelt names included."""
         lines = self.lines(STATE_DIR="none", LOG_STYLE="info", WSAAS_WS_PORT="1")
         self.assertEqual(lines[:2], ["setting STATE_DIR=none", OTHERS])
         for line, beginning in zip(lines[2:], ("WSAAS_WS_PORT is no", "LOG_STYLE=info is"), strict=True):

@@ -1,4 +1,4 @@
-"""What the service manager hears, on a real datagram socket."""
+"""The messages to the service manager, on a real datagram socket."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class NotifierTests(SynchronousTestCase):
         self.assertEqual(manager.recv(4096), b"READY=1")
 
     def test_nobody(self) -> None:
-        """Where no manager asks, nothing is sent and nothing logged; an empty name is none."""
+        """Without a manager nothing is sent and nothing logged; an empty name counts as none."""
         self.patch(socket, "socket", None)
         for environ in ({}, {"NOTIFY_SOCKET": ""}):
             with capturedLogs() as events:

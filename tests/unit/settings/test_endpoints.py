@@ -85,7 +85,7 @@ class FlawTests(SynchronousTestCase):
         return str(caught.exception)
 
     def test_one(self) -> None:
-        """What is wrong with an endpoint is said in plain words, without the endpoint, which the line begins with."""
+        """A mistake in an endpoint is told in plain words, without the endpoint, with which the line begins."""
         for text, flaw in BAD.items():
             self.assertEqual(self.flaw(text), flaw, text)
 
@@ -119,7 +119,7 @@ class GoodTests(SynchronousTestCase):
         self.assertEqual(serverFromString(MemoryReactorClock(), "unix:/a\\,b\\ c")._address, "/a,b c")
 
     def test_good(self) -> None:
-        """What Twisted takes is taken, arguments by order or by name."""
+        """Endpoint strings that Twisted takes are valid, arguments by order or by name."""
         pem = Path(self.mktemp())
         pem.touch()
         for text in (

@@ -60,7 +60,7 @@ class NearMissTests(SynchronousTestCase):
         self.assertIn("the name is API_TOKEN_FILE, ", self.warnings("WSAAS_API_TOKEN_FILE")[0])
 
     def test_behind_our_prefix_as_well(self) -> None:
-        """What a compose file takes a setting's value from is nothing to warn of."""
+        """A variable from which a compose file takes a setting's value causes no warning."""
         self.assertEqual(self.warnings("WSAAS_TARGET_ADDRESS", TARGET_ADDRESS="http://b"), ())
         self.assertEqual(self.warnings("WSAAS_TARGET_ADDRESS", API_URI="http://b"), ())
         self.assertEqual(self.warnings("WSAAS_API_TOKEN", API_TOKEN="0123456789abcdef"), ())
@@ -75,7 +75,7 @@ class NearMissTests(SynchronousTestCase):
         self.assertEqual(load({}, environ).warnings, ())
 
     def test_empty(self) -> None:
-        """What is empty has no effect under its right name either."""
+        """An empty variable causes no warning: it has no effect under the right name either."""
         self.assertEqual(self.warnings(TARGET_ADRESS=""), ())
 
     def test_with_mistakes(self) -> None:

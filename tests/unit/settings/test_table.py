@@ -353,7 +353,7 @@ class TableTests(Case):
         )
 
     def test_what_is_shown_can_be_given(self) -> None:
-        """What `wsaas check` shows of a setting can be given for it, and means the same."""
+        """The value that `wsaas check` shows of a setting can be given for it, and means the same."""
         mine = {
             "WS_TIMEOUT": "90500", "MAX_MESSAGE_SIZE": "1000", "SEND_BUFFER": "1MB", "RECEIVE_BUFFER": "2048",
             "FORWARD_HEADERS": "X-A, X-B", "AUTH_QUERY": "t", "COMPRESSION": "1", "TRUSTED_PROXIES": "10.1.0.0/16",
@@ -388,7 +388,7 @@ class SourceTests(Case):
         self.assertEqual(load({}, {"WS_PORT": "2"}).ws_port, 2)
 
     def test_a_beaten_mistake_is_none(self) -> None:
-        """What the environment says does not matter where an option says something else."""
+        """The environment does not matter if an option gives another value."""
         self.assertEqual(load({"WS_PORT": "1"}, {"WS_PORT": "x"}).ws_port, 1)
 
     def test_empty_in_the_environment(self) -> None:
@@ -495,7 +495,7 @@ class FileTests(Case):
             self.assertEqual(self.problems({"API_TOKEN_FILE": path}), (f"API_TOKEN_FILE={path!r}: {why}",))
 
     def test_bad_content(self) -> None:
-        """What is wrong in the file is said without the content."""
+        """A mistake in a secret's file is told without the content."""
         self.assertEqual(self.problems({"API_TOKEN_FILE": self.file("short")}), (f"API_TOKEN_FILE=****: {BEARER}",))
 
     def test_readable_by_all(self) -> None:
@@ -556,7 +556,7 @@ class Curious:
 
 class TogetherTests(Case):
     def test_endpoint_that_needs_the_reactor(self) -> None:
-        """What cannot be known before there is a reactor is left to the start."""
+        """A flaw that shows only with a reactor is left to the start."""
         for module in (twisted.internet.endpoints, endpoints):
             self.patch(module, "getPlugins", lambda interface: [Curious()])
         self.assertEqual(load({}, {"WS_ENDPOINT": "curious:1"}).ws_endpoint, ("curious:1",))
@@ -683,7 +683,7 @@ class TogetherTests(Case):
         self.assertEqual(settings.forward_headers, ("x-a", "cookie"))
 
     def test_warnings(self) -> None:
-        """What works but is perhaps not meant is warned of, in one line each."""
+        """Settings that work but are perhaps not intended cause one warning each."""
         ca = self.file(CERTIFICATE)
         for options, environ, warning in [
             ({}, {"LOG_STYLE": "info"}, "LOG_STYLE=info is read as auto; LOG_LEVEL sets the level"),

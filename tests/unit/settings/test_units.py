@@ -42,7 +42,7 @@ class DurationTests(SynchronousTestCase):
             self.assertEqual(parse(text), seconds, text)
 
     def test_bad(self) -> None:
-        """What is no number, has another unit, or is no whole number of milliseconds is refused."""
+        """A text that is no number, has another unit, or is no whole number of milliseconds is refused."""
         wanted = "must be a duration from 100ms to 24h, such as 30s, or 0 for off; a bare number is milliseconds"
         for text in (*BAD, "1M1", "1MB", "1kib", "0.5ms", "99", "86400001", "25h", "9" * 30):
             with self.assertRaises(ValueError) as caught:
@@ -52,7 +52,7 @@ class DurationTests(SynchronousTestCase):
     @examples(100)
     @given(st.integers(0, 30 * DAY) | st.integers(0, 720).map(lambda hours: hours * 3_600_000))
     def test_round_trip(self, milliseconds: int) -> None:
-        """What is written is read as the same duration."""
+        """A formatted duration is read as the same duration."""
         self.assertEqual(duration(0, 30 * DAY)(format_duration(milliseconds / 1000)), milliseconds / 1000)
 
     def test_readable(self) -> None:
@@ -80,7 +80,7 @@ class SizeTests(SynchronousTestCase):
             self.assertEqual(parse(text), number, text)
 
     def test_bad(self) -> None:
-        """What is no number, has no unit of bytes, or is no whole number of them is refused."""
+        """A text that is no number, has no unit of bytes, or is no whole number of them is refused."""
         wanted = "must be a size from 1 to 2GiB, such as 64KiB or 1MB; a bare number is bytes"
         for text in (*BAD, "0", "1M", "1k", "0.1B", "0.0001kB", "3GiB", "2147483649", "30s"):
             with self.assertRaises(ValueError) as caught:
@@ -90,7 +90,7 @@ class SizeTests(SynchronousTestCase):
     @examples(100)
     @given(st.integers(0, 2**31) | st.integers(0, 2000).map(lambda number: number * 2**20))
     def test_round_trip(self, number: int) -> None:
-        """What is written is read as the same size."""
+        """A formatted size is read as the same size."""
         self.assertEqual(size(0, 2**31)(format_size(number)), number)
 
     def test_readable(self) -> None:

@@ -94,7 +94,7 @@ class BufferTests(SynchronousTestCase):
         self.assertEqual(self.text(buffer).splitlines(), expected)
 
     def test_bytes(self) -> None:
-        """What waits is bounded in bytes, too; a line that is too long for the buffer is one of those left out."""
+        """The waiting lines are bounded in bytes, too; a line longer than the buffer is left out."""
         buffer = self.buffer(size=100)
         self.stuck(buffer)
         buffer.write("x" * 101)
@@ -121,7 +121,9 @@ class BufferTests(SynchronousTestCase):
         self.assertEqual(b"".join(buffer._waiting).decode().split("\n")[:-1], ["2", "3", "3 lines left out", "6"])
 
     def test_refusing(self) -> None:
-        """What a sink refuses is kept and tried again: a full disk loses the lines beyond the buffer, and no others."""
+        """Lines that a sink refuses are kept and tried again: a full disk loses the lines beyond the buffer, and no
+        others.
+        """
         self.sink.refusing = True
         buffer = self.buffer(lines=3, retry=0.001)
         buffer.start()
@@ -172,7 +174,7 @@ class BufferTests(SynchronousTestCase):
         self.assertEqual(self.sink.written, b"the reason\n")
 
     def test_encoding(self) -> None:
-        """What the sink's encoding lacks, and half characters, are escaped."""
+        """Characters that the sink's encoding lacks, and half characters, are escaped."""
         for encoding, expected in (("ascii", b"gr\\xf6\\udc80\n"), ("utf-8", b"gr\xc3\xb6\\udc80\n")):
             self.sink.written, self.sink.encoding = b"", encoding
             buffer = self.buffer()

@@ -1,4 +1,4 @@
-"""Where the log goes: a descriptor, a file that is rotated and opened anew."""
+"""The sinks of the log: a descriptor, a file that is rotated and reopened."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DescriptorTests(SynchronousTestCase):
         return read, write
 
     def test_written(self) -> None:
-        """What is written arrives, and a pipe is no terminal."""
+        """Written data arrives, and a pipe is no terminal."""
         read, write = self.pipe()
         sink = DescriptorSink(write)
         self.assertEqual((sink.write(memoryview(b"abc")), os.read(read, 10)), (3, b"abc"))
@@ -88,7 +88,7 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(set(self.files()), {"x.log", "x.log.1", "x.log.3", "x.log.0", "x.log.bak", "y.log.99"})
 
     def test_rotated_when_told(self) -> None:
-        """It is rotated whenever it is told; the new file has the permissions of the old one."""
+        """`rotate` rotates the file at any time; the new file has the permissions of the old one."""
         sink = self.sink()
         sink.write(memoryview(b"old"))
         self.path.chmod(0o640)
