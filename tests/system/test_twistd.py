@@ -47,9 +47,10 @@ class ProcessTests(SynchronousTestCase):
     def test_garbage(self) -> None:
         """Objects made by the start are exempt from garbage collection; later ones are collected, rarely."""
         result = run(
-            "import gc, wsaas.tap\n"
-            "wsaas.tap.freeze_startup_objects()\n"
-            "print(gc.get_freeze_count() > 10_000, gc.isenabled(), gc.get_threshold() == wsaas.tap.GC_THRESHOLDS)"
+            "import gc\n"
+            "from wsaas.service.process import GC_THRESHOLDS, freeze_startup_objects\n"
+            "freeze_startup_objects()\n"
+            "print(gc.get_freeze_count() > 10_000, gc.isenabled(), gc.get_threshold() == GC_THRESHOLDS)"
         )
         self.assertEqual((result.stdout, result.stderr), ("True True True\n", ""))
 

@@ -387,12 +387,13 @@ class OneTests(SystemTestCase):
         """One process loads nothing that is for several."""
         code = (
             "import sys; from twisted.internet import reactor; from wsaas.internals.signals import Signals;"
-            "from wsaas.service.assembly import assemble; from wsaas.tap import Options, make_root;"
+            "from wsaas.service.assembly import assemble; from wsaas.service.process import make_root;"
+            "from wsaas.tap import Options;"
             "options = Options(); options.parseOptions([]); make_root(options, reactor, assemble);"
             "print(*sorted(sys.modules))"
         )
         ran = run(code, STATE_DIR="none")
         self.assertEqual(ran.returncode, 0, ran.stderr)
         several = [name for name in ran.stdout.split() if name.startswith(("wsaas.cluster", "wsaas.service."))]
-        wanted = "assembly drain file_limits launch lifecycle listening parts reload startup_log systemd version"
-        self.assertEqual(several, [f"wsaas.service.{name}" for name in [*wanted.split(), "worker_identity"]])
+        wanted = "assembly drain file_limits launch lifecycle listening parts process reload startup_log systemd"
+        self.assertEqual(several, [f"wsaas.service.{name}" for name in [*wanted.split(), "version", "worker_identity"]])

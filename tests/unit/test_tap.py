@@ -16,9 +16,10 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.internals.signals import Signals
+from wsaas.service.process import Root, make_root
 from wsaas.settings.sources import option
 from wsaas.settings.table import TABLE, Settings
-from wsaas.tap import Options, Root, make_root, versions
+from wsaas.tap import Options, versions
 
 
 class Case(SynchronousTestCase):
