@@ -1,4 +1,4 @@
-"""The short way to read and write frames: against Autobahn, and against an independent codec."""
+"""Frames as bytes; the fast path against Autobahn, and against an independent codec."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, T
 
 from tests.support.client_harness import Harness
 from tests.support.properties import examples
-from wsaas.clients.frames import Encoder, encode, measure, take
+from wsaas.clients.frames import (
+    REGISTERED,
+    Encoder,
+    encode,
+    is_control,
+    measure,
+    measure_header,
+    read_close,
+    take,
+    take_control,
+)
 from wsaas.core.model import Frame
 
 SIZES = (0, 1, 2, 3, 4, 5, 124, 125, 126, 127, 1023, 1024, 1025, 65535)
@@ -62,6 +72,48 @@ class ReadTests(SynchronousTestCase):
             self.assertIsNone(measure(data + b"........", 0), data[:10])
 
 
+class ControlTests(SynchronousTestCase):
+    def test_whole(self) -> None:
+        """The payload of a control frame is read when all of it is there."""
+        for event, payload in (
+            (Ping(payload=b"ping"), b"ping"),
+            (Pong(payload=b""), b""),
+            (CloseConnection(code=1000, reason="r" * 123), b"\x03\xe8" + b"r" * 123),
+        ):
+            data = spelled(event)
+            self.assertTrue(is_control(data))
+            self.assertEqual(take_control(data + b"more"), payload)
+            for cut in range(2, len(data)):
+                self.assertTrue(is_control(data[:cut]))
+                self.assertIsNone(take_control(data[:cut]))
+
+    def test_unsound(self) -> None:
+        """One that is fragmented, not masked, too long or reserved, and half a close code, are Autobahn's to judge."""
+        for data in (b"\x09\x80", b"\x89\x00", b"\x89\xfe", b"\xc9\x80", b"\x8b\x80", b"\x88\x81", b"\x81\x80"):
+            self.assertFalse(is_control(data + bytes(200)), data)
+
+    def test_close(self) -> None:
+        """A Close has a registered code or one of an application's, and a reason in UTF-8, or nothing."""
+        self.assertEqual(read_close(b""), (None, ""))
+        for code in (*REGISTERED, 3000, 4999):
+            self.assertEqual(read_close(code.to_bytes(2, "big") + b"\xe2\x82\xac"), (code, "\u20ac"))
+        for code in (0, 999, 1004, 1005, 1006, 1015, 2999, 5000):
+            self.assertIsNone(read_close(code.to_bytes(2, "big")))
+        self.assertIsNone(read_close(b"\x03\xe8\xff"))
+
+    def test_headers(self) -> None:
+        """A header is measured when it is all there."""
+        for header, length in (
+            (b"\x82\x05", 5),
+            (b"\x82\x85mask", 5),
+            (b"\x02\xfe\x01\x00mask", 256),
+            (b"\x82\xff" + (2**40).to_bytes(8, "big") + b"mask", 2**40),
+        ):
+            self.assertEqual(measure_header(header + b"payload"), (len(header), length))
+            for cut in range(len(header)):
+                self.assertIsNone(measure_header(header[:cut]))
+
+
 class WriteTests(SynchronousTestCase):
     def test_encode(self) -> None:
         """A client reads what was encoded."""
@@ -105,7 +157,7 @@ odd = st.sampled_from(
 
 class DifferentialTests(SynchronousTestCase):
     def outcome(self, pieces: list[bytes], short: bool) -> tuple[Any, ...]:
-        """All that comes of these bytes, with or without the short way."""
+        """All that comes of these bytes, with or without the fast path."""
         options = {} if short else {"frame_fast_path": None}
         harness = Harness(max_message_size=2500, **options)
         client = harness.open()
@@ -117,7 +169,7 @@ class DifferentialTests(SynchronousTestCase):
     @examples(60)
     @given(st.lists(messages | messages | messages | odd, max_size=8), st.lists(st.integers(0, 10000), max_size=5))
     def test_alike(self, sent: list[bytes], cuts: list[int]) -> None:
-        """With and without the short way the same is received, answered and closed, however the bytes are cut."""
+        """With and without the fast path the same is received, answered and closed, however the bytes are cut."""
         stream = b"".join(sent)
         marks = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
         pieces = [stream[start:stop] for start, stop in pairwise(marks)]
