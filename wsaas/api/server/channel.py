@@ -202,7 +202,7 @@ class ApiChannel(TurnsChannel):
         self.clearLineBuffer()
         answer = answer_to(error) or INTERNAL_ERROR
         head = self.request_line is not None and self.request_line[0] == b"HEAD"
-        self.transport.write(answer.serialize(last=True, body_wanted=not head))
+        self._write(answer.serialize(last=True, body_wanted=not head))
 
     def malformed(self) -> None:
         self._refuse(MalformedRequest("this is not a request of HTTP/1.1 (RFC 9112), or its headers are too long"))

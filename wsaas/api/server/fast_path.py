@@ -97,7 +97,8 @@ class PeerPush:
 
 
 class FastPath:
-    """Serves pushes. It remembers `_MAX_REMEMBERED` header blocks, and whether they pass: a pusher repeats its own.
+    """Serves pushes. It remembers header blocks, and whether they pass, because a pusher repeats its own. Bound:
+    `_MAX_REMEMBERED` blocks for requests whose Host matters, and as many for others.
 
     A block is looked up as a whole, so that the time of a look-up tells nothing of a token to anybody without it.
     `elsewhere` are the other processes, None if there are none.
