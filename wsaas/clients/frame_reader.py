@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from twisted.logger import Logger
+
 from wsaas.clients.context import ConnectionContext
 from wsaas.clients.frames import (
     CLOSE,
@@ -27,6 +29,8 @@ from wsaas.clients.send_buffer import SendBuffer
 from wsaas.clients.slow_frames import SlowFrames
 from wsaas.core.events import Cause, CloseCode
 from wsaas.core.interfaces import SessionInput
+
+_log = Logger()
 
 
 class ReaderOwner(Protocol):
@@ -109,7 +113,11 @@ class FrameReader:
 
     def _hand_over(self) -> None:
         while self.flow.clear():
-            self._read()
+            try:
+                self._read()
+            except Exception:
+                _log.failure("messages that were read before a connection ended could not be handed over")
+                self._data = b""
             if not self.flow.paused:
                 self._data = b""
                 if self._slow is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from autobahn.exception import PayloadExceededError
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
 from twisted.internet.address import IPv4Address
@@ -143,8 +144,11 @@ class AutobahnCodec:
             self.failure = int.from_bytes(written[2:4], "big"), written[4:].decode("utf-8", "replace")
 
     def encode(self, payload: bytes, binary: bool) -> bytes:
-        """Return a message as bytes, compressed if that was agreed on."""
-        self._protocol.sendMessage(payload, binary)
+        """Return a message as bytes; compressed, if that was agreed on and leaves it within `maxMessagePayloadSize`."""
+        try:
+            self._protocol.sendMessage(payload, binary)
+        except PayloadExceededError:
+            self._protocol.sendMessage(payload, binary, doNotCompress=True)
         return self._take_written()
 
     def close(self) -> None:

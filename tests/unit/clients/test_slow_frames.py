@@ -9,6 +9,7 @@ from wsproto.events import BytesMessage, Ping, Pong, TextMessage
 
 from tests.support.client_harness import Client, Harness
 from wsaas.core.events import Cause
+from wsaas.internals.autobahn import AutobahnCodec
 
 DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
 
@@ -106,6 +107,20 @@ class SlowFramesTests(SynchronousTestCase):
         self.assertFalse(client.transport.closed)
         client.say(b"\x83\x80mask")
         self.assertTrue(client.transport.closed)
+
+    def test_error(self) -> None:
+        """An error in Autobahn ends one connection, and its session hears of that."""
+        client = self.harness.open()
+
+        def receive(codec: object, data: bytes) -> None:
+            raise ValueError("a bug")
+
+        self.patch(AutobahnCodec, "receive", receive)
+        self.assertRaises(ValueError, client.say, b"\x01\x80mask")
+        client.vanish()
+        self.assertEqual(client.session.calls, [("disconnected", Cause.NETWORK, 1006, "", False)])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual((self.harness.factory._connections, self.harness.factory.countConnections), (set(), 0))
 
     def test_compressed(self) -> None:
         """A compressed message may get as long as any; another one on the same connection is as long as it is."""

@@ -69,6 +69,12 @@ class CodecTests(SynchronousTestCase):
         self.assertTrue(client.peer.send(Frame(b"x" * 9, False)))
         self.assertEqual(client.transport.written[0], 0xC1)
 
+    def test_grows(self) -> None:
+        """A message of the longest length that compression makes longer is encoded as it is."""
+        codec = self.make_codec(offer="permessage-deflate")
+        self.assertEqual(codec.encode(b"0123456789", True), b"\x82\x0a0123456789")
+        self.assertEqual(codec.encode(b"x" * 10, True)[:1], b"\xc2")
+
     def test_refused(self) -> None:
         """An Autobahn that refuses a sound handshake is an error."""
         made = self.harness.factory.protocol()
