@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 class GatewayError(Exception):
-    """A request that cannot be done; `str()` of it says what to do about it."""
+    """A request to the gateway that cannot be carried out; its text says what the caller can do about it."""
 
 
 class NoSuchConnection(GatewayError):
-    """No live connection has this id: it never had, or it is over."""
+    """No live connection has this id: there never was one, or it is over."""
 
 
 class ClientTooSlow(GatewayError):
@@ -20,11 +20,11 @@ class MessageTooLong(GatewayError):
 
 
 class NotUtf8(GatewayError):
-    """A text message must be UTF-8 (RFC 6455, 5.6)."""
+    """The text message is not UTF-8 (RFC 6455, 5.6)."""
 
 
 class BadRequest(GatewayError):
-    """A parameter has a value it cannot have."""
+    """A parameter of the request has a value that is not allowed."""
 
 
 class OwnerUnreachable(GatewayError):

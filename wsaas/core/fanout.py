@@ -13,7 +13,7 @@ BATCH = 500
 
 
 class FanOut(Generic[T]):
-    """Serves connections by `act`, which is given a batch and returns for how many of it the act was done.
+    """Serves connections by `act`, which is given a batch and returns how many of the batch it has served.
 
     The others were too slow, or gone by then: they are skipped, and the fan-out waits for none. Its owner calls `step`
     until that is False, and lets other work happen between. It holds one list of connections.

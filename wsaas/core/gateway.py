@@ -26,13 +26,13 @@ class Backend(Protocol):
     """Carries a session's events to the backend, one at a time, in order."""
 
     def wake(self, session: Session) -> None:
-        """Fetch the session's event by `session.next_event()`, if there is one, and answer it by `resolve`."""
+        """Send the event that `session.next_event()` gives, if any, and give its outcome to `session.resolve`."""
 
 
 class Gateway:
-    """Owner of all sessions.
+    """Owns the sessions of one process: makes them as clients connect, forgets them when nothing is left to say.
 
-    `wall_clock()` is the time in seconds since the epoch; `random_bytes` is for ids.
+    `wall_clock()` is the time in seconds since the epoch; `random_bytes` is for ids; `monitor` counts what happens.
     """
 
     def __init__(
@@ -49,14 +49,15 @@ class Gateway:
         self._monitor = monitor
         self._counters = monitor.counters
         self._journal = journal
-        self.wake = backend.wake
+        self.wake = backend.wake  # called for each message, so without a method around it
         self._limits = limits
         self._wall_clock = wall_clock
         self._ids = IdMint(random_bytes)
         self.accepting = False
+        """Set while newcomers are let in: not while the process starts or drains."""
 
     def connect(self, peer: Peer, handshake: Handshake) -> None:
-        """A client asks to connect: give it a session, or refuse it at once."""
+        """Give a client that asks to connect its session, or refuse it at once."""
         if not self.accepting:
             self.refuse(peer, Refusal(RefusalReason.NOT_READY))
             return
@@ -82,7 +83,7 @@ class Gateway:
             self.wake(session)
 
     def records(self) -> list[Record]:
-        """All connections, as the journal keeps them."""
+        """Return the journal's records of all connections."""
         return [record_of(session) for session in self.registry]
 
     @property
@@ -106,7 +107,7 @@ class Gateway:
         return live
 
     def messages(self) -> MessageCounters:
-        """Return what all sessions have counted since the start. It looks at each session that is there."""
+        """Return the counts of all sessions since the start: a sum over those that are there."""
         messages = replace(self._counters.messages)
         for session in self.registry:
             messages.add(session.lane, session.outgoing)

@@ -14,11 +14,11 @@ from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal
 
 S = TypeVar("S", contravariant=True)
-"""A session: what these interfaces speak of must not import them."""
+"""The class of sessions, which imports these interfaces and so cannot be imported by them."""
 
 
 class SessionInput(Protocol):
-    """A session as the client's end of it sees it: what the client does is told to these methods."""
+    """The side of a session that the client's end knows, and to which it tells what the client does."""
 
     subprotocol: str | None
 
@@ -50,7 +50,7 @@ class Peer(Protocol):
 
     @property
     def last_active_at(self) -> float:
-        """When anything last came from the client, in seconds since the epoch."""
+        """The moment of the last byte from the client, in seconds since the epoch."""
 
     def accept(self, subprotocol: str | None) -> None:
         """Answer the handshake with 101. What the client sent early is received after it."""
@@ -59,19 +59,19 @@ class Peer(Protocol):
         """Tell the client that it may not connect, and let it go. The session hears nothing more."""
 
     def send(self, frame: Frame) -> bool:
-        """Write a message behind all earlier ones; False, and nothing written, if there is no room for it.
+        """Write a message behind all earlier ones; return False, with nothing written, if there is no room for it.
 
-        Room for a frame that was once refused is announced by `Session.writable`.
+        `SessionInput.writable` is called when there may be room for a frame that found none.
         """
 
     def close(self, code: int, reason: str) -> None:
-        """Start the closing handshake; the session hears `disconnected` when the client is gone, however it goes."""
+        """Start the closing handshake; the session hears `disconnected` when the client is gone."""
 
     def pause_reading(self) -> None:
-        """Stop taking messages from the client: TCP slows it down. Idempotent."""
+        """Stop reading from the client, so that TCP slows it down. Idempotent."""
 
     def resume_reading(self) -> None:
-        """Go on taking messages. Idempotent."""
+        """Read on from the client. Idempotent."""
 
 
 class SessionOwner(Protocol[S]):

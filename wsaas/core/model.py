@@ -24,8 +24,8 @@ class Handshake:
     `headers` has lower-case names and the values as ISO 8859-1 text, for the backend to read; credentials, cookies and
     the WebSocket machinery are not among them. `repeated` goes out with every webhook of this connection: the
     Authorization header exactly as it came and those named by FORWARD_HEADERS, as (name, value) bytes. `trace_id`
-    is the trace that the client began, 32 hex digits, or None. `party` names those who are counted as one with this
-    client where the backend fails, or is busy.
+    is the trace that the client began, 32 hex digits, or None. `party` names the clients that are counted as one with
+    this client where the backend fails, or is busy.
     """
 
     path: str
@@ -40,7 +40,7 @@ class Handshake:
 
     @property
     def remembered(self) -> Handshake:
-        """The part that is still needed once the connection is open."""
+        """The part of the handshake that is needed while the connection is open."""
         agent = self.headers.get("user-agent")
         headers = {"user-agent": agent} if agent is not None else _NO_HEADERS
         return Handshake(self.path, "", None, self.remote_address, headers=headers, party=self.party)

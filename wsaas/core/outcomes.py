@@ -17,7 +17,7 @@ class Accepted:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def repeated_with(self, repeated: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:
-        """The headers that were repeated so far and these; one of these replaces one of the same name, in any case."""
+        """Return `repeated` with these headers added; each replaces those of its name, in upper or lower case."""
         if not self.headers:
             return repeated
         names = {name.lower() for name, _ in self.headers}
@@ -43,7 +43,7 @@ ConnectOutcome = Accepted | Refused | Indeterminate
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The backend has seen the message (and perhaps refused it: that is its affair). `reply` goes to the client."""
+    """The backend has taken the message, or refused this one message. `reply` goes to the client."""
 
     reply: Frame | None = None
 
@@ -65,7 +65,7 @@ MessageOutcome = Delivered | CloseRequested | Undelivered
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The disconnect was answered, or given up: either way there is nothing more to say."""
+    """The disconnect was answered, or given up: nothing is left to say of the connection."""
 
 
 Outcome = ConnectOutcome | MessageOutcome | Acknowledged

@@ -1,12 +1,12 @@
-"""Limits of rate by token buckets. Moments are seconds of any clock that only goes forward."""
+"""Limits of rate, by token buckets. `now` is the time in seconds by a clock that never goes back."""
 
 from __future__ import annotations
 
 
 class Rates:
-    """So many a second for each key, and `burst` at once after a rest.
+    """Allows `rate` events a second for each key, and `burst` of them at once after a rest.
 
-    The table is bounded: over `most` keys, the one that has been quiet for longest is forgotten, and so begins anew.
+    The table is bounded: over `most` keys, the key that has been quiet for longest is forgotten, and begins anew.
     """
 
     def __init__(self, rate: float, burst: int, most: int) -> None:
@@ -19,7 +19,7 @@ class Rates:
         return len(self._buckets)
 
     def allows(self, key: str, now: float) -> bool:
-        """Say if one more may happen now; if so, it counts. The order of the table is that of use."""
+        """Say if the key may have one more event now, and count it then. The table is in the order of last use."""
         left, since = self._buckets.pop(key, (self._burst, now))
         left = min(self._burst, left + (now - since) * self._rate)
         allowed = left >= 1
@@ -30,10 +30,10 @@ class Rates:
 
 
 class Pace:
-    """`rate` a second of one thing, which waits when there were too many; a rate of 0 lets everything pass.
+    """Slows one stream of events down to `rate` a second; a rate of 0 lets every event pass.
 
-    Counts down from a burst of twice the rate and looks at the clock only when that is used up, so that what is
-    counted may be small: over any time there are at most two bursts more than the rate allows.
+    It counts down from a burst of twice the rate, and looks at the clock only when the burst is used up: counting costs
+    next to nothing. Over any time there are at most two bursts more than the rate allows.
     """
 
     __slots__ = ("_left", "_rate", "_since")
@@ -44,14 +44,14 @@ class Pace:
         self._since = now
 
     def count(self) -> bool:
-        """One more has happened. Whether the burst is used up: then `pause` says for how long to wait."""
+        """Count one event; return True if the burst is used up, so that `pause` has to be asked."""
         self._left -= 1
         return self._left <= 0 < self._rate
 
     def pause(self, now: float) -> float:
-        """Seconds in which nothing more may happen, 0 if it may go on; what happened beyond the burst is paid for, too.
+        """Return the seconds to wait until the next event, 0 for none; events beyond the burst are waited for, too.
 
-        A pause is a tenth of a second or more, so that a flood is read in a few large sips.
+        A pause is a tenth of a second or longer, so that a flood is read in few turns.
         """
         earned = int((now - self._since) * self._rate)
         if earned + self._left > 0:

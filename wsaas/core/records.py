@@ -1,4 +1,4 @@
-"""The accounts of a connection that others keep: the journal's record, the facts that the API tells."""
+"""The descriptions of a connection that leave core/: the journal's record, and the facts that the API tells."""
 
 from __future__ import annotations
 

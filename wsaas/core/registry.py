@@ -55,7 +55,7 @@ class Registry:
     def page(self, limit: int, after: str) -> list[str]:
         """Return the first `limit` ids of live connections behind `after`, in the order of ids.
 
-        A caller that follows the pages sees each connection that is there all the while exactly once, whatever other
+        A caller that follows the pages sees each connection that is there all the while exactly once, although other
         connections come and go.
         """
         return nsmallest(limit, (id for id, session in self._sessions.items() if id > after and session.state in LIVE))

@@ -11,7 +11,7 @@ LONGEST_DELAY = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """The facts after a failed try: how many there were, how long since the first, what Retry-After asked for."""
+    """The facts after a failed try: the number of tries, the seconds since the first, and those of Retry-After."""
 
     tries: int
     elapsed: float
@@ -33,7 +33,7 @@ class GiveUp:
 
 
 def decide(attempted: Attempted, patience: float, random: Callable[[], float]) -> Wait | GiveUp:
-    """Exponential backoff with full jitter, within `patience` seconds from the first try.
+    """Decide by exponential backoff with full jitter, within `patience` seconds from the first try.
 
     The delay is random between 0 and twice the previous bound, which grows from `FIRST_DELAY` to `LONGEST_DELAY`;
     Retry-After is a lower bound to it, itself capped at `LONGEST_DELAY`. A wait that patience would cut off is

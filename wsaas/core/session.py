@@ -1,7 +1,7 @@
 """One connection's life, from the handshake to the answer of its last webhook, as `states.py` draws it.
 
-Each input is a method. It changes the state first and calls out after, for `peer` may call back at once. In a state
-where an input means nothing it does nothing: the table test enumerates every pair.
+Each input is a method, which changes the state first and calls `peer` and the owner after, since these may call back at
+once. In a state where an input means nothing the method does nothing: a table test enumerates every pair.
 """
 
 from __future__ import annotations

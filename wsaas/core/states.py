@@ -7,7 +7,7 @@
                               |                        +-disconnected/close/not recorded--> LEAVING
                               +-disconnected/close-> ABANDONED --Accepted/Indeterminate--> LEAVING
 
-STARTING    the client waits, the backend knows nothing: whatever ends it here ends it without a word.
+STARTING    the client waits, and the backend knows nothing: if the connection ends here, the backend is not told.
 CONNECTING  the POST is out. Pushes are queued.
 ACCEPTED    the backend said OK, with headers; the 101 waits until the journal has them. Pushes are queued.
 ABANDONED   the POST is out and the client is gone: if the backend may have accepted, it hears a DELETE.
@@ -15,7 +15,7 @@ OPEN        101 was sent.
 CLOSING     a Close frame went to the client; what it sent is still delivered.
 DISMISSED   the same, but the backend takes nothing more: what the client sends is counted as lost.
 LEAVING     the client is gone: the lane is delivered, then the DELETE.
-CLOSED      nothing is left to say.
+CLOSED      nothing is left to say to anyone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from enum import Enum
 
 
 class State(Enum):
-    """The states that the drawing has."""
+    """The states of the drawing above."""
 
     STARTING = "starting"
     CONNECTING = "connecting"
