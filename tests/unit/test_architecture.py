@@ -273,7 +273,7 @@ _PROCESS = "a unit test starts no process; it is a system test"
 _SWALLOWED = "no fake takes every call: a method that has another name must fail"
 _CLOCK = "a clock is called clock if it counts seconds, wall_clock if it tells the time"
 CLAUSE_OPENERS = frozenset("What Whether Who Whoever How Where It Its There".split())
-ROOMS_WITH_CLAUSES = frozenset(("backend", "clients"))
+ROOMS_WITH_CLAUSES = frozenset(("clients",))
 """Rooms that are being rebuilt, whose docstrings are mended with them."""
 
 

@@ -1,1 +1,1 @@
-"""The webhooks: what they say, what the backend's answers mean, and the courier that delivers them in order."""
+"""Webhooks: their requests, the meaning of the backend's answers, and the courier that delivers them in order."""

@@ -1,4 +1,4 @@
-"""Advice for the log: what to do about a webhook that got another answer than it should, or none."""
+"""Advice for the log: the remedy for a webhook that was answered otherwise than it should be, or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut
 
 METHODS: Mapping[str, str] = {"connect": "POST", "message": "PUT", "disconnect": "DELETE"}
 MAX_SHOWN = 200
-"""Characters of the backend's that a line shows."""
+"""Characters of the backend's text that one line shows."""
 OURS = frozenset(
     {"BAD_REQUEST", "HOST_NOT_ALLOWED", "METHOD_NOT_ALLOWED", "NOT_FOUND", "UNAUTHORIZED", "UPGRADE_REQUIRED"}
 )
@@ -42,7 +42,7 @@ _OF_CAUSE = (
 
 
 def advice(event: str, url: str, answer: HttpResponse | Fault) -> str:
-    """Say what to do about a webhook of this event that was sent to `url` and got this answer, which is no OK."""
+    """Return the remedy for a webhook of this event that was sent to `url` and got this answer, which is no OK."""
     if isinstance(answer, Fault):
         return _about_fault(answer)
     status = answer.status
@@ -66,18 +66,18 @@ def advice(event: str, url: str, answer: HttpResponse | Fault) -> str:
 
 
 def is_decision(answer: HttpResponse) -> bool:
-    """Tell whether a 4xx looks like a decision of the backend about this client, and not like a mistake in a set-up."""
+    """Return whether a 4xx looks like a decision of the backend about this client, not like a mistake in the set-up."""
     return answer.status not in _WRONG_ROUTE and not is_page(answer) and b"csrf" not in answer.body.lower()
 
 
 def is_page(answer: HttpResponse) -> bool:
-    """Tell whether the answer is HTML: a page for people, from something that does not know webhooks."""
+    """Return whether the answer is HTML: a page for people, from a server that does not know webhooks."""
     media_type = answer.header(b"content-type") or b""
     return media_type.lower().startswith(b"text/html") or answer.body.lstrip()[:1] == b"<"
 
 
 def shown_location(url: str, answer: HttpResponse) -> str:
-    """Name the address to which a redirect leads, without what may be secret in it; empty if it names none."""
+    """Return the address to which a redirect leads, without user, query and fragment; empty if there is none."""
     parts = _location(url, answer)
     if parts is None:
         return ""

@@ -1,4 +1,4 @@
-"""What the log says of webhooks and their answers: one line of a kind in ten seconds, each with the remedy."""
+"""Log lines about webhooks and their answers: one line of a kind in ten seconds, each with the remedy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = Logger()
 class AnswerLog:
     """Writes lines about answers, with the connection's id and the backend's `address`, which holds no credentials.
 
-    A kind of line is an event and a status, or why there is no answer.
+    An event and a status, or an event and a fault, are one kind of line.
     """
 
     def __init__(self, limit: LogLimit, address: str) -> None:
@@ -24,17 +24,17 @@ class AnswerLog:
         self._address = address
 
     def warn(self, kind: str, id: str, format: str, **fields: object) -> None:
-        """Log a warning. `format` is a sentence less its end, of which `kind` is a short name."""
+        """Log a warning. `format` is a sentence without its end; `kind` names the lines that share one bound."""
         self.emit(LogLevel.warn, kind, id, format, **fields)
 
     def emit(self, level: Any, kind: str, id: str, format: str, **fields: object) -> None:
-        """Log the same at another level."""
+        """Log a line at this level; the arguments are those of `warn`."""
         left_out = self._limit.allows(kind)
         if left_out is not None:
             self._write(level, left_out, id, format, **fields)
 
     def not_ok(self, event: str, id: str, answer: HttpResponse | Fault, then: str) -> None:
-        """Log that a webhook got an answer which is no OK, or none, and what comes of that (`then`)."""
+        """Log that a webhook got an answer which is no OK, or none. `then` is the consequence."""
         what = answer.status if isinstance(answer, HttpResponse) else type(answer).__name__
         left_out = self._limit.allows(f"{event} {what}")
         if left_out is None:
@@ -64,7 +64,7 @@ class AnswerLog:
         )
 
     def other_code(self, id: str, code: str, then: str) -> None:
-        """Log that a connect was answered with another code than OK, and what comes of that."""
+        """Log that a connect was answered with another code than OK. `then` is the consequence."""
         if code.strip().upper() == "OK":
             self.warn(
                 "connect code ok",
@@ -84,7 +84,7 @@ class AnswerLog:
             )
 
     def invalid(self, id: str, answer: HttpResponse, reason: str, then: str) -> None:
-        """Log that a connect got a 2xx which cannot be understood, and what comes of that."""
+        """Log that a connect got a 2xx which cannot be understood. `then` is the consequence."""
         remedy = 'answer {"code": "OK"} to let a client in'
         if is_page(answer):
             remedy = (
@@ -101,7 +101,7 @@ class AnswerLog:
         )
 
     def gave_up(self, event: str, id: str, reason: str) -> None:
-        """Log that a webhook is not sent any more. Of disconnects each has its line, for nothing else tells its id."""
+        """Log that a webhook is not sent any more. Each disconnect has a line, because nothing else names its id."""
         left_out = 0 if event == "disconnect" else self._limit.allows(f"gave up {event}")
         if left_out is not None:
             self._write(LogLevel.error, left_out, id, "gave up a {event} webhook: {reason}", event=event, reason=reason)
@@ -112,5 +112,5 @@ class AnswerLog:
 
 
 def _printable(text: str) -> str:
-    """The text with half of a surrogate pair, which JSON can spell and no encoding can say, written as an escape."""
+    """Return the text with lone surrogates as escapes: JSON can spell them, no encoding can write them."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,13 +1,13 @@
-"""A circuit breaker: decides whether a backend that cannot be reached is to be bothered."""
+"""A circuit breaker: it keeps webhooks back from a backend that cannot be reached."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 THRESHOLD = 10
-"""So many failures in a row, and not one success between them, and the circuit opens."""
+"""Failures in a row, without a success between them, that open the circuit."""
 MOST_OF_ONE = 2
-"""Of these, as many as one party is counted for."""
+"""Failures of one party that count among these."""
 PROBES = 4
 """Webhooks that may go out in each round while the circuit is open."""
 FIRST_PAUSE = 0.2
@@ -16,7 +16,7 @@ REMEMBERED = 1000
 
 
 class Pauses:
-    """Pauses that grow from `FIRST_PAUSE` to `LONGEST_PAUSE` seconds, with half of each random."""
+    """Pauses that grow from `FIRST_PAUSE` to `LONGEST_PAUSE` seconds. Half of each is random."""
 
     __slots__ = ("_count", "_random")
 
@@ -33,15 +33,15 @@ class Pauses:
 class Breaker:
     """Closed while the backend can be reached; open after `THRESHOLD` failures to reach it in a row.
 
-    A failure that a party may have caused is counted with that party, and of one party no more than `MOST_OF_ONE`
-    count: nobody opens the circuit for all. While it is open there is a round after each pause, in which `PROBES`
-    webhooks may go out. The first that reaches the backend closes it. A probe that hangs keeps no other from being
-    sent, so a backend that returns is noticed within `LONGEST_PAUSE`.
+    A failure that a party may have caused is counted for that party. Of one party at most `MOST_OF_ONE` failures count,
+    so that no party opens the circuit for all. While it is open, each pause is followed by a round, in which `PROBES`
+    webhooks may be sent. The first one that reaches the backend closes the circuit. A probe that hangs does not keep
+    others from being sent, so the return of a backend is noticed within `LONGEST_PAUSE`.
 
-    Where webhooks do not wait for their turn to be a probe, the loudest would take all: then parties are named, each
-    has one probe in a round, and `kept` of the probes are for parties that have had none before.
+    Connects do not wait for a probe, so the party with the most connects would get all probes. Therefore parties are
+    named, each party has one probe in a round, and `kept` probes are for parties that have had none before.
 
-    Bounds: `THRESHOLD` parties while it is closed, `REMEMBERED` while it is open; over that all count as new again.
+    Bounds: `THRESHOLD` parties while it is closed, `REMEMBERED` while it is open. Over that all parties count as new.
     """
 
     def __init__(self, random: Callable[[], float], kept: int = 0) -> None:
@@ -51,11 +51,11 @@ class Breaker:
         self._of_party: dict[str, int] = {}
         self.open = False
         self.opened_at = 0.0
-        """When it was opened last."""
+        """The moment at which it was opened last."""
         self.next_round = 0.0
 
     def admit(self, party: str | None, now: float) -> bool:
-        """Tell whether a webhook may go out though the circuit is open; if so, it counts as a probe of this party."""
+        """Return whether a webhook may be sent although the circuit is open. If so, it is a probe of this party."""
         if now >= self.next_round:
             self.next_round = now + self._pauses.next()
             self._left = PROBES
@@ -71,14 +71,14 @@ class Breaker:
         return True
 
     def reached(self) -> bool:
-        """Note that the backend answered; tell whether that closes the circuit."""
+        """Count an answer of the backend; return whether it closes the circuit."""
         self.failures = 0
         self._of_party.clear()
         closes, self.open = self.open, False
         return closes
 
     def failed(self, party: str | None, now: float) -> bool:
-        """Note a failure, by no fault of any party if that is None; tell whether it opens the circuit."""
+        """Count a failure, of no party if `party` is None; return whether it opens the circuit."""
         if self.open:
             return False
         if party is not None:

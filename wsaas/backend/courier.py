@@ -1,13 +1,13 @@
-"""Carries events to the backend: one in flight per connection, so many in all, again when it must.
+"""Carries events to the backend in order: one in flight per connection, and again after a failure.
 
     wake -> ready (one queue per kind) -> in flight -> resolved -> ready, while the session has more
                                              |
                                              +-> waiting (backoff) -> ready
 
-Each kind of event has a breaker of its own. While that of connects is open, they are turned away but for a few probes.
-Of the other kinds, what is ready waits to be a probe, and what waits because the backend could not be reached is made
-ready when a webhook of its kind reaches it again. Any other failure concerns the one who caused it: a message waits for
-its own backoff, and newcomers from where connects fail are turned away.
+Each kind of event has a breaker of its own. While that of connects is open, connects are turned away but for a few
+probes. Deliveries of the other kinds wait to be probes; those that failed because the backend could not be reached are
+ready again when a webhook of their kind reaches it. Any other failure concerns only its cause: a message waits for its
+own backoff, and connects from an address whose connects fail are turned away.
 """
 
 from __future__ import annotations
@@ -91,12 +91,12 @@ class Courier:
         """
 
     def wake(self, session: Session) -> None:
-        """The session may have an event; if it is not already here, it is sent, or has its turn behind others."""
+        """Send the session's event, if it has one, now or in its turn. Do nothing if the session is already here."""
         if session not in self._deliveries:
             self._offer(session)
 
     def stop(self) -> None:
-        """Send nothing more. What is in flight may still be answered, and is not resolved any more."""
+        """Send nothing more. Answers to webhooks in flight are ignored from now on."""
         self._stopped = True
         self._dispatcher.stop()
         for delivery in self._deliveries.values():
@@ -148,7 +148,7 @@ class Courier:
         self._dispatcher.pump()
 
     def _read(self, delivery: Delivery, answer: HttpResponse | Fault | Failure) -> None:
-        """Learn from an answer how the backend is, and what came of the event."""
+        """Read an answer: the state of the backend, and the outcome of the event."""
         if isinstance(answer, Failure):
             answer.raiseException()
         counters = delivery.traffic.counters
@@ -174,7 +174,7 @@ class Courier:
         self._resolve(delivery, result)
 
     def _changed(self, change: Change, delivery: Delivery, answer: HttpResponse | Fault) -> None:
-        """The answer has changed what may be sent: say so, and let others try at once if the backend is back."""
+        """Log that an answer has changed what may be sent. If the backend is back, end the waits for it."""
         traffic, id = delivery.traffic, delivery.session.id
         reason = str(answer) if isinstance(answer, Fault) else f"status {answer.status}"
         if change is Change.CLOSED:
@@ -193,7 +193,7 @@ class Courier:
                 LogLevel.error,
                 f"away {traffic.kind.value}",
                 id,
-                "the backend cannot be reached ({reason}): a few {event} webhooks a second go out until one is heard",
+                "the backend cannot be reached ({reason}): a few {event} webhooks a second are sent until one succeeds",
                 event=traffic.kind.value,
                 reason=reason,
             )
@@ -201,14 +201,14 @@ class Courier:
             self._answer_log.warn(
                 "paced",
                 id,
-                "the backend fails at connects from {client} ({reason}): a few a second go out until one succeeds, and"
-                " the others get 503",
+                "the backend fails at connects from {client} ({reason}): a few a second are sent until one succeeds,"
+                " and the other clients from there get 503",
                 client=delivery.session.handshake.remote_address,
                 reason=reason,
             )
 
     def _hurry(self, delivery: Delivery) -> None:
-        """Cut a wait short; not of one that failed again since this was done for it, lest there be no backoff."""
+        """End a delivery's wait; but not twice within LONGEST_DELAY, so that there is a backoff all the same."""
         now = self._clock.seconds()
         if delivery.waiting is not None and delivery.may_hurry and now - delivery.hurried_at >= LONGEST_DELAY:
             delivery.waiting.cancel()
@@ -233,7 +233,7 @@ class Courier:
             self._give_up(delivery, f"{decision.reason}; last: {again.reason}")
             return
         self._log.debug(
-            "trying again in {seconds:.3f} s, {connection}: {last}",
+            "a webhook of {connection} is sent again in {seconds:.3f} s: {last}",
             seconds=decision.seconds,
             connection=session.id,
             last=again.reason,
@@ -251,9 +251,9 @@ class Courier:
         self._dispatcher.submit_again(delivery)
 
     def _broken(self, failure: Failure, delivery: Delivery) -> None:
-        """A bug of ours. No message may be skipped in silence and no lane may hang: the connection is closed."""
+        """Close the connection after a bug of ours: no message may be skipped in silence, and no lane may hang."""
         session = delivery.session
-        self._log.failure("a webhook of {connection} broke", failure, connection=session.id)
+        self._log.failure("a bug of the gateway stopped a webhook of {connection}", failure, connection=session.id)
         if self._deliveries.get(session) is delivery:
             session.close(Cause.UNDELIVERED, CloseCode.INTERNAL_ERROR, "")
             if session.pending is delivery.traffic.kind:

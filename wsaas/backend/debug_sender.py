@@ -1,4 +1,4 @@
-"""A Sender that says at debug what each webhook was, how it was answered, and after how long."""
+"""A Sender that logs each webhook at debug: its event, its answer, and the time between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EVENTS = {b"POST": "connect", b"PUT": "message", b"DELETE": "disconnect"}
 
 
 class DebugSender:
-    """Stands before the Sender of a gateway whose LOG_LEVEL is debug. Without it nothing of this costs anything."""
+    """Wraps the Sender of a gateway whose LOG_LEVEL is debug. At any other level it is not made, and costs nothing."""
 
     _log = Logger()
 
@@ -50,7 +50,7 @@ class DebugSender:
 
 
 def _more(webhook: Webhook, answer: HttpResponse | Fault | Failure) -> str:
-    """Name what else is worth a word: a reply, why a connection ended, that it took a second connection."""
+    """Return the rest of the line: a reply, that the webhook was sent again, the cause of a disconnect."""
     more = ""
     if isinstance(answer, HttpResponse):
         kind = answer.header(b"wsaas-reply")

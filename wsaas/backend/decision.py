@@ -1,4 +1,4 @@
-"""Reads the JSON of a 2xx to a connect: let in, with what, or not.
+"""Reads the JSON of a 2xx to a connect: whether the client is let in, and with which groups and headers.
 
 The code decides. One detail beside it that cannot be used is left out, and told as a Flaw: a session that the backend
 has let in does not end because of a name. A body is bounded before it comes here (MAX_DECISION), and so is the work.
@@ -24,7 +24,7 @@ MAX_HEADERS = 32
 MAX_HEADER_BYTES = 8192
 """Bytes of all their names and values."""
 UNASKED = "the backend, or the proxy before it, must answer uncompressed, as Accept-Encoding: identity asks"
-"""What to do about an answer in a coding."""
+"""The remedy for an answer in a coding."""
 MAX_SHOWN = 40
 """Characters of a text that a Flaw shows."""
 
@@ -38,7 +38,7 @@ class InvalidAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What was left out of an OK: the member of its JSON that it stood in, how many of it, and the first and why."""
+    """Details that were left out of an OK: the member of its JSON, their number, and the first one with the reason."""
 
     member: str
     count: int
@@ -159,7 +159,7 @@ def _headers(headers: Any, flaws: list[Flaw]) -> tuple[tuple[bytes, bytes], ...]
 
 
 def _field(name: str, value: Any) -> tuple[bytes, bytes] | str:
-    """One header as bytes, or why there is none."""
+    """Return one header as bytes, or the reason why it is left out."""
     if not _TOKEN.fullmatch(name):
         return "it is not the name of a header (RFC 9110, 5.1)"
     key = name.lower()
@@ -178,7 +178,7 @@ def _field(name: str, value: Any) -> tuple[bytes, bytes] | str:
 
 
 def _shown(value: Any) -> str:
-    """A value for the log: of text the beginning, of anything else what it is."""
+    """Return a value for the log: the beginning of a text, the kind of anything else."""
     return repr(value[:MAX_SHOWN]) if type(value) is str else _kind(value)
 
 

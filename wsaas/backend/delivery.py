@@ -1,4 +1,4 @@
-"""An event between the session that tells it and the backend that hears it, and the kinds of these."""
+"""Deliveries, which are events on their way to the backend, and the traffic of each kind of event."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wsaas.core.session import Session
 
 
 class Traffic:
-    """Everything of one kind of event: what is ready of it, and whether the backend can be reached with it.
+    """The traffic of one kind of event: its deliveries that are ready, and its breaker.
 
     `patience` says for how many seconds an event is tried, from its first try; 0 for once. `given_up` is the outcome of
     one that is tried no more. Of `counters` it takes those of its kind.
@@ -40,11 +40,11 @@ class Traffic:
         self.ready: FairQueue[Delivery] = FairQueue()
         self.may_go: Callable[[str], bool]
         self.may_probe: Callable[[str], bool]
-        """Whether what is ready of this party may be sent now, and whether it may while the breaker is open."""
+        """Return whether a delivery of this party may be sent now; `may_probe` while the breaker is open."""
 
 
 class Delivery:
-    """An event on its way, over all its tries. `party` names those who are counted as one with its client."""
+    """An event on its way, over all its tries. `party` is the client's: clients of one party are counted as one."""
 
     __slots__ = ("began", "event", "hurried_at", "may_hurry", "party", "session", "traffic", "tries", "waiting")
 
@@ -58,6 +58,6 @@ class Delivery:
         self.tries = 0
         self.waiting: IDelayedCall | None = None
         self.may_hurry = False
-        """Whether it waits only because the backend could not be reached."""
+        """True if it waits only because the backend could not be reached."""
         self.hurried_at = -inf
-        """When its wait was last cut short."""
+        """The moment at which its wait was last ended early."""

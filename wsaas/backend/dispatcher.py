@@ -1,7 +1,7 @@
-"""Decides which webhooks go out when: so many at once, shared out by kind and party, and few while the backend is away.
+"""Decides when each webhook is sent: a bounded number at once, shared by kind and party, and few in an outage.
 
-Each kind of event has a breaker of its own. While that of connects is open, they are turned away but for a few probes.
-Of the other kinds, what is ready waits to be a probe; all of it goes out when a webhook of its kind has an answer.
+Each kind of event has a breaker of its own. While that of connects is open, connects are turned away but for a few
+probes. Deliveries of the other kinds wait to be probes; all are sent when a webhook of their kind is answered.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class Dispatcher:
         self._give_up = give_up
         for each in traffic:
             each.may_go = partial(self._shares.allow, each.kind)
-            # Connects are admitted, or turned away, before they wait.
+            # A connect is admitted, or turned away, before it waits.
             each.may_probe = each.may_go if each.kind is _CONNECT else partial(self._may_probe, each)
         self._probing: IDelayedCall | None = None
         self._outages = 0
         """Breakers that are open."""
         self._busy = False
-        """Whether something is being sent: what else may be sent meanwhile has its turn after that."""
+        """True while deliveries are being sent: those that are submitted meanwhile have their turn after that."""
         self.release = self._shares.release
         """To be called with kind and party of a delivery that is in flight no more, and then `pump`."""
 
@@ -69,7 +69,7 @@ class Dispatcher:
             traffic.ready.remove_all()
 
     def submit(self, delivery: Delivery) -> None:
-        """Send it, now or in its turn; a connect may be turned away instead."""
+        """Send a delivery, now or in its turn; a connect may be turned away instead."""
         traffic, party = delivery.traffic, delivery.party
         ready = traffic.ready
         if traffic.kind is _CONNECT and not self._health.admits(traffic, party, self._clock.seconds()):
@@ -81,12 +81,12 @@ class Dispatcher:
             or not (traffic.may_probe if traffic.breaker.open else traffic.may_go)(party)
         ):
             delivery.began = self._clock.seconds()
-            # While nothing goes out, before those that have failed already: it may be they who are at fault.
+            # In an outage a new one comes before those that have failed: the fault may be theirs.
             ready.append(delivery, traffic.breaker.open)
             if self._busy or traffic.breaker.open:
                 self._pump_all()
         else:
-            # Others may wait, but none that may go: that is looked at whenever a place becomes free.
+            # None of those that wait may be sent now: each place that becomes free is offered to them.
             self._busy = True
             try:
                 self._shares.acquire(traffic.kind, party)
@@ -97,12 +97,12 @@ class Dispatcher:
                 self.pump()
 
     def submit_again(self, delivery: Delivery) -> None:
-        """Send one that has failed before, in its turn behind all others."""
+        """Send a delivery that has failed before, in its turn behind all others."""
         delivery.traffic.ready.append(delivery)
         self._pump_all()
 
     def pump(self) -> None:
-        """Send what may be sent. If one is answered at once, what comes of that has its turn here, too."""
+        """Send what may be sent. Deliveries that are submitted meanwhile have their turn in the same call."""
         if self._busy:
             return
         shares = self._shares
@@ -128,7 +128,7 @@ class Dispatcher:
             self._plan_round()
 
     def note(self, delivery: Delivery, answer: HttpResponse | Fault) -> Sequence[Change]:
-        """Learn from the answer how the backend is, and act on what that changes."""
+        """Judge the backend by an answer, and act on what that changes."""
         traffic = delivery.traffic
         if isinstance(answer, Fault) or answer.status >= 500:
             changes = self._health.failed(delivery, answer, self._clock.seconds())
@@ -147,18 +147,18 @@ class Dispatcher:
                 self._turn_all_away(traffic.ready.remove_party(delivery.party))
         return changes
 
-    # The rest
+    # Steps
 
     def _turn_all_away(self, connects: Iterable[Delivery]) -> None:
         for delivery in connects:
             self._turn_away(delivery)
 
     def _may_probe(self, traffic: Traffic, party: str) -> bool:
-        """Tell whether what waits of this party may go out though the breaker is open."""
+        """Return whether a delivery of this party may be sent although the breaker is open."""
         return self._shares.allow(traffic.kind, party) and traffic.breaker.admit(None, self._clock.seconds())
 
     def _pump_all(self) -> None:
-        """Send what may be sent, when more has changed than that places have become free."""
+        """Send what may be sent, after a change that concerns more than the places that became free."""
         self._shares.offers = inf
         self.pump()
 
@@ -181,5 +181,5 @@ class Dispatcher:
 
 
 def _over(began: float, delivery: Delivery) -> bool:
-    """Tell whether this one is tried since then, or longer."""
+    """Return whether a delivery was tried first at this moment or earlier."""
     return delivery.began <= began

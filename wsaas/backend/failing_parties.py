@@ -1,4 +1,4 @@
-"""Parties whose connects make the backend fail: each is let through only now and then, and nobody else feels it."""
+"""Parties whose connects make the backend fail: their connects are paced, and no other party's are."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ PARTIES = 10_000
 
 
 class FailingParties:
-    """Counts the failures in a row of each party. From `THRESHOLD` of them on, one webhook of it may go out after each
-    pause, until one succeeds.
+    """Counts the failures in a row of each party. From `THRESHOLD` failures on, one webhook of the party may be sent
+    after each pause, until one succeeds.
 
     The table is bounded: over `most` parties, the one that has not failed for longest is forgotten.
     """
@@ -28,7 +28,7 @@ class FailingParties:
         return len(self._parties)
 
     def admit(self, name: str, now: float) -> bool:
-        """Tell whether a webhook of this party may go out now; if it is paced, the next pause begins."""
+        """Return whether a webhook of this party may be sent now; if the party is paced, its next pause begins."""
         party = self._parties.get(name)
         if party is None or party.failures < THRESHOLD:
             return True
@@ -38,7 +38,7 @@ class FailingParties:
         return True
 
     def failed(self, name: str, now: float) -> bool:
-        """Note a failure of this party; tell whether the party is paced from now on."""
+        """Count a failure of this party; return whether the party is paced from now on."""
         self._forget(now)
         party = self._parties.pop(name, None) or _Party(Pauses(self._random))
         self._parties[name] = party
@@ -50,11 +50,11 @@ class FailingParties:
         return True
 
     def succeeded(self, name: str) -> None:
-        """Note that the backend did not fail at a webhook of this party."""
+        """Forget the failures of this party: the backend has answered one of its webhooks."""
         self._parties.pop(name, None)
 
     def _forget(self, now: float) -> None:
-        """Make room: what is left is also what is asked about at each connect."""
+        """Drop parties that have not failed for long, and the oldest one of a full table."""
         while self._parties:
             oldest = next(iter(self._parties))
             if len(self._parties) < self._most and now - self._parties[oldest].failed_at < FORGOTTEN_AFTER:

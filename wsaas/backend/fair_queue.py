@@ -1,4 +1,4 @@
-"""What is ready to be sent and waits for its turn: parties take turns, and within a party the oldest comes first."""
+"""A queue in which parties take turns; within a party the oldest item comes first."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ T = TypeVar("T", bound=Waiting)
 
 
 class FairQueue(Generic[T]):
-    """A queue in which a party delays each of another's by one of its own, however many it has; `size` of all.
+    """A queue in which a party delays each item of another by one of its own at most. `size` counts all items.
 
-    The bound is that of its user: the courier has each session in it at most once.
+    Its user bounds it: the courier has each session in it at most once.
     """
 
     __slots__ = ("parties", "size")
 
     def __init__(self) -> None:
         self.parties: OrderedDict[str, deque[T]] = OrderedDict()
-        """Those of which something waits, in the order of their turns."""
+        """Parties with an item that waits, in the order of their turns."""
         self.size = 0
 
     def append(self, item: T, first: bool = False) -> None:
-        """Put it behind its party's others, or before them. A party that had none has its turn after all others."""
+        """Put an item behind those of its party, or before them. A party without items gets the last turn."""
         waiting = self.parties.get(item.party)
         if waiting is None:
             waiting = self.parties[item.party] = deque()
@@ -41,7 +41,7 @@ class FairQueue(Generic[T]):
         self.size += 1
 
     def take(self, admit: Callable[[str], bool]) -> T | None:
-        """The next one, of the first party in turn that `admit` allows; that party's next turn is after all others."""
+        """Take the next item of the first party that `admit` allows. That party's next turn is after all others."""
         for party, waiting in self.parties.items():
             if admit(party):
                 item = waiting.popleft()

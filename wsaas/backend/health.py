@@ -1,4 +1,4 @@
-"""Learns from the backend's answers for which kinds of events it can be reached, and who makes it fail."""
+"""Judges the backend by its answers: the kinds of events it can be reached with, and the parties that make it fail."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from wsaas.core.events import EventKind
 from wsaas.http_client.exchange import Fault, HttpResponse, NotSent
 
 NOBODY_HOME = frozenset({502, 503, 504, *range(520, 525)})
-"""Said by something in between, or by a backend that is starting: it was not reached. (520 to 524 are Cloudflare's.)"""
+"""Statuses of a proxy, or of a backend that starts: it was not reached. (520 to 524 are Cloudflare's.)"""
 
 _CONNECT = EventKind.CONNECT  # Enum looks its members up anew each time
 
 
 def unreached(answer: HttpResponse | Fault) -> bool:
-    """Tell whether this is a failure to reach the backend; an answer of any other status proves that it lives."""
+    """Return whether this is a failure to reach the backend. An answer of any other status proves that it lives."""
     return isinstance(answer, Fault) or answer.status in NOBODY_HOME
 
 
 class Change(Enum):
-    """Changes that an answer brings about."""
+    """The changes that an answer can bring about."""
 
     OPENED = "webhooks of its kind are only probes now"
     CLOSED = "webhooks of its kind reach the backend again"
@@ -44,20 +44,20 @@ class Health:
         self._failing = FailingParties(random)
 
     def admits(self, connects: Traffic, party: str, now: float) -> bool:
-        """Tell whether the backend may be asked for this newcomer."""
+        """Return whether a connect of this party may be sent."""
         if self._failing and not self._failing.admit(party, now):
             return False
         return not connects.breaker.open or connects.breaker.admit(party, now)
 
     def well(self, delivery: Delivery) -> list[Change]:
-        """Note an answer that is no failure."""
+        """Count an answer that is no failure."""
         traffic = delivery.traffic
         if self._failing and traffic.kind is _CONNECT:
             self._failing.succeeded(delivery.party)
         return [Change.CLOSED] if traffic.breaker.reached() else []
 
     def failed(self, delivery: Delivery, answer: HttpResponse | Fault, now: float) -> list[Change]:
-        """Note an answer that is a failure, or that there is none."""
+        """Count an answer that is a failure, or a webhook without an answer."""
         traffic, changes = delivery.traffic, []
         nobodys_fault = isinstance(answer, NotSent)
         if not unreached(answer):
@@ -71,5 +71,5 @@ class Health:
 
 
 def _culprit(delivery: Delivery) -> str:
-    """Name the party that is counted for a failure."""
+    """Return the party for which a failure is counted."""
     return delivery.party if delivery.traffic.kind is _CONNECT else delivery.session.id

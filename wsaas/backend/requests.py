@@ -1,11 +1,11 @@
-"""How events become webhooks.
+"""Turns events into webhooks.
 
-    Opened    POST    {TARGET_ADDRESS}/{id}   JSON: who wants to connect         webhook-id {id}_0_connect
+    Opened    POST    {TARGET_ADDRESS}/{id}   JSON: the new connection          webhook-id {id}_0_connect
     Received  PUT     {TARGET_ADDRESS}/{id}   the message's bytes, as they are   webhook-id {id}_{n}_message, n from 1
-    Closed    DELETE  {TARGET_ADDRESS}/{id}   JSON: why it ended                 webhook-id {id}_0_disconnect
+    Closed    DELETE  {TARGET_ADDRESS}/{id}   JSON: cause and code               webhook-id {id}_0_disconnect
 
 Of connect and disconnect there is one each in a connection's life; their sequence is always 0, so that a DELETE which
-is sent again after a crash carries the same webhook-id. What the backend answers is read in `answers`.
+is sent again after a crash carries the same webhook-id. The module `responses` reads the backend's answers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _DISCONNECT_BODY = (
 
 @dataclass(slots=True)
 class Webhook:
-    """One HTTP request, less what the connection adds. Of the answer's body `limit` bytes are read.
+    """One HTTP request, without what the pool adds. Of the answer's body `limit` bytes are read.
 
     `head` is header lines that end in CRLF each.
     """
@@ -52,14 +52,14 @@ class Webhook:
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """The head as names and values."""
+        """Return the head as names and values."""
         lines = (line.partition(b": ") for line in self.head.split(b"\r\n")[:-1])
         return [(name, value) for name, _, value in lines]
 
 
 @dataclass(slots=True)
 class Notes:
-    """What all webhooks of a connection begin with, kept with its session: made for these `repeated` headers."""
+    """The beginning of all webhooks of a connection, kept with its session. It is made for these `repeated` headers."""
 
     repeated: tuple[tuple[bytes, bytes], ...]
     head: bytes
@@ -99,7 +99,7 @@ class Contract:
         self._bits = bits
 
     def webhook(self, session: Session, event: Event) -> Webhook:
-        """The request that tells `event`; timestamp, span and signature are those of this try."""
+        """Return the webhook of `event`. Its timestamp, span and signature are those of this try."""
         match event:
             case Received():
                 frame = event.frame

@@ -1,4 +1,4 @@
-"""What the backend's answers, and its silence, mean for a connection."""
+"""Reads the backend's answers, and its silence: their meaning for a connection."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _REASONS = {502: RefusalReason.NO_ANSWER, 503: RefusalReason.BACKEND_FAILED, 504
 _TO_THE_CLIENT = (b"www-authenticate", b"retry-after")
 _TRY_AGAIN = frozenset({408, 425, 429})
 FROM_BETWEEN = frozenset({502, 504, 520, 524})
-"""Said by a proxy that cannot know what became of the request. (520 to 524 are Cloudflare's.)"""
+"""Statuses of a proxy that cannot know whether the request arrived. (520 to 524 are Cloudflare's.)"""
 # Envoy says 503 as well when the backend's connection ends after the request was sent.
 _RESET_BEHIND_ENVOY = b"upstream connect error or disconnect/reset before headers"
 _CLOSES = {401: CloseCode.POLICY, 403: CloseCode.POLICY, 410: CloseCode.NORMAL}
@@ -46,7 +46,7 @@ CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "TOO_MANY
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Nothing came of it: to be tried again, not before `retry_after` seconds if the backend said so."""
+    """The webhook is to be sent again, and not before `retry_after` seconds if the backend said so."""
 
     reason: str
     retry_after: float | None = None
@@ -97,7 +97,7 @@ NO_ANSWER = _refusal(_BAD_GATEWAY)
 
 
 def _then(response: HandshakeResponse, indeterminate: bool = False) -> str:
-    """Say for the log what comes of an answer."""
+    """Return the consequence of an answer, for the log."""
     return f"the client gets {response.status}" + (", and a DELETE follows" if indeterminate else "")
 
 
@@ -161,7 +161,7 @@ def _message(
 
 
 def _reply(id: str, answer: HttpResponse, answer_log: AnswerLog) -> Frame | None:
-    """What the answer says to the client; None, with a warning if it meant to, if it says nothing."""
+    """Return the reply for the client, or None. A reply that cannot be sent is None with a warning."""
     header = answer.header(b"wsaas-reply")
     if header is None:
         return None
@@ -203,7 +203,7 @@ def _disconnect(
 
 
 def retry_after(answer: HttpResponse, wall_clock: Callable[[], float]) -> float | None:
-    """Retry-After in seconds from now (RFC 9110, 10.2.3: a number or a date), None if absent or senseless."""
+    """Return Retry-After in seconds from now (RFC 9110, 10.2.3: a number or a date); None if absent or senseless."""
     value = answer.header(b"retry-after")
     if value is None:
         return None

@@ -28,7 +28,7 @@ def socket_below(transport: Any) -> socket.socket | None:
 
 
 def acknowledge(connection: socket.socket) -> None:
-    """Acknowledge the bytes that have come. After an error the rest of the answer comes all the same, later."""
+    """Acknowledge the bytes that have come. An error does no harm: the rest of the answer then comes later."""
     assert QUICKACK is not None
     with suppress(OSError):
         connection.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)

@@ -1,4 +1,4 @@
-"""Words for the log on why a connection could not be made, or ended."""
+"""The cause for which a connection failed or ended, in words for the log."""
 
 from __future__ import annotations
 

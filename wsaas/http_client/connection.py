@@ -34,13 +34,13 @@ LINGER = 1.0
 
 
 class PoolCallbacks(Protocol):
-    """The pool as its connections know it."""
+    """The pool, as its connections know it."""
 
     def freed(self, connection: Connection) -> None:
         """Take back a connection: its exchange is over, and it is good for another."""
 
     def retired(self, connection: Connection) -> None:
-        """Use a connection no more: it was idle, and ends."""
+        """Use a connection no more: it is idle, and ends."""
 
     def lost(self, connection: Connection) -> None:
         """Forget a connection: it is gone."""
@@ -81,7 +81,7 @@ class Connection(protocol.Protocol):
         self._used = False
         self._parser = ResponseParser(last)
 
-    # What the pool asks for.
+    # Calls of the pool
 
     def opened(self) -> Deferred[Connection]:
         """Fire once the connection can be used; fail with NotSent. Cancelling the Deferred drops the connection."""
@@ -103,7 +103,7 @@ class Connection(protocol.Protocol):
         self._writer.write(exchange.request)  # type: ignore[union-attr]  # set by connectionMade
 
     def drop(self) -> None:
-        """End the connection at once. An exchange on it is told nothing more."""
+        """End the connection at once. The exchange on it hears nothing more."""
         if self._phase is not Phase.GONE:
             self._phase = Phase.CLOSING
             self._exchange = None
@@ -122,7 +122,7 @@ class Connection(protocol.Protocol):
         if exchange is not None:
             exchange.end(fault)
 
-    # What the transport tells.
+    # Calls of the transport
 
     def connectionMade(self) -> None:
         self._acknowledging = socket_below(self.transport)
@@ -170,7 +170,7 @@ class Connection(protocol.Protocol):
         if exchange is not None:
             self._cut_short(exchange, reason.value)
 
-    # The rest.
+    # Steps
 
     def _give_up(self, opening: Deferred[Connection]) -> None:
         self._opening = None

@@ -34,7 +34,7 @@ class Deadline:
             self._timer = self._clock.callLater(max(0.0, moment - self._clock.seconds()), self._ring)
 
     def end(self) -> None:
-        """Call nobody any more, and forget whom."""
+        """Drop the deadline: `reached` is not called any more."""
         self._reached = None
         if self._timer is not None:
             self._timer.cancel()

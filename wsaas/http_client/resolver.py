@@ -91,7 +91,7 @@ class Addresses:
         self._serve()
 
     def _serve(self) -> None:
-        """Give the known addresses to all who wait."""
+        """Fire all Deferreds that wait, with the known addresses."""
         if self._patience is not None and self._patience.active():
             self._patience.cancel()
         self._patience = None

@@ -150,7 +150,7 @@ class ResponseParser:
                 self._end()
                 self.reusable = parser.should_keep_alive()
 
-    # The rest.
+    # Steps
 
     def _end(self) -> None:
         self._part = Part.NONE

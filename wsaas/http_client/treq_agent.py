@@ -134,7 +134,7 @@ class _Request:
 
 @implementer(IResponse)
 class Response:
-    """An HttpResponse, which is `answer`, as IResponse. Its body is delivered at once, and again for each who asks.
+    """An HttpResponse, which is `answer`, as IResponse. Its body is delivered at once, each time that it is asked for.
 
     A Content-Encoding is not among `headers`: treq would inflate the body without a bound. `answer` has it.
     """

@@ -1,6 +1,6 @@
-"""treq's client, called so that a request does nothing but go out, and its answer nothing but come back.
+"""treq's client, called so that a request is only sent, and its answer only returned.
 
-treq follows redirects, keeps cookies, asks for gzip and inflates it. A request to a backend must do none of that:
+By itself treq follows redirects, keeps cookies, asks for gzip and inflates it. None of that is for webhooks:
 
 - redirects: `allow_redirects=False`;
 - cookies: a jar that takes and gives none;
