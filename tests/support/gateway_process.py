@@ -136,7 +136,7 @@ class Gateway:
         """All that the process has printed so far."""
         return self._log.read_text(errors="replace")
 
-    def wait_ready(self, within: float = 30) -> None:
+    def wait_ready(self, within: float = 120) -> None:
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             if self.process.poll() is not None:

@@ -62,3 +62,5 @@ class ApiResponse:
 
 
 OK = {"code": "OK"}
+DONE = ApiResponse(200, OK)
+"""The answer that says no more than that the request is carried out."""

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 
 from wsaas.api.elsewhere import Asked, Gathered
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
-from wsaas.api.responses import ApiResponse
+from wsaas.api.responses import DONE, ApiResponse
 from wsaas.cluster.peers import Missing, PeerRequest, PeerResult, Peers
 from wsaas.core.errors import GatewayError, NoSuchConnection, OwnerSilent, OwnerUnreachable
 from wsaas.core.ids import PREFIX_LENGTH
@@ -25,6 +25,7 @@ from wsaas.http_client.exchange import HttpResponse
 
 _PASSED_ON = (b"retry-after", b"allow")
 """Headers of an owner's answer that are passed on, beside those that every answer has."""
+_DONE = DONE.body()
 _IDEMPOTENT = (b"GET", b"HEAD", b"DELETE")
 
 
@@ -50,6 +51,8 @@ class Forwarding:
 
     def _answer(self, prefix: str, asked: Asked, result: PeerResult) -> ApiResponse:
         if isinstance(result, HttpResponse):
+            if result.status == 200 and result.body == _DONE:
+                return DONE
             content = _json(result)
             if content is not None:
                 headers = (

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import repeat
 from typing import Any
 
-from twisted.internet import tcp
+from twisted.internet import tcp, unix
 from twisted.internet.abstract import FileDescriptor
 
 from wsaas.internals.supported import Reliance
@@ -23,9 +23,12 @@ RELIANCE = Reliance(
 """The attributes in which Twisted's transport keeps what its socket has not taken."""
 
 
+_PLAIN = (tcp.Server, unix.Server)
+
+
 def can_write_through(transport: object) -> bool:
-    """Return whether `write_through` may be used: for a TCP transport of Twisted's without TLS or another layer."""
-    return type(transport) is tcp.Server and RELIANCE.holds()
+    """Return whether `write_through` may be used: for a transport of Twisted's without TLS or another layer."""
+    return type(transport) in _PLAIN and RELIANCE.holds()
 
 
 def nothing_waits(transport: Any) -> bool:

@@ -115,13 +115,15 @@ class ApiChannel(TurnsChannel):
                 self._idle_since = now
                 self._write(answers)
             if later is not None:
-                self._enter(Phase.ANSWERING)
-                if data:
-                    self.wait(data)
                 if isinstance(later, FanOut):
+                    self._enter(Phase.ANSWERING)
+                    self.wait(data)
                     self.context.clock.callLater(0, self._step, later)
-                else:
-                    later.begin(self._answered)
+                else:  # it takes so little that two timers would be a tenth of it: that of IDLE goes on
+                    self._phase, self.answering, self._idle_since = Phase.ANSWERING, True, now
+                    if data:
+                        self.wait(data)
+                    later.begin(self._forwarded)
                 return
             if not data:
                 return
@@ -218,21 +220,27 @@ class ApiChannel(TurnsChannel):
         """Take one step of a fan-out of the fast path; other connections have their turn before the next."""
         if fan_out.step():
             self.context.clock.callLater(0, self._step, fan_out)
-        else:
-            self._answered(FastPath.answered(fan_out))
-
-    def _answered(self, answer: bytes) -> None:
-        """Write the answer to a request of the fast path that took more than one turn."""
-        if self._phase is Phase.ANSWERING:  # else the connection is gone
+        elif self._phase is Phase.ANSWERING:  # else the connection is gone
             self._enter(Phase.IDLE)
+            self._write(FastPath.answered(fan_out))
+            self.go_on()
+
+    def _forwarded(self, answer: bytes) -> None:
+        """Write the answer to a push that another process was asked for."""
+        if self._phase is Phase.ANSWERING:  # else the connection is gone
+            self._phase, self.answering, self._idle_since = _IDLE, False, self.context.clock.seconds()
             self._write(answer)
             if self.held:
                 self.go_on()
 
     def _idle_too_long(self) -> None:
-        """Close the connection if it has been idle for long enough; the fast path does not touch the timer."""
+        """Close the connection if it has been idle for long enough; the fast path does not touch the timer, nor does a
+        push that another process was asked for.
+        """
         left = self._idle_since + IDLE_TIMEOUT - self.context.clock.seconds()
-        if left > 0:
+        if self.answering:
+            self._limit = self.callLater(IDLE_TIMEOUT, self._idle_too_long)
+        elif left > 0:
             self._limit = self.callLater(left, self._idle_too_long)
         else:
             self.loseConnection()

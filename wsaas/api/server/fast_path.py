@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from wsaas.api.access import Access
 from wsaas.api.elsewhere import Asked, Elsewhere
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
-from wsaas.api.responses import OK, ApiResponse
+from wsaas.api.responses import DONE, OK, ApiResponse
 from wsaas.core.errors import GatewayError, NoSuchConnection
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUP_NAME
@@ -82,18 +82,21 @@ def read_head(fields: bytes) -> Head | None:
 
 
 class PeerPush:
-    """A push to a connection of another process."""
+    """A push to a connection of another process; `sent` is the usual answer, ready to be written."""
 
-    __slots__ = ("_asked", "_elsewhere", "_id")
+    __slots__ = ("_asked", "_elsewhere", "_id", "_sent")
 
-    def __init__(self, elsewhere: Elsewhere, id: str, payload: bytes, binary: bool) -> None:
+    def __init__(self, elsewhere: Elsewhere, id: str, payload: bytes, binary: bool, sent: bytes) -> None:
         self._elsewhere = elsewhere
+        self._sent = sent
         self._id = id
         self._asked = Asked(b"PUT", b"/" + id.encode("ascii"), b"application/octet-stream" if binary else None, payload)
 
     def begin(self, done: Callable[[bytes], object]) -> None:
         """Hand the push on; `done` is called with the answer."""
-        self._elsewhere.forward(self._id, self._asked, lambda answer: done(answer.serialize()))
+        self._elsewhere.forward(
+            self._id, self._asked, lambda answer: done(self._sent if answer is DONE else answer.serialize())
+        )
 
 
 class FastPath:
@@ -157,7 +160,11 @@ class FastPath:
                     address = id.decode("ascii")
                     if self._elsewhere is not None and isinstance(error, NoSuchConnection):
                         if self._elsewhere.owns(address):
-                            return answers, data[at:], PeerPush(self._elsewhere, address, data[start:at], head.binary)
+                            return (
+                                answers,
+                                data[at:],
+                                PeerPush(self._elsewhere, address, data[start:at], head.binary, self._sent),
+                            )
                     answers += self._failed(error)
             else:
                 answer, fan_out, cost = self._push_to_many(group, data[start:at], head.binary, left)
