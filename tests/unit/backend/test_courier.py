@@ -402,6 +402,14 @@ class MonitorTests(CourierTestCase):
         told = [line.split(maxsplit=2)[2] for line in observer.heard if line.startswith("delivered")]
         self.assertEqual(told, ["connect Accepted 1", "message Delivered 4", "message Delivered 1"])
 
+    def test_known_answer(self) -> None:
+        """An answer that is not read, since it is the same as an earlier one, is counted all the same."""
+        _, session = self.open()
+        for _ in range(3):
+            self.say(session, b"hi")
+            self.sender.answer(OK)
+        self.assertEqual(self.counted(EventKind.MESSAGE), ({2: 3}, 0, 0, 0, 0))
+
     def test_given_up(self) -> None:
         """A webhook that is tried no more is abandoned: a connect without an answer, a message without patience."""
         self.connect()
