@@ -27,6 +27,7 @@ def push(body: bytes, *lines: bytes) -> bytes:
 
 
 # What two parsers may read differently, and what a search of few examples does not come upon.
+NO_HOST = push(b"hello", b"Content-Length: 5")
 TWO_HOSTS = push(b"hello", b"Host: x", b"Host: x", b"Content-Length: 5")
 LENGTH_AND_CHUNKS = push(b"0\r\n\r\n", b"Host: x", b"Content-Length: 5", b"Transfer-Encoding: chunked")
 
@@ -93,6 +94,7 @@ class ApiFuzz(WireCase):
         return found
 
     @examples(500)
+    @example(NO_HOST, [])
     @example(TWO_HOSTS, [])
     @example(LENGTH_AND_CHUNKS, [])
     @given(REQUESTS, CUTS)
@@ -144,6 +146,7 @@ class ApiFuzz(WireCase):
             return bodies, deletes
 
     @examples(150)
+    @example(NO_HOST, [])
     @example(LENGTH_AND_CHUNKS, [])
     @given(REQUESTS, CUTS)
     def test_cuts(self, data: bytes, cuts: list[int]) -> None:
