@@ -9,21 +9,21 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass
 
-OWN = 64
-"""Files that a gateway has open by itself, the log, journal, listening sockets, name look-ups; with some to spare."""
-API = 64
-"""Connections to the API, or a thirty-second of the room if that is more."""
-SURPLUS = 64
-"""Clients over the limit, at most, that are told so."""
-FEWEST = 16
-"""A gateway for fewer clients than this does not start."""
+OWN_FILES = 64
+"""Files for the log, the journal, listening sockets and name look-ups, with some to spare."""
+MIN_API_CONNECTIONS = 64
+"""Connections to the API at least; a thirty-second of the room if that is more."""
+MAX_SURPLUS = 64
+"""Clients over the limit that are told so, at most."""
+MIN_CLIENTS = 16
+"""Clients that there must be room for: a gateway for fewer does not start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """So many clients, `surplus` more while they are told that there are too many, and `api` connections to the API.
+    """Room for `clients`, for `surplus` more that are told that there is none, and for `api` connections to the API.
 
-    `warning` if these are fewer clients than wished.
+    `warning` is set if these are fewer clients than wished.
     """
 
     clients: int
@@ -34,7 +34,7 @@ class Capacity:
 
 
 def open_files() -> int:
-    """The limit of open files, raised as far as this process may raise it."""
+    """Return the limit of open files, raised as far as this process may raise it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         try:
@@ -45,18 +45,18 @@ def open_files() -> int:
 
 
 def capacity(wanted: int, webhooks: int, files: int, peers: int = 0) -> Capacity:
-    """Room for `wanted` clients, 0 for as many as can be, where `webhooks` are in flight at most.
+    """Return the room for `wanted` clients, 0 for as many as possible, where `webhooks` are in flight at most.
 
     `peers` are the connections to and from other workers.
     Raises ValueError if there is no room worth speaking of.
     """
     # A webhook may need a second socket for a moment: an old one that is just closed, an address that is tried as well.
-    room = files - OWN - peers - webhooks * 5 // 4
-    api = min(max(API, room // 32), room // 4)
+    room = files - OWN_FILES - peers - webhooks * 5 // 4
+    api = min(max(MIN_API_CONNECTIONS, room // 32), room // 4)
     room -= api
-    surplus = min(SURPLUS, room // 8)
+    surplus = min(MAX_SURPLUS, room // 8)
     room -= surplus
-    if room < FEWEST:
+    if room < MIN_CLIENTS:
         raise ValueError(
             f"the limit of open files, {files}, leaves no room for clients beside WEBHOOK_CONCURRENCY={webhooks}; "
             "raise it (ulimit -n, LimitNOFILE=)"

@@ -1,4 +1,4 @@
-"""The start under twistd, and its end if it fails: one line that says why, status 1, no pid file, nobody waiting."""
+"""The start under twistd. If it fails: one line with the reason, status 1, no pid file, and no process that waits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from wsaas.settings.load import SettingsError
 
 
 class StartFailed(Exception):
-    """The gateway cannot start; the text says why and what to do, in one line."""
+    """The gateway cannot start; the text says why and what to do about it, in one line."""
 
 
 class Launch:
-    """One start. `twistd` is the mapping of twistd's own options, to which it adds what it does; empty without twistd.
+    """One start. `twistd` has twistd's own options, to which twistd adds as it goes on; it is empty without twistd.
 
     A daemon's terminal is kept until the start is over: that is where its line belongs. The process that was started
     there waits for a word over a pipe, which it keeps open itself; twistd sends that word for exceptions, but not for
@@ -31,21 +31,21 @@ class Launch:
         self._over = not twistd
 
     def begin(self) -> None:
-        """Keep the terminal, unless the log goes there anyway."""
+        """Keep the terminal for the line about a failure, unless the log goes there anyway."""
         elsewhere = any(self._twistd.get(name) for name in ("syslog", "logger"))
         if not self._twistd.get("nodaemon") or elsewhere or self._twistd.get("logfile") not in (None, "", "-"):
             with suppress(OSError):  # there may be none
                 self._terminal = os.dup(2)
 
     def forked(self) -> None:
-        """The process is the one that will stay."""
+        """Note that this is the process that will stay."""
         if self._twistd.get("statusPipe") is not None:
             pipe = os.fstat(self._twistd["statusPipe"])
             self._pipe = pipe.st_dev, pipe.st_ino
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Within, StartFailed, and SettingsError of the demo, is told and becomes SystemExit."""
+        """Report StartFailed, and SettingsError of the demo, in one line, and turn it into SystemExit."""
         try:
             yield
         except (SettingsError, StartFailed) as error:
@@ -56,12 +56,12 @@ class Launch:
             raise SystemExit(1) from None
 
     def succeeded(self) -> None:
-        """The start is over, and the rest is twistd's."""
+        """Note that the start has succeeded: twistd reports what comes after."""
         self._over = True
         self._leave_terminal()
 
     def end(self) -> None:
-        """The process ends: if it had not got through its start, let nobody wait for it, and leave no pid file."""
+        """Clean up as the process ends: after a failed start tell the process that waits, and remove the pid file."""
         if self._over:
             return
         self._over = True

@@ -19,7 +19,7 @@ _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUP
 
 
 def listen(reactor: Any, endpoint: str, factory: Any, ports: list[IListeningPort]) -> None:
-    """Listen on an endpoint, and add its port to `ports`. Raises what keeps it from listening."""
+    """Listen on an endpoint, and add its port to `ports`. Raises the error that keeps it from listening."""
     failures: list[Failure] = []
     server_endpoint(reactor, endpoint).listen(factory).addCallbacks(ports.append, failures.append)
     if failures:
@@ -27,7 +27,7 @@ def listen(reactor: Any, endpoint: str, factory: Any, ports: list[IListeningPort
 
 
 def listen_by_default(reactor: Any, endpoint: str, factory: Any, ports: list[IListeningPort]) -> None:
-    """The same for an endpoint that nobody asked for by name: a machine without IPv6 does without it.
+    """Listen on an endpoint that is a default, not a setting: a machine without IPv6 listens on IPv4 instead.
 
     `tcp6:{port}` stands for every interface. Most systems let one socket hear both IPv6 and IPv4; where IPv4 needs a
     socket of its own, it gets one.

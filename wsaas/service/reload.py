@@ -1,4 +1,4 @@
-"""SIGHUP: whatever was read from files is read anew, and no connection notices."""
+"""SIGHUP: reads certificates and other files again, without a break for any connection."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from wsaas.service.systemd import Notifier
 
 @runtime_checkable
 class Reloadable(Protocol):
-    """Something that comes from files."""
+    """A part that was read from files."""
 
     def reload(self) -> None:
-        """Take the files as they are now, and log it. ValueError if they are no good: then all stays as it was."""
+        """Read the files again, and log it. Raises ValueError if they are no good; then all stays as it was."""
 
 
 class ReloadNotifier(Protocol):
-    """Somebody who wants to know when a reload begins and ends."""
+    """Hears when a reload begins and ends."""
 
     def reloading(self) -> None:
         """Note that a reload begins."""
 
     def ready(self) -> None:
-        """Note that it is done."""
+        """Note that the reload is done."""
 
 
 class Reloader:
-    """Reloads what `sources()` yields; what cannot be reloaded is logged and stays as it was."""
+    """Reloads the parts that `sources()` yields; a part that cannot be reloaded is logged and stays as it was."""
 
     _log = Logger()
 

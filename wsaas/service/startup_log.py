@@ -1,4 +1,4 @@
-"""Tells of a start: the settings, what is doubtful about them, and where the gateway listens, or why it cannot."""
+"""Logs a start: the settings, doubts about them, and the addresses on which the gateway listens, or why it cannot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TLS = ("wsaas-tls:", "ssl:", "tls:")
 
 
 def log_settings(log: Logger, settings: Settings) -> None:
-    """Log the settings that are not as by default, secrets masked, and then each doubt, one line each."""
+    """Log the settings that differ from their defaults, secrets masked, and then each doubt, one line each."""
     for name, value in settings.describe():
         if name in settings.changed:
             log.info("setting {name}={value}", name=name, value=value)
@@ -29,7 +29,7 @@ def log_settings(log: Logger, settings: Settings) -> None:
 
 
 def log_ports(log: Logger, settings: Settings, clients: Ports, api: Ports) -> None:
-    """Log where the gateway listens, and how to open the API if it is for this machine only."""
+    """Log the addresses on which the gateway listens, and how to open an API that is for this machine only."""
     for what, ports in (("clients", clients), ("the API", api)):
         for port in ports:
             log.info("listening for {what} on {address}", what=what, address=format_address(port.getHost()))
@@ -38,7 +38,7 @@ def log_ports(log: Logger, settings: Settings, clients: Ports, api: Ports) -> No
 
 
 def format_address(address: Any) -> str:
-    """Write an address as people do: 127.0.0.1:8080, [::1]:8080, or the path of a socket."""
+    """Return an address as text: 127.0.0.1:8080, [::1]:8080, or the path of a socket."""
     host = getattr(address, "host", None)
     if host is None:
         name = getattr(address, "name", None)
@@ -47,7 +47,7 @@ def format_address(address: Any) -> str:
 
 
 def client_url(endpoints: Sequence[str], ports: Ports) -> str | None:
-    """Give the URL where a client on this machine connects, without a path; None if there is none that would do.
+    """Return the URL where a client on this machine connects, without a path, or None if there is none.
 
     `ports` are those that listen on `endpoints`, in the same order, but for the default, which may take two. One that
     wants a PROXY header first is left out.
@@ -62,7 +62,7 @@ def client_url(endpoints: Sequence[str], ports: Ports) -> str | None:
 
 
 def endpoint_label(settings: Settings, name: str, endpoint: str) -> str:
-    """Name the setting that an endpoint comes from, as it was set: the port's, unless there are endpoint strings."""
+    """Return name and value of the setting that an endpoint comes from: the port's, unless endpoint strings are set."""
     if getattr(settings, name.lower()):
         return f"{name}={endpoint.removesuffix(f':backlog={BACKLOG}')}"  # which is our own addition
     by_port = name.replace("ENDPOINT", "PORT")
@@ -70,7 +70,7 @@ def endpoint_label(settings: Settings, name: str, endpoint: str) -> str:
 
 
 def listening_flaw(error: BaseException | None) -> str:
-    """Say why an endpoint cannot listen. Of a socket that systemd has not passed, Twisted says the name only."""
+    """Return why an endpoint cannot listen. If systemd did not pass a socket, Twisted's error has only its name."""
     if isinstance(error, CannotListenError):
         return f"cannot listen there: {getattr(error.socketError, 'strerror', None) or error.socketError}"
     if isinstance(error, KeyError | IndexError):

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 
 class Notifier:
-    """Tells the service manager; without an address, nobody.
+    """Tells the service manager the state of the service; without an address it tells nothing.
 
     `address` is the path of a datagram socket, or the name of an abstract one behind an `@`. `monotonic_ns()` is
     CLOCK_MONOTONIC. A manager that cannot be told is logged, and no reason to stop.
@@ -29,19 +29,19 @@ class Notifier:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Notifier:
-        """The one for this environment."""
+        """Return the notifier for this environment."""
         return cls(environ.get("NOTIFY_SOCKET") or None)
 
     def ready(self) -> None:
-        """The start, or a reload, is done."""
+        """Tell that the start, or a reload, is done."""
         self._tell("READY=1")
 
     def reloading(self) -> None:
-        """A reload begins; `ready` is its end."""
+        """Tell that a reload begins; `ready` ends it."""
         self._tell("RELOADING=1", f"MONOTONIC_USEC={self._monotonic_ns() // 1000}")
 
     def stopping(self, within: float) -> None:
-        """The stop begins and may take so many seconds."""
+        """Tell that the stop begins, and may take `within` seconds."""
         self._tell("STOPPING=1", f"EXTEND_TIMEOUT_USEC={round(within * 1e6)}")
 
     def _tell(self, *lines: str) -> None:

@@ -1,4 +1,4 @@
-"""Says which version of the gateway this is."""
+"""The version of this gateway."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def own_version() -> str | None:
-    """The version that is installed, None if this is run from a folder that is not."""
+    """Return the installed version, or None if the package is not installed."""
     try:
         return version("wsaas")
     except PackageNotFoundError:
@@ -14,6 +14,6 @@ def own_version() -> str | None:
 
 
 def user_agent() -> str:
-    """The product and its version, as a User-Agent header says it (RFC 9110, 10.1.5)."""
+    """Return product and version for a User-Agent header (RFC 9110, 10.1.5)."""
     own = own_version()
     return f"WSAAS/{own}" if own else "WSAAS"

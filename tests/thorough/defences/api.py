@@ -324,7 +324,7 @@ DEFENCES = [
         "",
         "unit.service.test_assembly.AssemblyTests.test_room",
     ),
-    without(FULL, CAPACITY, "room = files - OWN - peers - webhooks * 5 // 4", "room = files"),
+    without(FULL, CAPACITY, "room = files - OWN_FILES - peers - webhooks * 5 // 4", "room = files"),
     without(FULL, CAPACITY, "    room -= api\n", ""),
     without(HTTP_2, SITE, 'return [b"http/1.1"]', 'return [b"h2", b"http/1.1"]'),
     without(HTTP_2, TLS, "return _HTTP if _HTTP in offered else SSL.NO_OVERLAPPING_PROTOCOLS", "return offered[0]"),
