@@ -34,6 +34,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--report", type=Path, help="keep the suite's report (HTML and JSON) in this directory")
     parser.add_argument("--python", type=Path, help="the Python 2.7 to make the environment with")
     parser.add_argument("--prepare", action="store_true", help="only make the Python 2.7 environment, and end")
+    parser.add_argument("--workers", type=int, default=1, help="the gateway's WORKERS")
     parser.add_argument("--url", help="run against the echo server there instead of starting a gateway")
     parser.add_argument("--within", type=float, default=7200, help="seconds that the cases may take in all")
     options = parser.parse_args(given)
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace, suite: Suite, directory: Path) -> bool:
     if options.url:
         verdicts, problem = suite.run(options.url, cases, report, options.within), None
     else:
-        gateway = gateways.echo(directory / "gateway", compression=options.compression)
+        gateway = gateways.echo(directory / "gateway", compression=options.compression, workers=options.workers)
         try:
             verdicts = suite.run(gateway.ws, cases, report, options.within)
             problem = gateways.finish(gateway)

@@ -12,7 +12,7 @@ from tests.support.gateway_process import Gateway, free_port
 from tests.thorough.conformance.suite import NEEDS
 
 
-def echo(directory: Path, *, compression: bool) -> Gateway:
+def echo(directory: Path, *, compression: bool, workers: int = 1) -> Gateway:
     """Started and ready. The caller stops it."""
     settings = {
         "MAX_MESSAGE_SIZE": str(NEEDS),
@@ -21,6 +21,7 @@ def echo(directory: Path, *, compression: bool) -> Gateway:
         "WEBHOOK_TIMEOUT": "60000",
         "COMPRESSION": "on" if compression else "off",
         "MESSAGE_RATE": "0",  # cases of 65,536 fragments are not to wait
+        "WORKERS": str(workers),
         "STATE_DIR": str(directory / "state"),
         "LOG_STYLE": "never",
     }
