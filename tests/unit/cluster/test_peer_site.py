@@ -70,5 +70,5 @@ class PeerSiteTests(SynchronousTestCase):
                 ("GET", f"/{HERE}"),
                 ("DELETE", f"/{HERE}"),
             ):
-                self.assertEqual(self.ask(method, target, "", expires)[0], 408)
+                self.assertEqual(self.ask(method, target, "hello" if method == "PUT" else "", expires)[0], 408)
             self.assertEqual((len(self.session.pushed), self.session.closed), (pushed, []))

@@ -238,9 +238,7 @@ class ApiChannel(TurnsChannel):
         push that another process was asked for.
         """
         left = self._idle_since + IDLE_TIMEOUT - self.context.clock.seconds()
-        if self.answering:
-            self._limit = self.callLater(IDLE_TIMEOUT, self._idle_too_long)
-        elif left > 0:
+        if left > 0:
             self._limit = self.callLater(left, self._idle_too_long)
         else:
             self.loseConnection()
