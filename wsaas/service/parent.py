@@ -146,10 +146,12 @@ class Parent(Service):
         for process in self._processes:
             process.kill(signal.SIGTERM)
 
-    def pass_on(self, number: int) -> None:
-        """Pass a signal on to all workers."""
+    def reload(self) -> None:
+        """Have all workers reload. The service manager is told that it is done when they have been told."""
+        self._notifier.reloading()
         for process in self._processes:
-            process.kill(number)
+            process.kill(signal.SIGHUP)
+        self._notifier.ready()
 
     def renew(self) -> None:
         """Start all workers anew, one after another; once more if that is going on."""

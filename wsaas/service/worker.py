@@ -206,7 +206,10 @@ class Worker:
             row = {name: value for name, value in about.items() if name != "code"}
             number = row["worker"]
             rows[number] = {**row, **({"state": rows[number]["state"]} if number in rows else {})}
-        return [{"prefix": None, "connections": None, **rows[number]} for number in sorted(rows, key=str)]
+        return [
+            {"prefix": None, "connections": None, **rows[number]}
+            for number in sorted(rows, key=lambda each: int(str(each)))
+        ]
 
     def _about(self) -> dict[str, object]:
         state = WorkerState.READY if self._ready() else WorkerState.UNREADY

@@ -237,7 +237,7 @@ class WorkersService(Service):
 
     def _reload(self) -> None:
         if self._parent is not None:
-            self._parent.pass_on(signal.SIGHUP)
+            self._parent.reload()
 
     def _renew(self) -> None:
         if self._parent is not None:

@@ -75,6 +75,9 @@ class FakeNotifier:
     def ready(self) -> None:
         self.told.append("ready")
 
+    def reloading(self) -> None:
+        self.told.append("reloading")
+
     def stopping(self, within: float) -> None:
         self.told.append(f"stopping {within:g}")
 
@@ -318,11 +321,12 @@ class StopTests(ParentTestCase):
         self.reactor.advance(LONGEST_DELAY)
         self.assertEqual(len(self.reactor.processes), 3)
 
-    def test_passed_on(self) -> None:
-        """Other signals are passed on to those that are there."""
+    def test_reload(self) -> None:
+        """Those that are there are told to reload, and the service manager hears of beginning and end."""
         self.begin()
         self.reactor.processes[0].end(by=signal.SIGKILL)
-        self.parent.pass_on(signal.SIGHUP)
+        self.parent.reload()
+        self.assertEqual(self.notifier.told, ["ready", "reloading", "ready"])
         self.assertEqual(
             [process.signals for process in self.reactor.processes], [[], [signal.SIGHUP], [signal.SIGHUP]]
         )
