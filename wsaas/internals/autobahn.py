@@ -22,11 +22,14 @@ from zope.interface import implementer
 from wsaas.internals.supported import Reliance
 
 RELIANCE = Reliance(
-    part="reading unusual frames with settings that all connections share",
-    plainly="Autobahn copies its settings for each connection that sends such frames, and spells them for a debug line",
-    names=("autobahn.twisted.websocket:WebSocketServerProtocol.CONFIG_ATTRS",),
+    part="reading unusual frames without Autobahn's debug lines and copies of settings",
+    plainly="Autobahn copies its settings to each connection that sends such frames, and formats its debug lines",
+    names=tuple(
+        f"autobahn.twisted.websocket:WebSocketServerProtocol.{name}"
+        for name in ("CONFIG_ATTRS", "_dataReceived", "sendData")
+    ),
 )
-"""Autobahn's list of the settings that it copies from the factory to each protocol."""
+"""The list of the settings that Autobahn copies to each protocol, and two methods that `_tuned` replaces."""
 
 NO_KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
 """A Sec-WebSocket-Key for a handshake whose answer nobody reads."""
@@ -174,33 +177,44 @@ def handshake_head(key: str, subprotocol: str | None, offer: str | None) -> byte
 
 
 def frame_protocol(factory: WebSocketServerFactory) -> type[FrameProtocol]:
-    """Return the class of the factory's protocols: one that has the factory's settings, if that works as it should."""
+    """Return the class of the factory's protocols: the tuned one, if that reads and writes as it should."""
     if RELIANCE.holds():
-        shared = _with_settings(factory)
-        if _reads_fragments(factory, shared):
-            return shared
-        RELIANCE.give_up("a way to read a fragmented message with these settings")
+        tuned = _tuned(factory)
+        if _works(factory, tuned):
+            return tuned
+        RELIANCE.give_up("a way to read a fragmented message without them")
     return FrameProtocol
 
 
-def _with_settings(factory: WebSocketServerFactory) -> type[FrameProtocol]:
-    """Make a class with the settings as its attributes. That saves 1.7 KB and two thirds of the time for each one."""
+def _tuned(factory: WebSocketServerFactory) -> type[FrameProtocol]:
+    """Make a class that has the factory's settings as attributes, and receives and sends without debug lines.
+
+    That saves 1.7 KB and two thirds of the time for each protocol, and a third of the time for each fragment.
+    """
     values = {
         name: staticmethod(value) if callable(value := getattr(factory, name)) else value
         for name in FrameProtocol.CONFIG_ATTRS
     }
-    return type("FrameProtocol", (FrameProtocol,), {**values, "CONFIG_ATTRS": ()})
+    methods = {"dataReceived": FrameProtocol._dataReceived, "sendData": _send_data}
+    return type("FrameProtocol", (FrameProtocol,), {**values, **methods, "CONFIG_ATTRS": ()})
 
 
-def _reads_fragments(factory: WebSocketServerFactory, protocol: Callable[[], FrameProtocol]) -> bool:
-    """Try it: a codec of such protocols reads a message of two fragments."""
+def _send_data(protocol: FrameProtocol, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+    """Write at once, as Autobahn does where neither `sync` nor `chopsize` is given."""
+    transport: Any = protocol.transport
+    transport.write(data)
+
+
+def _works(factory: WebSocketServerFactory, protocol: Callable[[], FrameProtocol]) -> bool:
+    """Try it: a codec of such protocols reads a message of two fragments, and writes one."""
     try:
         made = protocol()
         made.factory = factory
         codec = AutobahnCodec(made)
         for fragment in _PROBE:
             codec.receive(fragment)
+        written = codec.encode(b"hello", True)
         codec.close()
     except Exception:
         return False
-    return codec.message == (b"hello", False) and codec.failure is None
+    return codec.message == (b"hello", False) and codec.failure is None and written == b"\x82\x05hello"
