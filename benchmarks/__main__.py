@@ -30,7 +30,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--systems", help=f"comma-separated, of {', '.join(known())} [default: all installed; for --growth wsaas]"
     )
-    parser.add_argument("--workers", help="comma-separated numbers: the gateway with so many workers each")
+    parser.add_argument("--workers", help="comma-separated: the gateway with each of these numbers of workers")
     parser.add_argument("--only", help="comma-separated kinds of work: idle, connect, message, push, ...")
     parser.add_argument("--sizes", default="100,1024,16384", help="payloads in bytes [default: %(default)s]")
     parser.add_argument("--crowds", default="100,1000,10000", help="connections for --growth [default: %(default)s]")

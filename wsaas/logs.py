@@ -54,7 +54,7 @@ _ESCAPES = {
 _ESCAPES.update({ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"})
 
 WORKER = "log_worker"
-"""Key of the number of the worker that logs an event, where there are several."""
+"""The key of the worker's number in an event; only set with several workers."""
 
 # Keys that Twisted's legacy log adds to an event; they are not fields of the event's author.
 _LEGACY = frozenset("message time system isError format failure why logLevel".split())
@@ -159,7 +159,7 @@ def with_priority(format: Callable[[LogEvent], str]) -> Callable[[LogEvent], str
 
 
 def with_worker(format: Callable[[LogEvent], str], worker: int) -> Callable[[LogEvent], str]:
-    """Return a formatter whose lines say the worker's number."""
+    """Return a formatter whose lines hold the worker's number."""
     return lambda event: format({**event, WORKER: worker})
 
 
@@ -240,9 +240,9 @@ def open_log(
     """Open the log that twistd's options (--logfile, --syslog, --nodaemon) ask for. Return None if twistd's --logger
     names another observer, or if twistd does not run this process.
 
-    `wall_clock()` is the time in seconds since the epoch; it dates the line about missing lines. A `worker`'s lines say
-    its number; they are `prioritized` if its parent hands them to syslog. ValueError or OSError if the log cannot be
-    opened.
+    `wall_clock()` is the time in seconds since the epoch; it dates the line about missing lines. Lines of a `worker`
+    hold its number; if `prioritized`, they begin with a syslog priority, for a parent that passes them to syslog.
+    ValueError or OSError if the log cannot be opened.
     """
     if "nodaemon" not in twistd or twistd.get("logger"):  # twistd always sets nodaemon
         return None

@@ -34,7 +34,7 @@ class Options(UsageOptions):
         "lists can be repeated or separated by spaces or commas."
     )
     optParameters = [  # noqa: RUF012
-        ["worker", None, None, "Serve as this one of WORKERS, from 1; without it, a parent starts all of them.", int]
+        ["worker", None, None, "Serve as the worker of this number, from 1; by default a parent starts all.", int]
     ]
     optFlags = [["demo", None, "Start the demo backend beside the gateway, at TARGET_ADDRESS."]]  # noqa: RUF012
     environ: Mapping[str, str] = os.environ
@@ -67,7 +67,7 @@ class Options(UsageOptions):
         self._check_worker()
 
     def _check_worker(self) -> None:
-        """Print what is wrong with --worker and exit, if anything is."""
+        """Check --worker. If it is wrong, print the mistake and exit with status 1."""
         number = self["worker"]
         if number is not None:
             count = worker_count(self.settings.workers)

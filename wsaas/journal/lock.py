@@ -96,7 +96,7 @@ class Lock:
 
 
 def is_free(directory: Path) -> bool:
-    """Say if no process has this directory's lock."""
+    """Return whether no process holds this directory's lock."""
     try:
         file = os.open(directory / "journal.lock", os.O_RDWR)
     except OSError:

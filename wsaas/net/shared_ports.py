@@ -1,11 +1,11 @@
-"""Listening beside other processes on the same ports, and stopping without losing a client that waits there.
+"""Listens on the same ports as other processes, and stops without losing a waiting client.
 
-    tcp, tcp6, ssl, wsaas-tls     a socket for each process, by SO_REUSEPORT; the kernel spreads clients over them
-    unix                          one socket, which the parent of all has opened
-    systemd                       one socket, which systemd has opened
+    tcp, tcp6, ssl, wsaas-tls     one socket for each process, by SO_REUSEPORT; the kernel distributes the clients
+    unix                          one socket, opened by the parent of all processes
+    systemd                       one socket, opened by systemd
 
-A connection that the kernel has put into the queue of a socket is reset if that socket is closed before it is
-accepted. A process that stops therefore accepts first what waits.
+If a socket is closed, the kernel resets the connections in its queue that are not accepted. A process that stops
+therefore accepts these connections first.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from twisted.python.failure import Failure
 
 
 class InheritedPort(unix.Port):
-    """A listening UNIX socket that other processes have open, too. To stop is to accept nothing more here.
+    """A listening UNIX socket that other processes have open, too. After its end only this process accepts no more.
 
-    Twisted's own port would change the mode of the path, and remove it at its end, while others still listen there.
+    Twisted's own port would change the mode of the path, and remove the path at its end, although others still listen.
     """
 
     def __init__(self, descriptor: int, factory: Any, reactor: Any) -> None:
@@ -46,8 +46,8 @@ class InheritedPort(unix.Port):
         self.numberAccepts = 100
         self.startReading()
 
-    def stopListening(self) -> Deferred[None]:  # type: ignore[override]  # Twisted's takes a reason that nobody gives
-        """Accept nothing more. Connections that wait are for the other processes."""
+    def stopListening(self) -> Deferred[None]:  # type: ignore[override]  # Twisted's takes a reason, which is not used
+        """Stop accepting. Waiting connections are left to the other processes."""
         if self.connected:
             self.stopReading()
             self.connected = False
@@ -57,9 +57,9 @@ class InheritedPort(unix.Port):
 
 
 class SharingReactor:
-    """A reactor whose listening ports are shared with other processes. All else is done by the reactor itself.
+    """A reactor whose listening ports are shared with other processes. All other calls go to the reactor itself.
 
-    `inherited` are the listening UNIX sockets of the parent process: path and file descriptor.
+    `inherited` holds the listening UNIX sockets of the parent process: file descriptors by path.
     """
 
     def __init__(self, reactor: Any, inherited: Mapping[str, int] | None = None) -> None:
@@ -99,7 +99,7 @@ class SharingReactor:
         return port
 
     def stop_listening(self) -> None:
-        """Accept what waits on the sockets that are this process's own, and close them."""
+        """Accept the waiting connections of this process's own sockets, and close the sockets."""
         while self._own:
             port = self._own.pop()
             accept_waiting(port)

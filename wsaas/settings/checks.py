@@ -46,9 +46,9 @@ def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Ite
             port_name = name.replace("ENDPOINT", "PORT")
             places = [place for place in map(listens_at, values.get(name) or ()) if place is not None]
             if any(port == 0 for _, port in places):
-                yield given[name].line("must name a port other than 0: each of the WORKERS would have one of its own")
+                yield given[name].line("must name a port other than 0: each worker would get a port of its own")
             elif not values.get(name) and values.get(port_name) == 0:
-                yield given[port_name].line("must not be 0: each of the WORKERS would have a port of its own")
+                yield given[port_name].line("must not be 0: each worker would get a port of its own")
     if known("FORWARD_HEADERS", "ALLOWED_ORIGINS"):
         if "cookie" in values["FORWARD_HEADERS"] and not values["ALLOWED_ORIGINS"]:
             yield given["FORWARD_HEADERS"].line(
@@ -63,7 +63,7 @@ def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[st
     for name in ("WEBHOOK_CONCURRENCY", "CONNECT_RATE", "MAX_CONNECTIONS"):
         workers = values["WORKERS"]
         if 0 < values[name] < workers:
-            yield f"{name}={values[name]}: each of {workers} WORKERS has at least 1, and all together {workers}"
+            yield f"{name}={values[name]}: each of {workers} workers gets at least 1, so that the total is {workers}"
     public = [each for each in values["HTTP_ENDPOINT"] if not is_private(each)]
     if public and not values["API_TOKEN"]:
         yield f"HTTP_ENDPOINT={public[0]}: API_TOKEN is not set: any program that reaches it can push to every client"

@@ -441,15 +441,15 @@ class SourceTests(Case):
         self.assertEqual(
             self.problems({"WORKERS": "2", "WS_PORT": "0", "HTTP_ENDPOINT": "unix:a haproxy:tcp:0"}),
             (
-                "WS_PORT='0': must not be 0: each of the WORKERS would have a port of its own",
-                "HTTP_ENDPOINT='unix:a haproxy:tcp:0': must name a port other than 0: each of the WORKERS would have "
-                "one of its own",
+                "WS_PORT='0': must not be 0: each worker would get a port of its own",
+                "HTTP_ENDPOINT='unix:a haproxy:tcp:0': must name a port other than 0: each worker would get "
+                "a port of its own",
             ),
         )
         self.assertEqual(load({}, {"WORKERS": "1", "WS_PORT": "0"}).ws_port, 0)
         self.assertEqual(
             load({}, {"WORKERS": "4", "WEBHOOK_CONCURRENCY": "3", "CONNECT_RATE": "0"}).warnings,
-            ("WEBHOOK_CONCURRENCY=3: each of 4 WORKERS has at least 1, and all together 4",),
+            ("WEBHOOK_CONCURRENCY=3: each of 4 workers gets at least 1, so that the total is 4",),
         )
 
     def test_a_default_that_is_wrong(self) -> None:
