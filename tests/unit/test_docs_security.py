@@ -36,7 +36,7 @@ FIXED = {
     "Slow handshakes that": f"{pending.PATIENCE:.0f} s",
     "A client that goes on": f"{lingering_close.CLOSE_TIMEOUT:.0f} s, {lingering_close.MAX_DISCARDED // 1024} KiB",
     "A second request": f"{MAX_EARLY // 1024} KiB, then TCP",
-    "More connections": f"MAX_CONNECTIONS; {capacity.SURPLUS} that",
+    "More connections": f"MAX_CONNECTIONS; {capacity.MAX_SURPLUS} that",
     "Many connections a second": f"CONNECT_RATE, and {admission.BURST} seconds' worth at once",
     "More handshakes": f"{admission.ASKING_PER_WEBHOOK} for each",
     "A message whose fragments": f"MAX_MESSAGE_SIZE; {slow_frames.MAX_FRAGMENTS}, "
@@ -112,7 +112,10 @@ class PageTests(SynchronousTestCase):
         )
         self.assertIn(("Headers that are slow to parse", f"{slow}{MAX_PARAMETERS} parameters"), limits)
         self.assertIn(("Headers without end", "16 KiB, 500 headers"), limits)  # Twisted's, for the API
-        self.assertIn(("More connections than there is room for", f"{capacity.API}, or a 32nd of the files"), limits)
+        self.assertIn(
+            ("More connections than there is room for", f"{capacity.MIN_API_CONNECTIONS}, or a 32nd of the files"),
+            limits,
+        )
 
 
 # Where the format stands among the arguments of what writes a bounded number of lines.
