@@ -244,11 +244,10 @@ class ArchitectureTests(SynchronousTestCase):
         self.assertEqual(large - set(LARGE_CLASSES), set())
 
     def test_docstrings_have_a_subject_and_a_verb(self) -> None:
-        """No docstring begins with a word that opens a clause instead of a sentence, but in rooms named here."""
+        """No docstring begins with a word that opens a clause instead of a sentence."""
         openings = [
             f"{module.place}:{line}: {text.split()[0]}"
             for module in modules(ROOT)
-            if module.room not in ROOMS_WITH_CLAUSES
             for line, text in docstring_texts(module.nodes)
             if text and text.split()[0].rstrip(",:;.'s") in CLAUSE_OPENERS
         ]
@@ -275,8 +274,6 @@ _PROCESS = "a unit test starts no process; it is a system test"
 _SWALLOWED = "no fake takes every call: a method that has another name must fail"
 _CLOCK = "a clock is called clock if it counts seconds, wall_clock if it tells the time"
 CLAUSE_OPENERS = frozenset("What Whether Who Whoever How Where It Its There".split())
-ROOMS_WITH_CLAUSES = frozenset(("clients",))
-"""Rooms that are being rebuilt, whose docstrings are mended with them."""
 
 
 class RuleTests(SynchronousTestCase):

@@ -48,7 +48,7 @@ class ClientConnection(Protocol):
     _handshake: OpeningHandshake | None = None
     """None from the 101 on."""
     _reader: FrameReader
-    """There from the 101 on."""
+    """Set from the 101 on."""
     _compressor: SlowFrames | None = None
     """Set if messages are compressed."""
     lingering: LingeringClose | None = None

@@ -16,7 +16,7 @@ _LINUX = sys.platform == "linux"
 _INT = struct.Struct("i")
 _UINT64 = struct.Struct("Q")
 _BYTES_ACKED = 120
-"""Where the kernel has tcpi_bytes_acked (linux/tcp.h, struct tcp_info; since Linux 4.1)."""
+"""The offset of tcpi_bytes_acked in bytes (linux/tcp.h, struct tcp_info; since Linux 4.1)."""
 
 
 def bottom(transport: Any) -> Any:
