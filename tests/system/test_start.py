@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support.api_client import Api
 from tests.support.gateway_process import Gateway, environment
-from tests.support.system_case import Pair, SystemTestCase
+from tests.support.system_case import Pair, SystemTestCase, eventually
 
 HINT = "the API is for this machine only: to open it to others, set API_TOKEN_FILE or API_TOKEN"
 AS_SYSTEMD = """
@@ -121,6 +121,25 @@ class SystemdTests(SystemTestCase):
         gateway = Activated(self.directory(), {**fixed, **settings}, self.sockets)
         self.watched(gateway)
         return gateway
+
+    def test_workers(self) -> None:
+        """Several workers share systemd's sockets, also after a restart of each; the parent tells the manager."""
+        backend = self.backend()
+        gateway = self.started(backend.address, WORKERS="2", DRAIN_TIMEOUT="20000")
+        self.manager.settimeout(120)
+        self.assertEqual(self.heard(), ["READY=1"])
+        for _ in range(2):
+            for _ in range(8):
+                self.connect(f"ws://127.0.0.1:{self.ws_port}/").close()
+                self.assertEqual(self.api.get("/-/ready").status, 200)
+            gateway.process.send_signal(signal.SIGHUP)
+            self.assertEqual(self.heard()[0], "RELOADING=1")
+            self.assertEqual(self.heard(), ["READY=1"])
+            gateway.process.send_signal(signal.SIGUSR2)
+            eventually(lambda: "all workers are restarted" in gateway.log(), 120)
+        gateway.terminate()
+        self.assertEqual(self.heard()[0], "STOPPING=1")
+        self.assertEqual(gateway.wait(), 0)
 
     def test_life(self) -> None:
         """The manager hears READY when clients are taken, RELOADING and READY at a SIGHUP, and STOPPING at the end."""

@@ -116,7 +116,7 @@ def make_root(options: GatewayOptions, reactor: Any, assemble: Callable[..., ISe
     twistd: Mapping[str, Any] = options.parent or {}
     signals = options.signals or Signals()
     number = options["worker"]
-    parentage = None if number is None else Parentage.take(os.environ, os.getpid())
+    parentage = None if number is None else Parentage.take(os.environ)
     prioritized = parentage is not None and parentage.prioritized
     try:
         log = open_log(twistd, settings.log_level, settings.log_style, reactor, worker=number, prioritized=prioritized)

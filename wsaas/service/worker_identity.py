@@ -35,16 +35,11 @@ class Parentage:
         return json.dumps(asdict(self))
 
     @classmethod
-    def take(cls, environ: MutableMapping[str, str], pid: int) -> Parentage | None:
-        """Take it from the environment; None if there is no parent.
-
-        The sockets that systemd gave to the parent are this process's from now on.
-        """
+    def take(cls, environ: MutableMapping[str, str]) -> Parentage | None:
+        """Take it from the environment; None if there is no parent."""
         text = environ.pop(VARIABLE, None)
         if text is None:
             return None
-        if "LISTEN_PID" in environ:
-            environ["LISTEN_PID"] = str(pid)
         fields: dict[str, Any] = json.loads(text)
         for descriptor in (fields["hears"], fields["tells"]):
             os.set_inheritable(descriptor, False)

@@ -6,13 +6,10 @@ workers, sees that no other gateway has the ports, and opens the UNIX sockets, w
 
 from __future__ import annotations
 
-import errno
 import os
 import random
 import shutil
 import signal
-import socket
-import stat
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -22,10 +19,9 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError, ReactorNotRunning
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.python.lockfile import FilesystemLock
 
 from wsaas.internals.signals import Signals
 from wsaas.journal.lock import JournalUnusable, Lock, is_free
@@ -34,13 +30,22 @@ from wsaas.service.file_limits import capacity, open_files
 from wsaas.service.launch import StartFailed
 from wsaas.service.listening import listen, listen_by_default
 from wsaas.service.parent import Kinship, Parent
+from wsaas.service.socket_trial import SocketTrial
 from wsaas.service.startup_log import endpoint_label, listening_flaw, log_settings
 from wsaas.service.systemd import Notifier
 from wsaas.service.worker import peer_files
 from wsaas.service.worker_identity import VARIABLE, Parentage, worker_count
 from wsaas.settings.table import Settings
 
-_RUN = "import sys; from wsaas.cli.main import main; sys.exit(main())"
+_RUN = """
+import os, sys
+if "LISTEN_FDS" in os.environ:
+    os.environ["LISTEN_PID"] = str(os.getpid())
+from wsaas.cli.main import main
+sys.exit(main())
+"""
+"""The program of a worker. Twisted looks for systemd's sockets as it is imported, if they are this process's."""
+
 FIRST_DESCRIPTOR = 3
 """The first descriptor that systemd passes on (sd_listen_fds(3))."""
 LAST_WORDS = 15.0
@@ -54,86 +59,6 @@ def arguments_of(given: Mapping[str, str | list[str]]) -> list[str]:
         option = f"--{name.lower().replace('_', '-')}"
         found += [f"{option}={each}" for each in ([value] if isinstance(value, str) else value)]
     return found
-
-
-class SocketTrial:
-    """A reactor for endpoints that are only tried: TCP ports are bound and let go, UNIX sockets are opened to be kept.
-
-    A port that is bound here without SO_REUSEPORT is no other gateway's, and a `lenient` trial takes one that is in
-    use. Nothing is accepted, so that nobody is lost.
-    """
-
-    def __init__(self, reactor: Any) -> None:
-        self.lenient = False
-        self.unix: dict[str, socket.socket] = {}
-        self._reactor = reactor
-        self._locks: list[FilesystemLock] = []
-        self._bound: list[socket.socket] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reactor, name)
-
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
-        """Bind a socket to the port: IReactorTCP."""
-        tried = socket.socket(socket.AF_INET6 if ":" in interface else socket.AF_INET)
-        self._bound.append(tried)
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((interface, port))
-        except OSError as error:
-            if not self.lenient or error.errno != errno.EADDRINUSE:
-                raise CannotListenError(interface, port, error) from None
-        return _Tried(tried)
-
-    def listenSSL(self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = "") -> Any:
-        """Bind a socket to the port: IReactorSSL."""
-        return self.listenTCP(port, factory, backlog, interface)
-
-    def listenUNIX(self, address: str, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: int = 0) -> Any:
-        """Open the socket that all workers accept from: IReactorUNIX."""
-        if wantPID:
-            lock = FilesystemLock(f"{address}.lock")
-            if not lock.lock():
-                raise CannotListenError(None, address, "another process has its lock")
-            self._locks.append(lock)
-            if not lock.clean and os.path.exists(address) and stat.S_ISSOCK(os.stat(address).st_mode):
-                os.unlink(address)
-        opened = socket.socket(socket.AF_UNIX)
-        try:
-            opened.bind(address)
-        except OSError as error:
-            opened.close()
-            raise CannotListenError(None, address, error) from None
-        os.chmod(address, mode)
-        opened.listen(backlog)
-        self.unix[address] = opened
-        return _Tried(opened)
-
-    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
-        """Do nothing with a socket of systemd's: IReactorSocket."""
-        return _Tried(None)
-
-    def let_go(self) -> None:
-        """Close the TCP sockets."""
-        while self._bound:
-            self._bound.pop().close()
-
-    def close(self) -> None:
-        """Close the UNIX sockets, and remove their paths."""
-        self.let_go()
-        for address, opened in self.unix.items():
-            opened.close()
-            with suppress(OSError):
-                os.unlink(address)
-        while self._locks:
-            self._locks.pop().unlock()
-
-
-class _Tried:
-    """The port of an endpoint that was tried."""
-
-    def __init__(self, opened: socket.socket | None) -> None:
-        self.socket = opened
 
 
 class WorkersService(Service):
@@ -275,13 +200,16 @@ class WorkersService(Service):
             peers = self._private = tempfile.mkdtemp(prefix="wsaas-")
         else:
             peers = str(self._state_dir / "peers")
-        systemd = int(os.environ.get("LISTEN_FDS", "0")) if os.environ.get("LISTEN_PID") == str(os.getpid()) else 0
+        # Twisted has taken LISTEN_FDS away from the environment, and left the names.
+        systemd = len(os.environ["LISTEN_FDNAMES"].split(":")) if self._trial.systemd else 0
         first = FIRST_DESCRIPTOR + systemd
         sockets = {path: first + place for place, path in enumerate(self._trial.unix)}
         hears = first + len(sockets)
         parentage = Parentage(hears, hears + 1, peers, sockets, self._prioritized)
         environ = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
-        passed_on = {number: number for number in range(FIRST_DESCRIPTOR, first)}
+        if systemd:
+            environ["LISTEN_FDS"] = str(systemd)
+        passed_on = {number: self._trial.systemd.get(number, number) for number in range(FIRST_DESCRIPTOR, first)}
         passed_on |= {sockets[path]: opened.fileno() for path, opened in self._trial.unix.items()}
         return Kinship(self._command, environ | {VARIABLE: parentage.encode()}, hears, hears + 1, passed_on)
 
