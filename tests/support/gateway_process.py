@@ -13,17 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.api_client import Api
+from wsaas.settings.load import all_keys
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TWISTD = "from twisted.scripts.twistd import run; run()"
 """The start script does the same, but where it is depends on the installation."""
-
-SETTINGS = """TARGET_ADDRESS API_URI LOCAL_ADDRESS WS_PORT HTTP_PORT WS_TIMEOUT LOG_LEVEL LOG_STYLE WS_ENDPOINT
-    HTTP_ENDPOINT API_TOKEN API_TOKEN_FILE WEBHOOK_SECRET WEBHOOK_SECRET_FILE WEBHOOK_TIMEOUT WEBHOOK_CONCURRENCY
-    MESSAGE_PATIENCE DISCONNECT_PATIENCE MESSAGE_CONTENT_TYPE TARGET_CA TARGET_CERT TARGET_KEY FORWARD_HEADERS
-    ALLOWED_ORIGINS AUTH_QUERY AUTH_SUBPROTOCOL MAX_MESSAGE_SIZE RECEIVE_BUFFER SEND_BUFFER MAX_CONNECTIONS
-    MAX_CONNECTIONS_PER_ADDRESS TRUSTED_PROXIES HANDSHAKE_TIMEOUT CONNECT_RATE MESSAGE_RATE COMPRESSION STATE_DIR
-    JOURNAL_AUTHORIZATION DRAIN_TIMEOUT WORKERS""".split()
 
 
 class NeverReady(Exception):
@@ -40,7 +34,7 @@ def free_port() -> int:
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """This process's environment, with the given settings and no others."""
-    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    kept = {name: value for name, value in os.environ.items() if name not in all_keys()}
     return {**kept, **settings, "PYTHONPATH": str(CHECKOUT)}
 
 

@@ -433,7 +433,7 @@ class World:
         for session in self.registry:
             if session.state in LIVE:
                 self.stories[session.id].end(Cause.DRAIN, 1012)
-            self.gateway.close_for_restart(session)
+            self.gateway.close_for_drain(session)
 
     def crash(self, rolls: Iterable[int]) -> None:
         """kill -9, and a new start."""

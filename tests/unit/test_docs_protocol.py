@@ -18,12 +18,13 @@ from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import api_site
 from wsaas.backend.requests import MAX_DECISION
 from wsaas.backend.responses import CODES
+from wsaas.cli.explanations import CLOSE_CODES
 from wsaas.clients.handshake.client_address import MAX_HOPS
 from wsaas.clients.handshake.opening import MAX_EARLY
 from wsaas.clients.handshake.request_head import MAX_FIELDS, MAX_HEAD
 from wsaas.clients.handshake.responses import MESSAGES, NO_HANDSHAKE
 from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER
-from wsaas.core.events import Cause
+from wsaas.core.events import Cause, CloseCode
 from wsaas.core.retry import LONGEST_DELAY
 
 PAGE = DOCS / "protocol.rst"
@@ -353,7 +354,11 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "1000": ["system.test_api.CloseTests.test_plain", "system.test_message.AnswerTests.test_410"],
         "1002": ["system.test_disconnect.CauseTests.test_protocol_error"],
         "1007": ["system.test_disconnect.CauseTests.test_not_utf8"],
-        "1008": ["system.test_message.AnswerTests.test_401", "unit.clients.test_flood.FragmentTests.test_too_many"],
+        "1008": [
+            "system.test_message.AnswerTests.test_401",
+            "unit.clients.test_flood.FragmentTests.test_too_many",
+            "unit.core.test_session.ConnectTests.test_no_room_for_a_queued_push",
+        ],
         "1009": ["system.test_disconnect.CauseTests.test_too_big"],
         "1011": ["unit.backend.test_courier.CourierTests.test_a_bug_closes_the_connection"],
         "1012": ["system.test_stop.StopTests.test_clients"],
@@ -426,6 +431,9 @@ LIMITS = {
 }
 
 
+VIOLATION = 1002
+"""The close code that Autobahn chooses for a violation of RFC 6455."""
+
 # Where a refusal's status or code is no constant, and what they can be.
 VARIABLE = {
     "wsaas/backend/decision.py": {},  # the backend's own
@@ -477,6 +485,27 @@ class ProtocolTests(SynchronousTestCase):
         given = dict(refusals())
         self.assertEqual(documented, given | {code: str(status) for status, (code, _) in NO_HANDSHAKE.items()})
         self.assertEqual(set(MESSAGES), set(given) - {"BAD_REQUEST"})
+
+    def test_close_codes(self) -> None:
+        """The close codes are those that the source names and sends, Autobahn's for a violation, and the API's."""
+        named = {value for name, value in vars(CloseCode).items() if name.isupper()}
+        sent = named - {CloseCode.NO_STATUS, CloseCode.ABNORMAL} | {VIOLATION}
+        documented = [code for code, _ in self.tables["close-codes"]]
+        self.assertEqual(documented, [*map(str, sorted(sent)), "3000 to 4999"])
+        self.assertLessEqual(sent, set(CLOSE_CODES))
+
+    def test_causes_of_a_close(self) -> None:
+        """As many causes of 1008 are documented as places in the source send it."""
+        uses = [
+            node
+            for module in modules(ROOT)
+            for node in module.nodes
+            if isinstance(node, ast.Attribute) and ast.unparse(node) == "CloseCode.POLICY"
+        ]
+        told_only = 1  # in liveness.py: that connection is dropped without a Close
+        answers = 1  # 401 and 403 are one cause with two statuses
+        [causes] = [text for code, text in self.tables["close-codes"] if code == "1008"]
+        self.assertEqual(len(causes.split(";")), len(uses) - told_only - answers)
 
     def test_causes(self) -> None:
         """The causes are those that there are, in their order."""

@@ -11,8 +11,8 @@ GREED = 3
 class Shares:
     """At most `total` webhooks in flight, a quarter of them kept for each kind of event.
 
-    A kind's quarter stays free for that kind; the last quarter is for all. So a mass disconnect leaves live traffic its
-    part, and live traffic leaves disconnects theirs. With a total under 4 no place is kept.
+    No other kind may use a kind's own quarter; the last quarter is for all kinds. So a mass disconnect leaves live
+    traffic its part, and live traffic leaves disconnects theirs. With a total under 4 no place is kept.
 
     Within a kind, one party gets at most three quarters of the places (`GREED`), and the next party three quarters of
     those that are left. So a party with nothing in flight finds a place, however long the webhooks of a few others

@@ -1,9 +1,10 @@
-"""The directory of the sockets by which the workers of one machine reach each other. It is the registry as well.
+"""The directory of the sockets by which the workers of one machine reach each other.
 
     {directory}/{prefix}.sock      the worker whose ids begin with the prefix listens there
 
+The directory alone says which workers there are, so that no process has to be told of another.
 A file that is not there says that its process is over. One at which nobody listens is what a killed process has left;
-the next worker that starts removes it. So no process has to be told of another.
+the next worker that starts removes it.
 
 A socket gets its name only once it listens, so that every file was at some time a worker that answers.
 """

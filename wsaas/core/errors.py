@@ -12,7 +12,7 @@ class NoSuchConnection(GatewayError):
 
 
 class ClientTooSlow(GatewayError):
-    """The client's send buffer is full: try again later."""
+    """The client takes no message now: its send buffer is full, or its Close has come and its end is near."""
 
 
 class MessageTooLong(GatewayError):

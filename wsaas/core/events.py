@@ -40,7 +40,11 @@ class Cause(Enum):
 
 
 class CloseCode:
-    """Close codes the gateway itself uses (RFC 6455, 7.4, and the IANA registry)."""
+    """The close codes that the gateway's own code names (RFC 6455, 7.4, and the IANA registry).
+
+    NO_STATUS and ABNORMAL are told to the backend, and never sent. A code that has no name here passes through: one of
+    the API's or of the client's, and the 1002 that `clients/slow_frames.py` has from Autobahn.
+    """
 
     NORMAL = 1000
     NO_STATUS = 1005

@@ -49,7 +49,8 @@ class Gateway:
         self._monitor = monitor
         self._counters = monitor.counters
         self._journal = journal
-        self.wake = backend.wake  # called for each message, so without a method around it
+        # SessionOwner's `def wake` is the backend's own (`Courier.wake`): a call around it would cost each message.
+        self.wake = backend.wake
         self._limits = limits
         self._wall_clock = wall_clock
         self._ids = IdMint(random_bytes)
@@ -100,7 +101,7 @@ class Gateway:
         """Tell a connection of this process from others by its id."""
         return id.startswith(self._ids.prefix)
 
-    def close_for_restart(self, session: Session) -> bool:
+    def close_for_drain(self, session: Session) -> bool:
         """Let one client go because the gateway stops (RFC 6455, 7.4: 1012); return False if it was gone already."""
         live = session.state in LIVE
         session.close(Cause.DRAIN, CloseCode.SERVICE_RESTART, "")

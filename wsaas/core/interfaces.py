@@ -32,7 +32,7 @@ class SessionInput(Protocol):
         """Hear that a frame which found no room may find it now."""
 
     def fail(self, cause: Cause, code: int, reason: str) -> None:
-        """Hear that the client broke a rule or a limit, and that its end has begun to let it go by itself."""
+        """Hear that the client broke a rule or a limit; the peer closes the connection itself."""
 
     def disconnected(self, cause: Cause, code: int, reason: str, clean: bool) -> None:
         """Hear that the client is gone."""

@@ -1,7 +1,8 @@
 """The one door from the API to the connections: push, close, inspect, groups, fan-out.
 
-The router checks what is asked for and finds the session that it concerns. The registry knows the sessions of this
-process; a request about a connection of another process will be handed on from here.
+The router checks what is asked for and finds the session that it concerns, among those of this process: for any other
+id it raises NoSuchConnection. With several workers the API then asks the connection's owner (`Api.route` in
+`api/app.py`, and `api/server/fast_path.py`).
 """
 
 from __future__ import annotations
@@ -203,7 +204,7 @@ class Router:
         return served
 
     def _note(self, kind: PushKind, target: str, payload: bytes, result: Pushed | GatewayError) -> None:
-        """Count a push, but for the usual one, and tell the observer."""
+        """Count a push, unless it was sent to one connection, which `push` counts itself; tell the observer of each."""
         if kind is not _CONNECTION or result is not _SENT:
             self._counters.pushes[kind, result if isinstance(result, Pushed) else type(result)] += 1
         if self._monitor.observer is not None:

@@ -102,7 +102,7 @@ class Session:
                 self._owner.wake(self)
 
     def fail(self, cause: Cause, code: int, reason: str) -> None:
-        """Hear that the client broke a rule or a limit, and that its end has begun to let it go by itself."""
+        """Hear that the client broke a rule or a limit; the peer closes the connection itself."""
         if self.state is _OPEN:
             self._end(State.CLOSING, Closed(cause, code, reason, clean=False))
 

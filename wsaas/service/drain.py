@@ -75,7 +75,7 @@ class Drain:
         self._log.info("draining {count} connections", count=len(sessions))
         for start in range(0, len(sessions), batch):
             for session in sessions[start : start + batch]:
-                told += self._parts.gateway.close_for_restart(session)
+                told += self._parts.gateway.close_for_drain(session)
             if start + batch < len(sessions) and not self._hurried:
                 await deferLater(self._reactor, PACE)
         return told

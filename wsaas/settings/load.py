@@ -36,7 +36,7 @@ def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
             given[name] = find(_keys(name, row), row.default, row.secret, options, environ)
         except ValueError as error:
             problems.append(str(error))
-    known = [key for name, row in TABLE.items() for key in _keys(name, row)]
+    known = all_keys()
     misspelt = tuple(near_misses(environ, known, [name for name, each in given.items() if not each.default]))
     texts = {name: each.text or "" for name, each in given.items()}
     values: dict[str, Any] = {}
@@ -55,6 +55,11 @@ def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
     values["TARGET_KEY"] = values["TARGET_KEY"] or values["TARGET_CERT"]
     warnings = (*misspelt, *(line for each in given.values() for line in each.warnings), *doubts(values, given))
     return Settings(**{name.lower(): value for name, value in values.items()}, warnings=warnings, changed=changed)
+
+
+def all_keys() -> list[str]:
+    """Return every name under which a setting can be given: aliases, and those of files with secrets, too."""
+    return [key for name, row in TABLE.items() for key in _keys(name, row)]
 
 
 def _keys(name: str, row: SettingSpec) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ class EndTests(MonitorTestCase):
         _, there = self.open()
         _, gone = self.open()
         gone.disconnected(Cause.CLIENT, 1001, "", True)
-        self.assertEqual([self.gateway.close_for_restart(each) for each in (there, gone, there)], [True, False, False])
+        self.assertEqual([self.gateway.close_for_drain(each) for each in (there, gone, there)], [True, False, False])
         self.assertEqual(self.calls.count(f"close {CloseCode.SERVICE_RESTART}"), 1)
 
 

@@ -249,10 +249,10 @@ class LifeTests(GatewayTestCase):
 
     def test_restart(self) -> None:
         """A client that goes because the gateway stops is closed with 1012, one that waits is asked to come again."""
-        self.gateway.close_for_restart(self.open(Accepted()))
+        self.gateway.close_for_drain(self.open(Accepted()))
         self.assertEqual(self.calls[-1], "close 1012")
         waiting = self.connect()
-        self.gateway.close_for_restart(waiting)
+        self.gateway.close_for_drain(waiting)
         self.assertEqual(self.calls[-1], "refuse NOT_READY")
 
 

@@ -1,1 +1,1 @@
-"""The HTTP server below Klein: connections, their limits, and the fast path of pushes, the only routes known here."""
+"""The HTTP server below Klein: its connections, their limits, and the fast path of pushes."""
