@@ -4,6 +4,9 @@ A server that writes head and body apart, such as Python's http.server and Djang
 holds the body back until the head is acknowledged (RFC 9293, 3.7.4). Linux delays an acknowledgement by 40 ms, so that
 it may travel with data (RFC 9293, 3.8.6.3), and there are none before the answer is whole. TCP_QUICKACK ends the wait.
 It does not last (tcp(7)): requests that are sent bring the delay back. So it is set whenever a part of an answer came.
+
+A TLS 1.3 server sends session tickets behind the handshake (RFC 8446, 4.6.1), and such a server holds back even the
+head of its first answer until they are acknowledged: 42 ms more for each new connection.
 """
 
 from __future__ import annotations
@@ -14,9 +17,27 @@ from typing import Any
 
 from twisted.internet.interfaces import ISystemHandle
 from twisted.protocols.policies import ProtocolWrapper
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 # On Linux only; elsewhere nothing is acknowledged early.
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+# Reads of a TLS connection that are acknowledged at once: those of the handshake, of the tickets, of the first answer.
+FIRST_READS = 8
+
+
+class AcknowledgingTls(TLSMemoryBIOProtocol):
+    """TLS whose first reads are acknowledged at once, whether or not they hold data of the application."""
+
+    _reads = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        if self._reads < FIRST_READS:
+            self._reads += 1
+            connection = socket_below(self)
+            if connection is not None:
+                acknowledge(connection)
 
 
 def socket_below(transport: Any) -> socket.socket | None:

@@ -35,21 +35,28 @@ class CertificateRefused(Exception):
 
 @implementer(IStreamClientEndpoint)
 class TlsEndpoint:
-    """TLS over another endpoint.
+    """TLS over another endpoint. `protocol` is the class of the TLS connections.
 
     twisted.internet.endpoints.wrapClientTLS delays each write by a turn of the reactor, to join it with further writes.
     A request is written in one piece, so this endpoint does not wait.
     """
 
-    def __init__(self, reactor: Any, endpoint: IStreamClientEndpoint, creator: IOpenSSLClientConnectionCreator) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        endpoint: IStreamClientEndpoint,
+        creator: IOpenSSLClientConnectionCreator,
+        protocol: type[TLSMemoryBIOProtocol] = TLSMemoryBIOProtocol,
+    ) -> None:
         self._reactor = reactor
+        self._protocol = protocol
         self._endpoint = endpoint
         self._creator = creator
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect: IStreamClientEndpoint. Fires when TCP is connected; the TLS handshake may still be running."""
         factory = TLSMemoryBIOFactory(self._creator, True, protocolFactory, clock=self._reactor)
-        factory.protocol = TLSMemoryBIOProtocol
+        factory.protocol = self._protocol
         return self._endpoint.connect(factory).addCallback(_wrapped)
 
 

@@ -10,18 +10,20 @@ from unittest import SkipTest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
-from twisted.internet.protocol import Factory
-from twisted.internet.testing import StringTransport
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tests.support.backend_wires import LIMIT, OK, PoolTestCase
-from wsaas.http_client.acknowledging import QUICKACK
+from wsaas.http_client.acknowledging import FIRST_READS, QUICKACK
 from wsaas.http_client.connection import Connection
 from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent, TimedOut
 from wsaas.http_client.response_parser import HEAD_LIMIT, OVERHEAD_LIMIT, ResponseParser
+from wsaas.http_client.target import Target
+from wsaas.net.tls_client import ClientFiles
 
 L2 = (b"content-length", b"2")
 
@@ -597,6 +599,20 @@ class AcknowledgingTests(PoolTestCase):
         wrapper.makeConnection(self.transport)
         self.connection.handshakeCompleted()
         self.assertEqual(self.answer(OK[:-2], OK[-2:]), [True, False])
+
+    def test_session_tickets(self) -> None:
+        """The first reads of a TLS connection are acknowledged, whether they hold an answer or not; no later ones."""
+        reactor = MemoryReactorClock()
+        Target.from_address(reactor, "https://192.0.2.1", ClientFiles()).endpoint.connect(Factory.forProtocol(Protocol))
+        tls = reactor.tcpClients[0][2].buildProtocol(None)
+        tls.makeConnection(self.transport)
+        self.hurried()
+        found = []
+        record = b"\x16\x03\x03\x10\x00".ljust(FIRST_READS + 2, b"\0")
+        for byte in record:
+            tls.dataReceived(bytes([byte]))
+            found.append(self.hurried())
+        self.assertEqual(found, [True] * FIRST_READS + [False] * 2)
 
     def test_unable(self) -> None:
         """An answer comes all the same over a socket that knows no such option, and over one that is closed."""
