@@ -335,7 +335,7 @@ class ModelCourier:
     def turn_away(self, session: Session) -> None:
         """Its POST cannot be sent."""
         self.ready.remove(session)
-        session.turn_away()
+        session.turn_away(RefusalReason.BACKEND_AWAY)
 
     def _outcome(self, event: Event, good: bool) -> Outcome:
         match event:
