@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint, ISystemHandle
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -22,12 +23,22 @@ LIMIT = 1000
 
 
 class Wire(StringTransport):
-    """One connection as the backend sees it. `gone` says that the client's protocol was told of its end."""
+    """One connection as the backend sees it. `gone` says that the client's protocol was told of its end.
+
+    While it is `slow`, it asks a producer to pause behind each write.
+    """
+
+    slow = False
 
     def __init__(self) -> None:
         super().__init__(lenient=True)
         self.protocol: IProtocol | None = None
         self.gone = False
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if self.slow and self.producer is not None:
+            self.producer.pauseProducing()
 
     @property
     def aborted(self) -> bool:
@@ -50,6 +61,20 @@ class Wire(StringTransport):
         assert self.protocol is not None and not self.gone
         self.gone = True
         self.protocol.connectionLost(Failure(ConnectionDone() if clean else ConnectionLost()))
+
+
+@implementer(ISystemHandle)
+class SocketTransport(StringTransport):
+    """A transport over a real socket, whose other end is `peer`; it keeps what is written to itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handle, self.peer = socket.socketpair()
+        self.handle.setblocking(False)
+        self.peer.setblocking(False)
+
+    def getHandle(self) -> socket.socket:
+        return self.handle
 
 
 @implementer(IStreamClientEndpoint)

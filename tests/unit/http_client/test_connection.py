@@ -9,7 +9,7 @@ from unittest import SkipTest
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import ISSLTransport, ISystemHandle
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tests.support.backend_wires import LIMIT, OK, PoolTestCase
+from tests.support.backend_wires import LIMIT, OK, PoolTestCase, SocketTransport
 from wsaas.http_client.acknowledging import FIRST_READS, QUICKACK
 from wsaas.http_client.connection import Connection
 from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent, TimedOut
@@ -337,15 +337,9 @@ class ConnectionTests(PoolTestCase):
         wire = self.backend.wires[0]
         self.assertIsNone(wire.producer)  # StringTransport took it all at once
 
-        class Slow(StringTransport):
-            def write(self, data: bytes) -> None:
-                super().write(data)
-                if self.producer is not None:
-                    self.producer.pauseProducing()
-
         self.backend.wires[0].answer(OK)
         self.answered(waiting)
-        wire.__class__ = type("SlowWire", (Slow, type(wire)), {})
+        wire.slow = True
         waiting = self.exchange(bytes(1_000_000))
         self.assertEqual(len(self.backend.wires), 1)
         wire.answer(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
@@ -354,16 +348,9 @@ class ConnectionTests(PoolTestCase):
 
     def test_late_write(self) -> None:
         """A big request that was written in the end leaves the connection as good as any other."""
-
-        class Slow(StringTransport):
-            def write(self, data: bytes) -> None:
-                super().write(data)
-                if self.producer is not None:
-                    self.producer.pauseProducing()
-
         self.answer_one()
         wire = self.backend.wires[0]
-        wire.__class__ = type("SlowWire", (Slow, type(wire)), {})
+        wire.slow = True
         waiting = self.exchange(bytes(1_000_000))
         assert wire.producer is not None
         wire.producer.resumeProducing()
@@ -465,20 +452,6 @@ class TlsTransport(StringTransport):
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         self.no_delay = enabled
-
-
-@implementer(ISystemHandle)
-class SocketTransport(StringTransport):
-    """A transport with a socket behind it, the peer of which is `peer`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.handle, self.peer = socket.socketpair()
-        self.handle.setblocking(False)
-        self.peer.setblocking(False)
-
-    def getHandle(self) -> socket.socket:
-        return self.handle
 
 
 class WriteThroughTests(PoolTestCase):

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import socket
-
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import directlyProvides, implementer
+from zope.interface import directlyProvides
 
+from tests.support.backend_wires import SocketTransport, Wire
 from wsaas.http_client.request_writer import WATCHED_LENGTH, RequestWriter
-
-
-@implementer(ISystemHandle)
-class OverSocket(StringTransport):
-    """A transport over a real socket, which notes what is written to itself."""
-
-    def __init__(self, below: socket.socket) -> None:
-        super().__init__()
-        self.below = below
-
-    def getHandle(self) -> socket.socket:
-        return self.below
 
 
 class RequestWriterTests(SynchronousTestCase):
     def setUp(self) -> None:
-        near, self.far = socket.socketpair()
-        for each in (near, self.far):
-            each.setblocking(False)
-            self.addCleanup(each.close)
-        self.transport = OverSocket(near)
+        self.transport = SocketTransport()
+        self.far = self.transport.peer
+        self.addCleanup(self.transport.handle.close)
+        self.addCleanup(self.far.close)
 
     def test_direct(self) -> None:
         """A request goes to the socket at once, and none of it to the transport."""
@@ -58,14 +43,8 @@ class RequestWriterTests(SynchronousTestCase):
 
     def test_unwritten(self) -> None:
         """A long request that waits in the transport is unwritten until the transport says that it is gone."""
-
-        class Slow(StringTransport):
-            def write(self, data: bytes) -> None:
-                super().write(data)
-                if self.producer is not None:
-                    self.producer.pauseProducing()
-
-        transport = Slow()
+        transport = Wire()
+        transport.slow = True
         writer = RequestWriter(transport)
         writer.write(bytes(WATCHED_LENGTH))
         self.assertFalse(writer.unwritten)
