@@ -10,7 +10,6 @@ A process that was stopped therefore does nothing late that was given up.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
@@ -34,7 +33,8 @@ from wsaas.core.fanout import FanOut
 from wsaas.core.router import Router
 from wsaas.core.session import Session
 
-_EXPIRES = re.compile(rb"(?:^|\r\n)WSAAS-Expires: ([0-9]{1,15})(?:\r\n|$)")
+_EXPIRES = b"\r\nWSAAS-Expires: "
+_MAX_DIGITS = 15
 REQUEST_TIMEOUT = 10.0
 """Seconds within which a request comes whole."""
 
@@ -67,8 +67,8 @@ class PeerFastPath(FastPath):
 
 def expiry(fields: bytes) -> float | None:
     """Return the moment that WSAAS-Expires names in these header lines, in seconds since the epoch."""
-    found = _EXPIRES.search(fields)
-    return None if found is None else int(found[1]) / 1000
+    value = (b"\r\n" + fields).partition(_EXPIRES)[2].partition(b"\r\n")[0]
+    return int(value) / 1000 if value.isdigit() and len(value) <= _MAX_DIGITS else None
 
 
 class Expiry(Resource):
