@@ -15,7 +15,8 @@ from wsaas.core.outcomes import Accepted, Indeterminate, Outcome, Refused
 from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
-from wsaas.core.session import Session, State
+from wsaas.core.session import Session
+from wsaas.core.states import State
 
 ID = "abcdefgh" + "0" * 24
 VETOED = Refused(Refusal(RefusalReason.VETOED))

@@ -17,7 +17,8 @@ from wsaas.core.model import Frame, Handshake, Limits
 from wsaas.core.monitor import Monitor
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
-from wsaas.core.session import Session, State
+from wsaas.core.session import Session
+from wsaas.core.states import State
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.journal.memory import MemoryJournal
 

@@ -33,8 +33,8 @@ from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
-from wsaas.core.session import Session, State
-from wsaas.core.states import LIVE
+from wsaas.core.session import Session
+from wsaas.core.states import LIVE, State
 
 MAX_MESSAGE = 600
 

@@ -15,7 +15,8 @@ from wsaas.backend import courier, responses
 from wsaas.backend.breaker import PROBES, THRESHOLD
 from wsaas.core.events import Cause, EventKind
 from wsaas.core.records import Record
-from wsaas.core.session import Session, State
+from wsaas.core.session import Session
+from wsaas.core.states import State
 from wsaas.http_client.exchange import HttpResponse, Lost, NotSent, SecondAnswer, TimedOut
 
 

@@ -11,7 +11,8 @@ from tests.support.courier_case import OK, CourierTestCase
 from wsaas.backend.breaker import PROBES, THRESHOLD
 from wsaas.backend.requests import Webhook
 from wsaas.core.events import Cause, EventKind
-from wsaas.core.session import Session, State
+from wsaas.core.session import Session
+from wsaas.core.states import State
 from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, TimedOut
 
 LOUD, QUIET = "192.0.2.1", "198.51.100.1"

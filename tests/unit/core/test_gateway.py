@@ -17,7 +17,8 @@ from wsaas.core.outcomes import Accepted, Acknowledged, Delivered
 from wsaas.core.records import Record
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
-from wsaas.core.session import Session, State
+from wsaas.core.session import Session
+from wsaas.core.states import State
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

@@ -17,8 +17,8 @@ from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts, Record
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.router import facts_of
-from wsaas.core.session import Session, State
-from wsaas.core.states import LIVE
+from wsaas.core.session import Session
+from wsaas.core.states import LIVE, State
 
 
 def farewell(stage: Stage) -> str:
