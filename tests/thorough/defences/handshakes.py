@@ -166,7 +166,7 @@ DEFENCES = [
     without(OLD, REQUEST, 'if b"websocket" not in map(bytes.lower, listed(b"upgrade")):', "if False:"),
     without(OLD, REQUEST, 'if head.method != b"GET":', "if False:"),
     without(OLD, HEAD, "return result if _ORIGIN_FORM.fullmatch(target) else _in_origin_form(result)", "return result"),
-    without(OLD, OPENING, "problem.status, problem.headers", "problem.status"),
+    without(OLD, OPENING, "problem.status, problem.headers", "400"),
     without(OLD, REFUSAL, '(b"upgrade", b"websocket"),'),
     without(OLD, FACTORY, ', server=""', "", "unit.clients.test_connection.HandshakeTests.test_accept"),
     without(

@@ -94,8 +94,8 @@ class HandshakeTests(SynchronousTestCase):
 
     def test_accept(self) -> None:
         """101 with the key's answer and the chosen subprotocol; no Server header."""
-        for more in (b"", b"X-A: b\r\nX-A: b\r\n"):  # the short way, and Autobahn's
-            client = self.harness.client()
+        for more, compression in ((b"", False), (b"Sec-WebSocket-Extensions: permessage-deflate\r\n", True)):
+            client = Harness(compression=compression).client()
             client.say(REQUEST + b"Sec-WebSocket-Protocol: v1.chat, v2.chat\r\n" + more + END)
             client.peer.accept("v2.chat")
             head = client.transport.written
