@@ -461,6 +461,8 @@ class MessageTests(SynchronousTestCase):
             (b"\x80\x80mask", 1002),  # continuation of nothing
             (b"\x01\x80mask\x81\x80mask", 1002),  # a message inside another
             (b"\x09\x80mask", 1002),  # fragmented ping
+            (b"\x89\x01x...", 1002),  # a ping that is not masked
+            (b"\x89\xfe\x00\x7emask" + bytes(124) + b"\x81\x80", 1002),  # a ping too long
             (b"\x88\x81maskx", 1002),  # close with half a code
             (b"\x88\x82\0\0\0\0\x03\xed", 1002),  # close with 1005
             (b"\x81\x81\0\0\0\0\xff", 1007),
