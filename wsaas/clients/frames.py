@@ -69,13 +69,7 @@ def _unmasked(data: bytes, start: int, length: int) -> bytes:
 
 def is_control(data: bytes) -> bool:
     """Say if `data`, two bytes or more, begins with a control frame that breaks no rule so far (RFC 6455, 5.5)."""
-    length = data[1] & 0x7F
-    return (
-        data[0] in (CLOSE, PING, PONG)
-        and bool(data[1] & MASKED)
-        and length <= _CONTROL_MAX
-        and not (length == 1 and data[0] == CLOSE)
-    )
+    return data[0] in (CLOSE, PING, PONG) and bool(data[1] & MASKED) and data[1] & 0x7F <= _CONTROL_MAX
 
 
 def take_control(data: bytes) -> bytes | None:

@@ -192,8 +192,7 @@ DEFENCES = [
     without(FORBIDDEN, SLOW, " or self._codec is None)\n", ")\n"),  # messages behind a violation
     without(FORBIDDEN, SLOW, "self._missing or self._given or self._inside", "self._inside", *_IN_A_FRAME),
     without(FORBIDDEN, FRAMES, "and bool(data[1] & MASKED)", ""),
-    without(FORBIDDEN, FRAMES, "and length <= _CONTROL_MAX", ""),
-    without(FORBIDDEN, FRAMES, "and not (length == 1 and data[0] == CLOSE)", ""),
+    without(FORBIDDEN, FRAMES, "and data[1] & 0x7F <= _CONTROL_MAX", ""),
     without(FORBIDDEN, FRAMES, "code not in REGISTERED and not 3000 <= code <= 4999", "False"),
     without(  # what is left of a read is forgotten
         FORBIDDEN,
