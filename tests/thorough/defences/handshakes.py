@@ -58,6 +58,8 @@ _MANY = "thorough.fuzz.test_clients.HandshakeFuzz.test_many"
 _ASSAULT = "thorough.fuzz.test_process.AssaultTests.test_handshakes"
 _PARSERS = "thorough.fuzz.test_parsers.ParserTests.test_anything"
 _REQUESTS = "unit.clients.handshake.test_request.RefusedTests.test_smuggling"
+_SPACES = "unit.clients.handshake.test_request.ListTests.test_upgrade"
+_UNDECODABLE = "unit.clients.handshake.test_credentials.SubprotocolTests.test_undecodable"
 _GROWTH = "system.test_linear_parsers.GrowthTests.test_every_parser"
 _STAND_FOR_MANY = "unit.clients.test_admission.RateTests.test_those_that_stand_for_many"
 _LEAVING = "unit.clients.test_connection.HandshakeTests.test_leaving_while_pending"
@@ -135,7 +137,7 @@ DEFENCES = [
     without(AMBIGUOUS, HEAD, ' or (name == b"content-length" and (not value or value.strip(b"0")))', ""),
     without(AMBIGUOUS, HEAD, "not value or value", "value", _REQUESTS),
     without(  # another parser reads something else
-        AMBIGUOUS, HEAD, "raw_name.lower(), value.strip(OWS)", "raw_name.lower(), value", _FUZZ
+        AMBIGUOUS, HEAD, "raw_name.lower(), value.strip(OWS)", "raw_name.lower(), value", _SPACES
     ),
     without(  # Autobahn reads what a client sent, too
         AMBIGUOUS,
@@ -317,7 +319,7 @@ DEFENCES = [
     ),
     without(LEAVES, FACTORY, _GONE, "", _LEAVING),
     without(LEAVES, CONNECTION, "            self.slot.release()\n", "            pass\n", _LEAVING),
-    without(ANYTHING, CREDENTIALS, "found is None or len(found[1]) % 4 == 1 or", "found is None or", _FUZZ),
+    without(ANYTHING, CREDENTIALS, "found is None or len(found[1]) % 4 == 1 or", "found is None or", _UNDECODABLE),
     without(
         ANYTHING,
         ADDRESS,

@@ -18,6 +18,12 @@ class TreqCostTests(SynchronousTestCase):
         with redirect_stdout(StringIO()) as out:
             treq_cost.main()
         self.assertEqual(
-            [line[:24].strip() for line in out.getvalue().splitlines()],
-            ["the pool", "the pool as an IAgent", "treq", "treq with its defaults"],
+            [line[:32].strip() for line in out.getvalue().splitlines()],
+            [
+                "the pool",
+                "the pool as an IAgent",
+                "treq with its defaults",
+                "treq, its URLs parsed",
+                "treq as the gateway calls it",
+            ],
         )
