@@ -17,6 +17,7 @@ from wsaas.api.access import Access
 from wsaas.api.app import Api
 from wsaas.api.connections import add_connection_routes
 from wsaas.api.health import add_ops_routes
+from wsaas.core.counters import Counters
 
 
 @dataclass
@@ -41,7 +42,7 @@ class ApiCase(SynchronousTestCase):
         self.ready = True
         self.session = FakeSession()
         self.router = router_of(self.session)
-        self.api = Api(Access(self.tokens, ["api.example"]))
+        self.api = Api(Access(self.tokens, ["api.example"]), Counters())
         add_connection_routes(self.api, self.router)
         add_ops_routes(self.api, lambda: self.ready)
         self.agent = StubTreq(self.api.resource())._agent

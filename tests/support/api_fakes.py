@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from wsaas.core.errors import ClientTooSlow
@@ -78,8 +79,12 @@ class _Router(Router):
         return cast(FakeSession, self._session(id)).about
 
 
-def router_of(*sessions: FakeSession, max_message_size: int = MAX_MESSAGE_SIZE) -> Router:
+def router_of(
+    *sessions: FakeSession,
+    max_message_size: int = MAX_MESSAGE_SIZE,
+    elsewhere: Callable[[str], bool] = lambda id: False,
+) -> Router:
     registry = Registry()
     for session in sessions:
         registry.add(cast(Session, session))
-    return _Router(registry, max_message_size, Monitor())
+    return _Router(registry, max_message_size, Monitor(), elsewhere=elsewhere)

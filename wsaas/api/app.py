@@ -27,7 +27,9 @@ from wsaas.api.access import Access
 from wsaas.api.elsewhere import Elsewhere
 from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answer_to
 from wsaas.api.params import Query, asked_again
+from wsaas.api.refused_pushes import count_refused
 from wsaas.api.responses import ApiResponse
+from wsaas.core.counters import Counters
 from wsaas.core.errors import NoSuchConnection
 from wsaas.core.ids import ID_LENGTH
 
@@ -63,18 +65,19 @@ class Name(BaseConverter):
 class Api:
     """Answers requests by a Klein application: all answers are JSON, and all errors are looked up in one table.
 
-
+    `counters` counts pushes that are refused before the router hears of them.
     A request for a connection that is not here goes on to its owner, if that is one of the processes `elsewhere`.
     """
 
-    def __init__(self, access: Access, elsewhere: Elsewhere | None = None) -> None:
+    def __init__(self, access: Access, counters: Counters, elsewhere: Elsewhere | None = None) -> None:
         self._access = access
+        self._counters = counters
         self._elsewhere = elsewhere
         self._klein = Klein()
         self._klein.url_map.converters["id"] = ConnectionId
         self._klein.url_map.converters["name"] = Name
         self._klein.url_map.merge_slashes = False
-        self._klein.handle_errors(Exception)(_failed)
+        self._klein.handle_errors(Exception)(self._failed)
 
     def route(
         self, rule: str, method: str, *, once: Collection[str] = (), repeatable: Collection[str] = ()
@@ -83,6 +86,10 @@ class Api:
 
         The coroutine is called with the request, its Query and the variable parts of the rule, and raises the errors of
         the table. `once` and `repeatable` name the parameters that the route has: any other is refused.
+
+        The part of a rule that holds a connection's id must be named `id`: with several workers, a request whose
+        handler raises NoSuchConnection goes on to the owner of that `id`. A route about connections belongs into a module whose
+        routes `add_routes` of `api/routes.py` adds, so that the owner has it, too.
         """
 
         def register(handler: Handler) -> Handler:
@@ -110,7 +117,11 @@ class Api:
 
     def resource(self) -> Resource:
         """Return the root of the site."""
-        return Gate(self._access, self._klein.resource())
+        return Gate(self._access, self._counters, self._klein.resource())
+
+    def _failed(self, request: IRequest, failure: Failure) -> bytes:
+        count_refused(self._counters, request.method, request.uri, failure.value)
+        return answer_failure(request, failure).write_to(request)
 
 
 class Gate(Resource):
@@ -118,16 +129,18 @@ class Gate(Resource):
 
     isLeaf = True
 
-    def __init__(self, access: Access, inside: IResource) -> None:
+    def __init__(self, access: Access, counters: Counters, inside: IResource) -> None:
         super().__init__()
         self._access = access
+        self._counters = counters
         self._inside = inside
 
     def render(self, request: IRequest) -> int:
         try:
             self._access.check(request.path, request.requestHeaders, isinstance(request.getHost(), UNIXAddress))
             _check_path(request.path)
-        except (Unauthorized, HostNotAllowed, NotFound):
+        except (Unauthorized, HostNotAllowed, NotFound) as error:
+            count_refused(self._counters, request.method, request.uri, error)
             answer_failure(request, Failure()).finish(request)
             return NOT_DONE_YET
         if request.method not in METHODS:
@@ -155,10 +168,6 @@ def _segments(path: bytes) -> list[bytes]:
     """Return the path's segments, decoded but for "%" and "/": an encoded slash must not become a separator."""
     segments = (unquote_to_bytes(segment) for segment in path[1:].split(b"/"))
     return [segment.replace(b"%", b"%25").replace(b"/", b"%2F") for segment in segments]
-
-
-def _failed(request: IRequest, failure: Failure) -> bytes:
-    return answer_failure(request, failure).write_to(request)
 
 
 def answer_failure(request: IRequest, failure: Failure) -> ApiResponse:

@@ -31,19 +31,21 @@ class DebugRouter(Router):
         max_message_size: int,
         monitor: Monitor,
         send_directly: SendDirectly | None = None,
+        elsewhere: Callable[[str], bool] = lambda id: False,
     ) -> None:
-        super().__init__(registry, max_message_size, monitor, send_directly)
+        super().__init__(registry, max_message_size, monitor, send_directly, elsewhere)
         self._clock = clock
 
     def push(self, id: str, payload: bytes, binary: bool) -> Pushed:
         """Push to a connection, and log the push."""
         push = super().push
-        return self._logged(f"push of {len(payload)} bytes", f"connection {id}", lambda: push(id, payload, binary))
+        what = f"push of {len(payload)} bytes"
+        return self._logged_by_owner(what, id, lambda: push(id, payload, binary))
 
     def close(self, id: str, code: int, reason: str) -> None:
         """Close a connection, and log the close."""
         close = super().close
-        self._logged(f"close with {code}", f"connection {id}", lambda: close(id, code, reason))
+        self._logged_by_owner(f"close with {code}", id, lambda: close(id, code, reason))
 
     def broadcast(self, payload: bytes, binary: bool, excluded: Collection[str] = ()) -> FanOut[Session]:
         """Begin to push to all connections, and log the push."""
@@ -58,6 +60,13 @@ class DebugRouter(Router):
         push = super().push_to_group
         what = f"push of {len(payload)} bytes"
         return self._logged(what, f"group {group[:80]}", lambda: push(group, payload, binary, excluded))
+
+    def _logged_by_owner(self, what: str, id: str, act: Callable[[], T]) -> T:
+        """Log what comes of a request, unless another process has the connection: its owner logs that."""
+        if self._find(id) is None and self._elsewhere(id):
+            self._log.debug("{what}: handed on to the owner; connection {connection}", what=what, connection=id)
+            return act()
+        return self._logged(what, f"connection {id}", act)
 
     def _logged(self, what: str, whom: str, act: Callable[[], T]) -> T:
         began, status = self._clock.seconds(), 200

@@ -20,12 +20,11 @@ from twisted.web.server import NOT_DONE_YET
 
 from wsaas.api.access import Access
 from wsaas.api.app import Api
-from wsaas.api.connections import add_connection_routes
 from wsaas.api.errors import INTERNAL_ERROR, RequestTimeout, answer_to
-from wsaas.api.groups import add_group_routes
 from wsaas.api.merging import ALL_GROUPS
 from wsaas.api.params import Query
 from wsaas.api.responses import OK, ApiResponse
+from wsaas.api.routes import add_routes
 from wsaas.api.server.context import ApiContext
 from wsaas.api.server.fast_path import FastPath, Head, PeerPush
 from wsaas.api.server.site import ApiSite
@@ -105,9 +104,8 @@ def peer_site(
     It asks for no token: the socket is for its owner only.
     """
     access = Access(())
-    api = Api(access)
-    add_connection_routes(api, router)
-    add_group_routes(api, router, reactor)
+    api = Api(access, router.counters)
+    add_routes(api, router, reactor)
 
     @api.route(ALL_GROUPS.decode("ascii"), "GET")
     async def groups(request: IRequest, query: Query) -> ApiResponse:
@@ -118,5 +116,5 @@ def peer_site(
         return ApiResponse(200, {**OK, **about()})
 
     fast_path = PeerFastPath(router, access, max_message_size, wall_clock)
-    context = ApiContext(reactor, access, max_message_size, REQUEST_TIMEOUT, fast_path)
+    context = ApiContext(reactor, access, max_message_size, REQUEST_TIMEOUT, router.counters, fast_path)
     return ApiSite(Expiry(api.resource(), wall_clock), context)

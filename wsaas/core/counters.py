@@ -71,8 +71,14 @@ class Counters:
         """The messages of those sessions that are forgotten."""
         self.pushes_sent = 0
         """Pushes to one connection that were sent: counted apart, since these are the many."""
+        self.pushes_forwarded = 0
+        """Pushes to connections of other processes, to which they were handed on. The owner counts what becomes of each
+        in its `pushes_sent` and `pushes`; nobody does where the owner is over, cannot be reached or says nothing.
+        """
         self.pushes: Counter[tuple[PushKind, Pushed | type[GatewayError]]] = Counter()
-        """All other pushes; one to a group or to all connections counts once."""
+        """All other pushes, those included that the API refuses before the router sees them; one to a group or to all
+        connections counts once in each process that serves it.
+        """
         self.fanned_out: Counter[PushKind] = Counter()
         """Messages that were sent by pushes to groups and to all connections."""
         self.webhooks = {kind: WebhookCounters() for kind in EventKind}

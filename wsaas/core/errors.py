@@ -6,6 +6,9 @@ from __future__ import annotations
 class GatewayError(Exception):
     """A request to the gateway that cannot be carried out; its text says what the caller can do about it."""
 
+    counted = False
+    """True once the router has counted the push that ends with this error, or has left that to another process."""
+
 
 class NoSuchConnection(GatewayError):
     """No live connection has this id: there never was one, or it is over."""

@@ -35,6 +35,11 @@ MAX_REASON = 123
 """Bytes of a close reason: a control frame carries 125 at most, two of which are the close code (RFC 6455, 5.5)."""
 
 
+def _nowhere(id: str) -> bool:
+    """Say that no other process may have the connection: there is none."""
+    return False
+
+
 class SendDirectly(Protocol):
     """Sends one message to many clients at once, as far as nothing waits for them."""
 
@@ -54,31 +59,42 @@ class Router:
     """Carries out what the API asks for.
 
     `max_message_size` is in bytes. `send_directly` is the fast path of a fan-out; with None every session is sent to by
-    `Session.push`. `monitor` counts pushes.
+    `Session.push`. `monitor` counts pushes. `elsewhere(id)` says if the id is another process's, to which the
+    caller hands a push on: then that process counts it.
     """
 
     def __init__(
-        self, registry: Registry, max_message_size: int, monitor: Monitor, send_directly: SendDirectly | None = None
+        self,
+        registry: Registry,
+        max_message_size: int,
+        monitor: Monitor,
+        send_directly: SendDirectly | None = None,
+        elsewhere: Callable[[str], bool] = _nowhere,
     ) -> None:
         self.registry = registry
         self._find = registry.find
         self._max_message_size = max_message_size
         self._send_directly = send_directly
         self._monitor = monitor
-        self._counters = monitor.counters
+        self.counters = monitor.counters
+        self._elsewhere = elsewhere
 
     def push(self, id: str, payload: bytes, binary: bool) -> Pushed:
         """Send one message to one client. Raises NoSuchConnection, ClientTooSlow, MessageTooLong, NotUtf8."""
+        session = self._find(id)
         try:
-            session = self._find(id)
             if session is None:  # as `_session`, which would be one call more for each push
                 raise NoSuchConnection(_NO_SUCH)
             pushed = session.push(self._frame(payload, binary))
         except GatewayError as error:
-            self._note(_CONNECTION, id, payload, error)
+            if session is None and self._elsewhere(id):
+                error.counted = True
+                self.counters.pushes_forwarded += 1
+            else:
+                self._note(_CONNECTION, id, payload, error)
             raise
         if pushed is _SENT:
-            self._counters.pushes_sent += 1
+            self.counters.pushes_sent += 1
             if self._monitor.observer is None:
                 return pushed
         self._note(_CONNECTION, id, payload, pushed)
@@ -200,13 +216,16 @@ class Router:
                 if session.push(frame) is not _SENT:
                     queued += 1
                 served += 1
-        self._counters.fanned_out[kind] += served - queued
+        self.counters.fanned_out[kind] += served - queued
         return served
 
     def _note(self, kind: PushKind, target: str, payload: bytes, result: Pushed | GatewayError) -> None:
         """Count a push, unless it was sent to one connection, which `push` counts itself; tell the observer of each."""
-        if kind is not _CONNECTION or result is not _SENT:
-            self._counters.pushes[kind, result if isinstance(result, Pushed) else type(result)] += 1
+        if isinstance(result, GatewayError):
+            result.counted = True
+            self.counters.pushes[kind, type(result)] += 1
+        elif kind is not _CONNECTION or result is not _SENT:
+            self.counters.pushes[kind, result] += 1
         if self._monitor.observer is not None:
             self._monitor.observer.pushed(kind, target, len(payload), result)
 

@@ -122,9 +122,13 @@ def assemble(
         wall_clock=time.time,
     )
     notifier = worker or Notifier.of(os.environ)
-    router = Router(registry, settings.max_message_size, monitor, clients.fan_out)
+
+    def elsewhere(id: str) -> bool:
+        return worker is not None and not gateway.minted(id)
+
+    router = Router(registry, settings.max_message_size, monitor, clients.fan_out, elsewhere)
     if debug:
-        router = DebugRouter(reactor, registry, settings.max_message_size, monitor, clients.fan_out)
+        router = DebugRouter(reactor, registry, settings.max_message_size, monitor, clients.fan_out, elsewhere)
 
     def ready() -> bool:
         return gateway.accepting and journal.healthy

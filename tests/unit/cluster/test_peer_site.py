@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.api_fakes import GONE, HERE, FakeSession, router_of
+from wsaas.api.server.site import api_site
 from wsaas.cluster.peer_site import peer_site
 
 NOON = 1_000_000.0
+
+
+def rules(resource: Any) -> set[str]:
+    """The rules of the Klein application behind a site's resource."""
+    while not hasattr(resource, "_app"):
+        resource = resource._inside
+    return {rule.rule for rule in resource._app.url_map.iter_rules()}
 
 
 class PeerSiteTests(SynchronousTestCase):
@@ -46,6 +56,14 @@ class PeerSiteTests(SynchronousTestCase):
         for method in ("PUT", "GET", "DELETE"):
             self.assertEqual(self.ask(method, f"/{GONE}")[1]["code"], "NOT_FOUND")
         self.assertEqual(self.ask("PUT", "/broadcast", "hello"), (200, {"code": "OK", "sent": 1, "skipped": 0}))
+
+    def test_all_routes(self) -> None:
+        """Every route about connections that backends can ask for is here, too, since others forward requests for it."""
+        clients = api_site(
+            self.clock, self.router, tokens=(), max_message_size=1000, ready=lambda: True, members=lambda: succeed([])
+        )
+        own = {"/-/healthy", "/-/ready", "/-/cluster"}
+        self.assertEqual(rules(clients.resource) - own, rules(self.site.resource) - {"/-/groups", "/-/worker"})
 
     def test_more(self) -> None:
         """It tells the sizes of all groups, and what the process says of itself."""

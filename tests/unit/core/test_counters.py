@@ -179,6 +179,18 @@ class PushTests(MonitorTestCase):
             ],
         )
 
+    def test_forwarded(self) -> None:
+        """A push to another process's connection is handed on: its owner counts it and tells of it, this one does not.
+
+        An id that is nobody else's is an error here.
+        """
+        router = Router(self.registry, BYTES, self.monitor, elsewhere=lambda id: id[0] == "y")
+        for id in ("y" * 32, "z" * 32):
+            self.assertRaises(NoSuchConnection, router.push, id, b"", False)
+        self.assertEqual(self.counters.pushes_forwarded, 1)
+        self.assertEqual(self.counters.pushes, {(CONNECTION, NoSuchConnection): 1})
+        self.assertEqual(self.observer.heard, ["pushed connection z 0 NoSuchConnection"])
+
     def test_fan_out(self) -> None:
         """A push to many is one push, and as many messages as were sent: not those that wait, or found no room."""
         self.open("g")

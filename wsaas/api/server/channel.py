@@ -21,6 +21,7 @@ from twisted.web.server import Request, Site
 
 from wsaas.api.app import answer_failure
 from wsaas.api.errors import INTERNAL_ERROR, MalformedRequest, RequestTimeout, answer_to
+from wsaas.api.refused_pushes import count_refused
 from wsaas.api.server.context import ApiContext
 from wsaas.api.server.fast_path import FastPath
 from wsaas.api.server.limits import (
@@ -200,6 +201,8 @@ class ApiChannel(TurnsChannel):
 
     def _refuse(self, error: GatewayError) -> None:
         """Answer a request before it is whole, and read no more requests of this connection."""
+        if self.request_line is not None:
+            count_refused(self.context.counters, *self.request_line[:2], error)
         self._enter(Phase.LINGERING)
         self.clearLineBuffer()
         answer = answer_to(error) or INTERNAL_ERROR

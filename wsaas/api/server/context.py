@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from wsaas.api.access import Access
 from wsaas.api.server.fast_path import FastPath
+from wsaas.core.counters import Counters
 
 
 class OpenConnection(Protocol):
@@ -23,7 +24,8 @@ class ApiContext:
     """The clock, the gate, the fast path and the limits of the API's connections.
 
     With a `fast_path` of None every request takes the slow path. A request has a body of at most `max_message_size`
-    bytes and `request_timeout` seconds to arrive. `connections` are the open ones; `ApiSite.max_connections` bounds
+    bytes and `request_timeout` seconds to arrive. `counters` counts pushes that are refused before they are whole.
+    `connections` are the open ones; `ApiSite.max_connections` bounds
     them.
     """
 
@@ -31,5 +33,6 @@ class ApiContext:
     access: Access
     max_message_size: int
     request_timeout: float
+    counters: Counters
     fast_path: FastPath | None = None
     connections: set[OpenConnection] = field(default_factory=set)

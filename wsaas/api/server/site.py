@@ -12,10 +12,9 @@ from twisted.web.server import Site
 
 from wsaas.api.access import Access
 from wsaas.api.app import Api
-from wsaas.api.connections import add_connection_routes
 from wsaas.api.elsewhere import Elsewhere
-from wsaas.api.groups import add_group_routes
 from wsaas.api.health import Members, add_ops_routes
+from wsaas.api.routes import add_routes
 from wsaas.api.server.channel import ApiChannel, ApiRequest
 from wsaas.api.server.context import ApiContext
 from wsaas.api.server.fast_path import FastPath
@@ -78,9 +77,9 @@ def api_site(
     `members()` lists all of them.
     """
     access = Access(tokens, [urlsplit(local_address).hostname or "localhost"])
-    api = Api(access, elsewhere)
-    add_connection_routes(api, router, elsewhere)
-    add_group_routes(api, router, reactor, elsewhere)
+    api = Api(access, router.counters, elsewhere)
+    add_routes(api, router, reactor, elsewhere)
     add_ops_routes(api, ready, members)
     fast = fast_path(router, access, max_message_size, elsewhere) if fast_path is not None else None
-    return ApiSite(api.resource(), ApiContext(reactor, access, max_message_size, request_timeout, fast))
+    context = ApiContext(reactor, access, max_message_size, request_timeout, router.counters, fast)
+    return ApiSite(api.resource(), context)

@@ -49,12 +49,13 @@ class ElsewhereTests(WireCase):
     def setUp(self) -> None:
         super().setUp()
         self.elsewhere = FakeElsewhere()
+        self.router = router_of(self.session, elsewhere=self.elsewhere.owns)
         self.site = self.site_of(FastPath)
 
     def site_of(self, fast_path: type[FastPath] | None) -> ApiSite:
         return api_site(
             self.clock,
-            router_of(self.session),
+            self.router,
             tokens=(),
             max_message_size=MAX_MESSAGE_SIZE,
             ready=lambda: True,
@@ -84,6 +85,16 @@ class ElsewhereTests(WireCase):
                 wire.send(request("PUT", f"/{HERE}", "x", slow), request("PUT", f"/{GONE}", "x", slow))
                 self.assertEqual(wire.statuses(), [200, 404])
         self.assertEqual(self.elsewhere.asked, [])
+
+    def test_counted(self) -> None:
+        """A push that is handed on counts as that, whatever comes of it, on the fast path and the slow."""
+        for slow in ("", SLOW):
+            wire = self.wire()
+            wire.send(request("PUT", f"/{THEIRS}", "x", slow))
+            self.elsewhere.waiting.pop()(DONE)
+            self.assertEqual(wire.statuses(), [200])
+        counters = self.router.counters
+        self.assertEqual((counters.pushes_forwarded, counters.pushes_sent, counters.pushes), (2, 0, {}))
 
     def test_order(self) -> None:
         """Requests that come behind wait for the answer, however the bytes come; each is answered in its turn."""

@@ -23,6 +23,7 @@ from wsaas.api.responses import ApiResponse
 from wsaas.api.server.context import ApiContext
 from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER_TIMEOUT
 from wsaas.api.server.site import ApiSite
+from wsaas.core.counters import Counters
 from wsaas.core.model import Frame
 
 ID = HERE.encode()
@@ -485,13 +486,13 @@ class PipelineTests(WireCase):
         """A request that comes while another is answered waits for it, without a deadline for the one that waits."""
         waiting: Deferred[ApiResponse] = Deferred()
         access = Access(())
-        api = routes.Api(access)
+        api = routes.Api(access, Counters())
 
         @api.route("/-/slow", "GET")
         async def slow(request: object, query: object) -> ApiResponse:
             return await waiting
 
-        wire = Wire(ApiSite(api.resource(), ApiContext(self.clock, access, MAX_MESSAGE_SIZE, 10.0)))
+        wire = Wire(ApiSite(api.resource(), ApiContext(self.clock, access, MAX_MESSAGE_SIZE, 10.0, Counters())))
         wire.send(b"GET /-/slow HTTP/1.1\r\nHost: localhost\r\n\r\n", READY, READY[:9])
         self.clock.advance(100)
         self.assertEqual(wire.statuses(), [])
@@ -507,13 +508,13 @@ class PipelineTests(WireCase):
         cancelled: list[Deferred[ApiResponse]] = []
         waiting: Deferred[ApiResponse] = Deferred(cancelled.append)
         access = Access(())
-        api = routes.Api(access)
+        api = routes.Api(access, Counters())
 
         @api.route("/-/slow", "GET")
         async def slow(request: object, query: object) -> ApiResponse:
             return await waiting
 
-        wire = Wire(ApiSite(api.resource(), ApiContext(self.clock, access, MAX_MESSAGE_SIZE, 10.0)))
+        wire = Wire(ApiSite(api.resource(), ApiContext(self.clock, access, MAX_MESSAGE_SIZE, 10.0, Counters())))
         wire.send(b"GET /-/slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wire.hang_up()
         gc.collect()
@@ -568,7 +569,7 @@ class SiteTests(WireCase):
             def render(self, request: object) -> int:
                 raise RuntimeError("secret")
 
-        wire = Wire(ApiSite(Broken(), ApiContext(self.clock, Access(()), MAX_MESSAGE_SIZE, 10.0)))
+        wire = Wire(ApiSite(Broken(), ApiContext(self.clock, Access(()), MAX_MESSAGE_SIZE, 10.0, Counters())))
         wire.send(GET)
         (got,) = wire.answers()
         self.assertEqual((got.status, got.json["code"]), (500, "INTERNAL_ERROR"))

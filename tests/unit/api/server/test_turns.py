@@ -15,6 +15,7 @@ from wsaas.api.server.context import ApiContext
 from wsaas.api.server.fast_path import FRAMES_PER_TURN, SESSIONS_PER_FRAME, FastPath
 from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT
 from wsaas.api.server.site import ApiSite, api_site
+from wsaas.core.counters import Counters
 
 READ = 65536
 """Bytes that Twisted reads at once."""
@@ -284,7 +285,7 @@ class UnreadTests(TurnsCase):
                 requests.append(request)
                 return 1  # NOT_DONE_YET
 
-        site = ApiSite(Endless(), ApiContext(self.clock, Access(()), MAX_MESSAGE_SIZE, 10.0))
+        site = ApiSite(Endless(), ApiContext(self.clock, Access(()), MAX_MESSAGE_SIZE, 10.0, Counters()))
         self.site_of = lambda fast_path: site  # type: ignore[method-assign]
         wire, transport = self.flooding(False)
         wire.send(GROUP)
