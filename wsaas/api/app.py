@@ -88,8 +88,8 @@ class Api:
         the table. `once` and `repeatable` name the parameters that the route has: any other is refused.
 
         The part of a rule that holds a connection's id must be named `id`: with several workers, a request whose
-        handler raises NoSuchConnection goes on to the owner of that `id`. A route about connections belongs into a module whose
-        routes `add_routes` of `api/routes.py` adds, so that the owner has it, too.
+        handler raises NoSuchConnection goes on to the owner of that `id`. A route about connections belongs into a
+        module whose routes `add_routes` of `api/routes.py` adds, so that the owner has it, too.
         """
 
         def register(handler: Handler) -> Handler:

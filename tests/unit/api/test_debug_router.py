@@ -20,7 +20,7 @@ THEIRS = "B" * 32
 
 class DebugRouterTests(SynchronousTestCase):
     def test_lines(self) -> None:
-        """A line has the status of the answer, or says that the owner of another process's connection has the request."""
+        """A line has the status of the answer, or says that another process, the owner, has the request."""
         registry = Registry()
         registry.add(cast(Session, FakeSession()))
         router = DebugRouter(Clock(), registry, 1000, Monitor(), elsewhere=lambda id: id == THEIRS)

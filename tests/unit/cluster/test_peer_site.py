@@ -58,7 +58,7 @@ class PeerSiteTests(SynchronousTestCase):
         self.assertEqual(self.ask("PUT", "/broadcast", "hello"), (200, {"code": "OK", "sent": 1, "skipped": 0}))
 
     def test_all_routes(self) -> None:
-        """Every route about connections that backends can ask for is here, too, since others forward requests for it."""
+        """Every route about connections that backends can ask for is here, too, as others forward requests for it."""
         clients = api_site(
             self.clock, self.router, tokens=(), max_message_size=1000, ready=lambda: True, members=lambda: succeed([])
         )
