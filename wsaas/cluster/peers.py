@@ -75,7 +75,10 @@ class _Waiting:
 
 
 class Peer:
-    """One other process. The caller bounds the requests that wait for a place."""
+    """One other process, not the client's end that `core/interfaces.py` calls so.
+
+    The caller bounds the requests that wait for a place.
+    """
 
     def __init__(self, reactor: Any, path: str, wall_clock: Callable[[], float], at_once: int) -> None:
         self._reactor = reactor
