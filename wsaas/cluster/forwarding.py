@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from wsaas.api.elsewhere import Asked, Gathered
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.responses import DONE, ApiResponse
-from wsaas.cluster.peers import Missing, PeerRequest, PeerResult, Peers
+from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult, Siblings
 from wsaas.core.errors import GatewayError, NoSuchConnection, OwnerSilent, OwnerUnreachable
 from wsaas.core.ids import PREFIX_LENGTH
 from wsaas.http_client.exchange import HttpResponse
@@ -32,8 +32,8 @@ _IDEMPOTENT = (b"GET", b"HEAD", b"DELETE")
 class Forwarding:
     """The other processes of this gateway, as its API asks them: Elsewhere. `prefix` is that of the ids of this one."""
 
-    def __init__(self, peers: Peers, prefix: str) -> None:
-        self._peers = peers
+    def __init__(self, siblings: Siblings, prefix: str) -> None:
+        self._siblings = siblings
         self._prefix = prefix
 
     def owns(self, id: str) -> bool:
@@ -43,13 +43,13 @@ class Forwarding:
     def forward(self, id: str, asked: Asked, done: Callable[[ApiResponse], object]) -> None:
         """Send a request to the process of this id."""
         prefix = id[:PREFIX_LENGTH]
-        self._peers.ask(prefix, _request(asked), lambda result: done(self._answer(prefix, asked, result)))
+        self._siblings.ask(prefix, _request(asked), lambda result: done(self._answer(prefix, asked, result)))
 
     def gather(self, asked: Asked) -> Deferred[Gathered]:
         """Send a request to all other processes, at once. One whose answer makes no sense counts as not reached."""
-        return Gathering(self._peers, _request(asked)).gathered
+        return Gathering(self._siblings, _request(asked)).gathered
 
-    def _answer(self, prefix: str, asked: Asked, result: PeerResult) -> ApiResponse:
+    def _answer(self, prefix: str, asked: Asked, result: SiblingResult) -> ApiResponse:
         if isinstance(result, HttpResponse):
             if result.status == 200 and result.body == _DONE:
                 return DONE
@@ -62,7 +62,7 @@ class Forwarding:
                 )
                 return ApiResponse(result.status, content, tuple(headers))
             result = Missing.SILENT
-        if result is Missing.SILENT and asked.method in _IDEMPOTENT and not self._peers.there(prefix):
+        if result is Missing.SILENT and asked.method in _IDEMPOTENT and not self._siblings.there(prefix):
             result = Missing.OVER
         return answer_to(_ERRORS[result]()) or INTERNAL_ERROR
 
@@ -70,17 +70,17 @@ class Forwarding:
 class Gathering:
     """One request to all other processes. `gathered` fires when each has answered, or is known not to."""
 
-    def __init__(self, peers: Peers, request: PeerRequest) -> None:
+    def __init__(self, siblings: Siblings, request: SiblingRequest) -> None:
         self.gathered: Deferred[Gathered] = Deferred()
         self._answers: list[Mapping[str, object]] = []
         self._unreached = 0
         self._open = 1
-        for prefix in peers.prefixes():
+        for prefix in siblings.prefixes():
             self._open += 1
-            peers.ask(prefix, request, self._heard)
+            siblings.ask(prefix, request, self._heard)
         self._closed()
 
-    def _heard(self, result: PeerResult) -> None:
+    def _heard(self, result: SiblingResult) -> None:
         content = _json(result) if isinstance(result, HttpResponse) and result.status == 200 else None
         if content is not None:
             self._answers.append(content)
@@ -94,9 +94,9 @@ class Gathering:
             self.gathered.callback(Gathered(self._answers, self._unreached))
 
 
-def _request(asked: Asked) -> PeerRequest:
+def _request(asked: Asked) -> SiblingRequest:
     head = b"" if asked.media_type is None else b"Content-Type: %b\r\n" % asked.media_type
-    return PeerRequest(asked.method, asked.target, head, asked.body)
+    return SiblingRequest(asked.method, asked.target, head, asked.body)
 
 
 def _json(response: HttpResponse) -> Mapping[str, object] | None:

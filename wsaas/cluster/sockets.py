@@ -27,7 +27,7 @@ BACKLOG = 1024
 """Connections that wait to be accepted, at most."""
 
 
-class PeerSockets:
+class SiblingSockets:
     """The sockets in one directory, which is made for its owner only.
 
     `own_prefix` is that of the ids of this process.

@@ -16,10 +16,10 @@ from twisted.logger import Logger
 
 from wsaas.api.elsewhere import Asked
 from wsaas.cluster.forwarding import Forwarding
-from wsaas.cluster.peer_site import peer_site
-from wsaas.cluster.peers import MAX_AT_ONCE, Peers
 from wsaas.cluster.shared_counts import SharedCounts
-from wsaas.cluster.sockets import PeerSockets
+from wsaas.cluster.sibling_site import sibling_site
+from wsaas.cluster.siblings import MAX_AT_ONCE, Siblings
+from wsaas.cluster.sockets import SiblingSockets
 from wsaas.core.gateway import Gateway
 from wsaas.core.interfaces import Journal
 from wsaas.core.router import Router
@@ -30,17 +30,17 @@ from wsaas.service.roster import WorkerState
 from wsaas.service.worker_identity import WorkerIdentity
 from wsaas.settings.table import Settings
 
-PEER_FILES = 512
+SIBLING_FILES = 512
 """Connections to and from the other workers, at most, unless there are so many that each needs at least FEWEST."""
 FEWEST = 8
 
 
 def requests_at_once(count: int) -> int:
     """Return the number of requests that one worker has with another at once."""
-    return max(FEWEST, min(MAX_AT_ONCE, PEER_FILES // 2 // max(1, count - 1)))
+    return max(FEWEST, min(MAX_AT_ONCE, SIBLING_FILES // 2 // max(1, count - 1)))
 
 
-def peer_files(count: int) -> int:
+def sibling_files(count: int) -> int:
     """Return the number of files that a worker keeps free for the others."""
     return 2 * (count - 1) * requests_at_once(count)
 
@@ -106,17 +106,19 @@ class Worker:
         """
         self._gateway = gateway
         self._ready = ready
-        self._sockets = PeerSockets(self._peers_directory, gateway.prefix)
-        self._peers = Peers(self._reactor, self._sockets, self._wall_clock, requests_at_once(self._identity.count))
-        self._forwarding = Forwarding(self._peers, gateway.prefix)
-        self._site = peer_site(
+        self._sockets = SiblingSockets(self._peers_directory, gateway.prefix)
+        self._siblings = Siblings(
+            self._reactor, self._sockets, self._wall_clock, requests_at_once(self._identity.count)
+        )
+        self._forwarding = Forwarding(self._siblings, gateway.prefix)
+        self._site = sibling_site(
             self._reactor,
             router,
             max_message_size=self._settings.max_message_size,
             about=self._about,
             wall_clock=self._wall_clock,
         )
-        self._site.max_connections = peer_files(self._identity.count)
+        self._site.max_connections = sibling_files(self._identity.count)
         parentage = self._identity.parentage
         if parentage is not None:
 
@@ -153,7 +155,7 @@ class Worker:
     @property
     def files(self) -> int:
         """The number of files that are kept free for the other workers."""
-        return peer_files(self._identity.count)
+        return sibling_files(self._identity.count)
 
     @property
     def all_ready(self) -> bool:
@@ -185,7 +187,7 @@ class Worker:
         """Answer and ask the others no more."""
         if self._port is not None:
             self._port.stopListening()
-        await self._peers.close()
+        await self._siblings.close()
         self._sockets.close()
         if self._lifeline is not None:
             self._lifeline.stop()

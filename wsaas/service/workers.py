@@ -33,7 +33,7 @@ from wsaas.service.parent import Kinship, Parent
 from wsaas.service.socket_trial import SocketTrial
 from wsaas.service.startup_log import endpoint_label, listening_flaw, log_settings
 from wsaas.service.systemd import Notifier
-from wsaas.service.worker import peer_files
+from wsaas.service.worker import sibling_files
 from wsaas.service.worker_identity import VARIABLE, Parentage, worker_count
 from wsaas.settings.table import Settings
 
@@ -173,7 +173,7 @@ class WorkersService(Service):
         webhooks = -(-self._settings.webhook_concurrency // self._count)
         wanted = -(-self._settings.max_connections // self._count)
         try:
-            capacity(wanted, webhooks, open_files(), peer_files(self._count))
+            capacity(wanted, webhooks, open_files(), sibling_files(self._count))
         except ValueError as error:
             raise StartFailed(str(error)) from None
 

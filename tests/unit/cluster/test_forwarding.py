@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsaas.api.elsewhere import Asked
 from wsaas.api.responses import ApiResponse
 from wsaas.cluster.forwarding import Forwarding
-from wsaas.cluster.peers import Missing, PeerRequest, PeerResult
+from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult
 from wsaas.http_client.exchange import HttpResponse
 
 OURS, THEIRS = "aaaaaaaa", "bbbbbbbb"
@@ -22,13 +22,13 @@ def response(status: int, content: object, *headers: tuple[bytes, bytes]) -> Htt
     return HttpResponse(status, headers, json.dumps(content).encode(), False)
 
 
-class FakePeers:
+class FakeSiblings:
     """Processes that answer with `results`, by prefix."""
 
     def __init__(self) -> None:
-        self.results: dict[str, PeerResult] = {}
+        self.results: dict[str, SiblingResult] = {}
         self.gone: set[str] = set()
-        self.asked: list[tuple[str, PeerRequest]] = []
+        self.asked: list[tuple[str, SiblingRequest]] = []
 
     def prefixes(self) -> list[str]:
         return sorted(self.results)
@@ -36,21 +36,21 @@ class FakePeers:
     def there(self, prefix: str) -> bool:
         return prefix not in self.gone
 
-    def ask(self, prefix: str, request: PeerRequest, done: Callable[[PeerResult], object]) -> None:
+    def ask(self, prefix: str, request: SiblingRequest, done: Callable[[SiblingResult], object]) -> None:
         self.asked.append((prefix, request))
         done(self.results[prefix])
 
 
 class Case(SynchronousTestCase):
     def setUp(self) -> None:
-        self.peers = FakePeers()
-        peers: Any = self.peers
-        self.forwarding = Forwarding(peers, OURS)
+        self.siblings = FakeSiblings()
+        siblings: Any = self.siblings
+        self.forwarding = Forwarding(siblings, OURS)
 
 
 class ForwardTests(Case):
-    def answer(self, result: PeerResult, method: bytes = b"PUT") -> ApiResponse:
-        self.peers.results[THEIRS] = result
+    def answer(self, result: SiblingResult, method: bytes = b"PUT") -> ApiResponse:
+        self.siblings.results[THEIRS] = result
         heard: list[ApiResponse] = []
         self.forwarding.forward(ID, Asked(method, b"/" + ID.encode(), b"text/plain", b"hello"), heard.append)
         (answer,) = heard
@@ -66,9 +66,9 @@ class ForwardTests(Case):
         self.assertEqual(self.answer(response(202, {"code": "OK"})), ApiResponse(202, {"code": "OK"}))
         slow = response(429, {"code": "CLIENT_TOO_SLOW"}, (b"date", b"today"), (b"retry-after", b"1"))
         self.assertEqual(self.answer(slow), ApiResponse(429, {"code": "CLIENT_TOO_SLOW"}, (("Retry-After", "1"),)))
-        ((prefix, request), _) = self.peers.asked
+        ((prefix, request), _) = self.siblings.asked
         self.assertEqual(prefix, THEIRS)
-        self.assertEqual(request, PeerRequest(b"PUT", b"/" + ID.encode(), b"Content-Type: text/plain\r\n", b"hello"))
+        self.assertEqual(request, SiblingRequest(b"PUT", b"/" + ID.encode(), b"Content-Type: text/plain\r\n", b"hello"))
 
     def test_table(self) -> None:
         """Over: 404. Not reached: 503 with Retry-After. Silent: 504; nonsense likewise."""
@@ -85,7 +85,7 @@ class ForwardTests(Case):
 
     def test_silent_and_over(self) -> None:
         """A GET or DELETE of a silent process that is over by now is 404; a push may have been written: 504."""
-        self.peers.gone.add(THEIRS)
+        self.siblings.gone.add(THEIRS)
         self.assertEqual(self.answer(Missing.SILENT, b"GET").status, 404)
         self.assertEqual(self.answer(Missing.SILENT, b"DELETE").status, 404)
         self.assertEqual(self.answer(Missing.SILENT, b"PUT").status, 504)
@@ -94,7 +94,7 @@ class ForwardTests(Case):
 class GatherTests(Case):
     def test_counts(self) -> None:
         """All others are asked. One that is over is not missed; one that does not answer, or with an error, is."""
-        self.peers.results = {
+        self.siblings.results = {
             "b": response(200, {"sent": 1}),
             "c": response(200, {"sent": 2}),
             "d": Missing.OVER,
@@ -105,7 +105,7 @@ class GatherTests(Case):
         }
         gathered = self.successResultOf(self.forwarding.gather(Asked(b"PUT", b"/broadcast", None, b"hello")))
         self.assertEqual((gathered.answers, gathered.unreached), ([{"sent": 1}, {"sent": 2}], 4))
-        self.assertEqual([prefix for prefix, _ in self.peers.asked], list("bcdefgh"))
+        self.assertEqual([prefix for prefix, _ in self.siblings.asked], list("bcdefgh"))
 
     def test_nobody(self) -> None:
         """Without others the answer is there at once."""

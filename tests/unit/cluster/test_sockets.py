@@ -9,19 +9,19 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.cluster.sockets import LONGEST_PATH, PeerSockets
+from wsaas.cluster.sockets import LONGEST_PATH, SiblingSockets
 
 A, B, C = "aaaaaaaa", "bbbbbbbb", "cccccccc"
 
 
 class SocketsTests(SynchronousTestCase):
-    def sockets(self, prefix: str, directory: Path | None = None) -> PeerSockets:
+    def sockets(self, prefix: str, directory: Path | None = None) -> SiblingSockets:
         self.directory = directory or Path(self.mktemp())
-        sockets = PeerSockets(self.directory, prefix)
+        sockets = SiblingSockets(self.directory, prefix)
         self.addCleanup(sockets.close)
         return sockets
 
-    def listening(self, sockets: PeerSockets) -> socket.socket:
+    def listening(self, sockets: SiblingSockets) -> socket.socket:
         opened = socket.socket(fileno=sockets.listen())
         self.addCleanup(opened.close)
         return opened

@@ -81,7 +81,7 @@ def read_head(fields: bytes) -> Head | None:
     return Head(int(length), media_type == b"application/octet-stream", authorization, (host,))
 
 
-class PeerPush:
+class SiblingPush:
     """A push to a connection of another process; `sent` is the usual answer, ready to be written."""
 
     __slots__ = ("_asked", "_elsewhere", "_id", "_sent")
@@ -121,11 +121,13 @@ class FastPath:
         self._fresh_until = 0.0
         self._sent = self._queued = b""
 
-    def serve(self, data: bytes, any_host: bool, now: float) -> tuple[bytes, bytes, FanOut[Session] | PeerPush | None]:
+    def serve(
+        self, data: bytes, any_host: bool, now: float
+    ) -> tuple[bytes, bytes, FanOut[Session] | SiblingPush | None]:
         """Serve the requests at the beginning of `data` that are for the fast path.
 
         Return their answers, the rest of `data`, and a FanOut if the next request pushes to more connections than this
-        turn may: the caller takes its remaining steps, and `answered` gives the answer then. A PeerPush gives the
+        turn may: the caller takes its remaining steps, and `answered` gives the answer then. A SiblingPush gives the
         answer to the next request once it has begun. `any_host` is for a connection whose Host headers are not looked
         at; `now` is the clock's time. One call writes FRAMES_PER_TURN frames at most, so that others have their turn.
         """
@@ -163,7 +165,7 @@ class FastPath:
                             return (
                                 answers,
                                 data[at:],
-                                PeerPush(self._elsewhere, address, data[start:at], head.binary, self._sent),
+                                SiblingPush(self._elsewhere, address, data[start:at], head.binary, self._sent),
                             )
                     answers += self._failed(error)
             else:

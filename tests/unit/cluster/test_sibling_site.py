@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.api_fakes import GONE, HERE, FakeSession, router_of
 from wsaas.api.server.site import api_site
-from wsaas.cluster.peer_site import peer_site
+from wsaas.cluster.sibling_site import sibling_site
 
 NOON = 1_000_000.0
 
@@ -25,12 +25,12 @@ def rules(resource: Any) -> set[str]:
     return {rule.rule for rule in resource._app.url_map.iter_rules()}
 
 
-class PeerSiteTests(SynchronousTestCase):
+class SiblingSiteTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.session = FakeSession()
         self.router = router_of(self.session)
-        self.site = peer_site(
+        self.site = sibling_site(
             self.clock,
             self.router,
             max_message_size=1000,

@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from tests.support.backend_wires import OK, Backend, PoolTestCase
-from wsaas.cluster import peers as module
-from wsaas.cluster.peers import FORWARD_TIMEOUT, Missing, PeerRequest, PeerResult, Peers
+from wsaas.cluster import siblings as module
+from wsaas.cluster.siblings import FORWARD_TIMEOUT, Missing, SiblingRequest, SiblingResult, Siblings
 from wsaas.http_client.exchange import HttpResponse
 
 A, B = "aaaaaaaa", "bbbbbbbb"
@@ -33,7 +33,7 @@ class FakeSockets:
         return f"/{prefix}"
 
 
-class PeersTests(PoolTestCase):
+class SiblingsTests(PoolTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
@@ -41,14 +41,14 @@ class PeersTests(PoolTestCase):
         self.patch(module, "UNIXClientEndpoint", lambda reactor, path, timeout: self.backend)
         self.sockets = FakeSockets()
         sockets: Any = self.sockets
-        self.peers = Peers(self.clock, sockets, lambda: NOON + self.clock.seconds(), at_once=2)
+        self.siblings = Siblings(self.clock, sockets, lambda: NOON + self.clock.seconds(), at_once=2)
 
-    def ask(self, prefix: str = A, method: bytes = b"PUT") -> list[PeerResult]:
-        heard: list[PeerResult] = []
-        self.peers.ask(prefix, PeerRequest(method, b"/id", b"X-Head: 1\r\n", b"body"), heard.append)
+    def ask(self, prefix: str = A, method: bytes = b"PUT") -> list[SiblingResult]:
+        heard: list[SiblingResult] = []
+        self.siblings.ask(prefix, SiblingRequest(method, b"/id", b"X-Head: 1\r\n", b"body"), heard.append)
         return heard
 
-    def status(self, heard: list[PeerResult]) -> int:
+    def status(self, heard: list[SiblingResult]) -> int:
         (response,) = heard
         assert isinstance(response, HttpResponse), response
         return response.status
@@ -154,7 +154,7 @@ class PeersTests(PoolTestCase):
         self.status(idle)
         heard = self.ask()
         self.sockets.names.clear()
-        self.assertEqual(self.peers.prefixes(), [])
+        self.assertEqual(self.siblings.prefixes(), [])
         self.assertEqual(heard, [])
         self.backend.wires[0].answer(EMPTY)
         self.assertEqual(self.status(heard), 200)

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.interfaces import IDelayedCall
 
-from wsaas.cluster.sockets import PeerSockets
+from wsaas.cluster.sockets import SiblingSockets
 from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent
 from wsaas.http_client.pool import Pool
 
@@ -41,12 +41,12 @@ class Missing(Enum):
     SILENT = "the process may have the request, and has not answered"
 
 
-PeerResult = HttpResponse | Missing
-Done = Callable[[PeerResult], object]
+SiblingResult = HttpResponse | Missing
+Done = Callable[[SiblingResult], object]
 
 
 @dataclass(frozen=True, slots=True)
-class PeerRequest:
+class SiblingRequest:
     """A request as it is sent to a process: `head` is header lines, each ending in CRLF."""
 
     method: bytes
@@ -55,7 +55,7 @@ class PeerRequest:
     body: bytes = b""
 
 
-class PeerPool(Pool):
+class SiblingPool(Pool):
     """A pool that repeats nothing by itself: what was sent once may have been carried out."""
 
     def stale(self, exchange: Exchange) -> None:
@@ -68,28 +68,25 @@ class _Waiting:
 
     __slots__ = ("done", "request", "timer")
 
-    def __init__(self, request: PeerRequest, done: Done) -> None:
+    def __init__(self, request: SiblingRequest, done: Done) -> None:
         self.request = request
         self.done = done
         self.timer: IDelayedCall | None = None
 
 
-class Peer:
-    """One other process, not the client's end that `core/interfaces.py` calls so.
-
-    The caller bounds the requests that wait for a place.
-    """
+class Sibling:
+    """One other process. The caller bounds the requests that wait for a place."""
 
     def __init__(self, reactor: Any, path: str, wall_clock: Callable[[], float], at_once: int) -> None:
         self._reactor = reactor
         self._wall_clock = wall_clock
-        self._pool = PeerPool(reactor, UNIXClientEndpoint(reactor, path, FORWARD_TIMEOUT), _HOST, max_idle=at_once)
+        self._pool = SiblingPool(reactor, UNIXClientEndpoint(reactor, path, FORWARD_TIMEOUT), _HOST, max_idle=at_once)
         self._at_once = at_once
         self._under_way = 0
         self._waiting: deque[_Waiting] = deque()
         self._retired = False
 
-    def ask(self, request: PeerRequest, done: Done) -> None:
+    def ask(self, request: SiblingRequest, done: Done) -> None:
         """Send a request, as soon as there is a place for it; `done` hears of the answer within FORWARD_TIMEOUT."""
         if self._under_way < self._at_once:
             self._send(request, self._reactor.seconds() + FORWARD_TIMEOUT, done)
@@ -112,7 +109,7 @@ class Peer:
         self._waiting.remove(waiting)
         waiting.done(Missing.UNREACHABLE)
 
-    def _send(self, request: PeerRequest, deadline: float, done: Done) -> None:
+    def _send(self, request: SiblingRequest, deadline: float, done: Done) -> None:
         self._under_way += 1
         timeout = deadline - self._reactor.seconds()
         head = b"%bWSAAS-Expires: %d\r\n" % (request.head, int((self._wall_clock() + timeout) / STEP) * 1000 * STEP)
@@ -133,7 +130,7 @@ class Peer:
             self._pool.close()
 
 
-def _result(got: HttpResponse | Fault) -> PeerResult:
+def _result(got: HttpResponse | Fault) -> SiblingResult:
     if isinstance(got, HttpResponse):
         # The process refused the request unread, as its time was over, or it is not the process that was meant.
         return Missing.UNREACHABLE if got.status in (REFUSED_LATE, MISDIRECTED) else got
@@ -146,42 +143,42 @@ MISDIRECTED = 421
 """Status of a request for another process than the one that answers (RFC 9110, 15.5.20)."""
 
 
-class Peers:
+class Siblings:
     """The other processes of this gateway, by the prefixes of their ids.
 
     `at_once` bounds the requests that are with one of them. `wall_clock()` is the time in seconds since the epoch.
-    Bound: a Peer for each name in the directory.
+    Bound: a Sibling for each name in the directory.
     """
 
     def __init__(
-        self, reactor: Any, sockets: PeerSockets, wall_clock: Callable[[], float], at_once: int = MAX_AT_ONCE
+        self, reactor: Any, sockets: SiblingSockets, wall_clock: Callable[[], float], at_once: int = MAX_AT_ONCE
     ) -> None:
         self._reactor = reactor
         self._wall_clock = wall_clock
         self._sockets = sockets
         self._at_once = at_once
-        self._peers: dict[str, Peer] = {}
+        self._siblings: dict[str, Sibling] = {}
 
     def prefixes(self) -> list[str]:
         """Return the prefixes of all others, in order, and forget those that are gone."""
         there = self._sockets.others()
-        for prefix in set(self._peers).difference(there):
-            self._peers.pop(prefix).retire()
+        for prefix in set(self._siblings).difference(there):
+            self._siblings.pop(prefix).retire()
         return there
 
-    def ask(self, prefix: str, request: PeerRequest, done: Done) -> None:
+    def ask(self, prefix: str, request: SiblingRequest, done: Done) -> None:
         """Send a request to the process of this prefix; `done` is called once, perhaps before this returns."""
         if not self._sockets.there(prefix):
-            peer = self._peers.pop(prefix, None)
-            if peer is not None:
-                peer.retire()
+            sibling = self._siblings.pop(prefix, None)
+            if sibling is not None:
+                sibling.retire()
             done(Missing.OVER)
             return
-        peer = self._peers.get(prefix)
-        if peer is None:
+        sibling = self._siblings.get(prefix)
+        if sibling is None:
             path = self._sockets.path(prefix)
-            peer = self._peers[prefix] = Peer(self._reactor, path, self._wall_clock, self._at_once)
-        peer.ask(request, lambda result: done(self._judged(prefix, result)))
+            sibling = self._siblings[prefix] = Sibling(self._reactor, path, self._wall_clock, self._at_once)
+        sibling.ask(request, lambda result: done(self._judged(prefix, result)))
 
     def there(self, prefix: str) -> bool:
         """Say if the process of this prefix may be alive."""
@@ -189,10 +186,10 @@ class Peers:
 
     async def close(self) -> None:
         """End all connections."""
-        while self._peers:
-            await self._peers.popitem()[1].close()
+        while self._siblings:
+            await self._siblings.popitem()[1].close()
 
-    def _judged(self, prefix: str, result: PeerResult) -> PeerResult:
+    def _judged(self, prefix: str, result: SiblingResult) -> SiblingResult:
         """Look again if there was no answer: a process that took its name away meanwhile is over."""
         if result is Missing.UNREACHABLE and not self._sockets.there(prefix):
             return Missing.OVER

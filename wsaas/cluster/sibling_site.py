@@ -26,7 +26,7 @@ from wsaas.api.params import Query
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.api.routes import add_routes
 from wsaas.api.server.context import ApiContext
-from wsaas.api.server.fast_path import FastPath, Head, PeerPush
+from wsaas.api.server.fast_path import FastPath, Head, SiblingPush
 from wsaas.api.server.site import ApiSite
 from wsaas.core.fanout import FanOut
 from wsaas.core.router import Router
@@ -38,7 +38,7 @@ REQUEST_TIMEOUT = 10.0
 """Seconds within which a request comes whole."""
 
 
-class PeerFastPath(FastPath):
+class SiblingFastPath(FastPath):
     """The fast path of requests that expire. `wall_clock()` is the time in seconds since the epoch."""
 
     def __init__(self, router: Router, access: Access, max_message_size: int, wall_clock: Callable[[], float]) -> None:
@@ -47,7 +47,9 @@ class PeerFastPath(FastPath):
         self._first_expiry = inf
         """The moment until which every header block that is remembered is good."""
 
-    def serve(self, data: bytes, any_host: bool, now: float) -> tuple[bytes, bytes, FanOut[Session] | PeerPush | None]:
+    def serve(
+        self, data: bytes, any_host: bool, now: float
+    ) -> tuple[bytes, bytes, FanOut[Session] | SiblingPush | None]:
         """Serve the requests, as far as they are for here. One that is expired is left to the slow path."""
         if self._wall_clock() >= self._first_expiry:
             self.forget()
@@ -91,7 +93,7 @@ class Expiry(Resource):
         return self._inside.render(request)
 
 
-def peer_site(
+def sibling_site(
     reactor: Any,
     router: Router,
     *,
@@ -115,6 +117,6 @@ def peer_site(
     async def worker(request: IRequest, query: Query) -> ApiResponse:
         return ApiResponse(200, {**OK, **about()})
 
-    fast_path = PeerFastPath(router, access, max_message_size, wall_clock)
+    fast_path = SiblingFastPath(router, access, max_message_size, wall_clock)
     context = ApiContext(reactor, access, max_message_size, REQUEST_TIMEOUT, router.counters, fast_path)
     return ApiSite(Expiry(api.resource(), wall_clock), context)
