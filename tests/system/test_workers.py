@@ -383,6 +383,21 @@ class FormsTests(SystemTestCase):
 
 
 class OneTests(SystemTestCase):
+    def test_list_of_workers(self) -> None:
+        """One process is a list of one worker."""
+        backend = self.backend()
+        gateway = self.gateway(backend)
+        stage = backend.stage("/")
+        client = self.connect(f"ws://127.0.0.1:{gateway.ws_port}/")
+        [row] = gateway.api.get("/-/cluster").json()["workers"]
+        id = stage.connects[0].id
+        found = {name: row[name] for name in ("worker", "pid", "state", "prefix", "connections")}
+        self.assertEqual(
+            found,
+            {"worker": 1, "pid": gateway.process.pid, "state": "ready", "prefix": id[:8], "connections": 1},
+        )
+        client.close()
+
     def test_imports(self) -> None:
         """One process loads nothing that is for several."""
         code = (

@@ -41,6 +41,7 @@ from wsaas.service.parts import Parts
 from wsaas.service.reload import Reloader
 from wsaas.service.systemd import Notifier
 from wsaas.service.version import user_agent
+from wsaas.service.worker_identity import worker_row
 from wsaas.settings.table import Settings
 
 if TYPE_CHECKING:
@@ -133,6 +134,9 @@ def assemble(
     def ready() -> bool:
         return gateway.accepting and journal.healthy
 
+    async def alone() -> list[dict[str, object]]:
+        return [worker_row(1, ready(), gateway)]
+
     def stop() -> None:
         with suppress(ReactorNotRunning):  # something else has begun to stop it
             reactor.stop()
@@ -146,7 +150,7 @@ def assemble(
             max_message_size=settings.max_message_size,
             ready=ready if worker is None else lambda: worker.all_ready,
             elsewhere=None if worker is None else worker.join(gateway, router, ready, stop),
-            members=None if worker is None else worker.members,
+            members=alone if worker is None else worker.members,
         )
 
     daemon = Daemon(Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker))

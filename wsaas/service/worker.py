@@ -26,8 +26,7 @@ from wsaas.core.router import Router
 from wsaas.net.shared_ports import InheritedPort, SharingReactor
 from wsaas.service.adoption import Adoption, worker_directory
 from wsaas.service.lifeline import Lifeline
-from wsaas.service.roster import WorkerState
-from wsaas.service.worker_identity import WorkerIdentity
+from wsaas.service.worker_identity import WorkerIdentity, worker_row
 from wsaas.settings.table import Settings
 
 SIBLING_FILES = 512
@@ -214,11 +213,4 @@ class Worker:
         ]
 
     def _about(self) -> dict[str, object]:
-        state = WorkerState.READY if self._ready() else WorkerState.UNREADY
-        return {
-            "worker": self._identity.number,
-            "pid": os.getpid(),
-            "state": state.value,
-            "prefix": self._gateway.prefix,
-            "connections": self._gateway.registry.count,
-        }
+        return worker_row(self._identity.number, self._ready(), self._gateway)

@@ -13,6 +13,8 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from wsaas.core.gateway import Gateway
+
 VARIABLE = "WSAAS_PARENT"
 
 
@@ -57,6 +59,17 @@ class WorkerIdentity:
     def share(self, total: int) -> int:
         """Return this worker's part of a limit: the parts of all workers together are the limit."""
         return total // self.count + (self.number <= total % self.count)
+
+
+def worker_row(number: int, ready: bool, gateway: Gateway) -> dict[str, object]:
+    """Return what /-/cluster says of this process: its number, pid, state, the prefix of its ids, its connections."""
+    return {
+        "worker": number,
+        "pid": os.getpid(),
+        "state": "ready" if ready else "unready",
+        "prefix": gateway.prefix,
+        "connections": gateway.registry.count,
+    }
 
 
 def worker_count(workers: int) -> int:
