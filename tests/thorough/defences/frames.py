@@ -32,6 +32,9 @@ FORBIDDEN = "Frames that RFC 6455"
 ANYTHING = "Anything else"
 
 _MOST = Edit(FACTORY, "maxMessagePayloadSize=max_message_size", "maxMessagePayloadSize=0")
+# An offer is neither handed on nor taken up, each by itself enough.
+_OFFERS = Edit("wsaas/clients/handshake/opening.py", "usual or read(head, context.compression)", "read(head, True)")
+_ACCEPTS = Edit(FACTORY, "_deflate if compression else None", "_deflate")
 _OPEN = '"""The answer to the handshake, in bytes."""\n'
 _INFLATE_ALL = """        if protocol._perMessageCompress is not None:
             inflate = protocol._perMessageCompress.decompress_message_data
@@ -71,7 +74,7 @@ DEFENCES = [
     without(  # all of it first, and then it is too long
         INFLATES, AUTOBAHN, _OPEN, _OPEN + _INFLATE_ALL, "thorough.fuzz.test_bombs.BombTests.test_deflate"
     ),
-    without(INFLATES, FACTORY, "_deflate if compression else None", "_deflate"),
+    Defence(INFLATES, (_OFFERS, _ACCEPTS), ("system.test_compression.OffTests.test_off",)),
     without(INFLATES, SERVICE, "=settings.compression", "=True", "system.test_compression.OffTests.test_off"),
     without(
         INFLATES,
