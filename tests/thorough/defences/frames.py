@@ -209,7 +209,7 @@ DEFENCES = [
         FRAMES,
         "code, payload[2:].decode()\n    except UnicodeDecodeError:",
         "code, payload[2:].decode()\n    except IndexError:",
-        *_BOTH,
+        "unit.clients.test_frames.ControlTests.test_close",
     ),
     without(ANYTHING, CONNECTION, "            session.disconnected(*self._ending)", "            pass", *_BOTH),
     without(ANYTHING, FACTORY, "        self._connections.discard(connection)\n"),
