@@ -66,8 +66,8 @@ class FakePeer:
         self.full = False
         self.calls = calls
 
-    def accept(self, subprotocol: str | None) -> None:
-        self.calls.say(f"accept {subprotocol}", self.session)
+    def accept(self, subprotocol: str | None, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        self.calls.say(f"accept {subprotocol} {dict(headers) or ''}".rstrip(), self.session)
 
     def refuse(self, refusal: Refusal) -> None:
         self.calls.say(f"refuse {refusal.reason.name}", self.session)

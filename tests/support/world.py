@@ -140,7 +140,7 @@ class Client:
 
     # What the gateway does
 
-    def accept(self, subprotocol: str | None) -> None:
+    def accept(self, subprotocol: str | None, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         assert not self.handshaken
         self.handshaken = True
         self.buffer.append(Frame(b"101 Switching Protocols".ljust(200), binary=True))

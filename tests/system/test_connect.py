@@ -96,18 +96,32 @@ class AnswerTests(ConnectTestCase):
         self.assert_forgotten(self.stage.connects[0])
 
     def test_4xx(self) -> None:
-        """A 4xx is passed on, with WWW-Authenticate and Retry-After and no other header; no DELETE follows."""
+        """A 4xx is passed on, with WWW-Authenticate, Retry-After, its body and the Content-Type of that, and no other
+        header; no DELETE follows.
+        """
         for status in (400, 401, 403, 404, 409, 418, 429):
             headers = [("WWW-Authenticate", 'Basic realm="x"'), ("Retry-After", "7"), ("X-Inside", "secret")]
-            self.stage.on_connect(reply(status, b"inside", [*headers, ("Set-Cookie", "a=b")]))
+            headers += [("Set-Cookie", "a=b"), ("Content-Type", "text/plain; charset=utf-8")]
+            self.stage.on_connect(reply(status, b"not \xc3\xbcber 9", headers))
             refusal = self.refused()
             self.assertEqual(refusal.status, status)
             self.assertEqual(refusal.headers.get("www-authenticate"), 'Basic realm="x"')
             self.assertEqual(refusal.headers.get("retry-after"), "7")
             self.assertNotIn("x-inside", refusal.headers)
             self.assertNotIn("set-cookie", refusal.headers)
-            self.assertNotIn(b"inside", refusal.body)
+            self.assertEqual(refusal.headers.get("content-type"), "text/plain; charset=utf-8")
+            self.assertEqual(refusal.body, b"not \xc3\xbcber 9")
         self.assert_forgotten(self.stage.connects[-1])
+
+    def test_4xx_without_body(self) -> None:
+        """In the place of a body that is missing, or longer than 16 KiB, the client gets the gateway's own."""
+        for body in (b"", b"x" * 16385, b"x" * 100000):
+            self.stage.on_connect(reply(409, body, [("Content-Type", "text/plain")]))
+            refusal = self.refused()
+            self.assertEqual(refusal.headers.get("content-type"), "application/json")
+            self.assertEqual(refusal.json()["code"], "REFUSED")
+        self.stage.on_connect(reply(409, b"x" * 16384, [("Content-Type", "text/plain")]))
+        self.assertEqual(self.refused().body, b"x" * 16384)
 
     def test_several_challenges(self) -> None:
         """Every WWW-Authenticate of a 401 reaches the client, and none is made up."""

@@ -122,6 +122,37 @@ class AcceptTests(SharedTestCase):
             expected = ("42", "a, b") if webhook.id == chosen else (None, None)
             self.assertEqual((webhook.header("X-User"), webhook.header("X-Room")), expected)
 
+    def test_response_headers(self) -> None:
+        """The 101 has the headers that the answer wants, a list one each; no webhook has them, nor another client."""
+        cookies = ["session=7; Path=/; HttpOnly", "theme=dark"]
+        self.stage.on_connect(accept(response_headers={"Set-Cookie": cookies, "X-Shard": 7}, headers={"X-A": "1"}))
+        connection = self.client()
+        response = connection.response
+        assert response is not None
+        self.assertEqual(response.headers.get_all("Set-Cookie"), cookies)
+        self.assertEqual(response.headers["X-Shard"], "7")
+        connection.close()
+        self.assertEqual(self.only(lambda: self.stage.disconnects).header("X-Shard"), None)
+        self.stage.on_connect(accept())
+        other = self.client().response
+        assert other is not None
+        self.assertEqual((other.headers.get_all("Set-Cookie"), other.headers.get_all("X-Shard")), ([], []))
+
+    def test_bad_response_headers(self) -> None:
+        """What is no header of a 101, or would frame or split it, is left out with a warning; the client is let in."""
+        hostile = {"Content-Length": "9", "Connection": "close", "Sec-WebSocket-Accept": "x", "Upgrade": "h2c"}
+        bad = {**hostile, "Sec-WebSocket-Protocol": "v9", "X-Split": "a\r\nX-Injected: 1", "X Bad": "1", "X-No": None}
+        self.stage.on_connect(accept(response_headers={**bad, "X-Good": "1"}))
+        connection = self.client()
+        response = connection.response
+        assert response is not None
+        self.assertEqual(response.headers.get_all("X-Good"), ["1"])
+        for name in ("X-Injected", "X-Split", "X-No", "Content-Length", "Sec-WebSocket-Protocol"):
+            self.assertEqual(response.headers.get_all(name), [])
+        self.assertIn('left 8 of "response_headers" out of the OK to a connect: ', self.gw.log())
+        connection.send("open")
+        self.only(lambda: self.stage.messages)
+
     def test_framing_headers(self) -> None:
         """Headers that frame a request or belong to the hop are not repeated; others beside them are."""
         hostile = {

@@ -123,7 +123,10 @@ TESTS: dict[str, dict[str, list[str]]] = {
     "connect-answers": {
         "2xx, JSON with the code OK": ["system.test_connect.AnswerTests.test_ok"],
         "2xx, JSON with any other code": ["system.test_connect.AnswerTests.test_other_code"],
-        "4xx": ["system.test_connect.AnswerTests.test_4xx"],
+        "4xx": [
+            "system.test_connect.AnswerTests.test_4xx",
+            "system.test_connect.AnswerTests.test_4xx_without_body",
+        ],
         "3xx": ["system.test_connect.AnswerTests.test_3xx"],
         "any other 5xx": ["system.test_connect.AnswerTests.test_5xx"],
         "none, as the backend cannot be reached": ["system.test_connect.UnreachableTests.test_refused"],
@@ -165,6 +168,11 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_handshake.AcceptTests.test_values",
             "unit.backend.test_decision.HeaderTests.test_too_many",
             "unit.backend.test_decision.HeaderTests.test_too_long",
+        ],
+        "response_headers": [
+            "system.test_handshake.AcceptTests.test_response_headers",
+            "system.test_handshake.AcceptTests.test_bad_response_headers",
+            "unit.backend.test_decision.ResponseHeaderTests.test_bounds",
         ],
     },
     "message-answers": {

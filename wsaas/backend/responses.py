@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+from wsaas.backend.answer_json import UNASKED, InvalidAnswer
 from wsaas.backend.answer_log import AnswerLog
-from wsaas.backend.decision import UNASKED, InvalidAnswer, decide
+from wsaas.backend.decision import decide
 from wsaas.core.events import CloseCode, Closed, Event, Opened, Received
 from wsaas.core.model import Frame, Handshake
 from wsaas.core.outcomes import (
@@ -31,6 +32,8 @@ _UNAVAILABLE = HandshakeResponse(503, "UNAVAILABLE", _COME_AGAIN)
 _TIMEOUT = HandshakeResponse(504, "TIMEOUT")
 _REASONS = {502: RefusalReason.NO_ANSWER, 503: RefusalReason.BACKEND_FAILED, 504: RefusalReason.TIMEOUT}
 _TO_THE_CLIENT = (b"www-authenticate", b"retry-after")
+MAX_REFUSAL = 16384
+"""Bytes of a body that the client of a refused connect gets. In the place of a longer one it gets the gateway's own."""
 _TRY_AGAIN = frozenset({408, 425, 429})
 FROM_BETWEEN = frozenset({502, 504, 520, 524})
 """Statuses of a proxy that cannot know whether the request arrived. (520 to 524 are Cloudflare's.)"""
@@ -109,7 +112,11 @@ def _refused(answer: HttpResponse) -> HandshakeResponse:
     """Make the client's response of an answer that is no 2xx."""
     passed = tuple((name, value) for name, value in answer.headers if name in _TO_THE_CLIENT)[:8]
     if 400 <= answer.status < 500:
-        return HandshakeResponse(answer.status, CODES.get(answer.status, "REFUSED"), passed)
+        body = b"" if answer.truncated or answer.coding is not None or len(answer.body) > MAX_REFUSAL else answer.body
+        media_type = answer.header(b"content-type")
+        if body and media_type is not None:
+            passed += ((b"content-type", media_type),)
+        return HandshakeResponse(answer.status, CODES.get(answer.status, "REFUSED"), passed, body=body)
     if answer.status >= 500:
         retry_after = tuple(header for header in passed if header[0] == b"retry-after")[:1]
         return HandshakeResponse(503, "UNAVAILABLE", retry_after or _COME_AGAIN)

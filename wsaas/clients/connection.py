@@ -114,12 +114,12 @@ class ClientConnection(Protocol):
     def last_active_at(self) -> float:
         return self.context.wall_clock() - (self.context.clock.seconds() - self.liveness.heard_at)
 
-    def accept(self, subprotocol: str | None) -> None:
+    def accept(self, subprotocol: str | None, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         self.slot.answered()
         handshake, session = self._handshake, self.session
         assert handshake is not None and session is not None
         try:
-            answer, codec = handshake.accept(subprotocol)
+            answer, codec = handshake.accept(subprotocol, headers)
         except Exception:
             _log.failure("a handshake could not be completed")
             self.transport.abortConnection()

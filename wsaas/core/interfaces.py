@@ -52,8 +52,8 @@ class Peer(Protocol):
     def last_active_at(self) -> float:
         """The moment of the last byte from the client, in seconds since the epoch."""
 
-    def accept(self, subprotocol: str | None) -> None:
-        """Answer the handshake with 101. What the client sent early is received after it."""
+    def accept(self, subprotocol: str | None, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        """Answer the handshake with 101 and these headers. What the client sent early is received after it."""
 
     def refuse(self, refusal: Refusal) -> None:
         """Tell the client that it may not connect, and let it go. The session hears nothing more."""

@@ -10,11 +10,15 @@ from wsaas.core.refusal import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The backend said OK to a connect. `headers` are repeated on every later webhook of the connection."""
+    """The backend said OK to a connect. `headers` are repeated on every later webhook of the connection.
+
+    `response_headers` are for the client, as it is let in.
+    """
 
     subprotocol: str | None = None
     groups: tuple[str, ...] = ()
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    response_headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def repeated_with(self, repeated: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:
         """Return `repeated` with these headers added; each replaces those of its name, in upper or lower case."""

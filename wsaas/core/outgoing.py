@@ -11,19 +11,21 @@ from wsaas.core.model import Frame
 
 
 class Outgoing:
-    """Pushes that wait for the client's 101, and after that the one reply for which there was no room.
+    """Headers and pushes that wait for the client's 101, and after that the one reply for which there was no room.
 
     Bounds, beside what the client's send buffer holds: pushes of at most `capacity` bytes, payloads plus `OVERHEAD`
     each, or any one message; over it `add` raises ClientTooSlow. A reply stops the lane, so that there is no other.
     """
 
-    __slots__ = ("_capacity", "_pushes", "_size", "bytes", "messages", "replies", "reply")
+    __slots__ = ("_capacity", "_pushes", "_size", "bytes", "headers", "messages", "replies", "reply")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._pushes: list[Frame] | None = None  # most connections never have one, and a list takes 72 bytes
         self._size = 0
         self.reply: Frame | None = None
+        self.headers: tuple[tuple[bytes, bytes], ...] = ()
+        """Of the backend's answer to the connect: for the 101."""
         self.messages = self.bytes = self.replies = 0
         """Messages sent, the bytes of their payloads, and how many of the messages were replies."""
 
@@ -34,6 +36,11 @@ class Outgoing:
         self.messages += 1
         self.bytes += len(frame.payload)
         return True
+
+    def accept(self, peer: Peer, subprotocol: str | None) -> None:
+        """Let the client in."""
+        headers, self.headers = self.headers, ()
+        peer.accept(subprotocol, headers)
 
     def add(self, push: Frame) -> None:
         """Keep a push until the 101. Raises ClientTooSlow over the bound."""

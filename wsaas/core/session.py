@@ -236,7 +236,7 @@ class Session:
             self._owner.accepted(self, accepted)
             self._end(_LEAVING, self.ending or _UNKNOWN)
             return
-        self.subprotocol = accepted.subprotocol
+        self.subprotocol, self.outgoing.headers = accepted.subprotocol, accepted.response_headers
         self.handshake = self.handshake.remembered
         self.state = _ACCEPTED if accepted.headers else _OPEN
         self._owner.accepted(self, accepted)
@@ -246,7 +246,7 @@ class Session:
     def _open(self, peer: Peer) -> None:
         """Let the client in, and send it the pushes that waited for that."""
         self.state = _OPEN
-        peer.accept(self.subprotocol)
+        self.outgoing.accept(peer, self.subprotocol)
         self._owner.opened(self)
         for frame in self.outgoing.take_pushes():
             if self.state is _OPEN and not self.outgoing.send(peer, frame):

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 class HandshakeResponse:
     """Status, code for the JSON body, and headers with lower-case names, such as WWW-Authenticate and Retry-After.
 
-    `foreign` if the backend made the code up, of which it alone knows the meaning.
+    `foreign` if the backend made the code up, of which it alone knows the meaning. `body` is the backend's own, in the
+    place of the JSON; its Content-Type is among the headers then.
     """
 
     status: int
     code: str
     headers: tuple[tuple[bytes, bytes], ...] = ()
     foreign: bool = False
+    body: bytes = b""

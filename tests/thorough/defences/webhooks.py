@@ -7,6 +7,8 @@ from tests.thorough.defences.model import Defence, Edit, without
 ADMISSION = "wsaas/clients/admission.py"
 AGENT = "wsaas/http_client/treq_agent.py"
 ANSWERS = "wsaas/backend/responses.py"
+ANSWER_HEADERS = "wsaas/backend/answer_headers.py"
+ANSWER_JSON = "wsaas/backend/answer_json.py"
 BREAKER = "wsaas/backend/breaker.py"
 CONTRACT = "wsaas/backend/requests.py"
 COURIER = "wsaas/backend/courier.py"
@@ -98,17 +100,27 @@ DEFENCES = [
         'return Webhook(method, f"{session.id}?{session.handshake.query}".encode(), ',
         "system.test_leaks.InjectionTests.test_handshake",
     ),
-    without(HEADERS, DECISION, "if not _TOKEN.fullmatch(name):", "if False:"),
-    without(HEADERS, DECISION, "if not _TEXT.fullmatch(value):", "if False:"),
-    without(
-        HEADERS, DECISION, " and len(kept) >= MAX_HEADERS:", " and False:", f"{_DECISION}.HeaderTests.test_too_many"
-    ),
-    without(HEADERS, DECISION, "= MAX_HEADER_BYTES", "= 1 << 30", f"{_DECISION}.HeaderTests.test_too_long"),
+    without(HEADERS, ANSWER_HEADERS, "if not _TOKEN.fullmatch(name):", "if False:"),
+    without(HEADERS, ANSWER_HEADERS, "if not _TEXT.fullmatch(value):", "if False:"),
     without(
         HEADERS,
-        DECISION,
-        'if key == "authorization" or reserved(key):',
-        'if key == "authorization":',
+        ANSWER_HEADERS,
+        " and len(kept) >= MAX_HEADERS:",
+        " and False:",
+        f"{_DECISION}.HeaderTests.test_too_many",
+    ),
+    without(
+        HEADERS,
+        ANSWER_HEADERS,
+        "= MAX_HEADER_BYTES\n    for name, value in",
+        "= 1 << 30\n    for name, value in",
+        f"{_DECISION}.HeaderTests.test_too_long",
+    ),
+    without(
+        HEADERS,
+        ANSWER_HEADERS,
+        'return name == "authorization" or reserved(name)',
+        'return name == "authorization"',
         f"{_DECISION}.HeaderTests.test_reserved",
     ),
     without(
@@ -335,9 +347,9 @@ DEFENCES = [
         "flaw = None if True else ",
         "unit.http_client.test_target.TlsTests.test_refused",
     ),
-    without(ANYTHING, DECISION, "except (ValueError, RecursionError):", "except ValueError:"),
+    without(ANYTHING, ANSWER_JSON, "except (ValueError, RecursionError):", "except ValueError:"),
     without(ANYTHING, GROUP_NAMES, "    except UnicodeEncodeError:", "    except UnicodeDecodeError:"),
-    without(ANYTHING, DECISION, "if not _TEXT.fullmatch(value):", "if False:"),
+    without(ANYTHING, ANSWER_HEADERS, "if not _TEXT.fullmatch(value):", "if False:"),
     without(  # the first piece of an answer is remembered as all of it
         ANYTHING,
         PARSER,

@@ -7,7 +7,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.backend.decision import MAX_HEADER_BYTES, MAX_HEADERS, Flaw, InvalidAnswer, decide
+from wsaas.backend.answer_headers import MAX_HEADER_BYTES, MAX_HEADERS
+from wsaas.backend.answer_json import Flaw, InvalidAnswer
+from wsaas.backend.decision import decide
 from wsaas.core.groups import MAX_GROUPS
 from wsaas.core.model import Handshake
 from wsaas.core.outcomes import Accepted
@@ -190,6 +192,75 @@ class HeaderTests(DecisionTestCase):
         kept, flaws = self.kept({"X-A": "\u20ac" * 2729})
         self.assertEqual((len(kept), flaws), (1, []))
         self.assertEqual(self.kept({"X-A": "\u20ac" * 2730})[0], ())
+
+
+class ResponseHeaderTests(DecisionTestCase):
+    """The headers for the 101."""
+
+    def kept(self, headers: Any) -> tuple[Headers, list[Flaw]]:
+        accepted, flaws = self.accepted(response_headers=headers)
+        self.assertEqual(accepted.headers, ())
+        return accepted.response_headers, flaws
+
+    def test_kept(self) -> None:
+        """Names keep their spelling; a list is one header each, in order; numbers and text are as in `headers`."""
+        kept, flaws = self.kept({"Set-Cookie": ["a=1; Path=/", "b=2"], "X-Shard": 7, "x-none": [], "X-U": "\u0141"})
+        self.assertEqual(
+            kept,
+            (
+                (b"Set-Cookie", b"a=1; Path=/"),
+                (b"Set-Cookie", b"b=2"),
+                (b"X-Shard", b"7"),
+                (b"X-U", "\u0141".encode()),
+            ),
+        )
+        self.assertEqual(flaws, [])
+        self.assertEqual(self.kept(None), ((), []))
+
+    def test_left_out(self) -> None:
+        """What is no header is left out, one of a list alone; the others are kept."""
+        for bad, words in (
+            ({"X-B": None}, "its value is null"),
+            ({"X-B": [["1"]]}, "its value is a list"),
+            ({"X-B": {}}, "its value is an object"),
+            ({"X-B": "x\r\nX-Injected: 1"}, "control character"),
+            ({"X-B": ["x\n"]}, "control character"),
+            ({"X-B": "\udc80"}, "surrogate"),
+            ({"X B": "1"}, "not the name of a header"),
+            ({"Set-Cookie": ["a=1", "b\0", "c=3"]}, "'Set-Cookie': its value has a control character"),
+        ):
+            kept, flaws = self.kept({"X-A": "1", **bad, "X-C": "3"})
+            self.flaw(flaws, "response_headers", words)
+            self.assertEqual((kept[0], kept[-1]), ((b"X-A", b"1"), (b"X-C", b"3")), bad)
+        self.assertEqual([value for _, value in kept], [b"1", b"a=1", b"c=3", b"3"])
+
+    def test_reserved(self) -> None:
+        """Headers that frame the answer, belong to the hop or to the WebSocket handshake are left out."""
+        for name in (
+            "Connection Keep-Alive Proxy-Authenticate TE Trailer TRANSFER-ENCODING Upgrade Content-Length "
+            "Sec-WebSocket-Accept sec-websocket-protocol Sec-WebSocket-Extensions"
+        ).split():
+            kept, flaws = self.kept({name: "x", "X-A": "1"})
+            self.assertEqual(kept, ((b"X-A", b"1"),), name)
+            self.flaw(flaws, "response_headers", "a backend cannot set this header")
+
+    def test_no_object(self) -> None:
+        """Anything else than an object names no header."""
+        for bad in ("X-A: 1", [["X-A", "1"]], 7, True):
+            kept, flaws = self.kept(bad)
+            self.assertEqual(kept, (), bad)
+            self.flaw(flaws, "response_headers", "headers are an object of names and values")
+
+    def test_bounds(self) -> None:
+        """The first so many are kept, and those that have room, to the byte; the flaw counts the others."""
+        kept, flaws = self.kept({"A": ["1"] * (MAX_HEADERS + 2)})
+        self.assertEqual(len(kept), MAX_HEADERS)
+        self.flaw(flaws, "response_headers", f"'A': at most {MAX_HEADERS} headers", 2)
+        long = "x" * (MAX_HEADER_BYTES - 1)
+        kept, flaws = self.kept({"A": [long, "", "1"]})
+        self.assertEqual(kept, ((b"A", long.encode()),))
+        self.flaw(flaws, "response_headers", f"at most {MAX_HEADER_BYTES} bytes", 2)
+        self.assertEqual(self.kept({"A": [long + "x", "1"]})[0], ((b"A", b"1"),))
 
 
 class CodeTests(DecisionTestCase):

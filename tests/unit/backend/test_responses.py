@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.http_responses import answer
 from wsaas.backend.answer_log import AnswerLog
-from wsaas.backend.responses import Retry, read
+from wsaas.backend.responses import MAX_REFUSAL, Retry, read
 from wsaas.core.events import Cause, Closed, Event, Opened, Received
 from wsaas.core.model import Frame, Handshake
 from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Indeterminate, Refused
@@ -31,9 +31,11 @@ RECEIVED = Received(1, Frame(b"hi", binary=False))
 CLOSED = Closed(Cause.CLIENT, 1000, "", clean=True)
 
 
-def _refusal(status: int, code: str, headers: tuple[tuple[bytes, bytes], ...] = (), foreign: bool = False) -> Refusal:
+def _refusal(
+    status: int, code: str, headers: tuple[tuple[bytes, bytes], ...] = (), foreign: bool = False, body: bytes = b""
+) -> Refusal:
     reasons = {502: RefusalReason.NO_ANSWER, 503: RefusalReason.BACKEND_FAILED, 504: RefusalReason.TIMEOUT}
-    response = HandshakeResponse(status, code, headers, foreign)
+    response = HandshakeResponse(status, code, headers, foreign, body)
     return Refusal(reasons.get(status, RefusalReason.VETOED), response=response)
 
 
@@ -130,13 +132,32 @@ class ConnectTests(AnswerTestCase):
     def test_4xx_passes_through(self) -> None:
         """401, 403, 404, 429 and other 4xx reach the client, with WWW-Authenticate and Retry-After, nothing else."""
         for status, code in ((401, "UNAUTHORIZED"), (403, "FORBIDDEN"), (404, "NOT_FOUND"), (418, "REFUSED")):
-            self.assertEqual(self.read(answer(status, b"secret", set_cookie="a=b")), refused(status, code))
+            self.assertEqual(self.read(answer(status, b"", set_cookie="a=b")), refused(status, code))
         passed = answer(401, www_authenticate='Basic realm="x"', retry_after="7", server="y")
         headers = ((b"www-authenticate", b'Basic realm="x"'), (b"retry-after", b"7"))
         self.assertEqual(self.read(passed), refused(401, "UNAUTHORIZED", headers))
         self.assertEqual(
             self.read(answer(429, retry_after="7")), refused(429, "TOO_MANY_REQUESTS", ((b"retry-after", b"7"),))
         )
+
+    def test_4xx_with_body(self) -> None:
+        """A body of at most 16 KiB comes with its Content-Type; a longer one, one that is cut off and one in a coding
+        that was not asked for do not come at all: half of a JSON text is none.
+        """
+        for status, code in ((401, "UNAUTHORIZED"), (403, "FORBIDDEN"), (404, "NOT_FOUND"), (429, "TOO_MANY_REQUESTS")):
+            self.assertEqual(
+                self.read(answer(status, b"<p>", content_type="text/html", set_cookie="a=b", retry_after="7")),
+                refused(status, code, ((b"retry-after", b"7"), (b"content-type", b"text/html")), body=b"<p>"),
+            )
+        self.assertEqual(self.read(answer(418, b"tea")), refused(418, "REFUSED", body=b"tea"))
+        full = b"x" * MAX_REFUSAL
+        self.assertEqual(self.read(answer(418, full)), refused(418, "REFUSED", body=full))
+        for bad in (
+            answer(418, full + b"x", content_type="text/plain"),
+            answer(418, b"x", truncated=True, content_type="text/plain"),
+            answer(418, b"x", content_encoding="gzip", content_type="text/plain"),
+        ):
+            self.assertEqual(self.read(bad), refused(418, "REFUSED"))
 
     def test_3xx(self) -> None:
         """A redirect is not followed: 502."""

@@ -12,7 +12,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 
 from tests.support.client_harness import END, HANDSHAKE_TIMEOUT, REQUEST, Client, Harness, Transport
 from tests.support.websocket_client import close_frame
-from wsaas.clients.handshake.responses import MESSAGES, RESPONSES
+from wsaas.clients.handshake.responses import MESSAGES, RESPONSES, refused
 from wsaas.clients.lingering_close import CLOSE_TIMEOUT
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
@@ -170,6 +170,41 @@ class HandshakeTests(SynchronousTestCase):
         self.assertTrue(client.transport.written.startswith(b"HTTP/1.1 499 Refused\r\n"))
         self.assertEqual(body(client), {"code": "a\r\nSet-Cookie: b"})
         self.assertNotIn(b"\nSet-Cookie", client.transport.written)
+
+    def test_refuse_with_body(self) -> None:
+        """A body of the backend's own comes as it is, with its own Content-Type or none, and its length alone to a
+        HEAD.
+        """
+        for headers in ((), ((b"content-type", b"text/html"),)):
+            client = self.harness.client()
+            client.say(REQUEST + END)
+            client.peer.refuse(refusal(403, "FORBIDDEN", headers, body=b"<p>\0"))
+            lines, _, content = client.transport.written.partition(b"\r\n\r\n")
+            self.assertEqual(content, b"<p>\0")
+            self.assertEqual(
+                lines.split(b"\r\n")[1:],
+                [*(b"Content-Type: text/html" for _ in headers), b"Content-Length: 4", b"Connection: close"],
+            )
+        self.assertEqual(
+            refused(refusal(403, "FORBIDDEN", body=b"<p>"), body_wanted=False),
+            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\nConnection: close\r\n\r\n",
+        )
+
+    def test_headers_of_101(self) -> None:
+        """The 101 has the headers that it is given behind its own, also if messages are compressed, and no others."""
+        headers = ((b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2"), (b"X-U", b"\xc5\x81"))
+        offer = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
+        for harness, extra in ((self.harness, b""), (Harness(compression=True), offer)):
+            client = harness.client()
+            client.say(REQUEST + extra + END)
+            client.peer.accept(None, headers)
+            lines = client.transport.written.partition(b"\r\n\r\n")[0].split(b"\r\n")
+            self.assertEqual(lines[0], b"HTTP/1.1 101 Switching Protocols")
+            self.assertEqual(lines[-3:], [b"Set-Cookie: a=1", b"Set-Cookie: b=2", b"X-U: \xc5\x81"])
+            bare = harness.client()
+            bare.say(REQUEST + extra + END)
+            bare.peer.accept(None)
+            self.assertEqual(bare.transport.written, b"\r\n".join([*lines[:-3], b"", b""]))
 
     def test_malformed(self) -> None:
         """Each malformed handshake gets its 4xx with a JSON body, nobody is asked, and the connection closes."""

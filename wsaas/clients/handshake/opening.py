@@ -12,7 +12,7 @@ from wsaas.clients.context import ConnectionContext
 from wsaas.clients.handshake.client_address import announced
 from wsaas.clients.handshake.request import read
 from wsaas.clients.handshake.request_head import END, MAX_HEAD, MalformedHandshake, RequestHead
-from wsaas.clients.handshake.responses import malformed, refused, switching
+from wsaas.clients.handshake.responses import malformed, refused, switching, with_headers
 from wsaas.core.interfaces import Peer, SessionInput
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.internals.autobahn import AutobahnCodec
@@ -90,19 +90,23 @@ class OpeningHandshake:
             self.paused = True
             self._connection.transport.pauseProducing()
 
-    def accept(self, subprotocol: str | None) -> tuple[bytes, AutobahnCodec | None]:
+    def accept(
+        self, subprotocol: str | None, headers: tuple[tuple[bytes, bytes], ...]
+    ) -> tuple[bytes, AutobahnCodec | None]:
         """Return the 101, and Autobahn's side of the connection if messages are compressed.
 
-        `subprotocol` is the backend's choice. Raises ValueError if the client did not offer it.
+        Subprotocol and headers are the backend's choice. Raises ValueError if the client did not offer that one.
         """
         selected = self._select(subprotocol)
         if self._offer is None:
-            return switching(self._key, selected), None
-        codec = self._context.make_codec(self._key, selected, self._offer)
-        if not codec.compressing:
-            codec.close()
-            return codec.answer, None
-        return codec.answer, codec
+            answer, codec = switching(self._key, selected), None
+        else:
+            codec = self._context.make_codec(self._key, selected, self._offer)
+            answer = codec.answer
+            if not codec.compressing:
+                codec.close()
+                codec = None
+        return with_headers(answer, headers) if headers else answer, codec
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer that the client may not connect."""

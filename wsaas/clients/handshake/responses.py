@@ -75,12 +75,22 @@ def switching(key: str, subprotocol: str | None) -> bytes:
     ).encode()
 
 
+def with_headers(answer: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """Return the 101 with more headers behind its own."""
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    return answer[: -len(b"\r\n")] + lines + b"\r\n"
+
+
 def refused(refusal: Refusal, *, body_wanted: bool = True) -> bytes:
-    """Return the whole answer to a handshake that is refused. A code of the backend's own stands alone."""
+    """Return the whole answer to a handshake that is refused. A code of the backend's own stands alone; a body of its
+    own replaces ours.
+    """
     response = refusal.response if isinstance(refusal.response, HandshakeResponse) else RESPONSES[refusal.reason]
     headers = response.headers
     if refusal.retry_after is not None:
         headers = ((b"retry-after", b"%d" % refusal.retry_after),)
+    if response.body:
+        return _whole(response.status, response.body, headers, body_wanted)
     body = {"code": response.code}
     if response.code in MESSAGES and not response.foreign:
         body["message"] = MESSAGES[response.code]
@@ -95,16 +105,21 @@ def malformed(status: int, reason: str, headers: Iterable[tuple[str, str]] = (),
 
 
 def _answer(status: int, body: dict[str, str], headers: tuple[tuple[bytes, bytes], ...], body_wanted: bool) -> bytes:
+    """Return a whole answer with a JSON object, as `_whole`."""
+    content = json.dumps(body).encode() + b"\n"
+    return _whole(status, content, (*headers, (b"content-type", b"application/json")), body_wanted)
+
+
+def _whole(status: int, content: bytes, headers: tuple[tuple[bytes, bytes], ...], body_wanted: bool) -> bytes:
     """Return a whole answer, after which the connection closes; without its body for a HEAD (RFC 9110, 9.3.2).
 
     The status line has no words of the backend.
     """
-    content = json.dumps(body).encode() + b"\n"
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = "Refused"
     lines = [b"HTTP/1.1 %d %b" % (status, phrase.encode())]
     lines += [b"%b: %b" % (name.title(), value) for name, value in headers]
-    lines += [b"Content-Type: application/json", b"Content-Length: %d" % len(content), b"Connection: close"]
+    lines += [b"Content-Length: %d" % len(content), b"Connection: close"]
     return b"\r\n".join(lines) + END + (content if body_wanted else b"")
