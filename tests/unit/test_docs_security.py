@@ -17,7 +17,7 @@ from wsaas.api import access
 from wsaas.api.params import MAX_PARAMETERS
 from wsaas.api.server import fast_path, limits
 from wsaas.api.server.limits import MAX_NAME_LENGTH
-from wsaas.backend import decision
+from wsaas.backend import answer_headers
 from wsaas.backend import requests as contract
 from wsaas.clients import admission, lingering_close, slow_frames
 from wsaas.clients import read_control as flow
@@ -46,8 +46,8 @@ FIXED = {
     "A client that does not answer": f"{lingering_close.CLOSE_TIMEOUT:.0f} s; {lingering_close.LINGER:.0f} s more",
     "A request that comes slowly": f"10 s; {limits.IDLE_TIMEOUT:.0f} s of silence",
     "Thousands of requests": f"{fast_path.FRAMES_PER_TURN} frames a turn",
-    "Headers in a handshake": f"{decision.MAX_HEADERS} headers of a connect answer, "
-    f"{decision.MAX_HEADER_BYTES // 1024} KiB",
+    "Headers in a handshake": f"{answer_headers.MAX_HEADERS} headers of a connect answer, "
+    f"{answer_headers.MAX_HEADER_BYTES // 1024} KiB",
     "An answer without end": f"{contract.MAX_DECISION // 1024} KiB, MAX_MESSAGE_SIZE for a reply; "
     f"{parser.HEAD_LIMIT // 1024} KiB of headers",
     "A PROXY header": f"{proxy_header.MAX_V2 // 1024} KiB",
