@@ -45,8 +45,8 @@ class ThreadlessReactor(Clock):
         self.callLater(0, callable, *args)
 
 
-class ManualWorker:
-    """A Worker whose jobs wait until the test lets them run; with `hold` False they run at once."""
+class ManualJobQueue:
+    """A JobQueue whose jobs wait until the test lets them run; with `hold` False they run at once."""
 
     def __init__(self) -> None:
         self.jobs: deque[Callable[[], None]] = deque()
@@ -77,8 +77,8 @@ def connection(number: int = 1, *repeated: tuple[bytes, bytes]) -> Record:
 
 def previous_life(directory: Path) -> list[Record]:
     """Return the connections that a gateway finds on `directory` at its start; it ends without telling its backend."""
-    reactor, worker = ThreadlessReactor(), ManualWorker()
-    journal = SqliteJournal(reactor, directory, keep_authorization=True, wall_clock=time.time, worker=worker)
+    reactor, queue = ThreadlessReactor(), ManualJobQueue()
+    journal = SqliteJournal(reactor, directory, keep_authorization=True, wall_clock=time.time, queue=queue)
     records = journal.start(FakeConnections())
     stopped = journal.stop()
     reactor.advance(0)

@@ -13,7 +13,7 @@ from typing import IO
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.support.journal_fakes import FakeConnections, ManualWorker, ThreadlessReactor, connection, previous_life
+from tests.support.journal_fakes import FakeConnections, ManualJobQueue, ThreadlessReactor, connection, previous_life
 from wsaas.journal.sqlite import RETRY_INTERVAL, SqliteJournal
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -103,7 +103,7 @@ class FullDiskTests(ProcessCase):
         self.addCleanup(subprocess.run, ["umount", "-l", str(self.directory)], check=True)
         state = self.directory / "state"
         reactor = ThreadlessReactor()
-        journal = SqliteJournal(reactor, state, keep_authorization=True, wall_clock=time.time, worker=ManualWorker())
+        journal = SqliteJournal(reactor, state, keep_authorization=True, wall_clock=time.time, queue=ManualJobQueue())
         journal.start(FakeConnections())
         answers: dict[int, bool] = {}
         for number in range(2000):

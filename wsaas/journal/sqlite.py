@@ -36,7 +36,7 @@ from wsaas.journal.health import RETRY_INTERVAL, Condition, Health
 from wsaas.journal.lock import JournalDisplaced, JournalLocked, JournalUnusable
 from wsaas.journal.pending_changes import Changes, PendingChanges, Stored
 from wsaas.journal.repair import Kept
-from wsaas.journal.writer_thread import Worker, WriterThread
+from wsaas.journal.writer_thread import JobQueue, WriterThread
 from wsaas.telemetry.log_limit import LogLimit
 
 T = TypeVar("T")
@@ -76,12 +76,12 @@ class SqliteJournal:
         keep_authorization: bool,
         wall_clock: Callable[[], float],
         batch_delay: float = 0.005,
-        worker: Worker | None = None,
+        queue: JobQueue | None = None,
     ) -> None:
         self._reactor = reactor
         self._directory = directory
         self._batch_delay = batch_delay
-        self._worker = worker or WriterThread()
+        self._queue = queue or WriterThread()
         self._disk = Disk(directory, keep_authorization, reactor.seconds, wall_clock)
         self._health = Health(directory, LogLimit(reactor))
         self._pending = PendingChanges()
@@ -114,7 +114,7 @@ class SqliteJournal:
             self._disk.write(self._pending.take(), probe=False, look=False)
         except Exception as error:
             self._failed(error)
-        self._worker.start()
+        self._queue.start()
         self._started = True
         self._looking = self._reactor.callLater(CHECK_INTERVAL, self._look)
         self.log.info("journal in {directory}", directory=str(self._directory))
@@ -193,7 +193,7 @@ class SqliteJournal:
                 result, failed = None, error
             self._reactor.callFromThread(done, result, failed)
 
-        self._worker.submit(work)
+        self._queue.submit(work)
 
     def _written(self, batch: Changes, _: object, failed: Exception | None) -> None:
         self._working = False
@@ -276,7 +276,7 @@ class SqliteJournal:
 
     def _ended(self, _: None, failed: Exception | None) -> None:
         self._working = False
-        self._worker.stop()
+        self._queue.stop()
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None

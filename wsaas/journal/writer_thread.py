@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Protocol
 
 
-class Worker(Protocol):
+class JobQueue(Protocol):
     """Runs jobs one after another, in order. A job reports its own result and never raises."""
 
     def start(self) -> None:
@@ -22,7 +22,7 @@ class Worker(Protocol):
 
 
 class WriterThread:
-    """The Worker of the running gateway: a daemon thread, so that a hanging disk does not keep the process alive."""
+    """The JobQueue of the running gateway: a daemon thread, so that a hanging disk does not keep the process alive."""
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()

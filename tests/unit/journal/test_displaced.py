@@ -21,7 +21,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.support.journal_fakes import (
     BYE,
     FakeConnections,
-    ManualWorker,
+    ManualJobQueue,
     ThreadlessReactor,
     connection,
     nobody,
@@ -45,7 +45,7 @@ class DisplacedCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = Path(self.mktemp()).resolve()
         self.reactor = ThreadlessReactor()
-        self.worker = ManualWorker()
+        self.queue = ManualJobQueue()
         self.connections = FakeConnections(prefix="0" * 8)
         self.journal = self.make()
         self.journal.start(self.connections)
@@ -55,7 +55,7 @@ class DisplacedCase(SynchronousTestCase):
 
     def make(self) -> SqliteJournal:
         return SqliteJournal(
-            self.reactor, self.directory, keep_authorization=True, wall_clock=time.time, worker=self.worker
+            self.reactor, self.directory, keep_authorization=True, wall_clock=time.time, queue=self.queue
         )
 
     def open(self, number: int) -> Record:
@@ -227,7 +227,7 @@ class HarmTests(DisplacedCase):
         other = Path(self.mktemp())
         stranger = replace(connection(7), id="stranger" + "7" * 24)
         reactor = ThreadlessReactor()
-        journal = SqliteJournal(reactor, other, keep_authorization=True, wall_clock=time.time, worker=ManualWorker())
+        journal = SqliteJournal(reactor, other, keep_authorization=True, wall_clock=time.time, queue=ManualJobQueue())
         journal.start(FakeConnections())
         journal.opened(stranger, nobody)
         stopped = journal.stop()
@@ -346,17 +346,17 @@ class WaitTests(DisplacedCase):
         """Changes during the writing of the new file follow it."""
         first, second, *rest = self.records
         shutil.rmtree(self.directory)
-        self.worker.hold = True
+        self.queue.hold = True
         self.turns(CHECK_INTERVAL)
         for _ in range(2):  # the look, and the lock with what is in the directory
-            self.worker.work()
+            self.queue.work()
             self.turns(0)
-        self.assertEqual(len(self.worker.jobs), 1)
+        self.assertEqual(len(self.queue.jobs), 1)
         self.journal.forget(first.id)
         self.journal.closed(second.id, BYE)
         self.journal.opened(connection(501), self.answers.append)
-        self.worker.hold = False
-        self.worker.work()
+        self.queue.hold = False
+        self.queue.work()
         self.turns(1)
         self.assertEqual(self.answers, [True])
         self.assertEqual(self.killed(), [replace(second, closed=BYE), *rest, connection(501)])
@@ -385,37 +385,37 @@ class WaitTests(DisplacedCase):
     def test_tried_once_a_second(self) -> None:
         """The journal tries once a second, however many connections come."""
         self.lose()
-        self.worker.hold = True
+        self.queue.hold = True
         jobs = 0
         for _ in range(100):
             self.journal.opened(connection(500), nobody)
             self.turns(RETRY_INTERVAL / 10)
-            jobs += len(self.worker.jobs)
-            self.worker.work()
+            jobs += len(self.queue.jobs)
+            self.queue.work()
         self.assertLessEqual(jobs, 10)
 
     def test_hanging_disk(self) -> None:
         """A disk that hangs gets one look, not one every few seconds."""
-        self.worker.hold = True
+        self.queue.hold = True
         for _ in range(10):
             self.turns(CHECK_INTERVAL)
-        self.assertEqual(len(self.worker.jobs), 1)
-        self.worker.hold = False
-        self.worker.work()
+        self.assertEqual(len(self.queue.jobs), 1)
+        self.queue.hold = False
+        self.queue.work()
         self.turns(0)
         self.assertTrue(self.journal.healthy)
 
     def test_busy(self) -> None:
         """A look that is due while the thread works is not left out: the next batch has it."""
-        self.worker.hold = True
+        self.queue.hold = True
         self.journal.closed(self.records[0].id, BYE)
         self.turns(1)
         shutil.rmtree(self.directory)
         self.turns(CHECK_INTERVAL)
         self.journal.closed(self.records[1].id, BYE)
-        self.worker.work()
+        self.queue.work()
         self.turns(0.01)
-        self.worker.work()
+        self.queue.work()
         self.turns(0)
         self.assertFalse(self.journal.healthy)
 
@@ -449,14 +449,14 @@ class WaitTests(DisplacedCase):
     def test_stop_meanwhile(self) -> None:
         """A stop that comes while the new file is being written waits for it."""
         shutil.rmtree(self.directory)
-        self.worker.hold = True
+        self.queue.hold = True
         self.turns(CHECK_INTERVAL)
-        self.worker.work()
+        self.queue.work()
         self.turns(0)
         self.assertFalse(self.journal.healthy)
         stopped = self.journal.stop()
-        self.worker.hold = False
-        self.worker.work()
+        self.queue.hold = False
+        self.queue.work()
         self.turns(0)
         self.successResultOf(stopped)
         self.assertEqual(previous_life(self.directory), self.records)
@@ -471,7 +471,7 @@ class OtherGatewayTests(DisplacedCase):
         self.stranger = replace(connection(7), id="stranger" + "7" * 24)
         self.other_reactor = ThreadlessReactor()
         self.other = SqliteJournal(
-            self.other_reactor, self.directory, keep_authorization=True, wall_clock=time.time, worker=ManualWorker()
+            self.other_reactor, self.directory, keep_authorization=True, wall_clock=time.time, queue=ManualJobQueue()
         )
         self.other.start(FakeConnections(self.stranger))
         self.other.opened(self.stranger, nobody)
@@ -519,7 +519,7 @@ class OtherGatewayTests(DisplacedCase):
         over = [connection(number) for number in range(900, 1000)]
         self.end_the_other()
         other = SqliteJournal(
-            self.other_reactor, self.directory, keep_authorization=True, wall_clock=time.time, worker=ManualWorker()
+            self.other_reactor, self.directory, keep_authorization=True, wall_clock=time.time, queue=ManualJobQueue()
         )
         other.start(FakeConnections())
         for record in over:

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.journal_fakes import (
     BYE,
     FakeConnections,
-    ManualWorker,
+    ManualJobQueue,
     ThreadlessReactor,
     connection,
     nobody,
@@ -65,7 +65,7 @@ class DamageCase(SynchronousTestCase):
     def journal(self) -> tuple[ThreadlessReactor, SqliteJournal]:
         reactor = ThreadlessReactor()
         return reactor, SqliteJournal(
-            reactor, self.directory, keep_authorization=True, wall_clock=lambda: MOMENT, worker=ManualWorker()
+            reactor, self.directory, keep_authorization=True, wall_clock=lambda: MOMENT, queue=ManualJobQueue()
         )
 
     def finish(self, reactor: ThreadlessReactor, journal: SqliteJournal) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.journal_fakes import FakeConnections, ManualWorker, ThreadlessReactor, previous_life
+from tests.support.journal_fakes import FakeConnections, ManualJobQueue, ThreadlessReactor, previous_life
 from wsaas.journal.sqlite import JournalLocked, JournalUnusable, SqliteJournal
 
 
 def journal_in(directory: Path) -> tuple[SqliteJournal, ThreadlessReactor]:
     reactor = ThreadlessReactor()
     return SqliteJournal(
-        reactor, directory, keep_authorization=True, wall_clock=time.time, worker=ManualWorker()
+        reactor, directory, keep_authorization=True, wall_clock=time.time, queue=ManualJobQueue()
     ), reactor
 
 

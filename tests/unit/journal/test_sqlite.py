@@ -18,7 +18,7 @@ from zope.interface.verify import verifyObject
 from tests.support.journal_fakes import (
     BYE,
     FakeConnections,
-    ManualWorker,
+    ManualJobQueue,
     ThreadlessReactor,
     connection,
     nobody,
@@ -39,7 +39,7 @@ class JournalCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = Path(self.mktemp())
         self.reactor = ThreadlessReactor()
-        self.worker = ManualWorker()
+        self.queue = ManualJobQueue()
         self.journal = self.make()
         self.journal.start(FakeConnections())
         self.answers: list[tuple[int, bool]] = []
@@ -51,7 +51,7 @@ class JournalCase(SynchronousTestCase):
             keep_authorization=keep_authorization,
             wall_clock=time.time,
             batch_delay=DELAY,
-            worker=self.worker,
+            queue=self.queue,
         )
 
     def open(self, number: int) -> Record:
@@ -86,15 +86,15 @@ class LifeTests(JournalCase):
 
     def test_opened(self) -> None:
         """A connection is safe after the commit, not before, and the next life hears of it with every header byte."""
-        self.worker.hold = True
+        self.queue.hold = True
         record = self.open(1)
         self.flush()
         self.assertEqual(self.answers, [])
-        self.worker.work()
+        self.queue.work()
         self.assertEqual(self.answers, [])
         self.reactor.advance(0)
         self.assertEqual(self.answers, [(1, True)])
-        self.worker.hold = False
+        self.queue.hold = False
         self.assertEqual(self.restart(), [record])
 
     def test_accepted(self) -> None:
@@ -109,16 +109,16 @@ class LifeTests(JournalCase):
         """A connection accepted with headers gets `stored` when these are committed, not before."""
         record = self.open(1)
         self.flush()
-        self.worker.hold = True
+        self.queue.hold = True
         answers: list[bool] = []
         self.journal.accepted(record, answers.append)
         self.flush()
         self.assertEqual(answers, [])
-        self.worker.work()
+        self.queue.work()
         self.assertEqual(answers, [])
         self.reactor.advance(0)
         self.assertEqual(answers, [True])
-        self.worker.hold = False
+        self.queue.hold = False
 
     def test_closed(self) -> None:
         """The end of a connection survives a crash; the last report of it counts."""
@@ -168,12 +168,12 @@ class LifeTests(JournalCase):
 
     def test_forgotten_while_written(self) -> None:
         """A connection that is forgotten while its row is on the way to the disk does not stay there."""
-        self.worker.hold = True
+        self.queue.hold = True
         record = self.open(1)
         self.flush()
         self.journal.forget(record.id)
-        self.worker.hold = False
-        self.worker.work()
+        self.queue.hold = False
+        self.queue.work()
         self.flush()
         self.assertEqual(self.restart(), [])
 
@@ -298,19 +298,19 @@ class BatchTests(JournalCase):
 
     def test_one_at_a_time(self) -> None:
         """While a batch is on its way, what happens gathers, and is one batch when it has arrived."""
-        self.worker.hold = True
+        self.queue.hold = True
         self.open(1)
         self.flush()
         for number in (2, 3):
             self.open(number)
             self.flush()
-        self.assertEqual(len(self.worker.jobs), 1)
-        self.worker.work()
+        self.assertEqual(len(self.queue.jobs), 1)
+        self.queue.work()
         self.reactor.advance(0)
         self.assertEqual(self.answers, [(1, True)])
-        self.assertEqual(len(self.worker.jobs), 1)
-        self.worker.hold = False
-        self.worker.work()
+        self.assertEqual(len(self.queue.jobs), 1)
+        self.queue.hold = False
+        self.queue.work()
         self.reactor.advance(0)
         self.assertEqual(self.answers, [(1, True), (2, True), (3, True)])
         self.assertEqual([len(rows) for rows, _ in self.batches], [1, 2])
@@ -346,23 +346,23 @@ class BatchTests(JournalCase):
         self.open(1)
         self.flush()
         self.assertEqual(self.timers(), [])
-        self.assertEqual(self.worker.jobs, type(self.worker.jobs)())
+        self.assertEqual(self.queue.jobs, type(self.queue.jobs)())
 
 
 class StopTests(JournalCase):
     def test_flushes(self) -> None:
         """Changes before the stop are written, also those made while the last batch was on its way."""
-        self.worker.hold = True
+        self.queue.hold = True
         self.open(1)
         self.flush()
         self.open(2)
         stopped = self.journal.stop()
         self.open(3)
-        self.worker.hold = False
-        self.worker.work()
+        self.queue.hold = False
+        self.queue.work()
         self.reactor.pump([0] * 4)
         self.successResultOf(stopped)
-        self.assertTrue(self.worker.stopped)
+        self.assertTrue(self.queue.stopped)
         self.assertEqual(self.answers, [(1, True), (2, True), (3, True)])
         self.assertEqual(previous_life(self.directory), [connection(1), connection(2), connection(3)])
 
@@ -376,11 +376,11 @@ class StopTests(JournalCase):
 
     def test_late_calls(self) -> None:
         """After the stop nothing is kept and a new connection is told so; while it closes likewise."""
-        self.worker.hold = True
+        self.queue.hold = True
         stopped = self.journal.stop()
         self.open(1)
         self.reactor.advance(DELAY)
-        self.worker.work()
+        self.queue.work()
         self.reactor.advance(0)
         self.successResultOf(stopped)
         self.assertEqual(self.answers, [(1, False)])
@@ -391,10 +391,10 @@ class StopTests(JournalCase):
 
     def test_timer_at_the_end(self) -> None:
         """A timer that was set while the file was closing does not outlive it."""
-        self.worker.hold = True
+        self.queue.hold = True
         stopped = self.journal.stop()
         self.open(1)
-        self.worker.work()
+        self.queue.work()
         self.reactor.advance(0)
         self.successResultOf(stopped)
         self.assertEqual(self.timers(), [])
@@ -462,7 +462,7 @@ class FullTests(JournalCase):
 
     def test_later_changes_win(self) -> None:
         """A change after a failed batch wins over the batch."""
-        self.worker.hold = True
+        self.queue.hold = True
         for record in self.old:
             self.journal.accepted(record, nobody)
             self.journal.closed(record.id, BYE)
@@ -472,8 +472,8 @@ class FullTests(JournalCase):
         later = replace(BYE, lost_messages=9)
         self.journal.closed(self.old[1].id, later)
         self.journal.forget(self.old[2].id)
-        self.worker.hold = False
-        self.worker.work()
+        self.queue.hold = False
+        self.queue.work()
         self.reactor.advance(0)
         changes = self.journal._pending.gathered
         self.assertEqual(changes.deletions & (changes.upserts.keys() | changes.endings.keys()), set())
@@ -504,13 +504,13 @@ class FullTests(JournalCase):
 
     def test_forgotten_while_failing(self) -> None:
         """A connection that goes while its own batch fails leaves nothing to be done."""
-        self.worker.hold = True
+        self.queue.hold = True
         record = self.open(4)
         self.flush()
         self.journal.accepted(record, nobody)
         self.journal.forget(record.id)
         self.open(5)
-        self.worker.work()
+        self.queue.work()
         self.reactor.advance(0)
         self.assertEqual(self.answers, [(4, False), (5, False)])
         self.assertFalse(self.journal._pending.gathered)
@@ -561,13 +561,13 @@ class FullTests(JournalCase):
             self.answers.clear()
             if works:
                 self.disk.stop()
-            self.worker.hold = True
+            self.queue.hold = True
             self.reactor.advance(RETRY_INTERVAL)
             self.open(5)
             self.flush()
             self.assertEqual(self.answers, [])
-            self.worker.hold = False
-            self.worker.work()
+            self.queue.hold = False
+            self.queue.work()
             self.reactor.pump([0] * 3)
             self.assertEqual(self.answers, [(5, works)])
 

@@ -13,11 +13,11 @@ class WriterThreadTests(SynchronousTestCase):
     def test_jobs(self) -> None:
         """Jobs are done in order, in one other thread, and all of them before `stop` returns."""
         done: list[tuple[int, object]] = []
-        worker = WriterThread()
-        worker.start()
+        thread = WriterThread()
+        thread.start()
         for number in range(50):
-            worker.submit(lambda number=number: done.append((number, current_thread())))
-        worker.stop()
+            thread.submit(lambda number=number: done.append((number, current_thread())))
+        thread.stop()
         self.assertEqual([number for number, _ in done], list(range(50)))
         [thread] = {thread for _, thread in done}
         self.assertIsNot(thread, main_thread())
