@@ -30,7 +30,8 @@ TOKEN, SECRET = "0123456789abcdef", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 class SystemdTests(SynchronousTestCase):
-    units = ("wsaas.service", "wsaas-clients.socket", "wsaas-api.socket")
+    services = ("wsaas.service", "wsaas@.service")
+    units = (*services, "wsaas-clients.socket", "wsaas-api.socket")
 
     def entries(self, unit: str) -> list[tuple[str, str]]:
         """Every `Name=value` of a unit, in order; a name may be there more than once."""
@@ -41,8 +42,8 @@ class SystemdTests(SynchronousTestCase):
         [value] = [value for each, value in self.entries(unit) if each == name]
         return value
 
-    def environment(self) -> dict[str, str]:
-        pairs = (value.partition("=") for name, value in self.entries("wsaas.service") if name == "Environment")
+    def environment(self, unit: str = "wsaas.service") -> dict[str, str]:
+        pairs = (value.partition("=") for name, value in self.entries(unit) if name == "Environment")
         return {name: value.replace("%S", "/var/lib") for name, _, value in pairs}
 
     def installed(self) -> Path:
@@ -51,7 +52,7 @@ class SystemdTests(SynchronousTestCase):
         place.mkdir()
         for unit in self.units:
             text = CONTRIB.joinpath("systemd", unit).read_text()
-            place.joinpath(unit).write_text(text.replace("/opt/wsaas/bin/wsaas", sys.executable))
+            place.joinpath(unit.replace("@.", "@1.")).write_text(text.replace("/opt/wsaas/bin/wsaas", sys.executable))
         return place
 
     def analyze(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -62,22 +63,40 @@ class SystemdTests(SynchronousTestCase):
 
     def test_verify(self) -> None:
         """systemd finds nothing wrong with the units, not even a word that it does not know."""
-        verified = self.analyze("verify", "--man=no", *(f"./{unit}" for unit in self.units))
+        units = (f"./{unit}".replace("@.", "@1.") for unit in self.units)
+        verified = self.analyze("verify", "--man=no", *units)
         self.assertEqual((verified.returncode, verified.stderr), (0, ""))
 
     def test_security(self) -> None:
         """systemd's own judgement of the sandbox is 2 or better, of 10, where 10 is none at all."""
-        judged = self.analyze("security", "--offline=true", "--threshold=20", "./wsaas.service")
-        if "unrecognized option" in judged.stderr:
-            raise SkipTest("this systemd-analyze cannot judge files")
-        self.assertEqual(judged.returncode, 0, judged.stdout[-500:] + judged.stderr)
+        for unit in ("wsaas.service", "wsaas@1.service"):
+            judged = self.analyze("security", "--offline=true", "--threshold=20", f"./{unit}")
+            if "unrecognized option" in judged.stderr:
+                raise SkipTest("this systemd-analyze cannot judge files")
+            self.assertEqual(judged.returncode, 0, judged.stdout[-500:] + judged.stderr)
 
     def test_settings(self) -> None:
-        """The settings of the service are settings, and right ones."""
-        environment = self.environment()
-        self.assertEqual(set(environment) - set(TABLE), set())
-        settings = load({}, environment)
-        self.assertEqual((settings.warnings, settings.state_dir), ((), "/var/lib/wsaas"))
+        """The settings of the services are settings, and right ones."""
+        for unit in self.services:
+            environment = self.environment(unit)
+            self.assertEqual(set(environment) - set(TABLE), set())
+            settings = load({}, environment)
+            self.assertEqual((settings.warnings, settings.state_dir), ((), "/var/lib/wsaas"))
+
+    def test_template(self) -> None:
+        """An instance of the template is the worker of its number. All have one user, one directory, and open
+        the ports themselves; sandbox and limits are those of the service.
+        """
+        template, service = dict(self.entries("wsaas@.service")), dict(self.entries("wsaas.service"))
+        self.assertEqual(template["ExecStart"], f"{service['ExecStart']} --worker=%i")
+        self.assertEqual((template["User"], template["StateDirectory"]), ("wsaas", "wsaas"))
+        settings = load({}, self.environment("wsaas@.service"))
+        self.assertEqual((settings.workers, settings.ws_endpoint, settings.http_endpoint), (4, (), ()))
+        own = {"Description", "Requires", "After", "Conflicts", "ExecStart", "User", "Environment", "Also"}
+        self.assertEqual(
+            [each for each in self.entries("wsaas@.service") if each[0] not in own],
+            [each for each in self.entries("wsaas.service") if each[0] not in own],
+        )
 
     def test_sockets(self) -> None:
         """The endpoints are the sockets of the units, by name and kind, and the service needs both."""
@@ -96,8 +115,9 @@ class SystemdTests(SynchronousTestCase):
 
     def test_time_to_stop(self) -> None:
         """systemd waits for the drain."""
-        drain = load({}, self.environment()).drain_timeout
-        self.assertGreaterEqual(float(self.value("wsaas.service", "TimeoutStopSec")), drain + LAST_WORDS)
+        for unit in self.services:
+            drain = load({}, self.environment(unit)).drain_timeout
+            self.assertGreaterEqual(float(self.value(unit, "TimeoutStopSec")), drain + LAST_WORDS)
 
 
 class DockerTests(SystemTestCase):
