@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import syslog
 import time
@@ -259,16 +260,26 @@ def open_log(
     return Log(observer, buffer)
 
 
+def log_destination(twistd: Mapping[str, Any]) -> int | str | None:
+    """Return the place to which twistd's options send the log: a descriptor, the path of a file, None for another."""
+    name, foreground = twistd.get("logfile"), twistd.get("nodaemon")
+    if twistd.get("syslog") or twistd.get("logger"):
+        return None
+    if name == "-" or (not name and foreground):
+        return sys.stdout.fileno()
+    return os.path.abspath(name or "twistd.log")
+
+
 def _sink(twistd: Mapping[str, Any]) -> Sink:
-    name, foreground = twistd.get("logfile"), twistd["nodaemon"]
     if twistd.get("syslog"):
         return SyslogSink(twistd.get("prefix") or "wsaas")
-    if name == "-" and not foreground:
+    if twistd.get("logfile") == "-" and not twistd["nodaemon"]:
         raise ValueError("a daemon cannot log to standard output: give --logfile a file, or twistd --nodaemon")
-    if name == "-" or (not name and foreground):
+    destination = log_destination(twistd)
+    if isinstance(destination, int):
         sys.stdout.flush()
-        return DescriptorSink(sys.stdout.fileno(), sys.stdout.encoding or "utf-8")
-    return FileSink(name or "twistd.log")
+        return DescriptorSink(destination, sys.stdout.encoding or "utf-8")
+    return FileSink(destination or "twistd.log")
 
 
 def _gap(count: int, moment: float) -> LogEvent:

@@ -15,7 +15,6 @@ from wsaas.internals.signals import Signals
 from wsaas.logs import say
 from wsaas.service.process import freeze_startup_objects, make_parent, make_root
 from wsaas.service.version import own_version
-from wsaas.service.worker_identity import VARIABLE, worker_count
 from wsaas.settings.load import SettingsError, load
 from wsaas.settings.sources import FILE
 from wsaas.settings.table import TABLE, Settings, SettingSpec
@@ -70,6 +69,8 @@ class Options(UsageOptions):
         """Check --worker. If it is wrong, print the mistake and exit with status 1."""
         number = self["worker"]
         if number is not None:
+            from wsaas.service.worker_identity import VARIABLE, worker_count
+
             count = worker_count(self.settings.workers)
             flaw = None
             if not 1 <= number <= count:
@@ -111,12 +112,20 @@ for _name, _row in TABLE.items():
         setattr(Options, f"opt_{(_name + FILE).lower()}", _option(_name + FILE, False, f"File that holds {_name}."))
 
 
+def _several(workers: int) -> bool:
+    """Say if WORKERS stands for more than one process."""
+    if workers == 1:
+        return False  # without an import for several
+    from wsaas.service.worker_identity import worker_count
+
+    return worker_count(workers) > 1
+
+
 def makeService(options: Options) -> IService:
     """Return the gateway as a service that twistd can start."""
     from twisted.internet import reactor
 
-    count = worker_count(options.settings.workers)
-    if options["worker"] is None and count > 1:
+    if options["worker"] is None and _several(options.settings.workers):
         root = make_parent(options, reactor)
     else:
         from wsaas.service.assembly import assemble

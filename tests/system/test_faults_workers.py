@@ -139,6 +139,8 @@ class DeathTests(WorkerFaultsTestCase):
         self.assertEqual(len(ended(stage)), CROWD)
         self.assert_told_once(stage.requests)
         self.assertEqual({request.json()["cause"] for request in stage.disconnects}, {"drain"})
+        for line in ("the parent of the workers is gone", "clients told that the gateway stops"):
+            self.assertEqual(gateway.log().count(line), 3, line)  # although nobody reads the workers' pipes any more
         self.crowd(life).enter(3)
 
     def test_everything(self) -> None:

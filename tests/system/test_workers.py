@@ -322,7 +322,12 @@ class FormsTests(SystemTestCase):
         backend = self.backend()
         stage = backend.stage("/")
         directory, ports = self.directory(), (free_port(), free_port())
-        settings = {"TARGET_ADDRESS": backend.address, "WORKERS": "2"}
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind("")  # the kernel chooses a name in the abstract namespace
+        manager.settimeout(PATIENCE)
+        notify = "@" + manager.getsockname()[1:].decode()
+        settings = {"TARGET_ADDRESS": backend.address, "WORKERS": "2", "NOTIFY_SOCKET": notify}
         gateways = [
             Gateway(directory, settings, arguments=[f"--worker={number}"], ws_port=ports[0], http_port=ports[1])
             for number in (1, 2)
@@ -330,6 +335,7 @@ class FormsTests(SystemTestCase):
         for gateway in gateways:
             self.watched(gateway)
             gateway.wait_ready(PATIENCE)
+            self.assertEqual(manager.recv(1000), b"READY=1")
         api = gateways[0].api
         eventually(lambda: len(api.get("/-/cluster").json()["workers"]) == 2, PATIENCE)
         clients = [self.connect(gateways[0].ws + "/") for _ in range(8)]
@@ -412,6 +418,9 @@ class OneTests(SystemTestCase):
         )
         ran = run(code, STATE_DIR="none")
         self.assertEqual(ran.returncode, 0, ran.stderr)
-        several = [name for name in ran.stdout.split() if name.startswith(("wsaas.cluster", "wsaas.service."))]
+        loaded = ran.stdout.split()
+        for room in ("wsaas.cluster", "wsaas.api.elsewhere", "wsaas.api.merging"):
+            self.assertEqual([name for name in loaded if name.startswith(room)], [])
         wanted = "assembly drain file_limits launch lifecycle listening parts process reload startup_log systemd"
-        self.assertEqual(several, [f"wsaas.service.{name}" for name in [*wanted.split(), "version", "worker_identity"]])
+        service = [name for name in loaded if name.startswith("wsaas.service.")]
+        self.assertEqual(service, [f"wsaas.service.{name}" for name in [*wanted.split(), "version"]])

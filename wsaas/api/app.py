@@ -10,11 +10,11 @@ Importing this module installs the reactor, as Klein does.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, unquote_to_bytes
 
 from klein import Klein
 from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -24,14 +24,16 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from wsaas.api.access import Access
-from wsaas.api.elsewhere import Elsewhere
 from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answer_to
-from wsaas.api.params import Query, asked_again
+from wsaas.api.params import Query
 from wsaas.api.refused_pushes import count_refused
 from wsaas.api.responses import ApiResponse
 from wsaas.core.counters import Counters
 from wsaas.core.errors import NoSuchConnection
 from wsaas.core.ids import ID_LENGTH
+
+if TYPE_CHECKING:
+    from wsaas.api.elsewhere import Elsewhere
 
 Handler = Callable[..., Awaitable[ApiResponse]]
 
@@ -98,22 +100,16 @@ class Api:
                 try:
                     answer = await handler(request, query, **arguments)
                 except NoSuchConnection:
-                    if self._elsewhere is None or "id" not in arguments or not self._elsewhere.owns(arguments["id"]):
+                    elsewhere, id = self._elsewhere, arguments.get("id")
+                    if elsewhere is None or id is None or not elsewhere.may_have(id):
                         raise
-                    answer = await self._from_owner(self._elsewhere, arguments["id"], request)
+                    answer = await elsewhere.forward(id, request)
                 return answer.write_to(request)
 
             self._klein.route(rule, methods=[method], endpoint=f"{method} {rule}")(answered)
             return handler
 
         return register
-
-    @staticmethod
-    def _from_owner(elsewhere: Elsewhere, id: str, request: IRequest) -> Deferred[ApiResponse]:
-        """Fire with the answer of the process that has the connection."""
-        answered: Deferred[ApiResponse] = Deferred()
-        elsewhere.forward(id, asked_again(request), answered.callback)
-        return answered
 
     def resource(self) -> Resource:
         """Return the root of the site."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from twisted.web.iweb import IRequest
 
 from wsaas.api.app import Api
-from wsaas.api.elsewhere import Elsewhere
-from wsaas.api.merging import NOBODY_ELSE, ids_answer
-from wsaas.api.params import CLOSE, PAGE, Query, asked_again, close_parameters, message, page_parameters
+from wsaas.api.pages import ids_answer
+from wsaas.api.params import CLOSE, PAGE, Query, close_parameters, message, page_parameters
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.router import Router
 from wsaas.core.timestamps import iso8601
+
+if TYPE_CHECKING:
+    from wsaas.api.elsewhere import Elsewhere
 
 
 def add_connection_routes(api: Api, router: Router, elsewhere: Elsewhere | None = None) -> None:
@@ -39,8 +43,9 @@ def add_connection_routes(api: Api, router: Router, elsewhere: Elsewhere | None 
     async def connections(request: IRequest, query: Query) -> ApiResponse:
         limit, after = page_parameters(query)
         page = router.page(limit, after)
-        others = NOBODY_ELSE if elsewhere is None else await elsewhere.gather(asked_again(request))
-        return ids_answer("connections", page, limit, others)
+        if elsewhere is None:
+            return ids_answer("connections", page, limit)
+        return (await elsewhere.gather(request)).ids("connections", page, limit)
 
 
 def facts_as_json(facts: Facts) -> dict[str, object]:

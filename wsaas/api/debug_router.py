@@ -37,15 +37,25 @@ class DebugRouter(Router):
         self._clock = clock
 
     def push(self, id: str, payload: bytes, binary: bool) -> Pushed:
-        """Push to a connection, and log the push."""
+        """Push to a connection, and log the push, unless another process has the connection: its owner logs that."""
         push = super().push
-        what = f"push of {len(payload)} bytes"
-        return self._logged_by_owner(what, id, lambda: push(id, payload, binary))
+        if self._is_elsewhere(id):
+            return push(id, payload, binary)
+        return self._logged(f"push of {len(payload)} bytes", f"connection {id}", lambda: push(id, payload, binary))
+
+    def hand_on(self, id: str, size: int) -> None:
+        """Count a push that goes on to another process, and log that."""
+        super().hand_on(id, size)
+        self._log_handed_on(f"push of {size} bytes", id)
 
     def close(self, id: str, code: int, reason: str) -> None:
-        """Close a connection, and log the close."""
+        """Close a connection, and log the close, unless another process has the connection."""
         close = super().close
-        self._logged_by_owner(f"close with {code}", id, lambda: close(id, code, reason))
+        if self._is_elsewhere(id):
+            self._log_handed_on(f"close with {code}", id)
+            close(id, code, reason)
+        else:
+            self._logged(f"close with {code}", f"connection {id}", lambda: close(id, code, reason))
 
     def broadcast(self, payload: bytes, binary: bool, excluded: Collection[str] = ()) -> FanOut[Session]:
         """Begin to push to all connections, and log the push."""
@@ -61,12 +71,11 @@ class DebugRouter(Router):
         what = f"push of {len(payload)} bytes"
         return self._logged(what, f"group {group[:80]}", lambda: push(group, payload, binary, excluded))
 
-    def _logged_by_owner(self, what: str, id: str, act: Callable[[], T]) -> T:
-        """Log what comes of a request, unless another process has the connection: its owner logs that."""
-        if self._find(id) is None and self._elsewhere(id):
-            self._log.debug("{what}: handed on to the owner; connection {connection}", what=what, connection=id)
-            return act()
-        return self._logged(what, f"connection {id}", act)
+    def _is_elsewhere(self, id: str) -> bool:
+        return self._find(id) is None and self._elsewhere(id)
+
+    def _log_handed_on(self, what: str, id: str) -> None:
+        self._log.debug("{what}: handed on to the owner; connection {connection}", what=what, connection=id)
 
     def _logged(self, what: str, whom: str, act: Callable[[], T]) -> T:
         began, status = self._clock.seconds(), 200

@@ -2,14 +2,19 @@
 
 a request about one connection    its owner's answer is passed on as it is
 a request about many              each process answers for its own; what could not be reached is counted
+
+A gateway of one process loads neither this module nor `merging`: the API knows both by their types only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from twisted.web.iweb import IRequest
+
+from wsaas.api.merging import Gathered
 from wsaas.api.responses import ApiResponse
 
 
@@ -26,22 +31,25 @@ class Asked:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """The answers of the other processes, and the number of those that did not answer."""
-
-    answers: list[Mapping[str, object]]
-    unreached: int
+def asked_again(request: IRequest, target: bytes | None = None) -> Asked:
+    """Return the request as another process is asked: method, target (or this one), the body and its type."""
+    method = b"GET" if request.method == b"HEAD" else request.method
+    types = request.requestHeaders.getRawHeaders(b"content-type", [None])
+    request.content.seek(0)
+    return Asked(method, target or request.uri, types[0], request.content.read())
 
 
 class Elsewhere(Protocol):
     """The other processes. Each answers within seconds, or counts as not reached."""
 
-    def owns(self, id: str) -> bool:
+    def may_have(self, id: str) -> bool:
         """Say if another process may have the connection of this id."""
 
-    def forward(self, id: str, asked: Asked, done: Callable[[ApiResponse], object]) -> None:
-        """Send a request to the process of this id. `done` is called with its answer, or one that says why not."""
+    def push(self, id: str, payload: bytes, binary: bool, done: Callable[[bytes], object]) -> None:
+        """Send a push to the process of this id. `done` is called with the whole answer, ready to be written."""
 
-    def gather(self, asked: Asked) -> Awaitable[Gathered]:
-        """Send a request to all other processes."""
+    def forward(self, id: str, request: IRequest) -> Awaitable[ApiResponse]:
+        """Send a request to the process of this id; return its answer, or one that says why there is none."""
+
+    def gather(self, request: IRequest, target: bytes | None = None) -> Awaitable[Gathered]:
+        """Send a request to all other processes, for its own target or for this one."""

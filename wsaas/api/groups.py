@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.task import deferLater
 from twisted.web.iweb import IRequest
 
 from wsaas.api.app import Api
-from wsaas.api.elsewhere import Asked, Elsewhere, Gathered
-from wsaas.api.merging import ALL_GROUPS, NOBODY_ELSE, counts_answer, groups_answer, ids_answer, merged_groups
+from wsaas.api.pages import groups_answer, ids_answer
 from wsaas.api.params import (
     CLOSE,
     EXCEPT,
     MAX_PAGE_OF_GROUPS,
     PAGE,
     Query,
-    asked_again,
     close_parameters,
     excepted,
     message,
@@ -28,7 +26,13 @@ from wsaas.core.fanout import FanOut
 from wsaas.core.router import Router
 from wsaas.core.session import Session
 
+if TYPE_CHECKING:
+    from wsaas.api.elsewhere import Elsewhere
+    from wsaas.api.merging import Gathered
+
 T = TypeVar("T")
+ALL_GROUPS = b"/-/groups"
+"""Target at which a process tells another the sizes of all its groups, by name."""
 
 
 def add_group_routes(api: Api, router: Router, reactor: Any, elsewhere: Elsewhere | None = None) -> None:
@@ -43,47 +47,48 @@ def add_group_routes(api: Api, router: Router, reactor: Any, elsewhere: Elsewher
             await deferLater(reactor, 0)
         return fan_out
 
-    async def gather(asked: Awaitable[Gathered] | None) -> Gathered:
-        return NOBODY_ELSE if asked is None else await asked
+    def gather(request: IRequest) -> Awaitable[Gathered] | None:
+        return None if elsewhere is None else elsewhere.gather(request)
 
-    def ask(request: IRequest) -> Awaitable[Gathered] | None:
-        return None if elsewhere is None else elsewhere.gather(asked_again(request))
+    async def counts(own: Mapping[str, int], others: Awaitable[Gathered] | None) -> ApiResponse:
+        return ApiResponse(200, {**OK, **own}) if others is None else (await others).counts(own)
 
-    async def sent(fan_out: FanOut[Session], asked: Awaitable[Gathered] | None) -> ApiResponse:
+    async def sent(fan_out: FanOut[Session], others: Awaitable[Gathered] | None) -> ApiResponse:
         await finish(fan_out)
-        others = await gather(asked)
-        return counts_answer({"sent": fan_out.sent, "skipped": fan_out.skipped}, others)
+        return await counts({"sent": fan_out.sent, "skipped": fan_out.skipped}, others)
 
     @api.route("/broadcast", "PUT", repeatable=EXCEPT)
     async def broadcast(request: IRequest, query: Query) -> ApiResponse:
         fan_out = router.broadcast(*message(request), excepted(query))
-        return await sent(fan_out, ask(request))
+        return await sent(fan_out, gather(request))
 
     @api.route("/groups", "GET", once=PAGE)
     async def groups(request: IRequest, query: Query) -> ApiResponse:
         limit, after = page_parameters(query, MAX_PAGE_OF_GROUPS)
         if elsewhere is None:
-            return groups_answer(router.group_page(limit, after), limit, NOBODY_ELSE)
-        others = await elsewhere.gather(Asked(b"GET", ALL_GROUPS))
-        return groups_answer(merged_groups(router.group_sizes(), others, limit, after), limit, others)
+            return groups_answer(router.group_page(limit, after), limit)
+        others = await elsewhere.gather(request, ALL_GROUPS)
+        return others.groups(router.group_sizes(), limit, after)
 
     @api.route("/groups/<name:group>", "PUT", repeatable=EXCEPT)
     async def push(request: IRequest, query: Query, group: str) -> ApiResponse:
         fan_out = router.push_to_group(group, *message(request), excepted(query))
-        return await sent(fan_out, ask(request))
+        return await sent(fan_out, gather(request))
 
     @api.route("/groups/<name:group>", "GET", once=PAGE)
     async def members(request: IRequest, query: Query, group: str) -> ApiResponse:
         limit, after = page_parameters(query)
         page = router.member_page(group, limit, after)
-        return ids_answer("members", page, limit, await gather(ask(request)))
+        if elsewhere is None:
+            return ids_answer("members", page, limit)
+        return (await elsewhere.gather(request)).ids("members", page, limit)
 
     @api.route("/groups/<name:group>", "DELETE", once=CLOSE, repeatable=EXCEPT)
     async def close(request: IRequest, query: Query, group: str) -> ApiResponse:
         fan_out = router.close_group(group, *close_parameters(query), excepted(query))
-        asked = ask(request)
+        others = gather(request)
         await finish(fan_out)
-        return counts_answer({"closed": fan_out.sent}, await gather(asked))
+        return await counts({"closed": fan_out.sent}, others)
 
     @api.route("/groups/<name:group>/<id:id>", "PUT")
     async def join(request: IRequest, query: Query, group: str, id: str) -> ApiResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from twisted.web.iweb import IRequest
@@ -10,6 +11,7 @@ from wsaas.api.app import Api
 from wsaas.api.errors import NotReady
 from wsaas.api.params import Query
 from wsaas.api.responses import OK, ApiResponse
+from wsaas.core.gateway import Gateway
 
 Members = Callable[[], Awaitable[Sequence[Mapping[str, object]]]]
 
@@ -36,3 +38,14 @@ def add_ops_routes(api: Api, ready: Callable[[], bool], members: Members | None 
         async def cluster(request: IRequest, query: Query) -> ApiResponse:
             assert members is not None
             return ApiResponse(200, {"workers": await members()})
+
+
+def process_row(number: int, ready: bool, gateway: Gateway) -> dict[str, object]:
+    """Return what /-/cluster says of this process: its number, pid, state, the prefix of its ids, its connections."""
+    return {
+        "worker": number,
+        "pid": os.getpid(),
+        "state": "ready" if ready else "unready",
+        "prefix": gateway.prefix,
+        "connections": gateway.registry.count,
+    }

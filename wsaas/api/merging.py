@@ -7,59 +7,50 @@ A group may have members in each process; its name is counted once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Any, cast
 
-from wsaas.api.elsewhere import Gathered
-from wsaas.api.params import next_after
+from wsaas.api.pages import groups_answer, ids_answer
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.router import Page
 
-NOBODY_ELSE = Gathered([], 0)
-ALL_GROUPS = b"/-/groups"
-"""Target at which a process tells another the sizes of all its groups, by name."""
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The answers of the other processes, and the number of those that did not answer."""
 
-def counts_answer(own: Mapping[str, int], others: Gathered) -> ApiResponse:
-    """Return the answer that says for how many connections the request was carried out."""
-    total = {name: count + sum(_number(answer, name) for answer in others.answers) for name, count in own.items()}
-    if not others.unreached:
-        return ApiResponse(200, {**OK, **total})
-    return ApiResponse(200, {"code": "PARTIAL", **total, "unreached": others.unreached})
+    answers: list[Mapping[str, object]]
+    unreached: int
 
+    def counts(self, own: Mapping[str, int]) -> ApiResponse:
+        """Return the answer that says for how many connections the request was carried out, `own` being those here."""
+        total = {name: count + sum(_number(answer, name) for answer in self.answers) for name, count in own.items()}
+        if not self.unreached:
+            return ApiResponse(200, {**OK, **total})
+        return ApiResponse(200, {"code": "PARTIAL", **total, "unreached": self.unreached})
 
-def ids_answer(name: str, own: Page[str], limit: int, others: Gathered) -> ApiResponse:
-    """Return the answer with a page of ids, `name` being the member that lists them."""
-    ids = own.items
-    if others.answers:
-        ids = nsmallest(
-            limit, (id for page in (ids, *(_list(answer, name) for answer in others.answers)) for id in page)
-        )
-    count = own.count + sum(_number(answer, "count") for answer in others.answers)
-    return _page_answer(name, count, ids, ids, limit, others)
+    def ids(self, name: str, own: Page[str], limit: int) -> ApiResponse:
+        """Return the answer with a page of ids, `name` being the member that lists them."""
+        pages = [own.items, *(_list(answer, name) for answer in self.answers)]
+        count = own.count + sum(_number(answer, "count") for answer in self.answers)
+        merged = nsmallest(limit, (id for page in pages for id in page))
+        return self._missing_in(ids_answer(name, Page(count, merged), limit))
 
+    def groups(self, own: Mapping[str, int], limit: int, after: str) -> ApiResponse:
+        """Return the answer with a page of the groups of all processes, `own` being the sizes of those here."""
+        sizes = dict(own)
+        for answer in self.answers:
+            for name, members in cast(Mapping[str, int], answer.get("groups", {})).items():
+                sizes[name] = sizes.get(name, 0) + members
+        names = nsmallest(limit, (name for name in sizes if name > after))
+        return self._missing_in(groups_answer(Page(len(sizes), [(name, sizes[name]) for name in names]), limit))
 
-def groups_answer(page: Page[tuple[str, int]], limit: int, others: Gathered) -> ApiResponse:
-    """Return the answer with a page of groups."""
-    groups = [{"name": name, "members": members} for name, members in page.items]
-    return _page_answer("groups", page.count, groups, [name for name, _ in page.items], limit, others)
-
-
-def merged_groups(own: Mapping[str, int], others: Gathered, limit: int, after: str) -> Page[tuple[str, int]]:
-    """Return a page of the groups of all processes, with the numbers of their members in all."""
-    sizes = dict(own)
-    for answer in others.answers:
-        for name, members in cast(Mapping[str, int], answer.get("groups", {})).items():
-            sizes[name] = sizes.get(name, 0) + members
-    names = nsmallest(limit, (name for name in sizes if name > after))
-    return Page(len(sizes), [(name, sizes[name]) for name in names])
-
-
-def _page_answer(name: str, count: int, items: object, keys: list[str], limit: int, others: Gathered) -> ApiResponse:
-    content: dict[str, object] = {"count": count, name: items, "next": next_after(keys, limit)}
-    if others.unreached:
-        content["unreached"] = others.unreached
-    return ApiResponse(200, content)
+    def _missing_in(self, answer: ApiResponse) -> ApiResponse:
+        """Return the answer with the number of processes whose entries it lacks."""
+        if not self.unreached:
+            return answer
+        return ApiResponse(answer.status, {**answer.content, "unreached": self.unreached})
 
 
 def _number(answer: Mapping[str, object], name: str) -> int:

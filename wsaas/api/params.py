@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl
 
 from twisted.web.iweb import IRequest
 
-from wsaas.api.elsewhere import Asked
 from wsaas.api.errors import UnsupportedCoding
 from wsaas.core.errors import BadRequest
 from wsaas.core.events import CloseCode
@@ -96,11 +95,6 @@ def page_parameters(query: Query, longest: int = MAX_PAGE) -> tuple[int, str]:
     return int(limit), query.one("after") or ""
 
 
-def next_after(page: list[str], limit: int) -> str | None:
-    """Return the item that the next page follows; None if this page was the last one."""
-    return page[-1] if len(page) == limit else None
-
-
 def message(request: IRequest) -> tuple[bytes, bool]:
     """Return the message in the body of a push, and True if it is binary.
 
@@ -117,11 +111,3 @@ def message(request: IRequest) -> tuple[bytes, bool]:
         raise BadRequest("Content-Type: send it once at most")
     media_type: bytes = types[0].partition(b";")[0]
     return request.content.read(), media_type.strip(OWS).lower() == b"application/octet-stream"
-
-
-def asked_again(request: IRequest) -> Asked:
-    """Return the request as another process is asked: method, target, the body and its type."""
-    method = b"GET" if request.method == b"HEAD" else request.method
-    types = request.requestHeaders.getRawHeaders(b"content-type", [None])
-    request.content.seek(0)
-    return Asked(method, request.uri, types[0], request.content.read())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wsaas.api.app import Api
 from wsaas.api.connections import add_connection_routes
-from wsaas.api.elsewhere import Elsewhere
 from wsaas.api.groups import add_group_routes
 from wsaas.core.router import Router
+
+if TYPE_CHECKING:
+    from wsaas.api.elsewhere import Elsewhere
 
 
 def add_routes(api: Api, router: Router, reactor: Any, elsewhere: Elsewhere | None = None) -> None:

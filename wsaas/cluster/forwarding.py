@@ -14,10 +14,12 @@ import json
 from collections.abc import Callable, Mapping
 
 from twisted.internet.defer import Deferred
+from twisted.web.iweb import IRequest
 
-from wsaas.api.elsewhere import Asked, Gathered
+from wsaas.api.elsewhere import Asked, asked_again
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
-from wsaas.api.responses import DONE, ApiResponse
+from wsaas.api.merging import Gathered
+from wsaas.api.responses import ApiResponse
 from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult, Siblings
 from wsaas.core.errors import GatewayError, NoSuchConnection, OwnerSilent, OwnerUnreachable
 from wsaas.core.ids import PREFIX_LENGTH
@@ -25,7 +27,6 @@ from wsaas.http_client.exchange import HttpResponse
 
 _PASSED_ON = (b"retry-after", b"allow")
 """Headers of an owner's answer that are passed on, beside those that every answer has."""
-_DONE = DONE.body()
 _IDEMPOTENT = (b"GET", b"HEAD", b"DELETE")
 
 
@@ -36,23 +37,35 @@ class Forwarding:
         self._siblings = siblings
         self._prefix = prefix
 
-    def owns(self, id: str) -> bool:
+    def may_have(self, id: str) -> bool:
         """Say if the id is of another process."""
         return id[:PREFIX_LENGTH] != self._prefix
 
-    def forward(self, id: str, asked: Asked, done: Callable[[ApiResponse], object]) -> None:
-        """Send a request to the process of this id."""
-        prefix = id[:PREFIX_LENGTH]
-        self._siblings.ask(prefix, _request(asked), lambda result: done(self._answer(prefix, asked, result)))
+    def push(self, id: str, payload: bytes, binary: bool, done: Callable[[bytes], object]) -> None:
+        """Send a push to the process of this id."""
+        asked = Asked(b"PUT", b"/" + id.encode("ascii"), b"application/octet-stream" if binary else None, payload)
+        self._ask(id, asked, lambda answer: done(answer.serialize()))
 
-    def gather(self, asked: Asked) -> Deferred[Gathered]:
-        """Send a request to all other processes, at once. One whose answer makes no sense counts as not reached."""
+    def forward(self, id: str, request: IRequest) -> Deferred[ApiResponse]:
+        """Send a request to the process of this id."""
+        answered: Deferred[ApiResponse] = Deferred()
+        self._ask(id, asked_again(request), answered.callback)
+        return answered
+
+    def gather(self, request: IRequest, target: bytes | None = None) -> Deferred[Gathered]:
+        """Send a request to all other processes, at once."""
+        return self.ask_all(asked_again(request, target))
+
+    def ask_all(self, asked: Asked) -> Deferred[Gathered]:
+        """Ask all other processes, at once. One whose answer makes no sense counts as not reached."""
         return Gathering(self._siblings, _request(asked)).gathered
 
-    def _answer(self, prefix: str, asked: Asked, result: SiblingResult) -> ApiResponse:
+    def _ask(self, id: str, asked: Asked, done: Callable[[ApiResponse], object]) -> None:
+        prefix = id[:PREFIX_LENGTH]
+        self._siblings.ask(prefix, _request(asked), lambda result: done(self._answer(prefix, asked.method, result)))
+
+    def _answer(self, prefix: str, method: bytes, result: SiblingResult) -> ApiResponse:
         if isinstance(result, HttpResponse):
-            if result.status == 200 and result.body == _DONE:
-                return DONE
             content = _json(result)
             if content is not None:
                 headers = (
@@ -62,7 +75,7 @@ class Forwarding:
                 )
                 return ApiResponse(result.status, content, tuple(headers))
             result = Missing.SILENT
-        if result is Missing.SILENT and asked.method in _IDEMPOTENT and not self._siblings.there(prefix):
+        if result is Missing.SILENT and method in _IDEMPOTENT and not self._siblings.there(prefix):
             result = Missing.OVER
         return answer_to(_ERRORS[result]()) or INTERNAL_ERROR
 

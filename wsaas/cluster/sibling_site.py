@@ -21,12 +21,12 @@ from twisted.web.server import NOT_DONE_YET
 from wsaas.api.access import Access
 from wsaas.api.app import Api
 from wsaas.api.errors import INTERNAL_ERROR, RequestTimeout, answer_to
-from wsaas.api.merging import ALL_GROUPS
+from wsaas.api.groups import ALL_GROUPS
 from wsaas.api.params import Query
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.api.routes import add_routes
 from wsaas.api.server.context import ApiContext
-from wsaas.api.server.fast_path import FastPath, Head, SiblingPush
+from wsaas.api.server.fast_path import FastPath, Forward, Head
 from wsaas.api.server.site import ApiSite
 from wsaas.core.fanout import FanOut
 from wsaas.core.router import Router
@@ -47,9 +47,7 @@ class SiblingFastPath(FastPath):
         self._first_expiry = inf
         """The moment until which every header block that is remembered is good."""
 
-    def serve(
-        self, data: bytes, any_host: bool, now: float
-    ) -> tuple[bytes, bytes, FanOut[Session] | SiblingPush | None]:
+    def serve(self, data: bytes, any_host: bool, now: float) -> tuple[bytes, bytes, FanOut[Session] | Forward | None]:
         """Serve the requests, as far as they are for here. One that is expired is left to the slow path."""
         if self._wall_clock() >= self._first_expiry:
             self.forget()
@@ -103,7 +101,7 @@ def sibling_site(
 ) -> ApiSite:
     """The API for the socket of this process. `about()` is what the process says of itself.
 
-    It asks for no token: the socket is for its owner only.
+    It asks for no token: only processes of the same user can open the socket.
     """
     access = Access(())
     api = Api(access, router.counters)

@@ -28,7 +28,7 @@ BACKLOG = 1024
 
 
 class SiblingSockets:
-    """The sockets in one directory, which is made for its owner only.
+    """The sockets in one directory, which only the user of this process can open.
 
     `own_prefix` is that of the ids of this process.
     """
@@ -58,7 +58,7 @@ class SiblingSockets:
         return sorted(match[1] for match in found if match is not None and match[1] != self._own)
 
     def listen(self) -> int:
-        """Open this worker's socket, for its owner only, under its name. Return a file descriptor of it."""
+        """Open this worker's socket, with mode 0600, under its name. Return a file descriptor of it."""
         new = f".{self._own}"
         with socket.socket(socket.AF_UNIX) as opened:
             opened.setblocking(False)

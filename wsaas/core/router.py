@@ -89,7 +89,7 @@ class Router:
         except GatewayError as error:
             if session is None and self._elsewhere(id):
                 error.counted = True
-                self.counters.pushes_forwarded += 1
+                self.hand_on(id, len(payload))
             else:
                 self._note(_CONNECTION, id, payload, error)
             raise
@@ -99,6 +99,10 @@ class Router:
                 return pushed
         self._note(_CONNECTION, id, payload, pushed)
         return pushed
+
+    def hand_on(self, id: str, size: int) -> None:
+        """Count a push that goes on to another process, with the bytes of its message."""
+        self.counters.pushes_forwarded += 1
 
     def close(self, id: str, code: int, reason: str) -> None:
         """Close one connection. Raises NoSuchConnection, BadRequest."""

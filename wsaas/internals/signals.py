@@ -3,7 +3,7 @@
     SIGTERM, SIGINT   stop; a later one hurries the stop
     SIGHUP            reload certificates, open the log file again
     SIGUSR1           rotate the log file
-    SIGUSR2           restart the workers one by one (service/workers.py); without workers, nothing
+    SIGUSR2           restart the workers one by one (service/parent_service.py); without workers, nothing
 
 With the handlers of Python and Twisted a signal during the start would end the process, and a second SIGTERM would
 raise an error.

@@ -15,6 +15,7 @@ from twisted.application.service import IService, MultiService
 from twisted.internet.error import ReactorNotRunning
 
 from wsaas.api.debug_router import DebugRouter
+from wsaas.api.health import process_row
 from wsaas.api.server.site import ApiSite, api_site
 from wsaas.backend.courier import Courier
 from wsaas.backend.debug_sender import DebugSender
@@ -41,7 +42,6 @@ from wsaas.service.parts import Parts
 from wsaas.service.reload import Reloader
 from wsaas.service.systemd import Notifier
 from wsaas.service.version import user_agent
-from wsaas.service.worker_identity import worker_row
 from wsaas.settings.table import Settings
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def assemble(
         return gateway.accepting and journal.healthy
 
     async def alone() -> list[dict[str, object]]:
-        return [worker_row(1, ready(), gateway)]
+        return [process_row(1, ready(), gateway)]
 
     def stop() -> None:
         with suppress(ReactorNotRunning):  # something else has begun to stop it

@@ -15,7 +15,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from wsaas.service.roster import BEAT, Lines, Roster
-from wsaas.service.worker_identity import Parentage
+from wsaas.service.worker_identity import Inheritance
 
 
 class Lifeline(FileDescriptor):
@@ -25,11 +25,11 @@ class Lifeline(FileDescriptor):
     """
 
     def __init__(
-        self, reactor: Any, parentage: Parentage, ready: Callable[[], bool], orphaned: Callable[[], object]
+        self, reactor: Any, inheritance: Inheritance, ready: Callable[[], bool], orphaned: Callable[[], object]
     ) -> None:
         super().__init__(reactor)
         self._clock: IReactorTime = reactor
-        self._hears, self._tells = parentage.hears, parentage.tells
+        self._hears, self._tells = inheritance.hears, inheritance.tells
         for descriptor in (self._hears, self._tells):
             setNonBlocking(descriptor)
         self._ready = ready

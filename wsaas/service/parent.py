@@ -4,8 +4,9 @@
     SIGHUP             each reloads
     SIGUSR2            one after another drains and is started anew, while the others serve
 
-A worker that cannot start ends the whole at the first start; later it is tried again and again, as the others serve. It
-counts as late if it is not ready RESTART_WITHIN after it began: `/-/ready` is then 503 at all of them.
+A worker that cannot start ends the whole at the first start. Later, as the others serve, it is tried again without end,
+after pauses that grow to LONGEST_DELAY; each try that fails is a line in the log. It counts as late if it is not ready
+RESTART_WITHIN after it began: `/-/ready` is then 503 at all of them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ RESTART_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Kinship:
+class SpawnPlan:
     """The way to start a worker: the command and the environment of each, and descriptors that all of them get.
 
     `hears` and `tells` are the descriptors of the two pipes in the child.
@@ -81,7 +82,7 @@ class Parent(Service):
         self,
         reactor: Any,
         count: int,
-        kinship: Kinship,
+        plan: SpawnPlan,
         notifier: Notifier,
         *,
         free: Callable[[int], bool],
@@ -91,7 +92,7 @@ class Parent(Service):
         drain_within: float,
     ) -> None:
         self._reactor = reactor
-        self._kinship = kinship
+        self._plan = plan
         self._notifier = notifier
         self._free = free
         self._printed = printed
@@ -213,9 +214,9 @@ class Parent(Service):
             place.waiting = self._reactor.callLater(FREE_AGAIN, self._start, number)
             return
         place.held_up = False
-        kinship = self._kinship
-        place.process = WorkerProcess(number, self._reactor.seconds, self, kinship.hears, kinship.tells)
-        place.process.spawn(self._reactor, kinship.command(number), kinship.environ, kinship.passed_on)
+        plan = self._plan
+        place.process = WorkerProcess(number, self._reactor.seconds, self, plan.hears, plan.tells)
+        place.process.spawn(self._reactor, plan.command(number), plan.environ, plan.passed_on)
         self._log.info("worker {number} is process {pid}", number=number, pid=place.process.pid)
 
     def _restart(self, worker: WorkerProcess, status: int) -> None:
@@ -229,7 +230,13 @@ class Parent(Service):
             delay = min(FIRST_DELAY * 2 ** min(place.deaths - 1, 10), LONGEST_DELAY) * (1 + self._random() / 2)
         if status and not renewing:
             how = f"died of signal {status - 128}" if status > 128 else f"ended with status {status}"
-            self._log.error("worker {number} {how}: starting it anew", number=number, how=how)
+            self._log.error(
+                "worker {number} {how}: starting it anew in {delay:.1f} s; failures in a row: {failures}",
+                number=number,
+                how=how,
+                delay=delay,
+                failures=place.deaths,
+            )
         if self._renewing == number and ready_at is None:
             self._log.error("the restart of the workers stops here: worker {number} cannot start", number=number)
             self._renewals.clear()

@@ -29,12 +29,12 @@ from wsaas.service.adoption import set_aside, worker_directory
 from wsaas.service.file_limits import capacity, open_files
 from wsaas.service.launch import StartFailed
 from wsaas.service.listening import listen, listen_by_default
-from wsaas.service.parent import Kinship, Parent
+from wsaas.service.parent import Parent, SpawnPlan
 from wsaas.service.socket_trial import SocketTrial
 from wsaas.service.startup_log import endpoint_label, listening_flaw, log_settings
 from wsaas.service.systemd import Notifier
 from wsaas.service.worker import sibling_files
-from wsaas.service.worker_identity import VARIABLE, Parentage, worker_count
+from wsaas.service.worker_identity import VARIABLE, Inheritance, worker_count
 from wsaas.settings.table import Settings
 
 _RUN = """
@@ -61,11 +61,12 @@ def arguments_of(given: Mapping[str, str | list[str]]) -> list[str]:
     return found
 
 
-class WorkersService(Service):
+class ParentService(Service):
     """The parent with what it holds for its workers.
 
-    `given` are the options of this process, which each worker gets. `coloured` says that the log is looked at on a
-    terminal; `prioritized` that each of its lines begins with a priority, for syslog.
+    `given` are the options of this process, which each worker gets. `log` is the place to which the log is written, a
+    descriptor or the path of a file, or None for another; `coloured` says that it is looked at on a terminal,
+    `prioritized` that each of its lines begins with a priority, for syslog.
     """
 
     _log = Logger()
@@ -79,6 +80,7 @@ class WorkersService(Service):
         demo: bool,
         signals: Signals,
         printed: Callable[[str], object],
+        log: int | str | None,
         coloured: bool,
         prioritized: bool,
         wall_clock: Callable[[], float],
@@ -88,6 +90,7 @@ class WorkersService(Service):
         self._given = given
         self._demo = demo
         self._printed = printed
+        self._log_at = log
         self._coloured = coloured
         self._prioritized = prioritized
         self._wall_clock = wall_clock
@@ -128,7 +131,7 @@ class WorkersService(Service):
         self._parent = Parent(
             self._reactor,
             self._count,
-            self._kinship(),
+            self._spawn_plan(),
             Notifier.of(os.environ),
             free=self._free,
             printed=self._printed,
@@ -194,7 +197,7 @@ class WorkersService(Service):
                 label = endpoint_label(self._settings, name, endpoint)
                 raise StartFailed(f"{label}: {listening_flaw(error)}") from None
 
-    def _kinship(self) -> Kinship:
+    def _spawn_plan(self) -> SpawnPlan:
         """Return how a worker is started, and number the descriptors that it is handed."""
         if self._state_dir is None:
             peers = self._private = tempfile.mkdtemp(prefix="wsaas-")
@@ -205,13 +208,16 @@ class WorkersService(Service):
         first = FIRST_DESCRIPTOR + systemd
         sockets = {path: first + place for place, path in enumerate(self._trial.unix)}
         hears = first + len(sockets)
-        parentage = Parentage(hears, hears + 1, peers, sockets, self._prioritized)
+        log = hears + 2 if isinstance(self._log_at, int) else self._log_at
+        inheritance = Inheritance(hears, hears + 1, peers, sockets, self._prioritized, log)
         environ = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
         if systemd:
             environ["LISTEN_FDS"] = str(systemd)
         passed_on = {number: self._trial.systemd.get(number, number) for number in range(FIRST_DESCRIPTOR, first)}
+        if isinstance(self._log_at, int):
+            passed_on[hears + 2] = self._log_at
         passed_on |= {sockets[path]: opened.fileno() for path, opened in self._trial.unix.items()}
-        return Kinship(self._command, environ | {VARIABLE: parentage.encode()}, hears, hears + 1, passed_on)
+        return SpawnPlan(self._command, environ | {VARIABLE: inheritance.encode()}, hears, hears + 1, passed_on)
 
     def _command(self, number: int) -> Sequence[str]:
         arguments = arguments_of(self._given)

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.application.service import IService, MultiService
 from twisted.logger import ILogObserver
@@ -19,10 +19,12 @@ from wsaas.internals.awake_clock import count_awake_time
 from wsaas.internals.reactor_tuning import replace_iteration
 from wsaas.internals.signals import Signals, exit_with
 from wsaas.internals.supported import check
-from wsaas.logs import Log, open_log, say
+from wsaas.logs import Log, log_destination, open_log, say
 from wsaas.service.launch import Launch
-from wsaas.service.worker_identity import Parentage, WorkerIdentity, worker_count
 from wsaas.settings.table import Settings
+
+if TYPE_CHECKING:
+    from wsaas.service.worker_identity import WorkerIdentity
 
 GC_THRESHOLDS = 2_000, 5, 10
 """Arguments of `gc.set_threshold`; Python's defaults are 700, 10, 10.
@@ -116,17 +118,18 @@ def make_root(options: GatewayOptions, reactor: Any, assemble: Callable[..., ISe
     twistd: Mapping[str, Any] = options.parent or {}
     signals = options.signals or Signals()
     number = options["worker"]
-    parentage = None if number is None else Parentage.take(os.environ)
-    prioritized = parentage is not None and parentage.prioritized
+    identity: WorkerIdentity | None = None
+    if number is not None:
+        from wsaas.service.worker_identity import WorkerIdentity, worker_count
+
+        identity = WorkerIdentity.take(number, worker_count(settings.workers), os.environ)
+    prioritized = identity is not None and identity.prioritized
     try:
         log = open_log(twistd, settings.log_level, settings.log_style, reactor, worker=number, prioritized=prioritized)
         root = Root(reactor, Launch(twistd), signals, log)
         demo = bool(options["demo"])
-        if number is None:
-            root.addService(assemble(reactor, settings, demo, signals))
-        else:
-            identity = WorkerIdentity(number, worker_count(settings.workers), parentage)
-            root.addService(assemble(reactor, settings, demo, signals, identity))
+        of_worker = () if identity is None else (identity,)
+        root.addService(assemble(reactor, settings, demo, signals, *of_worker))
     except (ValueError, OSError) as error:
         say(f"wsaas: {error}", sys.stderr)
         raise SystemExit(1) from None
@@ -135,20 +138,21 @@ def make_root(options: GatewayOptions, reactor: Any, assemble: Callable[..., ISe
 
 def make_parent(options: GatewayOptions, reactor: Any) -> Root:
     """Return the root service of the parent of several workers, which exits with the worst of their statuses."""
-    from wsaas.service.workers import WorkersService
+    from wsaas.service.parent_service import ParentService
 
     twistd: Mapping[str, Any] = options.parent or {}
-    made: list[WorkersService] = []
+    made: list[ParentService] = []
 
     def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> IService:
         made.append(
-            WorkersService(
+            ParentService(
                 reactor,
                 settings,
                 options.given,
                 demo=demo,
                 signals=signals,
                 printed=lambda text: root.printed(text),
+                log=log_destination(twistd),
                 coloured=sys.stdout.isatty() and not twistd.get("logfile"),
                 prioritized=bool(twistd.get("syslog")),
                 wall_clock=time.time,

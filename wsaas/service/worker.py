@@ -15,6 +15,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from wsaas.api.elsewhere import Asked
+from wsaas.api.health import process_row
 from wsaas.cluster.forwarding import Forwarding
 from wsaas.cluster.shared_counts import SharedCounts
 from wsaas.cluster.sibling_site import sibling_site
@@ -26,7 +27,8 @@ from wsaas.core.router import Router
 from wsaas.net.shared_ports import InheritedPort, SharingReactor
 from wsaas.service.adoption import Adoption, worker_directory
 from wsaas.service.lifeline import Lifeline
-from wsaas.service.worker_identity import WorkerIdentity, worker_row
+from wsaas.service.systemd import Notifier
+from wsaas.service.worker_identity import WorkerIdentity
 from wsaas.settings.table import Settings
 
 SIBLING_FILES = 512
@@ -74,19 +76,21 @@ class Worker:
     def __init__(
         self, reactor: Any, identity: WorkerIdentity, settings: Settings, wall_clock: Callable[[], float]
     ) -> None:
-        parentage = identity.parentage
-        sockets = {} if parentage is None else parentage.sockets
+        inheritance = identity.inheritance
+        sockets = {} if inheritance is None else inheritance.sockets
         self.clients = SharingReactor(reactor, sockets)
         self.api = SharingReactor(reactor, sockets)
         self._reactor = reactor
         self._identity = identity
         self._settings = settings
         self._wall_clock = wall_clock
-        if parentage is not None:
-            self._peers_directory = Path(parentage.peers)
+        if inheritance is not None:
+            self._peers_directory = Path(inheritance.peers)
         else:
             assert settings.state_dir is not None  # which a worker without a parent needs
             self._peers_directory = Path(settings.state_dir) / "peers"
+        self._notifier = Notifier.of(os.environ) if inheritance is None else None
+        """Tells the service manager of a worker without a parent; a parent does that itself."""
         self.networks: SharedCounts | None = None
         """The clients of all workers by network, if they are limited."""
         if settings.max_connections_per_address:
@@ -118,14 +122,15 @@ class Worker:
             wall_clock=self._wall_clock,
         )
         self._site.max_connections = sibling_files(self._identity.count)
-        parentage = self._identity.parentage
-        if parentage is not None:
+        inheritance = self._identity.inheritance
+        if inheritance is not None:
 
             def orphaned() -> None:
+                inheritance.log_without_parent()
                 self._log.error("the parent of the workers is gone: stopping")
                 stop()
 
-            self._lifeline = Lifeline(self._reactor, parentage, ready, orphaned)
+            self._lifeline = Lifeline(self._reactor, inheritance, ready, orphaned)
         return self._forwarding
 
     def start(self, journal: Journal) -> None:
@@ -161,20 +166,26 @@ class Worker:
         """Say if clients should be sent to the gateway that all workers are."""
         return self._ready() if self._lifeline is None else self._lifeline.roster.ready
 
-    # What a Notifier tells the service manager, this tells the parent.
+    # What a Notifier tells the service manager, this tells the parent, or the service manager if there is no parent.
 
     def ready(self) -> None:
-        """Tell the parent at once that this worker is ready."""
+        """Tell at once that this worker is ready."""
         if self._lifeline is not None:
             self._lifeline.beat()
+        if self._notifier is not None:
+            self._notifier.ready()
 
     def reloading(self) -> None:
-        """Tell nothing: the parent has asked for it."""
+        """Tell that a reload begins; a parent knows that, having asked for it."""
+        if self._notifier is not None:
+            self._notifier.reloading()
 
     def stopping(self, within: float) -> None:
-        """Tell the parent that this worker drains; adopt nothing more."""
+        """Tell that this worker drains; adopt nothing more."""
         if self._lifeline is not None:
             self._lifeline.stopping()
+        if self._notifier is not None:
+            self._notifier.stopping(within)
         if self._adoption is not None:
             self._adoption.stop()
 
@@ -198,7 +209,7 @@ class Worker:
 
     async def members(self) -> list[dict[str, object]]:
         """Return what each worker says of itself; of one that says nothing, what the parent knows."""
-        gathered = await self._forwarding.gather(Asked(b"GET", b"/-/worker"))
+        gathered = await self._forwarding.ask_all(Asked(b"GET", b"/-/worker"))
         rows: dict[object, dict[str, object]] = {}
         if self._lifeline is not None:
             for news in self._lifeline.roster.workers:
@@ -213,4 +224,4 @@ class Worker:
         ]
 
     def _about(self) -> dict[str, object]:
-        return worker_row(self._identity.number, self._ready(), self._gateway)
+        return process_row(self._identity.number, self._ready(), self._gateway)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
 
 from wsaas.api.elsewhere import Asked
 from wsaas.api.responses import ApiResponse
@@ -20,6 +23,12 @@ ID = THEIRS + "x" * 24
 
 def response(status: int, content: object, *headers: tuple[bytes, bytes]) -> HttpResponse:
     return HttpResponse(status, headers, json.dumps(content).encode(), False)
+
+
+def asked_for(method: bytes, target: bytes, media_type: bytes | None = None, body: bytes = b"") -> Any:
+    """A request of the API."""
+    headers = Headers({} if media_type is None else {b"content-type": [media_type]})
+    return SimpleNamespace(method=method, uri=target, requestHeaders=headers, content=BytesIO(body))
 
 
 class FakeSiblings:
@@ -52,14 +61,15 @@ class ForwardTests(Case):
     def answer(self, result: SiblingResult, method: bytes = b"PUT") -> ApiResponse:
         self.siblings.results[THEIRS] = result
         heard: list[ApiResponse] = []
-        self.forwarding.forward(ID, Asked(method, b"/" + ID.encode(), b"text/plain", b"hello"), heard.append)
+        request = asked_for(method, b"/" + ID.encode(), b"text/plain", b"hello")
+        self.forwarding.forward(ID, request).addCallback(heard.append)
         (answer,) = heard
         return answer
 
     def test_owner(self) -> None:
         """An id is another process's if its first eight characters are not those of this one."""
-        self.assertTrue(self.forwarding.owns(ID))
-        self.assertFalse(self.forwarding.owns(OURS + "x" * 24))
+        self.assertTrue(self.forwarding.may_have(ID))
+        self.assertFalse(self.forwarding.may_have(OURS + "x" * 24))
 
     def test_passed_on(self) -> None:
         """The owner's answer is passed on: status, body, and the headers that say something."""
@@ -103,11 +113,11 @@ class GatherTests(Case):
             "g": response(500, {"code": "INTERNAL_ERROR"}),
             "h": HttpResponse(200, (), b'{"sent": 3}', True),
         }
-        gathered = self.successResultOf(self.forwarding.gather(Asked(b"PUT", b"/broadcast", None, b"hello")))
+        gathered = self.successResultOf(self.forwarding.gather(asked_for(b"PUT", b"/broadcast", None, b"hello")))
         self.assertEqual((gathered.answers, gathered.unreached), ([{"sent": 1}, {"sent": 2}], 4))
         self.assertEqual([prefix for prefix, _ in self.siblings.asked], list("bcdefgh"))
 
     def test_nobody(self) -> None:
         """Without others the answer is there at once."""
-        gathered = self.successResultOf(self.forwarding.gather(Asked(b"PUT", b"/broadcast")))
+        gathered = self.successResultOf(self.forwarding.ask_all(Asked(b"PUT", b"/broadcast")))
         self.assertEqual((gathered.answers, gathered.unreached), ([], 0))

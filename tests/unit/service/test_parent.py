@@ -10,11 +10,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.service.parent import FREE_AGAIN, LONGEST_DELAY, RESTART_WITHIN, STEADY, Kinship, Parent
+from wsaas.service.parent import FREE_AGAIN, LONGEST_DELAY, RESTART_WITHIN, STEADY, Parent, SpawnPlan
 from wsaas.service.roster import Roster, WorkerState
 from wsaas.service.worker_process import SILENCE, WorkerProcess
 
@@ -94,7 +94,7 @@ class ParentTestCase(SynchronousTestCase):
         self.parent = Parent(
             self.reactor,
             self.count,
-            Kinship(lambda number: ["run", str(number)], {"A": "b"}, HEARS, TELLS, {7: 9}),
+            SpawnPlan(lambda number: ["run", str(number)], {"A": "b"}, HEARS, TELLS, {7: 9}),
             self.notifier,
             free=lambda number: number not in self.held,
             printed=self.lines.append,
@@ -231,13 +231,21 @@ class DeathTests(ParentTestCase):
         self.assertEqual(self.ends, 0)
 
     def test_cannot_start_later(self) -> None:
-        """A successor that cannot start is tried again; the others go on."""
+        """A successor that cannot start is tried again, each time with a line; the others go on."""
         self.begin()
         self.last.end(by=signal.SIGKILL)
-        for _ in range(3):
-            self.reactor.advance(LONGEST_DELAY)
-            self.last.end(1)
+        with capturedLogs() as logs:
+            for _ in range(3):
+                self.reactor.advance(LONGEST_DELAY)
+                self.last.end(1)
         self.assertEqual((self.ends, len(self.reactor.processes)), (0, 6))
+        self.assertEqual(
+            [formatEvent(event) for event in logs if event["log_level"] is LogLevel.error],
+            [
+                f"worker 3 ended with status 1: starting it anew in {delay} s; failures in a row: {failures}"
+                for delay, failures in ((0.2, 2), (0.4, 3), (0.8, 4))
+            ],
+        )
 
     def test_late(self) -> None:
         """The whole is not ready while none of its workers is, or one takes longer than a restart may."""

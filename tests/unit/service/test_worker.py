@@ -13,7 +13,7 @@ from wsaas.service.file_limits import capacity
 from wsaas.service.lifeline import Lifeline
 from wsaas.service.roster import BEAT, Lines, Roster, WorkerNews, WorkerState
 from wsaas.service.worker import requests_at_once, settings_of, sibling_files
-from wsaas.service.worker_identity import VARIABLE, Parentage, WorkerIdentity, worker_count
+from wsaas.service.worker_identity import VARIABLE, Inheritance, WorkerIdentity, worker_count
 from wsaas.settings.load import load
 
 ROSTER = Roster(True, (WorkerNews(1, 17, WorkerState.READY), WorkerNews(2, None, WorkerState.DOWN)))
@@ -45,18 +45,18 @@ class IdentityTests(SynchronousTestCase):
         self.assertEqual([sibling_files(count) for count in (1, 2, 5, 64)], [0, 128, 512, 1008])
         self.assertEqual(capacity(0, 64, 5512, 512).clients, capacity(0, 64, 5000).clients)
 
-    def test_parentage(self) -> None:
+    def test_inheritance(self) -> None:
         """Parent and worker agree on what is handed over; the variable is gone then."""
         pipes = os.pipe()
         for each in pipes:
             self.addCleanup(os.close, each)
             os.set_inheritable(each, True)
-        parentage = Parentage(*pipes, "/peers", {"/s": 5}, prioritized=True)
-        environ = {VARIABLE: parentage.encode(), "OTHER": "1"}
-        self.assertEqual(Parentage.take(environ), parentage)
+        inheritance = Inheritance(*pipes, "/peers", {"/s": 5}, prioritized=True, log="/log")
+        environ = {VARIABLE: inheritance.encode(), "OTHER": "1"}
+        self.assertEqual(Inheritance.take(environ), inheritance)
         self.assertEqual(environ, {"OTHER": "1"})
         self.assertEqual([os.get_inheritable(each) for each in pipes], [False, False])
-        self.assertIsNone(Parentage.take(environ))
+        self.assertIsNone(Inheritance.take(environ))
 
     def test_count(self) -> None:
         """WORKERS=0 is one for each core that the process may use."""
@@ -86,7 +86,7 @@ class LifelineTests(SynchronousTestCase):
         for each in (hears, tells, self.parent_hears):
             self.addCleanup(os.close, each)
         self.ready, self.orphaned = False, 0
-        self.lifeline = Lifeline(self.reactor, Parentage(hears, tells, "/peers"), lambda: self.ready, self.orphan)
+        self.lifeline = Lifeline(self.reactor, Inheritance(hears, tells, "/peers"), lambda: self.ready, self.orphan)
         self.lifeline.start()
 
     def orphan(self) -> None:

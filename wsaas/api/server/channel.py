@@ -124,7 +124,7 @@ class ApiChannel(TurnsChannel):
                     self._phase, self.answering, self._idle_since = Phase.ANSWERING, True, now
                     if data:
                         self.wait(data)
-                    later.begin(self._forwarded)
+                    later(self._forwarded)
                 return
             if not data:
                 return

@@ -14,14 +14,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
 from wsaas.api.access import Access
-from wsaas.api.elsewhere import Asked, Elsewhere
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
-from wsaas.api.responses import DONE, OK, ApiResponse
-from wsaas.core.errors import GatewayError, NoSuchConnection
+from wsaas.api.responses import OK, ApiResponse
+from wsaas.core.errors import GatewayError
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUP_NAME
 from wsaas.core.ids import ID_LENGTH
@@ -29,6 +30,9 @@ from wsaas.core.pushes import Pushed
 from wsaas.core.router import Router
 from wsaas.core.session import Session
 from wsaas.net.http_grammar import HOP_BY_HOP, TOKEN, encoded, octets
+
+if TYPE_CHECKING:
+    from wsaas.api.elsewhere import Elsewhere
 
 _REQUEST_LINE = octets(
     rf"PUT /(?:([A-Za-z0-9]{{{ID_LENGTH}}})|broadcast|groups/([A-Za-z0-9_.:~-]{{1,{MAX_GROUP_NAME}}})) HTTP/1\.1\r\n"
@@ -81,22 +85,8 @@ def read_head(fields: bytes) -> Head | None:
     return Head(int(length), media_type == b"application/octet-stream", authorization, (host,))
 
 
-class SiblingPush:
-    """A push to a connection of another process; `sent` is the usual answer, ready to be written."""
-
-    __slots__ = ("_asked", "_elsewhere", "_id", "_sent")
-
-    def __init__(self, elsewhere: Elsewhere, id: str, payload: bytes, binary: bool, sent: bytes) -> None:
-        self._elsewhere = elsewhere
-        self._sent = sent
-        self._id = id
-        self._asked = Asked(b"PUT", b"/" + id.encode("ascii"), b"application/octet-stream" if binary else None, payload)
-
-    def begin(self, done: Callable[[bytes], object]) -> None:
-        """Hand the push on; `done` is called with the answer."""
-        self._elsewhere.forward(
-            self._id, self._asked, lambda answer: done(self._sent if answer is DONE else answer.serialize())
-        )
+Forward = Callable[[Callable[[bytes], object]], object]
+"""Sends a push on to another process. Its argument is called with the whole answer."""
 
 
 class FastPath:
@@ -121,19 +111,17 @@ class FastPath:
         self._fresh_until = 0.0
         self._sent = self._queued = b""
 
-    def serve(
-        self, data: bytes, any_host: bool, now: float
-    ) -> tuple[bytes, bytes, FanOut[Session] | SiblingPush | None]:
+    def serve(self, data: bytes, any_host: bool, now: float) -> tuple[bytes, bytes, FanOut[Session] | Forward | None]:
         """Serve the requests at the beginning of `data` that are for the fast path.
 
         Return their answers, the rest of `data`, and a FanOut if the next request pushes to more connections than this
-        turn may: the caller takes its remaining steps, and `answered` gives the answer then. A SiblingPush gives the
-        answer to the next request once it has begun. `any_host` is for a connection whose Host headers are not looked
+        turn may: the caller takes its remaining steps, and `answered` gives the answer then. A Forward, once it is
+        called, gets the answer to the next request. `any_host` is for a connection whose Host headers are not looked
         at; `now` is the clock's time. One call writes FRAMES_PER_TURN frames at most, so that others have their turn.
         """
         if now >= self._fresh_until:
             self._renew_answers(now)
-        push, heads, size = self._router.push, self._heads[any_host], len(data)
+        push, heads, size, elsewhere = self._router.push, self._heads[any_host], len(data), self._elsewhere
         answers, at, left = b"", 0, FRAMES_PER_TURN
         while at < size and left > 0:
             request_line = _REQUEST_LINE.match(data, at)
@@ -150,8 +138,14 @@ class FastPath:
             if head is None or start + head.length > size:
                 break
             id, group = request_line.groups()
-            if id is None and self._elsewhere is not None:
-                break
+            if elsewhere is not None:
+                if id is None:
+                    break
+                address = id.decode("ascii")
+                if elsewhere.may_have(address):
+                    at = start + head.length
+                    self._router.hand_on(address, head.length)
+                    return answers, data[at:], partial(elsewhere.push, address, data[start:at], head.binary)
             at = start + head.length
             if id is not None:
                 left -= 1
@@ -159,14 +153,6 @@ class FastPath:
                     pushed = push(id.decode("ascii"), data[start:at], head.binary)
                     answers += self._sent if pushed is _SENT else self._queued
                 except Exception as error:
-                    address = id.decode("ascii")
-                    if self._elsewhere is not None and isinstance(error, NoSuchConnection):
-                        if self._elsewhere.owns(address):
-                            return (
-                                answers,
-                                data[at:],
-                                SiblingPush(self._elsewhere, address, data[start:at], head.binary, self._sent),
-                            )
                     answers += self._failed(error)
             else:
                 answer, fan_out, cost = self._push_to_many(group, data[start:at], head.binary, left)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -12,7 +12,6 @@ from twisted.web.server import Site
 
 from wsaas.api.access import Access
 from wsaas.api.app import Api
-from wsaas.api.elsewhere import Elsewhere
 from wsaas.api.health import Members, add_ops_routes
 from wsaas.api.routes import add_routes
 from wsaas.api.server.channel import ApiChannel, ApiRequest
@@ -21,6 +20,9 @@ from wsaas.api.server.fast_path import FastPath
 from wsaas.api.server.limits import Body
 from wsaas.core.router import Router
 from wsaas.net.reject import RejectedConnection
+
+if TYPE_CHECKING:
+    from wsaas.api.elsewhere import Elsewhere
 
 
 class ApiSite(Site):

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
+from twisted.web.iweb import IRequest
 
 from tests.support.api_fakes import GONE, HERE, FakeSession, router_of
 from tests.support.http_wire import MAX_MESSAGE_SIZE, WireCase
-from wsaas.api.elsewhere import Asked, Gathered
+from wsaas.api.elsewhere import Asked, asked_again
+from wsaas.api.merging import Gathered
 from wsaas.api.responses import DONE, ApiResponse
 from wsaas.api.server.fast_path import FastPath
 from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import ApiSite, api_site
 
 THEIRS = "B" * 32
+BINARY = b"application/octet-stream"
 SLOW = "X-Slow: \t\r\n"
 
 
@@ -31,16 +34,23 @@ class FakeElsewhere:
         self.waiting: list[Callable[[ApiResponse], object]] = []
         self.gathering: list[Deferred[Gathered]] = []
 
-    def owns(self, id: str) -> bool:
+    def may_have(self, id: str) -> bool:
         return id == THEIRS
 
-    def forward(self, id: str, asked: Asked, done: Callable[[ApiResponse], object]) -> None:
+    def push(self, id: str, payload: bytes, binary: bool, done: Callable[[bytes], object]) -> None:
         assert id == THEIRS
-        self.asked.append(asked)
-        self.waiting.append(done)
+        self.asked.append(Asked(b"PUT", f"/{id}".encode(), BINARY if binary else None, payload))
+        self.waiting.append(lambda answer: done(answer.serialize()))
 
-    def gather(self, asked: Asked) -> Deferred[Gathered]:
-        self.asked.append(asked)
+    def forward(self, id: str, request: IRequest) -> Deferred[ApiResponse]:
+        assert id == THEIRS
+        self.asked.append(asked_again(request))
+        answered: Deferred[ApiResponse] = Deferred()
+        self.waiting.append(answered.callback)
+        return answered
+
+    def gather(self, request: IRequest, target: bytes | None = None) -> Deferred[Gathered]:
+        self.asked.append(asked_again(request, target))
         self.gathering.append(Deferred())
         return self.gathering[-1]
 
@@ -49,7 +59,7 @@ class ElsewhereTests(WireCase):
     def setUp(self) -> None:
         super().setUp()
         self.elsewhere = FakeElsewhere()
-        self.router = router_of(self.session, elsewhere=self.elsewhere.owns)
+        self.router = router_of(self.session, elsewhere=self.elsewhere.may_have)
         self.site = self.site_of(FastPath)
 
     def site_of(self, fast_path: type[FastPath] | None) -> ApiSite:
@@ -69,7 +79,7 @@ class ElsewhereTests(WireCase):
             ("PUT", f"/{THEIRS}", "hello", "", Asked(b"PUT", f"/{THEIRS}".encode(), None, b"hello")),
             (
                 *("PUT", f"/{THEIRS}", "b", "Content-Type: application/octet-stream\r\n"),
-                Asked(b"PUT", f"/{THEIRS}".encode(), b"application/octet-stream", b"b"),
+                Asked(b"PUT", f"/{THEIRS}".encode(), BINARY, b"b"),
             ),
             ("GET", f"/{THEIRS}", "", "", Asked(b"GET", f"/{THEIRS}".encode())),
             ("DELETE", f"/{THEIRS}?code=4000", "", "", Asked(b"DELETE", f"/{THEIRS}?code=4000".encode())),
@@ -110,7 +120,7 @@ class ElsewhereTests(WireCase):
 
     def test_at_once(self) -> None:
         """An answer that is there at once is one like any other."""
-        self.elsewhere.forward = lambda id, asked, done: done(DONE)  # type: ignore[method-assign]
+        self.elsewhere.push = lambda id, payload, binary, done: done(DONE.serialize())  # type: ignore[method-assign]
         wire = self.wire()
         wire.send(request("PUT", f"/{THEIRS}", "x") * 3)
         self.assertEqual(wire.statuses(), [200, 200, 200])
