@@ -45,6 +45,8 @@ from wsaas.service.version import user_agent
 from wsaas.settings.table import Settings
 
 if TYPE_CHECKING:
+    from wsaas.cluster.forwarding import Forwarding
+    from wsaas.service.node import Node
     from wsaas.service.worker import Worker
     from wsaas.service.worker_identity import WorkerIdentity
 
@@ -62,6 +64,11 @@ def assemble(
 
         worker = Worker(reactor, identity, settings, time.time)
         settings = settings_of(settings, identity)
+    node: Node | None = None
+    if settings.cluster is not None:
+        from wsaas.service.node import Node
+
+        node = Node(reactor, settings, time.time, boottime, random.random)
     files = ClientFiles(settings.target_ca, settings.target_cert, settings.target_key)
     backend = Target.from_address(reactor, settings.target_address, files)
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
@@ -125,7 +132,7 @@ def assemble(
     notifier = worker or Notifier.of(os.environ)
 
     def elsewhere(id: str) -> bool:
-        return worker is not None and not gateway.minted(id)
+        return (worker is not None or node is not None) and not gateway.minted(id)
 
     router = Router(registry, settings.max_message_size, monitor, clients.fan_out, elsewhere)
     if debug:
@@ -141,6 +148,13 @@ def assemble(
         with suppress(ReactorNotRunning):  # something else has begun to stop it
             reactor.stop()
 
+    others = worker or node
+
+    def forwarding() -> Forwarding | None:
+        if node is not None:
+            return node.join(gateway, router, ready)
+        return None if worker is None else worker.join(gateway, router, ready, stop)
+
     def make_api() -> ApiSite:
         return api_site(
             reactor,
@@ -149,11 +163,13 @@ def assemble(
             local_address=settings.local_address,
             max_message_size=settings.max_message_size,
             ready=ready if worker is None else lambda: worker.all_ready,
-            elsewhere=None if worker is None else worker.join(gateway, router, ready, stop),
-            members=alone if worker is None else worker.members,
+            elsewhere=forwarding(),
+            members=alone if others is None else others.members,
+            members_name="workers" if node is None else "members",
         )
 
-    daemon = Daemon(Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker))
+    parts = Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker, node)
+    daemon = Daemon(parts)
     services = MultiService()
     daemon.setServiceParent(services)
     signals.on_stop(stop, daemon.hurry)
@@ -164,3 +180,8 @@ def assemble(
 
         demo_service(reactor, settings, daemon.clients_at).setServiceParent(services)
     return services
+
+
+def boottime() -> float:
+    """Return the seconds since the machine started, those in which it was suspended included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

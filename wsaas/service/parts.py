@@ -17,12 +17,14 @@ from wsaas.service.systemd import Notifier
 from wsaas.settings.table import Settings
 
 if TYPE_CHECKING:
+    from wsaas.service.node import Node
     from wsaas.service.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts, each given what it needs of the others, none of them started. `worker` is None without WORKERS.
+    """The parts, each given what it needs of the others, none of them started. `worker` is None without WORKERS,
+    `node` is None without CLUSTER.
 
     `make_api` is called at the start, in the process that stays and in its directory: a worker then opens sockets."""
 
@@ -36,3 +38,4 @@ class Parts:
     journal: MemoryJournal | SqliteJournal
     notifier: Notifier | Worker
     worker: Worker | None
+    node: Node | None = None
