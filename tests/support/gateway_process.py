@@ -33,8 +33,8 @@ _reserved: list[socket.socket] = []
 def free_port() -> int:
     """A port that nobody listens on, and that no other test is given as long as this process lives.
 
-    It is not one of those that the kernel gives to outgoing connections. Of two tests with the same port, one would find
-    the other's gateway ready, and its own not yet listening.
+    It is not one of those that the kernel gives to outgoing connections. Of two tests with the same port, one would
+    find the other's gateway ready, and its own not yet listening.
     """
     while True:
         port = random.choice(_candidates())

@@ -40,6 +40,7 @@ class Session:
         "backend_notes",
         "connected_at",
         "ending",
+        "fan_out_entry",
         "groups",
         "handshake",
         "id",
@@ -61,19 +62,18 @@ class Session:
         owner: SessionOwner[Session],
         ending: Closed | None = None,
     ) -> None:
-        self.id = record.id
+        self.id, self.connected_at = record.id, record.connected_at
         self.handshake = handshake
         self.peer = peer
         self.state = State.STARTING if ending is None else _LEAVING
         self.lane = Lane(limits.receive_buffer)
         self.outgoing = Outgoing(limits.send_buffer)
-        self.connected_at = record.connected_at
-        self.repeated = record.repeated
-        self.trace_id = record.trace_id
+        self.repeated, self.trace_id = record.repeated, record.trace_id
         self.subprotocol: str | None = None
         self.groups: AbstractSet[str] = NO_GROUPS
         self.backend_notes: object = None
         """Kept for the courier: what it would otherwise make anew for each event."""
+        self.fan_out_entry: object = None
         self.ending = ending
         """The DELETE that will end it, once it is known why; its count of lost messages is certain at the very end."""
         self._owner = owner

@@ -23,6 +23,7 @@ from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender, Sender
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
 from wsaas.clients.factory import ClientFactory
+from wsaas.clients.fanout import write_directly
 from wsaas.clients.handshake.client_address import Proxies
 from wsaas.clients.handshake.credentials import Credentials
 from wsaas.clients.handshake.policy import HandshakePolicy
@@ -134,9 +135,9 @@ def assemble(
     def elsewhere(id: str) -> bool:
         return (worker is not None or node is not None) and not gateway.minted(id)
 
-    router = Router(registry, settings.max_message_size, monitor, clients.fan_out, elsewhere)
+    router = Router(registry, settings.max_message_size, monitor, write_directly, elsewhere)
     if debug:
-        router = DebugRouter(reactor, registry, settings.max_message_size, monitor, clients.fan_out, elsewhere)
+        router = DebugRouter(reactor, registry, settings.max_message_size, monitor, write_directly, elsewhere)
 
     def ready() -> bool:
         return gateway.accepting and journal.healthy
