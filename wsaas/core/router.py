@@ -205,14 +205,12 @@ class Router:
             # Counted before they are sent to: the system calls push the sessions out of the processor's caches.
             size = len(frame.payload)
             for session in sessions:
-                outgoing = session.outgoing
-                outgoing.messages += 1
-                outgoing.bytes += size
+                session.messages_out += 1
+                session.bytes_out += size
             remaining = self._send_directly(sessions, frame)
             for session in remaining:
-                outgoing = session.outgoing
-                outgoing.messages -= 1
-                outgoing.bytes -= size
+                session.messages_out -= 1
+                session.bytes_out -= size
         served = len(sessions) - len(remaining)
         queued = 0
         for session in remaining:
@@ -268,8 +266,8 @@ def facts_of(session: Session) -> Facts:
         groups=tuple(sorted(session.groups)),
         messages_in=lane.received,
         bytes_in=lane.bytes,
-        messages_out=outgoing.messages,
-        bytes_out=outgoing.bytes,
+        messages_out=session.messages_out,
+        bytes_out=session.bytes_out,
         bytes_waiting_in=lane.size - OVERHEAD * len(lane),
         bytes_waiting_out=peer.waiting + outgoing.waiting,
     )
