@@ -9,6 +9,7 @@ from wsaas.core.errors import ClientTooSlow
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
 from wsaas.core.monitor import Monitor
+from wsaas.core.outgoing import Outgoing
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.registry import Registry
@@ -47,7 +48,7 @@ class FakeSession:
     def __init__(self, id: str = HERE) -> None:
         self.id = id
         self.peer = self
-        self.messages_out = self.bytes_out = 0
+        self.outgoing = Outgoing(MAX_MESSAGE_SIZE)
         self.groups: set[str] = set()
         self.outcome: Pushed | Exception = Pushed.SENT
         self.about = FACTS

@@ -22,6 +22,7 @@ from wsaas.clients.handshake.credentials import Credentials
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame, Handshake
+from wsaas.core.observer import Observer
 from wsaas.core.refusal import Refusal, RefusalReason
 
 REQUEST = (
@@ -133,7 +134,6 @@ class FakeSessionInput:
         self.calls: list[tuple[Any, ...]] = []
         self.room = 10**9
         self.subprotocol: str | None = None
-        self.fan_out_entry: object = None
         self.received_frames: list[Frame] = []
 
     def announce(self, length: int) -> None:
@@ -159,6 +159,7 @@ class FakeGateway:
         self.handshakes: list[Handshake] = []
         self.sessions: list[FakeSessionInput] = []
         self.refused: Counter[RefusalReason] = Counter()
+        self.observer: Observer | None = None
 
     def refuse(self, peer: Any, refusal: Refusal) -> None:
         self.refused[refusal.reason] += 1

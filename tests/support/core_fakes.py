@@ -11,6 +11,7 @@ from collections.abc import Callable
 from wsaas.core.errors import GatewayError
 from wsaas.core.events import Closed, Event
 from wsaas.core.model import Frame, Handshake, Limits
+from wsaas.core.observer import Attempt, Push, RefusedHandshake
 from wsaas.core.outcomes import Accepted, Indeterminate, Outcome, Refused
 from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.records import Record
@@ -105,6 +106,9 @@ class FakeOwner:
     def opened(self, session: Session) -> None:
         pass
 
+    def replied(self, session: Session, frame: Frame) -> None:
+        session.outgoing.replies += 1
+
     def closing(self, session: Session) -> None:
         self.calls.say("closing", session)
 
@@ -159,19 +163,38 @@ class FakeObserver:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+        self.attempts: list[Attempt] = []
 
-    def connected(self, id: str, handshake: Handshake) -> None:
-        self.heard.append(f"connected {id[-1]} {handshake.path}")
+    def connected(self, session: Session) -> None:
+        self.heard.append(f"connected {session.id[-1]} {session.handshake.path}")
 
-    def delivered(self, id: str, event: Event, outcome: Outcome, tries: int) -> None:
-        self.heard.append(f"delivered {id[-1]} {event.kind.value} {type(outcome).__name__} {tries}")
+    def refused(self, refused: RefusedHandshake) -> None:
+        self.heard.append(f"refused {refused.remote_address} {refused.path}: {refused.message}")
 
-    def pushed(self, kind: PushKind, target: str, size: int, result: Pushed | GatewayError) -> None:
-        became = result.value if isinstance(result, Pushed) else type(result).__name__
-        self.heard.append(f"pushed {kind.value} {target[-1:]} {size} {became}")
+    def tried(self, session: Session, attempt: Attempt) -> None:
+        became = f"again in {attempt.retry_in}" if attempt.outcome is None else type(attempt.outcome).__name__
+        self.attempts.append(attempt)
+        self.heard.append(f"tried {session.id[-1]} {attempt.event.kind.value} {became} {attempt.number}")
 
-    def disconnected(self, id: str, closed: Closed) -> None:
-        self.heard.append(f"disconnected {id[-1]} {spell(closed)}")
+    def replied(self, session: Session, frame: Frame) -> None:
+        self.heard.append(f"replied {session.id[-1]} {frame.payload.decode()}")
+
+    def pushed(self, push: Push) -> None:
+        became = push.result.value if isinstance(push.result, Pushed) else type(push.result).__name__
+        whom = "" if push.session is None else f" {push.session.id[-1]}"
+        many = f" {push.sent}+{push.skipped}" if push.kind is not PushKind.CONNECTION else ""
+        size = len(push.payload)
+        self.heard.append(f"pushed {push.kind.value} {push.target[-1:]} {size} {became}{whom}{many}")
+
+    def close_asked(self, id: str, code: int, error: GatewayError | None) -> None:
+        self.heard.append(f"close asked {id[-1]} {code} {type(error).__name__}")
+
+    def ending(self, session: Session, closed: Closed, gone: bool) -> None:
+        groups = ",".join(sorted(session.groups))
+        self.heard.append(f"ending {session.id[-1]} {spell(closed)} in [{groups}]{' gone' if gone else ''}")
+
+    def disconnected(self, session: Session, closed: Closed) -> None:
+        self.heard.append(f"disconnected {session.id[-1]} {spell(closed)}")
 
 
 class Stage:

@@ -122,10 +122,10 @@ class DebugTests(LogTestCase):
             rf"message of 4 bytes: 200 {time}, with a text reply of 4 bytes; connection {id}",
             rf"message of 9 bytes: 503 {time}; connection {id}",
             rf"message of 9 bytes: 204 {time}, sent again; connection {id}",
-            rf"push of 5 bytes: 200 {time}; connection {id}",
-            rf"push of 5 bytes: 404 {time}; connection x",
-            rf"push of 2 bytes: 200 {time}; all connections",
-            rf"close with 4001: 200 {time}; connection {id}",
+            rf"push of 5 bytes: 200; connection {id}",
+            r"push of 5 bytes: 404; connection x",
+            r"push of 2 bytes: 200; all connections",
+            rf"close with 4001: 200; connection {id}",
             rf"disconnect of \d+ bytes: 200 {time}, cause api, close code 4001; connection {id}",
         ):
             eventually(lambda words=words: re.search(words, gateway.log()))

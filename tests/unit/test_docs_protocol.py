@@ -264,6 +264,13 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "GET /-/healthy": ["system.test_api.TokenTests.test_probes", "unit.api.test_app.ProbeTests.test_healthy"],
         "GET /-/ready": ["system.test_api.TokenTests.test_probes", "unit.api.test_app.ProbeTests.test_not_ready"],
         "GET /-/cluster": ["system.test_workers.ThreeTests.test_list_of_workers"],
+        "GET /-/events": [
+            "system.test_events.EventTests.test_a_life",
+            "system.test_events.EventTests.test_filters",
+            "system.test_events.EventTests.test_bad_value",
+            "system.test_events.OffTests.test_off",
+            "system.test_events.WorkerTests.test_all_workers",
+        ],
     },
     "errors": {
         "BAD_REQUEST": [
@@ -291,6 +298,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "CLIENT_TOO_SLOW": ["system.test_api.PushTests.test_too_slow"],
         "INTERNAL_ERROR": ["unit.api.test_app.MistakeTests.test_internal_error"],
         "NOT_READY": ["unit.api.test_app.ProbeTests.test_not_ready"],
+        "TOO_MANY_WATCHERS": ["unit.api.test_events.EventTests.test_bound"],
         "OWNER_UNREACHABLE": [
             "unit.cluster.test_forwarding.ForwardTests.test_table",
             "system.test_workers.ThreeTests.test_stopped",
@@ -373,6 +381,41 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "1013": ["system.test_message.PatienceTests.test_undelivered"],
         "3000 to 4999": ["system.test_api.CloseTests.test_code"],
     },
+    "events": {
+        "hello": [
+            "unit.telemetry.test_event_stream.LineTests.test_hello",
+            "unit.api.test_events.EventTests.test_stream",
+        ],
+        "connect": [
+            "system.test_events.EventTests.test_a_life",
+            "unit.telemetry.test_event_stream.LineTests.test_connect",
+            "unit.telemetry.test_event_stream.LineTests.test_outcomes",
+        ],
+        "message": [
+            "unit.telemetry.test_event_stream.LineTests.test_message",
+            "unit.backend.test_courier.MonitorTests.test_attempts",
+            "unit.backend.test_sender.PoolSenderTests.test_timing",
+        ],
+        "disconnect": ["unit.telemetry.test_event_stream.LineTests.test_connect"],
+        "retry": [
+            "unit.telemetry.test_event_stream.LineTests.test_retry",
+            "unit.backend.test_courier.MonitorTests.test_tries",
+        ],
+        "reply": [
+            "system.test_events.EventTests.test_a_life",
+            "unit.core.test_counters.EndTests.test_replies",
+        ],
+        "push": ["unit.telemetry.test_event_stream.LineTests.test_pushes"],
+        "group_push": ["unit.telemetry.test_event_stream.LineTests.test_pushes"],
+        "broadcast": ["unit.telemetry.test_event_stream.LineTests.test_pushes"],
+        "refusal": [
+            "system.test_events.EventTests.test_refusal",
+            "unit.telemetry.test_event_stream.LineTests.test_refusal",
+            "unit.clients.test_connection.HandshakeTests.test_observed",
+        ],
+        "close": ["unit.telemetry.test_event_stream.LineTests.test_close"],
+        "skipped": ["unit.api.test_events.EventTests.test_slow_reader"],
+    },
     "client-side": {
         "addresses": [
             "system.test_endpoints.ListeningTests.test_loopback",
@@ -444,6 +487,7 @@ VIOLATION = 1002
 
 # Where a refusal's status or code is no constant, and what they can be.
 VARIABLE = {
+    "wsaas/clients/handshake/responses.py": {},  # those of NO_HANDSHAKE
     "wsaas/backend/decision.py": {},  # the backend's own
     "wsaas/backend/responses.py": {**{code: str(status) for status, code in CODES.items()}, "REFUSED": "any other 4xx"},
 }

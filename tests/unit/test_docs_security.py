@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.pages import ROOT, SECURITY, THREATS, tables
 from wsaas.api import access
+from wsaas.api.events import MAX_WATCHERS
 from wsaas.api.params import MAX_PARAMETERS
 from wsaas.api.server import fast_path, limits
 from wsaas.api.server.limits import MAX_NAME_LENGTH
@@ -29,7 +30,7 @@ from wsaas.http_client import response_parser as parser
 from wsaas.net import proxy_protocol as proxy_header
 from wsaas.service import file_limits as capacity
 from wsaas.settings.table import TABLE
-from wsaas.telemetry import log_buffer, log_limit, log_sinks
+from wsaas.telemetry import log_buffer, log_limit, log_sinks, watcher
 
 # What the limits that have no setting say, by the beginning of the attack's text.
 FIXED = {
@@ -46,6 +47,8 @@ FIXED = {
     "A client that does not answer": f"{lingering_close.CLOSE_TIMEOUT:.0f} s; {lingering_close.LINGER:.0f} s more",
     "A request that comes slowly": f"10 s; {limits.IDLE_TIMEOUT:.0f} s of silence",
     "Thousands of requests": f"{fast_path.FRAMES_PER_TURN} frames a turn",
+    "Readers of the event stream": f"{watcher.MAX_EVENTS} events, {watcher.MAX_BYTES >> 20} MiB; "
+    f"{MAX_WATCHERS} readers",
     "Headers in a handshake": f"{answer_headers.MAX_HEADERS} headers of a connect answer, "
     f"{answer_headers.MAX_HEADER_BYTES // 1024} KiB",
     "An answer without end": f"{contract.MAX_DECISION // 1024} KiB, MAX_MESSAGE_SIZE for a reply; "

@@ -27,19 +27,18 @@ from wsaas.api.access import Access
 from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answer_to
 from wsaas.api.params import Query
 from wsaas.api.refused_pushes import count_refused
-from wsaas.api.responses import ApiResponse
+from wsaas.api.responses import Answer, ApiResponse
 from wsaas.core.counters import Counters
-from wsaas.core.errors import NoSuchConnection, OwnerUnreachable
+from wsaas.core.errors import NoSuchConnection
 from wsaas.core.ids import ID_LENGTH
 
 if TYPE_CHECKING:
     from wsaas.api.elsewhere import Elsewhere
 
-Handler = Callable[..., Awaitable[ApiResponse]]
+Handler = Callable[..., Awaitable[Answer]]
 
 METHODS = frozenset({b"GET", b"HEAD", b"PUT", b"POST", b"DELETE"})
 OTHER = b"OTHER"
-_OPERATION = b"/-/"
 
 _log = Logger()
 
@@ -70,19 +69,10 @@ class Api:
 
     `counters` counts pushes that are refused before the router hears of them.
     A request for a connection that is not here goes on to its owner, if that is one of the processes `elsewhere`.
-    While `may_answer()` is false, this process may not say of any connection that something was done: all requests but
-    those below `/-/` are refused.
     """
 
-    def __init__(
-        self,
-        access: Access,
-        counters: Counters,
-        elsewhere: Elsewhere | None = None,
-        may_answer: Callable[[], bool] | None = None,
-    ) -> None:
+    def __init__(self, access: Access, counters: Counters, elsewhere: Elsewhere | None = None) -> None:
         self._access = access
-        self._may_answer = may_answer
         self._counters = counters
         self._elsewhere = elsewhere
         self._klein = Klein()
@@ -107,6 +97,7 @@ class Api:
         def register(handler: Handler) -> Handler:
             async def answered(request: IRequest, **arguments: str) -> bytes:
                 query = Query(request.uri.partition(b"?")[2], once, repeatable)
+                answer: Answer
                 try:
                     answer = await handler(request, query, **arguments)
                 except NoSuchConnection:
@@ -123,7 +114,7 @@ class Api:
 
     def resource(self) -> Resource:
         """Return the root of the site."""
-        return Gate(self._access, self._counters, self._klein.resource(), self._may_answer)
+        return Gate(self._access, self._counters, self._klein.resource())
 
     def _failed(self, request: IRequest, failure: Failure) -> bytes:
         count_refused(self._counters, request.method, request.uri, failure.value)
@@ -135,24 +126,17 @@ class Gate(Resource):
 
     isLeaf = True
 
-    def __init__(
-        self, access: Access, counters: Counters, inside: IResource, may_answer: Callable[[], bool] | None = None
-    ) -> None:
+    def __init__(self, access: Access, counters: Counters, inside: IResource) -> None:
         super().__init__()
         self._access = access
         self._counters = counters
         self._inside = inside
-        self._may_answer = may_answer
 
     def render(self, request: IRequest) -> int:
         try:
             self._access.check(request.path, request.requestHeaders, isinstance(request.getHost(), UNIXAddress))
             _check_path(request.path)
-            if self._may_answer is not None and not request.path.startswith(_OPERATION) and not self._may_answer():
-                raise OwnerUnreachable(
-                    "this process may not speak at this moment, and nothing was delivered: try again"
-                )
-        except (Unauthorized, HostNotAllowed, NotFound, OwnerUnreachable) as error:
+        except (Unauthorized, HostNotAllowed, NotFound) as error:
             count_refused(self._counters, request.method, request.uri, error)
             answer_failure(request, Failure()).finish(request)
             return NOT_DONE_YET

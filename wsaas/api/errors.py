@@ -44,6 +44,10 @@ class NotReady(GatewayError):
     """The gateway is starting or draining, or its journal cannot be written."""
 
 
+class TooManyWatchers(GatewayError):
+    """As many read the event stream of this process as may."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
     """The answer to one kind of error. Without a `message` here, `str()` of the error is the message."""
@@ -74,6 +78,7 @@ TABLE: Mapping[type[object], ErrorRow] = {
     UnsupportedCoding: ErrorRow(415, "UNSUPPORTED_CODING", headers=(("Accept-Encoding", "identity"),)),
     ClientTooSlow: ErrorRow(429, "CLIENT_TOO_SLOW", headers=(("Retry-After", "1"),)),
     NotReady: ErrorRow(503, "NOT_READY"),
+    TooManyWatchers: ErrorRow(503, "TOO_MANY_WATCHERS", headers=(("Retry-After", "5"),)),
     OwnerUnreachable: ErrorRow(503, "OWNER_UNREACHABLE", headers=(("Retry-After", "1"),)),
     OwnerSilent: ErrorRow(504, "OWNER_SILENT"),
 }

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Protocol
 
 from twisted.web.http import datetimeToString
 from twisted.web.iweb import IRequest
@@ -59,6 +60,35 @@ class ApiResponse:
         if last:
             lines.append(b"Connection: close")
         return b"\r\n".join([*lines, b"", body if body_wanted else b""])
+
+
+class Answer(Protocol):
+    """The answer of a route: an ApiResponse, or another that writes itself."""
+
+    def write_to(self, request: IRequest) -> bytes:
+        """Set status and headers of the request's answer, unless that is done, and return the body that follows."""
+
+
+class Streamed:
+    """An answer of this media type whose body is written by and by, until the request is over. A HEAD gets none."""
+
+    def __init__(self, media_type: str) -> None:
+        self._media_type = media_type
+        self._begun = False
+
+    def begin(self, request: IRequest, first: bytes) -> None:
+        """Write the headers, and the first part of the body."""
+        self._begun = True
+        request.setHeader("Content-Type", self._media_type)
+        request.setHeader("Cache-Control", "no-store")
+        request.setHeader("X-Accel-Buffering", "no")  # nginx would keep the events until it has 4 KiB of them
+        request.write(first)
+
+    def write_to(self, request: IRequest) -> bytes:
+        """Return nothing more: all is written."""
+        if not self._begun:
+            self.begin(request, b"")
+        return b""
 
 
 OK = {"code": "OK"}

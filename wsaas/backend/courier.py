@@ -21,19 +21,20 @@ from twisted.python.failure import Failure
 
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.breaker import PROBES, Breaker
-from wsaas.backend.delivery import Delivery, Traffic
+from wsaas.backend.delivery import Delivery, Traffic, Watched
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.health import Change, unreached
 from wsaas.backend.requests import Contract
 from wsaas.backend.responses import DELIVERED, NO_ANSWER, Retry, read
 from wsaas.backend.sender import Sender
-from wsaas.core.events import Cause, CloseCode, EventKind
+from wsaas.core.events import Cause, CloseCode, Event, EventKind
 from wsaas.core.monitor import Monitor
+from wsaas.core.observer import Attempt
 from wsaas.core.outcomes import Acknowledged, Indeterminate, Outcome, Undelivered
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.retry import LONGEST_DELAY, Attempted, GiveUp, decide
 from wsaas.core.session import Session
-from wsaas.http_client.exchange import Fault, HttpResponse, TimedOut
+from wsaas.http_client.exchange import Fault, HttpResponse, TimedOut, Timing
 from wsaas.telemetry.log_limit import LogLimit
 
 _MESSAGE = EventKind.MESSAGE  # Enum looks its members up anew each time
@@ -124,19 +125,26 @@ class Courier:
                 self._offer(session)
                 return
             delivery.event = event
-            delivery.began = self._clock.seconds()
+            waited_since, delivery.began = delivery.began, self._clock.seconds()
+            delivery.due = waited_since or delivery.began
         delivery.tries += 1
         try:
-            self._sender.send(self._contract.webhook(session, delivery.event), partial(self._answered, delivery))
+            webhook = self._contract.webhook(session, delivery.event)
+            if self._monitor.observer is not None:
+                webhook.timing = Timing()
+                delivery.watched = Watched(webhook, delivery.due, self._clock.seconds())
+            self._sender.send(webhook, partial(self._answered, delivery))
         except Exception:
             self._dispatcher.release(delivery.traffic.kind, delivery.party)
             self._broken(Failure(), delivery)
 
     def _answered(self, delivery: Delivery, answer: HttpResponse | Fault | Failure) -> None:
-        traffic = delivery.traffic
+        traffic, watched = delivery.traffic, delivery.watched
         self._dispatcher.release(traffic.kind, delivery.party)
         if self._stopped:
             return
+        if watched is not None:
+            watched.answer, watched.answered_at = answer, self._clock.seconds()
         try:
             if answer is self._plain_answer and traffic.kind is _MESSAGE and not traffic.breaker.failures:
                 traffic.counters.answers[2] += 1
@@ -213,13 +221,13 @@ class Courier:
         if delivery.waiting is not None and delivery.may_hurry and now - delivery.hurried_at >= LONGEST_DELAY:
             delivery.waiting.cancel()
             delivery.waiting = None
-            delivery.hurried_at = now
+            delivery.hurried_at = delivery.due = now
             self._dispatcher.submit_again(delivery)
 
     def _resolve(self, delivery: Delivery, outcome: Outcome) -> None:
         session, observer = delivery.session, self._monitor.observer
         if observer is not None and (event := delivery.event or session.next_event()) is not None:
-            observer.delivered(session.id, event, outcome, delivery.tries)
+            observer.tried(session, _attempt(delivery, event, outcome))
         session.resolve(outcome)
         # Only now may it be woken: while it was resolved it was still here.
         del self._deliveries[session]
@@ -238,6 +246,9 @@ class Courier:
             connection=session.id,
             last=again.reason,
         )
+        if self._monitor.observer is not None and delivery.event is not None:
+            self._monitor.observer.tried(session, _attempt(delivery, delivery.event, None, decision.seconds))
+        delivery.watched = None
         delivery.may_hurry = unreached and again.retry_after is None
         delivery.waiting = self._clock.callLater(decision.seconds, self._retry, delivery)
 
@@ -248,6 +259,7 @@ class Courier:
 
     def _retry(self, delivery: Delivery) -> None:
         delivery.waiting = None
+        delivery.due = self._clock.seconds()
         self._dispatcher.submit_again(delivery)
 
     def _broken(self, failure: Failure, delivery: Delivery) -> None:
@@ -262,3 +274,11 @@ class Courier:
             else:
                 del self._deliveries[session]
                 self._offer(session)
+
+
+def _attempt(delivery: Delivery, event: Event, outcome: Outcome | None, retry_in: float | None = None) -> Attempt:
+    """Return what an observer is told of a try that is over, or of an event that is given up between two tries."""
+    watched = delivery.watched
+    if watched is None:
+        return Attempt(event, delivery.tries, None, None, None, outcome, retry_in)
+    return Attempt(event, delivery.tries, watched.webhook, watched.answer, watched.times, outcome, retry_in)

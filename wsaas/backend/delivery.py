@@ -9,8 +9,10 @@ from twisted.internet.interfaces import IDelayedCall
 
 from wsaas.backend.breaker import Breaker
 from wsaas.backend.fair_queue import FairQueue
+from wsaas.backend.requests import Webhook
 from wsaas.core.counters import WebhookCounters
 from wsaas.core.events import Event, EventKind
+from wsaas.core.observer import Times
 from wsaas.core.outcomes import Outcome
 from wsaas.core.session import Session
 
@@ -43,10 +45,49 @@ class Traffic:
         """Return whether a delivery of this party may be sent now; `may_probe` while the breaker is open."""
 
 
+class Watched:
+    """One try that began while an observer watched: its webhook, the moments of it by the clock, and its answer."""
+
+    __slots__ = ("answer", "answered_at", "due", "sent_at", "webhook")
+
+    def __init__(self, webhook: Webhook, due: float, sent_at: float) -> None:
+        self.webhook = webhook
+        self.due = due
+        self.sent_at = sent_at
+        self.answered_at = 0.0
+        self.answer: object = None
+
+    @property
+    def times(self) -> Times | None:
+        """The times of the try; None if it has no answer, and no fault instead."""
+        if self.answer is None:
+            return None
+        timing, sent_at = self.webhook.timing, self.sent_at
+        begun, first_byte = (None, None) if timing is None else (timing.begun, timing.first_byte)
+        return Times(
+            queue=sent_at - self.due,
+            connect=None if begun is None else begun - sent_at,
+            first_byte=None if first_byte is None else first_byte - sent_at,
+            total=self.answered_at - sent_at,
+        )
+
+
 class Delivery:
     """An event on its way, over all its tries. `party` is the client's: clients of one party are counted as one."""
 
-    __slots__ = ("began", "event", "hurried_at", "may_hurry", "party", "session", "traffic", "tries", "waiting")
+    __slots__ = (
+        "began",
+        "due",
+        "event",
+        "hurried_at",
+        "may_hurry",
+        "party",
+        "session",
+        "traffic",
+        "tries",
+        "waiting",
+        "watched",
+    )
 
     def __init__(self, session: Session, traffic: Traffic) -> None:
         self.session = session
@@ -55,9 +96,13 @@ class Delivery:
         self.event: Event | None = None
         self.began = 0.0
         """The moment of its first try; before that, when its wait for a place in flight began."""
+        self.due = 0.0
+        """The moment at which its wait for another try ended; 0 before that."""
         self.tries = 0
         self.waiting: IDelayedCall | None = None
         self.may_hurry = False
         """True if it waits only because the backend could not be reached."""
         self.hurried_at = -inf
         """The moment at which its wait was last ended early."""
+        self.watched: Watched | None = None
+        """The try under way, if an observer watched when it began."""

@@ -18,6 +18,7 @@ from wsaas.backend.signing import sign
 from wsaas.core.events import Closed, Event, EventKind, Opened, Received
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
+from wsaas.http_client.exchange import Timing
 
 # An answer's body beyond this is not read: a decision about a connection is short. A reply to a message may be as long
 # as a message.
@@ -41,7 +42,7 @@ _DISCONNECT_BODY = (
 class Webhook:
     """One HTTP request, without what the pool adds. Of the answer's body `limit` bytes are read.
 
-    `head` is header lines that end in CRLF each.
+    `head` is header lines that end in CRLF each. `timing` is there while an observer wants to know the times.
     """
 
     method: bytes
@@ -49,6 +50,7 @@ class Webhook:
     head: bytes
     body: bytes
     limit: int
+    timing: Timing | None = None
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:

@@ -39,6 +39,6 @@ class PoolSender:
     def send(self, webhook: Webhook, done: Callable[[HttpResponse | Fault | Failure], object]) -> None:
         method, path = webhook.method, self._path + webhook.id
         if method == b"PUT":
-            self._by_pool(method, path, webhook.head, webhook.body, webhook.limit, self._timeout, done)
+            self._by_pool(method, path, webhook.head, webhook.body, webhook.limit, self._timeout, done, webhook.timing)
         else:
-            self._by_treq(method.decode(), path.decode(), webhook.head, webhook.body, done)
+            self._by_treq(method.decode(), path.decode(), webhook.head, webhook.body, done, webhook.timing)

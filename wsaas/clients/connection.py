@@ -128,7 +128,7 @@ class ClientConnection(Protocol):
         self.phase = _OPEN
         self.send_buffer.write(answer)
         if codec is None:
-            self.send_buffer.join_fan_out(session)
+            self.send_buffer.join_fan_out(session, self.context.direct_fds)
         else:
             self._compressor = SlowFrames(codec, self.context.max_message_size)
         self._reader = FrameReader(self.context, self, session, self._compressor)
@@ -137,9 +137,9 @@ class ClientConnection(Protocol):
 
     def refuse(self, refusal: Refusal) -> None:
         self.slot.answered()
-        self.session = None
+        session, self.session = self.session, None
         if self._handshake is not None:
-            self._handshake.refuse(refusal)
+            self._handshake.refuse(refusal, session)
 
     def send(self, frame: Frame) -> bool:
         # Not open: it has sent its Close, and the session hears of that when all before is written.

@@ -24,6 +24,8 @@ class FanOut(Generic[T]):
         self._act = act
         self.sent = 0
         self.skipped = 0
+        self.ended: Callable[[FanOut[T]], object] | None = None
+        """Called after the last step, if that is set before."""
 
     def step(self, most: int = BATCH) -> bool:
         """Serve the next batch, of at most `most` connections; return False if there are no more."""
@@ -31,4 +33,7 @@ class FanOut(Generic[T]):
         served = self._act(batch)
         self.sent += served
         self.skipped += len(batch) - served
-        return len(batch) == most
+        more = len(batch) == most
+        if not more and self.ended is not None:
+            self.ended(self)
+        return more

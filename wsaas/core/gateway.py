@@ -10,8 +10,9 @@ from wsaas.core.counters import MessageCounters
 from wsaas.core.events import Cause, CloseCode, Closed
 from wsaas.core.ids import IdMint, RandomBytes
 from wsaas.core.interfaces import Journal, Peer
-from wsaas.core.model import Handshake, Limits
+from wsaas.core.model import Frame, Handshake, Limits
 from wsaas.core.monitor import Monitor
+from wsaas.core.observer import Observer
 from wsaas.core.outcomes import Accepted
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
@@ -73,6 +74,11 @@ class Gateway:
         self.registry.add(session)
         self._journal.opened(record, lambda safe: self._recorded(session, safe))
 
+    @property
+    def observer(self) -> Observer | None:
+        """The observer that hears of what clients are told before they have a session; None while nobody watches."""
+        return self._monitor.observer
+
     def revive(self, records: Iterable[Record]) -> None:
         """Send the DELETE of every connection that an earlier life of the gateway left behind."""
         for record in records:
@@ -111,7 +117,7 @@ class Gateway:
         """Return the counts of all sessions since the start: a sum over those that are there."""
         messages = replace(self._counters.messages)
         for session in self.registry:
-            messages.add(session)
+            messages.add(session.lane, session.outgoing)
         return messages
 
     # What a session tells its owner
@@ -123,7 +129,12 @@ class Gateway:
     def opened(self, session: Session) -> None:
         self._counters.opened += 1
         if self._monitor.observer is not None:
-            self._monitor.observer.connected(session.id, session.handshake)
+            self._monitor.observer.connected(session)
+
+    def replied(self, session: Session, frame: Frame) -> None:
+        session.outgoing.replies += 1
+        if self._monitor.observer is not None:
+            self._monitor.observer.replied(session, frame)
 
     def accepted(self, session: Session, accepted: Accepted) -> None:
         if accepted.groups and session.state in LIVE:
@@ -132,16 +143,18 @@ class Gateway:
             self._journal.accepted(record_of(session), session.recorded)
 
     def closing(self, session: Session) -> None:
+        if self._monitor.observer is not None and session.ending is not None:
+            self._monitor.observer.ending(session, session.ending, session.state is State.LEAVING)
         self.registry.leave_all(session)
 
     def ended(self, session: Session, closed: Closed) -> None:
         self._counters.closed[closed.cause] += 1
         self._journal.closed(session.id, closed)
         if self._monitor.observer is not None:
-            self._monitor.observer.disconnected(session.id, closed)
+            self._monitor.observer.disconnected(session, closed)
 
     def forget(self, session: Session) -> None:
-        self._counters.messages.add(session)
+        self._counters.messages.add(session.lane, session.outgoing)
         self.registry.remove(session)
         self._journal.forget(session.id)
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from wsaas.core.errors import GatewayError
-from wsaas.core.events import Cause, Closed, Event
-from wsaas.core.model import Frame, Handshake
-from wsaas.core.outcomes import Accepted, Outcome
-from wsaas.core.pushes import Pushed, PushKind
+from wsaas.core.events import Cause, Closed
+from wsaas.core.model import Frame
+from wsaas.core.outcomes import Accepted
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal
 
@@ -21,8 +19,6 @@ class SessionInput(Protocol):
     """The side of a session that the client's end knows, and to which it tells what the client does."""
 
     subprotocol: str | None
-    fan_out_entry: object
-    """The client's end keeps it for its own fan-out (`SendDirectly`): None if a message must go by `Peer.send`."""
 
     def announce(self, length: int) -> None:
         """Hear that a message of `length` bytes or more has begun; reading stops if there is no room for it."""
@@ -94,6 +90,9 @@ class SessionOwner(Protocol[S]):
     def opened(self, session: S, /) -> None:
         """Hear that the client has its 101."""
 
+    def replied(self, session: S, frame: Frame, /) -> None:
+        """Hear that a reply of the backend's was sent to the client."""
+
     def closing(self, session: S, /) -> None:
         """Hear that the connection has begun to end, and is no longer live. May be called again."""
 
@@ -102,22 +101,6 @@ class SessionOwner(Protocol[S]):
 
     def forget(self, session: S, /) -> None:
         """Let the session go: nothing is left to say of its connection."""
-
-
-class Observer(Protocol):
-    """Hears what happens, as it happens: for a log or a stream of events. It must neither raise nor act on it."""
-
-    def connected(self, id: str, handshake: Handshake) -> None:
-        """Hear that a client got its 101."""
-
-    def delivered(self, id: str, event: Event, outcome: Outcome, tries: int) -> None:
-        """Hear what came of telling the backend of an event, after so many tries; the session hears of it next."""
-
-    def pushed(self, kind: PushKind, target: str, size: int, result: Pushed | GatewayError) -> None:
-        """Hear of a push of `size` bytes to the connection or the group of that name, and what became of it."""
-
-    def disconnected(self, id: str, closed: Closed) -> None:
-        """Hear that a connection ended: its client is gone, and all that it said is with the backend, or given up."""
 
 
 class Connections(Protocol):

@@ -1,16 +1,33 @@
-"""The one place where a process counts what happens, and tells an observer of it while there is one."""
+"""The one place where a process counts what happens, and tells those who watch of it while there are any."""
 
 from __future__ import annotations
 
 from wsaas.core.counters import Counters
-from wsaas.core.interfaces import Observer
+from wsaas.core.observer import Observer, Observers
 
 
 class Monitor:
-    """Shared by all rooms of one process. `observer` may come and go while the process runs."""
+    """Shared by all rooms of one process. Observers may come and go while the process runs."""
 
-    __slots__ = ("counters", "observer")
+    __slots__ = ("_observers", "counters", "observer")
 
     def __init__(self) -> None:
         self.counters = Counters()
+        self._observers: tuple[Observer, ...] = ()
         self.observer: Observer | None = None
+        """All that watch, as one; None while nobody does."""
+
+    def watch(self, observer: Observer) -> None:
+        """Tell an observer of everything from now on."""
+        self._set((*self._observers, observer))
+
+    def unwatch(self, observer: Observer) -> None:
+        """Tell it nothing more."""
+        self._set(tuple(each for each in self._observers if each is not observer))
+
+    def _set(self, observers: tuple[Observer, ...]) -> None:
+        self._observers = observers
+        if len(observers) > 1:
+            self.observer = Observers(observers)
+        else:
+            self.observer = observers[0] if observers else None

@@ -15,16 +15,16 @@ from typing import Generic, Protocol, TypeVar
 
 from wsaas.core.errors import BadRequest, ClientTooSlow, GatewayError, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.core.events import Cause, CloseCode
+from wsaas.core.facts import facts_of
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUPS, name_flaw
-from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame
 from wsaas.core.monitor import Monitor
+from wsaas.core.observer import Push
 from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.records import Facts
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
-from wsaas.core.states import State
 
 T = TypeVar("T")
 # Enum looks its members up anew each time.
@@ -91,13 +91,15 @@ class Router:
                 error.counted = True
                 self.hand_on(id, len(payload))
             else:
-                self._note(_CONNECTION, id, payload, error)
+                self._note(_CONNECTION, error)
+                _tell(self._monitor, Push(_CONNECTION, id, payload, binary, error, session))
             raise
         if pushed is _SENT:
             self.counters.pushes_sent += 1
-            if self._monitor.observer is None:
-                return pushed
-        self._note(_CONNECTION, id, payload, pushed)
+        else:
+            self._note(_CONNECTION, pushed)
+        if self._monitor.observer is not None:
+            _tell(self._monitor, Push(_CONNECTION, id, payload, binary, pushed, session))
         return pushed
 
     def hand_on(self, id: str, size: int) -> None:
@@ -106,8 +108,14 @@ class Router:
 
     def close(self, id: str, code: int, reason: str) -> None:
         """Close one connection. Raises NoSuchConnection, BadRequest."""
-        session = self._session(id)
-        _check_close(code, reason)
+        try:
+            session = self._session(id)
+            _check_close(code, reason)
+        except GatewayError as error:
+            if not self._elsewhere(id):  # whose observer is told there
+                _tell_of_close(self._monitor, id, code, error)
+            raise
+        _tell_of_close(self._monitor, id, code)
         session.close(Cause.API, code, reason)
 
     def inspect(self, id: str) -> Facts:
@@ -191,12 +199,18 @@ class Router:
         try:
             receivers, frame = sessions(), self._frame(payload, binary)
         except GatewayError as error:
-            self._note(kind, target, payload, error)
+            self._note(kind, error)
+            _tell(self._monitor, Push(kind, target, payload, binary, error))
             raise
-        self._note(kind, target, payload, _SENT)
+        self._note(kind, _SENT)
         if excluded:
             receivers = [session for session in receivers if session.id not in excluded]
-        return FanOut(receivers, lambda batch: self._send_to_each(kind, batch, frame))
+        fan_out = FanOut(receivers, lambda batch: self._send_to_each(kind, batch, frame))
+        if self._monitor.observer is not None:
+            fan_out.ended = lambda ended: _tell(
+                self._monitor, Push(kind, target, payload, binary, _SENT, None, ended.sent, ended.skipped)
+            )
+        return fan_out
 
     def _send_to_each(self, kind: PushKind, sessions: Sequence[Session], frame: Frame) -> int:
         """Send the frame to each; return how many took it, or will have it with their 101."""
@@ -205,12 +219,14 @@ class Router:
             # Counted before they are sent to: the system calls push the sessions out of the processor's caches.
             size = len(frame.payload)
             for session in sessions:
-                session.messages_out += 1
-                session.bytes_out += size
+                outgoing = session.outgoing
+                outgoing.messages += 1
+                outgoing.bytes += size
             remaining = self._send_directly(sessions, frame)
             for session in remaining:
-                session.messages_out -= 1
-                session.bytes_out -= size
+                outgoing = session.outgoing
+                outgoing.messages -= 1
+                outgoing.bytes -= size
         served = len(sessions) - len(remaining)
         queued = 0
         for session in remaining:
@@ -221,15 +237,13 @@ class Router:
         self.counters.fanned_out[kind] += served - queued
         return served
 
-    def _note(self, kind: PushKind, target: str, payload: bytes, result: Pushed | GatewayError) -> None:
-        """Count a push, unless it was sent to one connection, which `push` counts itself; tell the observer of each."""
+    def _note(self, kind: PushKind, result: Pushed | GatewayError) -> None:
+        """Count a push. One that was sent to one connection is counted by `push` itself."""
         if isinstance(result, GatewayError):
             result.counted = True
             self.counters.pushes[kind, type(result)] += 1
-        elif kind is not _CONNECTION or result is not _SENT:
+        else:
             self.counters.pushes[kind, result] += 1
-        if self._monitor.observer is not None:
-            self._monitor.observer.pushed(kind, target, len(payload), result)
 
     def _session(self, id: str) -> Session:
         session = self._find(id)
@@ -250,27 +264,16 @@ class Router:
         return Frame(payload, binary)
 
 
-def facts_of(session: Session) -> Facts:
-    """Return what is known of a live session."""
-    peer, lane, outgoing, handshake = session.peer, session.lane, session.outgoing, session.handshake
-    assert peer is not None
-    return Facts(
-        id=session.id,
-        connecting=session.state is not State.OPEN,
-        connected_at=session.connected_at,
-        last_active_at=peer.last_active_at,
-        remote_address=handshake.remote_address,
-        path=handshake.path,
-        user_agent=handshake.headers.get("user-agent", ""),
-        subprotocol=session.subprotocol,
-        groups=tuple(sorted(session.groups)),
-        messages_in=lane.received,
-        bytes_in=lane.bytes,
-        messages_out=session.messages_out,
-        bytes_out=session.bytes_out,
-        bytes_waiting_in=lane.size - OVERHEAD * len(lane),
-        bytes_waiting_out=peer.waiting + outgoing.waiting,
-    )
+def _tell(monitor: Monitor, push: Push) -> None:
+    """Tell the observer of a push, if there is one by now."""
+    if monitor.observer is not None:
+        monitor.observer.pushed(push)
+
+
+def _tell_of_close(monitor: Monitor, id: str, code: int, error: GatewayError | None = None) -> None:
+    """Tell the observer that a close was asked for, if there is one."""
+    if monitor.observer is not None:
+        monitor.observer.close_asked(id, code, error)
 
 
 def _check_close(code: int, reason: str) -> None:

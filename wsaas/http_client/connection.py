@@ -100,6 +100,8 @@ class Connection(protocol.Protocol):
         self._parser.expect(exchange.limit)
         exchange.sent += 1
         self._deadline.move(exchange.deadline)
+        if exchange.timing is not None:
+            exchange.timing.begun = self._clock.seconds()
         self._writer.write(exchange.request)  # type: ignore[union-attr]  # set by connectionMade
 
     def drop(self) -> None:
@@ -147,6 +149,9 @@ class Connection(protocol.Protocol):
                 self._owner.retired(self)
                 self.drop()
             return
+        exchange = self._exchange
+        if exchange is not None and exchange.timing is not None and exchange.timing.first_byte is None:
+            exchange.timing.first_byte = self._clock.seconds()
         fault = self._parser.feed(data)
         if fault is not None:
             self.break_off(fault)

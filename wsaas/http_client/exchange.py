@@ -75,6 +75,19 @@ class TimedOut(Fault):
     """The request was sent, or part of it, and no whole answer came before the deadline."""
 
 
+class Timing:
+    """The moments of one exchange by the pool's clock, for those who want to know where its time goes.
+
+    `begun` is when there was a connection for it, and `first_byte` when its answer began; None before that.
+    """
+
+    __slots__ = ("begun", "first_byte")
+
+    def __init__(self) -> None:
+        self.begun: float | None = None
+        self.first_byte: float | None = None
+
+
 class Droppable(Protocol):
     """A connection, as an exchange on it knows it."""
 
@@ -89,15 +102,21 @@ class Exchange:
     twentieth of a message.)
     """
 
-    __slots__ = ("_done", "connecting", "connection", "deadline", "limit", "request", "sent")
+    __slots__ = ("_done", "connecting", "connection", "deadline", "limit", "request", "sent", "timing")
 
     def __init__(
-        self, request: bytes, limit: int, deadline: float, done: Callable[[HttpResponse | Fault], object]
+        self,
+        request: bytes,
+        limit: int,
+        deadline: float,
+        done: Callable[[HttpResponse | Fault], object],
+        timing: Timing | None = None,
     ) -> None:
         self.request = request
         self.limit = limit
         self.deadline = deadline
         self.sent = 0
+        self.timing = timing
         self.connecting: Deferred[Any] | None = None
         self.connection: Droppable | None = None
         self._done: Callable[[HttpResponse | Fault], object] | None = done

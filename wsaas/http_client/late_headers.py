@@ -13,6 +13,8 @@ from typing import Any
 
 from twisted.web.http_headers import Headers
 
+from wsaas.http_client.exchange import Timing
+
 _CODING = b"Content-Encoding"
 
 
@@ -57,14 +59,15 @@ class LateHeaders(Headers):
 class RequestHeaders(LateHeaders):
     """Headers given as ready lines, `Name: value` and CRLF each, and headers added to them.
 
-    Lines keep the spelling of their names, which the table would capitalize.
+    Lines keep the spelling of their names, which the table would capitalize. `timing` goes along to the pool.
     """
 
-    __slots__ = ("lines",)
+    __slots__ = ("lines", "timing")
 
-    def __init__(self, lines: bytes = b"") -> None:
+    def __init__(self, lines: bytes = b"", timing: Timing | None = None) -> None:
         super().__init__()
         self.lines = lines
+        self.timing = timing
 
     def fill(self) -> None:
         lines, self.lines = self.lines, b""
@@ -77,7 +80,7 @@ class RequestHeaders(LateHeaders):
         return Headers.getAllRawHeaders(self)
 
     def copy(self) -> RequestHeaders:
-        copied = RequestHeaders(self.lines)
+        copied = RequestHeaders(self.lines, self.timing)
         for name, values in self.added():
             for value in values:
                 copied.addRawHeader(name, value)

@@ -69,7 +69,8 @@ class PoolAgent:
             else:
                 result.callback(Response(answer, method, uri, headers))
 
-        exchange = self._exchange(method, uri, head, body, self._limit, self._timeout, done)
+        timing = headers.timing if isinstance(headers, RequestHeaders) else None
+        exchange = self._exchange(method, uri, head, body, self._limit, self._timeout, done, timing)
         return result
 
 

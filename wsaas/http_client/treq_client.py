@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.iweb import IAgent
 
-from wsaas.http_client.exchange import Fault, HttpResponse
+from wsaas.http_client.exchange import Fault, HttpResponse, Timing
 from wsaas.http_client.late_headers import RequestHeaders
 from wsaas.http_client.treq_agent import BytesProducer
 
@@ -41,16 +41,17 @@ class TreqClient:
         head: bytes,
         body: bytes,
         done: Callable[[HttpResponse | Fault | Failure], object],
+        timing: Timing | None = None,
     ) -> None:
         """Send one request; `path` and the header lines of `head` are sent as they are spelled.
 
         `done` is called with the pool's answer, or with the Fault that the agent failed with; a Failure is a bug of
-        ours.
+        ours. A `timing` is filled in on the way.
         """
         responded: Deferred[Any] = self._client.request(
             method,
             SpelledUrl(path),
-            headers=RequestHeaders(head),
+            headers=RequestHeaders(head, timing),
             data=body,
             cookies=self._cookies,
             allow_redirects=False,

@@ -99,22 +99,21 @@ class Drain:
             )
 
     async def _stop_the_api(self, ports: Sequence[IListeningPort], api: ApiSite) -> None:
-        worker, node, connections = self._parts.worker, self._parts.node, api.context.connections
+        worker, connections = self._parts.worker, api.context.connections
+        if self._parts.events is not None:
+            self._parts.events.stop()
         if worker is not None:
             worker.leave()
             worker.api.stop_listening()
-        if node is not None:
-            await node.leave()
         for port in ports:
             await maybeDeferred(port.stopListening)
-        others = worker or node
-        if others is not None:
+        if worker is not None:
             await self._wait_while(
-                lambda: others.answering or any(each.begun or each.answering for each in connections),
+                lambda: worker.answering or any(each.begun or each.answering for each in connections),
                 GOODBYES,
                 PACE / 10,
             )
-            await others.stop()
+            await worker.stop()
 
     async def _wait_while(self, busy: Callable[[], object], within: float, every: float) -> None:
         """Wait until `busy()` is false, which is looked at every so many seconds, `within` seconds at most."""

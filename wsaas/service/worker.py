@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.logger import Logger
 
+from wsaas.api.app import Api
 from wsaas.api.elsewhere import Asked
+from wsaas.api.events import MAX_WATCHERS, add_event_routes
 from wsaas.api.health import process_row
+from wsaas.cluster.event_streams import SiblingEvents
 from wsaas.cluster.forwarding import Forwarding
 from wsaas.cluster.shared_counts import SharedCounts
 from wsaas.cluster.sibling_site import sibling_site
@@ -30,10 +34,14 @@ from wsaas.service.lifeline import Lifeline
 from wsaas.service.systemd import Notifier
 from wsaas.service.worker_identity import WorkerIdentity
 from wsaas.settings.table import Settings
+from wsaas.telemetry.event_stream import EventStream
 
 SIBLING_FILES = 512
 """Connections to and from the other workers, at most, unless there are so many that each needs at least FEWEST."""
 FEWEST = 8
+WATCHER_FILES = 128
+"""Connections to and from the other workers for event streams, at most, unless each needs FEWEST_WATCHERS."""
+FEWEST_WATCHERS = 2
 
 
 def requests_at_once(count: int) -> int:
@@ -41,9 +49,14 @@ def requests_at_once(count: int) -> int:
     return max(FEWEST, min(MAX_AT_ONCE, SIBLING_FILES // 2 // max(1, count - 1)))
 
 
+def watchers_at_once(count: int) -> int:
+    """Return the number of event streams that one worker serves at once, each of which follows all others."""
+    return max(FEWEST_WATCHERS, min(MAX_WATCHERS, WATCHER_FILES // 2 // max(1, count - 1)))
+
+
 def sibling_files(count: int) -> int:
     """Return the number of files that a worker keeps free for the others."""
-    return 2 * (count - 1) * requests_at_once(count)
+    return 2 * (count - 1) * (requests_at_once(count) + watchers_at_once(count))
 
 
 def settings_of(settings: Settings, identity: WorkerIdentity) -> Settings:
@@ -101,11 +114,16 @@ class Worker:
         self._port: InheritedPort | None = None
 
     def join(
-        self, gateway: Gateway, router: Router, ready: Callable[[], bool], stop: Callable[[], object]
+        self,
+        gateway: Gateway,
+        router: Router,
+        ready: Callable[[], bool],
+        stop: Callable[[], object],
+        events: EventStream | None = None,
     ) -> Forwarding:
         """Be one of the workers, and return the others.
 
-        `ready()` says if this one is ready; `stop()` is called when the parent is gone.
+        `ready()` says if this one is ready; `stop()` is called when the parent is gone. The others read `events`.
         """
         self._gateway = gateway
         self._ready = ready
@@ -120,6 +138,7 @@ class Worker:
             max_message_size=self._settings.max_message_size,
             about=self._about,
             wall_clock=self._wall_clock,
+            add_more=None if events is None else partial(self._add_routes, events),
         )
         self._site.max_connections = sibling_files(self._identity.count)
         inheritance = self._identity.inheritance
@@ -155,6 +174,20 @@ class Worker:
             self._adoption.look()
         if self._lifeline is not None:
             self._lifeline.start()
+
+    def _add_routes(self, events: EventStream, api: Api) -> None:
+        """Add the routes that the other workers ask for, beside those of the API."""
+        others = self._identity.count - 1
+        add_event_routes(api, events, lambda: b"", most=others * self.watchers)
+
+    def follow(self, target: bytes, heard: Callable[[bytes], object]) -> SiblingEvents:
+        """Begin to read the event streams of the other workers."""
+        return SiblingEvents(self._reactor, self._sockets, target, heard)
+
+    @property
+    def watchers(self) -> int:
+        """The number of event streams that this worker serves at once."""
+        return watchers_at_once(self._identity.count)
 
     @property
     def files(self) -> int:

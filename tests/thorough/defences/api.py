@@ -23,6 +23,8 @@ LIMITS = "wsaas/api/server/limits.py"
 FANOUT = "wsaas/core/fanout.py"
 SITE = "wsaas/api/server/site.py"
 TLS = "wsaas/net/tls_endpoint.py"
+EVENTS = "wsaas/api/events.py"
+WATCHER = "wsaas/telemetry/watcher.py"
 
 TOKEN = "A push without the token"
 TIME = "Guessing the token"
@@ -35,6 +37,7 @@ UNREAD = "Requests whose answers"
 TURNS = "Thousands of requests"
 HEADERS = "Headers without end"
 FULL = "More connections than"
+READERS = "Readers of the event stream"
 HTTP_2 = "HTTP/2"
 NONSENSE = "Invalid ids, groups"
 ANYTHING = "Anything else"
@@ -369,6 +372,28 @@ DEFENCES = [
         ),
         ("system.test_leaks.InjectionTests.test_api",),
     ),
+    without(
+        READERS,
+        WATCHER,
+        "self._skipped or len(lines) >= MAX_EVENTS or",
+        "self._skipped or",
+        "unit.telemetry.test_watcher.WatcherTests.test_slow_reader",
+    ),
+    without(
+        READERS,
+        WATCHER,
+        " or (lines and self._size + len(line) > MAX_BYTES)",
+        "",
+        "unit.telemetry.test_watcher.WatcherTests.test_bytes",
+    ),
+    without(
+        READERS,
+        WATCHER,
+        "if self._silent >= PATIENCE:",
+        "if False:",
+        "unit.api.test_events.EventTests.test_reads_nothing",
+    ),
+    without(READERS, EVENTS, "if len(readers) >= most:", "if False:", "unit.api.test_events.EventTests.test_bound"),
     without(ANYTHING, ROUTES, _PATH, ""),
     without(
         ANYTHING,

@@ -19,7 +19,7 @@ from tests.support.properties import examples
 from tests.thorough.fuzz.inputs import ANSWERS, CUTS, Guard, decisions, pieces
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.responses import Retry, read
-from wsaas.clients.handshake.responses import refused
+from wsaas.clients.handshake.responses import response_to, serialize
 from wsaas.core.events import Cause, Closed, Event, Opened, Received
 from wsaas.core.model import Frame, Handshake
 from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Indeterminate, Refused
@@ -53,13 +53,13 @@ class Meaning(SynchronousTestCase):
                         self.assertNotIn(name.lower(), (b"authorization", b"content-length", b"host", b"wsaas-event"))
                 case Refused(refusal):
                     self.assertIsInstance(event, Opened)
-                    head, _, _ = refused(refusal).partition(b"\r\n\r\n")
+                    head, _, _ = serialize(response_to(refusal), "").partition(b"\r\n\r\n")
                     first, *lines = head.split(b"\r\n")
                     self.assertTrue(re.fullmatch(rb"HTTP/1\.1 [45][0-9]{2} [A-Za-z' -]+", first), first)
                     for line in lines:
                         self.assertTrue(HEADER.fullmatch(line), line)
                 case Indeterminate(refusal):
-                    self.assertIn(refused(refusal).split()[1], (b"502", b"503", b"504"))
+                    self.assertIn(serialize(response_to(refusal), "").split()[1], (b"502", b"503", b"504"))
                 case Retry(_, wait):
                     self.assertTrue(wait is None or wait >= 0, wait)
                 case Delivered(reply):

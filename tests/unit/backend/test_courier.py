@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,9 @@ from tests.support.courier_case import OK, CourierTestCase
 from tests.support.properties import examples
 from wsaas.backend import courier, responses
 from wsaas.backend.breaker import PROBES, THRESHOLD
+from wsaas.backend.requests import Webhook
 from wsaas.core.events import Cause, EventKind
+from wsaas.core.observer import Times
 from wsaas.core.records import Record
 from wsaas.core.session import Session
 from wsaas.core.states import State
@@ -400,8 +403,60 @@ class MonitorTests(CourierTestCase):
         self.sender.answer(HttpResponse(404, (), b"", False))
         self.assertEqual(self.counted(EventKind.CONNECT), ({2: 1}, 0, 0, 0, 0))
         self.assertEqual(self.counted(EventKind.MESSAGE), ({2: 1, 4: 1, 5: 1}, 1, 1, 1, 0))
-        told = [line.split(maxsplit=2)[2] for line in observer.heard if line.startswith("delivered")]
-        self.assertEqual(told, ["connect Accepted 1", "message Delivered 4", "message Delivered 1"])
+        told = [line.split(maxsplit=2)[2] for line in observer.heard if line.startswith("tried")]
+        self.assertEqual(
+            told,
+            [
+                "connect Accepted 1",
+                "message again in 0.2 1",
+                "message again in 0.4 2",
+                "message again in 0.8 3",
+                "message Delivered 4",
+                "message Delivered 1",
+            ],
+        )
+
+    def test_attempts(self) -> None:
+        """An observer gets the webhook, its answer, and the times of each try: in the queue, and on the way."""
+        self.build(concurrency=1)
+        self.clock.advance(100)
+        observer = FakeObserver()
+        self.monitor.watch(observer)
+        _, first = self.open("192.0.2.1")
+        _, second = self.open("192.0.2.2")
+        self.say(first, b"one")
+        self.say(second, b"two")
+        for seconds, answer in (([3.0], Lost("reset")), ([1.0, 4.0], OK)):
+            self.clock.pump(seconds)
+            timing = self.sender.waiting[0][0].timing
+            assert timing is not None
+            timing.begun = self.clock.seconds() - 1
+            self.sender.answer(answer)
+        attempts = [each for each in observer.attempts if each.event.kind is EventKind.MESSAGE]
+        self.assertEqual([each.times for each in attempts], [Times(0, 2, None, 3), Times(3, 4, None, 5)])
+        self.assertEqual([str(each.answer) for each in attempts], ["reset", str(OK)])
+        self.assertEqual([cast(Webhook, each.request).body for each in attempts], [b"one", b"two"])
+        self.clock.advance(1.0)
+        self.sender.answer(OK)
+        self.assertEqual((observer.attempts[-1].number, observer.attempts[-1].times), (2, Times(4, None, None, 1)))
+
+    def test_watched_meanwhile(self) -> None:
+        """A try that began before anybody watched is told of without its webhook; the next one has it."""
+        _, session = self.open()
+        self.say(session, b"one")
+        observer = FakeObserver()
+        self.monitor.watch(observer)
+        self.sender.answer(Lost("reset"))
+        self.clock.advance(1)
+        self.monitor.unwatch(observer)
+        self.sender.answer(Lost("reset"))
+        self.monitor.watch(observer)
+        self.clock.advance(1)
+        self.monitor.unwatch(observer)
+        self.clock.advance(1)
+        self.monitor.watch(observer)
+        self.sender.answer(OK)
+        self.assertEqual([(each.number, each.request is None) for each in observer.attempts], [(1, True), (3, False)])
 
     def test_known_answer(self) -> None:
         """An answer that is not read, since it is the same as an earlier one, is counted all the same."""

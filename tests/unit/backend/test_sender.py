@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from tests.support.backend_wires import OK, PoolTestCase
 from wsaas.backend.requests import MAX_DECISION, Webhook
 from wsaas.backend.sender import PoolSender
-from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut
+from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut, Timing
 from wsaas.http_client.target import Target
 
 HEAD = b"WSAAS-Event: x\r\nwebhook-id: id_0_x\r\n"
@@ -75,3 +75,22 @@ class PoolSenderTests(PoolTestCase):
         self.send(b"POST", self.sender_to(b"no path"))
         self.assertIsInstance(self.results[0], Failure)
         self.assertEqual(self.backend.wires, [])
+
+    def test_timing(self) -> None:
+        """Both ways fill in when there was a connection and when the answer began; again if it is sent again."""
+        for method in (b"PUT", b"POST"):
+            self.setUp()
+            webhook = Webhook(method, b"id", HEAD, b"body", 4, timing := Timing())
+            self.clock.advance(1)
+            self.sender.send(webhook, self.results.append)
+            self.assertEqual((timing.begun, timing.first_byte), (1, None))
+            self.clock.advance(1)
+            self.backend.wires[0].answer(OK[:9])
+            self.clock.advance(1)
+            self.backend.wires[0].answer(OK[9:])
+            self.assertEqual((timing.begun, timing.first_byte), (1, 2))
+            webhook.timing = again = Timing()
+            self.sender.send(webhook, self.results.append)
+            self.clock.advance(1)
+            self.backend.wires[0].end()  # as a backend does that closes a kept-alive connection just then
+            self.assertEqual((len(self.backend.wires), again.begun, again.first_byte), (2, 4, None))

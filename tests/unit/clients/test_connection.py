@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from tests.support.client_harness import END, HANDSHAKE_TIMEOUT, REQUEST, Client, Harness, Transport
+from tests.support.core_fakes import FakeObserver
 from tests.support.websocket_client import close_frame
-from wsaas.clients.handshake.responses import MESSAGES, RESPONSES, refused
+from wsaas.clients.handshake.responses import MESSAGES, RESPONSES, response_to, serialize
 from wsaas.clients.lingering_close import CLOSE_TIMEOUT
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
@@ -48,6 +49,20 @@ class HandshakeTests(SynchronousTestCase):
 
         self.patch(Transport, "setTcpNoDelay", refuse)
         self.assertFalse(self.harness.open().transport.closed)
+
+    def test_observed(self) -> None:
+        """An observer hears of each client that is refused: who it was, what it asked for, and what it gets."""
+        observer = self.harness.gateway.observer = FakeObserver()
+        asking = self.harness.client()
+        asking.say(REQUEST + END)
+        asking.peer.refuse(refusal(418, "TEAPOT", foreign=True))
+        self.harness.client().say(b"GET /page?token=secret HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.harness.client().say(b"nonsense\r\n\r\n")
+        self.assertEqual(
+            [line.partition(": ")[0] for line in observer.heard],
+            ["refused 203.0.113.9 /room/7", "refused 203.0.113.9 /page", "refused 203.0.113.9 None"],
+        )
+        self.assertTrue(observer.heard[0].endswith(": "), "a code of the backend's own has no message of ours")
 
     def test_what_the_gateway_hears(self) -> None:
         """The handshake's parts, without what is between client and gateway only."""
@@ -186,7 +201,7 @@ class HandshakeTests(SynchronousTestCase):
                 [*(b"Content-Type: text/html" for _ in headers), b"Content-Length: 4", b"Connection: close"],
             )
         self.assertEqual(
-            refused(refusal(403, "FORBIDDEN", body=b"<p>"), body_wanted=False),
+            serialize(response_to(refusal(403, "FORBIDDEN", body=b"<p>")), "", body_wanted=False),
             b"HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\nConnection: close\r\n\r\n",
         )
 

@@ -104,7 +104,43 @@ class EndTests(MonitorTestCase):
         session.next_event()
         session.resolve(Acknowledged())
         self.assertEqual(self.counters.closed, {Cause.CLIENT: 1})
-        self.assertEqual(self.observer.heard[1:], ["disconnected a client 1001 clean"])
+        self.assertEqual(
+            self.observer.heard[1:], ["ending a client 1001 clean in [] gone", "disconnected a client 1001 clean"]
+        )
+
+    def test_groups_at_the_end(self) -> None:
+        """An observer hears of an end that the API brings about twice: while groups have the connection, and after."""
+        _, session = self.open("g")
+        self.router.close(session.id, 4001, "")
+        session.disconnected(Cause.CLIENT, 1005, "", True)
+        self.assertRaises(NoSuchConnection, self.router.close, session.id, 4001, "")
+        self.assertEqual(
+            self.observer.heard[1:],
+            [
+                "close asked a 4001 NoneType",
+                "ending a api 4001 unclean in [g]",
+                "ending a api 4001 clean in [] gone",
+                "disconnected a api 4001 clean",
+                "close asked a 4001 NoSuchConnection",
+            ],
+        )
+
+    def test_close_forwarded(self) -> None:
+        """A close for another process's connection is told of by that one."""
+        router = Router(self.registry, BYTES, self.monitor, elsewhere=lambda id: id[0] == "y")
+        self.assertRaises(NoSuchConnection, router.close, "y" * 32, 1000, "")
+        self.assertEqual(self.observer.heard, [])
+
+    def test_replies(self) -> None:
+        """A reply is told of when it is sent, not while it waits for room."""
+        peer, session = self.open()
+        session.received(text("hi"))
+        peer.full = True
+        session.resolve(Delivered(text("pong")))
+        self.assertEqual(self.observer.heard[1:], [])
+        peer.full = False
+        session.writable()
+        self.assertEqual(self.observer.heard[1:], ["replied a pong"])
 
     def test_of_an_earlier_life(self) -> None:
         """A connection whose process died is counted now; one whose end was known then was counted then."""
@@ -169,13 +205,13 @@ class PushTests(MonitorTestCase):
         self.assertEqual(
             [line.removeprefix("pushed connection ") for line in self.observer.heard],
             [
-                "a 3 sent",
-                "a 3 sent",
-                "b 5 queued",
-                "a 4 ClientTooSlow",
+                "a 3 sent a",
+                "a 3 sent a",
+                "b 5 queued b",
+                "a 4 ClientTooSlow a",
                 "z 0 NoSuchConnection",
-                "a 1 NotUtf8",
-                "a 17 MessageTooLong",
+                "a 1 NotUtf8 a",
+                "a 17 MessageTooLong a",
             ],
         )
 
@@ -205,7 +241,8 @@ class PushTests(MonitorTestCase):
         sent = {(GROUP, Pushed.SENT): 1, (BROADCAST, Pushed.SENT): 1, (BROADCAST, NotUtf8): 1}
         self.assertEqual((self.counters.pushes, self.counters.pushes_sent), (sent, 0))
         self.assertEqual(
-            self.observer.heard, ["pushed group g 2 sent", "pushed broadcast  2 sent", "pushed broadcast  1 NotUtf8"]
+            self.observer.heard,
+            ["pushed group g 2 sent 2+1", "pushed broadcast  2 sent 1+1", "pushed broadcast  1 NotUtf8 0+0"],
         )
 
 
@@ -215,9 +252,12 @@ class WithoutObserverTests(MonitorTestCase):
         self.monitor.observer = None
         _, session = self.open("g")
         self.router.push(session.id, b"one", False)
-        self.assertRaises(NotUtf8, self.router.push, session.id, b"\xff", False)
+        session.received(text("hi"))
+        session.resolve(Delivered(text("pong")))
+        self.router.close(session.id, 1000, "")
+        self.assertRaises(NoSuchConnection, self.router.push, session.id, b"late", False)
         self.router.broadcast(b"hi", False).step()
         session.disconnected(Cause.NETWORK, 1006, "", False)
         counters = self.counters
-        self.assertEqual((counters.opened, counters.pushes_sent, counters.closed), (1, 1, {Cause.NETWORK: 1}))
-        self.assertEqual(set(counters.pushes), {(CONNECTION, NotUtf8), (BROADCAST, Pushed.SENT)})
+        self.assertEqual((counters.opened, counters.pushes_sent, counters.closed), (1, 1, {Cause.API: 1}))
+        self.assertEqual(set(counters.pushes), {(CONNECTION, NoSuchConnection), (BROADCAST, Pushed.SENT)})

@@ -11,8 +11,11 @@ from tests.support.core_fakes import Calls, FakeJournal, FakeObserver, FakeOwner
 from tests.support.journal_fakes import FakeConnections
 from tests.support.world import Client
 from wsaas.core.gateway import Gateway
-from wsaas.core.interfaces import Connections, Journal, Observer, Peer, SessionInput, SessionOwner
+from wsaas.core.interfaces import Connections, Journal, Peer, SessionInput, SessionOwner
+from wsaas.core.observer import Observer, Observers
 from wsaas.core.session import Session
+from wsaas.telemetry.debug_log import DebugLog
+from wsaas.telemetry.event_stream import EventStream
 
 FAKES: list[tuple[type, type]] = [
     (FakePeer, Peer),
@@ -21,6 +24,9 @@ FAKES: list[tuple[type, type]] = [
     (Session, SessionInput),
     (FakeJournal, Journal),
     (FakeObserver, Observer),
+    (Observers, Observer),
+    (DebugLog, Observer),
+    (EventStream, Observer),
     (FakeOwner, SessionOwner),
     (Gateway, Connections),
     (FakeConnections, Connections),

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.core_fakes import ID, Calls, FakeOwner, FakePeer, Stage, hello, text
 from wsaas.core.errors import BadRequest, ClientTooSlow, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.core.events import Cause
+from wsaas.core.facts import facts_of
 from wsaas.core.fanout import FanOut
 from wsaas.core.gateway import record_of
 from wsaas.core.groups import MAX_GROUPS
@@ -18,7 +19,7 @@ from wsaas.core.outcomes import Accepted
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Record
 from wsaas.core.registry import Registry
-from wsaas.core.router import Page, Router, facts_of
+from wsaas.core.router import Page, Router
 from wsaas.core.session import Session
 from wsaas.core.states import State
 

@@ -14,11 +14,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.core_fakes import TIMED_OUT, VETOED, Stage, spell, text
 from wsaas.core.errors import GatewayError
 from wsaas.core.events import Cause, Closed, EventKind, Opened, Received
+from wsaas.core.facts import facts_of
 from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Outcome, Undelivered
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.refusal import RefusalReason
-from wsaas.core.router import facts_of
 from wsaas.core.session import Session
 from wsaas.core.states import LIVE, State
 

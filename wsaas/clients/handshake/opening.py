@@ -5,6 +5,7 @@ accept -> (too many: cut off) -> head -> (malformed, too many, origin, busy: ref
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 from wsaas.clients.admission import AdmissionSlot
@@ -12,13 +13,17 @@ from wsaas.clients.context import ConnectionContext
 from wsaas.clients.handshake.client_address import announced
 from wsaas.clients.handshake.request import read
 from wsaas.clients.handshake.request_head import END, MAX_HEAD, MalformedHandshake, RequestHead
-from wsaas.clients.handshake.responses import malformed, refused, switching, with_headers
+from wsaas.clients.handshake.responses import malformed, message_of, response_to, serialize, switching, with_headers
 from wsaas.core.interfaces import Peer, SessionInput
+from wsaas.core.observer import RefusedHandshake
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.internals.autobahn import AutobahnCodec
+from wsaas.net.handshake_response import HandshakeResponse
 
 MAX_EARLY = 65536
 """Bytes that a client may send before its 101; over it they stay in its socket."""
+MAX_REASON = 200
+"""Characters of the reason that a request is told which is no handshake."""
 
 
 class OpeningConnection(Protocol):
@@ -108,9 +113,10 @@ class OpeningHandshake:
                 codec = None
         return with_headers(answer, headers) if headers else answer, codec
 
-    def refuse(self, refusal: Refusal) -> None:
-        """Answer that the client may not connect."""
-        self._connection.reject(refused(refusal, body_wanted=self.body_wanted))
+    def refuse(self, refusal: Refusal, session: SessionInput | None = None) -> None:
+        """Answer that the client may not connect; `session` is the one that it had, if it had one."""
+        response = response_to(refusal)
+        self._reject(response, message_of(response), session)
 
     def linger(self) -> None:
         """Wait for the client, which is refused, to close; it goes on making room for newcomers."""
@@ -214,4 +220,19 @@ class OpeningHandshake:
 
     def _fail(self, reason: str, status: int, headers: Any = ()) -> None:
         """Answer a request that is no handshake."""
-        self._connection.reject(malformed(status, reason, headers, body_wanted=self.body_wanted))
+        self._reject(malformed(status, headers), reason[:MAX_REASON])
+
+    def _reject(self, response: HandshakeResponse, message: str, session: SessionInput | None = None) -> None:
+        observer = self._context.gateway.observer
+        if observer is not None:
+            observer.refused(RefusedHandshake(*self._origin(), response, message, session))
+        self._connection.reject(serialize(response, message, body_wanted=self.body_wanted))
+
+    def _origin(self) -> tuple[str, str | None]:
+        """Return the address of the client, as far as it is known, and the path that it asked for."""
+        address = self._peer_host()
+        if self._head is None:
+            return address, None
+        with suppress(MalformedHandshake):
+            address = self._context.policy.address(self._head, address)
+        return address, self._head.target.decode("ascii").partition("?")[0]

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 
 from wsaas.clients.handshake.request_head import END
@@ -81,27 +82,37 @@ def with_headers(answer: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> byt
     return answer[: -len(b"\r\n")] + lines + b"\r\n"
 
 
-def refused(refusal: Refusal, *, body_wanted: bool = True) -> bytes:
-    """Return the whole answer to a handshake that is refused. A code of the backend's own stands alone; a body of its
-    own replaces ours.
-    """
+def response_to(refusal: Refusal) -> HandshakeResponse:
+    """Return the response to a handshake that is refused."""
     response = refusal.response if isinstance(refusal.response, HandshakeResponse) else RESPONSES[refusal.reason]
-    headers = response.headers
-    if refusal.retry_after is not None:
-        headers = ((b"retry-after", b"%d" % refusal.retry_after),)
-    if response.body:
-        return _whole(response.status, response.body, headers, body_wanted)
-    body = {"code": response.code}
-    if response.code in MESSAGES and not response.foreign:
-        body["message"] = MESSAGES[response.code]
-    return _answer(response.status, body, headers, body_wanted)
+    if refusal.retry_after is None:
+        return response
+    return replace(response, headers=((b"retry-after", b"%d" % refusal.retry_after),))
 
 
-def malformed(status: int, reason: str, headers: Iterable[tuple[str, str]] = (), *, body_wanted: bool = True) -> bytes:
-    """Return the answer to a request that is no handshake; `reason` may quote it, and stands in the JSON only."""
+def message_of(response: HandshakeResponse) -> str:
+    """Return the remedy for a client that is refused; nothing for a code of the backend's own, which stands alone."""
+    return "" if response.foreign else MESSAGES.get(response.code, "")
+
+
+def malformed(status: int, headers: Iterable[tuple[str, str]] = ()) -> HandshakeResponse:
+    """Return the response to a request that is no handshake."""
     code, known = NO_HANDSHAKE.get(status, ("BAD_REQUEST", ()))
     extra = tuple((name.encode(), value.encode()) for name, value in headers)
-    return _answer(status, {"code": code, "message": reason[:200]}, known + extra, body_wanted)
+    return HandshakeResponse(status, code, known + extra)
+
+
+def serialize(response: HandshakeResponse, message: str, *, body_wanted: bool = True) -> bytes:
+    """Return the whole answer to a handshake that fails; a body of the backend's own replaces ours.
+
+    The message may quote the request, and stands in the JSON only.
+    """
+    if response.body:
+        return _whole(response.status, response.body, response.headers, body_wanted)
+    body = {"code": response.code}
+    if message:
+        body["message"] = message
+    return _answer(response.status, body, response.headers, body_wanted)
 
 
 def _answer(status: int, body: dict[str, str], headers: tuple[tuple[bytes, bytes], ...], body_wanted: bool) -> bytes:

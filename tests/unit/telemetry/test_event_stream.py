@@ -1,0 +1,270 @@
+"""The event stream: who is told of what, and the line of each event."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.core_fakes import ID, Stage, hello, text
+from wsaas.backend.requests import Webhook
+from wsaas.core.errors import GatewayError, NoSuchConnection
+from wsaas.core.events import Cause, Closed, Event, Opened, Received
+from wsaas.core.model import Frame
+from wsaas.core.monitor import Monitor
+from wsaas.core.observer import Attempt, Push, RefusedHandshake, Times
+from wsaas.core.outcomes import (
+    Accepted,
+    Acknowledged,
+    CloseRequested,
+    Delivered,
+    Indeterminate,
+    Outcome,
+    Refused,
+    Undelivered,
+)
+from wsaas.core.pushes import Pushed, PushKind
+from wsaas.core.refusal import Refusal, RefusalReason
+from wsaas.http_client.exchange import HttpResponse, TimedOut
+from wsaas.net.handshake_response import HandshakeResponse
+from wsaas.telemetry.event_filter import EventFilter
+from wsaas.telemetry.event_lines import EventLines
+from wsaas.telemetry.event_stream import EventStream
+from wsaas.telemetry.watcher import FLUSH_AFTER, Watcher
+
+TRACE = "ab" * 16
+CLOSED = Closed(Cause.CLIENT, 1001, 'by"e', True, 2)
+NO = Refusal(RefusalReason.VETOED)
+MESSAGE_ID = f"{ID}_7_message"
+HEAD = f"WSAAS-Event: message\r\nX: webhook-id: no\r\nwebhook-id: {MESSAGE_ID}\r\nwebhook-timestamp: 1\r\n".encode()
+
+
+def not_found(error: GatewayError) -> tuple[int, str]:
+    return 404, "NOT_FOUND"
+
+
+class StreamTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.now = 1795865400.1239
+        self.monitor = Monitor()
+        self.lines = EventLines(lambda: self.now, "abcdefgh")
+        self.stream = EventStream(self.monitor, self.clock, self.lines, not_found)
+        self.session = Stage.open().session
+
+    def watch(self, **parameters: str) -> tuple[Watcher, list[bytes]]:
+        written: list[bytes] = []
+        ended: list[Watcher] = []
+        watcher = self.stream.watch(
+            EventFilter(parameters.get), written.append, lambda: self.stream.unwatch(ended.pop())
+        )
+        ended.append(watcher)
+        return watcher, written
+
+    def read(self, written: list[bytes]) -> list[dict[str, Any]]:
+        self.clock.advance(FLUSH_AFTER)
+        lines = [json.loads(line) for line in b"".join(written).splitlines() if line]
+        written.clear()
+        return lines
+
+    def attempt(self, event: Event, outcome: Outcome | None, answer: object, **changes: Any) -> Attempt:
+        request = Webhook(b"PUT", ID.encode(), HEAD, b"hello", 0)
+        times = Times(0.001, 0.0, 0.0123, 0.0124)
+        return Attempt(event, 1, request, answer, times, outcome)._replace(**changes)
+
+
+class WatchTests(StreamTestCase):
+    def test_only_while_watched(self) -> None:
+        """The first watcher sets the stream as observer, and the last one takes it away."""
+        self.assertIsNone(self.monitor.observer)
+        first, _ = self.watch()
+        second, _ = self.watch()
+        self.assertIs(self.monitor.observer, self.stream)
+        self.stream.unwatch(first)
+        self.stream.unwatch(first)
+        self.assertIs(self.monitor.observer, self.stream)
+        self.stream.unwatch(second)
+        self.assertIsNone(self.monitor.observer)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stop(self) -> None:
+        """A stop lets all watchers go."""
+        self.watch()
+        self.watch()
+        self.stream.stop()
+        self.assertIsNone(self.monitor.observer)
+
+    def test_filters(self) -> None:
+        """Each watcher gets what its own filter wants."""
+        _, all = self.watch()
+        _, replies = self.watch(event="reply")
+        _, nothing = self.watch(id="z" * 32)
+        self.stream.replied(self.session, text("pong"))
+        self.stream.ending(self.session, CLOSED, True)
+        self.assertEqual([each["event"] for each in self.read(all)], ["reply", "close"])
+        self.assertEqual([each["event"] for each in self.read(replies)], ["reply"])
+        self.assertEqual(self.read(nothing), [])
+
+    def test_end_of_a_member(self) -> None:
+        """Whoever watches a group sees the end of its members as well, which have left it by then."""
+        _, written = self.watch(group="room:7")
+        self.session.groups = {"room:7"}
+        self.stream.ending(self.session, CLOSED, False)
+        self.session.groups = frozenset()
+        self.stream.ending(self.session, CLOSED, True)
+        self.stream.tried(self.session, self.attempt(CLOSED, Acknowledged(), HttpResponse(200, (), b"", False)))
+        self.stream.tried(self.session, self.attempt(CLOSED, Acknowledged(), HttpResponse(200, (), b"", False)))
+        self.assertEqual([each["event"] for each in self.read(written)], ["close", "disconnect"])
+
+    def test_a_bug(self) -> None:
+        """An event that cannot be written is logged and left out; nothing is raised into the code that tells it."""
+        _, written = self.watch()
+        self.stream.replied(self.session, None)  # type: ignore[arg-type]
+        self.stream.tried(self.session, self.attempt(CLOSED, object(), None))  # type: ignore[arg-type]
+        self.assertEqual(self.read(written), [])
+        self.assertEqual(len(self.flushLoggedErrors()), 2)
+
+
+class LineTests(StreamTestCase):
+    def line(self, tell: str, *arguments: Any) -> dict[str, Any]:
+        """The one line of an event."""
+        watcher, written = self.watch()
+        getattr(self.stream, tell)(*arguments)
+        (line,) = self.read(written)
+        self.stream.unwatch(watcher)
+        return line
+
+    def test_message(self) -> None:
+        """A webhook's line has all that is known of the try."""
+        answer = HttpResponse(200, (), b"pong", False)
+        self.assertEqual(
+            self.line("tried", self.session, self.attempt(Received(7, text("hello")), Delivered(), answer)),
+            {
+                "time": "2026-11-28T11:30:00.123Z",
+                "event": "message",
+                "worker": "abcdefgh",
+                "id": ID,
+                "trace": TRACE,
+                "webhook_id": MESSAGE_ID,
+                "method": "PUT",
+                "attempt": 1,
+                "status": 200,
+                "outcome": "delivered",
+                "bytes": 5,
+                "answer_bytes": 4,
+                "times": {"queue": 1.0, "connect": 0.0, "first_byte": 12.3, "total": 12.4},
+                "type": "text",
+            },
+        )
+
+    def test_time(self) -> None:
+        """The time of each event is its own."""
+        self.assertEqual(self.line("replied", self.session, text("x"))["time"], "2026-11-28T11:30:00.123Z")
+        self.now += 0.5
+        self.assertEqual(self.line("replied", self.session, text("x"))["time"], "2026-11-28T11:30:00.623Z")
+        self.now += 0.5
+        self.assertEqual(self.line("replied", self.session, text("x"))["time"], "2026-11-28T11:30:01.123Z")
+
+    def test_retry(self) -> None:
+        """A try after which another follows says when, and which fault it was if there was no answer."""
+        attempt = self.attempt(Received(7, Frame(b"\0", True)), None, TimedOut('no "answer"'), retry_in=0.25)
+        line = self.line("tried", self.session, attempt._replace(times=Times(0, None, None, 10)))
+        self.assertEqual((line["event"], line["outcome"], line["retry_in"]), ("retry", "retried", 250))
+        self.assertEqual((line["status"], line["error"], line["type"]), (None, 'no "answer"', "binary"))
+        self.assertEqual(line["times"], {"queue": 0, "connect": None, "first_byte": None, "total": 10000})
+
+    def test_connect(self) -> None:
+        """A connect says who came, and a disconnect how it ended."""
+        answer = HttpResponse(403, (), b"", False)
+        opened = Opened(replace(hello(), path='/a"b', remote_address="2001:db8::1"))
+        line = self.line("tried", self.session, self.attempt(opened, Refused(NO), answer))
+        self.assertEqual((line["event"], line["path"], line["remote_address"]), ("connect", '/a"b', "2001:db8::1"))
+        line = self.line("tried", self.session, self.attempt(CLOSED, Acknowledged(), answer))
+        self.assertEqual(
+            {name: line[name] for name in ("cause", "close_code", "close_reason", "clean", "lost_messages")},
+            {"cause": "client", "close_code": 1001, "close_reason": 'by"e', "clean": True, "lost_messages": 2},
+        )
+
+    def test_unseen(self) -> None:
+        """Of a try that began before anybody watched, and of an event given up untried, the line has what is known."""
+        unseen = {"request": None, "times": None}
+        line = self.line("tried", self.session, self.attempt(Received(7, text("hello")), Undelivered(), None, **unseen))
+        self.assertEqual((line["webhook_id"], line["method"], line["bytes"]), (MESSAGE_ID, "PUT", 5))
+        self.assertEqual((line["times"], line["status"], line["outcome"]), (None, None, "undelivered"))
+        line = self.line("tried", self.session, self.attempt(CLOSED, Acknowledged(), None, **unseen))
+        self.assertEqual((line["webhook_id"], line["method"]), (f"{ID}_0_disconnect", "DELETE"))
+
+    def test_outcomes(self) -> None:
+        """Each outcome has its word: what was refused is not called delivered, nor what was given up acknowledged."""
+        for outcome, status, word in [
+            (Accepted(), 200, "accepted"),
+            (Refused(NO), 403, "refused"),
+            (Indeterminate(NO), 200, "unknown"),
+            (Delivered(), 204, "delivered"),
+            (Delivered(), 404, "refused"),
+            (CloseRequested(1008), 401, "close_requested"),
+            (Undelivered(), 503, "undelivered"),
+            (Acknowledged(), 200, "acknowledged"),
+            (Acknowledged(), 410, "acknowledged"),
+            (Acknowledged(), 429, "undelivered"),
+            (Acknowledged(), 500, "undelivered"),
+        ]:
+            attempt = self.attempt(Received(1, text("")), outcome, HttpResponse(status, (), b"", False))
+            self.assertEqual(self.line("tried", self.session, attempt)["outcome"], word)
+
+    def test_pushes(self) -> None:
+        """A push says what the API answered; one to many how many clients got it."""
+        push = Push(PushKind.CONNECTION, ID, b"hi", False, Pushed.SENT, self.session)
+        line = self.line("pushed", push)
+        self.assertEqual((line["event"], line["id"], line["trace"]), ("push", ID, TRACE))
+        self.assertEqual((line["status"], line["code"], line["bytes"], line["type"]), (200, "OK", 2, "text"))
+        line = self.line("pushed", push._replace(result=Pushed.QUEUED, binary=True))
+        self.assertEqual((line["status"], line["type"]), (202, "binary"))
+        line = self.line("pushed", push._replace(result=NoSuchConnection("gone"), session=None))
+        self.assertEqual((line["id"], line["status"], line["code"]), (ID, 404, "NOT_FOUND"))
+        line = self.line("pushed", Push(PushKind.GROUP, 'a"b', b"hi", False, Pushed.SENT, None, 12, 1))
+        self.assertEqual((line["event"], line["group"], line["sent"], line["skipped"]), ("group_push", 'a"b', 12, 1))
+        line = self.line("pushed", Push(PushKind.BROADCAST, "", b"hi", False, Pushed.SENT, None, 3, 0))
+        self.assertEqual((line["event"], line["sent"], "group" in line), ("broadcast", 3, False))
+
+    def test_refusal(self) -> None:
+        """A refusal says what the client got, and of which connection if it had an id."""
+        response = HandshakeResponse(403, "ORIGIN_NOT_ALLOWED")
+        line = self.line("refused", RefusedHandshake("192.0.2.1", "/room", response, "no", None))
+        self.assertEqual(
+            {name: line[name] for name in line if name not in ("time", "worker")},
+            {
+                "event": "refusal",
+                "status": 403,
+                "code": "ORIGIN_NOT_ALLOWED",
+                "message": "no",
+                "remote_address": "192.0.2.1",
+                "path": "/room",
+            },
+        )
+        self.assertEqual(self.line("refused", RefusedHandshake("", None, response, "", self.session))["id"], ID)
+
+    def test_close(self) -> None:
+        """A close says how it came, how long the connection was, and what went over it."""
+        self.session.connected_at = self.now - 61.5
+        line = self.line("ending", self.session, CLOSED, True)
+        self.assertEqual((line["cause"], line["close_code"], line["clean"]), ("client", 1001, True))
+        self.assertEqual((line["duration"], line["messages_in"], line["messages_out"]), (61500, 0, 0))
+
+    def test_silent(self) -> None:
+        """What another event says already has no line of its own."""
+        _, written = self.watch()
+        self.stream.connected(self.session)
+        self.stream.close_asked(ID, 1000, None)
+        self.stream.disconnected(self.session, CLOSED)
+        self.stream.ending(self.session, CLOSED, False)
+        self.stream.pushed(Push(PushKind.GROUP, "g", b"", False, NoSuchConnection("x")))
+        self.assertEqual(self.read(written), [])
+
+    def test_hello(self) -> None:
+        """The first line says whose stream it is."""
+        line = json.loads(self.lines.hello(version="1.0", console="on", workers=2))
+        self.assertEqual((line["event"], line["version"], line["console"], line["workers"]), ("hello", "1.0", "on", 2))

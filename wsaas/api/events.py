@@ -1,0 +1,76 @@
+"""The route of the event stream, `/-/events`: one line of JSON for each event, until the reader leaves.
+
+reader -> Watcher of this process -> the request's chunks
+             ^- the lines of each other process, which filters them itself
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from wsaas.api.app import Api
+from wsaas.api.errors import TooManyWatchers
+from wsaas.api.params import Query
+from wsaas.api.responses import Streamed
+from wsaas.telemetry.event_filter import PARAMETERS, EventFilter
+from wsaas.telemetry.event_stream import EventStream
+
+MAX_WATCHERS = 16
+"""Streams that one process serves at once."""
+EVENTS = "/-/events"
+
+
+class Followed(Protocol):
+    """The streams of other processes, for one reader."""
+
+    def stop(self) -> None:
+        """End them."""
+
+
+Follow = Callable[[bytes, Callable[[bytes], object]], Followed]
+"""Begins to read what all other processes answer to a request for this target, and gives each line to a callable."""
+
+
+def add_event_routes(
+    api: Api, stream: EventStream, hello: Callable[[], bytes], *, most: int = MAX_WATCHERS, follow: Follow | None = None
+) -> None:
+    """Add `/-/events`, for `most` readers at once. Each stream begins with the line that `hello()` gives, if any.
+
+    `follow` reads the streams of the other processes, None if there are none.
+    """
+    readers: set[object] = set()
+
+    @api.route(EVENTS, "GET", once=PARAMETERS)
+    async def events(request: Any, query: Query) -> Streamed:
+        filter = EventFilter(query.one)
+        streamed = Streamed("application/x-ndjson")
+        if request.method == b"HEAD":
+            return streamed
+        if len(readers) >= most:
+            raise TooManyWatchers(f"{most} watch already, and no more may: close another stream first")
+        over: Deferred[bool] = Deferred()
+
+        def end(gone: bool = False) -> None:
+            if not over.called:
+                over.callback(gone)
+
+        readers.add(over)
+        request.notifyFinish().addErrback(lambda failure: end(True))
+        streamed.begin(request, hello())
+        watcher = stream.watch(filter, request.write, end)
+        request.registerProducer(watcher, True)
+        followed = None if follow is None else follow(request.uri, watcher.offer)
+        gone = True
+        try:
+            gone = await over
+        finally:
+            readers.discard(over)
+            if followed is not None:
+                followed.stop()
+            stream.unwatch(watcher)
+            if not gone:
+                request.unregisterProducer()
+        return streamed

@@ -1,0 +1,221 @@
+"""Writes an event as a line of JSON. docs/protocol.rst has the members of each.
+
+A busy gateway writes thousands of them a second while somebody watches: so the text is put together here, and only what
+a peer chose needs to be `quoted`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Protocol, cast
+
+from wsaas.core.events import Closed, Opened, Received
+from wsaas.core.model import Frame
+from wsaas.core.observer import Attempt, Push, RefusedHandshake, Times
+from wsaas.core.outcomes import (
+    Accepted,
+    Acknowledged,
+    CloseRequested,
+    Delivered,
+    Indeterminate,
+    Outcome,
+    Refused,
+    Undelivered,
+)
+from wsaas.core.session import Session
+from wsaas.core.timestamps import iso8601
+from wsaas.telemetry.event_filter import NO_ANSWER
+
+_WEBHOOK = (
+    '%s"id":"%s","trace":"%s","webhook_id":"%s","method":"%s","attempt":%d,"status":%s,"outcome":"%s","bytes":%d,'
+    '"answer_bytes":%d,"times":%s%s}\n'
+)
+_WORDS: dict[type[object], str] = {
+    Accepted: "accepted",
+    Refused: "refused",
+    Indeterminate: "unknown",
+    CloseRequested: "close_requested",
+    Undelivered: "undelivered",
+}
+_AGAIN = frozenset({NO_ANSWER, 408, 425, 429})
+_METHODS = {"connect": "POST", "message": "PUT", "disconnect": "DELETE"}
+
+
+class Request(Protocol):
+    """A webhook as it was sent: `head` is header lines, each ending in CRLF."""
+
+    @property
+    def method(self) -> bytes: ...
+    @property
+    def head(self) -> bytes: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Answer(Protocol):
+    """An HTTP answer of the backend's, or of the gateway's to a handshake."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Refusing(Protocol):
+    """The answer to a handshake that is refused."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def code(self) -> str: ...
+
+
+def status_of(answer: object) -> int:
+    """Return the status of an answer, NO_ANSWER if there is none or a fault instead."""
+    return NO_ANSWER if answer is None or isinstance(answer, BaseException) else cast(Answer, answer).status
+
+
+class EventLines:
+    """Writes the events of the process whose ids begin with `prefix`. `wall_clock()` is in seconds since the epoch."""
+
+    def __init__(self, wall_clock: Callable[[], float], prefix: str) -> None:
+        self._wall_clock = wall_clock
+        self._prefix = prefix
+        self._second = -1
+        self._date = ""
+
+    def hello(self, **members: object) -> bytes:
+        """Return the first line of a stream."""
+        return (self._begin("hello")[:-1] + "," + json.dumps(members, separators=(",", ":"))[1:] + "\n").encode("ascii")
+
+    def webhook(self, event: str, session: Session, attempt: Attempt) -> bytes:
+        """Return the line of one try of a webhook."""
+        told, answer, outcome = attempt.event, attempt.answer, attempt.outcome
+        status = status_of(answer)
+        request = cast("Request | None", attempt.request)
+        more = ""
+        if isinstance(answer, BaseException):
+            more = f',"error":{quoted(str(answer))}'
+        if isinstance(told, Received):
+            more += ',"type":"binary"' if told.frame.binary else ',"type":"text"'
+        elif isinstance(told, Opened):
+            more += f',"path":{quoted(told.handshake.path)},"remote_address":{quoted(told.handshake.remote_address)}'
+        elif isinstance(told, Closed):
+            more += _ending(told) + f',"lost_messages":{told.lost_messages}'
+        if attempt.retry_in is not None:
+            more += f',"retry_in":{attempt.retry_in * 1000:.0f}'
+        line = _WEBHOOK % (
+            self._begin(event),
+            session.id,
+            session.trace_id,
+            _webhook_id(session, attempt),
+            _METHODS.get(told.kind.value, "POST") if request is None else request.method.decode("ascii"),
+            attempt.number,
+            status or "null",
+            outcome_word(outcome, status),
+            _size(told) if request is None else len(request.body),
+            len(cast(Answer, answer).body) if status else 0,
+            "null" if attempt.times is None else _times(attempt.times),
+            more,
+        )
+        return line.encode("ascii")
+
+    def reply(self, session: Session, frame: Frame) -> bytes:
+        """Return the line of a message that the backend's answer had for the client."""
+        line = self._of(session, "reply") + f'"bytes":{len(frame.payload)},"type":"{_type(frame.binary)}"}}\n'
+        return line.encode("ascii")
+
+    def push(self, push: Push, status: int, code: str) -> bytes:
+        """Return the line of a push to one connection."""
+        session = push.session
+        about = f'{self._begin("push")}"id":"{push.target}",' if session is None else self._of(session, "push")
+        line = f'{about}"status":{status},"code":"{code}","bytes":{len(push.payload)},"type":"{_type(push.binary)}"}}\n'
+        return line.encode("ascii")
+
+    def push_to_many(self, event: str, push: Push) -> bytes:
+        """Return the line of a push to a group, or to all."""
+        group = f'"group":{quoted(push.target)},' if push.target else ""
+        line = (
+            f'{self._begin(event)}{group}"sent":{push.sent},"skipped":{push.skipped},'
+            f'"bytes":{len(push.payload)},"type":"{_type(push.binary)}"}}\n'
+        )
+        return line.encode("ascii")
+
+    def refusal(self, refused: RefusedHandshake, id: str | None) -> bytes:
+        """Return the line of a handshake that was refused."""
+        response = cast(Refusing, refused.response)
+        members: dict[str, object] = {} if id is None else {"id": id}
+        members |= {
+            "status": response.status,
+            "code": response.code,
+            "message": refused.message,
+            "remote_address": refused.remote_address,
+            "path": refused.path,
+        }
+        return (self._begin("refusal") + json.dumps(members, separators=(",", ":"))[1:] + "\n").encode("ascii")
+
+    def close(self, session: Session, closed: Closed) -> bytes:
+        """Return the line of a client that is gone."""
+        seconds = max(0.0, self._wall_clock() - session.connected_at)
+        line = (
+            f"{self._of(session, 'close')[:-1]}{_ending(closed)},"
+            f'"duration":{seconds * 1000:.0f},"messages_in":{session.lane.received},'
+            f'"messages_out":{session.outgoing.messages}}}\n'
+        )
+        return line.encode("ascii")
+
+    def _of(self, session: Session, event: str) -> str:
+        return f'{self._begin(event)}"id":"{session.id}","trace":"{session.trace_id}",'
+
+    def _begin(self, event: str) -> str:
+        """Return the members that all events have, and a comma."""
+        now = self._wall_clock()
+        second = int(now)
+        if second != self._second:
+            self._second, self._date = second, iso8601(second)[:-4]
+        return f'{{"time":"{self._date}{int(now * 1000) % 1000:03d}Z","event":"{event}","worker":"{self._prefix}",'
+
+
+def outcome_word(outcome: Outcome | None, status: int) -> str:
+    """Return the word for what came of a try whose answer had this status."""
+    if outcome is None:
+        return "retried"
+    if isinstance(outcome, Delivered):
+        return "delivered" if status // 100 == 2 else "refused"
+    if isinstance(outcome, Acknowledged):
+        return "acknowledged" if status // 100 in (2, 4) and status not in _AGAIN else "undelivered"
+    return _WORDS[type(outcome)]
+
+
+def _webhook_id(session: Session, attempt: Attempt) -> str:
+    if attempt.request is None:
+        return f"{session.id}_{getattr(attempt.event, 'sequence', 0)}_{attempt.event.kind.value}"
+    head = cast(Request, attempt.request).head
+    start = head.index(b"\r\nwebhook-id: ") + len(b"\r\nwebhook-id: ")
+    return head[start : head.index(b"\r\n", start)].decode("ascii")
+
+
+def _times(times: Times) -> str:
+    connect = "null" if times.connect is None else f"{times.connect * 1000:.3f}"
+    first_byte = "null" if times.first_byte is None else f"{times.first_byte * 1000:.3f}"
+    return (
+        f'{{"queue":{times.queue * 1000:.3f},"connect":{connect},"first_byte":{first_byte},'
+        f'"total":{times.total * 1000:.3f}}}'
+    )
+
+
+def _ending(closed: Closed) -> str:
+    return (
+        f',"cause":"{closed.cause.value}","close_code":{closed.code},"close_reason":{quoted(closed.reason)},'
+        f'"clean":{"true" if closed.clean else "false"}'
+    )
+
+
+def _size(event: object) -> int:
+    return len(event.frame.payload) if isinstance(event, Received) else 0
+
+
+def _type(binary: bool) -> str:
+    return "binary" if binary else "text"

@@ -1,0 +1,126 @@
+"""The stream of events: an observer that is there while anybody watches, and writes a line for each event.
+
+event -> is there a watcher whose filter wants it? -> one line of JSON -> each such Watcher
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from twisted.logger import Logger
+
+from wsaas.core.errors import GatewayError
+from wsaas.core.events import Closed
+from wsaas.core.groups import NO_GROUPS
+from wsaas.core.model import Frame
+from wsaas.core.monitor import Monitor
+from wsaas.core.observer import Attempt, Push, RefusedHandshake
+from wsaas.core.pushes import Pushed, PushKind
+from wsaas.core.session import Session
+from wsaas.telemetry.event_filter import EventFilter
+from wsaas.telemetry.event_lines import EventLines, status_of
+from wsaas.telemetry.watcher import Watcher
+
+_PUSHES = {PushKind.CONNECTION: "push", PushKind.GROUP: "group_push", PushKind.BROADCAST: "broadcast"}
+CodeOf = Callable[[GatewayError], tuple[int, str]]
+"""Gives status and code of the API's answer to an error."""
+
+
+class EventStream:
+    """Observes the process while there are watchers: the first one sets it as observer, the last one takes it away.
+
+    The caller bounds the watchers. An event that cannot be written as a line is left out, and the log says why.
+    """
+
+    _log = Logger()
+
+    def __init__(self, monitor: Monitor, clock: Any, lines: EventLines, code_of: CodeOf) -> None:
+        self._monitor = monitor
+        self._clock = clock
+        self._lines = lines
+        self._code_of = code_of
+        self._watchers: list[Watcher] = []
+
+    def watch(self, filter: EventFilter, write: Callable[[bytes], object], end: Callable[[], object]) -> Watcher:
+        """Begin to write what happens; see Watcher. The caller ends it by `unwatch`."""
+        watcher = Watcher(self._clock, filter, write, end)
+        self._watchers.append(watcher)
+        if len(self._watchers) == 1:
+            self._monitor.watch(self)
+        return watcher
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """Stop a watcher. May be called again."""
+        watcher.stop()
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
+            if not self._watchers:
+                self._monitor.unwatch(self)
+
+    def stop(self) -> None:
+        """Let all watchers go: the process stops."""
+        for watcher in list(self._watchers):
+            watcher.end()
+
+    # Observer
+
+    def connected(self, session: Session) -> None:
+        """Tell nothing: the connect that was accepted is an event."""
+
+    def refused(self, refused: RefusedHandshake) -> None:
+        session = refused.session
+        id = getattr(session, "id", None)
+        status = status_of(refused.response)
+        self._tell("refusal", id, (), status, lambda: self._lines.refusal(refused, id))
+
+    def tried(self, session: Session, attempt: Attempt) -> None:
+        event = attempt.event.kind.value if attempt.outcome is not None else "retry"
+        status = status_of(attempt.answer)
+        self._tell(event, session.id, session.groups, status, lambda: self._lines.webhook(event, session, attempt))
+
+    def replied(self, session: Session, frame: Frame) -> None:
+        self._tell("reply", session.id, session.groups, None, lambda: self._lines.reply(session, frame))
+
+    def pushed(self, push: Push) -> None:
+        event, session = _PUSHES[push.kind], push.session
+        if push.kind is PushKind.CONNECTION:
+            result = push.result
+            if isinstance(result, GatewayError):
+                status, code = self._code_of(result)
+            else:
+                status, code = (202 if result is Pushed.QUEUED else 200), "OK"
+            groups = NO_GROUPS if session is None else session.groups
+            self._tell(event, push.target, groups, status, lambda: self._lines.push(push, status, code))
+        elif not isinstance(push.result, GatewayError):
+            group = (push.target,) if push.kind is PushKind.GROUP else ()
+            self._tell(event, None, group, None, lambda: self._lines.push_to_many(event, push))
+
+    def close_asked(self, id: str, code: int, error: GatewayError | None) -> None:
+        """Tell nothing: the close that follows is an event."""
+
+    def ending(self, session: Session, closed: Closed, gone: bool) -> None:
+        for watcher in self._watchers:
+            watcher.filter.ending(session.id, session.groups)
+        if gone:
+            self._tell("close", session.id, session.groups, None, lambda: self._lines.close(session, closed))
+
+    def disconnected(self, session: Session, closed: Closed) -> None:
+        """Tell nothing: the disconnect that follows is an event."""
+
+    def _tell(
+        self, event: str, id: str | None, groups: Collection[str], status: int | None, line: Callable[[], bytes]
+    ) -> None:
+        """Give an event to the watchers whose filters want it."""
+        written = b""
+        for watcher in self._watchers:
+            if watcher.filter.wants(event, id, groups, status):
+                if not written:
+                    try:
+                        written = line()
+                    except Exception:
+                        self._log.failure("an event ({event}) could not be written for those who watch", event=event)
+                        return
+                watcher.offer(written)
+            if event == "disconnect" and id is not None:
+                watcher.filter.ended(id)
