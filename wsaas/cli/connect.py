@@ -11,9 +11,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from math import inf
 from typing import Any
-from unicodedata import category
 
 from autobahn.twisted.websocket import WebSocketClientFactory
 from twisted.internet.endpoints import HostnameEndpoint
@@ -22,15 +20,14 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 
-from wsaas.cli.address import Address, NoAddress, address
+from wsaas.cli.address import Address
+from wsaas.cli.arguments import DEFAULT_WAIT
+from wsaas.cli.commands import COMMANDS
 from wsaas.cli.conversation import HANDSHAKE_TIMEOUT, MAX_MESSAGE_SIZE, Conversation, Terminal
 from wsaas.cli.explanations import unreachable
+from wsaas.cli.failures import INTERRUPTED
+from wsaas.cli.parser import Parser
 from wsaas.net.tls_client import ClientFiles, TlsEndpoint, Verifier
-
-INTERRUPTED = 130
-"""Exit status after SIGINT, as shells report it."""
-DEFAULT_WAIT = 3.0
-"""Seconds without a message after which the client closes, once its piped input has ended."""
 
 
 async def converse(reactor: Any, options: argparse.Namespace, stdin: int = 0, stdout: int = 1) -> int:
@@ -91,80 +88,37 @@ def endpoint_and_factory(
     return endpoint, factory
 
 
-def url(text: str) -> Address:
-    try:
-        return address(text)
-    except NoAddress as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def seconds(text: str) -> float:
-    try:
-        number = inf if text == "forever" else float(text)
-    except ValueError:
-        number = -1
-    if not number >= 0:
-        raise argparse.ArgumentTypeError("write seconds, such as 3 or 0.5, or forever")
-    return number
-
-
-def header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip() or any(category(c) == "Cc" for c in text):
-        raise argparse.ArgumentTypeError("write a header as 'Name: value'")
-    return name.strip(), value.strip()
-
-
-def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="wsaas connect",
-        description="Connect to a WebSocket. Each line you type is sent as a text message; Ctrl-D closes. Lines from a "
-        "pipe are sent in the same way; after the end of the pipe the client waits for answers.",
-        epilog="Exit status: 0 after a closing handshake, with any close code; 1 if the connection failed, was refused "
-        "or was lost; 2 for wrong arguments; 130 after Ctrl-C.",
-    )
-    parser.add_argument(
-        "url",
-        type=url,
-        metavar="URL",
-        help="such as localhost:8080, ws://localhost:8080/, wss://example.com/room/7, wss://user:password@example.com/",
-    )
-    parser.add_argument("-H", "--header", type=header, action="append", default=[], metavar="'Name: value'")
-    parser.add_argument("--subprotocol", action="append", default=[], help="may be given several times")
-    parser.add_argument("--token", help="sent as 'Authorization: Bearer TOKEN'")
-    parser.add_argument(
-        "--wait",
-        type=seconds,
-        metavar="SECONDS",
-        help="after the end of the input, close when no message has come for so many seconds; forever: wait until the "
-        f"server closes [default: {DEFAULT_WAIT:g}; on a terminal 0: Ctrl-D closes at once]",
-    )
-    parser.add_argument("--ca", metavar="FILE", help="PEM certificate to trust, instead of the system's")
-    return parser
+def arguments() -> Parser:
+    """Return the parser of the arguments."""
+    return COMMANDS["connect"].parser("connect")
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the client with these arguments and return its exit status. Wrong arguments raise SystemExit(2)."""
     parser = arguments()
-    options = parser.parse_args(argv)
+    return run(parser.parse(argv), parser)
+
+
+def run(options: argparse.Namespace, parser: Parser | None = None) -> int:
+    """Run the client with parsed arguments and return its exit status."""
     credentials = [
         *(["--token"] if options.token else []),
         *(["user:password@ in the URL"] if options.url.credentials else []),
         *(["-H Authorization"] if any(name.lower() == "authorization" for name, _ in options.header) else []),
     ]
     if len(credentials) > 1:
-        parser.error(f"{' and '.join(credentials)}: one of them is enough")
+        (parser or arguments()).error(f"{' and '.join(credentials)}: one of them is enough")
 
     status = INTERRUPTED
 
-    async def run(reactor: Any) -> None:
+    async def until_ended(reactor: Any) -> None:
         nonlocal status
         ended = await converse(reactor, options)
         if reactor.running:  # else a signal has stopped the reactor and ended the conversation
             status = ended
 
     try:
-        react(run)
+        react(until_ended)
     except SystemExit as end:
         release(0, 1)
         return int(end.code or status)

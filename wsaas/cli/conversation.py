@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from math import inf
-from unicodedata import category
 
 from autobahn.twisted.websocket import WebSocketClientProtocol
 from twisted.internet.defer import Deferred
@@ -17,6 +16,7 @@ from zope.interface import implementer
 
 from wsaas.cli.address import Address
 from wsaas.cli.explanations import closed, refused, unreachable
+from wsaas.cli.text import printable
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.http_client.response_parser import ResponseParser
 
@@ -52,7 +52,7 @@ class Terminal(Protocol):
         self.transport.pauseProducing()  # until the connection is open
 
     def say(self, line: str) -> None:
-        self.transport.write(printable(line).encode() + b"\n")
+        self.transport.write(printable(line, keep="\t\n").encode() + b"\n")
 
     def opened(self, conversation: Conversation) -> None:
         self._conversation = conversation
@@ -198,8 +198,3 @@ class Conversation(WebSocketClientProtocol):
     def _refused(self) -> HttpResponse | None:
         answer = None if self._refusal is None else self._refusal.answer()
         return answer if answer is not None and answer.status else None
-
-
-def printable(text: str) -> str:
-    """Return the text with all control characters but tab and newline escaped, so that it cannot control a terminal."""
-    return "".join(ascii(c)[1:-1] if category(c) == "Cc" and c not in "\t\n" else c for c in text)

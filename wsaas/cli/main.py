@@ -1,132 +1,51 @@
-"""The command `wsaas`."""
+"""The command `wsaas`: finds the command, parses its arguments, and makes an exit status of its end.
+
+Twisted is imported by the commands that need it, in their own modules: the others start three times as fast.
+"""
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from wsaas.internals.signals import Signals
+from wsaas.cli.commands import COMMANDS
+from wsaas.cli.failures import BROKEN_PIPE, DONE, INTERRUPTED, USAGE, Failed
+from wsaas.cli.parser import did_you_mean, with_hint
+from wsaas.cli.terminal import Output, write
+from wsaas.cli.text import printable
 
-USAGE = """\
-Usage: wsaas COMMAND
-
-  wsaas run [options]     run the gateway in the foreground, like: twistd -n --pidfile= wsaas [options]
-  wsaas check [options]   check the settings: print them and exit 0, or print their mistakes and exit 1
-  wsaas connect URL       connect to a WebSocket: send typed lines, print received messages
-  wsaas version           print the version
-  wsaas help              print this
-
-`wsaas run --help` lists the options and the settings.
-"""
+_OTHER_NAMES = {"--help": "help", "-h": "help", "--version": "version"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["help"]
-    name = {"--help": "help", "-h": "help", "--version": "version"}.get(name, name)
+    name = _OTHER_NAMES.get(name, name)
     command = COMMANDS.get(name)
     if command is None:
-        return _misused(f"there is no command {name!r}; see wsaas help")
-    return command(rest)
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Run the gateway in this process, until it is stopped."""
-    held = Signals()
-    held.hold()  # first: the imports below take time, and a SIGHUP that arrives meanwhile must not end the process
+        why = f"there is no command {name!r}{did_you_mean(name, COMMANDS)}"
+        write(sys.stderr, printable(f"wsaas: {with_hint(why, 'wsaas help')}"))
+        return USAGE
+    if command.raw and not {"-h", "--help"} & set(rest):
+        return command.run(argparse.Namespace(name=name, arguments=rest))
     try:
-        return _run(arguments, held)
-    except BaseException:
-        held.release()
-        raise
+        options = command.parser(name).parse(rest)
+        options.name = name
+        return _ended(options, command.run(options))
+    except Failed as failed:
+        Output(getattr(options, "json", False)).error(f"wsaas {name}", failed.code, failed.message)
+        return failed.status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of the output has seen enough. What Python still holds must not fail again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
 
 
-def _run(arguments: Sequence[str], held: Signals) -> int:
-    from twisted.application.service import ServiceMaker
-    from twisted.python.usage import UsageError
-    from twisted.scripts.twistd import ServerOptions, runApp  # type: ignore[attr-defined]
-
-    from wsaas.tap import Options
-
-    class RunOptions(Options):
-        signals = held
-
-        def getSynopsis(self) -> str:
-            return "Usage: wsaas run [options]"
-
-    maker = ServiceMaker("WSAAS", "wsaas.tap", "", "wsaas")
-
-    class Twistd(ServerOptions):
-        """The options of a twistd that knows this service only. It loads no plugins: any of them could be broken."""
-
-        loadedPlugins = {"wsaas": maker}  # noqa: RUF012
-        subCommands = (("wsaas", None, RunOptions, ""),)
-
-    twistd = Twistd()
-    try:
-        # No pid file: it needs a writable directory, and a process in the foreground has no use for it.
-        twistd.parseOptions(["--nodaemon", "--pidfile=", "wsaas", *arguments])
-    except UsageError as error:
-        return _misused(f"{error}; see wsaas run --help")
-    runApp(twistd)
-    return 0
-
-
-def check(arguments: Sequence[str]) -> int:
-    """Check and print the settings, without starting anything."""
-    from twisted.python.usage import UsageError
-
-    from wsaas.logs import say
-    from wsaas.tap import Options
-
-    class CheckOptions(Options):
-        def getSynopsis(self) -> str:
-            return "Usage: wsaas check [options]"
-
-    options = CheckOptions()
-    try:
-        options.parseOptions(list(arguments))
-    except UsageError as error:
-        return _misused(f"{error}; see wsaas check --help")
-    for name, value in options.settings.describe():
-        say(f"{name}={value}", sys.stdout)
-    for warning in options.settings.warnings:
-        say(f"wsaas: warning: {warning}", sys.stderr)
-    return 0
-
-
-def connect(arguments: Sequence[str]) -> int:
-    """Run the interactive client."""
-    from wsaas.cli.connect import main
-
-    return main(arguments)
-
-
-def version(arguments: Sequence[str]) -> int:
-    """Print the version."""
-    from wsaas.tap import versions
-
-    print(versions())
-    return 0
-
-
-def help(arguments: Sequence[str]) -> int:
-    """Print the commands."""
-    print(USAGE, end="")
-    return 0
-
-
-def _misused(why: str) -> int:
-    from wsaas.logs import say
-
-    say(f"wsaas: {why}", sys.stderr)
-    return 2
-
-
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "run": run,
-    "check": check,
-    "connect": connect,
-    "version": version,
-    "help": help,
-}
+def _ended(options: argparse.Namespace, status: int) -> int:
+    if status == DONE:
+        sys.stdout.flush()  # so that a reader that is gone is noticed while that can be handled
+    return status

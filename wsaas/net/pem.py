@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from OpenSSL import crypto
-
 MAX_SIZE = 4 * 1024 * 1024
 """Maximum bytes of a file. A bundle of all public authorities has a quarter of a megabyte."""
 
@@ -20,6 +18,8 @@ _ENCRYPTED = re.compile(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: *4,
 
 def certificates(file: str) -> list[Any]:
     """Return all certificates in a file, at least one, as objects of `cryptography`."""
+    from OpenSSL import crypto  # here: the command line reads the table of settings without it
+
     blocks = certificates_in(_read(file))
     if not blocks:
         raise ValueError(f"{file} holds no PEM certificate (-----BEGIN CERTIFICATE-----)")
@@ -47,6 +47,8 @@ def certificates_in(data: bytes) -> list[bytes]:
 
 def private_key(file: str) -> Any:
     """Return the private key in a file, as an object of `cryptography`."""
+    from OpenSSL import crypto
+
     data = _unencrypted(file)
     try:
         return crypto.load_privatekey(crypto.FILETYPE_PEM, data).to_cryptography_key()

@@ -15,10 +15,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IStreamServerEndpointStringParser
-from twisted.plugin import getPlugins
-
 BACKLOG = 1024
 """Connections that wait to be accepted, at most, on an endpoint that names no backlog."""
 _SHORT_BACKLOG = re.compile(r"(haproxy:)?tcp6?:(?!.*\bbacklog=).*")
@@ -80,6 +76,8 @@ def _flaw(text: str, around: str = "") -> str | None:
         if re.fullmatch("[0-9]{1,5}", text):
             return f"a port alone is not an endpoint: write {around}tcp:{text}"
         return f"there is no endpoint type {kind!r}; the types are {', '.join(_types())}"
+    from twisted.internet.endpoints import serverFromString  # here: the command line reads the table without Twisted
+
     try:
         serverFromString(_NoReactor(), text)
     except _ReactorWanted:
@@ -141,6 +139,9 @@ def _wanted(name: str, value: str) -> str | None:
 
 def _types() -> list[str]:
     """Return the endpoint types that can serve here, sorted."""
+    from twisted.internet.interfaces import IStreamServerEndpointStringParser
+    from twisted.plugin import getPlugins
+
     plugins = {plugin.prefix.lower() for plugin in getPlugins(IStreamServerEndpointStringParser)}
     return sorted({*_OTHERS.split(", "), *plugins} - _WITHOUT_PORT)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import twisted.internet.endpoints
+import twisted.plugin
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.settings import endpoints
 from wsaas.settings.load import SettingsError, load
 from wsaas.settings.sources import option
 from wsaas.settings.table import TABLE, Settings
@@ -560,7 +560,7 @@ class Curious:
 class TogetherTests(Case):
     def test_endpoint_that_needs_the_reactor(self) -> None:
         """A flaw that shows only with a reactor is left to the start."""
-        for module in (twisted.internet.endpoints, endpoints):
+        for module in (twisted.internet.endpoints, twisted.plugin):
             self.patch(module, "getPlugins", lambda interface: [Curious()])
         self.assertEqual(load({}, {"WS_ENDPOINT": "curious:1"}).ws_endpoint, ("curious:1",))
         self.assertEqual(len(self.problems({"WS_ENDPOINT": "dull:1"})), 1)

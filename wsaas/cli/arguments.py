@@ -1,0 +1,215 @@
+"""The arguments that several commands have, and those of commands that have many."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from math import inf
+from typing import Any
+from unicodedata import category
+
+from wsaas.cli.parser import Parser
+from wsaas.cli.text import ID_LENGTH
+
+DEFAULT_LIMIT = 1000
+MAX_LIMIT = 10_000_000
+SORTS = ("waiting", "since", "in", "out")
+SHORTEST_ID = 4
+"""Characters of an id that must be given at least."""
+DEFAULT_WAIT = 3.0
+"""Seconds without a message after which `connect` closes, once its piped input has ended."""
+
+# The names by which shtab knows what to complete (shtab.FILE, shtab.cmd); written out, so that it need not be there.
+FILES = {
+    "bash": "_shtab_compgen_files",
+    "zsh": "_files",
+    "fish": "(__fish_complete_path (commandline -ct))",
+}
+IDS = {
+    "bash": "_wsaas_ids",
+    "zsh": "($(wsaas ls 2>/dev/null))",
+    "fish": "(wsaas ls 2>/dev/null)",
+}
+IDS_PREAMBLE = {"bash": '_wsaas_ids() {\n  compgen -W "$(wsaas ls 2>/dev/null)" -- "$1"\n}\n'}
+
+
+def id_type(text: str) -> str:
+    """Parse the id of a connection, or the beginning of one."""
+    if re.fullmatch(f"[A-Za-z0-9]{{{SHORTEST_ID},{ID_LENGTH}}}", text):
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no id: {ID_LENGTH} letters and digits, or the first {SHORTEST_ID} or more of its own part, "
+        "as wsaas ls --long shows it"
+    )
+
+
+def group_type(text: str) -> str:
+    """Parse the name of a group."""
+    if not text or text in (".", ".."):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a group")
+    return text
+
+
+def close_code(text: str) -> int:
+    """Parse a close code that the API may send."""
+    if re.fullmatch("1000|[34][0-9]{3}", text, re.ASCII):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no code that you can send: 1000, or 3000 to 4999")
+
+
+def id_argument(parser: Parser) -> None:
+    parser.add_argument(
+        "id",
+        type=id_type,
+        metavar="ID",
+        complete=IDS,
+        help="a connection: its id, or the start of its own part",
+    )
+
+
+def group_argument(parser: Parser) -> None:
+    parser.add_argument("group", type=group_type, metavar="GROUP", help="the name of a group")
+
+
+def api_arguments(parser: Parser) -> None:
+    """Add the options of each command that calls the API."""
+    parser.add_argument("--json", action="store_true", help="print JSON, and failures as JSON on standard error")
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help="address of the API: http://host:8081, https://..., unix:/path "
+        "[default: LOCAL_ADDRESS, else http://localhost:HTTP_PORT]",
+    )
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        complete=FILES,
+        help="file that holds the API's token [default: API_TOKEN, or the file of API_TOKEN_FILE]",
+    )
+    parser.add_argument(
+        "--ca", metavar="FILE", complete=FILES, help="PEM certificate to trust for https, instead of the system's"
+    )
+
+
+def except_argument(parser: Parser) -> None:
+    parser.add_argument(
+        "--except",
+        dest="but",
+        action="append",
+        default=[],
+        type=id_type,
+        metavar="ID",
+        complete=IDS,
+        help="all but this one, with --group or --all; can be repeated",
+    )
+
+
+def add_push_arguments(parser: Parser) -> None:
+    id_or_message = "a connection; left out with --group and --all"
+    parser.add_argument("id", nargs="?", metavar="ID", complete=IDS, help=id_or_message)
+    parser.add_argument(
+        "message",
+        nargs="?",
+        metavar="TEXT",
+        help="the message; - stands for standard input, @FILE for the contents of a file",
+    )
+    parser.add_argument("--group", type=group_type, metavar="GROUP", help="send to all members of a group")
+    parser.add_argument("--all", action="store_true", help="send to all connections")
+    except_argument(parser)
+    parser.add_argument("--binary", action="store_true", help="send a binary message instead of text")
+
+
+def add_close_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "id", nargs="?", type=id_type, metavar="ID", complete=IDS, help="a connection; left out with --group"
+    )
+    parser.add_argument("--group", type=group_type, metavar="GROUP", help="close those of all members of a group")
+    except_argument(parser)
+    parser.add_argument("--code", type=close_code, metavar="CODE", help="1000, or 3000 to 4999 [default: 1000]")
+    parser.add_argument("--reason", metavar="TEXT", help="sent with the code; 123 bytes at most")
+
+
+def add_connect_arguments(parser: Parser) -> None:
+    parser.epilog = (
+        "Exit status: 0 after a closing handshake, with any close code; 1 if the connection failed, was refused "
+        "or was lost; 2 for wrong arguments; 130 after Ctrl-C."
+    )
+    parser.add_argument(
+        "url",
+        type=websocket_url,
+        metavar="URL",
+        help="such as localhost:8080, ws://localhost:8080/, wss://example.com/room/7, wss://user:password@example.com/",
+    )
+    parser.add_argument(
+        *("-H", "--header"),
+        type=header,
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="sent with the handshake; can be repeated",
+    )
+    parser.add_argument(
+        *("-s", "--subprotocol"),
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="offered; can be repeated",
+    )
+    parser.add_argument("--token", help="the client's, sent as 'Authorization: Bearer TOKEN'")
+    parser.add_argument(
+        "--wait",
+        type=seconds,
+        metavar="SECONDS",
+        help="after the end of the input, close when no message has come for so many seconds; forever: wait until the "
+        f"server closes [default: {DEFAULT_WAIT:g}; on a terminal 0: Ctrl-D closes at once]",
+    )
+    parser.add_argument(
+        "--ca", metavar="FILE", complete=FILES, help="PEM certificate to trust, instead of the system's"
+    )
+
+
+def websocket_url(text: str) -> Any:
+    """Parse the address of a WebSocket."""
+    from wsaas.cli.address import NoAddress, address
+
+    try:
+        return address(text)
+    except NoAddress as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def seconds(text: str) -> float:
+    """Parse a number of seconds, or the word forever."""
+    try:
+        number = inf if text == "forever" else float(text)
+    except ValueError:
+        number = -1
+    if not number >= 0:
+        raise argparse.ArgumentTypeError("write seconds, such as 3 or 0.5, or forever")
+    return number
+
+
+def header(text: str) -> tuple[str, str]:
+    """Parse a header of the handshake."""
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip() or any(category(c) == "Cc" for c in text):
+        raise argparse.ArgumentTypeError("write a header as 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def add_settings(parser: Parser) -> None:
+    """Add an option for each setting, as `wsaas.tap` has them."""
+    from wsaas.settings.sources import FILE, option
+    from wsaas.settings.table import TABLE
+
+    for name, row in TABLE.items():
+        default = row.unset_is if row.default is None else row.default
+        path = name.endswith(("_CA", "_CERT", "_KEY", "_DIR"))
+        text = f"{row.help} [default: {default}]".replace("%", "%%")
+        parser.add_argument(
+            option(name), metavar="VALUE", help=text, complete=FILES if path and not row.secret else None
+        )
+        for alias in row.aliases:
+            parser.add_argument(option(alias), metavar="VALUE", help=f"Another name of {name}.")
+        if row.secret:
+            parser.add_argument(option(name + FILE), metavar="FILE", help=f"File that holds {name}.", complete=FILES)

@@ -1,0 +1,25 @@
+"""`wsaas version`: the versions, read from what is installed, so that nothing large is imported."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the versions of WSAAS, Twisted and Python in one line."""
+    print(versions())
+    return 0
+
+
+def versions() -> str:
+    """Return the line, which is that of `wsaas run --version`."""
+    return f"wsaas {_version('wsaas')} (Twisted {_version('Twisted')}, Python {platform.python_version()})"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "(not installed)"
