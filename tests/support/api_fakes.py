@@ -9,7 +9,6 @@ from wsaas.core.errors import ClientTooSlow
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
 from wsaas.core.monitor import Monitor
-from wsaas.core.outgoing import Outgoing
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.registry import Registry
@@ -48,7 +47,7 @@ class FakeSession:
     def __init__(self, id: str = HERE) -> None:
         self.id = id
         self.peer = self
-        self.outgoing = Outgoing(MAX_MESSAGE_SIZE)
+        self.messages_out = self.bytes_out = 0
         self.groups: set[str] = set()
         self.outcome: Pushed | Exception = Pushed.SENT
         self.about = FACTS

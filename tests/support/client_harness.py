@@ -134,6 +134,7 @@ class FakeSessionInput:
         self.calls: list[tuple[Any, ...]] = []
         self.room = 10**9
         self.subprotocol: str | None = None
+        self.fan_out_entry: object = None
         self.received_frames: list[Frame] = []
 
     def announce(self, length: int) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,36 @@ class NeverReady(Exception):
     """The gateway ended, or did not become ready in time; says what it logged."""
 
 
+_reserved: list[socket.socket] = []
+"""Their names say to the other processes of this machine which ports are taken."""
+
+
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that no other test is given as long as this process lives.
+
+    It is not one of those that the kernel gives to outgoing connections. Of two tests with the same port, one would
+    find the other's gateway ready, and its own not yet listening.
+    """
+    while True:
+        port = random.choice(_candidates())
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            # An abstract name: of all processes one can have it, and it is free again when that process ends.
+            name.bind(f"\0wsaas-test-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("0.0.0.0", port))
+        except OSError:
+            name.close()
+        else:
+            _reserved.append(name)
+            return port
+
+
+@cache
+def _candidates() -> list[int]:
+    lowest, highest = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    ports = [port for port in range(10_000, 65_536) if not lowest <= port <= highest]
+    return ports or list(range(10_000, 65_536))
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

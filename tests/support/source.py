@@ -24,7 +24,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "backend": "core http_client net telemetry",
         "clients": "core internals net telemetry",
         "api": "core internals net telemetry",
-        "cluster": "api core http_client",
+        "cluster": "api backend core http_client journal net telemetry",
         "demo": "settings telemetry",
         "service": "api backend clients cluster core demo http_client internals journal logs net settings telemetry",
         "tap": "internals logs service settings",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import subprocess
+import sys
 import threading
 
 from websockets.exceptions import ConnectionClosed
@@ -14,6 +16,7 @@ from wsproto.events import TextMessage
 from tests.support.backend_answers import Gate, Request, accept, after, drop, gated, reply, reset
 from tests.support.backend_process import BackendProcess
 from tests.support.backend_server import Backend, overlapping
+from tests.support.gateway_process import CHECKOUT, free_port
 from tests.support.system_case import SystemTestCase, eventually
 from tests.support.websocket_client import TEXT, close_frame, closing, frame
 
@@ -25,6 +28,21 @@ def send(backend: Backend | BackendProcess, method: str, id: str, body: bytes = 
     answer = response.status, response.read()
     connection.close()
     return answer
+
+
+class PortTests(SystemTestCase):
+    def test_reserved(self) -> None:
+        """A port that a test was given is given to no other process, though nobody listens on it yet."""
+        reserved = free_port()
+        code = (
+            "from tests.support import gateway_process as ports; import sys\n"
+            "ports._candidates = lambda: [int(sys.argv[1])] * 100 + list(range(10_000, 20_000))\n"
+            "print(ports.free_port(), [ports.free_port() for _ in range(200)])"
+        )
+        run = subprocess.run(
+            [sys.executable, "-c", code, str(reserved)], cwd=CHECKOUT, capture_output=True, text=True, check=True
+        )
+        self.assertNotIn(str(reserved), run.stdout)
 
 
 class BackendTests(SystemTestCase):

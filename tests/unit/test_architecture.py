@@ -275,6 +275,7 @@ PROCESSES = (
 )
 """Modules that start processes; what needs them is a system test."""
 WITH_PROCESSES = (
+    "tests/unit/cluster/test_engine.py",  # a redis-server starts in no time
     "tests/unit/journal/test_displaced.py",  # mounts file systems, in no time
     "tests/unit/test_readme.py",  # bash reads a script
 )

@@ -29,7 +29,7 @@ from wsaas.api.params import Query
 from wsaas.api.refused_pushes import count_refused
 from wsaas.api.responses import Answer, ApiResponse
 from wsaas.core.counters import Counters
-from wsaas.core.errors import NoSuchConnection
+from wsaas.core.errors import NoSuchConnection, OwnerUnreachable
 from wsaas.core.ids import ID_LENGTH
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ Handler = Callable[..., Awaitable[Answer]]
 
 METHODS = frozenset({b"GET", b"HEAD", b"PUT", b"POST", b"DELETE"})
 OTHER = b"OTHER"
+_OPERATION = b"/-/"
 
 _log = Logger()
 
@@ -69,10 +70,19 @@ class Api:
 
     `counters` counts pushes that are refused before the router hears of them.
     A request for a connection that is not here goes on to its owner, if that is one of the processes `elsewhere`.
+    While `may_answer()` is false, this process may not say of any connection that something was done: all requests but
+    those below `/-/` are refused.
     """
 
-    def __init__(self, access: Access, counters: Counters, elsewhere: Elsewhere | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        counters: Counters,
+        elsewhere: Elsewhere | None = None,
+        may_answer: Callable[[], bool] | None = None,
+    ) -> None:
         self._access = access
+        self._may_answer = may_answer
         self._counters = counters
         self._elsewhere = elsewhere
         self._klein = Klein()
@@ -114,7 +124,7 @@ class Api:
 
     def resource(self) -> Resource:
         """Return the root of the site."""
-        return Gate(self._access, self._counters, self._klein.resource())
+        return Gate(self._access, self._counters, self._klein.resource(), self._may_answer)
 
     def _failed(self, request: IRequest, failure: Failure) -> bytes:
         count_refused(self._counters, request.method, request.uri, failure.value)
@@ -126,17 +136,24 @@ class Gate(Resource):
 
     isLeaf = True
 
-    def __init__(self, access: Access, counters: Counters, inside: IResource) -> None:
+    def __init__(
+        self, access: Access, counters: Counters, inside: IResource, may_answer: Callable[[], bool] | None = None
+    ) -> None:
         super().__init__()
         self._access = access
         self._counters = counters
         self._inside = inside
+        self._may_answer = may_answer
 
     def render(self, request: IRequest) -> int:
         try:
             self._access.check(request.path, request.requestHeaders, isinstance(request.getHost(), UNIXAddress))
             _check_path(request.path)
-        except (Unauthorized, HostNotAllowed, NotFound) as error:
+            if self._may_answer is not None and not request.path.startswith(_OPERATION) and not self._may_answer():
+                raise OwnerUnreachable(
+                    "this process may not speak at this moment, and nothing was delivered: try again"
+                )
+        except (Unauthorized, HostNotAllowed, NotFound, OwnerUnreachable) as error:
             count_refused(self._counters, request.method, request.uri, error)
             answer_failure(request, Failure()).finish(request)
             return NOT_DONE_YET

@@ -16,8 +16,8 @@ from wsaas.core.gateway import Gateway
 Members = Callable[[], Awaitable[Sequence[Mapping[str, object]]]]
 
 
-def add_ops_routes(api: Api, ready: Callable[[], bool], members: Members | None = None) -> None:
-    """Add the probes, and the list of workers if there are `members`.
+def add_ops_routes(api: Api, ready: Callable[[], bool], members: Members | None = None, name: str = "workers") -> None:
+    """Add the probes, and the list of workers, or nodes, if there are `members`; `name` is what they are.
 
     `ready()` tells whether clients should be sent here; not during the start or the drain.
     """
@@ -37,7 +37,7 @@ def add_ops_routes(api: Api, ready: Callable[[], bool], members: Members | None 
         @api.route("/-/cluster", "GET")
         async def cluster(request: IRequest, query: Query) -> ApiResponse:
             assert members is not None
-            return ApiResponse(200, {"workers": await members()})
+            return ApiResponse(200, {name: await members()})
 
 
 def process_row(number: int, ready: bool, gateway: Gateway) -> dict[str, object]:

@@ -34,9 +34,14 @@ CLOSE_CODES = {
     3008: "it took too long",
 }
 
-# By the code in the body of the gateway's own refusals, then by status, for all other responses.
-_BY_CODE = {
-    "ORIGIN_NOT_ALLOWED": "the gateway accepts the origins of ALLOWED_ORIGINS only: -H 'Origin: https://app.example'",
+# By the code in the body of the gateway's own refusals, then by status, for all other responses. The console shows the
+# same sentences: wsaas/console/explanations.json is made from these tables (tests.unit.test_console_sentences).
+REFUSALS = {
+    "ORIGIN_NOT_ALLOWED": "the gateway accepts the origins of ALLOWED_ORIGINS only",
+    "UNAUTHORIZED": "the backend answered the connect webhook by 401: credentials are missing or wrong",
+    "FORBIDDEN": "the backend answered the connect webhook by 403: it does not let this client in, or its framework "
+    "refuses the gateway's POST, as a protection against CSRF does",
+    "NOT_FOUND": "the backend answered the connect webhook by 404: look at TARGET_ADDRESS, and at the path",
     "CLOSED": "the connection was closed over the API before it was open",
     "NOT_READY": "the gateway starts or stops, cannot write its journal, or its backend fails: its log says which",
     "UNAVAILABLE": "the gateway cannot reach its backend: look at TARGET_ADDRESS and at the gateway's log",
@@ -47,11 +52,11 @@ _BY_CODE = {
     "TOO_FAST": "too many clients connect from this address at once: wait a little",
     "BUSY": "too many clients wait for the backend's answer: wait a little",
 }
-_BY_STATUS = {
+STATUSES = {
     200: "this is a page, not a WebSocket: look at the path and the port",
     400: "the server does not accept this as a handshake",
-    401: "credentials are missing or wrong: --token TOKEN, user:password@ in the URL, or -H 'Authorization: ...'",
-    403: "the server does not accept this client: look at the credentials, and at -H 'Origin: ...'",
+    401: "credentials are missing or wrong",
+    403: "the server does not accept this client: look at the credentials, and at the Origin",
     404: "no WebSocket is at this path or port, or the gateway's backend said so: look at TARGET_ADDRESS",
     405: "no WebSocket is at this path, or this port is not the one for clients",
     407: "a proxy in between demands credentials",
@@ -65,6 +70,60 @@ _BY_STATUS = {
     504: "a proxy waited for the server behind it too long",
     505: "the server, or a proxy before it, does not speak HTTP/1.1 here",
 }
+_OPTIONS: dict[str | int, str] = {
+    "ORIGIN_NOT_ALLOWED": "-H 'Origin: https://app.example'",
+    401: "--token TOKEN, user:password@ in the URL, or -H 'Authorization: ...'",
+}
+"""Options of `wsaas connect` that help, by code or status."""
+
+_REPEATED = "the same webhook is sent again, until MESSAGE_PATIENCE is over"
+_AND_A_DELETE = "as the backend may have let it in, a disconnect webhook follows"
+ANSWERS: dict[str, dict[str, str]] = {
+    "connect": {
+        "2xx": "the backend lets the client in",
+        "refused": "the backend's answer has another code than OK: the client got 403, with that code",
+        "3xx": "redirects are not followed: the client got 502. Set TARGET_ADDRESS to the address that answers itself",
+        "4xx": "the client got the same status, with the body of the backend's answer",
+        "5xx": "the backend failed: the client got 503, and may try again",
+        "502": f"a proxy before the backend failed: the client got 503; {_AND_A_DELETE}",
+        "504": f"a proxy before the backend waited too long: the client got 503; {_AND_A_DELETE}",
+        "none": "no answer came: the backend is not there (look at TARGET_ADDRESS), or too slow (WEBHOOK_TIMEOUT)",
+    },
+    "message": {
+        "2xx": "the backend has the message",
+        "3xx": "redirects are not followed: the message counts as refused, and is not sent again",
+        "401": "the backend does not allow the message: the connection is closed with 1008",
+        "403": "the backend does not allow the message: the connection is closed with 1008",
+        "408": f"the backend had no time for the message: {_REPEATED}",
+        "410": "the backend is done with this client: the connection is closed with 1000",
+        "425": f"the backend could not take the message yet: {_REPEATED}",
+        "429": f"the backend has too much to do: {_REPEATED}",
+        "4xx": "the backend refused the message: it is not sent again, and the connection goes on",
+        "5xx": f"the backend failed: {_REPEATED}",
+        "none": f"no answer came: {_REPEATED}",
+    },
+    "refresh": {
+        "2xx": "the backend keeps the client",
+        "refused": "the backend's answer has another code than OK: the connection is closed",
+        "4xx": "the backend no longer accepts this client: the connection is closed with 1008",
+        "5xx": f"the backend failed: {_REPEATED}",
+        "none": f"no answer came: {_REPEATED}",
+    },
+    "disconnect": {
+        "2xx": "the backend knows that the client is gone",
+        "404": "the backend does not know this client (any more), which is well",
+        "410": "the backend does not know this client (any more), which is well",
+        "408": "the backend had no time: the webhook is sent again, until DISCONNECT_PATIENCE is over",
+        "425": "the backend could not take the webhook yet: it is sent again, until DISCONNECT_PATIENCE is over",
+        "429": "the backend has too much to do: the webhook is sent again, until DISCONNECT_PATIENCE is over",
+        "4xx": "the backend refused the disconnect webhook: it is not sent again",
+        "3xx": "redirects are not followed: the webhook is sent again, until DISCONNECT_PATIENCE is over",
+        "5xx": "the backend failed: the webhook is sent again, until DISCONNECT_PATIENCE is over",
+        "none": "no answer came: the webhook is sent again, until DISCONNECT_PATIENCE is over",
+    },
+}
+"""The effect of an answer of the backend, in words: by event, and by status or class of statuses."""
+
 MAX_SHOWN_CHARACTERS = 400
 """Characters shown of a body that is not the gateway's JSON, at most."""
 
@@ -88,9 +147,10 @@ def refused(answer: HttpResponse) -> list[str]:
     location, retry_after = answer.header(b"location"), answer.header(b"retry-after")
     if location is not None and 300 <= answer.status < 400:
         lines.append(f"the WebSocket may have moved: connect to {location.decode('utf-8', 'replace')}")
-    remedy = _BY_CODE.get(code or "") or _BY_STATUS.get(answer.status)
+    remedy = REFUSALS.get(code or "") or STATUSES.get(answer.status)
     if remedy is not None:
-        lines.append(remedy)
+        options = _OPTIONS.get(code or "") or _OPTIONS.get(answer.status)
+        lines.append(f"{remedy}: {options}" if options else remedy)
     if retry_after is not None:
         said = retry_after.decode("utf-8", "replace")
         lines.append(f"try again after {said}{' s' if said.isdigit() else ''}")
@@ -122,6 +182,16 @@ def unreachable(failed: BaseException, address: Address) -> str:
         other = "ws: for wss:" if address.secure else "wss: for ws:, if it speaks TLS"
         return f"{where} ended the connection without an answer: it may be no WebSocket server; or write {other}"
     return f"{where}: {failed or type(failed).__name__}"
+
+
+def sentences() -> dict[str, object]:
+    """Return the tables as the console reads them: its file explanations.json."""
+    return {
+        "close_codes": {str(code): words for code, words in CLOSE_CODES.items()},
+        "refusals": REFUSALS,
+        "statuses": {str(status): words for status, words in STATUSES.items()},
+        "answers": ANSWERS,
+    }
 
 
 def _code_and_message(body: bytes) -> tuple[str | None, str | None]:

@@ -128,7 +128,7 @@ class ClientConnection(Protocol):
         self.phase = _OPEN
         self.send_buffer.write(answer)
         if codec is None:
-            self.send_buffer.join_fan_out(session, self.context.direct_fds)
+            self.send_buffer.join_fan_out(session)
         else:
             self._compressor = SlowFrames(codec, self.context.max_message_size)
         self._reader = FrameReader(self.context, self, session, self._compressor)

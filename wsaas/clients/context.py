@@ -14,7 +14,6 @@ from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.handshake.request_head import RequestHead
 from wsaas.clients.keepalive import Keepalive
 from wsaas.core.gateway import Gateway
-from wsaas.core.interfaces import SessionInput
 from wsaas.core.refusal import RefusalReason
 from wsaas.internals.autobahn import AutobahnCodec
 
@@ -56,8 +55,7 @@ class ConnectionContext:
 
     Timeouts are in seconds by `clock`; `wall_clock()` is in seconds since the epoch. A `ws_timeout` of 0 turns the
     keepalive off. `message_rate` is in frames a second, 0 for no limit; `max_message_size` and, for a connection,
-    `send_buffer` are in bytes. `direct_fds` is for the fan-out (see `DirectFanOut`). None instead of a fast path
-    switches it off.
+    `send_buffer` are in bytes. None instead of a fast path switches it off.
     """
 
     clock: IReactorTime
@@ -68,7 +66,6 @@ class ConnectionContext:
     keepalive: Keepalive
     owner: ConnectionOwner
     encoder: Encoder
-    direct_fds: dict[SessionInput, int]
     make_codec: MakeCodec
     head_fast_path: HeadFastPath | None
     frame_fast_path: FrameFastPath | None

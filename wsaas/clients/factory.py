@@ -13,7 +13,6 @@ from twisted.logger import Logger, LogLevel
 from wsaas.clients.admission import Admission
 from wsaas.clients.connection import ClientConnection
 from wsaas.clients.context import ConnectionContext, FrameFastPath, HeadFastPath, OwnedConnection
-from wsaas.clients.fanout import DirectFanOut
 from wsaas.clients.frames import Encoder, measure
 from wsaas.clients.handshake.fast_path import read_usual
 from wsaas.clients.handshake.pending import PendingHandshakes
@@ -66,7 +65,6 @@ class ClientFactory(WebSocketServerFactory):
         super().__init__(reactor=clock, server="")
         self.admission = admission
         self.keepalive = Keepalive(clock, ws_timeout)
-        self.fan_out = DirectFanOut()
         self._connections: set[OwnedConnection] = set()
         self._leaving: set[OwnedConnection] = set()
         self._log_limit = LogLimit(clock)
@@ -91,7 +89,6 @@ class ClientFactory(WebSocketServerFactory):
             keepalive=self.keepalive,
             owner=self,
             encoder=Encoder(),
-            direct_fds=self.fan_out.direct_fds,
             make_codec=self._make_codec,
             head_fast_path=head_fast_path,
             frame_fast_path=frame_fast_path,

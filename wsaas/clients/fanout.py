@@ -7,7 +7,6 @@ from typing import Protocol, cast
 
 from wsaas.clients.frames import encode
 from wsaas.clients.send_buffer import SendBuffer
-from wsaas.core.interfaces import SessionInput
 from wsaas.core.model import Frame
 from wsaas.core.session import Session
 from wsaas.internals.direct_write import write_each
@@ -19,30 +18,22 @@ class DirectPeer(Protocol):
     send_buffer: SendBuffer
 
 
-class DirectFanOut:
-    """Writes a message to each client for whose socket nothing waits (`SendDirectly`).
+def write_directly(sessions: Sequence[Session], frame: Frame, /) -> list[Session]:
+    """Write the frame to each client for whose socket nothing waits; return the other sessions (`SendDirectly`).
 
-    `direct_fds` has the file descriptor of each of these clients, by session. Each connection's SendBuffer keeps its
-    own entry, from the 101 to the Close frame. Bound: one for each open connection.
+    Such a session has the socket's file descriptor as its `fan_out_entry`. The connection's SendBuffer keeps it there,
+    from the 101 to the Close frame.
     """
-
-    __slots__ = ("direct_fds",)
-
-    def __init__(self) -> None:
-        self.direct_fds: dict[SessionInput, int] = {}
-
-    def __call__(self, sessions: Sequence[Session], frame: Frame, /) -> list[Session]:
-        """Write the frame to each client that has an entry; return the sessions that have none."""
-        fds = list(map(self.direct_fds.get, sessions))
-        remaining: list[Session] = []
-        if None in fds:
-            remaining = [session for session, fd in zip(sessions, fds, strict=True) if fd is None]
-            sessions = [session for session, fd in zip(sessions, fds, strict=True) if fd is not None]
-            fds = [fd for fd in fds if fd is not None]
-        data = encode(frame)
-        taken = write_each(cast(list[int], fds), data)
-        if taken.count(len(data)) < len(fds):
-            for session, count in zip(sessions, taken, strict=True):
-                if count < len(data):
-                    cast(DirectPeer, session.peer).send_buffer.write_remainder(data[count:])
-        return remaining
+    fds = [session.fan_out_entry for session in sessions]
+    remaining: list[Session] = []
+    if None in fds:
+        remaining = [session for session in sessions if session.fan_out_entry is None]
+        sessions = [session for session in sessions if session.fan_out_entry is not None]
+        fds = [session.fan_out_entry for session in sessions]
+    data = encode(frame)
+    taken = write_each(cast(list[int], fds), data)
+    if taken.count(len(data)) < len(fds):
+        for session, count in zip(sessions, taken, strict=True):
+            if count < len(data):
+                cast(DirectPeer, session.peer).send_buffer.write_remainder(data[count:])
+    return remaining

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 from twisted.internet.interfaces import IPushProducer, ITransport
 from zope.interface import implementer
@@ -36,7 +36,6 @@ class SendBuffer:
     __slots__ = (
         "_capacity",
         "_clock",
-        "_direct_fds",
         "_fd",
         "_handed",
         "_owner",
@@ -56,7 +55,6 @@ class SendBuffer:
         self.clear = self._fd >= 0
         """Set while nothing waits: then a message may be written directly, and `write_remainder` takes what is left."""
         self._session: SessionInput | None = None
-        self._direct_fds: dict[SessionInput, int] | None = None
         self._clock = clock
         self._capacity = capacity
         self._owner = owner
@@ -126,24 +124,20 @@ class SendBuffer:
             self._list_in_fan_out()
         return self.clear
 
-    def join_fan_out(self, session: SessionInput, direct_fds: dict[SessionInput, int]) -> None:
-        """Let a fan-out write to the session's client directly while nothing waits (see `DirectFanOut`)."""
-        self._session, self._direct_fds = session, direct_fds
+    def join_fan_out(self, session: SessionInput) -> None:
+        """Let a fan-out write to the session's client directly while nothing waits (see `write_directly`)."""
+        self._session = session
         self._list_in_fan_out()
 
     def leave_fan_out(self) -> None:
         """Let no fan-out write to the client any more. Idempotent."""
-        if self._direct_fds is not None:
-            self._direct_fds.pop(cast(SessionInput, self._session), None)
-            self._session = self._direct_fds = None
+        if self._session is not None:
+            self._session.fan_out_entry = None
+            self._session = None
 
     def _list_in_fan_out(self) -> None:
-        if self._direct_fds is not None:
-            session = cast(SessionInput, self._session)
-            if self.clear:
-                self._direct_fds[session] = self._fd
-            else:
-                self._direct_fds.pop(session, None)
+        if self._session is not None:
+            self._session.fan_out_entry = self._fd if self.clear else None
 
     def let_go(self) -> None:
         """Leave all that is still written to the transport, which closes: its file may soon be another's."""

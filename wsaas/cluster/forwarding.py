@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
@@ -20,7 +21,7 @@ from wsaas.api.elsewhere import Asked, asked_again
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.merging import Gathered
 from wsaas.api.responses import ApiResponse
-from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult, Siblings
+from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult
 from wsaas.core.errors import GatewayError, NoSuchConnection, OwnerSilent, OwnerUnreachable
 from wsaas.core.ids import PREFIX_LENGTH
 from wsaas.http_client.exchange import HttpResponse
@@ -30,10 +31,23 @@ _PASSED_ON = (b"retry-after", b"allow")
 _IDEMPOTENT = (b"GET", b"HEAD", b"DELETE")
 
 
+class Others(Protocol):
+    """The other processes: those on this machine (`Siblings`), or in a cluster (`Nodes`)."""
+
+    def prefixes(self) -> list[str]:
+        """Return the prefixes of the ids of all others, in order."""
+
+    def ask(self, prefix: str, request: SiblingRequest, done: Callable[[SiblingResult], object]) -> None:
+        """Send a request to one; `done` is called once, perhaps before this returns."""
+
+    def there(self, prefix: str) -> bool:
+        """Say if the process of this prefix may be alive."""
+
+
 class Forwarding:
     """The other processes of this gateway, as its API asks them: Elsewhere. `prefix` is that of the ids of this one."""
 
-    def __init__(self, siblings: Siblings, prefix: str) -> None:
+    def __init__(self, siblings: Others, prefix: str) -> None:
         self._siblings = siblings
         self._prefix = prefix
 
@@ -83,7 +97,7 @@ class Forwarding:
 class Gathering:
     """One request to all other processes. `gathered` fires when each has answered, or is known not to."""
 
-    def __init__(self, siblings: Siblings, request: SiblingRequest) -> None:
+    def __init__(self, siblings: Others, request: SiblingRequest) -> None:
         self.gathered: Deferred[Gathered] = Deferred()
         self._answers: list[Mapping[str, object]] = []
         self._unreached = 0
@@ -124,9 +138,9 @@ def _json(response: HttpResponse) -> Mapping[str, object] | None:
 _ERRORS: Mapping[Missing, Callable[[], GatewayError]] = {
     Missing.OVER: lambda: NoSuchConnection("the process that had the connection is over"),
     Missing.UNREACHABLE: lambda: OwnerUnreachable(
-        "the worker that has the connection cannot be reached, and nothing was delivered: try again"
+        "the process that has the connection cannot be reached, and nothing was delivered: try again"
     ),
     Missing.SILENT: lambda: OwnerSilent(
-        "the worker that has the connection did not answer: the request may have been carried out, or not"
+        "the process that has the connection did not answer: the request may have been carried out, or not"
     ),
 }

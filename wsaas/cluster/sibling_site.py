@@ -1,9 +1,11 @@
-"""The API as the other processes of this gateway reach it, on this process's own socket.
+"""The API as the other processes of this gateway reach it, on this process's own socket, or over the network.
 
     every route of the API         for the connections of this process alone
     GET /-/groups                  the sizes of all groups
     GET /-/worker                  what this process says of itself in /-/cluster
     GET /-/events                  the events of this process
+
+A request whose WSAAS-To names another process is refused with 421: this one has only got its address.
 
 A request whose WSAAS-Expires is over is refused with 408: its sender has told its client already that no answer came.
 A process that was stopped therefore does nothing late that was given up.
@@ -11,7 +13,7 @@ A process that was stopped therefore does nothing late that was given up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any
 
@@ -29,22 +31,35 @@ from wsaas.api.routes import add_routes
 from wsaas.api.server.context import ApiContext
 from wsaas.api.server.fast_path import FastPath, Forward, Head
 from wsaas.api.server.site import ApiSite
+from wsaas.cluster.siblings import MISDIRECTED
 from wsaas.core.fanout import FanOut
 from wsaas.core.router import Router
 from wsaas.core.session import Session
 
-_EXPIRES = b"\r\nWSAAS-Expires: "
+_EXPIRES, _TO = b"\r\nWSAAS-Expires: ", b"\r\nWSAAS-To: "
 _MAX_DIGITS = 15
 REQUEST_TIMEOUT = 10.0
 """Seconds within which a request comes whole."""
+NOT_HERE = ApiResponse(
+    MISDIRECTED, {"code": "MISDIRECTED", "message": "this is another process than the one that WSAAS-To names"}
+)
 
 
 class SiblingFastPath(FastPath):
     """The fast path of requests that expire. `wall_clock()` is the time in seconds since the epoch."""
 
-    def __init__(self, router: Router, access: Access, max_message_size: int, wall_clock: Callable[[], float]) -> None:
-        super().__init__(router, access, max_message_size)
+    def __init__(
+        self,
+        router: Router,
+        access: Access,
+        max_message_size: int,
+        wall_clock: Callable[[], float],
+        prefix: str | None = None,
+        may_answer: Callable[[], bool] | None = None,
+    ) -> None:
+        super().__init__(router, access, max_message_size, may_answer=may_answer)
         self._wall_clock = wall_clock
+        self._prefix = None if prefix is None else prefix.encode("ascii")
         self._first_expiry = inf
         """The moment until which every header block that is remembered is good."""
 
@@ -58,6 +73,8 @@ class SiblingFastPath(FastPath):
     def remember(self, fields: bytes, any_host: bool) -> Head | None:
         """Read a header block that is not remembered yet; None if its requests must take the slow path."""
         expires = expiry(fields)
+        if self._prefix is not None and _value(fields, _TO) != self._prefix:
+            return None
         if expires is not None:
             if expires <= self._wall_clock():
                 return None
@@ -67,19 +84,25 @@ class SiblingFastPath(FastPath):
 
 def expiry(fields: bytes) -> float | None:
     """Return the moment that WSAAS-Expires names in these header lines, in seconds since the epoch."""
-    value = (b"\r\n" + fields).partition(_EXPIRES)[2].partition(b"\r\n")[0]
+    value = _value(fields, _EXPIRES)
     return int(value) / 1000 if value.isdigit() and len(value) <= _MAX_DIGITS else None
 
 
+def _value(fields: bytes, name: bytes) -> bytes:
+    """Return the value of the first header line that begins so; empty if there is none."""
+    return (b"\r\n" + fields).partition(name)[2].partition(b"\r\n")[0]
+
+
 class Expiry(Resource):
-    """Refuses requests that are expired; hands on the others."""
+    """Refuses requests that are expired, or for a process of another prefix; hands on the others."""
 
     isLeaf = True
 
-    def __init__(self, inside: IResource, wall_clock: Callable[[], float]) -> None:
+    def __init__(self, inside: IResource, wall_clock: Callable[[], float], prefix: str | None = None) -> None:
         super().__init__()
         self._inside = inside
         self._wall_clock = wall_clock
+        self._prefix = prefix
 
     def render(self, request: IRequest) -> Any:
         """Answer the request: IResource."""
@@ -88,6 +111,9 @@ class Expiry(Resource):
         if expires is not None and expires <= self._wall_clock():
             late = answer_to(RequestTimeout("the request came after its WSAAS-Expires")) or INTERNAL_ERROR
             late.finish(request)
+            return NOT_DONE_YET
+        if self._prefix is not None and request.getHeader("wsaas-to") != self._prefix:
+            NOT_HERE.finish(request)
             return NOT_DONE_YET
         return self._inside.render(request)
 
@@ -99,14 +125,18 @@ def sibling_site(
     max_message_size: int,
     about: Callable[[], Mapping[str, object]],
     wall_clock: Callable[[], float],
+    tokens: Sequence[str] = (),
+    prefix: str | None = None,
+    may_answer: Callable[[], bool] | None = None,
     add_more: Callable[[Api], object] | None = None,
 ) -> ApiSite:
     """The API for the socket of this process. `about()` is what the process says of itself; `add_more` adds routes.
 
-    It asks for no token: only processes of the same user can open the socket.
+    It asks for no token on a socket that is for its owner only. Over the network it asks for one of `tokens`, and for
+    its `prefix`. While `may_answer()` is false, requests about connections are refused.
     """
-    access = Access(())
-    api = Api(access, router.counters)
+    access = Access(tokens)
+    api = Api(access, router.counters, may_answer=may_answer)
     add_routes(api, router, reactor)
 
     @api.route(ALL_GROUPS.decode("ascii"), "GET")
@@ -119,6 +149,6 @@ def sibling_site(
 
     if add_more is not None:
         add_more(api)
-    fast_path = SiblingFastPath(router, access, max_message_size, wall_clock)
+    fast_path = SiblingFastPath(router, access, max_message_size, wall_clock, prefix, may_answer)
     context = ApiContext(reactor, access, max_message_size, REQUEST_TIMEOUT, router.counters, fast_path)
-    return ApiSite(Expiry(api.resource(), wall_clock), context)
+    return ApiSite(Expiry(api.resource(), wall_clock, prefix), context)

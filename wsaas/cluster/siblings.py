@@ -15,7 +15,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXClientEndpoint
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
 
 from wsaas.cluster.sockets import SiblingSockets
 from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent
@@ -75,12 +75,24 @@ class _Waiting:
 
 
 class Sibling:
-    """One other process. The caller bounds the requests that wait for a place."""
+    """One other process. The caller bounds the requests that wait for a place.
 
-    def __init__(self, reactor: Any, path: str, wall_clock: Callable[[], float], at_once: int) -> None:
+    `host` is the value of Host; `head` is header lines that each request has, each ending in CRLF.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        endpoint: IStreamClientEndpoint,
+        wall_clock: Callable[[], float],
+        at_once: int,
+        host: bytes = _HOST,
+        head: bytes = b"",
+    ) -> None:
         self._reactor = reactor
         self._wall_clock = wall_clock
-        self._pool = SiblingPool(reactor, UNIXClientEndpoint(reactor, path, FORWARD_TIMEOUT), _HOST, max_idle=at_once)
+        self._pool = SiblingPool(reactor, endpoint, host, max_idle=at_once, connect_timeout=FORWARD_TIMEOUT)
+        self._head = head
         self._at_once = at_once
         self._under_way = 0
         self._waiting: deque[_Waiting] = deque()
@@ -112,7 +124,8 @@ class Sibling:
     def _send(self, request: SiblingRequest, deadline: float, done: Done) -> None:
         self._under_way += 1
         timeout = deadline - self._reactor.seconds()
-        head = b"%bWSAAS-Expires: %d\r\n" % (request.head, int((self._wall_clock() + timeout) / STEP) * 1000 * STEP)
+        expires = int((self._wall_clock() + timeout) / STEP) * 1000 * STEP
+        head = b"%b%bWSAAS-Expires: %d\r\n" % (request.head, self._head, expires)
         self._pool.exchange(
             request.method, request.target, head, request.body, MAX_ANSWER, timeout, lambda got: self._ended(got, done)
         )
@@ -176,8 +189,8 @@ class Siblings:
             return
         sibling = self._siblings.get(prefix)
         if sibling is None:
-            path = self._sockets.path(prefix)
-            sibling = self._siblings[prefix] = Sibling(self._reactor, path, self._wall_clock, self._at_once)
+            endpoint = UNIXClientEndpoint(self._reactor, self._sockets.path(prefix), FORWARD_TIMEOUT)
+            sibling = self._siblings[prefix] = Sibling(self._reactor, endpoint, self._wall_clock, self._at_once)
         sibling.ask(request, lambda result: done(self._judged(prefix, result)))
 
     def there(self, prefix: str) -> bool:

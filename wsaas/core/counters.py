@@ -1,6 +1,6 @@
 """Counts what happens in this process since its start: plain integers that only grow, read when they are asked for.
 
-An increment is all that an event costs. What a session counts by itself (its `lane` and `outgoing`) is added here when
+An increment is all that an event costs. What a session counts by itself is added here when
 the session is forgotten; `Gateway.messages` adds those that are still there.
 """
 
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from wsaas.core.errors import GatewayError
 from wsaas.core.events import Cause, EventKind
-from wsaas.core.lane import Lane
-from wsaas.core.outgoing import Outgoing
 from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.refusal import RefusalReason
+from wsaas.core.session import Session
 
 
 @dataclass(slots=True)
@@ -29,14 +28,15 @@ class MessageCounters:
     replies: int = 0
     """Messages of those sent that the backend answered to a webhook."""
 
-    def add(self, lane: Lane, outgoing: Outgoing) -> None:
+    def add(self, session: Session) -> None:
         """Add what one connection has counted."""
+        lane = session.lane
         self.received += lane.received
         self.received_binary += lane.binary
         self.received_bytes += lane.bytes
-        self.sent += outgoing.messages
-        self.sent_bytes += outgoing.bytes
-        self.replies += outgoing.replies
+        self.sent += session.messages_out
+        self.sent_bytes += session.bytes_out
+        self.replies += session.outgoing.replies
 
 
 class WebhookCounters:

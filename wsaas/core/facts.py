@@ -24,8 +24,8 @@ def facts_of(session: Session) -> Facts:
         groups=tuple(sorted(session.groups)),
         messages_in=lane.received,
         bytes_in=lane.bytes,
-        messages_out=outgoing.messages,
-        bytes_out=outgoing.bytes,
+        messages_out=session.messages_out,
+        bytes_out=session.bytes_out,
         bytes_waiting_in=lane.size - OVERHEAD * len(lane),
         bytes_waiting_out=peer.waiting + outgoing.waiting,
     )

@@ -117,7 +117,7 @@ class Gateway:
         """Return the counts of all sessions since the start: a sum over those that are there."""
         messages = replace(self._counters.messages)
         for session in self.registry:
-            messages.add(session.lane, session.outgoing)
+            messages.add(session)
         return messages
 
     # What a session tells its owner
@@ -154,7 +154,7 @@ class Gateway:
             self._monitor.observer.disconnected(session, closed)
 
     def forget(self, session: Session) -> None:
-        self._counters.messages.add(session.lane, session.outgoing)
+        self._counters.messages.add(session)
         self.registry.remove(session)
         self._journal.forget(session.id)
 

@@ -19,6 +19,8 @@ class SessionInput(Protocol):
     """The side of a session that the client's end knows, and to which it tells what the client does."""
 
     subprotocol: str | None
+    fan_out_entry: object
+    """The client's end keeps it for its own fan-out (`SendDirectly`): None if a message must go by `Peer.send`."""
 
     def announce(self, length: int) -> None:
         """Hear that a message of `length` bytes or more has begun; reading stops if there is no room for it."""

@@ -1,4 +1,4 @@
-"""The way out to one client: counts what was sent, and keeps what cannot be sent yet."""
+"""Headers, pushes and a reply that cannot be sent to their client yet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Outgoing:
     each, or any one message; over it `add` raises ClientTooSlow. A reply stops the lane, so that there is no other.
     """
 
-    __slots__ = ("_capacity", "_pushes", "_size", "bytes", "headers", "messages", "replies", "reply")
+    __slots__ = ("_capacity", "_pushes", "_size", "headers", "replies", "reply")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -26,16 +26,8 @@ class Outgoing:
         self.reply: Frame | None = None
         self.headers: tuple[tuple[bytes, bytes], ...] = ()
         """Of the backend's answer to the connect: for the 101."""
-        self.messages = self.bytes = self.replies = 0
-        """Messages sent, the bytes of their payloads, and how many of the messages were replies."""
-
-    def send(self, peer: Peer, frame: Frame) -> bool:
-        """Send a message to the client; return False if there is no room for it."""
-        if not peer.send(frame):
-            return False
-        self.messages += 1
-        self.bytes += len(frame.payload)
-        return True
+        self.replies = 0
+        """Messages sent that were replies."""
 
     def accept(self, peer: Peer, subprotocol: str | None) -> None:
         """Let the client in."""

@@ -219,14 +219,12 @@ class Router:
             # Counted before they are sent to: the system calls push the sessions out of the processor's caches.
             size = len(frame.payload)
             for session in sessions:
-                outgoing = session.outgoing
-                outgoing.messages += 1
-                outgoing.bytes += size
+                session.messages_out += 1
+                session.bytes_out += size
             remaining = self._send_directly(sessions, frame)
             for session in remaining:
-                outgoing = session.outgoing
-                outgoing.messages -= 1
-                outgoing.bytes -= size
+                session.messages_out -= 1
+                session.bytes_out -= size
         served = len(sessions) - len(remaining)
         queued = 0
         for session in remaining:

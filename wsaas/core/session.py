@@ -38,12 +38,15 @@ class Session:
     __slots__ = (
         "_owner",
         "backend_notes",
+        "bytes_out",
         "connected_at",
         "ending",
+        "fan_out_entry",
         "groups",
         "handshake",
         "id",
         "lane",
+        "messages_out",
         "outgoing",
         "peer",
         "repeated",
@@ -61,22 +64,19 @@ class Session:
         owner: SessionOwner[Session],
         ending: Closed | None = None,
     ) -> None:
-        self.id = record.id
-        self.handshake = handshake
-        self.peer = peer
+        self.id, self.connected_at = record.id, record.connected_at
+        self.handshake, self.peer = handshake, peer
         self.state = State.STARTING if ending is None else _LEAVING
-        self.lane = Lane(limits.receive_buffer)
-        self.outgoing = Outgoing(limits.send_buffer)
-        self.connected_at = record.connected_at
-        self.repeated = record.repeated
-        self.trace_id = record.trace_id
+        self.lane, self.outgoing = Lane(limits.receive_buffer), Outgoing(limits.send_buffer)
+        self.messages_out = self.bytes_out = 0
+        self.repeated, self.trace_id = record.repeated, record.trace_id
         self.subprotocol: str | None = None
         self.groups: AbstractSet[str] = NO_GROUPS
         self.backend_notes: object = None
         """Kept for the courier: what it would otherwise make anew for each event."""
-        self.ending = ending
-        """The DELETE that will end it, once it is known why; its count of lost messages is certain at the very end."""
-        self._owner = owner
+        self.fan_out_entry: object = None
+        self._owner, self.ending = owner, ending
+        """`ending` is the DELETE that will end it, once that is known; its lost messages are certain at the end."""
 
     # The client's side
 
@@ -96,10 +96,8 @@ class Session:
     def writable(self) -> None:
         """Hear that a frame which found no room may find it now."""
         reply, self.outgoing.reply = self.outgoing.reply, None
-        if reply is not None and self.state is _OPEN:
-            self._reply(reply)
-            if self.outgoing.reply is None:
-                self._owner.wake(self)
+        if reply is not None and self.state is _OPEN and self._reply(reply):
+            self._owner.wake(self)
 
     def fail(self, cause: Cause, code: int, reason: str) -> None:
         """Hear that the client broke a rule or a limit; the peer closes the connection itself."""
@@ -130,10 +128,7 @@ class Session:
         return _DISCONNECT if state is _LEAVING else None
 
     def next_event(self) -> Event | None:
-        """Return the event that the backend is to be told now, if any; from here on it may have been told.
-
-        The outcome comes by `resolve`. A message is given again until then.
-        """
+        """Return the event that the backend is told from here on, if any; a message again until it has an outcome."""
         pending = self.pending
         if pending is _MESSAGE:
             return self.lane.head
@@ -199,12 +194,8 @@ class Session:
         """Send a message to the client. Raises NoSuchConnection, ClientTooSlow."""
         state = self.state
         if state is _OPEN:
-            assert self.peer is not None
-            if not self.peer.send(frame):
+            if not _send(self, frame):
                 raise ClientTooSlow("the client has not read what was sent before; try again later")
-            outgoing = self.outgoing
-            outgoing.messages += 1
-            outgoing.bytes += len(frame.payload)
             return _SENT
         if state is _CONNECTING or state is _ACCEPTED:
             self.outgoing.add(frame)
@@ -249,16 +240,16 @@ class Session:
         self.outgoing.accept(peer, self.subprotocol)
         self._owner.opened(self)
         for frame in self.outgoing.take_pushes():
-            if self.state is _OPEN and not self.outgoing.send(peer, frame):
+            if self.state is _OPEN and not _send(self, frame):
                 self.close(Cause.TOO_SLOW, CloseCode.POLICY, "")
 
-    def _reply(self, frame: Frame) -> None:
-        """Send what the backend answered, or keep it until there is room."""
-        assert self.peer is not None
-        if self.outgoing.send(self.peer, frame):
+    def _reply(self, frame: Frame) -> bool:
+        """Send what the backend answered, and return True; or keep it until there is room, and return False."""
+        if _send(self, frame):
             self._owner.replied(self, frame)
         elif self.state is _OPEN:  # else the client was found gone
             self.outgoing.reply = frame
+        return self.outgoing.reply is None
 
     def _dismiss(self, cause: Cause, code: int) -> None:
         """Give up the messages that wait: the backend takes no more of this connection."""
@@ -297,3 +288,13 @@ class Session:
         self.peer = None
         self.outgoing.clear()
         self._owner.forget(self)
+
+
+def _send(session: Session, frame: Frame) -> bool:
+    """Send a message to the client and count it; return False if there is no room for it."""
+    assert session.peer is not None
+    if not session.peer.send(frame):
+        return False
+    session.messages_out += 1
+    session.bytes_out += len(frame.payload)
+    return True

@@ -21,6 +21,7 @@ from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
 from wsaas.clients.factory import ClientFactory
+from wsaas.clients.fanout import write_directly
 from wsaas.clients.handshake.client_address import Proxies
 from wsaas.clients.handshake.credentials import Credentials
 from wsaas.clients.handshake.policy import HandshakePolicy
@@ -44,6 +45,8 @@ from wsaas.service.watching import Watching, debug_log
 from wsaas.settings.table import Settings
 
 if TYPE_CHECKING:
+    from wsaas.cluster.forwarding import Forwarding
+    from wsaas.service.node import Node
     from wsaas.service.worker import Worker
     from wsaas.service.worker_identity import WorkerIdentity
 
@@ -61,6 +64,11 @@ def assemble(
 
         worker = Worker(reactor, identity, settings, time.time)
         settings = settings_of(settings, identity)
+    node: Node | None = None
+    if settings.cluster is not None:
+        from wsaas.service.node import Node
+
+        node = Node(reactor, settings, time.time, boottime, random.random)
     files = ClientFiles(settings.target_ca, settings.target_cert, settings.target_key)
     backend = Target.from_address(reactor, settings.target_address, files)
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
@@ -124,9 +132,9 @@ def assemble(
     notifier = worker or Notifier.of(os.environ)
 
     def elsewhere(id: str) -> bool:
-        return worker is not None and not gateway.minted(id)
+        return (worker is not None or node is not None) and not gateway.minted(id)
 
-    router = Router(registry, settings.max_message_size, monitor, clients.fan_out, elsewhere)
+    router = Router(registry, settings.max_message_size, monitor, write_directly, elsewhere)
     watching = Watching(reactor, settings, monitor, gateway.prefix, 1 if identity is None else identity.count)
 
     def ready() -> bool:
@@ -139,6 +147,13 @@ def assemble(
         with suppress(ReactorNotRunning):  # something else has begun to stop it
             reactor.stop()
 
+    others = worker or node
+
+    def forwarding() -> Forwarding | None:
+        if node is not None:
+            return node.join(gateway, router, ready)
+        return None if worker is None else worker.join(gateway, router, ready, stop, watching.events)
+
     def make_api() -> ApiSite:
         return api_site(
             reactor,
@@ -147,14 +162,15 @@ def assemble(
             local_address=settings.local_address,
             max_message_size=settings.max_message_size,
             ready=ready if worker is None else lambda: worker.all_ready,
-            elsewhere=None if worker is None else worker.join(gateway, router, ready, stop, watching.events),
-            members=alone if worker is None else worker.members,
+            elsewhere=forwarding(),
+            members=alone if others is None else others.members,
+            members_name="workers" if node is None else "members",
             add_more=lambda api: watching.add_routes(api, worker),
         )
 
-    daemon = Daemon(
-        Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker, watching.events)
-    )
+    events = watching.events
+    parts = Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker, node, events)
+    daemon = Daemon(parts)
     services = MultiService()
     daemon.setServiceParent(services)
     signals.on_stop(stop, daemon.hurry)
@@ -165,3 +181,8 @@ def assemble(
 
         demo_service(reactor, settings, daemon.clients_at).setServiceParent(services)
     return services
+
+
+def boottime() -> float:
+    """Return the seconds since the machine started, those in which it was suspended included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -99,21 +99,24 @@ class Drain:
             )
 
     async def _stop_the_api(self, ports: Sequence[IListeningPort], api: ApiSite) -> None:
-        worker, connections = self._parts.worker, api.context.connections
+        worker, node, connections = self._parts.worker, self._parts.node, api.context.connections
         if self._parts.events is not None:
             self._parts.events.stop()
         if worker is not None:
             worker.leave()
             worker.api.stop_listening()
+        if node is not None:
+            await node.leave()
         for port in ports:
             await maybeDeferred(port.stopListening)
-        if worker is not None:
+        others = worker or node
+        if others is not None:
             await self._wait_while(
-                lambda: worker.answering or any(each.begun or each.answering for each in connections),
+                lambda: others.answering or any(each.begun or each.answering for each in connections),
                 GOODBYES,
                 PACE / 10,
             )
-            await worker.stop()
+            await others.stop()
 
     async def _wait_while(self, busy: Callable[[], object], within: float, every: float) -> None:
         """Wait until `busy()` is false, which is looked at every so many seconds, `within` seconds at most."""

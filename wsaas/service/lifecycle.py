@@ -51,7 +51,8 @@ class Daemon(Service):
 
     def reloadable(self) -> list[Reloadable]:
         """Return the listening ports that have certificates of their own."""
-        return [port for port in (*self._client_ports, *self._api_ports) if isinstance(port, Reloadable)]
+        of_node = () if self._parts.node is None else self._parts.node.ports
+        return [port for port in (*self._client_ports, *self._api_ports, *of_node) if isinstance(port, Reloadable)]
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
@@ -62,16 +63,18 @@ class Daemon(Service):
         self._listen(
             "WS_ENDPOINT", settings.client_endpoints, self._parts.clients, self._client_ports, worker and worker.clients
         )
+        if self._parts.node is not None:
+            self._parts.node.listen()
 
     def _limit_connections(self, api: ApiSite) -> None:
         """Let in as many clients as there is room for, and are wished."""
-        settings, worker = self._parts.settings, self._parts.worker
+        settings, others = self._parts.settings, self._parts.worker or self._parts.node
         try:
             room = capacity(
                 settings.max_connections,
                 settings.webhook_concurrency,
                 open_files(),
-                0 if worker is None else worker.files,
+                0 if others is None else others.files,
             )
         except ValueError as error:
             raise StartFailed(str(error)) from None
@@ -103,13 +106,21 @@ class Daemon(Service):
             raise StartFailed(str(error)) from None
         parts.gateway.revive(owed)
         parts.clients.keepalive.start()
-        parts.gateway.accepting = True
         if parts.worker is not None:
             parts.worker.start(parts.journal)
         else:
             self._adopt()
         log_ports(self._log, parts.settings, self._client_ports, self._api_ports)
-        parts.reactor.callWhenRunning(parts.notifier.ready)
+        if parts.node is not None:
+            parts.node.start(self._let_in)
+        else:
+            self._let_in()
+
+    def _let_in(self) -> None:
+        """Let clients in, and say so."""
+        if self.running:
+            self._parts.gateway.accepting = True
+            self._parts.reactor.callWhenRunning(self._parts.notifier.ready)
 
     def _adopt(self) -> None:
         """Adopt the journals of workers, if there were several before."""
@@ -133,4 +144,6 @@ class Daemon(Service):
         self._parts.notifier.stopping(self._parts.settings.drain_timeout + LAST_WORDS)
         if self._adoption is not None:
             self._adoption.stop()
+        if self._parts.node is not None:
+            self._parts.node.drain()
         return Deferred.fromCoroutine(self._drain.run(self._client_ports, self._api_ports, self._api))

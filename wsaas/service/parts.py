@@ -18,13 +18,14 @@ from wsaas.settings.table import Settings
 from wsaas.telemetry.event_stream import EventStream
 
 if TYPE_CHECKING:
+    from wsaas.service.node import Node
     from wsaas.service.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts, each given what it needs of the others, none of them started. `worker` is None without
-    WORKERS, `events` with CONSOLE=off.
+    """The parts, each given what it needs of the others, none of them started. `worker` is None without WORKERS,
+    `node` without CLUSTER, `events` with CONSOLE=off.
 
     `make_api` is called at the start, in the process that stays and in its directory: a worker then opens sockets."""
 
@@ -38,4 +39,5 @@ class Parts:
     journal: MemoryJournal | SqliteJournal
     notifier: Notifier | Worker
     worker: Worker | None
+    node: Node | None = None
     events: EventStream | None = None

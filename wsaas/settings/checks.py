@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,11 +30,11 @@ def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Ite
     by_port = not (given["WS_ENDPOINT"].text or given["HTTP_ENDPOINT"].text)
     if by_port and known("WS_PORT", "HTTP_PORT") and values["WS_PORT"] == values["HTTP_PORT"] != 0:
         yield given["HTTP_PORT"].line("must not be WS_PORT as well")
-    if known("TARGET_KEY") and given["TARGET_KEY"].text and not given["TARGET_CERT"].text:
-        yield given["TARGET_KEY"].line("needs TARGET_CERT, the certificate of the key")
-    if values.get("TARGET_CERT") and not given["TARGET_KEY"].text:
-        if not pem.has_block(values["TARGET_CERT"], "PRIVATE KEY"):
-            yield given["TARGET_CERT"].line("must hold the private key too, unless TARGET_KEY names its file")
+    for cert, key in (("TARGET_CERT", "TARGET_KEY"), ("CLUSTER_CERT", "CLUSTER_KEY")):
+        if known(key) and given[key].text and not given[cert].text:
+            yield given[key].line(f"needs {cert}, the certificate of the key")
+        if values.get(cert) and not given[key].text and not pem.has_block(values[cert], "PRIVATE KEY"):
+            yield given[cert].line(f"must hold the private key too, unless {key} names its file")
     if known("TARGET_ADDRESS"):
         for name, what in (("WS_ENDPOINT", "clients"), ("HTTP_ENDPOINT", "the API")):
             heard_at = _name_and_ports(name, values) if known(name) else None
@@ -49,6 +50,16 @@ def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Ite
                 yield given[name].line("must name a port other than 0: each worker would get a port of its own")
             elif not values.get(name) and values.get(port_name) == 0:
                 yield given[port_name].line("must not be 0: each worker would get a port of its own")
+    if values.get("CLUSTER") is not None:
+        # Without CLUSTER these two may be another program's.
+        if known("CLUSTER_NAME") and not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", values["CLUSTER_NAME"]):
+            yield given["CLUSTER_NAME"].line("must be 1 to 64 letters, digits, dots, dashes and underscores")
+        if known("NODE") and values["NODE"] and not (len(values["NODE"]) <= 128 and values["NODE"].isprintable()):
+            yield given["NODE"].line("must be 1 to 128 printable characters")
+        if known("API_TOKEN") and not values["API_TOKEN"]:
+            yield given["CLUSTER"].line("needs API_TOKEN, the same on all nodes: they know each other by it")
+        if known("WORKERS") and values["WORKERS"] != 1:
+            yield given["WORKERS"].line("must be 1 with CLUSTER: run one node for each process, on a port of its own")
     if known("FORWARD_HEADERS", "ALLOWED_ORIGINS"):
         if "cookie" in values["FORWARD_HEADERS"] and not values["ALLOWED_ORIGINS"]:
             yield given["FORWARD_HEADERS"].line(
@@ -64,6 +75,15 @@ def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[st
         workers = values["WORKERS"]
         if 0 < values[name] < workers:
             yield f"{name}={values[name]}: each of {workers} workers gets at least 1, so that the total is {workers}"
+    engine = values["CLUSTER"]
+    if engine is not None:
+        if not engine.private and not engine.tls:
+            yield "CLUSTER: without TLS (rediss://) whoever is on the way sees the Authorization values of clients"
+        if not engine.private and engine.password is None:
+            yield "CLUSTER: the engine has no password: whoever reaches it can end connections and read credentials"
+        for each in values["CLUSTER_ENDPOINT"]:
+            if not is_private(each) and not each.lower().startswith(("ssl:", "wsaas-tls:", "tls:")):
+                yield f"CLUSTER_ENDPOINT={each}: without TLS the API_TOKEN crosses the network in the clear"
     public = [each for each in values["HTTP_ENDPOINT"] if not is_private(each)]
     if public and not values["API_TOKEN"]:
         yield f"HTTP_ENDPOINT={public[0]}: API_TOKEN is not set: any program that reaches it can push to every client"

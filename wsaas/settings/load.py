@@ -53,6 +53,7 @@ def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
         raise SettingsError(tuple(problems), misspelt)
     changed = frozenset(name for name in given if not given[name].default and _differs(name, values[name], texts))
     values["TARGET_KEY"] = values["TARGET_KEY"] or values["TARGET_CERT"]
+    values["CLUSTER_KEY"] = values["CLUSTER_KEY"] or values["CLUSTER_CERT"]
     warnings = (*misspelt, *(line for each in given.values() for line in each.warnings), *doubts(values, given))
     return Settings(**{name.lower(): value for name, value in values.items()}, warnings=warnings, changed=changed)
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from wsaas.settings import client_values as clients
 from wsaas.settings import endpoints, units
 from wsaas.settings import values as parse
+
+if TYPE_CHECKING:
+    from wsaas.net.engine_address import EngineAddress
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -205,6 +208,44 @@ class Settings:
         "The event stream: off, on, or payloads, which shows bodies and headers in it, too.",
     )
     workers: int = setting(parse.whole(0, 64), "1", "Processes that serve, on this machine; 0 for one on each core.")
+    cluster: EngineAddress | None = optional(  # noqa: RUF009
+        parse.engine,
+        None,
+        "Redis or Valkey of a cluster: redis://, rediss:// or unix:// with user, password, database, Sentinels.",
+        secret=True,
+    )
+    cluster_name: str = setting(str, "wsaas", "What all keys in CLUSTER begin with; the same on all nodes.")
+    cluster_endpoint: tuple[str, ...] = setting(
+        endpoints.endpoints,
+        "tcp:8082",
+        "Twisted endpoint string where the other nodes reach this one.",
+        format=" ".join,
+    )
+    cluster_address: str | None = optional(
+        parse.address(),
+        None,
+        "Address by which the other nodes reach this one; http or https.",
+        unset_is="this machine's address, as the engine sees it",
+    )
+    cluster_ca: str | None = optional(
+        parse.pem_file("CERTIFICATE", "certificates"),
+        None,
+        "PEM file of the authorities trusted to issue the certificates of nodes and of CLUSTER.",
+        unset_is="the system's",
+    )
+    cluster_cert: str | None = optional(
+        parse.pem_file("CERTIFICATE", "a certificate"), None, "PEM file of the client certificate towards them."
+    )
+    cluster_key: str | None = optional(
+        parse.pem_file("PRIVATE KEY", "a private key"), None, "PEM file of its key, unless CLUSTER_CERT holds the key."
+    )
+    cluster_replicas: int | None = optional(
+        parse.whole(0, 10),
+        None,
+        "Replicas that must have a claim before anything is told of it.",
+        unset_is="1 with sentinels, else 0",
+    )
+    node: str | None = optional(str, None, "Name of this node in /-/cluster and in the log.", unset_is="the host name")
     drain_timeout: float = duration(0, HOUR, "30000", "Milliseconds in which a stop closes all connections.")
     warnings: tuple[str, ...] = ()
     changed: frozenset[str] = frozenset()

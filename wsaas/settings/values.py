@@ -8,11 +8,14 @@ import os
 import re
 from collections.abc import Callable
 from ipaddress import IPv6Address
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from wsaas.net import pem
 from wsaas.net.http_grammar import DEFAULT_PORTS, MEDIA_TYPE, PATH, REG_NAME
+
+if TYPE_CHECKING:
+    from wsaas.net.engine_address import EngineAddress
 
 SWITCH = {**dict.fromkeys(("on", "yes", "true", "1"), True), **dict.fromkeys(("off", "no", "false", "0"), False)}
 
@@ -194,3 +197,10 @@ def directory(text: str) -> str | None:
     if "\0" in text or (os.path.exists(text) and not os.path.isdir(text)):
         raise ValueError("must be the path of a directory, or none")
     return os.path.abspath(text)
+
+
+def engine(text: str) -> EngineAddress | None:
+    """Parse the address of the engine; None for `none`."""
+    from wsaas.net.engine_address import parse  # a gateway without a cluster does without it
+
+    return None if text.lower() == "none" else parse(text)

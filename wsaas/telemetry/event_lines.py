@@ -162,7 +162,7 @@ class EventLines:
         line = (
             f"{self._of(session, 'close')[:-1]}{_ending(closed)},"
             f'"duration":{seconds * 1000:.0f},"messages_in":{session.lane.received},'
-            f'"messages_out":{session.outgoing.messages}}}\n'
+            f'"messages_out":{session.messages_out}}}\n'
         )
         return line.encode("ascii")
 

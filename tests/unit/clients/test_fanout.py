@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.client_harness import END, REQUEST, FakeSessionInput, Harness
 from tests.support.sockets import WritersReactor
 from tests.support.websocket_client import CLOSE, TEXT, close_frame, frame
-from wsaas.clients.fanout import DirectFanOut
+from wsaas.clients.fanout import write_directly
 from wsaas.clients.frames import encode
 from wsaas.clients.send_buffer import SendBuffer
 from wsaas.core.model import Frame
@@ -30,7 +30,7 @@ KINDS = ["idle", "idle", "idle", "busy", "full", "closing", "compressed", "reset
 class Member:
     """A session and its client as the fan-out sees them, over a socket pair; a `kind` of trouble."""
 
-    def __init__(self, case: SynchronousTestCase, kind: str, fan_out: DirectFanOut) -> None:
+    def __init__(self, case: SynchronousTestCase, kind: str) -> None:
         near, self.far = socket.socketpair()
         case.addCleanup(near.close)
         case.addCleanup(self.far.close)
@@ -42,10 +42,11 @@ class Member:
         self.transport.connected = 1
         self.peer = self
         self.kind = kind
+        self.fan_out_entry: object = None
         self.send_buffer = SendBuffer(self.transport, 200_000, lambda: 0.0, self)
         session: Any = self
         if kind not in ("closing", "compressed"):
-            self.send_buffer.join_fan_out(session, fan_out.direct_fds)
+            self.send_buffer.join_fan_out(session)
         self.transport.registerProducer(self.send_buffer, True)
         if kind == "busy":  # what its socket has taken leaves room for a part of a message
             self.send_buffer.offer(b"x" * 3000)
@@ -76,23 +77,22 @@ class Member:
         return arrived, waits, buffer.waiting, buffer.paused, buffer.clear
 
 
-def together(fan_out: DirectFanOut, members: Sequence[Any], frame: Frame) -> list[bool]:
+def together(members: Sequence[Any], frame: Frame) -> list[bool]:
     """Whether each of them took it, those that the fan-out does not serve in their own way."""
-    remaining = fan_out(members, frame)
+    remaining = write_directly(members, frame)
     return [member not in remaining or member.send(frame) for member in members]
 
 
-def one_by_one(_: DirectFanOut, members: Sequence[Any], frame: Frame) -> list[bool]:
+def one_by_one(members: Sequence[Any], frame: Frame) -> list[bool]:
     return [member.send(frame) for member in members]
 
 
 class FanOutTests(SynchronousTestCase):
     def outcome(
-        self, send: Callable[[DirectFanOut, Sequence[Any], Frame], list[bool]], kinds: list[str], frames: list[Frame]
+        self, send: Callable[[Sequence[Any], Frame], list[bool]], kinds: list[str], frames: list[Frame]
     ) -> tuple[list[list[bool]], list[tuple[object, ...]]]:
-        fan_out = DirectFanOut()
-        members = [Member(self, kind, fan_out) for kind in kinds]
-        return [send(fan_out, members, frame) for frame in frames], [member.state() for member in members]
+        members = [Member(self, kind) for kind in kinds]
+        return [send(members, frame) for frame in frames], [member.state() for member in members]
 
     def test_alike(self) -> None:
         """Whatever trouble each of them is in, all get what they would have got one by one, and stand as they would."""
@@ -108,16 +108,15 @@ class FanOutTests(SynchronousTestCase):
 
     def test_at_once(self) -> None:
         """Those for whom nothing waits have it in their sockets when the call returns."""
-        fan_out = DirectFanOut()
-        members = [Member(self, "idle", fan_out) for _ in range(3)]
+        members = [Member(self, "idle") for _ in range(3)]
         members[1].send = lambda frame: self.fail("the usual way")  # type: ignore[method-assign, assignment]
         sessions: Any = members
-        self.assertEqual(fan_out(sessions, Frame(b"hello", False)), [])
+        self.assertEqual(write_directly(sessions, Frame(b"hello", False)), [])
         self.assertEqual([member.far.recv(100) for member in members], [b"\x81\x05hello"] * 3)
 
     def test_write_each(self) -> None:
         """A socket that takes nothing, or is none, keeps the others from nothing."""
-        one, full, other = (Member(self, kind, DirectFanOut()) for kind in ("idle", "full", "idle"))
+        one, full, other = (Member(self, kind) for kind in ("idle", "full", "idle"))
         closed = socket.socket()
         number = closed.fileno()
         closed.close()
@@ -131,7 +130,6 @@ class DirectFdTests(SynchronousTestCase):
 
     def enter(self, extra: bytes = b"", **options: Any) -> FakeSessionInput:
         harness = Harness(**options)
-        self.direct_fds = harness.factory.fan_out.direct_fds
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.far = socket.create_connection(server.getsockname(), 10)
             near, _ = server.accept()
@@ -145,64 +143,65 @@ class DirectFdTests(SynchronousTestCase):
         self.protocol.makeConnection(self.transport)
         self.protocol.dataReceived(REQUEST + extra + END)
         session = harness.gateway.sessions[-1]
-        self.assertEqual(self.direct_fds, {}, "there is no 101 yet")
+        self.session = session
+        self.assertIsNone(session.fan_out_entry, "there is no 101 yet")
         self.protocol.accept(None)
         self.assertTrue(self.far.recv(1000).startswith(b"HTTP/1.1 101 "))
         return session
 
     def enter_directly(self) -> FakeSessionInput:
         session = self.enter()
-        self.assertEqual(self.direct_fds, {session: self.transport.fileno()})
+        self.assertEqual(session.fan_out_entry, self.transport.fileno())
         return session
 
     def test_slow(self) -> None:
         """None while something waits for the client, and one again when a message finds that nothing does."""
         session = self.enter_directly()
         self.assertTrue(self.protocol.send(Frame(b"x" * 900_000, True)))
-        self.assertEqual(self.direct_fds, {})
+        self.assertIsNone(self.session.fan_out_entry)
         got = b""
         while len(got) < 900_000:
             got += self.far.recv(900_000)
             self.transport.doWrite()
         self.assertTrue(self.protocol.send(Frame(b"hello", False)))
-        self.assertEqual(self.direct_fds, {session: self.transport.fileno()})
+        self.assertEqual(session.fan_out_entry, self.transport.fileno())
 
     def test_what_is_left(self) -> None:
         """None after a message written directly of which something is left."""
         self.enter_directly()
         self.protocol.send_buffer.write_remainder(b"rest")
-        self.assertEqual(self.direct_fds, {})
+        self.assertIsNone(self.session.fan_out_entry)
 
     def test_closed(self) -> None:
         """None behind a Close frame, whoever sends the first, or what cannot be read."""
         self.enter_directly()
         self.protocol.close(1000, "")
-        self.assertEqual(self.direct_fds, {})
+        self.assertIsNone(self.session.fan_out_entry)
         self.enter_directly()
         self.protocol.send_buffer.write_remainder(b"\x81\x01x")
         self.protocol.close(1000, "")
         self.transport.doWrite()
         self.protocol.send_buffer.write(b"\x8a\x00")
-        self.assertEqual(self.direct_fds, {}, "nothing waits any more, and yet")
+        self.assertIsNone(self.session.fan_out_entry, "nothing waits any more, and yet")
         for said in (close_frame(1000), frame(TEXT, b"\xff"), frame(CLOSE, b"x"), b"\xff" * 20):
             self.enter_directly()
             self.protocol.dataReceived(said)
-            self.assertEqual(self.direct_fds, {}, said)
+            self.assertIsNone(self.session.fan_out_entry, said)
 
     def test_dropped(self) -> None:
         """None from the moment on in which the client is not heard any more, though its file lives a little longer."""
         self.enter_directly()
         self.protocol.readConnectionLost()
-        self.assertEqual((self.direct_fds, self.transport.fileno() >= 0), ({}, True))
+        self.assertEqual((self.session.fan_out_entry, self.transport.fileno() >= 0), (None, True))
 
     def test_lost(self) -> None:
         """None once the connection is lost."""
         self.enter_directly()
         self.transport.connectionLost(Failure(ConnectionLost()))
-        self.assertEqual(self.direct_fds, {})
+        self.assertIsNone(self.session.fan_out_entry)
 
     def test_compressed(self) -> None:
         """Never where a message must be compressed for each client by itself."""
         self.enter(b"Sec-WebSocket-Extensions: permessage-deflate\r\n", compression=True)
         self.assertTrue(self.protocol.send(Frame(b"x" * 400_000, True)))
-        self.assertEqual(self.direct_fds, {})
+        self.assertIsNone(self.session.fan_out_entry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from twisted.internet.address import UNIXAddress
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -90,3 +90,75 @@ class SiblingSiteTests(SynchronousTestCase):
             ):
                 self.assertEqual(self.ask(method, target, "hello" if method == "PUT" else "", expires)[0], 408)
             self.assertEqual((len(self.session.pushed), self.session.closed), (pushed, []))
+
+
+TOKEN = "t" * 16
+
+
+class NodeSiteTests(SynchronousTestCase):
+    """The same over the network: for those who know the token, and mean this process."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.session = FakeSession()
+        self.may_answer = True
+        self.site = sibling_site(
+            self.clock,
+            router_of(self.session),
+            max_message_size=1000,
+            about=lambda: {"node": "n2"},
+            wall_clock=lambda: NOON + self.clock.seconds(),
+            tokens=(TOKEN,),
+            prefix="P" * 8,
+            may_answer=lambda: self.may_answer,
+        )
+
+    def ask(self, method: str, target: str, prefix: str = "P" * 8, token: str = TOKEN) -> int:
+        """Status of the answer to the same request twice, on one connection over TCP."""
+        channel = self.site.buildProtocol(None)
+        transport = StringTransport(IPv4Address("TCP", "192.0.2.1", 1), IPv4Address("TCP", "192.0.2.2", 2))
+        channel.makeConnection(transport)
+        body = b"hello" if method == "PUT" else b""
+        head = f"Host: x\r\nAuthorization: Bearer {token}\r\nWSAAS-To: {prefix}\r\nContent-Length: {len(body)}\r\n\r\n"
+        found = []
+        for _ in range(2):
+            transport.clear()
+            channel.dataReceived(f"{method} {target} HTTP/1.1\r\n{head}".encode("ascii") + body)
+            self.clock.advance(0)
+            found.append(int(transport.value().split()[1]))
+            if transport.disconnecting or found[-1] == 401:
+                break
+        self.assertEqual(len(set(found)), 1)
+        return found[0]
+
+    def test_served(self) -> None:
+        """A request with the token, for this process, is served: pushes on the fast path, all others on the slow."""
+        for method, target in (("PUT", f"/{HERE}"), ("PUT", "/broadcast"), ("GET", f"/{HERE}"), ("GET", "/-/worker")):
+            self.assertEqual(self.ask(method, target), 200)
+
+    def test_token(self) -> None:
+        """Without the token nothing is served."""
+        for method, target in (("PUT", f"/{HERE}"), ("GET", f"/{HERE}"), ("GET", "/-/worker"), ("GET", "/-/groups")):
+            self.assertEqual(self.ask(method, target, token="x" * 16), 401)
+        self.assertEqual(self.session.pushed, [])
+
+    def test_another_process(self) -> None:
+        """A request for another process is answered 421, and has no effect: this one has only got its address."""
+        for method, target in (
+            ("PUT", f"/{HERE}"),
+            ("PUT", "/broadcast"),
+            ("DELETE", f"/{HERE}"),
+            ("GET", "/-/groups"),
+        ):
+            self.assertEqual(self.ask(method, target, "Q" * 8), 421)
+        self.assertEqual((self.session.pushed, self.session.closed), ([], []))
+
+    def test_without_right(self) -> None:
+        """While the process may not speak, it does nothing for any connection, but it tells of itself."""
+        self.assertEqual(self.ask("PUT", f"/{HERE}"), 200)
+        self.may_answer = False
+        pushed = len(self.session.pushed)
+        for method, target in (("PUT", f"/{HERE}"), ("PUT", "/broadcast"), ("GET", f"/{HERE}"), ("DELETE", f"/{HERE}")):
+            self.assertEqual(self.ask(method, target), 503)
+        self.assertEqual(self.ask("GET", "/-/worker"), 200)
+        self.assertEqual((len(self.session.pushed), self.session.closed), (pushed, []))

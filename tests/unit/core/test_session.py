@@ -56,7 +56,7 @@ class ConnectTests(SynchronousTestCase):
             self.assertIs(stage.session.push(text(word)), Pushed.QUEUED)
         stage.resolve(Accepted())
         self.assertEqual(stage.calls, ["accepted", "accept None", "send one", "send two", "send three"])
-        self.assertEqual((stage.session.outgoing.messages, stage.session.outgoing.bytes), (3, 11))
+        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (3, 11))
         self.assertEqual(facts_of(stage.session).bytes_waiting_out, 0)
 
     def test_early_pushes_are_bounded(self) -> None:
@@ -248,7 +248,7 @@ class MessageTests(SynchronousTestCase):
         stage.next_event()
         stage.resolve(Delivered(text("reply")))
         self.assertEqual(stage.calls, ["send reply"])
-        self.assertEqual(stage.session.outgoing.messages, 1)
+        self.assertEqual(stage.session.messages_out, 1)
         self.assertEqual(stage.next_event(), Received(2, text("two")))
 
     def test_held_reply(self) -> None:
@@ -260,11 +260,11 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual((stage.next_event(), stage.session.pending), (None, None))
         stage.session.writable()
         self.assertEqual(stage.calls, ["no room for reply", "no room for reply"])
-        self.assertEqual((stage.next_event(), stage.session.outgoing.messages), (None, 0))
+        self.assertEqual((stage.next_event(), stage.session.messages_out), (None, 0))
         stage.peer.full = False
         stage.session.writable()
         self.assertEqual(stage.calls[2:], ["send reply", "wake"])
-        self.assertEqual((stage.session.outgoing.messages, stage.session.outgoing.bytes), (1, 5))
+        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (1, 5))
         self.assertEqual(deliver_all(stage), ["two"])
         stage.session.writable()
         self.assertEqual(stage.calls[4:], [])
@@ -317,10 +317,10 @@ class MessageTests(SynchronousTestCase):
         stage = Stage.open()
         stage.peer.full = True
         self.assertRaises(ClientTooSlow, stage.session.push, text("x"))
-        self.assertEqual((stage.session.outgoing.messages, stage.session.outgoing.bytes), (0, 0))
+        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (0, 0))
         stage.peer.full = False
         stage.session.push(text("four"))
-        self.assertEqual((stage.session.outgoing.messages, stage.session.outgoing.bytes), (1, 4))
+        self.assertEqual((stage.session.messages_out, stage.session.bytes_out), (1, 4))
 
 
 class BackpressureTests(SynchronousTestCase):

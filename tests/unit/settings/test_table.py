@@ -42,6 +42,11 @@ ONOFF = "must be on or off"
 COUNT = "must be a whole number from 0 to 10000000"
 PARAMETER = "must be the name of a query parameter such as access_token (letters, digits, . _ ~ -), or off"
 NO_SWITCH = "must be the name of a query parameter such as access_token, or off"
+ENGINE = (
+    "must be redis://[user:password@]host[:port][/database], the same with rediss:// for TLS, or unix:///path; "
+    "with Sentinels their hosts, separated by commas, and #name of the master at the end"
+)
+HOST = "must name a host, and a port from 1 to 65535 behind it if it is not the usual one"
 PROXY = "must be addresses and networks such as 10.0.0.0/8, 2001:db8::1, or unix; "
 
 DEFAULTS: dict[str, Any] = {
@@ -81,6 +86,15 @@ DEFAULTS: dict[str, Any] = {
     "JOURNAL_AUTHORIZATION": True,
     "CONSOLE": "on",
     "WORKERS": 1,
+    "CLUSTER": None,
+    "CLUSTER_NAME": "wsaas",
+    "CLUSTER_ENDPOINT": ("tcp:8082",),
+    "CLUSTER_ADDRESS": None,
+    "CLUSTER_CA": None,
+    "CLUSTER_CERT": None,
+    "CLUSTER_KEY": None,
+    "CLUSTER_REPLICAS": None,
+    "NODE": None,
     "DRAIN_TIMEOUT": 30.0,
 }
 
@@ -151,6 +165,12 @@ GOOD: dict[str, dict[str, Any]] = {
     "JOURNAL_AUTHORIZATION": {"no": False, "false": False, "on": True},
     "CONSOLE": {"off": "off", "ON": "on", "payloads": "payloads"},
     "WORKERS": {"0": 0, "1": 1, "64": 64},
+    "CLUSTER": {"none": None},
+    "CLUSTER_NAME": {"blue": "blue"},
+    "CLUSTER_ENDPOINT": {"tcp:0": ("tcp:0",)},
+    "CLUSTER_ADDRESS": {"http://10.0.0.1:8082/": "http://10.0.0.1:8082"},
+    "CLUSTER_REPLICAS": {"0": 0, "2": 2},
+    "NODE": {"n1": "n1"},
     "DRAIN_TIMEOUT": {"0": 0.0, "3600000": 3600.0},
 }
 
@@ -283,6 +303,12 @@ BAD: dict[str, dict[str, str]] = {
     "STATE_DIR": {"/dev/null": "'/dev/null': must be the path of a directory, or none"},
     "JOURNAL_AUTHORIZATION": {"2": f"'2': {ONOFF}"},
     "CONSOLE": {"bodies": "'bodies': must be off, on or payloads"},
+    "CLUSTER": {"redis.example": f"****: {ENGINE}", "redis://a:secret@": "****: " + HOST},
+    "CLUSTER_ENDPOINT": {"8082": "'8082': a port alone is not an endpoint: write tcp:8082"},
+    "CLUSTER_ADDRESS": {"n1:8082": f"'n1:8082': {SCHEME}"},
+    "CLUSTER_CA": {"/nowhere.pem": "'/nowhere.pem': cannot read /nowhere.pem: No such file or directory"},
+    "CLUSTER_CERT": {"/nowhere.pem": "'/nowhere.pem': cannot read /nowhere.pem: No such file or directory"},
+    "CLUSTER_REPLICAS": {"11": "'11': must be a whole number from 0 to 10"},
     "WORKERS": {"65": "'65': must be a whole number from 0 to 64", "all": "'all': must be a whole number from 0 to 64"},
     "DRAIN_TIMEOUT": {"-5": "'-5': must be a duration from 0 to 1h, such as 30s" + MILLISECONDS},
 }
@@ -302,6 +328,35 @@ class Case(SynchronousTestCase):
         return str(path)
 
 
+class ClusterTests(Case):
+    def test_contradictions(self) -> None:
+        """A cluster needs the API token and one process for each node; names are looked at in a cluster only."""
+        cluster = {"CLUSTER": "redis://localhost", "API_TOKEN": TOKEN}
+        self.assertEqual(load({}, {"CLUSTER_NAME": "a b", "NODE": "\0"}).warnings, ())
+        for more, line in (
+            ({"API_TOKEN": ""}, "CLUSTER=****: needs API_TOKEN, the same on all nodes: they know each other by it"),
+            (
+                {"WORKERS": "2"},
+                "WORKERS='2': must be 1 with CLUSTER: run one node for each process, on a port of its own",
+            ),
+            (
+                {"CLUSTER_NAME": "a b"},
+                "CLUSTER_NAME='a b': must be 1 to 64 letters, digits, dots, dashes and underscores",
+            ),
+            ({"NODE": "n" * 129}, f"NODE='{'n' * 129}': must be 1 to 128 printable characters"),
+        ):
+            self.assertEqual(self.problems(cluster | more), (line,))
+        self.assertEqual(load({}, cluster | {"CLUSTER_ENDPOINT": "unix:/run/n.sock"}).warnings, ())
+
+    def test_doubts(self) -> None:
+        """An engine without password or TLS, and an endpoint of the nodes without TLS, are warned of."""
+        for engine, count in (("redis://e", 2), ("redis://:p@e", 1), ("rediss://e", 1), ("rediss://:p@e", 0)):
+            environ = {"CLUSTER": engine, "API_TOKEN": TOKEN, "CLUSTER_ENDPOINT": "tcp:1:interface=127.0.0.1"}
+            self.assertEqual(len(load({}, environ).warnings), count, engine)
+        (warning,) = load({}, {"CLUSTER": "rediss://:p@e", "API_TOKEN": TOKEN}).warnings
+        self.assertIn("CLUSTER_ENDPOINT=tcp:8082: without TLS", warning)
+
+
 class TableTests(Case):
     def test_defaults(self) -> None:
         """With nothing given, every setting has the contract's default, and nothing is warned of."""
@@ -312,8 +367,10 @@ class TableTests(Case):
 
     def test_every_setting_is_tested(self) -> None:
         """No setting is without its good and bad values here (those of files have tests of their own)."""
-        self.assertEqual(set(TABLE) - set(GOOD), {"TARGET_CA", "TARGET_CERT", "TARGET_KEY"})
-        self.assertEqual(set(TABLE) - set(BAD), {"TARGET_KEY"})
+        files = {f"{whose}_{what}" for whose in ("TARGET", "CLUSTER") for what in ("CA", "CERT", "KEY")}
+        self.assertEqual(set(TABLE) - set(GOOD), files)
+        in_a_cluster = {"CLUSTER_NAME", "NODE"}  # CheckTests of a cluster
+        self.assertEqual(set(TABLE) - set(BAD), {"TARGET_KEY", "CLUSTER_KEY"} | in_a_cluster)
 
     def test_good_from_the_environment(self) -> None:
         """Every setting takes its good values from the environment."""
@@ -342,7 +399,8 @@ class TableTests(Case):
     def test_one_line_each(self) -> None:
         """No problem has a line end or a control character, whatever the value."""
         for name in TABLE:
-            for problem in self.problems({name: "\x1b[31m\n\x00\x85\u2028:\\"}):
+            cluster = {"CLUSTER": "redis://e", "API_TOKEN": TOKEN}
+            for problem in self.problems(cluster | {name: "\x1b[31m\n\x00\x85\u2028:\\"}):
                 self.assertTrue(problem.isprintable(), problem)
 
     def test_quotes(self) -> None:
@@ -366,7 +424,7 @@ class TableTests(Case):
             shown = {
                 name: text
                 for name, text in settings.describe()
-                if not TABLE[name].secret and name not in ("TARGET_CA", "WS_ENDPOINT", "HTTP_ENDPOINT")
+                if not TABLE[name].secret and name not in ("TARGET_CA", "CLUSTER_CA", "WS_ENDPOINT", "HTTP_ENDPOINT")
             }
             again = load({}, shown)
             self.assertEqual(
@@ -780,6 +838,15 @@ class DescribeTests(Case):
                 "JOURNAL_AUTHORIZATION": "on",
                 "CONSOLE": "on",
                 "WORKERS": "1",
+                "CLUSTER": "unset",
+                "CLUSTER_NAME": "wsaas",
+                "CLUSTER_ENDPOINT": "tcp:8082",
+                "CLUSTER_ADDRESS": "this machine's address, as the engine sees it",
+                "CLUSTER_CA": "the system's",
+                "CLUSTER_CERT": "none",
+                "CLUSTER_KEY": "none",
+                "CLUSTER_REPLICAS": "1 with sentinels, else 0",
+                "NODE": "the host name",
                 "DRAIN_TIMEOUT": "30s",
             },
         )

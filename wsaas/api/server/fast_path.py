@@ -94,16 +94,23 @@ class FastPath:
     `_MAX_REMEMBERED` blocks for requests whose Host matters, and as many for others.
 
     A block is looked up as a whole, so that the time of a look-up tells nothing of a token to anybody without it.
-    `elsewhere` are the other processes, None if there are none.
+    `elsewhere` are the other processes, None if there are none. While `may_answer()` is false, everything is left to
+    the slow path, which refuses it.
     """
 
     _log = Logger()
 
     def __init__(
-        self, router: Router, access: Access, max_message_size: int, elsewhere: Elsewhere | None = None
+        self,
+        router: Router,
+        access: Access,
+        max_message_size: int,
+        elsewhere: Elsewhere | None = None,
+        may_answer: Callable[[], bool] | None = None,
     ) -> None:
         self._router = router
         self._elsewhere = elsewhere
+        self._may_answer = may_answer
         self._access = access
         self._max_message_size = max_message_size
         self._heads: tuple[dict[bytes, Head | None], ...] = {}, {}
@@ -121,6 +128,8 @@ class FastPath:
         """
         if now >= self._fresh_until:
             self._renew_answers(now)
+        if self._may_answer is not None and not self._may_answer():
+            return b"", data, None
         push, heads, size, elsewhere = self._router.push, self._heads[any_host], len(data), self._elsewhere
         answers, at, left = b"", 0, FRAMES_PER_TURN
         while at < size and left > 0:

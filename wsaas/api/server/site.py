@@ -71,20 +71,23 @@ def api_site(
     fast_path: type[FastPath] | None = FastPath,
     elsewhere: Elsewhere | None = None,
     members: Members | None = None,
+    members_name: str = "workers",
+    may_answer: Callable[[], bool] | None = None,
     add_more: Callable[[Api], object] | None = None,
 ) -> ApiSite:
     """Return the API as a factory for endpoints. A whole request has `request_timeout` seconds to arrive.
 
     `fast_path` serves most pushes; with None every request takes the slow path. Without tokens, requests may name the
     host of `local_address`, or loopback. `elsewhere` are the other processes of this gateway, None if there are none;
-    `members()` lists all of them. `add_more` adds routes of this site alone, which other processes cannot ask for.
+    `members()` lists all of them, under `members_name`. While `may_answer()` is false, requests about connections are
+    refused. `add_more` adds routes of this site alone, which other processes cannot ask for.
     """
     access = Access(tokens, [urlsplit(local_address).hostname or "localhost"])
-    api = Api(access, router.counters, elsewhere)
+    api = Api(access, router.counters, elsewhere, may_answer)
     add_routes(api, router, reactor, elsewhere)
-    add_ops_routes(api, ready, members)
+    add_ops_routes(api, ready, members, members_name)
     if add_more is not None:
         add_more(api)
-    fast = fast_path(router, access, max_message_size, elsewhere) if fast_path is not None else None
+    fast = fast_path(router, access, max_message_size, elsewhere, may_answer) if fast_path is not None else None
     context = ApiContext(reactor, access, max_message_size, request_timeout, router.counters, fast)
     return ApiSite(api.resource(), context)

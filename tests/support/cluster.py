@@ -1,0 +1,115 @@
+"""A cluster on this machine: a real engine, a backend, and gateways that are its nodes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from tests.support.api_client import Api
+from tests.support.gateway_process import Gateway, free_port
+from tests.support.redis_process import Redis
+from tests.support.system_case import SystemTestCase, eventually
+from tests.support.workers import ApiLine, Reply, resume
+from wsaas.core.ids import PREFIX_LENGTH
+
+TOKEN = "the-token-of-the-cluster"
+PATIENCE = 60.0
+"""Seconds in which things happen that must happen, on however slow a machine."""
+
+
+class NodeLine(ApiLine):
+    """A kept-alive connection of the API to one node, with the token."""
+
+    def ask(self, method: str, target: str, body: bytes = b"", headers: str = "") -> Reply:
+        return super().ask(method, target, body, f"Authorization: Bearer {TOKEN}\r\n{headers}")
+
+
+class Cluster:
+    """Nodes n1, n2, ... that share `redis` and a backend. `settings` are those of all."""
+
+    def __init__(self, case: SystemTestCase, count: int, redis: Redis, backend: Any, **settings: str) -> None:
+        self._case = case
+        self.redis = redis
+        self.backend = backend
+        self._settings = settings
+        self.nodes: list[Gateway] = []
+        for _ in range(count):
+            self.add()
+
+    def add(self, **settings: str) -> Gateway:
+        """Start one more node, and wait until it is ready."""
+        number = len(self.nodes) + 1
+        node = self._case.watched(
+            Gateway.start(
+                self._case.directory() / f"n{number}",
+                self.settings_of(f"n{number}"),
+                make=lambda ws_port, http_port: _peer_port(http_port, settings),
+            )
+        )
+        self.nodes.append(node)
+        return node
+
+    def settings_of(self, name: str) -> dict[str, str]:
+        """The settings of a node."""
+        return {
+            "TARGET_ADDRESS": self.backend.address,
+            "CLUSTER": self.redis.address,
+            "API_TOKEN": TOKEN,
+            "NODE": name,
+            **self._settings,
+        }
+
+    def rows(self, at: int = 0) -> list[dict[str, Any]]:
+        """What /-/cluster of a node lists."""
+        rows: list[dict[str, Any]] = self.nodes[at].api.get("/-/cluster").json()["members"]
+        return rows
+
+    def all_ready(self) -> None:
+        """Wait until each node knows all others, and nothing is calm any more."""
+        for at in range(len(self.nodes)):
+            eventually(lambda at=at: self._ready(at), PATIENCE)  # type: ignore[misc]
+
+    def _ready(self, at: int) -> bool:
+        states = [row["state"] for row in self.rows(at)]
+        return states == ["ready"] * len(self.nodes)
+
+    def settled(self) -> None:
+        """Wait until the engine is not calm any more."""
+        unknown = "0" * 32
+        eventually(lambda: self.nodes[0].api.get(f"/{unknown}").status == 404, PATIENCE)
+
+    def prefix(self, node: Gateway) -> str:
+        """The prefix of a node's ids."""
+        (found,) = (row["prefix"] for row in self.rows(self.nodes.index(node)) if row["pid"] == node.pid)
+        return str(found)
+
+    def line(self, node: Gateway) -> NodeLine:
+        """A connection of the API to a node."""
+        line = NodeLine(node.http_port, node.pid, node.api.dial(PATIENCE))
+        self._case.addCleanup(line.close)
+        return line
+
+    def lines(self) -> list[NodeLine]:
+        """A connection of the API to each node."""
+        return [self.line(node) for node in self.nodes]
+
+    def owner(self, id: str) -> Gateway:
+        """The node that has the connection."""
+        pids = {row["prefix"]: row["pid"] for row in self.rows()}
+        return next(node for node in self.nodes if node.pid == pids[id[:PREFIX_LENGTH]])
+
+    def stop(self, node: Gateway) -> None:
+        """Stop a node where it stands; it goes on after the test, whatever happens."""
+        os.kill(node.pid, signal.SIGSTOP)
+        self._case.addCleanup(resume, node.pid)
+
+    def resume(self, node: Gateway) -> None:
+        """Let a stopped node go on."""
+        os.kill(node.pid, signal.SIGCONT)
+
+
+def _peer_port(http_port: int, settings: Mapping[str, str]) -> tuple[Mapping[str, str], Api]:
+    endpoint = {"CLUSTER_ENDPOINT": f"tcp:{free_port()}:interface=127.0.0.1"}
+    return {**endpoint, **settings}, Api(http_port, token=TOKEN)

@@ -1,0 +1,115 @@
+"""The engine as a cluster's parts know it, over the twin of its scripts: no server, no time of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from tests.support.engine_twin import Twin
+from wsaas.cluster.engine_connection import EngineAway
+from wsaas.cluster.scripts import Scripts
+
+_SCRIPTS = Scripts()
+
+
+class FakeEngine:
+    """An engine that answers at once. With `there` false every call fails; with `held` set, answers wait in it."""
+
+    def __init__(self, twin: Twin) -> None:
+        self.twin = twin
+        self.there = True
+        self.trouble: str | None = "away"
+        self.events: Any = None
+        self.held: list[Any] | None = None
+        self.asked: list[tuple[Any, ...]] = []
+        self.replicas = 0
+        self.sets: dict[str, set[str]] = {}
+
+    def start(self) -> None:
+        if self.there:
+            self.events.engine_there()
+
+    def stop(self) -> None:
+        self.there = False
+
+    def release(self) -> None:
+        """Give the answers that waited."""
+        held, self.held = self.held, None
+        for deferred, answer in held or ():
+            deferred.callback(answer)
+
+    def lose(self) -> None:
+        """Be away; what waits for an answer has none."""
+        self.there = False
+        held, self.held = self.held, None
+        for deferred, _ in held or ():
+            deferred.errback(EngineAway("lost"))
+
+    def run(self, script: Any, keys: Any, arguments: Any) -> Deferred[Any]:
+        if not self.there:
+            return fail(EngineAway("away"))
+        words = [each.decode() if isinstance(each, bytes) else each for each in arguments]
+        self.asked.append((_name(script), *words))
+        return self._answer(_encoded(self._run(_name(script), words)))
+
+    def _run(self, name: str, words: list[Any]) -> Any:
+        twin = self.twin
+        if name == "write":
+            W, P, seq, puts, *rest = words
+            rows = dict(zip(rest[: 2 * puts : 2], rest[1 : 2 * puts : 2], strict=True))
+            return twin.write(W, P, seq, rows, rest[2 * puts :])
+        got = getattr(twin, name)(*words)
+        if name in ("join", "renew") and got[0] == "OK":
+            got[5] = [word for pair in got[5].items() for word in pair]
+        return got
+
+    def call(self, *words: Any, within: float | None = None) -> Deferred[Any]:
+        if not self.there:
+            return fail(EngineAway("away"))
+        self.asked.append(words)
+        command, rest = words[0], words[1:]
+        key = str(rest[0]).partition("}:")[2] if rest else ""
+        got: Any
+        match command:
+            case "HGET" if key.startswith("m:"):
+                got = self.twin.about.get(key[2:], {}).get(rest[1])
+            case "HGET":
+                got = self.twin.table.get(rest[1])
+            case "HKEYS":
+                got = list(self.twin.rows.get(key[2:], {}))
+            case "HSCAN":
+                rows = self.twin.rows.get(key[2:], {})
+                got = ["0", [word for pair in rows.items() for word in pair]]
+            case "WAIT":
+                got = min(int(rest[0]), self.replicas)
+            case "SMEMBERS":
+                got = sorted(self.sets.get(key, ()))
+            case "SADD":
+                self.sets.setdefault(key, set()).update(map(str, rest[1:]))
+                got = 1
+            case "SREM":
+                self.sets.get(key, set()).difference_update(map(str, rest[1:]))
+                got = 1
+            case "ZRANGE":
+                got = [word for P, at in self.twin.members.items() for word in (P, str(at))]
+            case _:
+                raise AssertionError(words)
+        return self._answer(_encoded(got))
+
+    def _answer(self, got: Any) -> Deferred[Any]:
+        if self.held is None:
+            return succeed(got)
+        deferred: Deferred[Any] = Deferred()
+        self.held.append((deferred, got))
+        return deferred
+
+
+def _name(script: Any) -> str:
+    return next(name for name, known in vars(_SCRIPTS).items() if known.text == script.text)
+
+
+def _encoded(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode()
+    return [_encoded(each) for each in value] if isinstance(value, list) else value

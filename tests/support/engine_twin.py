@@ -1,0 +1,192 @@
+"""The scripts of the engine in Python: the same rules, for the model of the cluster, and compared with the Lua ones.
+
+Each rule that the model takes away is a field of `Rules`.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from wsaas.cluster.scripts import CALM, CLAIM_AFTER, LEASE, MANY
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of a claim; all of them hold in the product."""
+
+    quorum: bool = True
+    unbroken: bool = True
+    calm: bool = True
+    age: bool = True
+
+
+@dataclass
+class Twin:
+    """What the keys hold, and what the scripts do to it. `now` is the engine's time in milliseconds."""
+
+    rules: Rules = Rules()
+    now: int = 0
+    members: dict[str, int] = field(default_factory=dict)
+    since: dict[str, Any] = field(default_factory=dict)
+    owner: dict[str, str] = field(default_factory=dict)
+    table: dict[str, str] = field(default_factory=dict)
+    about: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rows: dict[str, dict[str, str]] = field(default_factory=dict)
+    owned: dict[str, set[str]] = field(default_factory=dict)
+    version: int = 0
+    pulse: int = 0
+    calm: int = 0
+
+    def snapshot(self) -> Twin:
+        """A copy, for a failover that goes back to it."""
+        return copy.deepcopy(self)
+
+    def restore(self, earlier: Twin) -> None:
+        """Be as the copy, at the present time."""
+        now = self.now
+        self.__dict__.update(copy.deepcopy(earlier).__dict__)
+        self.now = now
+
+    def _pulse(self) -> None:
+        if self.now - self.pulse > LEASE or self.now < self.pulse - 1000:
+            self.calm = self.now + CALM
+        self.pulse = self.now
+
+    def _answer(self, known: int) -> list[Any]:
+        due = [(at, P) for P, at in self.members.items() if at <= self.now - CLAIM_AFTER]
+        expired = [P for _, P in sorted(due)][:MANY]
+        return [
+            "OK",
+            self.now,
+            self.version,
+            self.calm - self.now,
+            expired,
+            {} if known == self.version else dict(self.table),
+        ]
+
+    def join(self, P: str, token: str, row: str, seq: int) -> list[Any]:
+        m = self.about.get(P)
+        if m is not None and (m["state"] != "live" or m["token"] != token):
+            return ["FENCED"]
+        self._pulse()
+        self.about[P] = {"state": "live", "token": token, "seq": seq, "view": P}
+        self.since[P] = self.now
+        self.owner[P] = P
+        self.table[P] = row
+        self.members[P] = self.now
+        self.version += 1
+        for each, since in list(self.since.items()):
+            if isinstance(since, tuple) and self.now - since[1] > 60000:
+                del self.since[each]
+        return self._answer(-1)
+
+    def renew(self, P: str, view: str, row: str, known: int) -> list[Any]:
+        m = self.about.get(P)
+        if m is not None and m["state"] != "live":
+            return ["FENCED"]
+        if m is None or P not in self.members:
+            return ["UNKNOWN"]
+        self._pulse()
+        m["view"] = view
+        was = self.members[P]
+        if self.now - was >= LEASE or was > self.now:
+            self.since[P] = self.now
+        self.members[P] = self.now
+        if self.table.get(P) != row:
+            self.table[P] = row
+            self.version += 1
+        return self._answer(known)
+
+    def write(self, W: str, P: str, seq: int, puts: dict[str, str], deletions: list[str]) -> list[Any]:
+        owner = self.owner.get(P)
+        if owner is None:
+            return ["FENCED"] if P in self.about else ["UNKNOWN"]
+        if owner != W:
+            return ["FENCED"]
+        rows = self.rows.setdefault(P, {})
+        rows.update(puts)
+        for each in deletions:
+            rows.pop(each, None)
+        if not rows:
+            del self.rows[P]
+        if W == P:
+            before = self.about[P]["seq"]
+            self.about[P]["seq"] = seq
+            return ["OK", before]
+        if P not in self.rows:
+            del self.owner[P]
+            self.owned.get(W, set()).discard(P)
+        return ["OK", -1]
+
+    def claim(self, Q: str, P: str, token: str = "", word: str = "") -> list[Any]:
+        m = self.about.get(P)
+        if Q == P:
+            return ["ALIVE", 0]
+        if m is None:
+            return ["UNKNOWN"]
+        if m["state"] == "claimed":
+            return ["CLAIMED", self.owner.get(P, m["owner"])]
+        if not (token and token == m["token"]) and m["state"] != "left":
+            if self.rules.calm and self.now < self.calm:
+                return ["CALM", self.calm - self.now]
+            renewed = self.members.get(P, 0)
+            if renewed > self.now:
+                self.members[P] = self.now
+                return ["ALIVE", 0]
+            if self.rules.age and self.now - renewed < CLAIM_AFTER:
+                return ["ALIVE", self.now - renewed]
+            if not word and self.now - self.members.get(Q, 0) >= LEASE:
+                return ["NOT_LEASED"]
+            views = [V for V in m["view"].split() if not isinstance(self.since.get(V), tuple)]
+            leased = sum(self._leased(V) for V in views)
+            address = _address(self.table.get(P))
+            replaced = address is not None and address == _address(self.table.get(Q))
+            if self.rules.quorum and not word and not replaced and leased * 2 < len(views):
+                return ["NO_QUORUM", leased, len(views)]
+        m |= {"state": "claimed", "owner": Q}
+        self.owner[P] = Q
+        self.members.pop(P, None)
+        self.since.pop(P, None)
+        self.table.pop(P, None)
+        mine = self.owned.setdefault(Q, set())
+        mine.add(P)
+        for X in self.owned.pop(P, set()):
+            self.owner[X] = Q
+            mine.add(X)
+        self.version += 1
+        if P not in self.rows:
+            del self.owner[P]
+            mine.discard(P)
+        return ["OK", sorted(mine)]
+
+    def _leased(self, V: str) -> bool:
+        at, since = self.members.get(V, 0), self.since.get(V)
+        if not (at <= self.now and self.now - at < LEASE and since is not None):
+            return False
+        return not self.rules.unbroken or self.now - since >= LEASE
+
+    def leave(self, P: str, row: str) -> list[Any]:
+        m = self.about.get(P)
+        if m is None:
+            return ["UNKNOWN"]
+        if m["state"] != "live":
+            return ["FENCED"]
+        m["state"] = "left"
+        self.since[P] = ("left", self.now)
+        self.version += 1
+        if P not in self.rows and not self.owned.get(P):
+            self.members.pop(P, None)
+            self.owner.pop(P, None)
+            self.table.pop(P, None)
+        else:
+            self.members[P] = 0
+            self.table[P] = row
+        return ["OK"]
+
+
+def _address(row: str | None) -> str | None:
+    found = re.search('"address": "([^"]+)"', row or "")
+    return found[1] if found else None

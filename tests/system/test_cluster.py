@@ -1,0 +1,219 @@
+"""Three nodes of a cluster, with a real engine: one service, whichever of them is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from tests.support.backend_answers import accept
+from tests.support.certificates import authority, issue, write
+from tests.support.cluster import PATIENCE, TOKEN, Cluster
+from tests.support.gateway_process import free_port
+from tests.support.python_process import run
+from tests.support.redis_process import MISSING, Redis
+from tests.support.system_case import SystemTestCase, eventually
+from tests.support.websocket_client import closing
+from tests.support.workers import Reply
+
+SLOW = "X-Slow: \t\r\n"
+"""A header that the fast path does not take."""
+BINARY = "Content-Type: application/octet-stream\r\n"
+
+
+def rows(reply: Reply) -> Any:
+    return json.loads(reply.body)
+
+
+class ClusterCase(SystemTestCase):
+    skip = MISSING
+
+    def start(self, count: int, **settings: str) -> Cluster:
+        redis = Redis()
+        self.addCleanup(redis.end)
+        self.stage = (backend := self.backend()).stage("/c")
+        cluster = Cluster(self, count, redis, backend, **settings)
+        cluster.all_ready()
+        return cluster
+
+    def clients(self, cluster: Cluster, each: int = 1, **accepted: Any) -> dict[str, Any]:
+        """So many clients of each node, by their ids."""
+        self.stage.on_connect(accept(**accepted))
+        found: dict[str, Any] = {}
+        for node in cluster.nodes:
+            for _ in range(each):
+                client = self.connect(node.ws + "/c")
+                found[self.stage.connects[-1].id] = client
+        return found
+
+
+class OneServiceTests(ClusterCase):
+    def test_answers(self) -> None:
+        """Each request about one connection has the same answer from its owner and from another node, on the fast path
+        and the slow; what is pushed arrives, in order; a close does, too.
+        """
+        cluster = self.start(2, MAX_MESSAGE_SIZE="10000")
+        clients = self.clients(cluster)
+        lines = cluster.lines()
+        cluster.settled()
+        for id in clients:
+            gone, unknown = id[:8] + "0" * 24, "00000000" + id[8:]
+            requests = [
+                ("PUT", f"/{id}", b"hello", ""),
+                ("PUT", f"/{id}", b"\xff\x00", BINARY),
+                ("PUT", f"/{id}", b"\xff\x00", ""),
+                ("PUT", f"/{id}", b"x" * 10000, ""),
+                ("PUT", f"/{id}", b"hello", "Content-Encoding: gzip\r\n"),
+                ("PUT", f"/{id}?nonsense=1", b"hello", ""),
+                ("GET", f"/{id}?nonsense=1", b"", ""),
+                ("DELETE", f"/{id}?code=1001", b"", ""),
+                ("DELETE", f"/{id}?code=4000&reason={'x' * 124}", b"", ""),
+                ("POST", f"/{id}", b"", ""),
+                ("PUT", f"/groups/a%2Fb%20c/{id}", b"", ""),
+                ("DELETE", f"/groups/a%2Fb%20c/{id}", b"", ""),
+                ("DELETE", f"/groups/never/{id}", b"", ""),
+                ("PUT", f"/groups/{'g' * 257}/{id}", b"", ""),
+                *((method, f"/{gone}", b"", "") for method in ("PUT", "GET", "HEAD", "DELETE")),
+                *((method, f"/{unknown}", b"", "") for method in ("PUT", "GET", "HEAD", "DELETE")),
+                ("PUT", f"/groups/g/{gone}", b"", ""),
+                ("PUT", f"/groups/g/{unknown}", b"", ""),
+            ]
+            for method, target, body, headers in requests:
+                replies = {
+                    (line.pid, slow): line.ask(method, target, body, headers + slow)
+                    for line in lines
+                    for slow in ("", SLOW)
+                }
+                self.assertEqual(len(set(replies.values())), 1, (method, target, replies))
+        for id, client in clients.items():
+            sent: list[str | bytes] = ["mark"]
+            self.assertEqual(lines[0].ask("PUT", f"/{id}", b"mark").status, 200)
+            for line in lines:
+                for number in range(20):
+                    text, binary = f"{line.pid} {number}", os.urandom(number + 1)
+                    self.assertEqual(line.ask("PUT", f"/{id}", text.encode()).status, 200)
+                    self.assertEqual(line.ask("PUT", f"/{id}", binary, BINARY).status, 200)
+                    sent += [text, binary]
+            got: list[str | bytes] = []
+            while not got or got[-1] != sent[-1]:
+                got.append(client.recv(timeout=PATIENCE))
+            self.assertEqual(got[got.index("mark") :], sent)
+            self.assertEqual(got[: got.index("mark")], ["hello"] * 4 + [b"\xff\x00"] * 4 + ["x" * 10000] * 4)
+        for (id, client), line in zip(clients.items(), reversed(lines), strict=True):
+            self.assertEqual(line.ask("DELETE", f"/{id}?code=4001&reason=by%20any").status, 200)
+            self.assertEqual(closing(client), (4001, "by any"))
+
+    def test_many(self) -> None:
+        """Broadcast, groups, closes and lists are of all nodes' connections, through each of them; a node that stops is
+        counted, and one that left is not missed.
+        """
+        cluster = self.start(3)
+        clients = self.clients(cluster, 2, groups=["g"])
+        ids = sorted(clients)
+        lines = cluster.lines()
+        for line in lines:
+            for slow in ("", SLOW):
+                for target in ("/broadcast", "/groups/g"):
+                    whole = rows(line.ask("PUT", target, b"all", slow))
+                    self.assertEqual(whole, {"code": "OK", "sent": 6, "skipped": 0})
+                part = rows(line.ask("PUT", f"/groups/g?except={ids[0]}", b"some", slow))
+                self.assertEqual(part, {"code": "OK", "sent": 5, "skipped": 0})
+            self.assertEqual(rows(line.ask("GET", "/groups"))["groups"], [{"name": "g", "members": 6}])
+            self.assertEqual(rows(line.ask("GET", "/connections")), {"count": 6, "connections": ids, "next": None})
+            self.assertEqual(rows(line.ask("GET", "/groups/g?limit=4"))["members"], ids[:4])
+        for id, client in clients.items():
+            wanted = ["all", "all"] if id == ids[0] else ["all", "all", "some"]
+            self.assertEqual([client.recv(timeout=PATIENCE) for _ in range(len(wanted) * 6)], wanted * 6)
+        joined = rows(lines[0].ask("PUT", f"/groups/new/{ids[-1]}"))
+        self.assertEqual(joined, {"code": "OK"})
+        self.assertEqual(rows(lines[1].ask("GET", "/groups/new"))["members"], [ids[-1]])
+        found = rows(lines[2].ask("GET", "/-/cluster"))["members"]
+        self.assertEqual(
+            [(row["node"], row["state"], row["connections"]) for row in sorted(found, key=lambda row: row["node"])],
+            [(name, "ready", 2) for name in ("n1", "n2", "n3")],
+        )
+        cluster.stop(cluster.nodes[2])
+        theirs = next(id for id in ids if id[:8] == _prefix(found, "n3"))
+        self.assertEqual(lines[0].ask("PUT", f"/{theirs}", b"late").status, 504)
+        partial = rows(lines[0].ask("PUT", "/groups/g", b"part"))
+        self.assertEqual(partial, {"code": "PARTIAL", "sent": 4, "skipped": 0, "unreached": 1})
+        silent = [row["state"] for row in rows(lines[0].ask("GET", "/-/cluster"))["members"]]
+        self.assertEqual(sorted(silent), ["ready", "ready", "silent"])
+        cluster.resume(cluster.nodes[2])
+        eventually(lambda: lines[0].ask("PUT", f"/{theirs}", b"again").status == 200, PATIENCE)
+        seen = []
+        while not seen or seen[-1] != "again":
+            seen.append(clients[theirs].recv(timeout=PATIENCE))
+        self.assertNotIn("late", seen)
+        cluster.nodes[2].stop()
+        whole = rows(lines[0].ask("PUT", "/groups/g", b"rest"))
+        self.assertEqual(whole, {"code": "OK", "sent": 4, "skipped": 0})
+        self.assertEqual(lines[0].ask("PUT", f"/{theirs}", b"gone").status, 404)
+
+    def test_engine_away(self) -> None:
+        """While the engine is away, pushes to connections of known nodes go on; one of an unknown prefix is 503, as it
+        may be that of a node that is to come back.
+        """
+        cluster = self.start(2)
+        clients = self.clients(cluster)
+        lines = cluster.lines()
+        cluster.redis.kill()
+        for id in clients:
+            for line in lines:
+                self.assertEqual(line.ask("PUT", f"/{id}", b"hello").status, 200)
+        unknown = lines[0].ask("PUT", "/" + "0" * 32, b"hello")
+        self.assertEqual((unknown.status, rows(unknown)["code"]), (503, "OWNER_UNREACHABLE"))
+        cluster.redis.start()
+        cluster.all_ready()
+        cluster.settled()
+        for id in clients:
+            self.assertEqual(lines[0].ask("PUT", f"/{id}", b"hello").status, 200)
+
+
+class TransportTests(ClusterCase):
+    def test_tls(self) -> None:
+        """Between nodes there is TLS, and only a node whose certificate is of their authority is answered."""
+        directory = self.directory()
+        directory.mkdir(parents=True)
+        ca = authority("the nodes' authority")
+        trusted = write(directory, "ca.pem", ca.certificate)
+        server = write(directory, "server.pem", issue(ca, ["localhost"]).together)
+        client = write(directory, "client.pem", issue(ca, ["node"], client=True).together)
+        redis = Redis()
+        self.addCleanup(redis.end)
+        self.stage = (backend := self.backend()).stage("/c")
+        cluster = Cluster(self, 0, redis, backend, CLUSTER_CA=trusted, CLUSTER_CERT=client)
+        for _ in range(2):
+            port = free_port()
+            endpoint = f"wsaas-tls:{port}:certificate={server}:clientCA={trusted}:interface=127.0.0.1"
+            cluster.add(CLUSTER_ENDPOINT=endpoint, CLUSTER_ADDRESS=f"https://localhost:{port}")
+        cluster.all_ready()
+        clients = self.clients(cluster)
+        for id, client in clients.items():
+            for line in cluster.lines():
+                self.assertEqual(line.ask("PUT", f"/{id}", b"hello").status, 200)
+                self.assertEqual(client.recv(timeout=PATIENCE), "hello")
+
+
+class SettingsTests(SystemTestCase):
+    def check(self, **settings: str) -> str:
+        ran = run("import sys; from wsaas.cli.main import main; sys.exit(main(['check']))", **settings)
+        return ran.stderr
+
+    def test_contradictions(self) -> None:
+        """A cluster needs the API token, and one process for each node."""
+        self.assertIn("needs API_TOKEN", self.check(CLUSTER="unix:///nowhere"))
+        self.assertIn("must be 1 with CLUSTER", self.check(CLUSTER="unix:///nowhere", API_TOKEN=TOKEN, WORKERS="2"))
+
+    def test_doubts(self) -> None:
+        """An engine without password or TLS, and an open endpoint, are warned of; the password is not shown."""
+        said = self.check(CLUSTER="redis://:hidden@redis.example", API_TOKEN=TOKEN)
+        self.assertIn("without TLS (rediss://)", said)
+        self.assertIn("CLUSTER_ENDPOINT=tcp:8082: without TLS", said)
+        self.assertNotIn("hidden", said)
+        self.assertIn("no password", self.check(CLUSTER="rediss://redis.example", API_TOKEN=TOKEN))
+
+
+def _prefix(found: list[dict[str, Any]], node: str) -> str:
+    (prefix,) = (str(row["prefix"]) for row in found if row["node"] == node)
+    return prefix

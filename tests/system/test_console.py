@@ -1,0 +1,679 @@
+"""The console in a real Chromium, against a stand-in for the gateway that says what a test wants it to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.chromium import DESK, PHONE, Visit, accessibility_flaws
+from tests.support.console_events import ADA, LIN, close, group_push, push, recorded, refusal, retried, some, webhook
+from tests.support.console_server import StandIn
+from tests.support.system_case import eventually
+
+ENDS, NONE = "\u00d7", "\u2013"
+ROWS = ".space .row:not([hidden])"
+
+
+class ConsoleTestCase(SynchronousTestCase):
+    """A stand-in, and a page that is open before each test. Whatever a test does, the page reports no error."""
+
+    token: str | None = None
+    expected_problems: tuple[str, ...] = ()
+    size = DESK
+    dark = False
+
+    def setUp(self) -> None:
+        self.visit = Visit(self.size, dark=self.dark)
+        self.addCleanup(self.visit.close)
+        self.addCleanup(self._assert_no_problem)
+        self.gateway = StandIn(self.token)
+        self.addCleanup(self.gateway.stop)
+        self.page = self.visit.page
+        self.page.goto(self.gateway.url)
+        if self.token is None:
+            self.wait_live()
+
+    def _assert_no_problem(self) -> None:
+        unexpected = [each for each in self.visit.problems if not any(word in each for word in self.expected_problems)]
+        self.assertEqual(unexpected, [])
+
+    def wait_live(self) -> None:
+        self.page.wait_for_selector(".state.good")
+        eventually(lambda: self.gateway.watchers)
+
+    def say(self, *events: object) -> None:
+        """Say these events, and wait until the page has them."""
+        before = int(self.page.evaluate("window.wsaasConsole.events.ring.last"))
+        self.gateway.say(*events)
+        # Not by wait_for_function, which the page's policy forbids: it would need eval.
+        eventually(lambda: self.page.evaluate("window.wsaasConsole.events.ring.last") >= before + len(events))
+        self.frame()
+
+    def frame(self) -> None:
+        """Wait until the page is drawn."""
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def rows(self) -> list[str]:
+        """Return the texts of the rows, from top to bottom."""
+        script = f"""[...document.querySelectorAll({json.dumps(ROWS)})]
+            .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+            .map(row => [...row.children].map(cell => cell.innerText.replace(/\\s+/g, ' ').trim()).join('|'))"""
+        found: list[str] = self.page.evaluate(script)
+        return found
+
+    def row(self, text: str) -> Any:
+        return self.page.locator(ROWS).filter(has_text=text).first
+
+    def detail(self) -> str:
+        return self.page.inner_text("#pane-detail")
+
+    def shows(self, selector: str, text: str) -> None:
+        """Wait until the element has this text."""
+        self.page.locator(selector).filter(has_text=text).first.wait_for()
+
+    def asked(self, method: str, path: str) -> bytes:
+        """Return the body of the one request for this target, once it has come."""
+        found: list[bytes] = eventually(lambda: self.gateway.asked(method, path))
+        self.assertEqual(len(found), 1)
+        return found[0]
+
+
+class StreamTests(ConsoleTestCase):
+    """The list of events."""
+
+    def test_rows(self) -> None:
+        """Each event has a row: where it goes, the connection, method, status, time, size and what is worth a line."""
+        self.say(
+            webhook("connect"),
+            recorded('{"a": 1}'),
+            push(LIN, status=404, code="NOT_FOUND"),
+            group_push(),
+            refusal(),
+            close(),
+        )
+        cells = [row.split("|")[1:] for row in self.rows()]
+        self.assertEqual(cells[0], ["→ connect", ADA[8:16], "POST 200", "3.2 ms", "12 B", "/room/7 · 203.0.113.9"])
+        self.assertEqual(cells[1], ["→ message", ADA[8:16], "PUT 200", "3.2 ms", "8 B", '{"a": 1}'])
+        self.assertEqual(cells[2], ["← push", LIN[8:16], "404 ✕", "", "5 B", "NOT_FOUND · text"])
+        self.assertEqual(cells[3], ["← group push", "", "", "", "5 B", "room:7 · 3 sent, 1 skipped"])
+        self.assertEqual(cells[4], [f"{ENDS} refusal", "", "403 ✕", "", "", "FORBIDDEN · /admin · 198.51.100.4 · no"])
+        self.assertEqual(cells[5], [f"{ENDS} close", ADA[8:16], "1001", "", "", "client · 1001 · 2 in, 1 out"])
+
+    def test_bound(self) -> None:
+        """Of many events the last thousand are kept, and no more rows exist than are in sight, and a few."""
+        for start in range(0, 5000, 500):
+            self.say(*(push(bytes=start + at) for at in range(500)))
+        self.assertEqual(self.page.inner_text("#event-count"), "1,000 events")
+        self.assertLess(self.page.locator(".space .row").count(), 60)
+        self.assertIn("|5.0 KB|", self.rows()[-1])
+
+    def test_follows(self) -> None:
+        """The list follows its end until a person looks at a row; then that row stays, and a button leads back."""
+        self.say(*(push(bytes=at) for at in range(200)))
+        self.assertIn("|199 B|", self.rows()[-1])
+        self.page.keyboard.press("k")
+        self.page.keyboard.press("k")
+        chosen = self.page.locator(".row.chosen")
+        place = chosen.bounding_box()
+        self.say(*(push(bytes=at) for at in range(1000, 1950)))
+        self.assertIn("198 B", chosen.inner_text())
+        self.assertEqual(chosen.bounding_box(), place)
+        self.page.click("text=950 new")
+        self.frame()
+        self.assertIn("|1.9 KB|", self.rows()[-1])
+        self.assertEqual(chosen.count(), 0)
+
+    def test_filter(self) -> None:
+        """The box filters by event, status, id, "-" and any text; a click on an id filters by it."""
+        self.say(*some())
+        for text, names in (
+            ("event:connect,refusal", ["→ connect", f"{ENDS} refusal"]),
+            ("status:4xx -event:push", [f"{ENDS} refusal", "→ message"]),
+            ("status:error", ["→ retry try 2"]),
+            ("typo", ["→ message"]),
+            ('"no answer"', ["→ retry try 2"]),
+            ("event:connect nowhere", []),
+        ):
+            self.page.fill("#filter", text)
+            self.frame()
+            self.assertEqual([row.split("|")[1] for row in self.rows()], names, text)
+        self.shows("#events-empty h2", "No event passes the filter")
+        self.page.click("text=Clear the filter")
+        self.frame()
+        self.assertEqual(len(self.rows()), 12)
+        self.row("connect").locator(".idlink").click()
+        self.assertEqual(self.page.input_value("#filter"), f"id:{ADA}")
+        self.page.fill("#filter", "")
+        self.page.click("#failures")
+        self.frame()
+        names = [row.split("|")[1] for row in self.rows()]
+        self.assertEqual(names, [f"{ENDS} refusal", "→ retry", "→ retry try 2", "→ message", "← push"])
+
+    def test_narrow(self) -> None:
+        """A filter by group is the gateway's to apply: the stream begins anew with it, and a line says so."""
+        self.page.fill("#filter", "group:room:7 event:message")
+        eventually(lambda: [each for each in self.gateway.requests if "group=" in each[1]])
+        [target] = [path for _, path, *_ in self.gateway.requests if "group=" in path]
+        self.assertEqual(target, "/-/events?group=room%3A7&event=message")
+        self.shows(ROWS, "the gateway sends only group:room:7 event:message")
+        self.page.fill("#filter", "")
+        self.shows(ROWS, "the gateway sends all events")
+
+    def test_pause(self) -> None:
+        """A paused list stands still; what came meanwhile is there when it goes on. Clear empties it."""
+        self.say(push(bytes=1))
+        self.page.keyboard.press("p")
+        self.say(push(bytes=2))
+        self.assertEqual(len(self.rows()), 1)
+        self.shows(".latest", "1 new")
+        self.page.keyboard.press("p")
+        self.frame()
+        self.assertEqual(len(self.rows()), 2)
+        self.page.click("#clear")
+        self.frame()
+        self.shows("#events-empty h2", "Nothing has happened yet")
+
+    def test_left_out(self) -> None:
+        """Events that the gateway left out for a slow page have a line, and are counted."""
+        self.say(push(), {"event": "skipped", "count": 37})
+        self.assertIn("37 events left out", self.rows()[-1])
+        self.assertEqual(self.page.inner_text("#event-count"), "2 events, 37 left out")
+
+    def test_markup(self) -> None:
+        """What clients and backends send is text, whatever it looks like."""
+        evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+        self.say(webhook("connect", path=evil), recorded(evil, answer=evil), refusal(message=evil, code="<b>X</b>"))
+        for row in self.page.locator(ROWS).all():
+            row.click()
+            self.assertEqual(self.page.locator("#pane-detail img, #pane-detail script, .grid img").count(), 0)
+        self.assertEqual(self.page.title(), "WSAAS console")
+        self.assertIn("<img src=x", self.rows()[0])
+
+
+class BrokenStreamTests(ConsoleTestCase):
+    expected_problems = ("ERR_EMPTY_RESPONSE", "ERR_CONNECTION", "ERR_INCOMPLETE_CHUNKED_ENCODING")
+
+    def test_reconnects(self) -> None:
+        """A stream that breaks is taken up again by itself; the rows stay, and two lines say what was missed."""
+        self.say(push())
+        self.gateway.cut = True
+        self.gateway.hang_up()
+        self.shows("#state", "Not reachable")
+        self.gateway.cut = False
+        self.wait_live()
+        self.say(push())
+        texts = [row.split("|")[-1] for row in self.rows()]
+        self.assertEqual(
+            texts, ["text", "The stream was cut: what happens now is not shown", "The stream goes on", "text"]
+        )
+
+
+class DetailTests(ConsoleTestCase):
+    """The pane of one event."""
+
+    def test_request(self) -> None:
+        """A recorded webhook shows request and answer with headers, the JSON indented, and where the time went."""
+        self.say(recorded('{"action":"hello"}'))
+        self.row("message").click()
+        said = self.detail()
+        for words in (
+            f"PUT http://localhost:3000/websocket/{ADA}",
+            '{\n  "action": "hello"\n}',
+            "Queue",
+            "0.10 ms",
+            "3.2 ms",
+        ):
+            self.assertIn(words, said)
+        self.page.click("#pane-detail summary >> nth=0")
+        self.assertIn("authorization", self.detail())
+        self.page.click("#pane-detail .segmented >> nth=0 >> text=Hex")
+        self.assertIn("000000  7b 22 61 63 74 69 6f 6e  22 3a", self.detail())
+
+    def test_binary(self) -> None:
+        """A body that is no text is shown as bytes; one that was cut says so."""
+        event = recorded(type="binary")
+        event["request"] |= {"body_base64": "AP8AAQ==", "size": 20_000}
+        del event["request"]["body"]
+        self.say(event)
+        self.assertIn("binary, 20 KB", self.rows()[0])
+        self.row("message").click()
+        self.assertIn("000000  00 ff 00 01", self.detail())
+        self.assertIn("the first 4 B of 20 KB", self.detail())
+
+    def test_retries(self) -> None:
+        """The tries of one webhook stand underneath each other, and a new one appears by itself."""
+        last = recorded(attempt=3)
+        self.say(retried(last["webhook_id"], 1))
+        self.row("retry").click()
+        self.assertNotIn("Tries", self.detail())
+        self.say(retried(last["webhook_id"], 2, None), last)
+        self.assertEqual(
+            [" ".join(text.split())[:20] for text in self.page.locator(".attempts li").all_inner_texts()],
+            ["✕ Try 1 503 3.2 ms a", "✕ Try 2 none 3.2 ms ", "✓ Try 3 200 3.2 ms 1"],
+        )
+
+    def test_explanations(self) -> None:
+        """A failure is explained by the sentence of the command line: a refusal, an answer, a close."""
+        self.say(
+            refusal(code="BUSY", status=503),
+            webhook(status=404, outcome="refused"),
+            close(cause="timeout", close_code=1013),
+        )
+        for name, words in (
+            ("refusal", "Too many clients wait for the backend's answer: wait a little."),
+            ("message", "The backend refused the message: it is not sent again, and the connection goes on."),
+            ("close", "The backend could not take a message: try again later."),
+        ):
+            self.row(name).click()
+            self.assertIn(words, self.page.inner_text(".why"))
+
+    def test_no_payloads(self) -> None:
+        """Without recorded bodies the pane names the setting that records them."""
+        self.page.evaluate("window.wsaasConsole.detail.payloads = false")
+        self.say(webhook())
+        self.row("message").click()
+        self.shows("#pane-detail .snippet", "CONSOLE=payloads")
+
+    def test_replay(self) -> None:
+        """r sends the webhook again; the answer is shown, with what differs from the first one."""
+        event = recorded('{"a": 1}', 500, '{"error": "boom"}', outcome="undelivered")
+        path = f"/-/events/{event['webhook_id']}/replay"
+        answer = {
+            "status": 200,
+            "headers": {"content-type": "application/json"},
+            "body": '{"code": "OK"}',
+            "times": {"total": 4.2},
+        }
+        self.gateway.answers["POST", path] = (200, {"code": "OK", **answer})
+        self.say(event)
+        self.page.keyboard.press("j")
+        self.page.keyboard.press("r")
+        self.shows(".replayed", "Answer to the replay")
+        self.assertEqual(self.asked("POST", path), b"")
+        removed = self.page.locator(".replayed .diff .removed").all_inner_texts()
+        added = self.page.locator(".replayed .diff .added").all_inner_texts()
+        self.assertEqual([text.split(maxsplit=1)[1] for text in removed], ["status 500", '"error": "boom"'])
+        self.assertEqual([text.split(maxsplit=1)[1] for text in added], ["status 200", '"code": "OK"'])
+
+    def test_edit(self) -> None:
+        """Edit and replay sends the body that was typed."""
+        event = recorded('{"a": 1}')
+        path = f"/-/events/{event['webhook_id']}/replay"
+        self.gateway.answers["POST", path] = (200, {"code": "OK", "status": 204, "headers": {}, "body": ""})
+        self.say(event)
+        self.row("message").click()
+        self.page.click("text=Edit and replay")
+        self.page.fill("#edited-body", '{"a": 2}')
+        self.page.click(".editor >> text=Send")
+        self.shows(".replayed", "204")
+        self.assertEqual(json.loads(self.asked("POST", path)), {"body": '{"a": 2}'})
+
+    def test_compare(self) -> None:
+        """Two events are compared line by line; Esc ends it."""
+        self.say(recorded('{"a": 1}', answer="one"), recorded('{"a": 2}', answer="two"))
+        self.row('"a": 1').click()
+        self.page.click("#pane-detail >> text=Compare")
+        self.row('"a": 2').click()
+        changed = self.page.locator(".diff .removed, .diff .added").all_inner_texts()
+        self.assertLessEqual({'- "a": 1', '+ "a": 2', "- one", "+ two"}, {" ".join(text.split()) for text in changed})
+        self.page.keyboard.press("Escape")
+        self.assertEqual(self.page.locator(".diff").count(), 0)
+
+    def test_curl(self) -> None:
+        """An event is copied as the curl command that does it again, without the headers whose values are hidden."""
+        self.visit.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=self.gateway.origin)
+        self.say(recorded("it's"), push(LIN, body="hi there"))
+        self.row("message").click()
+        self.page.click("text=Copy as curl")
+        self.shows("#pane-detail", "Copied")
+        copied = self.page.evaluate("navigator.clipboard.readText()")
+        self.assertTrue(copied.startswith("curl -X PUT -H 'content-type: application/json' -H "), copied)
+        self.assertTrue(copied.endswith(f" --data-raw 'it'\\''s' http://localhost:3000/websocket/{ADA}"), copied)
+        self.assertNotIn("authorization", copied)
+        self.row("push").click()
+        self.page.click("text=Copy as curl")
+        self.shows("#pane-detail", "Copied")
+        copied = self.page.evaluate("navigator.clipboard.readText()")
+        self.assertEqual(copied, f"curl -X PUT --data-raw 'hi there' {self.gateway.origin}/{LIN}")
+
+
+class TokenTests(ConsoleTestCase):
+    token = "s3cret"
+    expected_problems = ("401",)
+
+    def test_token(self) -> None:
+        """The token is asked for once, kept for the tab alone, and goes with each request as a header, in no URL."""
+        self.page.wait_for_selector("#token-dialog[open]")
+        self.page.fill("#token-input", "wrong")
+        self.page.keyboard.press("Enter")
+        self.shows("#token-wrong", "does not accept")
+        self.page.fill("#token-input", "s3cret")
+        self.page.keyboard.press("Enter")
+        self.wait_live()
+        self.assertEqual(self.page.evaluate("Object.values(sessionStorage)"), ["s3cret"])
+        self.assertEqual(self.page.evaluate("Object.values(localStorage)"), [])
+        self.assertEqual([url for url in self.visit.requested if "s3cret" in url], [])
+        self.page.reload()
+        self.wait_live()
+        self.assertEqual(self.page.locator("#token-dialog[open]").count(), 0)
+
+
+class KeyTests(ConsoleTestCase):
+    """Everything without a mouse."""
+
+    def test_keys(self) -> None:
+        """/ filters, j and k move, ? helps, Esc leaves, 1 to 4 are the views, c the client."""
+        self.say(*some())
+        self.page.keyboard.press("j")
+        self.assertIn("disconnect", self.page.inner_text(".row.chosen"))
+        self.page.keyboard.press("k")
+        self.assertIn("close", self.page.inner_text(".row.chosen"))
+        self.page.keyboard.press("j")
+        self.assertIn("disconnect", self.page.inner_text(".row.chosen"))
+        self.page.keyboard.press("Escape")
+        self.assertEqual(self.page.locator(".row.chosen").count(), 0)
+        self.page.keyboard.press("/")
+        self.page.keyboard.type("jkrp?")
+        self.assertEqual(self.page.input_value("#filter"), "jkrp?")
+        self.page.keyboard.press("Escape")
+        self.assertEqual(self.page.input_value("#filter"), "")
+        self.page.keyboard.press("Escape")
+        self.assertEqual(self.page.evaluate("document.activeElement.id"), "events-grid")
+        self.page.keyboard.press("?")
+        self.page.wait_for_selector("#help[open]")
+        self.page.keyboard.press("Escape")
+        self.page.wait_for_selector("#help", state="hidden")
+        for key, view in (("2", "connections"), ("3", "groups"), ("4", "cluster"), ("1", "events")):
+            self.page.keyboard.press(key)
+            self.page.wait_for_selector(f"#view-{view}")
+        self.page.keyboard.press("c")
+        self.assertIn("connect", self.page.evaluate("document.activeElement.className"))
+
+    def test_off(self) -> None:
+        """The keys of one letter can be turned off."""
+        self.page.keyboard.press("?")
+        self.page.uncheck("#keys-on")
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("p")
+        self.assertEqual(self.page.get_attribute("#pause", "aria-pressed"), "false")
+
+    def test_grid(self) -> None:
+        """The list is one stop of the Tab key; the arrows move in it, and a screen reader hears the chosen row."""
+        self.say(*some())
+        self.page.focus("#events-grid")
+        self.page.keyboard.press("Home")
+        self.page.keyboard.press("ArrowDown")
+        active = self.page.get_attribute("#events-grid", "aria-activedescendant")
+        self.assertIn("message", self.page.inner_text(f"#{active}"))
+        self.assertEqual(self.page.get_attribute(f"#{active}", "aria-selected"), "true")
+        self.assertEqual(self.page.get_attribute("#events-grid", "aria-rowcount"), "13")
+
+
+class ConnectionTests(ConsoleTestCase):
+    """Connections, groups and processes."""
+
+    expected_problems = ("404",)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gateway.connection(ADA, messages_in=9, groups=["room:7"], path="/a")
+        self.gateway.connection(LIN, messages_in=80, path="/b", bytes_waiting_out=20_000)
+
+    def cells(self, column: str) -> list[str]:
+        return self.page.locator(f"#view-connections tbody .{column}").all_inner_texts()
+
+    def test_table(self) -> None:
+        """The table of connections sorts by any column, either way, and finds by text."""
+        self.page.keyboard.press("2")
+        self.page.wait_for_selector("#view-connections tbody tr")
+        self.page.click("th.messages_in button")
+        self.assertEqual(self.cells("messages_in"), ["9", "80"])
+        self.page.click("th.messages_in button")
+        self.assertEqual(self.cells("messages_in"), ["80", "9"])
+        self.assertEqual(self.page.get_attribute("th.messages_in", "aria-sort"), "descending")
+        self.assertEqual(self.cells("bytes_waiting_out"), ["20 KB", NONE])
+        self.page.fill("#view-connections input", "room:7")
+        self.assertEqual(self.cells("path"), ["/a"])
+
+    def open(self) -> None:
+        self.page.keyboard.press("2")
+        self.page.locator("#view-connections tbody tr").filter(has_text=ADA[8:16]).locator("button").first.click()
+        self.shows("#pane-detail", ADA)
+
+    def test_push(self) -> None:
+        """The push box sends text or bytes to the connection; the answer is told."""
+        self.open()
+        self.page.fill(".pushbox textarea", "hello")
+        self.page.click(".pushbox >> text=Push")
+        self.shows(".pushbox .result", "Sent.")
+        self.assertEqual(self.asked("PUT", f"/{ADA}"), b"hello")
+        [headers] = [sent for method, _, _, sent in self.gateway.requests if method == "PUT"]
+        self.assertEqual(headers["Content-Type"], "text/plain")
+        del self.gateway.answers["PUT", f"/{ADA}"]
+        self.page.check(".pushbox input")
+        self.page.click(".pushbox >> text=Push")
+        self.shows(".pushbox .result.failed", "The connection is over.")
+
+    def test_close(self) -> None:
+        """A connection is closed with a code and a reason."""
+        self.open()
+        self.page.fill(".closeform input >> nth=0", "4001")
+        self.page.fill(".closeform input >> nth=1", "bye now")
+        self.page.click(".closeform button")
+        self.shows(".closeform .result", "Closed.")
+        self.asked("DELETE", f"/{ADA}?code=4001&reason=bye+now")
+
+    def test_groups(self) -> None:
+        """A connection joins and leaves groups; a group has its members, a push to all, and an end of all."""
+        for method in ("PUT", "DELETE"):
+            for group in ("room:7", "a/b"):
+                self.gateway.answers[method, f"/groups/{group}/{ADA}"] = (200, {"code": "OK"})
+        self.open()
+        self.page.fill("#pane-detail >> input[placeholder='Name of a group']", "a/b")
+        self.page.click("#pane-detail >> text=Join")
+        self.asked("PUT", f"/groups/a%2Fb/{ADA}")
+        self.page.click("[title='Leave room:7']")
+        self.asked("DELETE", f"/groups/room%3A7/{ADA}")
+        self.gateway.answers["GET", "/groups"] = (200, {"count": 1, "groups": [{"name": "room:7", "members": 2}]})
+        self.gateway.answers["GET", "/groups/room:7"] = (200, {"count": 2, "members": [ADA, LIN]})
+        self.gateway.answers["PUT", "/groups/room:7"] = (200, {"code": "OK", "sent": 1, "skipped": 1})
+        self.gateway.answers["DELETE", "/groups/room:7"] = (200, {"code": "PARTIAL", "closed": 2, "unreached": 1})
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("3")
+        self.page.click("#view-groups >> text=room:7")
+        self.shows("#pane-detail", "2 members")
+        self.page.fill(".pushbox textarea", "all")
+        self.page.click(".pushbox >> text=Push")
+        self.shows(".pushbox .result", "Sent to 1 client, 1 skipped.")
+        self.assertEqual(self.asked("PUT", "/groups/room%3A7"), b"all")
+        self.page.click(".closeform button")
+        self.shows(".closeform", "Close all 2?")
+        self.assertEqual(self.gateway.asked("DELETE", "/groups/room%3A7?code=1000"), [])
+        self.page.click(".closeform button")
+        self.shows(".closeform .result", "Closed 2 clients; 1 worker did not answer.")
+
+    def test_cluster(self) -> None:
+        """The processes of the gateway are listed, with what each says of itself."""
+        workers = [
+            {"worker": 1, "pid": 4211, "state": "ready", "prefix": "k3Xw9pQa", "connections": 1602},
+            {"worker": 2, "pid": 4212, "state": "silent", "prefix": None, "connections": None},
+        ]
+        self.gateway.answers["GET", "/-/cluster"] = (200, {"workers": workers, "name": "blue"})
+        self.page.keyboard.press("4")
+        self.shows("#view-cluster", "Workers")
+        rows = [" ".join(text.split()) for text in self.page.locator("#view-cluster tbody tr").all_inner_texts()]
+        self.assertEqual(rows, ["1 4211 ready k3Xw9pQa 1,602", f"2 4212 silent {NONE} {NONE}"])
+        self.assertIn("blue", self.page.inner_text("#view-cluster"))
+
+
+class ModuleTests(ConsoleTestCase):
+    """The page's modules by themselves."""
+
+    def test_values(self) -> None:
+        """Figures, sizes, bytes, shell words, tokens and differences are written as they should."""
+        for module, script, expected in (
+            ("format", "m.milliseconds(0.42)", "0.42 ms"),
+            ("format", "m.milliseconds(1240)", "1.24 s"),
+            ("format", "m.duration(180122)", "2 d 2 h"),
+            ("format", "m.bytes(1234567)", "1.2 MB"),
+            ("format", 'm.quoted("it\'s")', "'it'\\''s'"),
+            ("format", "m.prettyJson('12')", None),
+            ("format", "m.hex(new Uint8Array([0, 65]))[8]", "0"),
+            ("client", "m.tokenProtocol('a.b/ü?')", "bearer.YS5iL8O8Pw"),
+            (
+                "filter",
+                "m.parse('-event:a,b \"x y\" nope:1')",
+                [
+                    {"key": "event", "values": ["a", "b"], "not": True},
+                    {"key": None, "values": ["x y"], "not": False},
+                    {"key": None, "values": ["nope:1"], "not": False},
+                ],
+            ),
+            ("diff", "m.diff(['a', 'b', 'c'], ['a', 'c', 'd'])", [[" ", "a"], ["-", "b"], [" ", "c"], ["+", "d"]]),
+        ):
+            found = self.page.evaluate(f"import('/-/console/{module}.js').then(m => {script})")
+            self.assertEqual(found, expected, script)
+
+
+class PageTests(ConsoleTestCase):
+    def test_own_host(self) -> None:
+        """The page asks nobody but the gateway."""
+        self.say(*some())
+        self.page.click("#theme")
+        self.assertEqual({urlsplit(url).netloc for url in self.visit.requested}, {urlsplit(self.gateway.origin).netloc})
+
+    def test_colours(self) -> None:
+        """The colours follow the system until a person chooses: light, then dark, kept over a reload."""
+        background: Callable[[], str] = lambda: self.page.evaluate("getComputedStyle(document.body).backgroundColor")  # noqa: E731
+        light = background()
+        self.page.emulate_media(color_scheme="dark")
+        dark = background()
+        self.assertNotEqual(light, dark)
+        self.page.click("#theme")
+        self.assertEqual(background(), light)
+        self.page.click("#theme")
+        self.page.emulate_media(color_scheme="light")
+        self.assertEqual(background(), dark)
+        self.page.reload()
+        self.assertEqual(background(), dark)
+
+    def test_tiles(self) -> None:
+        """The tiles show the figures of two readings: rates are differences in time."""
+        first = self.page.evaluate("document.querySelectorAll('.tile').length")
+        self.assertEqual(first, 6)
+        shown = self.page.evaluate(
+            """import('/-/console/tiles.js').then(({Tiles}) => {
+                const root = document.createElement('dl')
+                const tiles = new Tiles(root, () => {})
+                const stats = at => ({connections: 9600, limit: 10000, uptime: at, webhook_p50: 3.14, webhook_p99: 41,
+                    waiting_disconnects: 2, oldest_waiting: 61, counters: {messages_received: at * 250,
+                    messages_sent: at * 1204, webhook_attempts: at * 100, webhook_failures: at * 5}})
+                tiles.take(stats(10), 0)
+                tiles.take(stats(14), 4000)
+                const text = tile => tile.querySelector('dd').innerText.replace(/\\s+/g, ' ')
+                return [...root.children].map(tile => [tile.className, text(tile)])
+            })"""
+        )
+        self.assertEqual(
+            [[kind.removeprefix("tile").strip(), text] for kind, text in shown],
+            [
+                ["alarming", "9,600of 10,000"],
+                ["", "250/s"],
+                ["", "1,204/s"],
+                ["", "3.1 msp99 41 ms"],
+                ["alarming", "5.0%"],
+                ["alarming", "2oldest 1 min 1 s"],
+            ],
+        )
+
+
+class AccessibilityTests(ConsoleTestCase):
+    """axe finds nothing, in any view."""
+
+    def flaws(self, what: str) -> list[str]:
+        self.frame()
+        return [f"{what}: {flaw}" for flaw in accessibility_flaws(self.page)]
+
+    def test_views(self) -> None:
+        """axe finds nothing in the views, in the details of an event, a connection and a group, and in the help."""
+        self.gateway.connection(ADA, groups=["room:7"])
+        self.gateway.answers["GET", "/groups"] = (200, {"count": 1, "groups": [{"name": "room:7", "members": 1}]})
+        self.gateway.answers["GET", "/groups/room:7"] = (200, {"count": 1, "members": [ADA]})
+        workers = [{"worker": 1, "pid": 4211, "state": "silent", "prefix": "k3Xw9pQa", "connections": 1}]
+        self.gateway.answers["GET", "/-/cluster"] = (200, {"workers": workers})
+        found = self.flaws("empty")
+        self.say(*some())
+        for name in ("connect", "message", "retry", "refusal", "close"):
+            self.row(name).click()
+            found += self.flaws(name)
+            self.leave()
+        self.row("typo").click()
+        self.page.click("text=Edit and replay")
+        found += self.flaws("editor")
+        self.page.click("#pane-detail >> text=Compare")
+        self.leave_details()
+        self.row("save").click()
+        found += self.flaws("difference")
+        self.page.click("text=Stop comparing")
+        self.leave_details()
+        self.page.fill("#filter", "nowhere")
+        found += self.flaws("filtered")
+        for view, row in (("connections", ADA[8:16]), ("groups", "room:7"), ("cluster", "silent")):
+            self.page.click(f"#views >> text={view.capitalize()}")
+            self.page.wait_for_selector(f"#view-{view} >> text={row}")
+            found += self.flaws(view)
+            if view != "cluster":
+                self.page.click(f"#view-{view} >> text={row}")
+                self.page.wait_for_selector(".pushbox")
+                found += self.flaws(f"one of the {view}")
+                self.leave_details()
+        self.page.keyboard.press("c")
+        self.page.click("#pane-client summary")
+        found += self.flaws("client")
+        self.leave_details()
+        self.page.click("#help-button")
+        found += self.flaws("help")
+        self.assertEqual(found, [])
+
+    def leave(self) -> None:
+        self.page.keyboard.press("Escape")
+
+    def leave_details(self) -> None:
+        """Close the pane where it lies over the list."""
+        if self.page.is_visible("#close-inspector"):
+            self.page.click("#close-inspector")
+
+
+class DarkAccessibilityTests(AccessibilityTests):
+    dark = True
+
+
+class PhoneTests(AccessibilityTests):
+    """The same on a phone, where the details lie over the list."""
+
+    size = PHONE
+
+    def test_width(self) -> None:
+        """Nothing is wider than a phone, in any view, and what a thumb has to meet is large enough."""
+        self.gateway.connection(ADA, groups=["room:7"], path="/a/long/path/to/see/what/happens/to/it")
+        self.say(*some())
+        for view in ("Events", "Connections", "Groups", "Cluster", "Client"):
+            self.page.click(f"#views >> text={view}")
+            self.frame()
+            self.assertLessEqual(self.page.evaluate("document.documentElement.scrollWidth"), PHONE[0], view)
+        for height in self.page.evaluate("[...document.querySelectorAll('#views > *')].map(e => e.offsetHeight)"):
+            self.assertGreaterEqual(height, 44)
+
+    def test_details(self) -> None:
+        """The details of an event fill the phone; their button leads back to the list."""
+        self.say(*some())
+        self.row("refusal").click()
+        box = self.page.locator("#inspector").bounding_box()
+        assert box is not None
+        self.assertEqual((box["x"], box["width"]), (0, PHONE[0]))
+        self.page.click("#close-inspector")
+        self.assertFalse(self.page.is_visible("#inspector"))

@@ -1,0 +1,177 @@
+"""The engine, with a real server: connected, lost, found again, and everything that is wrong with one said in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from tests.support.gateway_process import free_port
+from tests.support.redis_process import MISSING, Redis
+from wsaas.cluster.engine import Engine
+from wsaas.cluster.engine_connection import EngineAway, EngineRefused
+from wsaas.cluster.scripts import Keys, Scripts
+from wsaas.net.engine_address import parse
+from wsaas.net.tls_client import ClientFiles
+
+
+class Heard:
+    """Hears of the connection's state."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def engine_there(self) -> None:
+        self.said.append("there")
+
+    def engine_lost(self) -> None:
+        self.said.append("lost")
+
+
+class EngineTests(TestCase):
+    skip = MISSING
+    timeout = 60
+
+    def server(self, *options: str, port: int = 0) -> Redis:
+        redis = Redis(port, options)
+        self.addCleanup(redis.end)
+        return redis
+
+    def engine(self, address: str) -> Engine:
+        engine = Engine(reactor, parse(address), ClientFiles(prefix="CLUSTER_"))
+        engine.events = self.heard = Heard()
+        self.addCleanup(engine.stop)
+        engine.start()
+        return engine
+
+    async def until(self, true: Any) -> None:
+        for _ in range(2000):
+            if true():
+                return
+            await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+        self.fail("not in time")
+
+    async def refusal(self, address: str) -> str:
+        engine = Engine(reactor, parse(address), ClientFiles(prefix="CLUSTER_"))
+        try:
+            (await engine.connect()).drop("not wanted")
+        except EngineAway as error:
+            return str(error)
+        self.fail("connected")
+
+    def test_life(self) -> Any:
+        """Calls go through, fail at once while the server is away, and go through again when it is back, and empty."""
+
+        async def run() -> None:
+            redis = self.server()
+            engine = self.engine(redis.address)
+            await self.until(lambda: engine.there)
+            self.assertEqual(await engine.call("PING"), b"PONG")
+            redis.kill()
+            await self.until(lambda: not engine.there)
+            await self.assertFailure(engine.call("PING"), EngineAway)
+            redis.start()
+            await self.until(lambda: engine.there)
+            self.assertEqual(await engine.call("DBSIZE"), 0)
+            self.assertEqual(self.heard.said, ["there", "lost", "there"])
+
+        return Deferred.fromCoroutine(run())
+
+    def test_stopped_server(self) -> Any:
+        """A server that is stopped counts as away within the deadline of a call."""
+
+        async def run() -> None:
+            redis = self.server()
+            engine = self.engine(redis.address)
+            await self.until(lambda: engine.there)
+            redis.freeze()
+            try:
+                await self.assertFailure(engine.call("PING"), EngineAway)
+                self.assertFalse(engine.there)
+            finally:
+                redis.thaw()
+            await self.until(lambda: engine.there)
+
+        return Deferred.fromCoroutine(run())
+
+    def test_script(self) -> Any:
+        """A script that the server does not know is sent to it, once; an error of its own is the caller's."""
+
+        async def run() -> None:
+            redis = self.server()
+            engine, scripts, keys = self.engine(redis.address), Scripts(), Keys("x")
+            await self.until(lambda: engine.there)
+            for _ in range(2):
+                answer = await engine.run(scripts.join, keys.state("P"), ("P", "t", "{}", 0))
+                self.assertEqual(answer[0], b"OK")
+            calls = redis.ask("INFO", "commandstats").decode()
+            self.assertIn("cmdstat_eval:calls=1,", calls)
+            await self.assertFailure(engine.run(scripts.join, (), ()), EngineRefused)
+
+        return Deferred.fromCoroutine(run())
+
+    def test_password(self) -> Any:
+        """User and password are sent; a wrong password is said, and tried again until it is right."""
+
+        async def run() -> None:
+            redis = self.server()
+            redis.ask("ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all")
+            redis.ask("CONFIG", "SET", "requirepass", "other")
+            self.assertIn("NOAUTH", await self.refusal(redis.address))
+            self.assertIn("WRONGPASS", await self.refusal(f"unix://app:wrong@{redis.path}"))
+            engine = self.engine(f"unix://app:later@{redis.path}?db=3")
+            await self.until(lambda: "WRONGPASS" in (engine.trouble or ""))
+            connection = await Engine(reactor, parse(f"unix://:other@{redis.path}"), ClientFiles()).connect()
+            await connection.call("ACL", "SETUSER", "app", ">later")
+            connection.drop("done")
+            await self.until(lambda: engine.there)
+            await engine.call("SET", "a", 1)
+            self.assertIn(b"db3", await engine.call("INFO", "keyspace"))
+
+        return Deferred.fromCoroutine(run())
+
+    def test_replica(self) -> Any:
+        """A replica is refused by its role; Sentinels, which know the master, lead to it."""
+
+        async def run() -> None:
+            master = self.server(port=free_port())
+            replica = self.server("--replicaof", "127.0.0.1", str(master.port))
+            self.assertIn("replica", await self.refusal(replica.address))
+            sentinel = Sentinel(master.port)
+            self.addCleanup(sentinel.end)
+            engine = self.engine(f"redis://127.0.0.1:1,127.0.0.1:{sentinel.port}#main")
+            await self.until(lambda: engine.there)
+            self.assertEqual((await engine.call("ROLE"))[0], b"master")
+            self.assertIn("knows no master", await self.refusal(f"redis://127.0.0.1:{sentinel.port}#other"))
+            self.assertIn("127.0.0.1:1", await self.refusal("redis://127.0.0.1:1#main"))
+
+        return Deferred.fromCoroutine(run())
+
+    def test_nobody(self) -> Any:
+        """An address where nobody listens, or no Redis, is said in words."""
+
+        async def run() -> None:
+            self.assertIn("connection refused", await self.refusal("redis://127.0.0.1:1"))
+            self.assertIn("No such file", await self.refusal("unix:///nowhere/redis.sock"))
+
+        return Deferred.fromCoroutine(run())
+
+
+class Sentinel(Redis):
+    """A Sentinel that watches the master at a port, by the name of main."""
+
+    def __init__(self, master: int) -> None:
+        self._master = master
+        super().__init__(free_port())
+
+    def start(self) -> None:
+        config = self._directory / "sentinel.conf"
+        config.write_text(
+            f"port {self.port}\nbind 127.0.0.1\nunixsocket {self.path}\n"
+            f"sentinel monitor main 127.0.0.1 {self._master} 1\n"
+            "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 3000\n"
+        )
+        self._launch([str(config), "--sentinel"])

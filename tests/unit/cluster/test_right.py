@@ -1,0 +1,101 @@
+"""The right to speak, as values: leases, votes, the latch, the fence."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.cluster.right import FORGOTTEN, LATCH, LEASE, UNBROKEN, VOTE, Right
+
+
+class RightTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.right = Right()
+
+    def member(self, *view: str) -> None:
+        self.right.sending(100.0, view)
+        self.right.renewed(100.0, view)
+
+    def test_never_joined(self) -> None:
+        """A process that the engine does not know cannot be claimed: it may speak."""
+        self.assertTrue(self.right.may_speak(1e9))
+        self.assertFalse(self.right.leased(0))
+        self.assertFalse(self.right.forgotten(1e9))
+
+    def test_first_renewal(self) -> None:
+        """The first renewal begins a lease when it is sent; a later one once it is answered, from its sending."""
+        self.right.sending(100.0, ())
+        self.assertTrue(self.right.may_speak(100 + LEASE - 0.01))
+        self.assertFalse(self.right.may_speak(100 + LEASE))
+        self.right.sending(110.0, ())
+        self.assertFalse(self.right.may_speak(110.0))
+        self.right.renewed(110.0, ())
+        self.assertTrue(self.right.may_speak(110 + LEASE - 0.01))
+
+    def test_late_answer(self) -> None:
+        """An answer to an earlier renewal shortens no lease."""
+        self.member()
+        self.right.renewed(99.0, ())
+        self.assertTrue(self.right.may_speak(100 + LEASE - 0.01))
+
+    def test_majority(self) -> None:
+        """More than half of the last view, itself included, must be without a lease; half is not enough."""
+        now = 100 + LEASE
+        for view, votes, enough in (
+            ("", "", True),
+            ("b", "", False),
+            ("b", "b", True),
+            ("bc", "b", True),
+            ("bcd", "b", False),
+            ("bcd", "bc", True),
+            ("bc", "xyz", False),
+        ):
+            self.setUp()
+            self.member(*view)
+            self.assertEqual(self.right.voted(now, now, votes), enough, (view, votes))
+            self.assertEqual(self.right.may_speak(now + VOTE - 0.01), enough)
+            self.assertFalse(self.right.may_speak(now + VOTE))
+
+    def test_every_view(self) -> None:
+        """A view that was sent and not answered may be the engine's: the votes must be a majority of that one, too."""
+        self.member("b", "c")
+        self.right.sending(101.0, ("b", "c", "d", "e"))
+        now = 100 + LEASE
+        self.assertEqual(self.right.voters(), {"b", "c", "d", "e"})
+        self.assertFalse(self.right.voted(now, now, "b"))
+        self.assertTrue(self.right.voted(now, now, "bd"))
+
+    def test_lease_first(self) -> None:
+        """While the lease runs, votes give nothing: those that gave them may renew at any moment."""
+        self.member("b")
+        self.assertFalse(self.right.voted(101.0, 101.0, "b"))
+
+    def test_latch(self) -> None:
+        """After a time in which a claim may have come, votes count no more, until the engine has renewed the lease."""
+        self.member("b")
+        late = 100 + LATCH + 0.01
+        self.assertFalse(self.right.voted(late, late, "b"))
+        self.member("b")
+        now = 100 + LATCH - 0.01
+        self.assertTrue(self.right.voted(now, now, "b"))
+        now += VOTE + UNBROKEN - 0.01
+        self.assertTrue(self.right.voted(now, now, "b"))
+        now += VOTE + UNBROKEN
+        self.assertFalse(self.right.voted(now, now, "b"))
+        self.right.renewed(now, ("b",))
+        self.assertTrue(self.right.may_speak(now))
+
+    def test_fence(self) -> None:
+        """A process that was claimed never speaks again, whatever comes."""
+        self.member("b")
+        self.right.refused()
+        self.assertFalse(self.right.may_speak(100.0))
+        self.right.renewed(101.0, ("b",))
+        now = 101 + LEASE
+        self.assertFalse(self.right.voted(now, now, "b"))
+        self.assertFalse(self.right.may_speak(101.0))
+
+    def test_forgotten(self) -> None:
+        """After half the time for which the engine remembers a claim, its not knowing proves nothing."""
+        self.member()
+        self.assertFalse(self.right.forgotten(100 + LEASE + FORGOTTEN - 1))
+        self.assertTrue(self.right.forgotten(100 + LEASE + FORGOTTEN + 1))

@@ -1,0 +1,139 @@
+"""The scripts that the engine runs, on a real server, and beside their twin in Python."""
+
+from __future__ import annotations
+
+import random
+import socket
+from typing import Any
+
+import hiredis
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.engine_twin import Twin
+from tests.support.redis_process import MISSING, Redis
+from wsaas.cluster.scripts import Keys, Script, Scripts
+
+TEST_NOW = "local now = tonumber(redis.call('GET', 'test:now'))"
+KEYS = Keys("test")
+RUNS, STEPS = 60, 80
+
+
+class Line:
+    """A connection to the server, for many commands."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(20)
+        self._socket.connect(str(redis.path))
+        self._reader = hiredis.Reader(encoding="utf-8")
+
+    def ask(self, *words: str | int) -> Any:
+        self._socket.sendall(hiredis.pack_command(words))
+        while (reply := self._reader.gets()) is False:
+            self._reader.feed(self._socket.recv(65536))
+        if isinstance(reply, hiredis.ReplyError):
+            raise reply
+        return reply
+
+    def run(self, script: Script, keys: list[str], *arguments: str | int) -> Any:
+        return self.ask("EVAL", script.text, len(keys), *keys, *arguments)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def flat(state: list[Any]) -> list[Any]:
+    """An answer of join or renew with its table as a mapping."""
+    if state[0] != "OK":
+        return state[:1]
+    return [*state[:5], dict(zip(state[5][::2], state[5][1::2], strict=True))]
+
+
+class ScriptTests(SynchronousTestCase):
+    skip = MISSING
+
+    def setUp(self) -> None:
+        self.redis = Redis()
+        self.addCleanup(self.redis.end)
+        self.line = Line(self.redis)
+        self.addCleanup(self.line.close)
+        self.scripts = Scripts(TEST_NOW)
+
+    def test_twin(self) -> None:
+        """Random commands at random times do in the engine what they do in the twin: answers and rows alike."""
+        for seed in range(RUNS):
+            self.line.ask("FLUSHALL")
+            self.run_of(random.Random(seed), seed)
+
+    def run_of(self, rng: random.Random, seed: int) -> None:
+        line, scripts, twin = self.line, self.scripts, Twin()
+        names = [f"{letter}" * 8 for letter in "ABCD"]
+        twin.now = 1_700_000_000_000
+        seqs = dict.fromkeys(names, 0)
+        for step in range(STEPS):
+            twin.now += rng.choice([1, 300, 900, 900, 900, 2500, 4000, 7000, 9000, -1500, -5000, 61000])
+            line.ask("SET", "test:now", twin.now)
+            P, Q = rng.choice(names), rng.choice(names)
+            row = f'{{"address": "http://{rng.choice("ab")}", "state": "{rng.choice(["live", "draining"])}"}}'
+            kind = rng.choice("join join renew renew renew all all write write claim claim leave".split())
+            got: Any
+            match kind:
+                case "join":
+                    token = rng.choice(["t", "t", "t", "u"])
+                    want = twin.join(P, token, row, seqs[P])
+                    got = flat(line.run(scripts.join, KEYS.state(P), P, token, row, seqs[P]))
+                case "renew" | "all":
+                    for each in names if kind == "all" else [P]:
+                        view = " ".join(rng.sample(names, rng.randint(0, 4)))
+                        known = rng.choice([twin.version, 0])
+                        want = twin.renew(each, view, row, known)
+                        got = flat(line.run(scripts.renew, KEYS.state(each), each, view, row, known))
+                        self.assertEqual(got, want)
+                case "write":
+                    W = rng.choice([P, P, Q])
+                    puts = {f"id{rng.randrange(6)}": str(rng.random()) for _ in range(rng.choice([0, 1, 2, 4]))}
+                    gone = [f"id{rng.randrange(6)}" for _ in range(rng.choice([0, 1, 6]))]
+                    seqs[P] += 1
+                    want = twin.write(W, P, seqs[P], puts, gone)
+                    pairs = [word for pair in puts.items() for word in pair]
+                    got = line.run(scripts.write, KEYS.write(W, P), W, P, seqs[P], len(puts), *pairs, *gone)
+                case "claim":
+                    token, word = rng.choice(["", "", "", "t"]), rng.choice(["", "", "", "word"])
+                    want = twin.claim(Q, P, token, word)
+                    got = line.run(scripts.claim, KEYS.claim(Q, P), Q, P, token, word)
+                    if got[0] == "OK":
+                        got = ["OK", sorted(got[1])]
+                case _:
+                    want = twin.leave(P, row)
+                    got = line.run(scripts.leave, KEYS.leave(P), P, row)
+            self.assertEqual(got, want, (seed, step, kind))
+        for P in names:
+            found = line.ask("HGETALL", KEYS.key("c", P))
+            self.assertEqual(dict(zip(found[::2], found[1::2], strict=True)), twin.rows.get(P, {}))
+
+    def test_large_write(self) -> None:
+        """A batch of a thousand rows goes in and out in one step."""
+        twin, P = Twin(), "P" * 8
+        self.line.ask("SET", "test:now", 1)
+        self.line.run(self.scripts.join, KEYS.state(P), P, "t", "{}", 0)
+        ids = [f"id{number}" for number in range(1001)]
+        pairs = [word for id in ids for word in (id, "row")]
+        self.line.run(self.scripts.write, KEYS.write(P, P), P, P, 1, len(ids), *pairs)
+        self.assertEqual(self.line.ask("HLEN", KEYS.key("c", P)), len(ids))
+        self.line.run(self.scripts.write, KEYS.write(P, P), P, P, 2, 0, *ids)
+        self.assertEqual(self.line.ask("HLEN", KEYS.key("c", P)), 0)
+        self.assertEqual(twin.rows, {})
+
+    def test_schema(self) -> None:
+        """A process that finds another schema does not join, and changes nothing."""
+        self.line.ask("SET", "test:now", 1)
+        self.line.ask("SET", KEYS.key("schema"), "2")
+        answer = self.line.run(self.scripts.join, KEYS.state("P"), "P", "t", "{}", 0)
+        self.assertEqual(answer, ["SCHEMA", "2"])
+        self.assertEqual(self.line.ask("EXISTS", KEYS.key("m", "P")), 0)
+
+    def test_real_time(self) -> None:
+        """Without a test's line the time is the engine's own, in milliseconds."""
+        answer = self.line.run(Scripts().join, KEYS.state("P"), "P", "t", "{}", 0)
+        seconds, _ = self.line.ask("TIME")
+        self.assertTrue(abs(answer[1] / 1000 - int(seconds)) < 5, answer)

@@ -1,0 +1,252 @@
+"""The membership of this process: it joins, renews its lease each second, knows the others, and leaves.
+
+JOIN -> OK -> RENEW, each RENEW_EVERY -> OK        the lease runs on
+                                      -> UNKNOWN   the engine has lost it: JOIN again, and upload what lives
+                                      -> FENCED    another process has claimed it: it must end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger, LogLevel
+
+from wsaas.cluster.engine import Engine
+from wsaas.cluster.engine_connection import EngineAway, EngineRefused
+from wsaas.cluster.right import Right
+from wsaas.cluster.scripts import SCHEMA, Keys, Scripts
+from wsaas.cluster.table import MemberRow, Table
+from wsaas.telemetry.log_limit import LogLimit
+
+RENEW_EVERY = 1.0
+"""Seconds between two renewals."""
+
+
+class Fate(Enum):
+    """The engine's word on a process that this one does not know, or could not reach."""
+
+    MEMBER = "it is a member"
+    OVER = "it is over: it left, was claimed, or never was"
+    UNSURE = "the engine is away, or does not know all processes yet"
+
+
+class MemberEvents(Protocol):
+    """Hears of the steps of the membership."""
+
+    def joined(self) -> None:
+        """Hear that the engine has this process, for the first time or anew: what lives is to be uploaded."""
+
+    def renewed(self, expired: list[str]) -> None:
+        """Hear that the lease is renewed, and which processes have not renewed theirs for long."""
+
+    def unanswered(self) -> None:
+        """Hear that a renewal was due and had no answer."""
+
+    def fenced(self) -> None:
+        """Hear that another process has claimed this one."""
+
+
+class Member:
+    """This process as a member. `own_row()` is what others learn of it; `boottime()` its clock, in seconds."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        boottime: Callable[[], float],
+        engine: Engine,
+        keys: Keys,
+        prefix: str,
+        token: str,
+        own_row: Callable[[], MemberRow],
+        right: Right,
+        table: Table,
+    ) -> None:
+        self._clock = clock
+        self._boottime = boottime
+        self.engine = engine
+        self.keys = keys
+        self.scripts = Scripts()
+        self.prefix = prefix
+        self._token = token
+        self._own_row = own_row
+        self.right = right
+        self.table = table
+        self.events: MemberEvents | None = None
+        self.known = False
+        """True while the engine has this process as a member, as far as is known."""
+        self.sequence: Callable[[], int] = int
+        """The number of the last batch of rows that was sent."""
+        self._beating: IDelayedCall | None = None
+        self._asking: Deferred[None] | None = None
+        self._stopped = False
+        self._limit = LogLimit(clock)
+        engine.events = self
+
+    def start(self) -> None:
+        """Begin to join."""
+        self.engine.start()
+        self._beating = self._clock.callLater(RENEW_EVERY, self._beat)
+
+    def stop(self) -> None:
+        """Renew no more."""
+        self._stopped = True
+        if self._beating is not None and self._beating.active():
+            self._beating.cancel()
+        if self._asking is not None:
+            self._asking.cancel()
+        self.engine.stop()
+
+    def engine_there(self) -> None:
+        """Renew at once: EngineEvents."""
+        self.hurry()
+
+    def engine_lost(self) -> None:
+        """Do nothing: the next renewal tells: EngineEvents."""
+
+    def hurry(self) -> None:
+        """Renew or join now, unless that is under way."""
+        if self._asking is None and not self._stopped and not self.right.fenced:
+            self._asking = Deferred.fromCoroutine(self._renew() if self.known else self._join())
+            self._asking.addErrback(self._failed).addBoth(self._asked)
+
+    def forget(self) -> None:
+        """Note that the engine does not know this process, or lost rows of it: it is to join again."""
+        self.known = False
+        self.hurry()
+
+    async def leave(self) -> None:
+        """Be a member no more; what the engine does not answer, the lease's end will say."""
+        self._stopped = True
+        if self._beating is not None and self._beating.active():
+            self._beating.cancel()
+        if self.known:
+            try:
+                keys = self.keys.leave(self.prefix)
+                await self.engine.run(self.scripts.leave, keys, (self.prefix, self._own_row().encode()))
+            except (EngineAway, EngineRefused) as error:
+                self._log.warn("the engine did not hear that this process leaves: {reason}", reason=str(error))
+
+    async def look_up(self, prefix: str) -> Fate:
+        """Ask the engine of a process, and put what it says into the table."""
+        try:
+            state, row = await self._about(prefix)
+        except (EngineAway, EngineRefused):
+            return Fate.UNSURE
+        if state in (b"claimed", b"left"):
+            self.table.remove(prefix)
+            return Fate.OVER
+        if state is None:
+            if not self.known or self._boottime() < self.table.calm_until:
+                return Fate.UNSURE
+            self.table.remove(prefix)
+            return Fate.OVER
+        read = None if row is None else MemberRow.decode(row)
+        if read is not None:
+            self.table.put(prefix, read)
+        return Fate.MEMBER
+
+    async def _about(self, prefix: str) -> tuple[bytes | None, bytes | None]:
+        state = self.engine.call("HGET", self.keys.key("m", prefix), "state")
+        row = self.engine.call("HGET", self.keys.key("table"), prefix)
+        row.addErrback(lambda failure: failure.trap(EngineAway, EngineRefused) and None)
+        return await state, await row
+
+    # Steps
+
+    def _beat(self) -> None:
+        self._beating = self._clock.callLater(RENEW_EVERY, self._beat)
+        if self._asking is not None or not self.engine.there:
+            self._unanswered()
+        self.hurry()
+
+    def _unanswered(self) -> None:
+        if self.events is not None:
+            self.events.unanswered()
+
+    def _asked(self, _: object) -> None:
+        self._asking = None
+
+    def _failed(self, failure: Any) -> None:
+        if failure.check(CancelledError, EngineAway) is not None:
+            return
+        if failure.check(EngineRefused) is not None:
+            self._limit.emit(
+                self._log,
+                LogLevel.error,
+                "refused",
+                "the engine refuses this process: {reason}",
+                reason=str(failure.value),
+            )
+        else:
+            self._log.failure("a renewal failed", failure)
+
+    async def _join(self) -> None:
+        sent = self._boottime()
+        if self.right.forgotten(sent):
+            self._fenced()
+            return
+        if self.engine.there:
+            self.right.sending(sent, ())
+        words = (self.prefix, self._token, self._own_row().encode(), self.sequence())
+        answer = await self.engine.run(self.scripts.join, self.keys.state(self.prefix), words)
+        if answer[0] == b"OK":
+            # Its view is itself alone for the engine, until the next renewal, which follows at once.
+            self.right.renewed(sent, ())
+            self._took(answer)
+            self.known = True
+            self._log.info(
+                "joined the cluster: {prefix} is one of {count} processes",
+                prefix=self.prefix,
+                count=len(self.table.others()) + 1,
+            )
+            if self.events is not None:
+                self.events.joined()
+            await self._renew()
+        elif answer[0] == b"SCHEMA":
+            self._limit.emit(
+                self._log,
+                LogLevel.error,
+                "schema",
+                "the engine holds a cluster of schema {found}, and this version has {ours}: give this one another "
+                "CLUSTER_NAME, or run one version everywhere",
+                found=answer[1].decode("latin-1"),
+                ours=SCHEMA.decode("ascii"),
+            )
+        else:
+            self._fenced()
+
+    async def _renew(self) -> None:
+        sent, view = self._boottime(), self.table.others()
+        self.right.sending(sent, view)
+        words = (self.prefix, " ".join([self.prefix, *view]), self._own_row().encode(), self.table.version)
+        answer = await self.engine.run(self.scripts.renew, self.keys.state(self.prefix), words)
+        if answer[0] == b"OK":
+            self.right.renewed(sent, view)
+            self._took(answer)
+            if self.events is not None:
+                self.events.renewed([prefix.decode("ascii") for prefix in answer[4]])
+        elif answer[0] == b"UNKNOWN":
+            self._log.warn("the engine does not know this process any more: joining again")
+            self.known = False
+            self._clock.callLater(0, self.hurry)
+        else:
+            self._fenced()
+
+    def _took(self, answer: list[Any]) -> None:
+        version, calm, flat = answer[2], answer[3], answer[5]
+        self.table.calm_until = self._boottime() + calm / 1000
+        if version != self.table.version:
+            rows: Mapping[bytes, bytes] = dict(zip(flat[::2], flat[1::2], strict=True))
+            self.table.replace(version, rows)
+
+    def _fenced(self) -> None:
+        if not self.right.fenced:
+            self.right.refused()
+            if self.events is not None:
+                self.events.fenced()

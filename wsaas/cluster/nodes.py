@@ -1,0 +1,160 @@
+"""Requests to the other processes of the cluster, over the network: to the address that each has told the engine.
+
+    prefix -> the table, else the engine -> its Sibling -> HttpResponse, or what is Missing
+
+What could not be reached, or did not answer, is looked up once more: the engine knows if it is over meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.logger import Logger, LogLevel
+
+from wsaas.cluster.member import Fate
+from wsaas.cluster.siblings import MAX_AT_ONCE, Done, Missing, Sibling, SiblingRequest, SiblingResult
+from wsaas.cluster.table import MemberRow, Table
+from wsaas.http_client.exchange import HttpResponse
+from wsaas.telemetry.log_limit import LogLimit
+
+LOOK_UP_AGAIN = (b"GET", b"HEAD", b"DELETE")
+"""Methods of requests that are answered 404 if their process is over by now, although it may have had them."""
+
+
+class LookUp(Protocol):
+    """Asks the engine what became of a process (`Member.look_up`)."""
+
+    def __call__(self, prefix: str, /) -> Awaitable[Fate]: ...
+
+
+Reach = Callable[[str], tuple[IStreamClientEndpoint, bytes]]
+"""From an address, http or https, to the endpoint that connects to it and the value of Host. ValueError if none can."""
+
+
+class Nodes:
+    """The other processes of the cluster, by the prefixes of their ids.
+
+    `head` is the header lines that say to them that this is one of them. `wall_clock()` is the time in seconds since
+    the epoch. Bound: a Sibling for each row of the table.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        table: Table,
+        look_up: LookUp,
+        reach: Reach,
+        head: bytes,
+        wall_clock: Callable[[], float],
+        at_once: int = MAX_AT_ONCE,
+    ) -> None:
+        self._reactor = reactor
+        self._table = table
+        self._look_up = look_up
+        self._reach = reach
+        self._head = head
+        self._wall_clock = wall_clock
+        self._at_once = at_once
+        self._siblings: dict[str, tuple[str, Sibling]] = {}
+        self._limit = LogLimit(reactor)
+
+    def prefixes(self) -> list[str]:
+        """Return the prefixes of all others, in order, and let go of those that are gone."""
+        there = self._table.others()
+        for prefix in set(self._siblings).difference(there):
+            self._siblings.pop(prefix)[1].retire()
+        return there
+
+    def there(self, prefix: str) -> bool:
+        """Say if the process of this prefix may be alive, as far as was heard."""
+        return self._table.get(prefix) is not None
+
+    def ask(self, prefix: str, request: SiblingRequest, done: Done) -> None:
+        """Send a request to the process of this prefix; `done` is called once, perhaps before this returns."""
+        row = self._table.get(prefix)
+        if row is not None:
+            self._send(prefix, row, request, done)
+            return
+
+        def found(fate: Fate) -> None:
+            row = self._table.get(prefix)
+            if row is not None:
+                self._send(prefix, row, request, done)
+            else:
+                done(Missing.OVER if fate is Fate.OVER else Missing.UNREACHABLE)
+
+        self._looked_up(prefix, found)
+
+    async def close(self) -> None:
+        """End all connections."""
+        while self._siblings:
+            await self._siblings.popitem()[1][1].close()
+
+    def _send(self, prefix: str, row: MemberRow, request: SiblingRequest, done: Done) -> None:
+        sibling = self._sibling(prefix, row)
+        if sibling is None:
+            done(Missing.UNREACHABLE)
+        else:
+            sibling.ask(request, lambda result: self._answered(prefix, request, result, done))
+
+    def _answered(self, prefix: str, request: SiblingRequest, result: SiblingResult, done: Done) -> None:
+        if isinstance(result, HttpResponse):
+            if result.status == 401:
+                row = self._table.get(prefix)
+                self._limit.emit(
+                    self._log,
+                    LogLevel.error,
+                    "token",
+                    "the process {prefix} at {address} does not take this one's API_TOKEN: all need the same",
+                    prefix=prefix,
+                    address="" if row is None else row.address,
+                )
+                result = Missing.UNREACHABLE
+            done(result)
+        elif result is Missing.UNREACHABLE or request.method in LOOK_UP_AGAIN:
+            missing = result
+
+            def found(fate: Fate) -> None:
+                done(Missing.OVER if fate is Fate.OVER else missing)
+
+            self._looked_up(prefix, found)
+        else:
+            done(result)
+
+    def _looked_up(self, prefix: str, found: Callable[[Fate], object]) -> None:
+        async def look() -> None:
+            found(await self._look_up(prefix))
+
+        Deferred.fromCoroutine(look()).addErrback(
+            lambda failure: self._log.failure("a request to another process failed", failure)
+        )
+
+    def _sibling(self, prefix: str, row: MemberRow) -> Sibling | None:
+        """Return the connections to a process; None if its address is none."""
+        known = self._siblings.get(prefix)
+        if known is not None and known[0] == row.address:
+            return known[1]
+        if known is not None:
+            known[1].retire()
+        try:
+            endpoint, host = self._reach(row.address)
+        except ValueError as error:
+            self._limit.emit(
+                self._log,
+                LogLevel.error,
+                "address",
+                "the process {prefix} cannot be reached at {address}: {reason}",
+                prefix=prefix,
+                address=row.address,
+                reason=str(error),
+            )
+            return None
+        head = b"%bWSAAS-To: %b\r\n" % (self._head, prefix.encode("ascii"))
+        sibling = Sibling(self._reactor, endpoint, self._wall_clock, self._at_once, host, head)
+        self._siblings[prefix] = row.address, sibling
+        return sibling

@@ -1,0 +1,80 @@
+"""The processes of a cluster, by the prefixes of their ids, as the engine last told this one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MemberState(StrEnum):
+    """The state of a process, as it says of itself; `left` once it is over and rows of it are not told of."""
+
+    LIVE = "live"
+    DRAINING = "draining"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """One process: where others reach it, on which node it runs, and its version."""
+
+    address: str
+    node: str
+    state: MemberState
+    version: str
+
+    def encode(self) -> str:
+        """Return the text that the engine keeps."""
+        return json.dumps(
+            {"address": self.address, "node": self.node, "state": self.state.value, "version": self.version}
+        )
+
+    @classmethod
+    def decode(cls, text: bytes) -> MemberRow | None:
+        """Read the engine's text; None if it is of another form."""
+        try:
+            fields = json.loads(text)
+            return cls(fields["address"], fields["node"], MemberState(fields["state"]), fields["version"])
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+class Table:
+    """The members beside `own`. Bound: one row for each that the engine has."""
+
+    def __init__(self, own: str) -> None:
+        self._own = own
+        self._rows: dict[str, MemberRow] = {}
+        self.version = -1
+        self.calm_until = 0.0
+        """The moment of this process's clock until which an unknown prefix may be that of a process to come back."""
+
+    def replace(self, version: int, rows: Mapping[bytes, bytes]) -> None:
+        """Take all rows anew."""
+        read = ((prefix.decode("ascii"), MemberRow.decode(text)) for prefix, text in rows.items())
+        self._rows = {prefix: row for prefix, row in read if row is not None and prefix != self._own}
+        self.version = version
+
+    def put(self, prefix: str, row: MemberRow) -> None:
+        """Add one that was looked up."""
+        if prefix != self._own:
+            self._rows[prefix] = row
+
+    def remove(self, prefix: str) -> None:
+        """Take out one that is over."""
+        self._rows.pop(prefix, None)
+
+    def get(self, prefix: str) -> MemberRow | None:
+        """Return a member that can be asked; None for one that is not known, or has left."""
+        row = self._rows.get(prefix)
+        return None if row is None or row.state is MemberState.LEFT else row
+
+    def rows(self) -> list[tuple[str, MemberRow]]:
+        """Return all others, in the order of their prefixes."""
+        return sorted(self._rows.items())
+
+    def others(self) -> list[str]:
+        """Return the prefixes of those that can be asked, in order."""
+        return sorted(prefix for prefix, row in self._rows.items() if row.state is not MemberState.LEFT)

@@ -1,0 +1,65 @@
+// The processes of this gateway, and of its cluster: whatever lists /-/cluster has, each as a table.
+
+import { json } from './api.js'
+import { h, replace } from './dom.js'
+import { count } from './format.js'
+
+const EVERY = 5000
+const TITLES = { workers: 'Workers', nodes: 'Nodes', members: 'Members' }
+const NAMES = { pid: 'Process', prefix: 'Prefix of ids' }
+const LABELS = new Set(['worker', 'node', 'pid']) // numbers that count nothing
+const GOOD = new Set(['ready', 'up', 'alive', 'live'])
+
+export class Cluster {
+  constructor(root) {
+    this.content = h('div', { class: 'cluster' })
+    root.append(h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Processes' }, this.content))
+    this.timer = null
+  }
+
+  start() {
+    this.stop()
+    const again = async () => {
+      if (!document.hidden) await this.load().catch(error => replace(this.content, h('div', { class: 'empty' }, h('p', null, error.message))))
+      if (this.timer !== null) this.timer = setTimeout(again, EVERY)
+    }
+    this.timer = setTimeout(again, 0)
+  }
+
+  stop() {
+    clearTimeout(this.timer)
+    this.timer = null
+  }
+
+  async load() {
+    const found = await json('GET', '/-/cluster')
+    const single = Object.entries(found).filter(([, value]) => typeof value !== 'object')
+    const lists = Object.entries(found).filter(([, value]) => Array.isArray(value) && value.every(each => each && typeof each === 'object'))
+    replace(this.content,
+      single.length ? h('dl', { class: 'facts' }, single.map(([name, value]) => h('div', null, h('dt', null, titleOf(name)), h('dd', null, String(value))))) : null,
+      lists.map(([name, rows]) => section(name, rows)),
+      lists.length === 1 && lists[0][1].length === 1
+        ? h('p', { class: 'faint wide' }, 'One process serves all clients. WORKERS=0 starts one for each core; CLUSTER joins several machines.') : null)
+  }
+}
+
+function titleOf(name) {
+  const words = NAMES[name] ?? name.replaceAll('_', ' ')
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+function section(name, rows) {
+  const columns = [...new Set(rows.flatMap(row => Object.keys(row).filter(key => typeof row[key] !== 'object' || row[key] === null)))]
+  const numeric = column => !LABELS.has(column) && rows.some(row => typeof row[column] === 'number')
+  const title = TITLES[name] ?? titleOf(name)
+  return h('section', null, h('h2', null, title),
+    h('table', { class: 'table', 'aria-label': title },
+      h('thead', null, h('tr', null, columns.map(column => h('th', { scope: 'col', class: numeric(column) ? 'number' : null }, titleOf(column))))),
+      h('tbody', null, rows.map(row => h('tr', null, columns.map(column => h('td', { class: numeric(column) ? 'number' : column }, cell(column, row[column]))))))))
+}
+
+function cell(column, value) {
+  if (value === null || value === undefined) return '–'
+  if (column === 'state') return h('span', { class: `statepill ${GOOD.has(value) ? 'good' : 'warn'}` }, h('span', { class: 'dot', 'aria-hidden': 'true' }), value)
+  return typeof value === 'number' && !LABELS.has(column) ? count(value) : String(value)
+}
