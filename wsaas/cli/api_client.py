@@ -219,13 +219,13 @@ class ApiClient:
         url = self.place.url
         if isinstance(error, TimeoutError):
             return Failed("NO_ANSWER", f"{url} did not answer in time: the request may have been carried out", FAILED)
-        if isinstance(error, http.client.BadStatusLine | http.client.RemoteDisconnected) and not str(error).startswith(
-            "Remote end closed"
-        ):
-            return Failed("NOT_HTTP", f"{url} does not speak HTTP: is it the gateway's API, and has it TLS (https:)?")
-        return Failed(
-            "NOT_REACHABLE", f"the connection to {url} was lost: {error or type(error).__name__}", NOT_REACHABLE
-        )
+        if isinstance(error, http.client.RemoteDisconnected):
+            tls = "" if self.place.secure or self.place.unix else "; if the API has TLS, write https:"
+            return Failed("NOT_REACHABLE", f"{url} ended the connection without an answer{tls}", NOT_REACHABLE)
+        if isinstance(error, http.client.BadStatusLine):
+            return Failed("NOT_HTTP", f"{url} does not speak HTTP: is it the gateway's API? With TLS, write https:")
+        why = error or type(error).__name__
+        return Failed("NOT_REACHABLE", f"the connection to {url} was lost: {why}", NOT_REACHABLE)
 
     def _content(self, response: http.client.HTTPResponse, read: bytes) -> dict[str, Any]:
         status = response.status
