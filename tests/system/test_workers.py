@@ -334,6 +334,7 @@ class FormsTests(SystemTestCase):
         ]
         for gateway in gateways:
             self.watched(gateway)
+        for gateway in gateways:
             gateway.wait_ready(PATIENCE)
             self.assertEqual(manager.recv(1000), b"READY=1")
         api = gateways[0].api

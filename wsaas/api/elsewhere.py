@@ -40,7 +40,12 @@ def asked_again(request: IRequest, target: bytes | None = None) -> Asked:
 
 
 class Elsewhere(Protocol):
-    """The other processes. Each answers within seconds, or counts as not reached."""
+    """The other processes. Each answers within seconds, or counts as not reached.
+
+    `own_prefix` is that of the ids of this process: no other process has a connection with such an id.
+    """
+
+    own_prefix: bytes
 
     def may_have(self, id: str) -> bool:
         """Say if another process may have the connection of this id."""

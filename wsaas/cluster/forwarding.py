@@ -21,6 +21,8 @@ from wsaas.api.elsewhere import Asked, asked_again
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.merging import Gathered
 from wsaas.api.responses import ApiResponse
+from wsaas.cluster.push_line import LONGEST_MESSAGE
+from wsaas.cluster.push_lines import PushLines
 from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult
 from wsaas.core.errors import GatewayError, NoSuchConnection, OwnerSilent, OwnerUnreachable
 from wsaas.core.ids import PREFIX_LENGTH
@@ -45,11 +47,16 @@ class Others(Protocol):
 
 
 class Forwarding:
-    """The other processes of this gateway, as its API asks them: Elsewhere. `prefix` is that of the ids of this one."""
+    """The other processes of this gateway, as its API asks them: Elsewhere. `prefix` is that of the ids of this one.
 
-    def __init__(self, siblings: Others, prefix: str) -> None:
+    `lines` take pushes of the fast path, but long ones; with None, these go the way of all other requests.
+    """
+
+    def __init__(self, siblings: Others, prefix: str, lines: PushLines | None = None) -> None:
         self._siblings = siblings
         self._prefix = prefix
+        self.own_prefix = prefix.encode("ascii")
+        self._lines = lines
 
     def may_have(self, id: str) -> bool:
         """Say if the id is of another process."""
@@ -57,6 +64,9 @@ class Forwarding:
 
     def push(self, id: str, payload: bytes, binary: bool, done: Callable[[bytes], object]) -> None:
         """Send a push to the process of this id."""
+        if self._lines is not None and len(payload) <= LONGEST_MESSAGE:
+            self._lines.push(id[:PREFIX_LENGTH], id, payload, binary, done)
+            return
         asked = Asked(b"PUT", b"/" + id.encode("ascii"), b"application/octet-stream" if binary else None, payload)
         self._ask(id, asked, lambda answer: done(answer.serialize()))
 
@@ -91,7 +101,7 @@ class Forwarding:
             result = Missing.SILENT
         if result is Missing.SILENT and method in _IDEMPOTENT and not self._siblings.there(prefix):
             result = Missing.OVER
-        return answer_to(_ERRORS[result]()) or INTERNAL_ERROR
+        return missing_answer(result)
 
 
 class Gathering:
@@ -119,6 +129,11 @@ class Gathering:
         self._open -= 1
         if not self._open:
             self.gathered.callback(Gathered(self._answers, self._unreached))
+
+
+def missing_answer(reason: Missing) -> ApiResponse:
+    """Return the answer to a request that a process has not answered."""
+    return answer_to(_ERRORS[reason]()) or INTERNAL_ERROR
 
 
 def _request(asked: Asked) -> SiblingRequest:

@@ -20,7 +20,8 @@ from wsaas.api.elsewhere import Asked
 from wsaas.api.events import MAX_WATCHERS, add_event_routes
 from wsaas.api.health import process_row
 from wsaas.cluster.event_streams import SiblingEvents
-from wsaas.cluster.forwarding import Forwarding
+from wsaas.cluster.forwarding import Forwarding, missing_answer
+from wsaas.cluster.push_lines import PushLines
 from wsaas.cluster.shared_counts import SharedCounts
 from wsaas.cluster.sibling_site import sibling_site
 from wsaas.cluster.siblings import MAX_AT_ONCE, Siblings
@@ -56,7 +57,7 @@ def watchers_at_once(count: int) -> int:
 
 def sibling_files(count: int) -> int:
     """Return the number of files that a worker keeps free for the others."""
-    return 2 * (count - 1) * (requests_at_once(count) + watchers_at_once(count))
+    return 2 * (count - 1) * (requests_at_once(count) + watchers_at_once(count) + 1)  # one for the pushes
 
 
 def settings_of(settings: Settings, identity: WorkerIdentity) -> Settings:
@@ -131,7 +132,10 @@ class Worker:
         self._siblings = Siblings(
             self._reactor, self._sockets, self._wall_clock, requests_at_once(self._identity.count)
         )
-        self._forwarding = Forwarding(self._siblings, gateway.prefix)
+        self._lines = PushLines(
+            self._reactor, self._sockets, self._wall_clock, lambda reason: missing_answer(reason).serialize()
+        )
+        self._forwarding = Forwarding(self._siblings, gateway.prefix, self._lines)
         self._site = sibling_site(
             self._reactor,
             router,
@@ -230,6 +234,7 @@ class Worker:
         """Answer and ask the others no more."""
         if self._port is not None:
             self._port.stopListening()
+        self._lines.close()
         await self._siblings.close()
         self._sockets.close()
         if self._lifeline is not None:

@@ -14,6 +14,7 @@ from twisted.web.http_headers import Headers
 from wsaas.api.elsewhere import Asked
 from wsaas.api.responses import ApiResponse
 from wsaas.cluster.forwarding import Forwarding
+from wsaas.cluster.push_line import LONGEST_MESSAGE
 from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult
 from wsaas.http_client.exchange import HttpResponse
 
@@ -99,6 +100,36 @@ class ForwardTests(Case):
         self.assertEqual(self.answer(Missing.SILENT, b"GET").status, 404)
         self.assertEqual(self.answer(Missing.SILENT, b"DELETE").status, 404)
         self.assertEqual(self.answer(Missing.SILENT, b"PUT").status, 504)
+
+
+class FakeLines:
+    """Lines that note what is pushed, and answer it."""
+
+    def __init__(self) -> None:
+        self.pushed: list[tuple[str, str, bytes, bool]] = []
+
+    def push(self, prefix: str, id: str, payload: bytes, binary: bool, done: Callable[[bytes], object]) -> None:
+        self.pushed.append((prefix, id, payload, binary))
+        done(b"the answer")
+
+
+class PushTests(Case):
+    def test_lines(self) -> None:
+        """Pushes go over the line to their process, but for long ones, which go as other requests do. With no lines all
+        of them do.
+        """
+        long, heard = b"x" * (LONGEST_MESSAGE + 1), []
+        lines: Any = FakeLines()
+        self.siblings.results[THEIRS] = response(200, {"code": "OK"})
+        for forwarding in (Forwarding(self.forwarding._siblings, OURS, lines), self.forwarding):
+            for payload, binary in ((b"hello", False), (long[1:], True), (long, True)):
+                forwarding.push(ID, payload, binary, heard.append)
+        self.assertEqual(lines.pushed, [(THEIRS, ID, b"hello", False), (THEIRS, ID, long[1:], True)])
+        self.assertEqual([request.body for _, request in self.siblings.asked], [long, b"hello", long[1:], long])
+        self.assertEqual(self.siblings.asked[0][1].head, b"Content-Type: application/octet-stream\r\n")
+        self.assertEqual(self.siblings.asked[1][1].head, b"")
+        self.assertEqual(heard[:2], [b"the answer"] * 2)
+        self.assertEqual({answer.partition(b"\r\n")[0] for answer in heard[2:]}, {b"HTTP/1.1 200 OK"})
 
 
 class GatherTests(Case):

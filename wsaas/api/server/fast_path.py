@@ -150,9 +150,8 @@ class FastPath:
             if elsewhere is not None:
                 if id is None:
                     break
-                address = id.decode("ascii")
-                if elsewhere.may_have(address):
-                    at = start + head.length
+                if not id.startswith(elsewhere.own_prefix):
+                    at, address = start + head.length, id.decode("ascii")
                     self._router.hand_on(address, head.length)
                     return answers, data[at:], partial(elsewhere.push, address, data[start:at], head.binary)
             at = start + head.length

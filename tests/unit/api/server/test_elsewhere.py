@@ -29,6 +29,8 @@ def request(method: str, target: str, body: str = "", headers: str = "") -> byte
 class FakeElsewhere:
     """Another process, which has the connection THEIRS; the test has it answer."""
 
+    own_prefix = HERE[:8].encode()
+
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.waiting: list[Callable[[ApiResponse], object]] = []
