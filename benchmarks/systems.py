@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import socket
@@ -118,8 +119,8 @@ class System:
 class Wsaas(System):
     """The gateway of this checkout, with the journal on disk and every limit at its default.
 
-    `wsaas:VARIANT` is the same with another setting, `wsaas:N-workers` with WORKERS=N, and `wsaas@DIRECTORY` the
-    gateway of another checkout.
+    `wsaas:VARIANT` is the same with another setting, `wsaas:N-workers` with WORKERS=N, `wsaas:N-workers+VARIANT` with
+    both, and `wsaas@DIRECTORY` the gateway of another checkout.
     """
 
     can = System.can | {"group"}
@@ -135,8 +136,10 @@ class Wsaas(System):
         variant = head.partition(":")[2]
         directory = self.place.directory / self.slug
         directory.mkdir(exist_ok=True)
-        workers = re.fullmatch("([0-9]+)-workers", variant)
-        settings = {"WORKERS": workers[1]} if workers else self.variants[variant] if variant else {}
+        settings: dict[str, str] = {}
+        for each in filter(None, variant.split("+")):
+            workers = re.fullmatch("([0-9]+)-workers", each)
+            settings |= {"WORKERS": workers[1]} if workers else self.variants[each]
         self.token = settings.get("API_TOKEN")
         self.spawn(
             [
@@ -157,6 +160,13 @@ class Wsaas(System):
                 **settings,
             },
         )
+
+    def start(self) -> None:
+        """Start the gateway, and wait until all its workers serve."""
+        super().start()
+        deadline = time.monotonic() + START_TIMEOUT
+        while not _ready(self.api_port) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def push(self, id: str, body: str) -> str:
         return request("PUT", f"/{id}", body, self.token)
@@ -206,6 +216,17 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+def _ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/-/ready")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def _answers(port: int) -> bool:

@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,8 +16,8 @@ from tests.support.backend_answers import Request, accept
 from tests.support.backend_server import Stage
 from tests.support.faults import PATIENCE, Crowd, FaultsTestCase, note, size, want_files
 from tests.support.gateway_process import Gateway, NeverReady
+from tests.support.pinging import Pinging
 from tests.support.system_case import eventually
-from tests.support.websocket_client import PING, RawClient, frame
 from tests.support.workers import Workers
 
 CROWD = size(60, 300)
@@ -401,9 +400,8 @@ class MassTests(WorkerFaultsTestCase):
         backend.stage("/out")
         inside.enter(count // 2)
         outside.enter(count // 2)
-        pinging = Pinging(self.raw(gateway.ws_port).open("/out"))
-        self.addCleanup(pinging.stop)
-        pinging.start()
+        pinging = Pinging(gateway.ws_port, "/out")
+        self.addCleanup(pinging.kill)
         spent = []
         for number in range(5):
             pinging.rest()
@@ -412,8 +410,7 @@ class MassTests(WorkerFaultsTestCase):
             spent.append(time.monotonic() - began)
             self.assertEqual(reply.json(), {"code": "OK", "sent": count // 2, "skipped": 0})
             inside.until(lambda number=number: all(len(m.messages) > number for m in inside.members))  # type: ignore[misc]
-        pinging.stop()
-        pongs = sorted(pinging.spent)
+        pongs = pinging.stop()
         note(f"groups of {count // 2}: {max(spent):.3f} s at most")
         note(f"pongs beside it: {pongs[-1] * 1000:.1f} ms at most, {pongs[len(pongs) * 99 // 100] * 1000:.1f} for 99 %")
         for member in inside.members:
@@ -431,30 +428,3 @@ class MassTests(WorkerFaultsTestCase):
             outside.turn()
         self.assertEqual(len(set(found)), len(found))
         self.assertEqual(there - set(found), set())
-
-
-class Pinging(threading.Thread):
-    """A client that pings and waits for the pong, again and again; `spent` are the seconds that each took."""
-
-    def __init__(self, client: RawClient) -> None:
-        super().__init__(daemon=True)
-        self._client = client
-        self._over = threading.Event()
-        self.spent: list[float] = []
-
-    def run(self) -> None:
-        while not self._over.wait(0.002):
-            began = time.monotonic()
-            self._client.send(frame(PING, b"p"))
-            self._client.next()
-            self.spent.append(time.monotonic() - began)
-
-    def rest(self) -> None:
-        """Wait until it has pinged again."""
-        before = len(self.spent)
-        eventually(lambda: len(self.spent) > before, PATIENCE)
-
-    def stop(self) -> None:
-        """Have it end. Can be repeated."""
-        self._over.set()
-        self.join(PATIENCE)
