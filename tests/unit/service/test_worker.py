@@ -42,7 +42,7 @@ class IdentityTests(SynchronousTestCase):
     def test_files(self) -> None:
         """Files are kept free for the others: enough for some requests with each, and not most of them."""
         self.assertEqual([requests_at_once(count) for count in (1, 2, 3, 5, 9, 64)], [64, 64, 64, 64, 32, 8])
-        self.assertEqual([sibling_files(count) for count in (1, 2, 5, 64)], [0, 160, 640, 1260])
+        self.assertEqual([sibling_files(count) for count in (1, 2, 5, 64)], [0, 162, 648, 1386])
         self.assertEqual(capacity(0, 64, 5512, 512).clients, capacity(0, 64, 5000).clients)
 
     def test_inheritance(self) -> None:
