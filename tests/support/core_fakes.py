@@ -200,11 +200,11 @@ class FakeObserver:
 class Stage:
     """One session with fakes all around it, and a courier's memory of what is in flight."""
 
-    def __init__(self, receive_buffer: int = 100_000, send_buffer: int = 100_000) -> None:
+    def __init__(self, receive_buffer: int = 100_000, send_buffer: int = 100_000, batch: int = 1) -> None:
         self.calls = Calls()
         self.peer = FakePeer(self.calls)
         self.owner = FakeOwner(self.calls)
-        self.limits = Limits(1_000_000, receive_buffer, send_buffer)
+        self.limits = Limits(1_000_000, receive_buffer, send_buffer, batch)
         record = Record(ID, 1700000000.0, ((b"Authorization", b"Basic eA=="),), "ab" * 16)
         self.session = Session(record, hello(), self.peer, self.limits, self.owner)
         self.peer.session = self.session

@@ -26,10 +26,6 @@ class NeverReady(Exception):
     """The gateway ended, or did not become ready in time; says what it logged."""
 
 
-_reserved: list[socket.socket] = []
-"""Their names say to the other processes of this machine which ports are taken."""
-
-
 def free_port() -> int:
     """A port that nobody listens on, and that no other test is given as long as this process lives.
 
@@ -47,7 +43,7 @@ def free_port() -> int:
         except OSError:
             name.close()
         else:
-            _reserved.append(name)
+            name.detach()  # open as long as this process lives
             return port
 
 

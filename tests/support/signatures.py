@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import time
 from collections.abc import Sequence
 
+from tests.support.backend_answers import Request
 from wsaas.backend.signing import sign
 from wsaas.settings.values import webhook_keys
 
@@ -20,3 +23,10 @@ def signed(secrets: Sequence[str], body: bytes, moment: float | None = None) -> 
     signature = sign(webhook_keys(" ".join(secrets)), _ID, timestamp, body)
     values = {"id": _ID.decode(), "timestamp": str(timestamp), "signature": signature.decode()}
     return {f"webhook-{name}": value for name, value in values.items()}
+
+
+def signature(secret: str, webhook: Request) -> str:
+    """The Standard Webhooks signature of a request, made by hand."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{webhook.header('webhook-id')}.{webhook.header('webhook-timestamp')}.".encode() + webhook.body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import re
 import secrets
 import time
 from typing import ClassVar
 
 from tests.support.backend_answers import Request, accept, reply
+from tests.support.signatures import signature
 from tests.support.system_case import Settings, SharedTestCase, eventually
 from wsaas.service.version import user_agent
 
@@ -182,13 +181,6 @@ class ForwardTests(WebhookTestCase):
         """A header that the handshake did not have is not made up."""
         for webhook in self.life():
             self.assertEqual(webhook.every("Cookie") + webhook.every("X-Tenant"), [])
-
-
-def signature(secret: str, webhook: Request) -> str:
-    """The Standard Webhooks signature of a request, made by hand."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    signed = f"{webhook.header('webhook-id')}.{webhook.header('webhook-timestamp')}.".encode() + webhook.body
-    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
 NEW = "whsec_" + base64.b64encode(bytes(range(24))).decode()

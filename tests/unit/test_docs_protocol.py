@@ -195,6 +195,25 @@ TESTS: dict[str, dict[str, list[str]]] = {
         ],
         "any other 4xx, and 3xx": ["system.test_message.AnswerTests.test_refused"],
     },
+    "batch-answers": {
+        "2xx": ["system.test_batches.BatchTests.test_order", "system.test_batches.BatchTests.test_bytes"],
+        "2xx, JSON with accepted": [
+            "system.test_batches.AnswerTests.test_part",
+            "system.test_batches.AnswerTests.test_none",
+            "system.test_batches.AnswerTests.test_same_answer",
+        ],
+        "2xx, JSON with replies": [
+            "system.test_batches.AnswerTests.test_replies",
+            "system.test_batches.AnswerTests.test_flaws",
+        ],
+        "2xx with WSAAS-Reply": ["system.test_batches.AnswerTests.test_reply"],
+        "any other, or none": [
+            "system.test_batches.AnswerTests.test_repeated",
+            "system.test_batches.AnswerTests.test_refused",
+            "system.test_batches.AnswerTests.test_closes",
+            "system.test_batches.PatienceTests.test_undelivered",
+        ],
+    },
     "disconnect-body": {
         "code": ["system.test_disconnect.CauseTests.test_client"],
         "ws_uri": ["system.test_disconnect.CauseTests.test_client"],

@@ -40,18 +40,30 @@ _KINDS = {dict: "an object", list: "a list", bool: "true or false", type(None): 
 
 def read_code(answer: HttpResponse) -> tuple[str, dict[str, Any]]:
     """Return the code of an answer's JSON object, and the whole object. Raises InvalidAnswer."""
+    decision = _read(answer)
+    code = decision.get("code") if isinstance(decision, dict) else None
+    if type(code) is not str:
+        raise InvalidAnswer('its JSON has no "code"')
+    return code, decision
+
+
+def read_object(answer: HttpResponse) -> dict[str, Any]:
+    """Return an answer's JSON object. Raises InvalidAnswer."""
+    members = _read(answer)
+    if not isinstance(members, dict):
+        raise InvalidAnswer("its JSON is no object")
+    return members
+
+
+def _read(answer: HttpResponse) -> Any:
     if answer.truncated:
         raise InvalidAnswer("its body is too long")
     if answer.coding is not None:
         raise InvalidAnswer(f"it says {answer.coding}, which was not asked for: {UNASKED}")
     try:
-        decision: Any = _JSON.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
+        return _JSON.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
     except (ValueError, RecursionError):
         raise InvalidAnswer("its body is not JSON") from None
-    code = decision.get("code") if isinstance(decision, dict) else None
-    if type(code) is not str:
-        raise InvalidAnswer('its JSON has no "code"')
-    return code, decision
 
 
 class LeftOut:

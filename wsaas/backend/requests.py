@@ -2,6 +2,7 @@
 
     Opened    POST    {TARGET_ADDRESS}/{id}   JSON: the new connection          webhook-id {id}_0_connect
     Received  PUT     {TARGET_ADDRESS}/{id}   the message's bytes, as they are   webhook-id {id}_{n}_message, n from 1
+    Batch     PUT     {TARGET_ADDRESS}/{id}   JSON: the messages                 webhook-id {id}_{n}_messages
     Closed    DELETE  {TARGET_ADDRESS}/{id}   JSON: cause and code               webhook-id {id}_0_disconnect
 
 Of connect and disconnect there is one each in a connection's life; their sequence is always 0, so that a DELETE which
@@ -10,12 +11,15 @@ is sent again after a crash carries the same webhook-id. The module `responses` 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from json.encoder import encode_basestring_ascii as quoted
 
 from wsaas.backend.signing import sign
-from wsaas.core.events import Closed, Event, EventKind, Opened, Received
+from wsaas.core.events import Batch, Closed, Event, EventKind, Opened, Received
+from wsaas.core.model import Frame
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 from wsaas.http_client.exchange import Timing
@@ -25,6 +29,7 @@ from wsaas.http_client.exchange import Timing
 MAX_DECISION = 65536
 _CONNECT = EventKind.CONNECT.value.encode()
 _MESSAGE = EventKind.MESSAGE.value.encode()
+_MESSAGES = b"messages"
 _DISCONNECT = EventKind.DISCONNECT.value.encode()
 
 # JSON as json.dumps writes it, at half the cost: only what a client or the backend chose needs to be `quoted`.
@@ -107,6 +112,9 @@ class Contract:
                 frame = event.frame
                 content_type = b"application/octet-stream" if frame.binary else self._text
                 return self._webhook(session, b"PUT", event.sequence, _MESSAGE, content_type, frame.payload)
+            case Batch(messages):
+                body = _batch_body(session.id, messages)
+                return self._webhook(session, b"PUT", messages[0].sequence, _MESSAGES, b"application/json", body)
             case Opened():
                 return self._webhook(session, b"POST", 0, _CONNECT, b"application/json", self._connect_body(session))
             case Closed():
@@ -179,3 +187,14 @@ class Contract:
             closed.lost_messages,
         )
         return text.encode("ascii")
+
+
+def _batch_body(id: str, messages: Sequence[Received]) -> bytes:
+    texts = [f'{{"webhook_id": "{id}_{message.sequence}_message", {_content(message.frame)}}}' for message in messages]
+    return f'{{"messages": [{", ".join(texts)}]}}'.encode()
+
+
+def _content(frame: Frame) -> str:
+    if frame.binary:
+        return f'"binary": "{b64encode(frame.payload).decode("ascii")}"'
+    return f'"text": {encode_basestring(frame.payload.decode())}'

@@ -8,8 +8,9 @@ from email.utils import parsedate_to_datetime
 
 from wsaas.backend.answer_json import UNASKED, InvalidAnswer
 from wsaas.backend.answer_log import AnswerLog
+from wsaas.backend.batch_answers import read_batch
 from wsaas.backend.decision import decide
-from wsaas.core.events import CloseCode, Closed, Event, Opened, Received
+from wsaas.core.events import Batch, CloseCode, Closed, Event, Opened, Received
 from wsaas.core.model import Frame, Handshake
 from wsaas.core.outcomes import (
     Acknowledged,
@@ -65,6 +66,8 @@ def read(
     match event:
         case Received():
             return _message(id, answer, wall_clock, answer_log)
+        case Batch(messages):
+            return _message(id, answer, wall_clock, answer_log, batch=len(messages))
         case Opened(handshake):
             return _connect(id, answer, handshake, answer_log)
         case Closed():
@@ -148,13 +151,19 @@ def _decided(id: str, answer: HttpResponse, handshake: Handshake, answer_log: An
 
 
 def _message(
-    id: str, answer: HttpResponse | Fault, wall_clock: Callable[[], float], answer_log: AnswerLog
+    id: str,
+    answer: HttpResponse | Fault,
+    wall_clock: Callable[[], float],
+    answer_log: AnswerLog,
+    batch: int | None = None,
 ) -> MessageOutcome | Retry:
     if isinstance(answer, Fault):
         answer_log.not_ok("message", id, answer, "it is sent again")
         return Retry(str(answer))
     status = answer.status
     if 200 <= status < 300:
+        if batch is not None and answer.header(b"wsaas-reply") is None:
+            return _batch(id, answer, answer_log, batch)
         reply = _reply(id, answer, answer_log)
         return DELIVERED if reply is None else Delivered(reply)
     if status in _CLOSES:
@@ -165,6 +174,37 @@ def _message(
         return Retry(f"status {status}", retry_after(answer, wall_clock))
     answer_log.not_ok("message", id, answer, "it is not sent again, and the connection goes on")
     return Delivered()
+
+
+def _batch(id: str, answer: HttpResponse, answer_log: AnswerLog, count: int) -> Delivered | Retry:
+    """Read what a 2xx says of the messages of a batch, of which there are `count`."""
+    try:
+        taken, replies, flaws = read_batch(answer, count)
+    except InvalidAnswer as error:
+        if answer.truncated or answer.coding is not None:
+            answer_log.warn(
+                "batch not read",
+                id,
+                "an answer to a batch was not read, and all its messages count as accepted: {reason}",
+                reason=str(error),
+            )
+        return DELIVERED
+    for flaw in flaws:
+        answer_log.warn(
+            f"flaw of {flaw.member}",
+            id,
+            'the gateway left {count} of "{member}" out of the answer to a batch: {reason}',
+            count=flaw.count,
+            member=flaw.member,
+            reason=flaw.reason,
+        )
+    if taken == 0:
+        answer_log.not_ok("message", id, answer, "none of the batch was accepted, and it is sent again")
+        return Retry('"accepted" is 0')
+    if taken == count and not replies and not flaws:
+        # Another object than DELIVERED: the same bytes may say of a longer batch that a part of it was taken.
+        return DELIVERED if b"accepted" not in answer.body else Delivered()
+    return Delivered(replies[0] if replies else None, replies[1:], None if taken == count else taken)
 
 
 def _reply(id: str, answer: HttpResponse, answer_log: AnswerLog) -> Frame | None:

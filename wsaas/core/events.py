@@ -1,6 +1,6 @@
 """The events of a connection that the backend is told of, one webhook for each, and the ways in which it may end.
 
-Handshake -> Opened -> ConnectOutcome;  Frame -> Received -> MessageOutcome;  Closed -> Acknowledged
+Handshake -> Opened -> ConnectOutcome;  Frame -> Received or Batch -> MessageOutcome;  Closed -> Acknowledged
 """
 
 from __future__ import annotations
@@ -75,6 +75,14 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """A client sent these messages, one or more, in this order: one PUT (WEBHOOK_BATCH)."""
+
+    kind: ClassVar[EventKind] = EventKind.MESSAGE
+    messages: tuple[Received, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """A connection is over: DELETE. `lost_messages` were read from the client and never taken by the backend."""
 
@@ -86,4 +94,4 @@ class Closed:
     lost_messages: int = 0
 
 
-Event = Opened | Received | Closed
+Event = Opened | Received | Batch | Closed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from wsaas.core.events import Received
+from wsaas.core.events import Batch, Received
 from wsaas.core.interfaces import Peer
 from wsaas.core.model import Frame
 
@@ -74,12 +74,12 @@ class Lane:
         self.size += length + OVERHEAD
 
     @property
-    def head(self) -> Received:
+    def head(self) -> Received | Batch:
         """The oldest message; it stays until `pop`."""
         return self.messages[0]
 
-    def pop(self) -> None:
-        """Drop the oldest message: the backend has taken it."""
+    def pop(self, taken: int | None = None) -> None:
+        """Drop the oldest message: the backend has taken it. (`taken` has a meaning for a batch only.)"""
         self.size -= len(self.messages[0].frame.payload) + OVERHEAD
         if isinstance(self.messages, deque) and len(self.messages) > 1:
             self.messages.popleft()

@@ -51,8 +51,9 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The bounds of one connection, in bytes."""
+    """The bounds of one connection, in bytes; `batch` is the number of messages that one webhook may have."""
 
     max_message_size: int
     receive_buffer: int
     send_buffer: int
+    batch: int = 1

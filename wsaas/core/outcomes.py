@@ -47,9 +47,14 @@ ConnectOutcome = Accepted | Refused | Indeterminate
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The backend has taken the message, or refused this one message. `reply` goes to the client."""
+    """The backend has taken the message, or refused this one message. `reply` goes to the client, then `further`.
+
+    Of a batch it has taken the first `taken` messages, at least one; None for all of them.
+    """
 
     reply: Frame | None = None
+    further: tuple[Frame, ...] = ()
+    taken: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

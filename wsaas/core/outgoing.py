@@ -11,19 +11,20 @@ from wsaas.core.model import Frame
 
 
 class Outgoing:
-    """Headers and pushes that wait for the client's 101, and after that the one reply for which there was no room.
+    """Headers and pushes that wait for the client's 101, and after that the replies for which there was no room.
 
     Bounds, beside what the client's send buffer holds: pushes of at most `capacity` bytes, payloads plus `OVERHEAD`
-    each, or any one message; over it `add` raises ClientTooSlow. A reply stops the lane, so that there is no other.
+    each, or any one message; over it `add` raises ClientTooSlow. Replies stop the lane: they are those of one answer.
     """
 
-    __slots__ = ("_capacity", "_pushes", "_size", "headers", "replies", "reply")
+    __slots__ = ("_capacity", "_pushes", "_size", "headers", "replies", "unsent")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._pushes: list[Frame] | None = None  # most connections never have one, and a list takes 72 bytes
         self._size = 0
-        self.reply: Frame | None = None
+        self.unsent: tuple[Frame, ...] = ()
+        """Replies for which there was no room."""
         self.headers: tuple[tuple[bytes, bytes], ...] = ()
         """Of the backend's answer to the connect: for the 101."""
         self.replies = 0
@@ -53,9 +54,9 @@ class Outgoing:
     def clear(self) -> None:
         """Give up all that waits."""
         self.take_pushes()
-        self.reply = None
+        self.unsent = ()
 
     @property
     def waiting(self) -> int:
         """Bytes of payload that wait."""
-        return self._size + (0 if self.reply is None else len(self.reply.payload))
+        return self._size + sum(len(reply.payload) for reply in self.unsent)

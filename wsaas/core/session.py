@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
+from wsaas.core.batch import make_lane
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.events import Cause, CloseCode, Closed, Event, EventKind, Opened
 from wsaas.core.groups import NO_GROUPS
 from wsaas.core.interfaces import Peer, SessionOwner
-from wsaas.core.lane import Lane
 from wsaas.core.model import Frame, Handshake, Limits
 from wsaas.core.outcomes import Accepted, CloseRequested, Delivered, Indeterminate, Outcome, Refused, Undelivered
 from wsaas.core.outgoing import Outgoing
@@ -67,7 +67,7 @@ class Session:
         self.id, self.connected_at = record.id, record.connected_at
         self.handshake, self.peer = handshake, peer
         self.state = State.STARTING if ending is None else _LEAVING
-        self.lane, self.outgoing = Lane(limits.receive_buffer), Outgoing(limits.send_buffer)
+        self.lane, self.outgoing = make_lane(limits), Outgoing(limits.send_buffer)
         self.messages_out = self.bytes_out = 0
         self.repeated, self.trace_id = record.repeated, record.trace_id
         self.subprotocol: str | None = None
@@ -95,8 +95,8 @@ class Session:
 
     def writable(self) -> None:
         """Hear that a frame which found no room may find it now."""
-        reply, self.outgoing.reply = self.outgoing.reply, None
-        if reply is not None and self.state is _OPEN and self._reply(reply):
+        replies, self.outgoing.unsent = self.outgoing.unsent, ()
+        if replies and self.state is _OPEN and self._reply(*replies):
             self._owner.wake(self)
 
     def fail(self, cause: Cause, code: int, reason: str) -> None:
@@ -121,7 +121,7 @@ class Session:
         state = self.state
         if state is not _OPEN and state in BEFORE_THE_ANSWER:
             return _CONNECT
-        if self.outgoing.reply is not None:
+        if self.outgoing.unsent:
             return None
         if self.lane.messages:
             return _MESSAGE
@@ -142,12 +142,11 @@ class Session:
         """Hear the outcome of the event that `next_event` gave."""
         match outcome:
             case Delivered(reply):
-                self.lane.pop()
-                if self.state is _OPEN:
-                    if reply is not None:
-                        self._reply(reply)
-                elif self.state is _LEAVING:
+                self.lane.pop(outcome.taken)
+                if self.state is _LEAVING:
                     self._conclude()
+                elif reply is not None and self.state is _OPEN:
+                    self._reply(reply, *outcome.further)
                 if self.lane.refused is not None:
                     self.lane.relieve(self.peer)
             case Accepted():
@@ -228,8 +227,7 @@ class Session:
             self._end(_LEAVING, self.ending or _UNKNOWN)
             return
         self.subprotocol, self.outgoing.headers = accepted.subprotocol, accepted.response_headers
-        self.handshake = self.handshake.remembered
-        self.state = _ACCEPTED if accepted.headers else _OPEN
+        self.handshake, self.state = self.handshake.remembered, _ACCEPTED if accepted.headers else _OPEN
         self._owner.accepted(self, accepted)
         if not accepted.headers:
             self._open(peer)
@@ -243,13 +241,15 @@ class Session:
             if self.state is _OPEN and not _send(self, frame):
                 self.close(Cause.TOO_SLOW, CloseCode.POLICY, "")
 
-    def _reply(self, frame: Frame) -> bool:
-        """Send what the backend answered, and return True; or keep it until there is room, and return False."""
-        if _send(self, frame):
+    def _reply(self, *frames: Frame) -> bool:
+        """Send what the backend answered, and return True; or keep what finds no room, and return False."""
+        for at, frame in enumerate(frames):
+            if not _send(self, frame):
+                if self.state is _OPEN:  # else the client was found gone
+                    self.outgoing.unsent = frames[at:]
+                break
             self._owner.replied(self, frame)
-        elif self.state is _OPEN:  # else the client was found gone
-            self.outgoing.reply = frame
-        return self.outgoing.reply is None
+        return not self.outgoing.unsent
 
     def _dismiss(self, cause: Cause, code: int) -> None:
         """Give up the messages that wait: the backend takes no more of this connection."""

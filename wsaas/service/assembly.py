@@ -102,7 +102,7 @@ def assemble(
             reactor, Path(settings.state_dir), keep_authorization=settings.journal_authorization, wall_clock=time.time
         )
     registry = Registry()
-    limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer)
+    limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer, settings.webhook_batch)
     gateway = Gateway(registry, journal, courier, limits, time.time, secrets.token_bytes, monitor)
     clients = ClientFactory(
         reactor,

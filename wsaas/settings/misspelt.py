@@ -19,7 +19,7 @@ _ONE_MISTAKE, _TWO_MISTAKES = 7, 12
 """Minimum length, in characters, of a setting's name that is recognized with one mistake, and with two."""
 
 # Variables of other programs, each at most two letters away from the name of a setting.
-_OTHERS = frozenset("LOGLEVEL LOG_LEVELS HTTPS_PORT WSS_PORT HTTP_POST STATS_DIR TARGET_CPU".split())
+_OTHERS = frozenset("LOGLEVEL LOG_LEVELS HTTPS_PORT WSS_PORT HTTP_POST STATS_DIR TARGET_CPU WEBHOOK_PATH".split())
 # The address of a service, set by Kubernetes and by Docker's links: a service `wsaas-ws` makes WSAAS_WS_PORT.
 _OF_A_SERVICE = re.compile(r"(?:tcp|udp|sctp)://")
 

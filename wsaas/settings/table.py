@@ -141,6 +141,11 @@ class Settings:
     )
     webhook_timeout: float = duration(50, HOUR, "10000", "Milliseconds for one webhook in all.")
     webhook_concurrency: int = setting(parse.whole(1, 10_000), "64", "Webhooks in flight at once.")
+    webhook_batch: int = setting(
+        parse.whole(1, 1000),
+        "1",
+        "Messages of one connection in one webhook at most; 1 sends each by itself, as it is.",
+    )
     message_patience: float = duration(0, DAY, "30000", "Milliseconds for which a message's webhook is retried.")
     disconnect_patience: float = duration(
         0, 30 * DAY, "86400000", "Milliseconds for which a disconnect's webhook is retried."

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Protocol, cast
 
-from wsaas.core.events import Closed, Opened, Received
+from wsaas.core.events import Batch, Closed, Opened, Received
 from wsaas.core.model import Frame
 from wsaas.core.observer import Attempt, Push, RefusedHandshake, Times
 from wsaas.core.outcomes import (
@@ -100,6 +100,8 @@ class EventLines:
             more = f',"error":{quoted(str(answer))}'
         if isinstance(told, Received):
             more += ',"type":"binary"' if told.frame.binary else ',"type":"text"'
+        elif isinstance(told, Batch):
+            more += f',"count":{len(told.messages)}'
         elif isinstance(told, Opened):
             more += f',"path":{quoted(told.handshake.path)},"remote_address":{quoted(told.handshake.remote_address)}'
         elif isinstance(told, Closed):

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email.utils import formatdate
 from typing import Any
 
-from twisted.internet.task import Clock
-from twisted.logger import LogLevel, capturedLogs, formatEvent
-from twisted.trial.unittest import SynchronousTestCase
-
+from tests.support.answer_case import ADDRESS, ID, NOW, AnswerTestCase
 from tests.support.http_responses import answer
-from wsaas.backend.answer_log import AnswerLog
-from wsaas.backend.responses import MAX_REFUSAL, Retry, read
-from wsaas.core.events import Cause, Closed, Event, Opened, Received
+from wsaas.backend.responses import MAX_REFUSAL, Retry
+from wsaas.core.events import Cause, Closed, Opened, Received
 from wsaas.core.model import Frame, Handshake
 from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Indeterminate, Refused
 from wsaas.core.refusal import Refusal, RefusalReason
-from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, SecondAnswer, TimedOut
+from wsaas.http_client.exchange import HttpResponse, Lost, NotSent, SecondAnswer, TimedOut
 from wsaas.net.handshake_response import HandshakeResponse
-from wsaas.telemetry.log_limit import LogLimit
 
-NOW = 1_700_000_000.0
-ID = "Gateway1" + "c" * 24
-ADDRESS = "http://backend:3000/websocket"
 OPENED = Opened(Handshake("/", "", None, "127.0.0.1", subprotocols=("v1.chat", "v2.chat")))
 RECEIVED = Received(1, Frame(b"hi", binary=False))
 CLOSED = Closed(Cause.CLIENT, 1000, "", clean=True)
@@ -54,24 +44,6 @@ def second(first: HttpResponse) -> HttpResponse:
 
 def ok(**members: Any) -> HttpResponse:
     return answer(200, json.dumps({"code": "OK", **members}).encode())
-
-
-class AnswerTestCase(SynchronousTestCase):
-    event: Event
-
-    def setUp(self) -> None:
-        self._log_of_answers = AnswerLog(LogLimit(Clock()), ADDRESS)
-
-    def read(self, what: HttpResponse | Fault) -> object:
-        return read(ID, self.event, what, lambda: NOW, self._log_of_answers)
-
-    @contextmanager
-    def warnings(self) -> Iterator[list[str]]:
-        """The warnings that are logged meanwhile."""
-        lines: list[str] = []
-        with capturedLogs() as events:
-            yield lines
-        lines += [formatEvent(event) for event in events if event["log_level"] is LogLevel.warn]
 
 
 class ConnectTests(AnswerTestCase):

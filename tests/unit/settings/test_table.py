@@ -63,6 +63,7 @@ DEFAULTS: dict[str, Any] = {
     "WEBHOOK_SECRET": (),
     "WEBHOOK_TIMEOUT": 10.0,
     "WEBHOOK_CONCURRENCY": 64,
+    "WEBHOOK_BATCH": 1,
     "MESSAGE_PATIENCE": 30.0,
     "DISCONNECT_PATIENCE": 86400.0,
     "MESSAGE_CONTENT_TYPE": "application/json",
@@ -132,6 +133,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "WEBHOOK_TIMEOUT": {"50": 0.05, "3600000": 3600.0},
     "WEBHOOK_CONCURRENCY": {"1": 1, "10000": 10000},
+    "WEBHOOK_BATCH": {"1": 1, "1000": 1000},
     "MESSAGE_PATIENCE": {"0": 0.0, "86400000": 86400.0},
     "DISCONNECT_PATIENCE": {"0": 0.0, "2592000000": 2592000.0},
     "MESSAGE_CONTENT_TYPE": {
@@ -238,6 +240,10 @@ BAD: dict[str, dict[str, str]] = {
     "WEBHOOK_CONCURRENCY": {
         "0": "'0': must be a whole number from 1 to 10000",
         "10001": "'10001': must be a whole number from 1 to 10000",
+    },
+    "WEBHOOK_BATCH": {
+        "0": "'0': must be a whole number from 1 to 1000",
+        "1001": "'1001': must be a whole number from 1 to 1000",
     },
     "MESSAGE_PATIENCE": {"forever": "'forever': must be a duration from 0 to 24h, such as 30s" + MILLISECONDS},
     "DISCONNECT_PATIENCE": {
@@ -814,6 +820,7 @@ class DescribeTests(Case):
                 "WEBHOOK_SECRET": "unset",
                 "WEBHOOK_TIMEOUT": "10s",
                 "WEBHOOK_CONCURRENCY": "64",
+                "WEBHOOK_BATCH": "1",
                 "MESSAGE_PATIENCE": "30s",
                 "DISCONNECT_PATIENCE": "24h",
                 "MESSAGE_CONTENT_TYPE": "application/json",
