@@ -114,9 +114,10 @@ class EventTests(SharedTestCase):
 
 class OffTests(SystemTestCase):
     def test_off(self) -> None:
-        """With CONSOLE=off there is no stream."""
+        """With CONSOLE=off there is no stream, and no console."""
         gateway = self.gateway(self.backend(), CONSOLE="off")
-        self.assertEqual(gateway.api.get("/-/events").status, 404)
+        for path in ("/-/events", "/-/console", "/-/console/index.html", "/-/console/app.js"):
+            self.assertEqual(gateway.api.get(path).status, 404)
 
 
 class WorkerTests(SystemTestCase):

@@ -290,6 +290,12 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_events.OffTests.test_off",
             "system.test_events.WorkerTests.test_all_workers",
         ],
+        "GET /-/console": [
+            "unit.api.test_console.FileTests.test_files",
+            "unit.api.test_console.FileTests.test_host",
+            "unit.api.test_console.TokenTests.test_open",
+            "system.test_events.OffTests.test_off",
+        ],
     },
     "errors": {
         "BAD_REQUEST": [

@@ -19,6 +19,9 @@ from wsaas.api.errors import HostNotAllowed, Unauthorized
 
 # A load balancer has no token and knows addresses only. These two paths tell nothing of any client.
 OPEN_TO_ALL = frozenset({b"/-/healthy", b"/-/ready"})
+# The files of the console are the same for everybody, and its page asks for the token. A path below that no file has is
+# answered 404.
+CONSOLE = b"/-/console"
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]*))(?::[0-9]*)?")  # RFC 9110, 7.2
 _MAX_NAME_LENGTH = 255
 
@@ -39,6 +42,8 @@ class Access:
         The path is that of the request line, not decoded. `any_host` is for a request that no web page can have sent,
         so that its Host is not looked at.
         """
+        if self._tokens and (path == CONSOLE or path.startswith(CONSOLE + b"/")):
+            return
         if path not in OPEN_TO_ALL:
             authorizations = headers.getRawHeaders(b"authorization", [])
             refusal = self.refusal(authorizations, headers.getRawHeaders(b"host", []), any_host)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsaas.api.app import Api
+from wsaas.api.console import add_console_routes
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.events import MAX_WATCHERS, add_event_routes
 from wsaas.core.errors import GatewayError
@@ -18,6 +20,9 @@ from wsaas.telemetry.event_stream import EventStream
 
 if TYPE_CHECKING:
     from wsaas.service.worker import Worker
+
+CONSOLE = Path(__file__).resolve().parents[1] / "console"
+"""The directory of the console's files, in the package."""
 
 
 class Watching:
@@ -35,6 +40,7 @@ class Watching:
         """Add the routes for those who watch; `worker` is None if this process is the only one."""
         if self.events is None:
             return
+        add_console_routes(api, CONSOLE)
         if worker is None:
             add_event_routes(api, self.events, self._hello, most=MAX_WATCHERS)
         else:

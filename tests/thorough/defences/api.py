@@ -25,6 +25,7 @@ SITE = "wsaas/api/server/site.py"
 TLS = "wsaas/net/tls_endpoint.py"
 EVENTS = "wsaas/api/events.py"
 WATCHER = "wsaas/telemetry/watcher.py"
+CONSOLE_FILES = "wsaas/api/console.py"
 
 TOKEN = "A push without the token"
 TIME = "Guessing the token"
@@ -38,6 +39,7 @@ TURNS = "Thousands of requests"
 HEADERS = "Headers without end"
 FULL = "More connections than"
 READERS = "Readers of the event stream"
+CONSOLE = "Paths that lead out"
 HTTP_2 = "HTTP/2"
 NONSENSE = "Invalid ids, groups"
 ANYTHING = "Anything else"
@@ -394,6 +396,21 @@ DEFENCES = [
         "unit.api.test_events.EventTests.test_reads_nothing",
     ),
     without(READERS, EVENTS, "if len(readers) >= most:", "if False:", "unit.api.test_events.EventTests.test_bound"),
+    without(
+        CONSOLE,
+        CONSOLE_FILES,
+        "found = files().get(name)",
+        """found = files().get(name) or File("text/html", (directory / name).read_bytes(), "")""",
+        "unit.api.test_console.FileTests.test_other_paths",
+    ),
+    without(CONSOLE, CONSOLE_FILES, "default-src 'self';", "", "unit.api.test_console.FileTests.test_policy"),
+    without(
+        CONSOLE,
+        ACCESS,
+        'path.startswith(CONSOLE + b"/")',
+        "path.startswith(CONSOLE)",
+        "unit.api.test_console.TokenTests.test_open",
+    ),
     without(ANYTHING, ROUTES, _PATH, ""),
     without(
         ANYTHING,
