@@ -121,7 +121,9 @@ class CanaryTests(LeakTestCase):
         ):
             yield self.answer(gateway, data)
         for answer in (
-            reply(401, AUTHORIZATION.encode(), [("WWW-Authenticate", "Basic")]),
+            # The body of a 4xx is the backend's own word to the client.
+            reply(401, b"who is there?", [("WWW-Authenticate", "Basic")]),
+            reply(502, AUTHORIZATION.encode()),
             reply(403),
             say({"code": "NO"}),
             reply(200, PAYLOAD.encode()),
