@@ -56,12 +56,14 @@ def intermediate(parent: Authority, name: str = "Test Intermediate") -> Authorit
     return Authority(subject, key, certificate, certificate + parent.chain)
 
 
-def issue(by: Authority, names: list[str], *, expired: bool = False, client: bool = False) -> Issued:
-    """A certificate for host names and IP literals; `client` makes it one for clients, `expired` one of last week."""
+def issue(by: Authority, names: list[str], *, expired: bool = False, client: bool = False, days: int = 1) -> Issued:
+    """A certificate for host names and IP literals, good for so many days; `client` makes it one for clients, `expired`
+    one of last week.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     purpose = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
     builder = (
-        _builder(_name(names[0]), key, ends=-_DAY if expired else _DAY)
+        _builder(_name(names[0]), key, ends=-_DAY if expired else days * _DAY)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)

@@ -22,6 +22,7 @@ from wsaas.clients.handshake.credentials import Credentials
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame, Handshake
+from wsaas.core.monitor import Monitor
 from wsaas.core.observer import Observer
 from wsaas.core.refusal import Refusal, RefusalReason
 
@@ -157,6 +158,7 @@ class FakeSessionInput:
 
 class FakeGateway:
     def __init__(self) -> None:
+        self.monitor = Monitor()
         self.handshakes: list[Handshake] = []
         self.sessions: list[FakeSessionInput] = []
         self.refused: Counter[RefusalReason] = Counter()

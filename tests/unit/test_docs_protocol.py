@@ -282,6 +282,10 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "DELETE /groups/{group}/{id}": ["unit.api.test_groups.GroupRouteTests.test_membership"],
         "GET /-/healthy": ["system.test_api.TokenTests.test_probes", "unit.api.test_app.ProbeTests.test_healthy"],
         "GET /-/ready": ["system.test_api.TokenTests.test_probes", "unit.api.test_app.ProbeTests.test_not_ready"],
+        "GET /-/metrics": [
+            "system.test_metrics.ExpositionTests.test_figures",
+            "unit.api.test_metrics.MetricsTests.test_answer",
+        ],
         "GET /-/cluster": ["system.test_workers.ThreeTests.test_list_of_workers"],
         "GET /-/events": [
             "system.test_events.EventTests.test_a_life",

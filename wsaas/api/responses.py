@@ -21,6 +21,11 @@ class ApiResponse:
     headers: tuple[tuple[str, str], ...] = ()
 
     @property
+    def media_type(self) -> str:
+        """The media type of the body."""
+        return "application/json"
+
+    @property
     def phrase(self) -> bytes:
         """The reason phrase of the status line (RFC 9112, 4)."""
         return HTTPStatus(self.status).phrase.encode("ascii")
@@ -31,7 +36,7 @@ class ApiResponse:
 
     def all_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
         """Yield the headers of this answer, whose body `body()` gave."""
-        yield "Content-Type", "application/json"
+        yield "Content-Type", self.media_type
         yield "Content-Length", str(len(body))
         yield "Cache-Control", "no-store"
         yield from self.headers
@@ -89,6 +94,21 @@ class Streamed:
         if not self._begun:
             self.begin(request, b"")
         return b""
+
+
+@dataclass(frozen=True, slots=True)
+class RawResponse(ApiResponse):
+    """An answer whose body is no JSON object: its bytes as they are, of this media type."""
+
+    raw: bytes = b""
+    of_type: str = "text/plain"
+
+    def body(self) -> bytes:
+        return self.raw
+
+    @property
+    def media_type(self) -> str:
+        return self.of_type
 
 
 OK = {"code": "OK"}

@@ -12,6 +12,7 @@ own backoff, and connects from an address whose connects fail are turned away.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from functools import partial
 
@@ -21,15 +22,14 @@ from twisted.python.failure import Failure
 
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.breaker import PROBES, Breaker
-from wsaas.backend.delivery import Delivery, Traffic, Watched
+from wsaas.backend.delivery import Delivery, Traffic, Watched, attempt_of
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.health import Change, unreached
 from wsaas.backend.requests import Contract
 from wsaas.backend.responses import DELIVERED, NO_ANSWER, Retry, read
 from wsaas.backend.sender import Sender
-from wsaas.core.events import Cause, CloseCode, Event, EventKind
+from wsaas.core.events import Cause, CloseCode, EventKind
 from wsaas.core.monitor import Monitor
-from wsaas.core.observer import Attempt
 from wsaas.core.outcomes import Acknowledged, Indeterminate, Outcome, Undelivered
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.retry import LONGEST_DELAY, Attempted, GiveUp, decide
@@ -37,7 +37,9 @@ from wsaas.core.session import Session
 from wsaas.http_client.exchange import Fault, HttpResponse, TimedOut, Timing
 from wsaas.telemetry.log_limit import LogLimit
 
-_MESSAGE = EventKind.MESSAGE  # Enum looks its members up anew each time
+_MESSAGE, _DISCONNECT = EventKind.MESSAGE, EventKind.DISCONNECT  # Enum looks its members up anew each time
+TRACED = 0.01
+"""Seconds of a try from which on its trace may be an exemplar of the histogram: a quick one is not worth a search."""
 
 
 class Courier:
@@ -68,6 +70,7 @@ class Courier:
         address: str = "",
     ) -> None:
         self._clock = clock
+        self._seconds = clock.seconds  # each message reads it
         self._contract = contract
         self._sender = sender
         self._answer_log = AnswerLog(LogLimit(clock), address)
@@ -84,6 +87,7 @@ class Courier:
         self._dispatcher = Dispatcher(
             clock, random, concurrency, traffic, send=self._send, turn_away=self._turn_away, give_up=self._give_up
         )
+        self.load = self._dispatcher.load
         self._deliveries: dict[Session, Delivery] = {}
         self._stopped = False
         self._plain_answer: object = None
@@ -125,8 +129,11 @@ class Courier:
                 self._offer(session)
                 return
             delivery.event = event
-            waited_since, delivery.began = delivery.began, self._clock.seconds()
+            waited_since, delivery.began = delivery.began, self._seconds()
             delivery.due = waited_since or delivery.began
+            delivery.sent_at = delivery.began
+        else:
+            delivery.sent_at = self._seconds()
         delivery.tries += 1
         try:
             webhook = self._contract.webhook(session, delivery.event)
@@ -143,8 +150,16 @@ class Courier:
         self._dispatcher.release(traffic.kind, delivery.party)
         if self._stopped:
             return
+        duration, now = traffic.counters.duration, self._seconds()
+        seconds = now - delivery.sent_at
+        # As Histogram.observe does, without the call: each message comes here.
+        bucket = bisect_left(duration.bounds, seconds)
+        duration.counts[bucket] += 1
+        duration.sum += seconds
+        if seconds >= TRACED:
+            duration.exemplars[bucket] = (delivery.session.trace_id, seconds, now)
         if watched is not None:
-            watched.answer, watched.answered_at = answer, self._clock.seconds()
+            watched.answer, watched.answered_at = answer, now
         try:
             if answer is self._plain_answer and traffic.kind is _MESSAGE and not traffic.breaker.failures:
                 traffic.counters.answers[2] += 1
@@ -179,6 +194,8 @@ class Courier:
             counters.refused += 1
         elif result is DELIVERED:
             self._plain_answer = answer
+        if delivery.traffic.kind is _DISCONNECT:
+            self._monitor.owed.answered(delivery.session.id, self._wall_clock())
         self._resolve(delivery, result)
 
     def _changed(self, change: Change, delivery: Delivery, answer: HttpResponse | Fault) -> None:
@@ -221,13 +238,14 @@ class Courier:
         if delivery.waiting is not None and delivery.may_hurry and now - delivery.hurried_at >= LONGEST_DELAY:
             delivery.waiting.cancel()
             delivery.waiting = None
+            delivery.traffic.pausing -= 1
             delivery.hurried_at = delivery.due = now
             self._dispatcher.submit_again(delivery)
 
     def _resolve(self, delivery: Delivery, outcome: Outcome) -> None:
         session, observer = delivery.session, self._monitor.observer
         if observer is not None and (event := delivery.event or session.next_event()) is not None:
-            observer.tried(session, _attempt(delivery, event, outcome))
+            observer.tried(session, attempt_of(delivery, event, outcome))
         session.resolve(outcome)
         # Only now may it be woken: while it was resolved it was still here.
         del self._deliveries[session]
@@ -247,10 +265,11 @@ class Courier:
             last=again.reason,
         )
         if self._monitor.observer is not None and delivery.event is not None:
-            self._monitor.observer.tried(session, _attempt(delivery, delivery.event, None, decision.seconds))
+            self._monitor.observer.tried(session, attempt_of(delivery, delivery.event, None, decision.seconds))
         delivery.watched = None
         delivery.may_hurry = unreached and again.retry_after is None
         delivery.waiting = self._clock.callLater(decision.seconds, self._retry, delivery)
+        delivery.traffic.pausing += 1
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         self._answer_log.gave_up(delivery.traffic.kind.value, delivery.session.id, reason)
@@ -259,6 +278,7 @@ class Courier:
 
     def _retry(self, delivery: Delivery) -> None:
         delivery.waiting = None
+        delivery.traffic.pausing -= 1
         delivery.due = self._clock.seconds()
         self._dispatcher.submit_again(delivery)
 
@@ -274,11 +294,3 @@ class Courier:
             else:
                 del self._deliveries[session]
                 self._offer(session)
-
-
-def _attempt(delivery: Delivery, event: Event, outcome: Outcome | None, retry_in: float | None = None) -> Attempt:
-    """Return what an observer is told of a try that is over, or of an event that is given up between two tries."""
-    watched = delivery.watched
-    if watched is None:
-        return Attempt(event, delivery.tries, None, None, None, outcome, retry_in)
-    return Attempt(event, delivery.tries, watched.webhook, watched.answer, watched.times, outcome, retry_in)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import inf
 
 from twisted.internet.interfaces import IDelayedCall
@@ -12,7 +13,7 @@ from wsaas.backend.fair_queue import FairQueue
 from wsaas.backend.requests import Webhook
 from wsaas.core.counters import WebhookCounters
 from wsaas.core.events import Event, EventKind
-from wsaas.core.observer import Times
+from wsaas.core.observer import Attempt, Times
 from wsaas.core.outcomes import Outcome
 from wsaas.core.session import Session
 
@@ -24,7 +25,7 @@ class Traffic:
     one that is tried no more. Of `counters` it takes those of its kind.
     """
 
-    __slots__ = ("breaker", "counters", "given_up", "kind", "may_go", "may_probe", "patience", "ready")
+    __slots__ = ("breaker", "counters", "given_up", "kind", "may_go", "may_probe", "patience", "pausing", "ready")
 
     def __init__(
         self,
@@ -40,6 +41,8 @@ class Traffic:
         self.given_up = given_up
         self.counters = counters[kind]
         self.ready: FairQueue[Delivery] = FairQueue()
+        self.pausing = 0
+        """Deliveries that have failed, and wait for their next try."""
         self.may_go: Callable[[str], bool]
         self.may_probe: Callable[[str], bool]
         """Return whether a delivery of this party may be sent now; `may_probe` while the breaker is open."""
@@ -72,6 +75,18 @@ class Watched:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The webhooks of one kind at one moment: those in flight, and those that wait for their turn or their next try.
+
+    Of a connection one waits at most, the rest is in its lane. `breaker_open` says if only probes are sent.
+    """
+
+    in_flight: int
+    waiting: int
+    breaker_open: bool
+
+
 class Delivery:
     """An event on its way, over all its tries. `party` is the client's: clients of one party are counted as one."""
 
@@ -82,6 +97,7 @@ class Delivery:
         "hurried_at",
         "may_hurry",
         "party",
+        "sent_at",
         "session",
         "traffic",
         "tries",
@@ -98,11 +114,21 @@ class Delivery:
         """The moment of its first try; before that, when its wait for a place in flight began."""
         self.due = 0.0
         """The moment at which its wait for another try ended; 0 before that."""
+        self.sent_at: float
+        """The moment of its last try, once it has one."""
         self.tries = 0
         self.waiting: IDelayedCall | None = None
-        self.may_hurry = False
-        """True if it waits only because the backend could not be reached."""
+        self.may_hurry: bool
+        """True if it waits only because the backend could not be reached; known while it waits for its next try."""
         self.hurried_at = -inf
         """The moment at which its wait was last ended early."""
         self.watched: Watched | None = None
         """The try under way, if an observer watched when it began."""
+
+
+def attempt_of(delivery: Delivery, event: Event, outcome: Outcome | None, retry_in: float | None = None) -> Attempt:
+    """Return what an observer is told of a try that is over, or of an event that is given up between two tries."""
+    watched = delivery.watched
+    if watched is None:
+        return Attempt(event, delivery.tries, None, None, None, outcome, retry_in)
+    return Attempt(event, delivery.tries, watched.webhook, watched.answer, watched.times, outcome, retry_in)

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from wsaas.backend.breaker import LONGEST_PAUSE
 from wsaas.backend.concurrency import Shares
-from wsaas.backend.delivery import Delivery, Traffic
+from wsaas.backend.delivery import Delivery, Load, Traffic
 from wsaas.backend.health import Change, Health
 from wsaas.core.events import EventKind
 from wsaas.http_client.exchange import Fault, HttpResponse
@@ -67,6 +67,13 @@ class Dispatcher:
             self._probing = None
         for traffic in self._traffic:
             traffic.ready.remove_all()
+
+    def load(self) -> dict[EventKind, Load]:
+        """Return the webhooks of each kind at this moment."""
+        return {
+            each.kind: Load(self._shares.in_flight[each.kind], each.ready.size + each.pausing, each.breaker.open)
+            for each in self._traffic
+        }
 
     def submit(self, delivery: Delivery) -> None:
         """Send a delivery, now or in its turn; a connect may be turned away instead."""

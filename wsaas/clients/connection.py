@@ -68,7 +68,9 @@ class ClientConnection(Protocol):
             self.transport.setTcpNoDelay(True)
         clock = self.context.clock
         self.liveness = Liveness(clock.seconds())
-        self.send_buffer = SendBuffer(self.transport, self.context.send_buffer, clock.seconds, self)
+        self.send_buffer = SendBuffer(
+            self.transport, self.context.send_buffer, clock.seconds, self, self.context.backpressure
+        )
         self.transport.registerProducer(self.send_buffer, True)
         self._handshake = OpeningHandshake(self, self.context)
         self._handshake.begin()

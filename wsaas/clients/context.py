@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from wsaas.clients.backpressure import Backpressure
 from wsaas.clients.frames import Encoder
 from wsaas.clients.handshake.pending import PendingHandshakes
 from wsaas.clients.handshake.policy import HandshakePolicy
@@ -75,3 +76,4 @@ class ConnectionContext:
     message_rate: int
     send_buffer: int
     compression: bool
+    backpressure: Backpressure

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger, LogLevel
 
 from wsaas.clients.admission import Admission
+from wsaas.clients.backpressure import Backpressure
 from wsaas.clients.connection import ClientConnection
 from wsaas.clients.context import ConnectionContext, FrameFastPath, HeadFastPath, OwnedConnection
 from wsaas.clients.frames import Encoder, measure
@@ -65,6 +66,7 @@ class ClientFactory(WebSocketServerFactory):
         super().__init__(reactor=clock, server="")
         self.admission = admission
         self.keepalive = Keepalive(clock, ws_timeout)
+        self.backpressure = Backpressure()
         self._connections: set[OwnedConnection] = set()
         self._leaving: set[OwnedConnection] = set()
         self._log_limit = LogLimit(clock)
@@ -98,6 +100,7 @@ class ClientFactory(WebSocketServerFactory):
             message_rate=message_rate,
             send_buffer=send_buffer,
             compression=compression,
+            backpressure=self.backpressure,
         )
 
     def buildProtocol(self, addr: IAddress | None) -> Any:

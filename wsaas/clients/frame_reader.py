@@ -69,7 +69,7 @@ class FrameReader:
         self._session = session
         self._slow = slow
         """Made for the first frame that needs it, unless messages are compressed."""
-        self.flow = ReadControl(owner.transport, context.clock, context.message_rate, self._go_on)
+        self.flow = ReadControl(owner.transport, context.clock, context.message_rate, self._go_on, context.backpressure)
         self._data = b""
         self._reading = False
         """Set while `_read` runs, which a message that is handed over may call again."""

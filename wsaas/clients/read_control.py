@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from wsaas.clients.backpressure import Backpressure
 from wsaas.core.rate_limit import Pace
 
 TURN = 128
@@ -22,11 +23,26 @@ class ReadControl:
     Frames are counted. Over `rate` a second (0 for no limit), or over TURN in one turn of the reactor, they wait in the
     reader's buffer and in the client's socket, and `go_on` is called when it is time for more. The buffer comes before
     the socket: `go_on` reads the buffer, and `paused` says afterwards whether the transport stays paused.
+    `backpressure` lists it while the transport is paused.
     """
 
-    __slots__ = ("_call", "_clock", "_closed", "_go_on", "_pace", "_reasons", "_transport", "_turn", "paused")
+    __slots__ = (
+        "_backpressure",
+        "_call",
+        "_clock",
+        "_closed",
+        "_go_on",
+        "_pace",
+        "_reasons",
+        "_transport",
+        "_turn",
+        "paused",
+    )
 
-    def __init__(self, transport: Any, clock: IReactorTime, rate: int, go_on: Callable[[], None]) -> None:
+    def __init__(
+        self, transport: Any, clock: IReactorTime, rate: int, go_on: Callable[[], None], backpressure: Backpressure
+    ) -> None:
+        self._backpressure = backpressure
         self._transport = transport
         self._clock = clock
         self._go_on = go_on
@@ -67,6 +83,7 @@ class ReadControl:
         """Add a reason to pause. Idempotent."""
         if not self._reasons and not self._closed:
             self._transport.pauseProducing()
+            self._backpressure.unread.add(self)
         self._reasons |= reason
         self.paused = True
 
@@ -79,10 +96,12 @@ class ReadControl:
                 self._go_on()
             if not self.paused and not self._closed:
                 self._transport.resumeProducing()
+                self._backpressure.unread.discard(self)
 
     def close(self) -> None:
         """Leave the transport alone from now on: it is closed, or about to close. Only turns still count."""
         self._closed = True
+        self._backpressure.unread.discard(self)
 
     def clear(self) -> bool:
         """Clear all reasons; return False if a scheduled turn will continue."""

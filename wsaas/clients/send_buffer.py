@@ -10,6 +10,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IPushProducer, ITransport
 from zope.interface import implementer
 
+from wsaas.clients.backpressure import Backpressure
 from wsaas.core.interfaces import SessionInput
 from wsaas.internals.direct_write import can_write_through, nothing_waits
 
@@ -30,10 +31,11 @@ class SendBuffer:
 
     Bound: at most `capacity` bytes of messages wait, or one message if nothing else does (`room`). Frames that cannot
     be refused are written without asking: there is one Close in a connection's life, and FrameReader holds Pongs back
-    while `paused`.
+    while `paused`. `backpressure` lists the buffer so long.
     """
 
     __slots__ = (
+        "_backpressure",
         "_capacity",
         "_clock",
         "_fd",
@@ -48,7 +50,15 @@ class SendBuffer:
         "paused",
     )
 
-    def __init__(self, transport: ITransport, capacity: int, clock: Callable[[], float], owner: BufferOwner) -> None:
+    def __init__(
+        self,
+        transport: ITransport,
+        capacity: int,
+        clock: Callable[[], float],
+        owner: BufferOwner,
+        backpressure: Backpressure,
+    ) -> None:
+        self._backpressure = backpressure
         self._transport = transport
         self._fd = transport.fileno() if can_write_through(transport) else -1  # type: ignore[attr-defined]
         """The socket's file descriptor; negative if nothing may be written to it directly."""
@@ -153,10 +163,12 @@ class SendBuffer:
     def pauseProducing(self) -> None:
         """Hear that the transport's own buffer is full (IPushProducer)."""
         self.paused = True
+        self._backpressure.unwritten.add(self)
 
     def resumeProducing(self) -> None:
         """Hear that the transport's own buffer is empty (IPushProducer)."""
         self.paused = False
+        self._backpressure.unwritten.discard(self)
         self._handed = 0
         self.full_since = None
         while self._queue and not self.paused:
@@ -175,3 +187,4 @@ class SendBuffer:
         self._queued = self._handed = 0
         self._capacity = -1
         self.paused = True
+        self._backpressure.unwritten.discard(self)

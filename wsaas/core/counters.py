@@ -1,7 +1,7 @@
 """Counts what happens in this process since its start: plain integers that only grow, read when they are asked for.
 
-An increment is all that an event costs. What a session counts by itself is added here when
-the session is forgotten; `Gateway.messages` adds those that are still there.
+An increment is all that an event costs. What a session counts by itself is added here when the session is forgotten;
+`Gateway.census` adds those that are still there.
 """
 
 from __future__ import annotations
@@ -11,9 +11,15 @@ from dataclasses import dataclass
 
 from wsaas.core.errors import GatewayError
 from wsaas.core.events import Cause, EventKind
+from wsaas.core.histogram import Histogram
 from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.session import Session
+
+DURATIONS = 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
+CONNECTION_DURATIONS = 1.0, 10.0, 60.0, 300.0, 1800.0, 7200.0, 28800.0, 86400.0
+DISCONNECT_DELAYS = 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 86400.0
+"""Bounds of histograms, in seconds."""
 
 
 @dataclass(slots=True)
@@ -42,7 +48,7 @@ class MessageCounters:
 class WebhookCounters:
     """The webhooks of one kind of event: each try, and what became of those that are not tried again."""
 
-    __slots__ = ("abandoned", "answers", "failures", "refused", "timeouts")
+    __slots__ = ("abandoned", "answers", "duration", "failures", "refused", "timeouts")
 
     def __init__(self) -> None:
         self.answers = [0] * 10
@@ -55,6 +61,8 @@ class WebhookCounters:
         """Webhooks whose last answer was not 2xx."""
         self.abandoned = 0
         """Webhooks that had no answer when their patience was over."""
+        self.duration = Histogram(*DURATIONS)
+        """Seconds of each try, from when it is sent to its answer or fault; moments are by the reactor's clock."""
 
 
 class Counters:
@@ -65,8 +73,15 @@ class Counters:
         """Clients that got their 101."""
         self.refused: Counter[RefusalReason] = Counter()
         """Clients that got none, though they asked for it as they should."""
+        self.malformed = 0
+        """Requests of clients that are no handshake, or do not come whole in their time."""
         self.closed: Counter[Cause] = Counter()
         """Connections of which the backend hears that they ended, by cause."""
+        self.connection_duration = Histogram(*CONNECTION_DURATIONS)
+        """Seconds of these connections, from the client's request to its loss. Of those of an earlier process the loss
+        is not counted again."""
+        self.disconnect_delay = Histogram(*DISCONNECT_DELAYS)
+        """Seconds from the loss of a client to the answer of its DELETE."""
         self.messages = MessageCounters()
         """The messages of those sessions that are forgotten."""
         self.pushes_sent = 0

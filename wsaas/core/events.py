@@ -84,7 +84,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A connection is over: DELETE. `lost_messages` were read from the client and never taken by the backend."""
+    """A connection is over: DELETE. `lost_messages` were read from the client and never taken by the backend.
+
+    `at` is the moment at which the client was gone, None if that is not known.
+    """
 
     kind: ClassVar[EventKind] = EventKind.DISCONNECT
     cause: Cause
@@ -92,6 +95,7 @@ class Closed:
     reason: str
     clean: bool
     lost_messages: int = 0
+    at: float | None = None
 
 
 Event = Opened | Received | Batch | Closed

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Protocol
 
-from wsaas.core.counters import MessageCounters
+from wsaas.core.census import Census, take_census
 from wsaas.core.events import Cause, CloseCode, Closed
 from wsaas.core.ids import IdMint, RandomBytes
 from wsaas.core.interfaces import Journal, Peer
@@ -47,7 +47,7 @@ class Gateway:
         monitor: Monitor,
     ) -> None:
         self.registry = registry
-        self._monitor = monitor
+        self.monitor = monitor
         self._counters = monitor.counters
         self._journal = journal
         # SessionOwner's `def wake` is the backend's own (`Courier.wake`): a call around it would cost each message.
@@ -77,12 +77,14 @@ class Gateway:
     @property
     def observer(self) -> Observer | None:
         """The observer that hears of what clients are told before they have a session; None while nobody watches."""
-        return self._monitor.observer
+        return self.monitor.observer
 
     def revive(self, records: Iterable[Record]) -> None:
         """Send the DELETE of every connection that an earlier life of the gateway left behind."""
         for record in records:
             ending = record.closed or Closed(Cause.RESTART, CloseCode.ABNORMAL, "", clean=False)
+            # Nothing knows when the process died: of those that were open then, the loss is noticed now.
+            self.monitor.owed.lost(record.id, self._wall_clock() if ending.at is None else ending.at)
             if record.closed is None:  # else its end was counted when it came
                 self._counters.closed[Cause.RESTART] += 1
             session = Session(record, _GONE, None, self._limits, self, ending)
@@ -113,12 +115,9 @@ class Gateway:
         session.close(Cause.DRAIN, CloseCode.SERVICE_RESTART, "")
         return live
 
-    def messages(self) -> MessageCounters:
-        """Return the counts of all sessions since the start: a sum over those that are there."""
-        messages = replace(self._counters.messages)
-        for session in self.registry:
-            messages.add(session)
-        return messages
+    def census(self) -> Census:
+        """Count all sessions: their states, their messages since the start, and what waits in them."""
+        return take_census(self.registry, self._counters.messages)
 
     # What a session tells its owner
 
@@ -128,13 +127,13 @@ class Gateway:
 
     def opened(self, session: Session) -> None:
         self._counters.opened += 1
-        if self._monitor.observer is not None:
-            self._monitor.observer.connected(session)
+        if self.monitor.observer is not None:
+            self.monitor.observer.connected(session)
 
     def replied(self, session: Session, frame: Frame) -> None:
         session.outgoing.replies += 1
-        if self._monitor.observer is not None:
-            self._monitor.observer.replied(session, frame)
+        if self.monitor.observer is not None:
+            self.monitor.observer.replied(session, frame)
 
     def accepted(self, session: Session, accepted: Accepted) -> None:
         if accepted.groups and session.state in LIVE:
@@ -143,17 +142,23 @@ class Gateway:
             self._journal.accepted(record_of(session), session.recorded)
 
     def closing(self, session: Session) -> None:
-        if self._monitor.observer is not None and session.ending is not None:
-            self._monitor.observer.ending(session, session.ending, session.state is State.LEAVING)
+        if self.monitor.observer is not None and session.ending is not None:
+            self.monitor.observer.ending(session, session.ending, session.state is State.LEAVING)
         self.registry.leave_all(session)
+        if session.peer is None:
+            self.monitor.owed.lost(session.id, self._wall_clock())
 
     def ended(self, session: Session, closed: Closed) -> None:
         self._counters.closed[closed.cause] += 1
+        lost_at = self.monitor.owed.lost(session.id, self._wall_clock())
+        self._counters.connection_duration.observe(max(0.0, lost_at - session.connected_at))
+        closed = session.ending = replace(closed, at=lost_at)
         self._journal.closed(session.id, closed)
-        if self._monitor.observer is not None:
-            self._monitor.observer.disconnected(session, closed)
+        if self.monitor.observer is not None:
+            self.monitor.observer.disconnected(session, closed)
 
     def forget(self, session: Session) -> None:
+        self.monitor.owed.forget(session.id)
         self._counters.messages.add(session)
         self.registry.remove(session)
         self._journal.forget(session.id)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from wsaas.core.counters import Counters
 from wsaas.core.observer import Observer, Observers
+from wsaas.core.owed_ends import OwedEnds
 
 
 class Monitor:
     """Shared by all rooms of one process. Observers may come and go while the process runs."""
 
-    __slots__ = ("_observers", "counters", "observer")
+    __slots__ = ("_observers", "counters", "observer", "owed")
 
     def __init__(self) -> None:
         self.counters = Counters()
+        self.owed = OwedEnds(self.counters.disconnect_delay)
         self._observers: tuple[Observer, ...] = ()
         self.observer: Observer | None = None
         """All that watch, as one; None while nobody does."""

@@ -119,6 +119,11 @@ class Store:
             self._damage = error
             raise JournalDisplaced(f"{self.path.name} is damaged: {error}") from error
 
+    @property
+    def size(self) -> int:
+        """The bytes of the file and its log when they were last looked at."""
+        return self._file.size + self._wal.size
+
     def flaw(self) -> str | None:
         """Return the reason why a start on the directory would not read this file; None if it would."""
         flaw = self._file.flaw() or self._wal.flaw()

@@ -20,6 +20,7 @@ class MemoryJournal:
 
     log = Logger()
     healthy = True
+    size = 0
 
     def start(self, connections: Connections) -> list[Record]:
         """Warn of the consequence of STATE_DIR=none. No connections are left from an earlier process."""

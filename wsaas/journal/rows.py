@@ -4,7 +4,7 @@ Both texts of a row are ASCII: eight hexadecimal digits of CRC-32, then JSON. SQ
 bit that flips on the disk could become another connection's id or a line break in a header.
 
     record   [id, connected_at, trace_id, [name, value, name, value, ...]]    header bytes as ISO 8859-1 text
-    ended    [cause, code, reason, clean, lost_messages]
+    ended    [cause, code, reason, clean, lost_messages, at]               at: when the client was gone, or null
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def encode_record(record: Record, keep_authorization: bool) -> str:
 
 def encode_closed(closed: Closed) -> str:
     """Return the text of the `ended` column."""
-    return _seal(json.dumps((closed.cause.value, closed.code, closed.reason, closed.clean, closed.lost_messages)))
+    said = closed.cause.value, closed.code, closed.reason, closed.clean, closed.lost_messages, closed.at
+    return _seal(json.dumps(said))
 
 
 def decode_record(record: object) -> Record:
@@ -62,8 +63,8 @@ def decode_record(record: object) -> Record:
 def decode_closed(ended: object) -> Closed:
     """Return the end of a connection from the bytes of the `ended` column. Raises Unreadable."""
     try:
-        cause, code, reason, clean, lost_messages = json.loads(_unseal(ended))
-        return Closed(Cause(cause), code, reason, clean, lost_messages)
+        cause, code, reason, clean, lost_messages, *at = json.loads(_unseal(ended))
+        return Closed(Cause(cause), code, reason, clean, lost_messages, *at)  # without `at`: of an earlier release
     except (ValueError, TypeError) as error:
         raise Unreadable(str(error)) from error
 

@@ -101,6 +101,11 @@ class SqliteJournal:
         """False while new connections are refused: the disk refuses writes, or a start would not read the file."""
         return self._health.condition is Condition.WELL
 
+    @property
+    def size(self) -> int:
+        """The bytes of the journal's files, at most CHECK_INTERVAL ago."""
+        return self._disk.store.size
+
     def start(self, connections: Connections) -> list[Record]:
         """Open the file, before anything listens, and return the connections of an earlier process, oldest first.
 

@@ -20,6 +20,11 @@ class WatchedFile:
         self._shrinks_to = shrinks_to
         self._noted: os.stat_result | None = None
 
+    @property
+    def size(self) -> int:
+        """The bytes of the file when it was last looked at; 0 if it is not watched."""
+        return 0 if self._noted is None else self._noted.st_size
+
     def note(self, file: int | None = None) -> None:
         """Remember the file that is at the path, or the open file `file`. Raises OSError."""
         self._noted = os.stat(self._path if file is None else file)

@@ -20,6 +20,7 @@ class Identity:
     """A server's certificate, the chain of its issuers, and its key, each an object of `cryptography`.
 
     `description` is for the log: subject, names, expiry. `warnings` name flaws that make some clients fail.
+    `expires_at` is when the certificate ends, in seconds since the epoch.
     """
 
     certificate: Any
@@ -27,6 +28,10 @@ class Identity:
     key: Any
     description: str
     warnings: tuple[str, ...]
+
+    @property
+    def expires_at(self) -> float:
+        return float(self.certificate.not_valid_after_utc.timestamp())
 
 
 def load_identity(certificate_file: str, key_file: str) -> Identity:

@@ -142,6 +142,12 @@ class Verifier:
         self._log.info("{ca}, {certificate} and {key} are reloaded",
                        ca=f"{prefix}CA", certificate=f"{prefix}CERT", key=f"{prefix}KEY")  # fmt: skip
 
+    @property
+    def expires_at(self) -> float | None:
+        """The moment at which the client's certificate ends, in seconds since the epoch; None without one."""
+        own = self._options.certificate
+        return None if own is None else float(own.to_cryptography().not_valid_after_utc.timestamp())
+
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Make the OpenSSL side of a connection: IOpenSSLClientConnectionCreator."""
         connection = self._options.clientConnectionForTLS(tlsProtocol)

@@ -32,7 +32,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from wsaas.internals.tls_transport import tls_server_factory
-from wsaas.net.certificates import load_authorities, load_identity
+from wsaas.net.certificates import Identity, load_authorities, load_identity
 from wsaas.net.endpoints import server_endpoint
 from wsaas.net.proxy_protocol import ProxiedFactory
 
@@ -73,7 +73,7 @@ class ServerCertificate:
 
     def __init__(self, settings: TlsSettings) -> None:
         self._settings = settings
-        self._context, self._description, self._warnings = _context(settings)
+        self._context, self._identity, self._warnings = _context(settings)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Make the OpenSSL side of a connection, with the present context: IOpenSSLServerConnectionCreator."""
@@ -84,18 +84,23 @@ class ServerCertificate:
 
         Session tickets issued before become invalid, so that every client sees the new certificate.
         """
-        self._context, self._description, self._warnings = _context(self._settings)
+        self._context, self._identity, self._warnings = _context(self._settings)
         self.log_certificate()
+
+    @property
+    def expires_at(self) -> float:
+        """The moment at which the certificate ends, in seconds since the epoch."""
+        return self._identity.expires_at
 
     def log_certificate(self) -> None:
         """Log the certificate and its warnings."""
-        self._log.info("certificate {file}: {shown}", file=self._settings.certificate, shown=self._description)
+        self._log.info("certificate {file}: {shown}", file=self._settings.certificate, shown=self._identity.description)
         for warning in self._warnings:
             self._log.warn("{problem}", problem=warning)
 
 
-def _context(settings: TlsSettings) -> tuple[SSL.Context, str, tuple[str, ...]]:
-    """Return the context, the description of its certificate, and warnings."""
+def _context(settings: TlsSettings) -> tuple[SSL.Context, Identity, tuple[str, ...]]:
+    """Return the context, the identity that it shows, and warnings."""
     own = load_identity(settings.certificate, settings.key)
     warnings = own.warnings
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
@@ -125,7 +130,7 @@ def _context(settings: TlsSettings) -> tuple[SSL.Context, str, tuple[str, ...]]:
             store.add_cert(crypto.X509.from_cryptography(each))
             context.add_client_ca(each)
         context.set_verify(settings.verify)
-    return context, own.description, warnings
+    return context, own, warnings
 
 
 def _negotiate(_: SSL.Connection, offered: list[bytes]) -> Any:
@@ -149,6 +154,11 @@ class TlsPort:
 
     def getHost(self) -> IAddress:
         return self._port.getHost()
+
+    @property
+    def expires_at(self) -> float:
+        """The moment at which the certificate ends, in seconds since the epoch."""
+        return self._certificate.expires_at
 
     def reload(self) -> None:
         """Read the files again: Reloadable."""

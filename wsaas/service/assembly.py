@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.error import ReactorNotRunning
+from twisted.internet.threads import deferToThreadPool
 
+from wsaas.api.app import Api
 from wsaas.api.health import process_row
+from wsaas.api.metrics import add_metrics_route
 from wsaas.api.server.site import ApiSite, api_site
 from wsaas.backend.courier import Courier
 from wsaas.backend.requests import Contract
@@ -37,12 +40,15 @@ from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
 from wsaas.net.tls_client import ClientFiles
 from wsaas.service.lifecycle import Daemon
+from wsaas.service.measurements import Measurements
 from wsaas.service.parts import Parts
 from wsaas.service.reload import Reloader
+from wsaas.service.scrape import Scrape
 from wsaas.service.systemd import Notifier
 from wsaas.service.version import user_agent
 from wsaas.service.watching import Watching, debug_log
 from wsaas.settings.table import Settings
+from wsaas.telemetry.reactor_delay import ReactorDelay
 
 if TYPE_CHECKING:
     from wsaas.cluster.forwarding import Forwarding
@@ -154,6 +160,12 @@ def assemble(
             return node.join(gateway, router, ready)
         return None if worker is None else worker.join(gateway, router, ready, stop, watching.events)
 
+    reactor_delay = ReactorDelay(reactor, time.monotonic)
+
+    def certificates() -> dict[str, float]:
+        own = None if backend.tls is None else backend.tls.expires_at
+        return daemon.certificates() | ({} if own is None else {"TARGET_CERT": own})
+
     def make_api() -> ApiSite:
         return api_site(
             reactor,
@@ -165,14 +177,36 @@ def assemble(
             elsewhere=forwarding(),
             members=alone if others is None else others.members,
             members_name="workers" if node is None else "members",
-            add_more=lambda api: watching.add_routes(api, worker),
+            add_more=add_more,
         )
 
+    def add_more(api: Api) -> None:
+        watching.add_routes(api, worker)
+        add_metrics_route(api, scrape.answer)
+
+    scrape = Scrape(
+        Measurements(
+            monitor=monitor,
+            census=gateway.census,
+            load=courier.load,
+            clients=clients,
+            journal=journal,
+            reactor_delay=reactor_delay.histogram,
+            draining=lambda: not daemon.running,
+            reloaded_at=lambda: reloader.succeeded_at,
+            certificates=certificates,
+            clock=reactor.seconds,
+            wall_clock=time.time,
+        ).families,
+        lambda load: deferToThreadPool(reactor, reactor.getThreadPool(), load),
+        None if identity is None else identity.number,
+    )
     events = watching.events
     parts = Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker, node, events)
     daemon = Daemon(parts)
     services = MultiService()
     daemon.setServiceParent(services)
+    reactor_delay.setServiceParent(services)
     signals.on_stop(stop, daemon.hurry)
     reloader = Reloader(lambda: [*daemon.reloadable(), *filter(None, [backend.tls])], notifier)
     signals.on(signal.SIGHUP, reloader.reload)

@@ -13,13 +13,21 @@ from twisted.logger import Logger
 
 from wsaas.api.server.site import ApiSite
 from wsaas.journal.lock import JournalUnusable
+from wsaas.net.tls_endpoint import TlsPort
 from wsaas.service.drain import Drain
 from wsaas.service.file_limits import capacity, open_files
 from wsaas.service.launch import StartFailed
 from wsaas.service.listening import listen, listen_by_default
 from wsaas.service.parts import Parts
 from wsaas.service.reload import Reloadable
-from wsaas.service.startup_log import client_url, endpoint_label, listening_flaw, log_ports, log_settings
+from wsaas.service.startup_log import (
+    client_url,
+    endpoint_label,
+    format_address,
+    listening_flaw,
+    log_ports,
+    log_settings,
+)
 
 if TYPE_CHECKING:
     from wsaas.service.adoption import Adoption
@@ -53,6 +61,11 @@ class Daemon(Service):
         """Return the listening ports that have certificates of their own."""
         of_node = () if self._parts.node is None else self._parts.node.ports
         return [port for port in (*self._client_ports, *self._api_ports, *of_node) if isinstance(port, Reloadable)]
+
+    def certificates(self) -> dict[str, float]:
+        """Return when the certificate of each address ends, in seconds since the epoch."""
+        ports = (*self._client_ports, *self._api_ports)
+        return {format_address(port.getHost()): port.expires_at for port in ports if isinstance(port, TlsPort)}
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Protocol, runtime_checkable
 
@@ -33,8 +34,16 @@ class Reloader:
 
     _log = Logger()
 
-    def __init__(self, sources: Callable[[], Iterable[Reloadable]], notifier: ReloadNotifier | None = None) -> None:
+    def __init__(
+        self,
+        sources: Callable[[], Iterable[Reloadable]],
+        notifier: ReloadNotifier | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self._sources = sources
+        self._wall_clock = wall_clock
+        self.succeeded_at = wall_clock()
+        """The moment at which all parts were last read without a flaw, in seconds since the epoch."""
         self._notifier: ReloadNotifier = notifier or Notifier(None)
 
     def reload(self) -> None:
@@ -51,5 +60,7 @@ class Reloader:
                 self._log.failure("not reloaded, what was there before stays in use")
             else:
                 good += 1
+        if good == len(sources):
+            self.succeeded_at = self._wall_clock()
         self._log.info("reloaded {good} of {all}", good=good, all=len(sources))
         self._notifier.ready()

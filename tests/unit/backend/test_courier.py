@@ -14,6 +14,7 @@ from tests.support.courier_case import OK, CourierTestCase
 from tests.support.properties import examples
 from wsaas.backend import courier, responses
 from wsaas.backend.breaker import PROBES, THRESHOLD
+from wsaas.backend.delivery import Load
 from wsaas.backend.requests import Webhook
 from wsaas.core.events import Cause, EventKind
 from wsaas.core.observer import Times
@@ -479,3 +480,85 @@ class MonitorTests(CourierTestCase):
             self.sender.answer(HttpResponse(500, (), b"", False))
             self.clock.advance(30)
         self.assertEqual(self.counted(EventKind.MESSAGE)[-1], 1)
+
+    def test_duration(self) -> None:
+        """Each try takes from its own sending to its answer, and is known by the trace of its connection."""
+        _, session = self.open()
+        self.clock.advance(100)
+        self.say(session, b"one")
+        self.clock.advance(0.75)
+        self.sender.answer(HttpResponse(503, (), b"", False))
+        self.clock.advance(1)
+        self.clock.advance(3)
+        self.sender.answer(OK)
+        duration = self.monitor.counters.webhooks[EventKind.MESSAGE].duration
+        self.assertEqual([duration.counts[bucket] for bucket in (9, 10, 11)], [1, 0, 1])
+        self.assertEqual((sum(duration.counts), duration.sum), (2, 3.75))
+        self.assertEqual(duration.exemplars[11], (session.trace_id, 3.0, 104.75))
+        self.say(session, b"two")
+        self.clock.advance(0.004)
+        self.sender.answer(OK)
+        self.assertEqual((duration.counts[2], duration.exemplars[2]), (1, None), "a quick one is no exemplar")
+
+    def test_load(self) -> None:
+        """Webhooks are in flight, or wait: for their turn, or for their next try; of a connection at most one."""
+        self.build(concurrency=4)
+        sessions = [self.open(f"192.0.2.{number}")[1] for number in range(3)]
+        for session in sessions:
+            self.say(session, b"one", b"two")
+        self.assertEqual(self.courier.load()[EventKind.MESSAGE], Load(2, 1, False))
+        self.sender.answer(Lost("reset"))
+        self.assertEqual(self.courier.load()[EventKind.MESSAGE], Load(2, 1, False))
+        while self.sender.waiting:
+            self.sender.answer(OK)
+        self.assertEqual(self.courier.load()[EventKind.MESSAGE], Load(0, 1, False))
+        self.clock.advance(1)
+        while self.sender.waiting:
+            self.sender.answer(OK)
+        self.assertEqual(self.courier.load()[EventKind.MESSAGE], Load(0, 0, False))
+        for session in sessions:
+            session.disconnected(Cause.NETWORK, 1006, "", False)
+        self.assertEqual(self.courier.load()[EventKind.DISCONNECT], Load(2, 1, False))
+        self.sender.answer(Lost("reset"))
+        self.assertEqual(self.courier.load()[EventKind.DISCONNECT], Load(2, 1, False))
+        self.sender.answer(OK)
+        self.assertEqual(self.courier.load()[EventKind.DISCONNECT], Load(1, 1, False))
+        self.clock.advance(1)
+        self.assertEqual(self.courier.load()[EventKind.DISCONNECT], Load(2, 0, False))
+        self.connect("192.0.2.9")
+        self.connect("192.0.2.10")
+        self.assertEqual(self.courier.load()[EventKind.CONNECT], Load(1, 1, False))
+
+    def test_open_breaker(self) -> None:
+        """The load says while only probes are sent; one whose wait ends early waits no more."""
+        sessions = [self.open(f"192.0.2.{number}")[1] for number in range(THRESHOLD)]
+        for session in sessions:
+            self.say(session, b"hi")
+            self.sender.answer(Lost("reset"))
+        self.assertEqual(self.courier.load()[EventKind.MESSAGE], Load(0, THRESHOLD, True))
+        self.clock.advance(60)
+        self.sender.answer(OK)
+        self.assertFalse(self.courier.load()[EventKind.MESSAGE].breaker_open)
+        for _ in range(THRESHOLD * 4):
+            while self.sender.waiting:
+                self.sender.answer(OK)
+            self.clock.advance(1)
+        self.assertEqual(self.courier.load()[EventKind.MESSAGE], Load(0, 0, False))
+
+    def test_disconnect_delay(self) -> None:
+        """The delay of a DELETE ends with its answer, whatever that is; of one that is given up there is none."""
+        delay = self.monitor.counters.disconnect_delay
+        for answer, counted in ((OK, 1), (HttpResponse(404, (), b"", False), 2)):
+            _, session = self.open()
+            session.disconnected(Cause.CLIENT, 1000, "", True)
+            self.sender.answer(HttpResponse(500, (), b"", False))
+            self.assertEqual(sum(delay.counts), counted - 1)
+            self.clock.advance(5)
+            self.sender.answer(answer)
+            self.assertEqual((sum(delay.counts), len(self.monitor.owed)), (counted, 0))
+        _, session = self.open()
+        session.disconnected(Cause.CLIENT, 1000, "", True)
+        while len(self.registry):
+            self.sender.answer(HttpResponse(500, (), b"", False))
+            self.clock.advance(300)
+        self.assertEqual((sum(delay.counts), len(self.monitor.owed)), (2, 0))

@@ -7,6 +7,7 @@ import re
 from random import Random
 from typing import Any
 
+from twisted.internet.error import ConnectionDone
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
@@ -223,7 +224,7 @@ class HandshakeTests(SynchronousTestCase):
 
     def test_malformed(self) -> None:
         """Each malformed handshake gets its 4xx with a JSON body, nobody is asked, and the connection closes."""
-        good = REQUEST + END
+        good, counted = REQUEST + END, 0
         for change, expected in (
             ((b"GET ", b"POST "), 405),
             ((b"HTTP/1.1", b"HTTP/1.0"), 505),
@@ -258,6 +259,8 @@ class HandshakeTests(SynchronousTestCase):
             self.assertEqual(set(body(client)), {"code", "message"})
             client.close()
             self.assertIsNone(client.transport.protocol, change)
+            counted += 1
+            self.assertEqual(self.harness.gateway.monitor.counters.malformed, counted)
         self.assertEqual(self.harness.gateway.handshakes, [])
         self.assertEqual(self.flushLoggedErrors(), [])
 
@@ -611,6 +614,27 @@ class SendBufferTests(SynchronousTestCase):
         client.transport.flow()
         pongs = [event for event in client.heard() if isinstance(event, Pong)]
         self.assertEqual(pongs, [Pong(payload=b"999")])
+
+    def test_backpressure(self) -> None:
+        """Clients that do not read, and those that are not read from, are listed so long, and never when they left."""
+        backpressure = self.harness.factory.backpressure
+        for ends in (False, True):
+            client, other = self.harness.open(), self.harness.open()
+            client.transport.stuck = True
+            while not client.peer.send_buffer.paused:
+                client.peer.send(Frame(b"x" * 1000, True))
+            client.peer.send(Frame(b"x" * 500, True))
+            other.peer.pause_reading()
+            self.assertEqual((len(backpressure.unwritten), len(backpressure.unread)), (1, 1))
+            self.assertEqual(backpressure.bytes_unwritten, client.peer.waiting)
+            self.assertGreaterEqual(client.peer.waiting, 500)
+            if ends:
+                client.transport.lose(ConnectionDone())
+                other.transport.lose(ConnectionDone())
+            else:
+                client.transport.flow()
+                other.peer.resume_reading()
+            self.assertEqual((backpressure.unwritten, backpressure.unread), (set(), set()))
 
     def test_too_slow_and_silent(self) -> None:
         """One that neither reads nor speaks while it is over SEND_BUFFER is too slow, not just silent."""

@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.client_harness import END, REQUEST, FakeSessionInput, Harness
 from tests.support.sockets import WritersReactor
 from tests.support.websocket_client import CLOSE, TEXT, close_frame, frame
+from wsaas.clients.backpressure import Backpressure
 from wsaas.clients.fanout import write_directly
 from wsaas.clients.frames import encode
 from wsaas.clients.send_buffer import SendBuffer
@@ -43,7 +44,7 @@ class Member:
         self.peer = self
         self.kind = kind
         self.fan_out_entry: object = None
-        self.send_buffer = SendBuffer(self.transport, 200_000, lambda: 0.0, self)
+        self.send_buffer = SendBuffer(self.transport, 200_000, lambda: 0.0, self, Backpressure())
         session: Any = self
         if kind not in ("closing", "compressed"):
             self.send_buffer.join_fan_out(session)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.support.sockets import SocketTestCase
+from wsaas.clients.backpressure import Backpressure
 from wsaas.clients.send_buffer import SendBuffer
 
 
@@ -16,7 +17,7 @@ class OutboxTests(SocketTestCase):
         super().setUp()
         self.drains = 0
         self.transport.connected = 1
-        self.outbox = SendBuffer(self.transport, 300_000, lambda: 1.0, self)
+        self.outbox = SendBuffer(self.transport, 300_000, lambda: 1.0, self, Backpressure())
         self.transport.registerProducer(self.outbox, True)
 
     def drained(self) -> None:

@@ -33,6 +33,7 @@ class MonitorTestCase(SynchronousTestCase):
         self.counters = self.monitor.counters
         self.observer = self.monitor.observer = FakeObserver()
         self.calls = Calls()
+        self.now = 0.0
         self.journal = FakeJournal(self.calls)
         self.registry = Registry()
         self.router = Router(self.registry, BYTES, self.monitor)
@@ -42,7 +43,7 @@ class MonitorTestCase(SynchronousTestCase):
             self.journal,
             FakeBackend(self.calls),
             Limits(BYTES, 1000, 1000),
-            lambda: 0.0,
+            lambda: self.now,
             lambda length: next(drawn) * length,
             self.monitor,
         )
@@ -157,7 +158,7 @@ class EndTests(MonitorTestCase):
         self.assertEqual(self.calls.count(f"close {CloseCode.SERVICE_RESTART}"), 1)
 
 
-class MessageTests(MonitorTestCase):
+class CensusTests(MonitorTestCase):
     def test_messages(self) -> None:
         """Messages are counted with their bytes, both ways, over all sessions, those that are forgotten included."""
         _, one = self.open()
@@ -169,12 +170,94 @@ class MessageTests(MonitorTestCase):
             session.resolve(Delivered(text("pong")))
         self.router.push(two.id, b"abc", False)
         expected = MessageCounters(received=2, received_binary=1, received_bytes=7, sent=3, sent_bytes=11, replies=2)
-        self.assertEqual(self.gateway.messages(), expected)
+        self.assertEqual(self.gateway.census().messages, expected)
         one.disconnected(Cause.CLIENT, 1000, "", True)
         one.next_event()
         one.resolve(Acknowledged())
-        self.assertEqual((len(self.registry), self.gateway.messages()), (1, expected))
+        self.assertEqual((len(self.registry), self.gateway.census().messages), (1, expected))
         self.assertEqual(self.counters.messages.received, 1)
+
+    def test_states(self) -> None:
+        """Connections are connecting or open; those that end are neither."""
+        self.connecting()
+        self.open()
+        self.open()[1].close(Cause.API, 1000, "")
+        census = self.gateway.census()
+        self.assertEqual((census.connecting, census.open, len(self.registry)), (1, 1, 3))
+
+    def test_waiting(self) -> None:
+        """What waits in the sessions: messages for the backend, pushes for the 101, replies for room."""
+        _, connecting = self.connecting()
+        self.router.push(connecting.id, b"abc", False)
+        peer, session = self.open()
+        for content in ("one", "three"):
+            session.received(text(content))
+        census = self.gateway.census()
+        self.assertEqual((census.waiting_in, census.bytes_waiting_in, census.bytes_waiting_out), (2, 8, 3))
+        session.next_event()
+        peer.full = True
+        session.resolve(Delivered(text("pong")))
+        census = self.gateway.census()
+        self.assertEqual((census.waiting_in, census.bytes_waiting_in, census.bytes_waiting_out), (1, 5, 7))
+
+
+class EndOfConnectionTests(MonitorTestCase):
+    """How long connections lived, and how long the backend did not know of their end."""
+
+    def test_duration(self) -> None:
+        """A connection's duration is from its request to the loss of its client, not to the end of its messages."""
+        _, session = self.open()
+        session.received(text("hi"))
+        self.now = 61.0
+        session.disconnected(Cause.CLIENT, 1001, "", True)
+        self.assertEqual(sum(self.counters.connection_duration.counts), 0)
+        self.now = 400.0
+        session.next_event()
+        session.resolve(Delivered())
+        duration = self.counters.connection_duration
+        self.assertEqual((duration.sum, duration.counts[3], sum(duration.counts)), (61.0, 1, 1))
+
+    def test_owed(self) -> None:
+        """An end is owed from the loss of the client, not from our Close, until nothing is left to say of it."""
+        _, closed = self.open()
+        _, gone = self.open()
+        closed.close(Cause.API, 1000, "")
+        self.assertEqual(len(self.monitor.owed), 0)
+        for self.now, session in ((5.0, gone), (7.0, closed)):
+            session.disconnected(Cause.CLIENT, 1000, "", True)
+        self.assertEqual((len(self.monitor.owed), self.monitor.owed.oldest()), (2, 5.0))
+        gone.next_event()
+        gone.resolve(Acknowledged())
+        self.assertEqual((len(self.monitor.owed), self.monitor.owed.oldest()), (1, 7.0))
+        closed.next_event()
+        closed.resolve(Acknowledged())
+        self.assertEqual((len(self.monitor.owed), self.monitor.owed.oldest()), (0, None))
+
+    def test_refused(self) -> None:
+        """Of a client that left, and that the backend then refuses, no end is owed."""
+        _, session = self.connecting()
+        session.disconnected(Cause.NETWORK, 1006, "", False)
+        self.assertEqual(len(self.monitor.owed), 1)
+        session.resolve(VETOED)
+        self.assertEqual((len(self.monitor.owed), sum(self.counters.disconnect_delay.counts)), (0, 0))
+
+    def test_earlier_life(self) -> None:
+        """The moment of a loss outlives the process; of a connection that was open when it died, it is the start."""
+        self.now = 900.0
+        known = Closed(Cause.API, 1000, "", clean=True, at=300.0)
+        self.gateway.revive([Record("x" * 32, 0.0, (), "", known), Record("y" * 32, 0.0, (), "")])
+        owed = self.monitor.owed
+        self.assertEqual((owed.lost("x" * 32, 0.0), owed.lost("y" * 32, 0.0)), (300.0, 900.0))
+
+    def test_kept_in_the_journal(self) -> None:
+        """The journal is given the moment of the loss, and so is one that is written anew."""
+        _, session = self.open()
+        self.now = 12.0
+        session.disconnected(Cause.CLIENT, 1001, "", True)
+        self.assertEqual([closed.at for closed in self.journal.closings], [12.0])
+        (record,) = self.gateway.records()
+        assert record.closed is not None
+        self.assertEqual(record.closed.at, 12.0)
 
 
 class PushTests(MonitorTestCase):

@@ -20,6 +20,7 @@ from wsaas.core.router import Router
 from wsaas.core.session import Session
 from wsaas.core.states import State
 
+NOW = 1700000000.5
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -36,7 +37,7 @@ class GatewayTestCase(SynchronousTestCase):
             self.journal,
             self.backend,
             Limits(1000, 1000, 1000),
-            lambda: 1700000000.5,
+            lambda: NOW,
             secrets.token_bytes,
             self.monitor,
         )
@@ -66,7 +67,7 @@ class ConnectTests(GatewayTestCase):
         self.assertEqual(record, record_of(session))
         self.assertEqual(
             (record.id, record.connected_at, record.repeated, record.closed),
-            (session.id, 1700000000.5, ((b"Authorization", b"Basic eA=="),), None),
+            (session.id, NOW, ((b"Authorization", b"Basic eA=="),), None),
         )
         self.journal.stored[0](True)
         self.assertEqual((self.calls[1:], self.backend.woken), (["wake"], [session]))
@@ -187,7 +188,7 @@ class LifeTests(GatewayTestCase):
         self.calls.flush()
         self.journal.stored.pop()(False)
         self.assertEqual(self.calls, [f"journal closed {session.id}", "wake", "refuse JOURNAL_UNAVAILABLE"])
-        self.assertEqual(session.next_event(), Closed(Cause.UNKNOWN_CONNECT, 1006, "", clean=False))
+        self.assertEqual(session.next_event(), Closed(Cause.UNKNOWN_CONNECT, 1006, "", clean=False, at=NOW))
         self.assertEqual(session.repeated, ((b"X-User", b"42"),))
         self.assertEqual(self.router.member_page("room:7", 10, "").items, [])
 
@@ -199,7 +200,7 @@ class LifeTests(GatewayTestCase):
             session.disconnected(Cause.NETWORK, 1006, "", False)
             self.journal.stored.pop()(safe)
             self.assertEqual(self.calls.flush(), [f"journal closed {session.id}", "wake"])
-            self.assertEqual(session.next_event(), Closed(Cause.NETWORK, 1006, "", clean=False))
+            self.assertEqual(session.next_event(), Closed(Cause.NETWORK, 1006, "", clean=False, at=NOW))
 
     def test_a_journal_that_keeps_headers_at_once(self) -> None:
         """The journal may answer before `accepted` returns."""
@@ -267,7 +268,7 @@ class JournalAnewTests(GatewayTestCase):
         old = Record("a" * 32, 1.0, (), "1" * 32, Closed(Cause.CLIENT, 1000, "", clean=True))
         self.gateway.revive([old])
         self.assertEqual(self.gateway.records(), [record_of(live), record_of(over), old])
-        self.assertEqual(record_of(over).closed, Closed(Cause.CLIENT, 1000, "", clean=True))
+        self.assertEqual(record_of(over).closed, Closed(Cause.CLIENT, 1000, "", clean=True, at=NOW))
 
     def test_handshaking(self) -> None:
         """A client waits for its 101 until it is open, or gone."""

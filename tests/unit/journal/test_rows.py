@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from binascii import crc32
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -20,7 +22,13 @@ RECORD = st.builds(
     st.text(max_size=40),
 )
 CLOSED = st.builds(
-    Closed, st.sampled_from(Cause), st.integers(1000, 4999), st.text(max_size=123), st.booleans(), st.integers(0, 10**9)
+    Closed,
+    st.sampled_from(Cause),
+    st.integers(1000, 4999),
+    st.text(max_size=123),
+    st.booleans(),
+    st.integers(0, 10**9),
+    st.none() | st.floats(min_value=0, allow_nan=False, allow_infinity=False),
 )
 
 
@@ -37,6 +45,11 @@ class RowsTests(SynchronousTestCase):
     def test_closed(self, closed: Closed) -> None:
         """However a connection ended comes back as it was."""
         self.assertEqual(decode_closed(encode_closed(closed).encode("ascii")), closed)
+
+    def test_closed_without_a_moment(self) -> None:
+        """The end that an earlier release wrote, without the moment of the loss, is read all the same."""
+        text = b'["client", 1001, "going away", true, 2]'
+        self.assertEqual(decode_closed(b"%08x%b" % (crc32(text), text)), BYE)
 
     def test_without_authorization(self) -> None:
         """With keep_authorization off, an Authorization header in any case stays out, and only that."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.certificates import authority, issue
@@ -45,7 +47,11 @@ class FilesTests(SynchronousTestCase):
     def test_good(self) -> None:
         """Certificate and key in two files or in one, with line ends of either kind."""
         together = self.file(self.mine.together.replace(b"\n", b"\r\n"))
-        Verifier(ClientFiles(None, together), "h.example")
+        verifier = Verifier(ClientFiles(None, together), "h.example")
+        assert verifier.expires_at is not None
+        expected = x509.load_pem_x509_certificate(self.mine.certificate).not_valid_after_utc
+        self.assertEqual(datetime.fromtimestamp(verifier.expires_at, UTC), expected)
+        self.assertIsNone(Verifier(ClientFiles(), "h.example").expires_at)
         certificate, key = self.file(self.mine.certificate), self.file(self.mine.key)
         Verifier(ClientFiles(certificate, certificate, key), "h.example")
 

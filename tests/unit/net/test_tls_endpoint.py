@@ -9,7 +9,8 @@ import os
 import socket
 import ssl
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -374,6 +375,11 @@ class ClientCertificateTests(TlsTestCase):
         self.assertEqual(again.say(b"x"), b"10.0.0.1:x")
 
 
+def expiry(issued: Issued) -> float:
+    """The moment at which a certificate ends."""
+    return float(x509.load_pem_x509_certificate(issued.certificate).not_valid_after_utc.timestamp())
+
+
 class ReloadTests(TlsTestCase):
     def shown(self, wire: Wire) -> bytes:
         return ssl.DER_cert_to_PEM_cert(wire.tls.getpeercert(True) or b"").encode()
@@ -384,13 +390,18 @@ class ReloadTests(TlsTestCase):
 
     def test_new_certificate(self) -> None:
         """New connections see the new certificate, even those that resume; old ones go on."""
-        old, new = (issue(self.root, ["localhost", f"{name}.example", "::1"]) for name in ("old", "new"))
+        old, new = (
+            issue(self.root, ["localhost", f"{name}.example", "::1"], days=days)
+            for name, days in (("old", 3), ("new", 9))
+        )
         listening = self.listen(old)
         context = self.limited(ssl.TLSVersion.TLSv1_2)
         before = self.wire(listening, context).open()
         before.say(b"x")
         Path(self.certificate).write_bytes(new.together)
+        self.assertEqual(self.port.expires_at, expiry(old))
         self.reload()
+        self.assertEqual(self.port.expires_at, expiry(new))
         after = self.wire(listening, context, session=before.tls.session).open()
         self.assertFalse(after.tls.session_reused)
         self.assertEqual([self.shown(before), self.shown(after)], [old.certificate, new.certificate])
@@ -459,11 +470,25 @@ class ReloaderTests(SynchronousTestCase):
         """One that fails, in whatever way, does not keep the next from its reload."""
         sources = [Source(ValueError("no good")), Source(RuntimeError("unexpected")), Source()]
         with capturedLogs() as events:
-            Reloader(lambda: sources).reload()
+            reloader = self.reloader(lambda: sources)
+            reloader.reload()
         self.assertEqual([source.reloaded for source in sources], [1, 1, 1])
         self.assertIn("no good", str(formatEvent(events[0])))
         self.assertEqual(formatEvent(events[-1]), "reloaded 1 of 3")
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(reloader.succeeded_at, 1.0)
+
+    def test_moment(self) -> None:
+        """The last success is that of the start, or of the last reload in which every part was read."""
+        reloader = self.reloader(lambda: [Source(), Source()])
+        self.assertEqual(reloader.succeeded_at, 1.0)
+        reloader.reload()
+        self.assertEqual(reloader.succeeded_at, 2.0)
+
+    def reloader(self, sources: Callable[[], Iterable[Reloadable]]) -> Reloader:
+        """Return a reloader whose clock says 1, 2 and so on."""
+        moments = count(1)
+        return Reloader(sources, wall_clock=lambda: float(next(moments)))
 
 
 class StartTests(TlsTestCase):

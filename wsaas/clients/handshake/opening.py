@@ -220,6 +220,7 @@ class OpeningHandshake:
 
     def _fail(self, reason: str, status: int, headers: Any = ()) -> None:
         """Answer a request that is no handshake."""
+        self._context.gateway.monitor.counters.malformed += 1
         self._reject(malformed(status, headers), reason[:MAX_REASON])
 
     def _reject(self, response: HandshakeResponse, message: str, session: SessionInput | None = None) -> None:
