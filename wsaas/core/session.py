@@ -131,7 +131,7 @@ class Session:
         """Return the event that the backend is told from here on, if any; a message again until it has an outcome."""
         pending = self.pending
         if pending is _MESSAGE:
-            return self.lane.messages[0]
+            return self.lane.head
         if pending is _CONNECT:
             if self.state is State.STARTING:
                 self.state = _CONNECTING
