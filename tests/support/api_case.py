@@ -9,6 +9,7 @@ from typing import Any
 
 import treq
 from treq.testing import StubTreq, _SynchronousProducer
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
@@ -43,7 +44,8 @@ class ApiCase(SynchronousTestCase):
         self.session = FakeSession()
         self.router = router_of(self.session)
         self.api = Api(Access(self.tokens, ["api.example"]), Counters())
-        add_connection_routes(self.api, self.router)
+        self.clock = Clock()
+        add_connection_routes(self.api, self.router, self.clock)
         add_ops_routes(self.api, lambda: self.ready)
         self.agent = StubTreq(self.api.resource())._agent
 
@@ -53,7 +55,10 @@ class ApiCase(SynchronousTestCase):
         url = b"http://api.example/" + path.encode("ascii")
         producer = None if data is None else _SynchronousProducer(data)
         raw = Headers({name: [value] if isinstance(value, str) else value for name, value in sent.items()})
-        response = self.successResultOf(self.agent.request(method.encode("ascii"), url, raw, producer))
+        asked = self.agent.request(method.encode("ascii"), url, raw, producer)
+        self.meanwhile()
+        self.agent.flush()
+        response = self.successResultOf(asked)
         body = self.successResultOf(treq.content(response))
         got = Got(response.code, response.headers, body)
         self.assertEqual(got.header("content-type"), ["application/json"])
@@ -61,6 +66,9 @@ class ApiCase(SynchronousTestCase):
         if method != "HEAD":
             self.assertEqual("message" in got.json, got.status >= 400)
         return got
+
+    def meanwhile(self) -> None:
+        """Do what happens while the request is answered."""
 
     def add(self, count: int) -> list[FakeSession]:
         """Register so many more connections, whose ids come before HERE."""

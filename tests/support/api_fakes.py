@@ -9,6 +9,7 @@ from wsaas.core.errors import ClientTooSlow
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
 from wsaas.core.monitor import Monitor
+from wsaas.core.outgoing import Outgoing
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.registry import Registry
@@ -42,15 +43,15 @@ FACTS = Facts(
 class FakeSession:
     """A connection that notes what is done to it, and answers pushes with `outcome`."""
 
-    state = State.OPEN
-
     def __init__(self, id: str = HERE) -> None:
         self.id = id
+        self.state = State.OPEN
         self.peer = self
         self.messages_out = self.bytes_out = 0
         self.groups: set[str] = set()
         self.outcome: Pushed | Exception = Pushed.SENT
         self.about = FACTS
+        self.outgoing = Outgoing(MAX_MESSAGE_SIZE)
         self.pushed: list[Frame] = []
         self.closed: list[tuple[Cause, int, str]] = []
 
@@ -60,7 +61,7 @@ class FakeSession:
         self.pushed.append(frame)
         return self.outcome
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame, ping: bytes | None = None) -> bool:
         """As its peer: whether there is room."""
         if isinstance(self.outcome, ClientTooSlow):
             return False

@@ -136,6 +136,7 @@ class FakeSessionInput:
         self.room = 10**9
         self.subprotocol: str | None = None
         self.fan_out_entry: object = None
+        self.outgoing = self
         self.received_frames: list[Frame] = []
 
     def announce(self, length: int) -> None:
@@ -148,6 +149,9 @@ class FakeSessionInput:
 
     def writable(self) -> None:
         self.calls.append(("writable",))
+
+    def ponged(self, payload: bytes) -> None:
+        self.calls.append(("ponged", payload))
 
     def fail(self, cause: Cause, code: int, reason: str) -> None:
         self.calls.append(("fail", cause, code))

@@ -73,9 +73,10 @@ class FakePeer:
     def refuse(self, refusal: Refusal) -> None:
         self.calls.say(f"refuse {refusal.reason.name}", self.session)
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame, ping: bytes | None = None) -> bool:
         full = self.full
-        self.calls.say(f"{'no room for' if full else 'send'} {frame.payload.decode()}", self.session)
+        behind = "" if ping is None else f" with ping {ping.decode()}"
+        self.calls.say(f"{'no room for' if full else 'send'} {frame.payload.decode()}{behind}", self.session)
         return not full
 
     def close(self, code: int, reason: str) -> None:

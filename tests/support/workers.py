@@ -37,9 +37,17 @@ class ApiLine:
 
     def ask(self, method: str, target: str, body: bytes = b"", headers: str = "") -> Reply:
         """Send a request whose head is as it stands here, and return the answer. The fast path serves it if it may."""
+        self.send(method, target, body, headers)
+        return self.receive(method)
+
+    def send(self, method: str, target: str, body: bytes = b"", headers: str = "") -> None:
+        """Send a request, and do not wait for its answer."""
         length = f"Content-Length: {len(body)}\r\n" if method in ("PUT", "POST") else ""
         head = f"{method} {target} HTTP/1.1\r\nHost: localhost:{self.port}\r\n{headers}{length}\r\n"
         self.socket.sendall(head.encode("latin-1") + body)
+
+    def receive(self, method: str = "") -> Reply:
+        """Return the next answer; that to a HEAD has no body."""
         status = int(self._file.readline().split()[1])
         fields = []
         while line := self._file.readline().decode("latin-1").strip():

@@ -153,7 +153,7 @@ class Client:
         if self.story is not None and not self.story.posted:
             self.story.over = True
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame, ping: bytes | None = None) -> bool:
         assert self.handshaken
         room = self.has_room(frame)
         if room:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import Future
+from threading import Thread
 from typing import ClassVar
 
 from websockets.typing import Subprotocol
+from wsproto.events import Ping
 
-from tests.support.api_client import Api
-from tests.support.backend_answers import accept
+from tests.support.api_client import Api, ApiAnswer
+from tests.support.backend_answers import Request, accept, calling
 from tests.support.system_case import Settings, SharedTestCase, eventually
-from tests.support.websocket_client import closing
+from tests.support.websocket_client import PATIENCE, PONG, closing, frame
 
 NOBODY = "a" * 32
 
@@ -131,6 +134,106 @@ class PushTests(SharedTestCase):
         for number in range(sent):
             self.assertEqual(received[number * 65546 + 10 : number * 65546 + 14], number.to_bytes(4, "big"))
         self.assertEqual(self.api.push(id, "again").status, 200)
+
+
+class ReceiptTests(SharedTestCase):
+    """PUT /{id}?receipt=."""
+
+    def pushing(self, id: str, milliseconds: int, word: str = "x") -> Future[ApiAnswer]:
+        """A push with a receipt that is under way."""
+        answer: Future[ApiAnswer] = Future()
+        path = f"/{id}?receipt={milliseconds}"
+        ask = Thread(target=lambda: answer.set_result(self.api.request("PUT", path, word.encode(), timeout=PATIENCE)))
+        ask.start()
+        self.addCleanup(ask.join)
+        return answer
+
+    def test_received(self) -> None:
+        """A client's stack answers by itself, and the push is answered then: 200, received."""
+        connection = self.client()
+        answer = self.api.request("PUT", f"/{self.connection_id()}?receipt=60000", b"hello")
+        self.assertEqual((answer.status, answer.json()), (200, {"code": "OK", "received": True}))
+        self.assertEqual(connection.recv(timeout=10), "hello")
+
+    def test_only_the_latest(self) -> None:
+        """A client that answers only the latest of three pings has confirmed all three messages."""
+        client = self.raw_client()
+        answers = [self.pushing(self.connection_id(), 60000, str(number)) for number in range(3)]
+        pings: list[Ping] = []
+        while len(pings) < 3:
+            event = client.next()
+            if isinstance(event, Ping):
+                pings.append(event)
+        self.assertFalse(any(answer.done() for answer in answers))
+        client.send(frame(PONG, bytes(pings[-1].payload)))
+        for answer in answers:
+            self.assertEqual(answer.result(PATIENCE).json(), {"code": "OK", "received": True})
+
+    def test_unconfirmed(self) -> None:
+        """Without its pong a push is answered 202 UNCONFIRMED: after the time, or when the connection ends first."""
+        client = self.raw_client()
+        id = self.connection_id()
+        answer = self.api.request("PUT", f"/{id}?receipt=50", b"hello")
+        self.assertEqual((answer.status, answer.json()), (202, {"code": "UNCONFIRMED", "received": False}))
+        client.send(frame(PONG, b"receipt 7"))
+        for leave in (client.leave, lambda: self.api.close(self.connection_id())):
+            pushed = self.pushing(id, 60000)
+            while not isinstance(event := client.next(), Ping) or event.payload == b"receipt 1":
+                pass
+            leave()
+            self.assertEqual((pushed.result(PATIENCE).status, pushed.result().code), (202, "UNCONFIRMED"))
+            self.ended()
+            self.stage = self.pair.backend.stage(self.path + "/second")
+            self.path += "/second"
+            client, id = self.raw_client(), self.connection_id()
+
+    def test_before_the_101(self) -> None:
+        """A push with a receipt from inside the connect handler is queued and answered at once, 202 OK."""
+        answers: list[ApiAnswer] = []
+
+        def push(request: Request) -> None:
+            answers.append(self.api.request("PUT", f"/{request.id}?receipt=60000", b"first"))
+
+        self.stage.on_connect(calling(push, accept()))
+        connection = self.client()
+        self.assertEqual([(answer.status, answer.json()) for answer in answers], [(202, {"code": "OK"})])
+        self.assertEqual(connection.recv(timeout=10), "first")
+
+    def test_refused(self) -> None:
+        """A receipt changes nothing of a push that is refused, and one that is no number of milliseconds is 400."""
+        self.client()
+        id = self.connection_id()
+        for target, status in ((f"/{NOBODY}?receipt=9", 404), (f"/{id}?receipt=0", 400), (f"/{id}?receipt=60001", 400)):
+            self.assertEqual(self.api.request("PUT", target, b"x").status, status)
+        self.assertEqual(self.api.request("PUT", f"/{id}?receipt=9", b"\xff").code, "NOT_UTF8")
+        self.assertEqual(self.api.request("PUT", "/broadcast?receipt=9", b"x").status, 400)
+
+    def test_bound(self) -> None:
+        """More than 64 pushes of one connection do not wait: 429; a push without a receipt is not kept back."""
+        client = self.raw_client()
+        id = self.connection_id()
+        waiting = [self.pushing(id, 60000) for _ in range(64)]
+        pings = 0
+        while pings < 64:
+            pings += isinstance(client.next(), Ping)
+        answer = self.api.request("PUT", f"/{id}?receipt=60000", b"x")
+        self.assertEqual((answer.status, answer.code, answer.headers["retry-after"]), (429, "CLIENT_TOO_SLOW", "1"))
+        self.assertEqual(self.api.push(id, "without").status, 200)
+        self.api.close(id)
+        self.assertEqual({answer.result(PATIENCE).code for answer in waiting}, {"UNCONFIRMED"})
+
+    def test_caller_gone(self) -> None:
+        """A caller that hangs up leaves nothing behind: its message is sent, and the gateway goes on."""
+        client = self.raw_client()
+        id = self.connection_id()
+        with self.api.dial() as line:
+            line.sendall(
+                b"PUT /%b?receipt=60000 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx" % id.encode()
+            )
+            while not isinstance(event := client.next(), Ping):
+                pass
+        client.send(frame(PONG, bytes(event.payload)))
+        self.assertEqual(self.api.push(id, "next").status, 200)
 
 
 class CloseTests(SharedTestCase):

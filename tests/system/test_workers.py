@@ -11,13 +11,15 @@ import ssl
 import tempfile
 from typing import Any
 
+from wsproto.events import Ping
+
 from tests.support.api_client import Api
 from tests.support.backend_answers import accept
 from tests.support.certificates import authority, issue, write
 from tests.support.gateway_process import Gateway, free_port
 from tests.support.python_process import run
 from tests.support.system_case import SharedTestCase, SystemTestCase, eventually
-from tests.support.websocket_client import closing, handshake, refused
+from tests.support.websocket_client import PONG, closing, frame, handshake, refused
 from tests.support.workers import PATIENCE, ApiLine, Reply, Workers, resume
 
 SLOW = "X-Slow: \t\r\n"
@@ -92,6 +94,9 @@ class ThreeTests(SharedTestCase):
                 ("PUT", f"/groups/{'g' * 257}/{id}", b"", ""),
                 *(("PUT", f"/{target}?except={id}&except=short", b"x", "") for target in ("broadcast", "groups/g")),
                 ("DELETE", f"/groups/g?except={id}&except=short", b"", ""),
+                *(("PUT", f"/{id}?receipt={bad}", b"x", "") for bad in ("0", "60001", "5s")),
+                ("PUT", f"/{id}?receipt=60000", b"\xff", ""),
+                *(("PUT", f"/{nobody}?receipt=60000", b"x", "") for nobody in (gone, unknown)),
                 ("GET", "/groups?limit=0", b"", ""),
                 *((method, f"/{gone}", b"", "") for method in ("PUT", "GET", "HEAD", "DELETE")),
                 *((method, f"/{unknown}", b"", "") for method in ("PUT", "GET", "HEAD", "DELETE")),
@@ -110,6 +115,35 @@ class ThreeTests(SharedTestCase):
                 [{**each, "last_active_at": ""} for each in known], [{**known[0], "last_active_at": ""}] * 3
             )
             self.assertEqual([line.ask("HEAD", f"/{id}").status for line in lines], [200] * 3)
+
+    def test_receipts(self) -> None:
+        """A push with a receipt is answered by any worker when the client's pong is there, or its time is over, later
+        than any other request would be; meanwhile other pushes go on.
+        """
+        lines = self.workers.lines()
+        self.client()
+        for line in lines:
+            reply = line.ask("PUT", f"/{self.connection_id()}?receipt=60000", b"read me")
+            self.assertEqual((reply.status, rows(reply)), (200, {"code": "OK", "received": True}))
+        silent = self.raw_client()
+        id = self.stage.connects[-1].id
+        for line in lines:
+            line.send("PUT", f"/{id}?receipt=2500", b"read me")
+        for line in self.workers.lines():
+            self.assertEqual(line.ask("PUT", f"/{id}", b"meanwhile").status, 200)
+        for line in lines:
+            reply = line.receive()
+            self.assertEqual((reply.status, rows(reply)), (202, {"code": "UNCONFIRMED", "received": False}))
+        for line in lines:
+            line.send("PUT", f"/{id}?receipt=60000", b"read me")
+        pings = 0
+        while pings < 6:
+            event = silent.next()
+            if isinstance(event, Ping):
+                pings += 1
+        silent.send(frame(PONG, bytes(event.payload)))
+        for line in lines:
+            self.assertEqual(rows(line.receive()), {"code": "OK", "received": True})
 
     def test_what_arrives(self) -> None:
         """What is pushed by any worker reaches the client as it is, in order, and a close does too."""

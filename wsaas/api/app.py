@@ -25,7 +25,7 @@ from werkzeug.routing import BaseConverter
 
 from wsaas.api.access import Access
 from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answer_to
-from wsaas.api.params import Query
+from wsaas.api.params import Query, receipt_seconds
 from wsaas.api.refused_pushes import count_refused
 from wsaas.api.responses import Answer, ApiResponse
 from wsaas.core.counters import Counters
@@ -114,7 +114,7 @@ class Api:
                     elsewhere, id = self._elsewhere, arguments.get("id")
                     if elsewhere is None or id is None or not elsewhere.may_have(id):
                         raise
-                    answer = await elsewhere.forward(id, request)
+                    answer = await elsewhere.forward(id, request, receipt_seconds(query) or 0.0)
                 return answer.write_to(request)
 
             self._klein.route(rule, methods=[method], endpoint=f"{method} {rule}")(answered)

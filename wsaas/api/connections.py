@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.web.iweb import IRequest
 
 from wsaas.api.app import Api
 from wsaas.api.pages import ids_answer
-from wsaas.api.params import CLOSE, PAGE, Query, close_parameters, message, page_parameters
-from wsaas.api.responses import OK, ApiResponse
+from wsaas.api.params import (
+    CLOSE,
+    PAGE,
+    RECEIPT,
+    Query,
+    close_parameters,
+    message,
+    page_parameters,
+    receipt_seconds,
+)
+from wsaas.api.receipts import AwaitedReceipt
+from wsaas.api.responses import DONE, OK, ApiResponse
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.router import Router
@@ -18,17 +28,27 @@ from wsaas.core.timestamps import iso8601
 if TYPE_CHECKING:
     from wsaas.api.elsewhere import Elsewhere
 
+RECEIVED = ApiResponse(200, {**OK, "received": True})
+UNCONFIRMED = ApiResponse(202, {"code": "UNCONFIRMED", "received": False})
+"""The answers to a push with `?receipt=` that was sent."""
 
-def add_connection_routes(api: Api, router: Router, elsewhere: Elsewhere | None = None) -> None:
+
+def add_connection_routes(api: Api, router: Router, reactor: Any, elsewhere: Elsewhere | None = None) -> None:
     """Add PUT, DELETE, GET and HEAD on `/{id}`, and GET on `/connections`.
 
     The list has the connections of the processes `elsewhere` as well.
     """
 
-    @api.route("/<id:id>", "PUT")
+    @api.route("/<id:id>", "PUT", once=RECEIPT)
     async def push(request: IRequest, query: Query, id: str) -> ApiResponse:
-        pushed = router.push(id, *message(request))
-        return ApiResponse(202 if pushed is Pushed.QUEUED else 200, OK)
+        seconds = receipt_seconds(query)
+        awaited = None if seconds is None else AwaitedReceipt(reactor)
+        pushed = router.push(id, *message(request), None if awaited is None else awaited.receipt)
+        if pushed is Pushed.QUEUED:
+            return ApiResponse(202, OK)
+        if awaited is None or seconds is None:
+            return DONE
+        return RECEIVED if await awaited.within(seconds) else UNCONFIRMED
 
     @api.route("/<id:id>", "DELETE", once=CLOSE)
     async def close(request: IRequest, query: Query, id: str) -> ApiResponse:

@@ -22,13 +22,15 @@ from wsaas.api.responses import ApiResponse
 class Asked:
     """A request that goes on to another process. `target` is path and query as they stand in the request line.
 
-    `media_type` is the value of Content-Type, or None.
+    `media_type` is the value of Content-Type, or None. `patience` are the seconds that the answer may take beyond those
+    that every answer may.
     """
 
     method: bytes
     target: bytes
     media_type: bytes | None = None
     body: bytes = b""
+    patience: float = 0.0
 
 
 def asked_again(request: IRequest, target: bytes | None = None) -> Asked:
@@ -53,8 +55,11 @@ class Elsewhere(Protocol):
     def push(self, id: str, payload: bytes, binary: bool, done: Callable[[bytes], object]) -> None:
         """Send a push to the process of this id. `done` is called with the whole answer, ready to be written."""
 
-    def forward(self, id: str, request: IRequest) -> Awaitable[ApiResponse]:
-        """Send a request to the process of this id; return its answer, or one that says why there is none."""
+    def forward(self, id: str, request: IRequest, patience: float = 0.0) -> Awaitable[ApiResponse]:
+        """Send a request to the process of this id; return its answer, or one that says why there is none.
+
+        With patience the answer may take so many seconds more than every answer may.
+        """
 
     def gather(self, request: IRequest, target: bytes | None = None) -> Awaitable[Gathered]:
         """Send a request to all other processes, for its own target or for this one."""

@@ -16,6 +16,7 @@ from wsaas.net.http_grammar import OWS
 
 CLOSE = ("code", "reason")
 PAGE = ("limit", "after")
+RECEIPT = ("receipt",)
 EXCEPT = ("except",)
 
 DEFAULT_PAGE = 1000
@@ -23,6 +24,9 @@ MAX_PAGE = 10_000
 """Ids on one page; an answer has at most 360 KB then."""
 MAX_PAGE_OF_GROUPS = 1000
 """Groups on one page: a name takes up to 1.5 KB in JSON."""
+
+MAX_RECEIPT_TIME = 60_000
+"""Milliseconds for which a push may wait for its receipt."""
 
 MAX_PARAMETERS = 500
 """Parameters of a request. A request line has room for 400 exceptions."""
@@ -74,6 +78,16 @@ def close_parameters(query: Query) -> tuple[int, str]:
     if code is not None and not re.fullmatch("[0-9]{4}", code, re.ASCII):
         raise BadRequest("code: a close code is 1000 or from 3000 to 4999")
     return int(code or CloseCode.NORMAL), query.one("reason") or ""
+
+
+def receipt_seconds(query: Query) -> float | None:
+    """Return the seconds that `?receipt=` gives the client to read the message; None without it."""
+    milliseconds = query.one("receipt")
+    if milliseconds is None:
+        return None
+    if not re.fullmatch("[0-9]{1,5}", milliseconds, re.ASCII) or not 0 < int(milliseconds) <= MAX_RECEIPT_TIME:
+        raise BadRequest(f"receipt: a number of milliseconds from 1 to {MAX_RECEIPT_TIME}")
+    return int(milliseconds) / 1000
 
 
 def excepted(query: Query) -> frozenset[str]:

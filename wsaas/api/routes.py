@@ -18,5 +18,5 @@ def add_routes(api: Api, router: Router, reactor: Any, elsewhere: Elsewhere | No
 
     `elsewhere` are the other processes; None for the API that these ask, which answers for its own connections alone.
     """
-    add_connection_routes(api, router, elsewhere)
+    add_connection_routes(api, router, reactor, elsewhere)
     add_group_routes(api, router, reactor, elsewhere)

@@ -143,16 +143,18 @@ class ClientConnection(Protocol):
         if self._handshake is not None:
             self._handshake.refuse(refusal, session)
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame, ping: bytes | None = None) -> bool:
         # Not open: it has sent its Close, and the session hears of that when all before is written.
         if self.phase is not _OPEN:
             return False
         if self._compressor is None:
             encoder = self.context.encoder
-            return self.send_buffer.offer(encoder.encoded if encoder.frame is frame else encoder.encode(frame))
+            encoded = encoder.encoded if encoder.frame is frame else encoder.encode(frame)
+            return self.send_buffer.offer(encoded if ping is None else encoded + encode_control(PING, ping))
         if not self.send_buffer.room(len(frame.payload)):
             return False
-        self.send_buffer.write(self._compressor.encode(frame))
+        encoded = self._compressor.encode(frame)
+        self.send_buffer.write(encoded if ping is None else encoded + encode_control(PING, ping))
         return True
 
     def close(self, code: int, reason: str) -> None:

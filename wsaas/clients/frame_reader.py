@@ -190,6 +190,8 @@ class FrameReader:
         self.flow.frame()
         if first == PING and self._owner.phase is Phase.OPEN:
             self._send_pong(payload)
+        elif first == PONG and payload:
+            self._session.outgoing.ponged(payload)
         return True
 
     def _send_pong(self, payload: bytes) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -70,10 +71,10 @@ class Forwarding:
         asked = Asked(b"PUT", b"/" + id.encode("ascii"), b"application/octet-stream" if binary else None, payload)
         self._ask(id, asked, lambda answer: done(answer.serialize()))
 
-    def forward(self, id: str, request: IRequest) -> Deferred[ApiResponse]:
+    def forward(self, id: str, request: IRequest, patience: float = 0.0) -> Deferred[ApiResponse]:
         """Send a request to the process of this id."""
         answered: Deferred[ApiResponse] = Deferred()
-        self._ask(id, asked_again(request), answered.callback)
+        self._ask(id, replace(asked_again(request), patience=patience), answered.callback)
         return answered
 
     def gather(self, request: IRequest, target: bytes | None = None) -> Deferred[Gathered]:
@@ -138,7 +139,7 @@ def missing_answer(reason: Missing) -> ApiResponse:
 
 def _request(asked: Asked) -> SiblingRequest:
     head = b"" if asked.media_type is None else b"Content-Type: %b\r\n" % asked.media_type
-    return SiblingRequest(asked.method, asked.target, head, asked.body)
+    return SiblingRequest(asked.method, asked.target, head, asked.body, asked.patience)
 
 
 def _json(response: HttpResponse) -> Mapping[str, object] | None:

@@ -25,6 +25,8 @@ FORWARD_TIMEOUT = 2.0
 """Seconds within which a process answers another, from the moment in which the request is known."""
 MAX_AT_ONCE = 64
 """Requests that are with one process at once, at most; and the connections that are kept to it."""
+PATIENT_AT_ONCE = 256
+"""Of patient requests, which have places of their own: they keep no other request waiting."""
 MAX_ANSWER = 1 << 26
 """Bytes of an answer: ten thousand ids, or the names of all groups."""
 _HOST = b"localhost"
@@ -47,12 +49,16 @@ Done = Callable[[SiblingResult], object]
 
 @dataclass(frozen=True, slots=True)
 class SiblingRequest:
-    """A request as it is sent to a process: `head` is header lines, each ending in CRLF."""
+    """A request as it is sent to a process: `head` is header lines, each ending in CRLF.
+
+    A patient one may be answered so many seconds later than others; it must be begun as early.
+    """
 
     method: bytes
     target: bytes
     head: bytes = b""
     body: bytes = b""
+    patience: float = 0.0
 
 
 class SiblingPool(Pool):
@@ -126,6 +132,7 @@ class Sibling:
         timeout = deadline - self._reactor.seconds()
         expires = int((self._wall_clock() + timeout) / STEP) * 1000 * STEP
         head = b"%b%bWSAAS-Expires: %d\r\n" % (request.head, self._head, expires)
+        timeout += request.patience
         self._pool.exchange(
             request.method, request.target, head, request.body, MAX_ANSWER, timeout, lambda got: self._ended(got, done)
         )
@@ -160,7 +167,7 @@ class Siblings:
     """The other processes of this gateway, by the prefixes of their ids.
 
     `at_once` bounds the requests that are with one of them. `wall_clock()` is the time in seconds since the epoch.
-    Bound: a Sibling for each name in the directory.
+    Bound: two Siblings for each name in the directory, one of them for patient requests.
     """
 
     def __init__(
@@ -171,26 +178,26 @@ class Siblings:
         self._sockets = sockets
         self._at_once = at_once
         self._siblings: dict[str, Sibling] = {}
+        self._patient: dict[str, Sibling] = {}
 
     def prefixes(self) -> list[str]:
         """Return the prefixes of all others, in order, and forget those that are gone."""
         there = self._sockets.others()
-        for prefix in set(self._siblings).difference(there):
-            self._siblings.pop(prefix).retire()
+        for prefix in {*self._siblings, *self._patient}.difference(there):
+            self._retire(prefix)
         return there
 
     def ask(self, prefix: str, request: SiblingRequest, done: Done) -> None:
         """Send a request to the process of this prefix; `done` is called once, perhaps before this returns."""
         if not self._sockets.there(prefix):
-            sibling = self._siblings.pop(prefix, None)
-            if sibling is not None:
-                sibling.retire()
+            self._retire(prefix)
             done(Missing.OVER)
             return
-        sibling = self._siblings.get(prefix)
+        siblings, at_once = (self._patient, PATIENT_AT_ONCE) if request.patience else (self._siblings, self._at_once)
+        sibling = siblings.get(prefix)
         if sibling is None:
             endpoint = UNIXClientEndpoint(self._reactor, self._sockets.path(prefix), FORWARD_TIMEOUT)
-            sibling = self._siblings[prefix] = Sibling(self._reactor, endpoint, self._wall_clock, self._at_once)
+            sibling = siblings[prefix] = Sibling(self._reactor, endpoint, self._wall_clock, at_once)
         sibling.ask(request, lambda result: done(self._judged(prefix, result)))
 
     def there(self, prefix: str) -> bool:
@@ -199,8 +206,15 @@ class Siblings:
 
     async def close(self) -> None:
         """End all connections."""
-        while self._siblings:
-            await self._siblings.popitem()[1].close()
+        for siblings in (self._siblings, self._patient):
+            while siblings:
+                await siblings.popitem()[1].close()
+
+    def _retire(self, prefix: str) -> None:
+        for siblings in (self._siblings, self._patient):
+            sibling = siblings.pop(prefix, None)
+            if sibling is not None:
+                sibling.retire()
 
     def _judged(self, prefix: str, result: SiblingResult) -> SiblingResult:
         """Look again if there was no answer: a process that took its name away meanwhile is over."""

@@ -15,12 +15,23 @@ S = TypeVar("S", contravariant=True)
 """The class of sessions, which imports these interfaces and so cannot be imported by them."""
 
 
+class PongInput(Protocol):
+    """The part of a session to which the client's end tells what the client has read."""
+
+    def ponged(self, payload: bytes) -> None:
+        """Hear a pong with a payload."""
+
+
 class SessionInput(Protocol):
     """The side of a session that the client's end knows, and to which it tells what the client does."""
 
     subprotocol: str | None
     fan_out_entry: object
     """The client's end keeps it for its own fan-out (`SendDirectly`): None if a message must go by `Peer.send`."""
+
+    @property
+    def outgoing(self) -> PongInput:
+        """The way out to the client, which hears of pongs."""
 
     def announce(self, length: int) -> None:
         """Hear that a message of `length` bytes or more has begun; reading stops if there is no room for it."""
@@ -58,9 +69,10 @@ class Peer(Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """Tell the client that it may not connect, and let it go. The session hears nothing more."""
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame, ping: bytes | None = None) -> bool:
         """Write a message behind all earlier ones; return False, with nothing written, if there is no room for it.
 
+        Right behind it goes a ping with this payload, if one is given.
         `SessionInput.writable` is called when there may be room for a frame that found none.
         """
 

@@ -8,6 +8,7 @@ from wsaas.core.errors import ClientTooSlow
 from wsaas.core.interfaces import Peer
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame
+from wsaas.core.receipts import MAX_RECEIPTS, Receipt, Receipts
 
 
 class Outgoing:
@@ -15,14 +16,16 @@ class Outgoing:
 
     Bounds, beside what the client's send buffer holds: pushes of at most `capacity` bytes, payloads plus `OVERHEAD`
     each, or any one message; over it `add` raises ClientTooSlow. Replies stop the lane: they are those of one answer.
+    Of receipts there are at most MAX_RECEIPTS.
     """
 
-    __slots__ = ("_capacity", "_pushes", "_size", "headers", "replies", "unsent")
+    __slots__ = ("_capacity", "_pushes", "_receipts", "_size", "headers", "replies", "unsent")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._pushes: list[Frame] | None = None  # most connections never have one, and a list takes 72 bytes
         self._size = 0
+        self._receipts: Receipts | None = None
         self.unsent: tuple[Frame, ...] = ()
         """Replies for which there was no room."""
         self.headers: tuple[tuple[bytes, bytes], ...] = ()
@@ -51,10 +54,25 @@ class Outgoing:
         pushes, self._pushes, self._size = self._pushes, None, 0
         return pushes or ()
 
+    def ping_for(self, receipt: Receipt) -> bytes:
+        """Let a receipt wait; return the payload of its ping. Raises ClientTooSlow if too many wait."""
+        if self._receipts is None:
+            self._receipts = Receipts()
+        if self._receipts.full:
+            raise ClientTooSlow(f"{MAX_RECEIPTS} receipts of this connection wait for the client; try again later")
+        return self._receipts.add(receipt)
+
+    def ponged(self, payload: bytes) -> None:
+        """Hear a pong, and settle the receipts of the messages that it proves read."""
+        if self._receipts is not None:
+            self._receipts.ponged(payload)
+
     def clear(self) -> None:
         """Give up all that waits."""
         self.take_pushes()
         self.unsent = ()
+        if self._receipts is not None:
+            self._receipts.give_up()
 
     @property
     def waiting(self) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Generic, Protocol, TypeVar
 
+from wsaas.core.confirmed_push import push_with_receipt
 from wsaas.core.errors import BadRequest, ClientTooSlow, GatewayError, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.core.events import Cause, CloseCode
 from wsaas.core.facts import facts_of
@@ -22,6 +23,7 @@ from wsaas.core.model import Frame
 from wsaas.core.monitor import Monitor
 from wsaas.core.observer import Push
 from wsaas.core.pushes import Pushed, PushKind
+from wsaas.core.receipts import Receipt
 from wsaas.core.records import Facts
 from wsaas.core.registry import Registry
 from wsaas.core.session import Session
@@ -79,13 +81,17 @@ class Router:
         self.counters = monitor.counters
         self._elsewhere = elsewhere
 
-    def push(self, id: str, payload: bytes, binary: bool) -> Pushed:
-        """Send one message to one client. Raises NoSuchConnection, ClientTooSlow, MessageTooLong, NotUtf8."""
+    def push(self, id: str, payload: bytes, binary: bool, receipt: Receipt | None = None) -> Pushed:
+        """Send one message to one client. Raises NoSuchConnection, ClientTooSlow, MessageTooLong, NotUtf8.
+
+        The receipt, if there is one, is settled when the client has read the message; not if that is only queued.
+        """
         session = self._find(id)
         try:
             if session is None:  # as `_session`, which would be one call more for each push
                 raise NoSuchConnection(_NO_SUCH)
-            pushed = session.push(self._frame(payload, binary))
+            frame = self._frame(payload, binary)
+            pushed = session.push(frame) if receipt is None else push_with_receipt(session, frame, receipt)
         except GatewayError as error:
             if session is None and self._elsewhere(id):
                 error.counted = True

@@ -6,13 +6,12 @@ once. In a state where an input means nothing the method does nothing: a table t
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from wsaas.core.batch import make_lane
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.events import Cause, CloseCode, Closed, Event, EventKind, Opened
-from wsaas.core.groups import NO_GROUPS
+from wsaas.core.identity import Identity
 from wsaas.core.interfaces import Peer, SessionOwner
 from wsaas.core.model import Frame, Handshake, Limits
 from wsaas.core.outcomes import Accepted, CloseRequested, Delivered, Indeterminate, Outcome, Refused, Undelivered
@@ -28,32 +27,14 @@ _SENT, _QUEUED = Pushed.SENT, Pushed.QUEUED  # Enum looks its members up anew ea
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
 
 
-class Session:
+class Session(Identity):
     """The rules of one connection, between the client (`peer`), the backend's courier and the API.
 
     A session that is made with its `ending` is one of an earlier life of the gateway, of which only the DELETE is left
     to send. Bounds: `lane` bounds what waits for the backend, `outgoing` what waits for the client.
     """
 
-    __slots__ = (
-        "_owner",
-        "backend_notes",
-        "bytes_out",
-        "connected_at",
-        "ending",
-        "fan_out_entry",
-        "groups",
-        "handshake",
-        "id",
-        "lane",
-        "messages_out",
-        "outgoing",
-        "peer",
-        "repeated",
-        "state",
-        "subprotocol",
-        "trace_id",
-    )
+    __slots__ = ("_owner", "bytes_out", "ending", "fan_out_entry", "lane", "messages_out", "outgoing", "peer", "state")
 
     def __init__(
         self,
@@ -64,16 +45,11 @@ class Session:
         owner: SessionOwner[Session],
         ending: Closed | None = None,
     ) -> None:
-        self.id, self.connected_at = record.id, record.connected_at
-        self.handshake, self.peer = handshake, peer
+        super().__init__(record, handshake)
+        self.peer = peer
         self.state = State.STARTING if ending is None else _LEAVING
         self.lane, self.outgoing = make_lane(limits), Outgoing(limits.send_buffer)
         self.messages_out = self.bytes_out = 0
-        self.repeated, self.trace_id = record.repeated, record.trace_id
-        self.subprotocol: str | None = None
-        self.groups: AbstractSet[str] = NO_GROUPS
-        self.backend_notes: object = None
-        """Kept for the courier: what it would otherwise make anew for each event."""
         self.fan_out_entry: object = None
         self._owner, self.ending = owner, ending
         """`ending` is the DELETE that will end it, once that is known; its lost messages are certain at the end."""

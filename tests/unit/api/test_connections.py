@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+
+from twisted.internet.defer import CancelledError
 
 from tests.support.api_case import ApiCase
 from tests.support.api_fakes import FACTS, GONE, HERE, MAX_MESSAGE_SIZE
+from wsaas.api.receipts import AwaitedReceipt
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
 from wsaas.core.pushes import Pushed
+from wsaas.core.receipts import Receipts
+from wsaas.core.states import State
 from wsaas.core.timestamps import iso8601
 
 
@@ -104,6 +110,72 @@ class PushTests(ApiCase):
         got = self.ask("PUT", HERE, b"x")
         self.assert_error(got, 429, "CLIENT_TOO_SLOW")
         self.assertEqual(got.header("retry-after"), ["1"])
+
+
+class ReceiptTests(ApiCase):
+    """PUT /{id}?receipt=."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.happens: list[Callable[[], object]] = []
+
+    def meanwhile(self) -> None:
+        while self.happens:
+            self.happens.pop(0)()
+
+    def test_received(self) -> None:
+        """A push whose pong comes in time is answered 200 then, and says so."""
+        self.happens = [lambda: self.clock.advance(4.9), lambda: self.session.outgoing.ponged(b"receipt 1")]
+        got = self.ask("PUT", f"{HERE}?receipt=5000", b"x")
+        self.assertEqual((got.status, got.json), (200, {"code": "OK", "received": True}))
+        self.assertEqual(self.session.pushed, [Frame(b"x", binary=False)])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_unconfirmed(self) -> None:
+        """Without a pong in time, or when the connection ends first, the answer is 202 UNCONFIRMED; nothing is left."""
+        for end in (lambda: self.clock.advance(5), lambda: self.session.outgoing.clear()):
+            self.happens = [lambda: self.clock.advance(4.9), end]
+            got = self.ask("PUT", f"{HERE}?receipt=5000", b"x")
+            self.assertEqual((got.status, got.json), (202, {"code": "UNCONFIRMED", "received": False}))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(len(self.session.pushed), 2)
+
+    def test_queued(self) -> None:
+        """A push before the 101 is answered at once, 202 as without a receipt: nothing can be read before that."""
+        self.session.outcome = Pushed.QUEUED
+        self.session.state = State.CONNECTING
+        got = self.ask("PUT", f"{HERE}?receipt=5000", b"x")
+        self.assertEqual((got.status, got.json), (202, {"code": "OK"}))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_not_sent(self) -> None:
+        """A push that is refused is answered at once, as without a receipt."""
+        self.assert_error(self.ask("PUT", f"{GONE}?receipt=5000", b"x"), 404, "NOT_FOUND")
+        self.assert_error(self.ask("PUT", f"{HERE}?receipt=5000", b"\xff"), 400, "NOT_UTF8")
+        self.session.outcome = ClientTooSlow("try again later")
+        self.assert_error(self.ask("PUT", f"{HERE}?receipt=5000", b"x"), 429, "CLIENT_TOO_SLOW")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_bad(self) -> None:
+        """A receipt is a number of milliseconds from 1 to 60000, once; all else is 400, and nothing is sent."""
+        for bad in ("0", "60001", "-1", "1.5", "5s", "", "x", "1&receipt=2", "100000", "%D9%A1"):
+            self.assert_error(self.ask("PUT", f"{HERE}?receipt={bad}", b"x"), 400, "BAD_REQUEST")
+        for method in ("GET", "DELETE"):
+            self.assert_error(self.ask(method, f"{HERE}?receipt=1"), 400, "BAD_REQUEST")
+        self.assertEqual(self.session.pushed, [])
+        for good in ("1", "60000", "007"):
+            self.happens = [lambda: self.clock.advance(60)]
+            self.assertEqual(self.ask("PUT", f"{HERE}?receipt={good}", b"x").status, 202)
+
+    def test_caller_gone(self) -> None:
+        """A caller that hangs up waits no longer: neither its receipt nor its timer is left."""
+        awaited = AwaitedReceipt(self.clock)
+        receipts = Receipts()
+        receipts.add(awaited.receipt)
+        waiting = awaited.within(5)
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        self.assertEqual((self.clock.getDelayedCalls(), receipts._waiting), ([], {}))
 
 
 class CloseTests(ApiCase):

@@ -455,6 +455,27 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(client.session.received_frames, [Frame(b"ab", False)])
         self.assertEqual(client.heard(), [Pong(payload=b"p")])
 
+    def test_receipt(self) -> None:
+        """A ping is written behind the messages before it, also while these wait, and the session hears its pong; the
+        pong to a ping of the keepalive, which is empty, is nothing to the session.
+        """
+        for harness in (self.harness, Harness(compression=True)):
+            client = harness.open()
+            client.transport.stuck = True
+            self.assertTrue(client.peer.send(Frame(b"x" * 100_000, True)))
+            self.assertTrue(client.peer.send(Frame(b"y", True), b"receipt 1"))
+            client.transport.flow()
+            self.assertTrue(client.peer.send(Frame(b"z", True), b"receipt 2"))
+            *_, first, behind_first, second, behind_second = client.heard()
+            self.assertEqual((first, behind_first), (BytesMessage(data=b"y"), Ping(payload=b"receipt 1")))
+            self.assertEqual((second, behind_second), (BytesMessage(data=b"z"), Ping(payload=b"receipt 2")))
+            client.session.calls.clear()
+            client.send(Pong(payload=b""))
+            client.send(TextMessage(data="a", message_finished=False))
+            client.send(Pong(payload=b"receipt 2"))
+            client.send(TextMessage(data="b", message_finished=True))
+            self.assertEqual(client.session.calls, [("ponged", b"receipt 2"), ("received", b"ab")])
+
     def test_frames_in_a_frame(self) -> None:
         """What looks like frames in the payload of one, a message or a ping, is payload, wherever TCP cuts it."""
         inner = b"\x81\x80\0\0\0\0" * 3

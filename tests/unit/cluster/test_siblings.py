@@ -128,6 +128,30 @@ class SiblingsTests(PoolTestCase):
         self.backend.wires[1].answer(OK)
         self.assertEqual([self.status(each) for each in heard], [200] * 4)
 
+    def test_patient(self) -> None:
+        """A patient request may be answered so much later, must be begun as early as any, and has a place of its own:
+        it keeps no other request waiting.
+        """
+        heard: list[SiblingResult] = []
+        for _ in range(3):
+            self.siblings.ask(A, SiblingRequest(b"PUT", b"/id?receipt=60000", b"", b"body", 60.0), heard.append)
+        self.assertEqual(len(self.backend.wires), 3)
+        self.assertIn(b"\r\nWSAAS-Expires: 1000002000\r\n", self.backend.wires[0].requests())
+        others = [self.ask(), self.ask()]
+        self.backend.wires[3].answer(OK)
+        self.backend.wires[4].answer(OK)
+        self.assertEqual([self.status(each) for each in others], [200, 200])
+        self.clock.advance(60 + FORWARD_TIMEOUT - 0.01)
+        self.assertEqual(heard, [])
+        self.backend.wires[0].answer(OK)
+        self.assertEqual(len(heard), 1)
+        self.clock.advance(0.02)
+        self.assertEqual(heard[1:], [Missing.SILENT, Missing.SILENT])
+        self.sockets.names.clear()
+        self.assertEqual(self.siblings.prefixes(), [])
+        self.siblings.ask(A, SiblingRequest(b"PUT", b"/id", b"", b"", 60.0), heard.append)
+        self.assertEqual(heard[3:], [Missing.OVER])
+
     def test_waits_too_long(self) -> None:
         """One that had no place in its time was certainly not sent; one that gets a place late has only the rest."""
         first, second = self.ask(), self.ask()

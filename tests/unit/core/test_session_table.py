@@ -12,11 +12,13 @@ from collections.abc import Callable
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import TIMED_OUT, VETOED, Stage, spell, text
+from wsaas.core.confirmed_push import push_with_receipt
 from wsaas.core.errors import GatewayError
 from wsaas.core.events import Cause, Closed, EventKind, Opened, Received
 from wsaas.core.facts import facts_of
 from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Outcome, Undelivered
 from wsaas.core.pushes import Pushed
+from wsaas.core.receipts import Receipt
 from wsaas.core.records import Facts
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.session import Session
@@ -46,6 +48,8 @@ INPUTS: dict[str, Callable[[Stage], object]] = {
     "not recorded": lambda stage: stage.session.recorded(False),
     "turn_away": lambda stage: stage.session.turn_away(RefusalReason.BACKEND_AWAY),
     "push": lambda stage: stage.session.push(text("push")),
+    "push with receipt": lambda stage: push_with_receipt(stage.session, text("push"), Receipt(lambda received: None)),
+    "ponged": lambda stage: stage.session.outgoing.ponged(b"receipt 1"),
     "close by the API": lambda stage: stage.session.close(Cause.API, 4001, "bye"),
     "close by the drain": lambda stage: stage.session.close(Cause.DRAIN, 1012, ""),
     "facts": lambda stage: facts_of(stage.session),
@@ -130,7 +134,8 @@ TABLE: dict[str, dict[str, str]] = {
         ANY_OUTCOME: NONE,
         "recorded | not recorded": "STARTING",
         "turn_away": "CLOSED: forget, refuse BACKEND_AWAY",
-        "push": "STARTING ! NoSuchConnection",
+        "push | push with receipt": "STARTING ! NoSuchConnection",
+        "ponged": "STARTING",
         "close by the API": "CLOSED: forget, refuse CLOSED_BY_API",
         "close by the drain": "CLOSED: forget, refuse NOT_READY",
         "facts": "STARTING -> Facts",
@@ -144,7 +149,8 @@ TABLE: dict[str, dict[str, str]] = {
         "Refused": "CLOSED: forget, refuse VETOED",
         "Indeterminate": "LEAVING: closing, ended unknown_connect 1006 unclean, wake, refuse TIMEOUT",
         f"{OF_MESSAGE} | Acknowledged": POST,
-        "push": "CONNECTING -> QUEUED",
+        "push | push with receipt": "CONNECTING -> QUEUED",
+        "ponged": "CONNECTING",
         "close by the API": "ABANDONED: closing, wake, refuse CLOSED_BY_API",
         "close by the drain": "ABANDONED: closing, wake, refuse NOT_READY",
         "facts": "CONNECTING -> Facts",
@@ -158,7 +164,8 @@ TABLE: dict[str, dict[str, str]] = {
         "Refused": "CLOSED: forget, refuse VETOED",
         "Indeterminate": "LEAVING: closing, ended unknown_connect 1006 unclean, wake, refuse TIMEOUT",
         f"{OF_MESSAGE} | Acknowledged": POST,
-        "push": "CONNECTING -> QUEUED",
+        "push | push with receipt": "CONNECTING -> QUEUED",
+        "ponged": "CONNECTING",
         "close by the API": "ABANDONED: closing, wake, refuse CLOSED_BY_API",
         "close by the drain": "ABANDONED: closing, wake, refuse NOT_READY",
         "facts": "CONNECTING -> Facts",
@@ -170,7 +177,8 @@ TABLE: dict[str, dict[str, str]] = {
         ANY_OUTCOME: NONE,
         "recorded": "OPEN: accept v1",
         "not recorded": "LEAVING: closing, ended unknown_connect 1006 unclean, wake, refuse JOURNAL_UNAVAILABLE",
-        "push": "ACCEPTED -> QUEUED",
+        "push | push with receipt": "ACCEPTED -> QUEUED",
+        "ponged": "ACCEPTED",
         "close by the API": "LEAVING: closing, ended api 4001 'bye' unclean, wake, refuse CLOSED_BY_API",
         "close by the drain": "LEAVING: closing, ended drain 1012 unclean, wake, refuse NOT_READY",
         "facts": "ACCEPTED -> Facts",
@@ -181,7 +189,8 @@ TABLE: dict[str, dict[str, str]] = {
         ANY_OUTCOME: NONE,
         "recorded": "OPEN: accept v1, send push",
         "not recorded": "LEAVING: closing, ended unknown_connect 1006 unclean, wake, refuse JOURNAL_UNAVAILABLE",
-        "push": "ACCEPTED -> QUEUED",
+        "push | push with receipt": "ACCEPTED -> QUEUED",
+        "ponged": "ACCEPTED",
         "close by the API": "LEAVING: closing, ended api 4001 'bye' unclean, wake, refuse CLOSED_BY_API",
         "close by the drain": "LEAVING: closing, ended drain 1012 unclean, wake, refuse NOT_READY",
         "facts": "ACCEPTED -> Facts",
@@ -195,7 +204,8 @@ TABLE: dict[str, dict[str, str]] = {
         "Indeterminate": "LEAVING: closing, ended network 1006 unclean, wake",
         "Refused": "CLOSED: forget",
         f"{OF_MESSAGE} | Acknowledged": POST,
-        "push": "ABANDONED ! NoSuchConnection",
+        "push | push with receipt": "ABANDONED ! NoSuchConnection",
+        "ponged": "ABANDONED",
         "facts": NOT_LIVE,
     },
     "OPEN": {
@@ -205,6 +215,8 @@ TABLE: dict[str, dict[str, str]] = {
         "disconnected": "LEAVING: closing, ended network 1006 unclean, wake",
         ANY_OUTCOME: NONE,
         "push": "OPEN: send push -> SENT",
+        "push with receipt": "OPEN: send push with ping receipt 1 -> SENT",
+        "ponged": "OPEN",
         "close by the API": "CLOSING: closing, wake, close 4001 bye",
         "close by the drain": "CLOSING: closing, wake, close 1012",
         "facts": "OPEN -> Facts",
@@ -222,6 +234,8 @@ TABLE: dict[str, dict[str, str]] = {
         "Undelivered": "DISMISSED: closing, wake, close 1013",
         f"{OF_CONNECT} | Acknowledged": PUT,
         "push": "OPEN: send push -> SENT",
+        "push with receipt": "OPEN: send push with ping receipt 1 -> SENT",
+        "ponged": "OPEN",
         "close by the API": "CLOSING: closing, wake, close 4001 bye",
         "close by the drain": "CLOSING: closing, wake, close 1012",
         "facts": "OPEN -> Facts",
@@ -235,6 +249,8 @@ TABLE: dict[str, dict[str, str]] = {
         "next_event | turn_away | recorded | not recorded": "OPEN",
         ANY_OUTCOME: NONE,
         "push": "OPEN: send push -> SENT",
+        "push with receipt": "OPEN: send push with ping receipt 1 -> SENT",
+        "ponged": "OPEN",
         "close by the API": "CLOSING: closing, wake, close 4001 bye",
         "close by the drain": "CLOSING: closing, wake, close 1012",
         "facts": "OPEN -> Facts",
@@ -246,6 +262,8 @@ TABLE: dict[str, dict[str, str]] = {
         "disconnected": "LEAVING: closing, ended network 1006 unclean, wake",
         ANY_OUTCOME: NONE,
         "push": "OPEN: no room for push ! ClientTooSlow",
+        "push with receipt": "OPEN: no room for push with ping receipt 1 ! ClientTooSlow",
+        "ponged": "OPEN",
         "close by the API": "CLOSING: closing, wake, close 4001 bye",
         "close by the drain": "CLOSING: closing, wake, close 1012",
         "facts": "OPEN -> Facts",
@@ -257,7 +275,8 @@ TABLE: dict[str, dict[str, str]] = {
         "received": "CLOSING: wake",
         "disconnected": "LEAVING: closing, ended api 4001 'bye' unclean, wake",
         ANY_OUTCOME: NONE,
-        "push": "CLOSING ! NoSuchConnection",
+        "push | push with receipt": "CLOSING ! NoSuchConnection",
+        "ponged": "CLOSING",
         "facts": NOT_LIVE,
     },
     "CLOSING, busy": {
@@ -270,7 +289,8 @@ TABLE: dict[str, dict[str, str]] = {
         "Delivered | Delivered with reply": "CLOSING",
         "CloseRequested | Undelivered": "DISMISSED",
         f"{OF_CONNECT} | Acknowledged": PUT,
-        "push": "CLOSING ! NoSuchConnection",
+        "push | push with receipt": "CLOSING ! NoSuchConnection",
+        "ponged": "CLOSING",
         "facts": NOT_LIVE,
     },
     "DISMISSED": {
@@ -278,7 +298,8 @@ TABLE: dict[str, dict[str, str]] = {
         "close by the API | close by the drain": "DISMISSED",
         "disconnected": "LEAVING: closing, ended backend 1008 unclean lost 1, wake",
         ANY_OUTCOME: NONE,
-        "push": "DISMISSED ! NoSuchConnection",
+        "push | push with receipt": "DISMISSED ! NoSuchConnection",
+        "ponged": "DISMISSED",
         "facts": NOT_LIVE,
     },
     # The client is gone: only the backend has a say.
@@ -287,7 +308,8 @@ TABLE: dict[str, dict[str, str]] = {
         "close by the API | close by the drain": "LEAVING",
         "next_event": "LEAVING -> Closed network 1006 unclean",
         ANY_OUTCOME: NONE,
-        "push": "LEAVING ! NoSuchConnection",
+        "push | push with receipt": "LEAVING ! NoSuchConnection",
+        "ponged": "LEAVING",
         "facts": NOT_LIVE,
     },
     "LEAVING, busy": {
@@ -298,7 +320,8 @@ TABLE: dict[str, dict[str, str]] = {
         "CloseRequested": "LEAVING: ended network 1006 unclean lost 1",
         "Undelivered": "LEAVING: ended network 1006 unclean lost 2",
         f"{OF_CONNECT} | Acknowledged": PUT,
-        "push": "LEAVING ! NoSuchConnection",
+        "push | push with receipt": "LEAVING ! NoSuchConnection",
+        "ponged": "LEAVING",
         "facts": NOT_LIVE,
     },
     "LEAVING, telling": {
@@ -307,7 +330,8 @@ TABLE: dict[str, dict[str, str]] = {
         "next_event": "LEAVING -> Closed network 1006 unclean",
         f"{OF_CONNECT} | {OF_MESSAGE}": DELETE,
         "Acknowledged": "CLOSED: forget",
-        "push": "LEAVING ! NoSuchConnection",
+        "push | push with receipt": "LEAVING ! NoSuchConnection",
+        "ponged": "LEAVING",
         "facts": NOT_LIVE,
     },
     "CLOSED": {
@@ -315,7 +339,8 @@ TABLE: dict[str, dict[str, str]] = {
         "recorded | not recorded": "CLOSED",
         "close by the API | close by the drain": "CLOSED",
         ANY_OUTCOME: NONE,
-        "push": "CLOSED ! NoSuchConnection",
+        "push | push with receipt": "CLOSED ! NoSuchConnection",
+        "ponged": "CLOSED",
         "facts": NOT_LIVE,
     },
 }

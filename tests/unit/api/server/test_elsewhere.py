@@ -44,7 +44,7 @@ class FakeElsewhere:
         self.asked.append(Asked(b"PUT", f"/{id}".encode(), BINARY if binary else None, payload))
         self.waiting.append(lambda answer: done(answer.serialize()))
 
-    def forward(self, id: str, request: IRequest) -> Deferred[ApiResponse]:
+    def forward(self, id: str, request: IRequest, patience: float = 0.0) -> Deferred[ApiResponse]:
         assert id == THEIRS
         self.asked.append(asked_again(request))
         answered: Deferred[ApiResponse] = Deferred()
