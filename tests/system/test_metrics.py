@@ -10,6 +10,7 @@ from tests.support.backend_answers import after, reply
 from tests.support.gateway_process import Gateway
 from tests.support.promtool import Series, promtool, series
 from tests.support.system_case import Settings, SharedTestCase, SystemTestCase, eventually
+from tests.support.workers import PATIENCE, Workers, resume
 from wsaas.telemetry.families import METRICS
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -149,3 +150,45 @@ class RestartTests(SystemTestCase):
         self.assertGreater(found["wsaas_disconnect_delay_seconds_sum"], 1.5)
         self.assertEqual(found["wsaas_journal_pending_disconnects"], 0)
         self.assertGreater(found["wsaas_journal_size_bytes"], 0)
+
+
+class WorkersTests(SharedTestCase):
+    """Several workers, and one port that is scraped."""
+
+    settings: ClassVar[Settings] = {"WORKERS": "3", "STATE_DIR": "state"}
+
+    def scrape(self) -> Series:
+        return series(self.api.get("/-/metrics").body)
+
+    def test_all(self) -> None:
+        """Whichever worker is asked tells the figures of all, each with its number; together they are right."""
+        clients = [self.client() for _ in range(12)]
+        workers = Workers(self, self.gw)
+        counts = {str(row["worker"]): row["connections"] for row in workers.rows()}
+        for line in workers.lines():
+            answer = line.ask("GET", "/-/metrics").body
+            self.assertEqual(promtool("check", "metrics", given=answer), "")
+            found = series(answer)
+            opened = {each: found[f'wsaas_connections{{state="open",worker="{each}"}}'] for each in counts}
+            self.assertEqual(opened, counts)
+            self.assertEqual(found["wsaas_unreached_workers"], 0)
+            alone = [name for name in found if 'worker="' not in name]
+            self.assertEqual(alone, ["wsaas_unreached_workers"])
+            for each in counts:
+                self.assertIn(f'process_open_fds{{worker="{each}"}}', found)
+        self.assertEqual(sum(counts.values()), len(clients))
+
+    def test_one_is_silent(self) -> None:
+        """A worker that does not answer is left out, and the scrape says that one is missing."""
+        workers = Workers(self, self.gw)
+        pid, *others = workers.pids.values()
+        (number,) = [row["worker"] for row in workers.rows() if row["pid"] == pid]
+        line = workers.line(others[0])
+        workers.stop(pid)
+        found = series(line.ask("GET", "/-/metrics").body)
+        self.assertEqual(found["wsaas_unreached_workers"], 1)
+        told = {name for name in found if name.startswith("wsaas_draining")}
+        self.assertEqual(len(told), 2)
+        self.assertNotIn(f'wsaas_draining{{worker="{number}"}}', told)
+        resume(pid)
+        eventually(lambda: self.scrape()["wsaas_unreached_workers"] == 0, PATIENCE)

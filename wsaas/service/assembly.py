@@ -158,7 +158,7 @@ def assemble(
     def forwarding() -> Forwarding | None:
         if node is not None:
             return node.join(gateway, router, ready)
-        return None if worker is None else worker.join(gateway, router, ready, stop, watching.events)
+        return None if worker is None else worker.join(gateway, router, ready, stop, scrape, watching.events)
 
     reactor_delay = ReactorDelay(reactor, time.monotonic)
 

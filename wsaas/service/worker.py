@@ -19,6 +19,7 @@ from wsaas.api.app import Api
 from wsaas.api.elsewhere import Asked
 from wsaas.api.events import MAX_WATCHERS, add_event_routes
 from wsaas.api.health import process_row
+from wsaas.api.metrics import SAMPLES, add_samples_route
 from wsaas.cluster.event_streams import SiblingEvents
 from wsaas.cluster.forwarding import Forwarding, missing_answer
 from wsaas.cluster.push_lines import PushLines
@@ -32,6 +33,7 @@ from wsaas.core.router import Router
 from wsaas.net.shared_ports import InheritedPort, SharingReactor
 from wsaas.service.adoption import Adoption, worker_directory
 from wsaas.service.lifeline import Lifeline
+from wsaas.service.scrape import Scrape
 from wsaas.service.systemd import Notifier
 from wsaas.service.worker_identity import WorkerIdentity
 from wsaas.settings.table import Settings
@@ -120,11 +122,13 @@ class Worker:
         router: Router,
         ready: Callable[[], bool],
         stop: Callable[[], object],
+        scrape: Scrape,
         events: EventStream | None = None,
     ) -> Forwarding:
         """Be one of the workers, and return the others.
 
-        `ready()` says if this one is ready; `stop()` is called when the parent is gone. The others read `events`.
+        `ready()` says if this one is ready; `stop()` is called when the parent is gone. The others read `events`, and
+        the readings of `scrape`.
         """
         self._gateway = gateway
         self._ready = ready
@@ -142,7 +146,7 @@ class Worker:
             max_message_size=self._settings.max_message_size,
             about=self._about,
             wall_clock=self._wall_clock,
-            add_more=None if events is None else partial(self._add_routes, events),
+            add_more=partial(self._add_routes, scrape, events),
         )
         self._site.max_connections = sibling_files(self._identity.count)
         inheritance = self._identity.inheritance
@@ -154,6 +158,7 @@ class Worker:
                 stop()
 
             self._lifeline = Lifeline(self._reactor, inheritance, ready, orphaned)
+        scrape.gather = lambda: self._forwarding.ask_all(Asked(b"GET", SAMPLES))
         return self._forwarding
 
     def start(self, journal: Journal) -> None:
@@ -179,10 +184,12 @@ class Worker:
         if self._lifeline is not None:
             self._lifeline.start()
 
-    def _add_routes(self, events: EventStream, api: Api) -> None:
+    def _add_routes(self, scrape: Scrape, events: EventStream | None, api: Api) -> None:
         """Add the routes that the other workers ask for, beside those of the API."""
-        others = self._identity.count - 1
-        add_event_routes(api, events, lambda: b"", most=others * self.watchers)
+        add_samples_route(api, scrape.samples)
+        if events is not None:
+            others = self._identity.count - 1
+            add_event_routes(api, events, lambda: b"", most=others * self.watchers)
 
     def follow(self, target: bytes, heard: Callable[[bytes], object]) -> SiblingEvents:
         """Begin to read the event streams of the other workers."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import treq
 from treq.testing import StubTreq
+from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
 from wsaas.api.access import Access
 from wsaas.api.app import Api
-from wsaas.api.metrics import add_metrics_route
+from wsaas.api.metrics import add_metrics_route, add_samples_route
 from wsaas.core.counters import Counters
 
 
@@ -35,6 +38,20 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual((status, body), (200, b"asked for application/openmetrics-text\n"))
         self.assertEqual(types, ["text/plain; version=0.0.4"])
         self.assertEqual(self.ask(authorization="Bearer secret")[1], b"asked for \n")
+
+    def test_samples(self) -> None:
+        """Another worker is told the readings as JSON."""
+
+        async def samples() -> dict[str, object]:
+            return {"families": [["wsaas_draining", "gauge", "", "", []]]}
+
+        api = Api(Access((), ["gateway"]), Counters())
+        add_samples_route(api, samples)
+        self.agent = StubTreq(api.resource())._agent
+        status, body, _ = self.ask(path="/-/samples")
+        self.assertEqual(
+            (status, json.loads(body)), (200, {"code": "OK", **self.successResultOf(ensureDeferred(samples()))})
+        )
 
     def test_token(self) -> None:
         """Without the token nothing is told."""
