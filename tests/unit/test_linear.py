@@ -43,6 +43,9 @@ WATCHED: dict[str, Inputs] = {
     "wsaas.clients.handshake.request:_ELEMENTS": [
         ("", '"\\', ""), ("", '"', ""), ("", ",", ""), ('"', "\\", ""), ("", '",', ""), ("a", '\\"', ","),
     ],
+    "wsaas.cluster.push_answers:_LENGTH": [
+        ("", "\r\nContent-Length: ", ""), ("", "\r\nContent-Length: 1", ""), ("\r\nContent-Length: ", "1", ""),
+    ],
     "wsaas.clients.handshake.credentials:in_query": [
         ("", "&", ""), ("", "&access_token", ""), ("&access_token=", "a", ""), ("", "%61", ""), ("", "&%61ccess_", ""),
     ],
