@@ -19,7 +19,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer of the API, all of it but the moment."""
+    """An answer of the API, all of it but the moment and the request's id."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -55,7 +55,7 @@ class ApiLine:
             fields.append((name.lower(), value.strip()))
         size = int(dict(fields).get("content-length", "0"))
         got = b"" if method == "HEAD" else self._file.read(size)
-        return Reply(status, tuple(sorted(pair for pair in fields if pair[0] != "date")), got)
+        return Reply(status, tuple(sorted(pair for pair in fields if pair[0] not in ("date", "x-amzn-requestid"))), got)
 
     def close(self) -> None:
         """Hang up."""

@@ -100,6 +100,13 @@ class ThreeTests(SharedTestCase):
                 ("GET", "/groups?limit=0", b"", ""),
                 *((method, f"/{gone}", b"", "") for method in ("PUT", "GET", "HEAD", "DELETE")),
                 *((method, f"/{unknown}", b"", "") for method in ("PUT", "GET", "HEAD", "DELETE")),
+                *((method, f"/prod/@connections/{gone}", b"", "") for method in ("POST", "GET", "DELETE")),
+                *((method, f"/%40connections/{unknown}", b"", "") for method in ("POST", "GET", "DELETE")),
+                ("POST", f"/@connections/{id}", b"hello", ""),
+                ("POST", f"/@connections/{id}", b"\xff\x00", ""),
+                ("POST", f"/@connections/{id}", b"x" * 10000, ""),
+                ("POST", "/@connections/L0SM9cOFvHcCIhw=", b"hello", ""),
+                ("PUT", f"/@connections/{id}", b"hello", ""),
                 ("PUT", f"/groups/g/{gone}", b"", ""),
                 ("PUT", f"/groups/g/{unknown}", b"", ""),
             ]

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.pages import DOCS, exists, tables
 from tests.support.source import ROOT, modules
+from wsaas.api.aws_dialect import ERRORS, GONE, MAYBE_SENT
 from wsaas.api.errors import INTERNAL_ERROR, TABLE
 from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import api_site
@@ -345,6 +346,56 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_workers.ThreeTests.test_stopped",
         ],
     },
+    "aws": {
+        "POST /@connections/{id}": [
+            "unit.api.test_aws.TableTests.test_post",
+            "unit.api.test_aws.TableTests.test_text",
+            "unit.api.test_aws.TableTests.test_connecting",
+            "system.test_aws_sdks.Boto3Tests.test_all",
+            "system.test_aws_sdks.JavaScriptTests.test_all",
+        ],
+        "GET /@connections/{id}": [
+            "unit.api.test_aws.TableTests.test_get",
+            "system.test_aws_sdks.Boto3Tests.test_all",
+            "system.test_aws_sdks.JavaScriptTests.test_all",
+        ],
+        "DELETE /@connections/{id}": [
+            "unit.api.test_aws.TableTests.test_delete",
+            "system.test_aws_sdks.Boto3Tests.test_all",
+            "system.test_aws_sdks.JavaScriptTests.test_all",
+        ],
+        "GoneException": [
+            "unit.api.test_aws.TableTests.test_gone",
+            "system.test_aws_sdks.Boto3Tests.test_all",
+            "system.test_aws_sdks.JavaScriptTests.test_all",
+        ],
+        "PayloadTooLargeException": [
+            "unit.api.test_aws.TableTests.test_too_large",
+            "system.test_aws_sdks.Boto3Tests.test_refusals",
+            "system.test_aws_sdks.JavaScriptTests.test_refusals",
+        ],
+        "LimitExceededException": [
+            "unit.api.test_aws.TableTests.test_too_slow",
+            "system.test_aws_sdks.Boto3Tests.test_refusals",
+            "system.test_aws_sdks.JavaScriptTests.test_refusals",
+        ],
+        "ForbiddenException": [
+            "unit.api.test_aws.OpenTests.test_host",
+            "unit.api.test_aws.TokenTests.test_token",
+            "unit.api.test_aws.PairTests.test_signature",
+            "unit.api.test_aws.BothTests.test_either",
+            "system.test_aws_sdks.Boto3Tests.test_refusals",
+            "system.test_aws_sdks.JavaScriptTests.test_refusals",
+        ],
+        "BadRequestException": ["unit.api.test_aws.TableTests.test_wrong"],
+        "NotFoundException": ["unit.api.test_aws.TableTests.test_no_id"],
+        "MethodNotAllowedException": ["unit.api.test_aws.TableTests.test_no_id"],
+        "RequestTimeoutException": ["unit.api.test_aws.TableTests.test_wrong"],
+        "UnsupportedMediaTypeException": ["unit.api.test_aws.TableTests.test_wrong"],
+        "InternalServerErrorException": ["unit.api.test_aws.TableTests.test_mistake_of_ours"],
+        "ServiceUnavailableException": ["unit.api.test_aws.ElsewhereTests.test_errors"],
+        "OwnerSilentException": ["unit.api.test_aws.ElsewhereTests.test_errors"],
+    },
     "facts": {
         "id": ["unit.api.test_connections.FactsTests.test_get"],
         "state": ["unit.api.test_connections.FactsTests.test_get"],
@@ -567,6 +618,16 @@ class ProtocolTests(SynchronousTestCase):
         documented = {(code, int(status)) for code, status, _ in self.tables["errors"]}
         answered = {(row.code, row.status) for row in TABLE.values()}
         self.assertEqual(documented, answered | {(str(INTERNAL_ERROR.content["code"]), INTERNAL_ERROR.status)})
+
+    def test_aws_errors(self) -> None:
+        """The errors of the AWS dialect, and their status, are those of the source; each error of the API has one."""
+        documented = {(name, status) for name, status, _ in self.tables["aws"] if name.endswith("Exception")}
+        given = {*ERRORS.values(), GONE, MAYBE_SENT}
+        by_name = {name: sorted(status for status, its in given if its == name) for _, name in given}
+        self.assertEqual(documented, {(name, ", ".join(map(str, each))) for name, each in by_name.items()})
+        codes = {row.code for row in TABLE.values()} | {str(INTERNAL_ERROR.content["code"])}
+        others = {"NOT_UTF8", "NOT_READY", "TOO_MANY_WATCHERS"}  # anything is a message; those of other paths
+        self.assertEqual(codes - set(ERRORS), others)
 
     def test_refusals(self) -> None:
         """The refusals are those that the source can give, each with its status and a message that says what to do."""

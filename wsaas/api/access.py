@@ -3,6 +3,8 @@
 Without a token, every program on this machine may call the API, a browser included. A web page reaches the API by a
 name of its own that resolves to 127.0.0.1 (DNS rebinding). The Host header then says that name. So only those names
 pass that no stranger can have: loopback, and the host of LOCAL_ADDRESS.
+
+Where a key pair is configured, the paths of the AWS dialect are opened by a token or a signature, and by nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from ipaddress import ip_address
 
 from twisted.web.http_headers import Headers
 
+from wsaas.api.aws_dialect import rest_of
 from wsaas.api.errors import HostNotAllowed, Unauthorized
+from wsaas.api.sigv4 import ALGORITHM, SignatureFlaw, Signatures, SignedRequest
 
 # A load balancer has no token and knows addresses only. These two paths tell nothing of any client.
 OPEN_TO_ALL = frozenset({b"/-/healthy", b"/-/ready"})
@@ -27,25 +31,37 @@ _MAX_NAME_LENGTH = 255
 
 
 class Access:
-    """The gate of the API: any one of the tokens opens it; with no tokens, the names of loopback and `hosts` do."""
+    """The gate of the API: any one of the tokens opens it; with no tokens, the names of loopback and `hosts` do.
 
-    def __init__(self, tokens: Sequence[str], hosts: Collection[str] = ()) -> None:
+    With `signatures`, paths of the AWS dialect are opened by one of the tokens or a signature.
+    """
+
+    def __init__(
+        self, tokens: Sequence[str], hosts: Collection[str] = (), signatures: Signatures | None = None
+    ) -> None:
         self._tokens = tuple(token.encode() for token in tokens)
         if b"" in self._tokens:
             raise ValueError("an empty API token would let every request pass")
+        self._signatures = signatures
+        self.by_signature_only = signatures is not None and not tokens
+        """True if a path of the dialect is opened by signatures alone."""
         self._hosts = frozenset(_normal(host) for host in hosts)
         self._names_us = lru_cache(maxsize=256)(self._is_ours)
 
-    def check(self, path: bytes, headers: Headers, any_host: bool = False) -> None:
+    def check(self, path: bytes, headers: Headers, any_host: bool = False, signed: SignedRequest | None = None) -> None:
         """Raise Unauthorized or HostNotAllowed unless a request for this path may pass.
 
         The path is that of the request line, not decoded. `any_host` is for a request that no web page can have sent,
-        so that its Host is not looked at.
+        so that its Host is not looked at. `signed` is the request as its signature covers it; without it no signature
+        passes.
         """
         if self._tokens and (path == CONSOLE or path.startswith(CONSOLE + b"/")):
             return
         if path not in OPEN_TO_ALL:
             authorizations = headers.getRawHeaders(b"authorization", [])
+            if (self._signatures is not None or self._tokens) and rest_of(path) is not None:
+                self._check_dialect(authorizations, headers, signed)
+                return
             refusal = self.refusal(authorizations, headers.getRawHeaders(b"host", []), any_host)
             if refusal is not None:
                 raise refusal
@@ -69,6 +85,27 @@ class Access:
             f"the Host {shown!r} is neither localhost nor that of LOCAL_ADDRESS: call the API by one of these, "
             "set LOCAL_ADDRESS to the name by which backends call it, or set API_TOKEN, with which any name will do"
         )
+
+    def _check_dialect(self, authorizations: Sequence[bytes], headers: Headers, signed: SignedRequest | None) -> None:
+        """Raise Unauthorized unless a request of the AWS dialect has a token or, with a key pair, a signature."""
+        is_signed = any(each.startswith(ALGORITHM) for each in authorizations)
+        if self._signatures is None:
+            if is_signed:
+                raise Unauthorized(
+                    "no signature is accepted: send the API token, or set API_AWS_ACCESS_KEY_ID and "
+                    "API_AWS_SECRET_ACCESS_KEY"
+                )
+        elif is_signed or not self._tokens:
+            if signed is None:
+                raise Unauthorized("sign the request")
+            try:
+                self._signatures.check(signed, headers)
+            except SignatureFlaw as flaw:
+                raise Unauthorized(str(flaw)) from None
+            return
+        refusal = self.refusal(authorizations, (), True)
+        if refusal is not None:
+            raise refusal
 
     def _knows(self, credential: bytes) -> bool:
         # All tokens are compared, in constant time each, so that the time tells nothing about any of them.

@@ -24,13 +24,15 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from wsaas.api.access import Access
+from wsaas.api.aws_dialect import Dialect, translated
 from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answer_to
 from wsaas.api.params import Query, receipt_seconds
 from wsaas.api.refused_pushes import count_refused
 from wsaas.api.responses import Answer, ApiResponse
+from wsaas.api.sigv4 import SignedRequest
 from wsaas.core.counters import Counters
 from wsaas.core.errors import NoSuchConnection, OwnerUnreachable
-from wsaas.core.ids import ID_LENGTH
+from wsaas.core.ids import ID_LENGTH, is_id
 
 if TYPE_CHECKING:
     from wsaas.api.elsewhere import Elsewhere
@@ -65,13 +67,19 @@ class Name(BaseConverter):
         return unquote(value)
 
 
+class Stage(Name):
+    """`<stage:name>` in a route: the stage before `@connections`, any segment but those that mean something there."""
+
+    regex = "(?!(?:groups|@connections)(?:/|$))[^/]+"
+
+
 class Api:
     """Answers requests by a Klein application: all answers are JSON, and all errors are looked up in one table.
 
     `counters` counts pushes that are refused before the router hears of them.
     A request for a connection that is not here goes on to its owner, if that is one of the processes `elsewhere`.
     While `may_answer()` is false, this process may not say of any connection that something was done: all requests but
-    those below `/-/` are refused.
+    those below `/-/` are refused. Each answer is written as `dialect` returns it.
     """
 
     def __init__(
@@ -80,14 +88,17 @@ class Api:
         counters: Counters,
         elsewhere: Elsewhere | None = None,
         may_answer: Callable[[], bool] | None = None,
+        dialect: Dialect = translated,
     ) -> None:
         self._access = access
         self._may_answer = may_answer
         self._counters = counters
         self._elsewhere = elsewhere
+        self._dialect = dialect
         self._klein = Klein()
         self._klein.url_map.converters["id"] = ConnectionId
         self._klein.url_map.converters["name"] = Name
+        self._klein.url_map.converters["stage"] = Stage
         self._klein.url_map.merge_slashes = False
         self._klein.handle_errors(Exception)(self._failed)
 
@@ -111,10 +122,12 @@ class Api:
                 try:
                     answer = await handler(request, query, **arguments)
                 except NoSuchConnection:
-                    elsewhere, id = self._elsewhere, arguments.get("id")
-                    if elsewhere is None or id is None or not elsewhere.may_have(id):
+                    elsewhere, id = self._elsewhere, arguments.get("id", "")
+                    if elsewhere is None or not is_id(id) or not elsewhere.may_have(id):
                         raise
                     answer = await elsewhere.forward(id, request, receipt_seconds(query) or 0.0)
+                if isinstance(answer, ApiResponse):
+                    answer = self._dialect(request.method, request.uri, answer)
                 return answer.write_to(request)
 
             self._klein.route(rule, methods=[method], endpoint=f"{method} {rule}")(answered)
@@ -124,11 +137,11 @@ class Api:
 
     def resource(self) -> Resource:
         """Return the root of the site."""
-        return Gate(self._access, self._counters, self._klein.resource(), self._may_answer)
+        return Gate(self._access, self._counters, self._klein.resource(), self._may_answer, self._dialect)
 
     def _failed(self, request: IRequest, failure: Failure) -> bytes:
         count_refused(self._counters, request.method, request.uri, failure.value)
-        return answer_failure(request, failure).write_to(request)
+        return self._dialect(request.method, request.uri, answer_failure(request, failure)).write_to(request)
 
 
 class Gate(Resource):
@@ -137,9 +150,15 @@ class Gate(Resource):
     isLeaf = True
 
     def __init__(
-        self, access: Access, counters: Counters, inside: IResource, may_answer: Callable[[], bool] | None = None
+        self,
+        access: Access,
+        counters: Counters,
+        inside: IResource,
+        may_answer: Callable[[], bool] | None,
+        dialect: Dialect,
     ) -> None:
         super().__init__()
+        self._dialect = dialect
         self._access = access
         self._counters = counters
         self._inside = inside
@@ -147,7 +166,8 @@ class Gate(Resource):
 
     def render(self, request: IRequest) -> int:
         try:
-            self._access.check(request.path, request.requestHeaders, isinstance(request.getHost(), UNIXAddress))
+            any_host = isinstance(request.getHost(), UNIXAddress)
+            self._access.check(request.path, request.requestHeaders, any_host, _as_signed(request))
             _check_path(request.path)
             if self._may_answer is not None and not request.path.startswith(_OPERATION) and not self._may_answer():
                 raise OwnerUnreachable(
@@ -155,13 +175,22 @@ class Gate(Resource):
                 )
         except (Unauthorized, HostNotAllowed, NotFound, OwnerUnreachable) as error:
             count_refused(self._counters, request.method, request.uri, error)
-            answer_failure(request, Failure()).finish(request)
+            self._dialect(request.method, request.uri, answer_failure(request, Failure())).finish(request)
             return NOT_DONE_YET
         if request.method not in METHODS:
             # Werkzeug ignores the case of a method, and HTTP does not (RFC 9110, 9.1): no path has the method OTHER.
             request.method = OTHER
         request.postpath = _segments(request.path)
         return self._inside.render(request)  # type: ignore[no-any-return]
+
+
+def _as_signed(request: IRequest) -> SignedRequest:
+    def body() -> bytes:
+        content: bytes = request.content.read()
+        request.content.seek(0)
+        return content
+
+    return SignedRequest(request.method, request.uri, body)
 
 
 def _check_path(path: bytes) -> None:

@@ -14,7 +14,7 @@ from twisted.web.iweb import IRequest
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """A status, a JSON object, and headers beside those that every answer has."""
+    """A status, a JSON object, and headers beside those that every answer has. With an empty object it has no body."""
 
     status: int
     content: Mapping[str, object]
@@ -32,12 +32,16 @@ class ApiResponse:
 
     def body(self) -> bytes:
         """Return the JSON object, in ASCII and on one line, with a line end: after curl a prompt follows."""
+        if not self.content:
+            return b""
         return json.dumps(self.content).encode("ascii") + b"\n"
 
     def all_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
         """Yield the headers of this answer, whose body `body()` gave."""
-        yield "Content-Type", self.media_type
-        yield "Content-Length", str(len(body))
+        if body:
+            yield "Content-Type", self.media_type
+        if self.status != HTTPStatus.NO_CONTENT:  # RFC 9110, 8.6
+            yield "Content-Length", str(len(body))
         yield "Cache-Control", "no-store"
         yield from self.headers
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wsaas.api.app import Api
+from wsaas.api.aws import add_aws_routes
 from wsaas.api.connections import add_connection_routes
 from wsaas.api.groups import add_group_routes
 from wsaas.core.router import Router
@@ -20,3 +21,4 @@ def add_routes(api: Api, router: Router, reactor: Any, elsewhere: Elsewhere | No
     """
     add_connection_routes(api, router, reactor, elsewhere)
     add_group_routes(api, router, reactor, elsewhere)
+    add_aws_routes(api, router)

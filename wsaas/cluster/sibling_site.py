@@ -23,6 +23,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from wsaas.api.access import Access
 from wsaas.api.app import Api
+from wsaas.api.aws_dialect import plain
 from wsaas.api.errors import INTERNAL_ERROR, RequestTimeout, answer_to
 from wsaas.api.groups import ALL_GROUPS
 from wsaas.api.params import Query
@@ -57,7 +58,7 @@ class SiblingFastPath(FastPath):
         prefix: str | None = None,
         may_answer: Callable[[], bool] | None = None,
     ) -> None:
-        super().__init__(router, access, max_message_size, may_answer=may_answer)
+        super().__init__(router, access, max_message_size, may_answer=may_answer, dialect=plain)
         self._wall_clock = wall_clock
         self._prefix = None if prefix is None else prefix.encode("ascii")
         self._first_expiry = inf
@@ -136,7 +137,7 @@ def sibling_site(
     its `prefix`. While `may_answer()` is false, requests about connections are refused.
     """
     access = Access(tokens)
-    api = Api(access, router.counters, may_answer=may_answer)
+    api = Api(access, router.counters, may_answer=may_answer, dialect=plain)
     add_routes(api, router, reactor)
 
     @api.route(ALL_GROUPS.decode("ascii"), "GET")
@@ -150,5 +151,5 @@ def sibling_site(
     if add_more is not None:
         add_more(api)
     fast_path = SiblingFastPath(router, access, max_message_size, wall_clock, prefix, may_answer)
-    context = ApiContext(reactor, access, max_message_size, REQUEST_TIMEOUT, router.counters, fast_path)
+    context = ApiContext(reactor, access, max_message_size, REQUEST_TIMEOUT, router.counters, fast_path, plain)
     return ApiSite(Expiry(api.resource(), wall_clock, prefix), context)

@@ -11,6 +11,12 @@ class PushKind(Enum):
     CONNECTION = "connection"
     GROUP = "group"
     BROADCAST = "broadcast"
+    AWS = "aws"
+    """To one connection, as an AWS SDK asks for it."""
+
+
+TO_ONE = frozenset((PushKind.CONNECTION, PushKind.AWS))
+"""The kinds of pushes that are for one connection."""
 
 
 class Pushed(Enum):

@@ -81,8 +81,12 @@ class Router:
         self.counters = monitor.counters
         self._elsewhere = elsewhere
 
-    def push(self, id: str, payload: bytes, binary: bool, receipt: Receipt | None = None) -> Pushed:
-        """Send one message to one client. Raises NoSuchConnection, ClientTooSlow, MessageTooLong, NotUtf8.
+    def push(
+        self, id: str, payload: bytes, binary: bool, receipt: Receipt | None = None, kind: PushKind = _CONNECTION
+    ) -> Pushed:
+        """Send one message to one client, and count it as `kind`.
+
+        Raises NoSuchConnection, ClientTooSlow, MessageTooLong, NotUtf8.
 
         The receipt, if there is one, is settled when the client has read the message; not if that is only queued.
         """
@@ -97,15 +101,15 @@ class Router:
                 error.counted = True
                 self.hand_on(id, len(payload))
             else:
-                self._note(_CONNECTION, error)
-                _tell(self._monitor, Push(_CONNECTION, id, payload, binary, error, session))
+                self._note(kind, error)
+                _tell(self._monitor, Push(kind, id, payload, binary, error, session))
             raise
-        if pushed is _SENT:
+        if pushed is _SENT and kind is _CONNECTION:
             self.counters.pushes_sent += 1
         else:
-            self._note(_CONNECTION, pushed)
+            self._note(kind, pushed)
         if self._monitor.observer is not None:
-            _tell(self._monitor, Push(_CONNECTION, id, payload, binary, pushed, session))
+            _tell(self._monitor, Push(kind, id, payload, binary, pushed, session))
         return pushed
 
     def hand_on(self, id: str, size: int) -> None:

@@ -19,6 +19,7 @@ from wsaas.api.app import Api
 from wsaas.api.health import process_row
 from wsaas.api.metrics import add_metrics_route
 from wsaas.api.server.site import ApiSite, api_site
+from wsaas.api.sigv4 import Signatures
 from wsaas.backend.courier import Courier
 from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender
@@ -166,6 +167,10 @@ def assemble(
         own = None if backend.tls is None else backend.tls.expires_at
         return daemon.certificates() | ({} if own is None else {"TARGET_CERT": own})
 
+    signatures: Signatures | None = None
+    if settings.api_aws_access_key_id is not None and settings.api_aws_secret_access_key is not None:
+        signatures = Signatures(settings.api_aws_access_key_id, settings.api_aws_secret_access_key, time.time)
+
     def make_api() -> ApiSite:
         return api_site(
             reactor,
@@ -178,6 +183,7 @@ def assemble(
             members=alone if others is None else others.members,
             members_name="workers" if node is None else "members",
             add_more=add_more,
+            signatures=signatures,
         )
 
     def add_more(api: Api) -> None:

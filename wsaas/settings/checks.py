@@ -35,6 +35,10 @@ def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Ite
             yield given[key].line(f"needs {cert}, the certificate of the key")
         if values.get(cert) and not given[key].text and not pem.has_block(values[cert], "PRIVATE KEY"):
             yield given[cert].line(f"must hold the private key too, unless {key} names its file")
+    pair = ("API_AWS_ACCESS_KEY_ID", "API_AWS_SECRET_ACCESS_KEY")
+    for name, other in (pair, pair[::-1]):
+        if known(name, other) and given[name].text and not given[other].text:
+            yield given[name].line(f"needs {other}: the two are a pair")
     if known("TARGET_ADDRESS"):
         for name, what in (("WS_ENDPOINT", "clients"), ("HTTP_ENDPOINT", "the API")):
             heard_at = _name_and_ports(name, values) if known(name) else None

@@ -132,6 +132,12 @@ class Settings:
     api_token: tuple[str, ...] = optional(
         parse.tokens, (), "Bearer token of the API; several while they are rotated.", secret=True, repeats=True
     )
+    api_aws_access_key_id: str | None = optional(
+        parse.access_key_id, None, "Access key id whose signatures open /@connections to AWS SDKs.", secret=True
+    )
+    api_aws_secret_access_key: str | None = optional(
+        parse.secret_access_key, None, "Its secret access key.", secret=True
+    )
     webhook_secret: tuple[bytes, ...] = optional(
         parse.webhook_keys,
         (),

@@ -132,6 +132,20 @@ def tokens(text: str) -> tuple[str, ...]:
     return found
 
 
+def access_key_id(text: str) -> str:
+    """Parse an access key id of AWS's form; a signature's scope and header separate it by slashes and commas."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{4,128}", text):
+        raise ValueError("must be 4 to 128 ASCII letters, digits, underscores, dots and hyphens")
+    return text
+
+
+def secret_access_key(text: str) -> str:
+    """Parse a secret access key."""
+    if not re.fullmatch(r"[!-~]{16,128}", text):
+        raise ValueError("must be 16 to 128 printable ASCII characters, as from: openssl rand -base64 30")
+    return text
+
+
 def webhook_keys(text: str) -> tuple[bytes, ...]:
     """Parse Standard Webhooks secrets, separated by white space or commas. Return their keys."""
     keys = []

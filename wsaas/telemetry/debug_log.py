@@ -11,7 +11,7 @@ from wsaas.core.errors import GatewayError
 from wsaas.core.events import Closed
 from wsaas.core.model import Frame
 from wsaas.core.observer import Attempt, Push, RefusedHandshake
-from wsaas.core.pushes import Pushed, PushKind
+from wsaas.core.pushes import TO_ONE, Pushed, PushKind
 from wsaas.core.session import Session
 
 
@@ -74,7 +74,7 @@ class DebugLog:
             status = self._status_of(result)
         else:
             status = 202 if result is Pushed.QUEUED else 200
-        if push.kind is PushKind.CONNECTION:
+        if push.kind in TO_ONE:
             whom = f"connection {push.target}"
         else:
             whom = f"group {push.target[:80]}" if push.kind is PushKind.GROUP else "all connections"

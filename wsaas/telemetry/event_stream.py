@@ -16,13 +16,13 @@ from wsaas.core.groups import NO_GROUPS
 from wsaas.core.model import Frame
 from wsaas.core.monitor import Monitor
 from wsaas.core.observer import Attempt, Push, RefusedHandshake
-from wsaas.core.pushes import Pushed, PushKind
+from wsaas.core.pushes import TO_ONE, Pushed, PushKind
 from wsaas.core.session import Session
 from wsaas.telemetry.event_filter import EventFilter
 from wsaas.telemetry.event_lines import EventLines, status_of
 from wsaas.telemetry.watcher import Watcher
 
-_PUSHES = {PushKind.CONNECTION: "push", PushKind.GROUP: "group_push", PushKind.BROADCAST: "broadcast"}
+_PUSHES = {**dict.fromkeys(TO_ONE, "push"), PushKind.GROUP: "group_push", PushKind.BROADCAST: "broadcast"}
 CodeOf = Callable[[GatewayError], tuple[int, str]]
 """Gives status and code of the API's answer to an error."""
 
@@ -84,7 +84,7 @@ class EventStream:
 
     def pushed(self, push: Push) -> None:
         event, session = _PUSHES[push.kind], push.session
-        if push.kind is PushKind.CONNECTION:
+        if push.kind in TO_ONE:
             result = push.result
             if isinstance(result, GatewayError):
                 status, code = self._code_of(result)

@@ -21,6 +21,7 @@ PARAMS = "wsaas/api/params.py"
 TURNS_CHANNEL = "wsaas/internals/http_channel.py"
 LIMITS = "wsaas/api/server/limits.py"
 FANOUT = "wsaas/core/fanout.py"
+SIGV4 = "wsaas/api/sigv4.py"
 SITE = "wsaas/api/server/site.py"
 TLS = "wsaas/net/tls_endpoint.py"
 EVENTS = "wsaas/api/events.py"
@@ -33,6 +34,7 @@ ID = "Guessing an id"
 SMUGGLING = "Request smuggling"
 BODY = "A body without end"
 SLOW = "A request that comes slowly"
+FORGED = "A forged signature"
 REBINDING = "A web page that calls the API"
 UNREAD = "Requests whose answers"
 TURNS = "Thousands of requests"
@@ -44,9 +46,7 @@ HTTP_2 = "HTTP/2"
 NONSENSE = "Invalid ids, groups"
 ANYTHING = "Anything else"
 
-_GATE = (
-    "            self._access.check(request.path, request.requestHeaders, isinstance(request.getHost(), UNIXAddress))\n"
-)
+_GATE = "            self._access.check(request.path, request.requestHeaders, any_host, _as_signed(request))\n"
 _PATH = "            _check_path(request.path)\n"
 _COMPARED = "sum(compare_digest(credential, token) for token in self._tokens) > 0"
 _ANNOUNCED = "if self.length is not None and self.length > self.context.max_message_size:"
@@ -73,7 +73,7 @@ DEFENCES = [
     without(  # the gate still refuses it, but only when the body is there
         TOKEN,
         CHANNEL,
-        'self.context.access.check(target.partition(b"?")[0], request.requestHeaders, self._any_host)',
+        "self.context.access.check(path, request.requestHeaders, self._any_host, signed)",
         "pass",
         "unit.api.server.test_site.TokenTests.test_before_the_body",
     ),
@@ -109,6 +109,28 @@ DEFENCES = [
         "tokens=(),",
         "unit.service.test_assembly.AssemblyTests.test_token",
     ),
+    without(  # another process's name is made of what is no id
+        FORGED, ROUTES, "not is_id(id) or", "", "unit.api.test_aws.ElsewhereTests.test_no_id"
+    ),
+    without(FORGED, SIGV4, "if not compare_digest(signature, found.signature):", "if False:"),
+    without(FORGED, SIGV4, "if not compare_digest(stated, hashed):", "if False:"),
+    without(FORGED, SIGV4, "if abs(self._wall_clock() - seconds) > MAX_SKEW:", "if False:"),
+    without(FORGED, SIGV4, "or moment[:8] != day", ""),
+    without(FORGED, SIGV4, "if found.service != _SERVICE or found.last != _LAST:", "if False:"),
+    without(FORGED, SIGV4, 'if not {b"host", b"x-amz-date"}.issubset(found.names):', "if False:"),
+    without(FORGED, SIGV4, "if name in found:", "if False:"),
+    without(  # an id is spelt so that the gate takes its path for another
+        FORGED, "wsaas/api/aws_dialect.py", "[unquote_to_bytes(segment) for", "[segment for"
+    ),
+    without(FORGED, FAST, "or self._access.by_signature_only", "", "unit.api.test_aws.PairTests.test_signature"),
+    without(
+        FORGED,
+        ACCESS,
+        "elif is_signed or not self._tokens:",
+        "elif is_signed:",
+        "unit.api.test_aws.PairTests.test_signature",
+    ),
+    without(FORGED, SERVICE, "signatures=signatures,", "", "system.test_aws_sdks.Boto3Tests.test_refusals"),
     without(
         REBINDING, ACCESS, "if any_host or self._names_us(host):", "if True:", "unit.api.test_app.PathTests.test_host"
     ),

@@ -20,7 +20,7 @@ from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.core.session import Session
 
-CONNECTION, GROUP, BROADCAST = PushKind
+CONNECTION, GROUP, BROADCAST, AWS = PushKind
 BYTES = 16
 TRACE = "ab" * 16
 
@@ -297,6 +297,16 @@ class PushTests(MonitorTestCase):
                 "a 17 MessageTooLong a",
             ],
         )
+
+    def test_kind(self) -> None:
+        """A push to one connection counts as the kind that the caller names, whatever comes of it."""
+        _, session = self.open()
+        self.observer.heard.clear()
+        self.router.push(session.id, b"one", False, kind=AWS)
+        self.assertRaises(NoSuchConnection, self.router.push, "z" * 32, b"", False, kind=AWS)
+        self.assertEqual(self.counters.pushes, {(AWS, Pushed.SENT): 1, (AWS, NoSuchConnection): 1})
+        self.assertEqual(self.counters.pushes_sent, 0)
+        self.assertEqual(self.observer.heard, ["pushed aws a 3 sent a 0+0", "pushed aws z 0 NoSuchConnection 0+0"])
 
     def test_forwarded(self) -> None:
         """A push to another process's connection is handed on: its owner counts it and tells of it, this one does not.

@@ -47,6 +47,8 @@ ENGINE = (
     "with Sentinels their hosts, separated by commas, and #name of the master at the end"
 )
 HOST = "must name a host, and a port from 1 to 65535 behind it if it is not the usual one"
+KEY_ID = "must be 4 to 128 ASCII letters, digits, underscores, dots and hyphens"
+SECRET_KEY = "must be 16 to 128 printable ASCII characters, as from: openssl rand -base64 30"
 PROXY = "must be addresses and networks such as 10.0.0.0/8, 2001:db8::1, or unix; "
 
 DEFAULTS: dict[str, Any] = {
@@ -60,6 +62,8 @@ DEFAULTS: dict[str, Any] = {
     "WS_ENDPOINT": (),
     "HTTP_ENDPOINT": (),
     "API_TOKEN": (),
+    "API_AWS_ACCESS_KEY_ID": None,
+    "API_AWS_SECRET_ACCESS_KEY": None,
     "WEBHOOK_SECRET": (),
     "WEBHOOK_TIMEOUT": 10.0,
     "WEBHOOK_CONCURRENCY": 64,
@@ -227,6 +231,8 @@ BAD: dict[str, dict[str, str]] = {
         f"{TOKEN},short": f"****: {COMMAS}",
         ",": f"****: {SOMETHING}",
     },
+    "API_AWS_ACCESS_KEY_ID": dict.fromkeys(("AK", "A/KIA", "A,KIA", "AK IA", "x" * 129), f"****: {KEY_ID}"),
+    "API_AWS_SECRET_ACCESS_KEY": dict.fromkeys(("x" * 15, "x" * 129, "x" * 16 + " y", "ü" * 16), f"****: {SECRET_KEY}"),
     "WEBHOOK_SECRET": {
         "whsec_!!!!": f"****: {WHSEC}",
         SECRET.removeprefix("whsec_"): f"****: {WHSEC}",
@@ -372,9 +378,10 @@ class TableTests(Case):
         self.assertEqual(settings.warnings, ())
 
     def test_every_setting_is_tested(self) -> None:
-        """No setting is without its good and bad values here (those of files have tests of their own)."""
+        """No setting is without its good and bad values here (those of files and pairs have tests of their own)."""
         files = {f"{whose}_{what}" for whose in ("TARGET", "CLUSTER") for what in ("CA", "CERT", "KEY")}
-        self.assertEqual(set(TABLE) - set(GOOD), files)
+        pair = {"API_AWS_ACCESS_KEY_ID", "API_AWS_SECRET_ACCESS_KEY"}
+        self.assertEqual(set(TABLE) - set(GOOD), files | pair)
         in_a_cluster = {"CLUSTER_NAME", "NODE"}  # CheckTests of a cluster
         self.assertEqual(set(TABLE) - set(BAD), {"TARGET_KEY", "CLUSTER_KEY"} | in_a_cluster)
 
@@ -629,6 +636,20 @@ class TogetherTests(Case):
         self.assertEqual(load({}, {"WS_ENDPOINT": "curious:1"}).ws_endpoint, ("curious:1",))
         self.assertEqual(len(self.problems({"WS_ENDPOINT": "dull:1"})), 1)
 
+    def test_aws_pair(self) -> None:
+        """A key id and its secret are set together, each by itself or by a file; half a pair is a mistake."""
+        id, secret = "API_AWS_ACCESS_KEY_ID", "API_AWS_SECRET_ACCESS_KEY"
+        for key, value in (("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCY="), ("me_1", "x" * 16)):
+            for environ in (
+                {id: key, secret: value},
+                {f"{id}_FILE": self.file(key), f"{secret}_FILE": self.file(value)},
+            ):
+                settings = load({}, environ)
+                self.assertEqual((settings.api_aws_access_key_id, settings.api_aws_secret_access_key), (key, value))
+                self.assertNotIn(value, repr(settings) + str(settings.describe()))
+        self.assertEqual(self.problems({id: "AKIA1"}), (f"{id}=****: needs {secret}: the two are a pair",))
+        self.assertEqual(self.problems({secret: "x" * 16}), (f"{secret}=****: needs {id}: the two are a pair",))
+
     def test_local_address_follows_the_port(self) -> None:
         """LOCAL_ADDRESS is by default the API's port on localhost; a bad port is reported once."""
         self.assertEqual(load({}, {"HTTP_PORT": "9000"}).local_address, "http://localhost:9000")
@@ -817,6 +838,8 @@ class DescribeTests(Case):
                 "WS_ENDPOINT": "tcp6:8080:backlog=1024",
                 "HTTP_ENDPOINT": "tcp:8081:interface=127.0.0.1 tcp6:8081:interface=\\:\\:1",
                 "API_TOKEN": "unset",
+                "API_AWS_ACCESS_KEY_ID": "unset",
+                "API_AWS_SECRET_ACCESS_KEY": "unset",
                 "WEBHOOK_SECRET": "unset",
                 "WEBHOOK_TIMEOUT": "10s",
                 "WEBHOOK_CONCURRENCY": "64",

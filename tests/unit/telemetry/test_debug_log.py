@@ -33,7 +33,7 @@ class DebugLogTests(SynchronousTestCase):
             log.tried(session, Attempt(CLOSED, 1, request, again, TIMES, Acknowledged()))
             log.tried(session, Attempt(message, 0, None, None, None, Delivered()))
             log.pushed(Push(PushKind.CONNECTION, ID, b"hi", False, Pushed.SENT, session))
-            log.pushed(Push(PushKind.CONNECTION, ID, b"hi", False, Pushed.QUEUED, session))
+            log.pushed(Push(PushKind.AWS, ID, b"hi", False, Pushed.QUEUED, session))
             log.pushed(Push(PushKind.CONNECTION, ID, b"hi", False, NoSuchConnection("gone")))
             log.pushed(Push(PushKind.GROUP, "g", b"hi", False, Pushed.SENT))
             log.pushed(Push(PushKind.BROADCAST, "", b"hi", False, Pushed.SENT))

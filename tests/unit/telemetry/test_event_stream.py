@@ -221,6 +221,7 @@ class LineTests(StreamTestCase):
         line = self.line("pushed", push)
         self.assertEqual((line["event"], line["id"], line["trace"]), ("push", ID, TRACE))
         self.assertEqual((line["status"], line["code"], line["bytes"], line["type"]), (200, "OK", 2, "text"))
+        self.assertEqual(self.line("pushed", push._replace(kind=PushKind.AWS))["event"], "push")
         line = self.line("pushed", push._replace(result=Pushed.QUEUED, binary=True))
         self.assertEqual((line["status"], line["type"]), (202, "binary"))
         line = self.line("pushed", push._replace(result=NoSuchConnection("gone"), session=None))

@@ -36,6 +36,7 @@ from wsaas.api.server.limits import (
     check_head,
     too_long,
 )
+from wsaas.api.sigv4 import SignedRequest
 from wsaas.core.errors import GatewayError, MessageTooLong
 from wsaas.core.fanout import FanOut
 from wsaas.core.session import Session
@@ -80,7 +81,8 @@ class ApiRequest(Request):
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Answer an error that is not in the table in JSON as well, and log it."""
-        answer_failure(self, reason).finish(self)
+        answer = answer_failure(self, reason)
+        self.channel.context.dialect(self.method, self.uri, answer).finish(self)
         return reason
 
 
@@ -191,11 +193,13 @@ class ApiChannel(TurnsChannel):
     def _examine(self, request: Request) -> None:
         """Raise the error of a request whose headers are whole, before its body is read."""
         assert self.request_line is not None
-        _, target, version = self.request_line
+        method, target, version = self.request_line
         check_head(target, version, request.requestHeaders)
         if self.length != 0:
             # A request without a body has nothing to be left unread: Gate refuses it, and the connection lives on.
-            self.context.access.check(target.partition(b"?")[0], request.requestHeaders, self._any_host)
+            signed = SignedRequest(method, target, None)
+            path = target.partition(b"?")[0]
+            self.context.access.check(path, request.requestHeaders, self._any_host, signed)
         if self.length is not None and self.length > self.context.max_message_size:
             raise too_long(self.context.max_message_size)
 
@@ -206,6 +210,8 @@ class ApiChannel(TurnsChannel):
         self._enter(Phase.LINGERING)
         self.clearLineBuffer()
         answer = answer_to(error) or INTERNAL_ERROR
+        if self.request_line is not None:
+            answer = self.context.dialect(*self.request_line[:2], answer)
         head = self.request_line is not None and self.request_line[0] == b"HEAD"
         self._write(answer.serialize(last=True, body_wanted=not head))
 

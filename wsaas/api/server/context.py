@@ -8,6 +8,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 
 from wsaas.api.access import Access
+from wsaas.api.aws_dialect import Dialect, translated
 from wsaas.api.server.fast_path import FastPath
 from wsaas.core.counters import Counters
 
@@ -25,8 +26,8 @@ class ApiContext:
 
     With a `fast_path` of None every request takes the slow path. A request has a body of at most `max_message_size`
     bytes and `request_timeout` seconds to arrive. `counters` counts pushes that are refused before they are whole.
-    `connections` are the open ones; `ApiSite.max_connections` bounds
-    them.
+    `connections` are the open ones; `ApiSite.max_connections` bounds them. Each answer is written as `dialect` returns
+    it.
     """
 
     clock: IReactorTime
@@ -35,4 +36,5 @@ class ApiContext:
     request_timeout: float
     counters: Counters
     fast_path: FastPath | None = None
+    dialect: Dialect = translated
     connections: set[OpenConnection] = field(default_factory=set)

@@ -1,12 +1,13 @@
 """The fast path of the most frequent requests, pushes that arrive whole in one read, past twisted.web and Klein.
 
     PUT /{id}    PUT /broadcast    PUT /groups/{group}        the group without percent-encoding, none with a query
+    POST /@connections/{id}    POST /{stage}/@connections/{id}    where no signature has to be checked
 
 A request that is not exactly of this shape, or needs more than a push, is left to the slow path, bytes and all: the one
 source of truth. A differential test holds that both answer alike.
 
-Where there are other processes, a push to a connection of one of them goes on to it, and pushes to many take the slow
-path.
+Where there are other processes, a push to a connection of one of them goes on to it. Pushes to many then take the slow
+path, and so do those of the AWS dialect that are for another process.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from wsaas.api.access import Access
+from wsaas.api.aws_dialect import Dialect, is_text, translated
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.errors import GatewayError
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUP_NAME
 from wsaas.core.ids import ID_LENGTH
-from wsaas.core.pushes import Pushed
+from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.router import Router
 from wsaas.core.session import Session
 from wsaas.net.http_grammar import HOP_BY_HOP, TOKEN, encoded, octets
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
 _REQUEST_LINE = octets(
     rf"PUT /(?:([A-Za-z0-9]{{{ID_LENGTH}}})|broadcast|groups/([A-Za-z0-9_.:~-]{{1,{MAX_GROUP_NAME}}})) HTTP/1\.1\r\n"
+)
+_AWS_LINE = re.compile(
+    rb"POST (/(?:(?!groups/)[A-Za-z0-9_$-]{1,128}/)?(?:@|%%40)connections/([A-Za-z0-9]{%d})) HTTP/1\.1\r\n" % ID_LENGTH
 )
 _END = b"\r\n\r\n"
 _FIELD = octets(rf"({TOKEN}):([\x20-\x7e]*)")  # a tab, or a byte over 0x7F, is for the slow path
@@ -95,7 +100,7 @@ class FastPath:
 
     A block is looked up as a whole, so that the time of a look-up tells nothing of a token to anybody without it.
     `elsewhere` are the other processes, None if there are none. While `may_answer()` is false, everything is left to
-    the slow path, which refuses it.
+    the slow path, which refuses it. Answers to pushes of the AWS dialect are written as `dialect` returns them.
     """
 
     _log = Logger()
@@ -107,11 +112,13 @@ class FastPath:
         max_message_size: int,
         elsewhere: Elsewhere | None = None,
         may_answer: Callable[[], bool] | None = None,
+        dialect: Dialect = translated,
     ) -> None:
         self._router = router
         self._elsewhere = elsewhere
         self._may_answer = may_answer
         self._access = access
+        self._dialect = dialect
         self._max_message_size = max_message_size
         self._heads: tuple[dict[bytes, Head | None], ...] = {}, {}
         """Header blocks by whether any Host will do. None is for a block that must take the slow path."""
@@ -135,7 +142,11 @@ class FastPath:
         while at < size and left > 0:
             request_line = _REQUEST_LINE.match(data, at)
             if request_line is None:
-                break
+                request_line = aws = _AWS_LINE.match(data, at)
+                if request_line is None or self._access.by_signature_only:
+                    break
+            else:
+                aws = None
             end, first = data.find(_END, at, at + _MAX_HEAD_LENGTH), request_line.end()
             if end < first:
                 break
@@ -146,17 +157,22 @@ class FastPath:
             start = end + 4
             if head is None or start + head.length > size:
                 break
-            id, group = request_line.groups()
+            id, group = request_line.groups() if aws is None else (aws[2], None)
             if elsewhere is not None:
                 if id is None:
                     break
                 if not id.startswith(elsewhere.own_prefix):
+                    if aws is not None:
+                        break
                     at, address = start + head.length, id.decode("ascii")
                     self._router.hand_on(address, head.length)
                     return answers, data[at:], partial(elsewhere.push, address, data[start:at], head.binary)
             at = start + head.length
             if id is not None:
                 left -= 1
+                if aws is not None:
+                    answers += self._push_for_aws(aws, data[start:at])
+                    continue
                 try:
                     pushed = push(id.decode("ascii"), data[start:at], head.binary)
                     answers += self._sent if pushed is _SENT else self._queued
@@ -198,6 +214,15 @@ class FastPath:
         self._sent = ApiResponse(200, OK).serialize()
         self._queued = ApiResponse(202, OK).serialize()
 
+    def _push_for_aws(self, line: re.Match[bytes], payload: bytes) -> bytes:
+        """Return the answer to a push of the AWS dialect."""
+        try:
+            pushed = self._router.push(line[2].decode("ascii"), payload, not is_text(payload), kind=PushKind.AWS)
+            answer = ApiResponse(200 if pushed is _SENT else 202, OK)
+        except Exception as error:
+            answer = self._failure(error)
+        return self._dialect(b"POST", line[1], answer).serialize()
+
     def _push_to_many(
         self, group: bytes | None, payload: bytes, binary: bool, most: int
     ) -> tuple[bytes, FanOut[Session] | None, int]:
@@ -217,7 +242,10 @@ class FastPath:
             return self._failed(error), None, 1
 
     def _failed(self, error: Exception) -> bytes:
+        return self._failure(error).serialize()
+
+    def _failure(self, error: Exception) -> ApiResponse:
         if isinstance(error, GatewayError):
-            return (answer_to(error) or INTERNAL_ERROR).serialize()
-        self._log.failure("the API failed at a PUT request")
-        return INTERNAL_ERROR.serialize()
+            return answer_to(error) or INTERNAL_ERROR
+        self._log.failure("the API failed at a push")
+        return INTERNAL_ERROR

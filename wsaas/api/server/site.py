@@ -18,6 +18,7 @@ from wsaas.api.server.channel import ApiChannel, ApiRequest
 from wsaas.api.server.context import ApiContext
 from wsaas.api.server.fast_path import FastPath
 from wsaas.api.server.limits import Body
+from wsaas.api.sigv4 import Signatures
 from wsaas.core.router import Router
 from wsaas.net.reject import RejectedConnection
 
@@ -74,15 +75,17 @@ def api_site(
     members_name: str = "workers",
     may_answer: Callable[[], bool] | None = None,
     add_more: Callable[[Api], object] | None = None,
+    signatures: Signatures | None = None,
 ) -> ApiSite:
     """Return the API as a factory for endpoints. A whole request has `request_timeout` seconds to arrive.
 
     `fast_path` serves most pushes; with None every request takes the slow path. Without tokens, requests may name the
     host of `local_address`, or loopback. `elsewhere` are the other processes of this gateway, None if there are none;
     `members()` lists all of them, under `members_name`. While `may_answer()` is false, requests about connections are
-    refused. `add_more` adds routes of this site alone, which other processes cannot ask for.
+    refused. `add_more` adds routes of this site alone, which other processes cannot ask for. `signatures` checks those
+    of the AWS dialect, None if there is no key pair.
     """
-    access = Access(tokens, [urlsplit(local_address).hostname or "localhost"])
+    access = Access(tokens, [urlsplit(local_address).hostname or "localhost"], signatures)
     api = Api(access, router.counters, elsewhere, may_answer)
     add_routes(api, router, reactor, elsewhere)
     add_ops_routes(api, ready, members, members_name)

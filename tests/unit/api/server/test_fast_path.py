@@ -33,6 +33,29 @@ def put(id: str, body: bytes, *headers: bytes, method: bytes = b"PUT", version: 
     return b"\r\n".join(lines)
 
 
+def post(place: str, body: bytes, *headers: bytes) -> bytes:
+    return put(place, body, *headers, method=b"POST")
+
+
+AWS_PLACES = [
+    *(f"@connections/{HERE}", f"%40connections/{HERE}", f"prod/@connections/{HERE}", f"$default/%40connections/{HERE}"),
+    *(f"@connections/{GONE}", "@connections/L0SM9cOFvHcCIhw=", "@connections/L0SM9cOFvHcCIhw%3D", "@connections/"),
+    *("@connections", f"@connections/{HERE}/", f"@connections/{HERE}/x", f"@connections/{HERE}?a=b"),
+    *(
+        f"groups/@connections/{HERE}",
+        f"%67roups/@connections/{HERE}",
+        f"a/b/@connections/{HERE}",
+        f"a%2Fb/@connections/{HERE}",
+    ),
+    *(
+        f"@%63onnections/{HERE}",
+        f"%2540connections/{HERE}",
+        f"connections/@connections/{HERE}",
+        f"@@connections/{HERE}",
+    ),
+    *(f"{'s' * 128}/@connections/{HERE}", f"{'s' * 129}/@connections/{HERE}", f"@connections/@connections/{HERE}"),
+    *(f"/@connections/{HERE}", f"@connections/%41{HERE[1:]}", "@connections/%FF", "@connections/a%2Fb", HERE),
+]
 ODD_HEADERS = [
     b"",
     b"x",
@@ -102,7 +125,13 @@ PLACES = [
     ),
 ]
 BODIES = [b"", b"hi", b"\xff", b"x" * MAX_MESSAGE_SIZE, b"x" * (MAX_MESSAGE_SIZE + 1), b"a\r\n\r\nPUT /"]
-requests = st.builds(
+aws_requests = st.builds(
+    lambda place, body, headers: post(place, body, HOST, *headers),
+    st.sampled_from([*AWS_PLACES[:4] * 3, *AWS_PLACES]),
+    st.sampled_from(BODIES),
+    st.lists(st.sampled_from(ODD_HEADERS), max_size=2),
+)
+requests = aws_requests | st.builds(
     lambda id, body, headers, method, version: put(id, body, *headers, method=method, version=version),
     st.sampled_from([*[HERE] * 3, *PLACES]),
     st.sampled_from(BODIES),
@@ -140,7 +169,7 @@ class Gateway:
         self.router.join(HERE, "g")
         wire = Wire(self.site)
         wire.send(*pieces)
-        answers = re.sub(rb"\r\nDate: [^\r]*", b"", wire.transport.value())
+        answers = re.sub(rb"\r\n(Date|X-Amzn-Requestid): [^\r]*", b"", wire.transport.value(), flags=re.I)
         wire.hang_up()
         return answers, self.session.pushed, wire.transport.disconnecting
 
@@ -175,6 +204,10 @@ class DifferentialTests(SynchronousTestCase):
             *(put(place, body, HOST) for place in (HERE, "broadcast", "groups/g") for body in BODIES),
             *(put(HERE, b"hi", HOST, method=method) for method in (b"GET", b"DELETE", b"put", b"Put", b"POST", b"X")),
             *(put(HERE, b"hi", HOST, version=version) for version in (b"HTTP/1.0", b"HTTP/2.0", b"http/1.1")),
+            *(post(place, b"hi", HOST) for place in AWS_PLACES),
+            *(post(AWS_PLACES[0], body, HOST) for body in BODIES),
+            *(post(AWS_PLACES[0], b"hi", HOST, header) for header in ODD_HEADERS),
+            *(post(AWS_PLACES[0], b"hi", host) for host in HOSTS),
         ]
         for tokens, headers in ((), ()), ((TOKEN,), (b"Authorization: Bearer " + TOKEN.encode(),)):
             for request in every:
@@ -195,6 +228,11 @@ class FastPathTests(WireCase):
             wire.send(put(HERE, b"hi", HOST, b"User-Agent: curl/8", b"Accept: */*") * count)
             self.assertEqual(wire.statuses(), [200] * count)
         self.assertEqual(self.session.pushed, [Frame(b"hi", False)] * 4)
+        for place in AWS_PLACES[:4]:
+            wire.send(post(place, b"\xff", HOST, b"Content-Type: text/plain"))
+            self.assertRegex(wire.transport.value(), b"^HTTP/1.1 200 ")
+            wire.transport.clear()
+        self.assertEqual(self.session.pushed[4:], [Frame(b"\xff", True)] * 4)
 
     def test_idle(self) -> None:
         """A connection that is used is not idle; one that is not used any more is closed after 75 seconds."""

@@ -10,7 +10,7 @@ from wsaas.api.server.site import ApiSite, api_site
 from wsaas.core.errors import BadRequest, GatewayError, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.core.pushes import PushKind
 
-CONNECTION, GROUP, BROADCAST = PushKind
+CONNECTION, GROUP, BROADCAST = PushKind.CONNECTION, PushKind.GROUP, PushKind.BROADCAST  # aws: test_aws.py
 TARGETS = ((CONNECTION, f"/{HERE}"), (GROUP, "/groups/room"), (BROADCAST, "/broadcast"))
 TOO_LONG = MAX_MESSAGE_SIZE + 1
 CHUNKED = "Transfer-Encoding: chunked\r\n"
