@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from math import inf
 from typing import Any
 from unicodedata import category
 
-from wsaas.cli.parser import Parser
+from wsaas.cli.parser import Parser, choice, whole
 from wsaas.cli.text import ID_LENGTH
 
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000_000
 SORTS = ("waiting", "since", "in", "out")
+EVENTS = (
+    *("connect", "message", "refresh", "disconnect", "retry", "reply"),
+    *("push", "group_push", "broadcast", "refusal", "close"),
+)
+"""The words for events, as /-/events has them."""
 SHORTEST_ID = 4
 """Characters of an id that must be given at least."""
 DEFAULT_WAIT = 3.0
@@ -127,6 +133,73 @@ def add_close_arguments(parser: Parser) -> None:
     except_argument(parser)
     parser.add_argument("--code", type=close_code, metavar="CODE", help="1000, or 3000 to 4999 [default: 1000]")
     parser.add_argument("--reason", metavar="TEXT", help="sent with the code; 123 bytes at most")
+
+
+def add_ls_arguments(parser: Parser) -> None:
+    parser.add_argument("--group", type=group_type, metavar="GROUP", help="only the members of this group")
+    parser.add_argument(
+        "-l", "--long", action="store_true", help="what is known of each: age, address, path, groups, messages, bytes"
+    )
+    parser.add_argument(
+        "--sort",
+        type=choice(*SORTS),
+        choices=list(SORTS),
+        metavar="KEY",
+        help="waiting: most bytes waiting first; since: longest connected first; in, out: most messages first. "
+        "Implies --long",
+    )
+    limit_argument(parser, "connections")
+
+
+def limit_argument(parser: Parser, noun: str) -> None:
+    parser.add_argument(
+        "--limit",
+        type=whole(1, MAX_LIMIT),
+        default=DEFAULT_LIMIT,
+        metavar="N",
+        help=f"{noun} shown at most [default: {DEFAULT_LIMIT:,}]",
+    )
+
+
+def add_tail_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "id", nargs="?", type=id_type, metavar="ID", complete=IDS, help="only what concerns this connection"
+    )
+    parser.add_argument(
+        "--event", type=listed(choice(*EVENTS)), metavar="EVENTS", help=f"only these, with commas: {', '.join(EVENTS)}"
+    )
+    parser.add_argument(
+        "--status",
+        type=listed(status_type),
+        metavar="STATUSES",
+        help="only with these statuses, with commas: numbers, 4xx, 5xx, or error for no answer",
+    )
+    parser.add_argument(
+        "--group",
+        type=listed(group_type),
+        metavar="GROUPS",
+        help="only what concerns the members of these groups, with commas",
+    )
+    parser.add_argument(
+        "--payloads", action="store_true", help="show bodies, too, if the gateway records them (CONSOLE=payloads)"
+    )
+    parser.add_argument(*("-n", "--count"), type=whole(1, MAX_LIMIT), metavar="N", help="end after so many events")
+
+
+def status_type(text: str) -> str:
+    """Parse a status that events are selected by."""
+    if re.fullmatch("[1-5](?:xx|[0-9][0-9])|error", text, re.ASCII):
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is no status: write a number, 5xx or the like, or error")
+
+
+def listed(each: Callable[[str], str]) -> Callable[[str], list[str]]:
+    """Return the type of an argument that is a list with commas."""
+
+    def parsed(text: str) -> list[str]:
+        return [each(part.strip()) for part in text.split(",")]
+
+    return parsed
 
 
 def add_connect_arguments(parser: Parser) -> None:

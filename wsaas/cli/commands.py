@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from wsaas.cli.arguments import (
-    DEFAULT_LIMIT,
-    MAX_LIMIT,
-    SORTS,
     add_close_arguments,
     add_connect_arguments,
+    add_ls_arguments,
     add_push_arguments,
     add_settings,
+    add_tail_arguments,
     api_arguments,
     group_argument,
     id_argument,
+    limit_argument,
 )
-from wsaas.cli.parser import Example, Parser, choice, whole
+from wsaas.cli.parser import Example, Parser, choice
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -66,25 +66,12 @@ def _close(parser: Parser) -> None:
 
 
 def _ls(parser: Parser) -> None:
-    parser.add_argument("--group", metavar="GROUP", help="only the members of this group")
-    parser.add_argument(
-        "-l", "--long", action="store_true", help="what is known of each: age, address, path, groups, messages, bytes"
-    )
-    parser.add_argument(
-        *("--sort",),
-        type=choice(*SORTS),
-        choices=list(SORTS),
-        metavar="KEY",
-        help="waiting: most bytes waiting first; since: longest connected first; in, out: most messages first. "
-        "Implies --long",
-    )
-    parser.add_argument(
-        "--limit",
-        type=whole(1, MAX_LIMIT),
-        default=DEFAULT_LIMIT,
-        metavar="N",
-        help=f"connections shown at most [default: {DEFAULT_LIMIT:,}]",
-    )
+    add_ls_arguments(parser)
+    api_arguments(parser)
+
+
+def _tail(parser: Parser) -> None:
+    add_tail_arguments(parser)
     api_arguments(parser)
 
 
@@ -94,13 +81,7 @@ def _show(parser: Parser) -> None:
 
 
 def _groups(parser: Parser) -> None:
-    parser.add_argument(
-        "--limit",
-        type=whole(1, MAX_LIMIT),
-        default=DEFAULT_LIMIT,
-        metavar="N",
-        help=f"groups shown at most [default: {DEFAULT_LIMIT:,}]",
-    )
+    limit_argument(parser, "groups")
     api_arguments(parser)
 
 
@@ -238,6 +219,21 @@ COMMANDS: Mapping[str, Command] = {
         (("wsaas leave room:7 x8Kd93Lm", ""),),
         _membership,
         "wsaas.cli.pushing",
+    ),
+    "tail": Command(
+        "show what happens, as it happens",
+        "Show what happens, as it happens, until Ctrl-C: two lines for each webhook, what was sent to the backend "
+        "(-->) and what came back (<--), with times, sizes and retries; besides pushes, replies, refusals and closes. "
+        "If the gateway restarts, tail connects again and says so.",
+        (
+            ("wsaas tail", "everything"),
+            ("wsaas tail x8Kd93Lm --payloads", "one connection, with bodies"),
+            ("wsaas tail --status 4xx,5xx,error", "only what failed"),
+            ("wsaas tail --event connect,refusal,close --group room:7", "who comes and goes"),
+            ("wsaas tail --json | jq .event", "a JSON object for each event"),
+        ),
+        _tail,
+        "wsaas.cli.tail",
     ),
     "cluster": Command(
         "list the processes of the gateway",

@@ -29,7 +29,7 @@ def usage() -> str:
 GROUPS: Mapping[str, Sequence[str]] = {
     "The gateway": ("run", "check"),
     "A client": ("connect",),
-    "Its connections, over the API": ("ls", "show", "push", "close", "groups", "join", "leave", "cluster"),
+    "Its connections, over the API": ("ls", "show", "push", "close", "groups", "join", "leave", "tail", "cluster"),
     "This command": ("completion", "version", "help"),
 }
 """The commands in the order of the help."""
@@ -42,6 +42,7 @@ SYNOPSES = {
     "close": "close ID",
     "join": "join GROUP ID",
     "leave": "leave GROUP ID",
+    "tail": "tail [ID]",
     "completion": "completion SHELL",
     "help": "help [COMMAND]",
 }
