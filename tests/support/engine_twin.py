@@ -56,7 +56,8 @@ class Twin:
         self.pulse = self.now
 
     def _answer(self, known: int) -> list[Any]:
-        due = [(at, P) for P, at in self.members.items() if at <= self.now - CLAIM_AFTER]
+        after = CLAIM_AFTER if self.rules.age else LEASE // 2
+        due = [(at, P) for P, at in self.members.items() if at <= self.now - after]
         expired = [P for _, P in sorted(due)][:MANY]
         return [
             "OK",

@@ -46,8 +46,8 @@ class MemberEvents(Protocol):
     def unanswered(self) -> None:
         """Hear that a renewal was due and had no answer."""
 
-    def fenced(self) -> None:
-        """Hear that another process has claimed this one."""
+    def fenced(self, sure: bool) -> None:
+        """Hear that another process has claimed this one, or may have, and the engine has forgotten it."""
 
 
 class Member:
@@ -188,8 +188,8 @@ class Member:
 
     async def _join(self) -> None:
         sent = self._boottime()
-        if self.right.forgotten(sent):
-            self._fenced()
+        if self.right.unsure(sent):
+            self._fenced(sure=False)
             return
         if self.engine.there:
             self.right.sending(sent, ())
@@ -221,22 +221,34 @@ class Member:
         else:
             self._fenced()
 
-    async def _renew(self) -> None:
+    def renewal(self) -> tuple[float, tuple[str, str, str, int]]:
+        """Return a renewal to be sent now, and its moment: this prefix, the view, the row, the table's version."""
         sent, view = self._boottime(), self.table.others()
         self.right.sending(sent, view)
-        words = (self.prefix, " ".join([self.prefix, *view]), self._own_row().encode(), self.table.version)
-        answer = await self.engine.run(self.scripts.renew, self.keys.state(self.prefix), words)
+        return sent, (self.prefix, " ".join([self.prefix, *view]), self._own_row().encode(), self.table.version)
+
+    def relayed(self, sent: float, view: str, answer: list[Any]) -> bool:
+        """Take the engine's answer to a renewal that another process has sent on; return if it renewed the lease."""
         if answer[0] == b"OK":
-            self.right.renewed(sent, view)
+            self.right.renewed(sent, view.split()[1:])
             self._took(answer)
+        elif answer[0] == b"FENCED":
+            self._fenced()
+        return bool(answer[0] == b"OK")
+
+    async def _renew(self) -> None:
+        sent, words = self.renewal()
+        known = self.table.version
+        answer = await self.engine.run(self.scripts.renew, self.keys.state(self.prefix), words)
+        if self.relayed(sent, words[1], answer):
+            if self.table.version != known:  # should this process die now, those that are no more must not count
+                self._clock.callLater(0, self.hurry)
             if self.events is not None:
                 self.events.renewed([prefix.decode("ascii") for prefix in answer[4]])
         elif answer[0] == b"UNKNOWN":
             self._log.warn("the engine does not know this process any more: joining again")
             self.known = False
             self._clock.callLater(0, self.hurry)
-        else:
-            self._fenced()
 
     def _took(self, answer: list[Any]) -> None:
         version, calm, flat = answer[2], answer[3], answer[5]
@@ -245,8 +257,8 @@ class Member:
             rows: Mapping[bytes, bytes] = dict(zip(flat[::2], flat[1::2], strict=True))
             self.table.replace(version, rows)
 
-    def _fenced(self) -> None:
+    def _fenced(self, sure: bool = True) -> None:
         if not self.right.fenced:
             self.right.refused()
             if self.events is not None:
-                self.events.fenced()
+                self.events.fenced(sure)

@@ -26,8 +26,6 @@ LATCH = CLAIM_AFTER - 1.0
 """Seconds after the last renewal after which only the engine gives the right back: a claim may have come meanwhile."""
 UNBROKEN = 1.5
 """Seconds after the last votes ran out within which others still count."""
-FORGOTTEN = scripts.REMEMBERED / 2
-"""Seconds without the right after which the engine may have forgotten that this process was claimed."""
 
 
 class Right:
@@ -59,9 +57,9 @@ class Right:
         """Return the moment at which the right ends as things are."""
         return max(self._lease_until, self._votes_until) if self.joined else inf
 
-    def forgotten(self, now: float) -> bool:
-        """Say if the process was without the right for so long that the engine's word UNKNOWN proves nothing."""
-        return self.joined and now - self.until() > FORGOTTEN
+    def unsure(self, now: float) -> bool:
+        """Say if a claim may have come: an engine that does not know this process may have forgotten that, too."""
+        return self.joined and not self.may_speak(now) and not self.votes_count(now)
 
     def sending(self, now: float, view: Collection[str]) -> None:
         """Note that a renewal is sent, with the members that this process knows of.
@@ -87,8 +85,11 @@ class Right:
         self.fenced = True
 
     def votes_count(self, now: float) -> bool:
-        """Say if votes can give the right: not once a claim may have come in a time without it."""
-        return now < self._renewed + LATCH or now < self._votes_until + UNBROKEN
+        """Say if votes can give the right: not once a claim may have come in a time without it.
+
+        For a claim, the engine must know others that this process knew: none ever comes to one that knew nobody.
+        """
+        return now < self._renewed + LATCH or now < self._votes_until + UNBROKEN or not any(self._views)
 
     def voters(self) -> frozenset[str]:
         """Return the processes whose votes count."""

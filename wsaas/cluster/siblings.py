@@ -51,7 +51,8 @@ Done = Callable[[SiblingResult], object]
 class SiblingRequest:
     """A request as it is sent to a process: `head` is header lines, each ending in CRLF.
 
-    A patient one may be answered so many seconds later than others; it must be begun as early.
+    A patient one may be answered so many seconds later than others; it must be begun as early. `within` are the
+    seconds for the answer of one that is not.
     """
 
     method: bytes
@@ -59,6 +60,7 @@ class SiblingRequest:
     head: bytes = b""
     body: bytes = b""
     patience: float = 0.0
+    within: float = FORWARD_TIMEOUT
 
 
 class SiblingPool(Pool):
@@ -105,12 +107,12 @@ class Sibling:
         self._retired = False
 
     def ask(self, request: SiblingRequest, done: Done) -> None:
-        """Send a request, as soon as there is a place for it; `done` hears of the answer within FORWARD_TIMEOUT."""
+        """Send a request, as soon as there is a place for it; `done` hears of the answer within its time."""
         if self._under_way < self._at_once:
-            self._send(request, self._reactor.seconds() + FORWARD_TIMEOUT, done)
+            self._send(request, self._reactor.seconds() + request.within, done)
             return
         waiting = _Waiting(request, done)
-        waiting.timer = self._reactor.callLater(FORWARD_TIMEOUT, self._give_up, waiting)
+        waiting.timer = self._reactor.callLater(request.within, self._give_up, waiting)
         self._waiting.append(waiting)
 
     def retire(self) -> None:

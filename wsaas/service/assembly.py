@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import secrets
@@ -22,7 +23,7 @@ from wsaas.api.server.site import ApiSite, api_site
 from wsaas.api.sigv4 import Signatures
 from wsaas.backend.courier import Courier
 from wsaas.backend.requests import Contract
-from wsaas.backend.sender import PoolSender
+from wsaas.backend.sender import PoolSender, Sender
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
 from wsaas.clients.factory import ClientFactory
 from wsaas.clients.fanout import write_directly
@@ -36,7 +37,7 @@ from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.http_client.pool import Pool
 from wsaas.http_client.target import Target
-from wsaas.internals.signals import Signals
+from wsaas.internals.signals import Signals, exit_with
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
 from wsaas.net.tls_client import ClientFiles
@@ -52,6 +53,7 @@ from wsaas.settings.table import Settings
 from wsaas.telemetry.reactor_delay import ReactorDelay
 
 if TYPE_CHECKING:
+    from wsaas.cluster.cluster_journal import ClusterJournal
     from wsaas.cluster.forwarding import Forwarding
     from wsaas.service.node import Node
     from wsaas.service.worker import Worker
@@ -75,10 +77,13 @@ def assemble(
     if settings.cluster is not None:
         from wsaas.service.node import Node
 
-        node = Node(reactor, settings, time.time, boottime, random.random)
+        node = Node(reactor, settings, time.time, boottime, random.random, lambda: stop_at_once())
     files = ClientFiles(settings.target_ca, settings.target_cert, settings.target_key)
     backend = Target.from_address(reactor, settings.target_address, files)
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
+    sender: Sender = PoolSender(pool, backend, settings.webhook_timeout)
+    if node is not None:
+        sender = node.gate(sender)
     monitor = Monitor()
     if settings.log_level == "debug":
         monitor.watch(debug_log(backend.url))
@@ -94,7 +99,7 @@ def assemble(
             wall_clock=time.time,
             bits=random.getrandbits,
         ),
-        PoolSender(pool, backend, settings.webhook_timeout),
+        sender,
         concurrency=settings.webhook_concurrency,
         message_patience=settings.message_patience,
         disconnect_patience=settings.disconnect_patience,
@@ -103,11 +108,13 @@ def assemble(
         monitor=monitor,
         address=backend.url,
     )
-    journal: MemoryJournal | SqliteJournal = MemoryJournal()
+    journal: MemoryJournal | SqliteJournal | ClusterJournal = MemoryJournal()
     if settings.state_dir is not None:
         journal = SqliteJournal(
             reactor, Path(settings.state_dir), keep_authorization=settings.journal_authorization, wall_clock=time.time
         )
+    if node is not None:
+        journal = node.journal(None if isinstance(journal, MemoryJournal) else journal)
     registry = Registry()
     limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer, settings.webhook_batch)
     gateway = Gateway(registry, journal, courier, limits, time.time, secrets.token_bytes, monitor)
@@ -145,7 +152,7 @@ def assemble(
     watching = Watching(reactor, settings, monitor, gateway.prefix, 1 if identity is None else identity.count)
 
     def ready() -> bool:
-        return gateway.accepting and journal.healthy
+        return gateway.accepting and journal.healthy and (node is None or node.may_speak())
 
     async def alone() -> list[dict[str, object]]:
         return [process_row(1, ready(), gateway)]
@@ -184,6 +191,7 @@ def assemble(
             members_name="workers" if node is None else "members",
             add_more=add_more,
             signatures=signatures,
+            may_answer=None if node is None else node.may_speak,
         )
 
     def add_more(api: Api) -> None:
@@ -210,6 +218,13 @@ def assemble(
     events = watching.events
     parts = Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker, node, events)
     daemon = Daemon(parts)
+
+    def stop_at_once() -> None:
+        daemon.hurry()
+        stop()
+
+    if node is not None:
+        atexit.register(lambda: exit_with(node.status))
     services = MultiService()
     daemon.setServiceParent(services)
     reactor_delay.setServiceParent(services)

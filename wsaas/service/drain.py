@@ -91,12 +91,21 @@ class Drain:
             )
         await self._wait_while(lambda: len(registry) or clients.owes, deadline - self._reactor.seconds(), PACE / 2)
         if len(registry):
-            kept = self._parts.settings.state_dir is not None
             self._log.warn(
                 "stopped before the backend heard of the end of {left} connections: {outlook}",
                 left=len(registry),
-                outlook="the next start tells it" if kept else "with STATE_DIR=none it never will",
+                outlook=self._outlook(),
             )
+
+    def _outlook(self) -> str:
+        """Say who tells the backend of the connections that are left."""
+        if self._parts.node is not None:
+            return "another node tells it, or the next start"
+        return (
+            "the next start tells it"
+            if self._parts.settings.state_dir is not None
+            else "with STATE_DIR=none it never will"
+        )
 
     async def _stop_the_api(self, ports: Sequence[IListeningPort], api: ApiSite) -> None:
         worker, node, connections = self._parts.worker, self._parts.node, api.context.connections
@@ -106,6 +115,7 @@ class Drain:
             worker.leave()
             worker.api.stop_listening()
         if node is not None:
+            await self._wait_while(lambda: not node.copied, GOODBYES, PACE / 10)
             await node.leave()
         for port in ports:
             await maybeDeferred(port.stopListening)

@@ -1,47 +1,56 @@
 """One node of a cluster: what it does beside being a gateway.
 
-It listens for the other nodes and asks them for what is theirs, and it is a member: the engine knows of it.
+It is a member, which the engine knows; it keeps a copy of its journal there; it listens for the other nodes and asks
+them for what is theirs; it claims those that are over. Without the right to speak it tells nobody anything, and once it
+is claimed itself, it ends.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint
-from twisted.logger import Logger
 
 from wsaas.api.elsewhere import Asked
+from wsaas.cluster.claims import Claims
+from wsaas.cluster.cluster_journal import ClusterJournal, LocalJournal
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.forwarding import Forwarding
+from wsaas.cluster.gate import GatedSender
+from wsaas.cluster.lives import Lives
 from wsaas.cluster.member import Member
 from wsaas.cluster.nodes import Nodes
 from wsaas.cluster.right import Right
+from wsaas.cluster.row_copy import RowCopy
 from wsaas.cluster.scripts import Keys
 from wsaas.cluster.sibling_site import sibling_site
 from wsaas.cluster.table import Table
+from wsaas.cluster.votes import Votes
 from wsaas.core.gateway import Gateway
 from wsaas.core.router import Router
 from wsaas.http_client.target import Target
 from wsaas.net.tls_client import ClientFiles
 from wsaas.service.launch import StartFailed
 from wsaas.service.listening import listen
+from wsaas.service.node_life import RESTART_STATUS, NodeLife
 from wsaas.service.node_report import NodeReport
 from wsaas.service.startup_log import listening_flaw
 from wsaas.settings.table import Settings
 
 NODE_FILES = 512
 """Files that are kept free for connections to and from the other nodes, and to the engine."""
-SAY_AGAIN = 10.0
-"""Seconds between two log lines about an engine that is awaited."""
 
 
 class Node:
-    """The node of this process. `boottime()` also counts while the machine is suspended."""
+    """The node of this process. `boottime()` also counts while the machine is suspended.
 
-    _log = Logger()
+    `end()` ends the process at once; its exit status is then `status`.
+    """
+
     files = NODE_FILES
 
     def __init__(
@@ -51,6 +60,7 @@ class Node:
         wall_clock: Callable[[], float],
         boottime: Callable[[], float],
         random: Callable[[], float],
+        end: Callable[[], object],
     ) -> None:
         assert settings.cluster is not None
         self._reactor = reactor
@@ -58,50 +68,88 @@ class Node:
         self._wall_clock = wall_clock
         self.boottime = boottime
         self._random = random
+        self._end = end
         self._files = ClientFiles(settings.cluster_ca, settings.cluster_cert, settings.cluster_key, "CLUSTER_")
-        self.engine = Engine(reactor, settings.cluster, self._files, random)
+        self._engine = Engine(reactor, settings.cluster, self._files, random)
         self.right = Right()
-        self._ports: list[IListeningPort] = []
-        self._begin: Callable[[], object] | None = None
+        self.ports: list[IListeningPort] = []
+        """The ports at which the other nodes reach this one."""
+        self._gate: GatedSender | None = None
+
+    def may_speak(self) -> bool:
+        """Say if this node may tell anybody anything."""
+        return self.right.may_speak(self.boottime())
 
     # What the assembly gives it
 
+    def gate(self, sender: Any) -> GatedSender:
+        """Return the sender that sends webhooks only with the right to speak."""
+        self._gate = GatedSender(sender, self.may_speak)
+        return self._gate
+
+    def journal(self, local: LocalJournal | None) -> ClusterJournal:
+        """Return the journal, of which the engine has a copy."""
+        self._journal = ClusterJournal(local, self.may_speak)
+        return self._journal
+
     def join(self, gateway: Gateway, router: Router, ready: Callable[[], bool]) -> Forwarding:
         """Be one of the nodes, and return the others. `ready()` says if this one is ready."""
-        self._gateway = gateway
-        self._ready = ready
-        self.table = Table(gateway.prefix)
-        self.member = Member(
-            self._reactor,
-            self.boottime,
-            self.engine,
-            Keys(self._settings.cluster_name),
-            gateway.prefix,
-            secrets.token_hex(16),
-            lambda: self._report.row(),
-            self.right,
-            self.table,
+        settings, reactor, prefix = self._settings, self._reactor, gateway.prefix
+        keys, table, self._token = Keys(settings.cluster_name), Table(prefix), secrets.token_hex(16)
+        self._member = member = Member(
+            reactor, self.boottime, self._engine, keys, prefix, self._token, self._row, self.right, table
         )
-        self.member.events = self
-        self._report = NodeReport(self._settings, gateway, self.member, self._ports, self.boottime, ready)
-        token = self._settings.api_token[0].encode("ascii")
-        self._nodes = Nodes(
-            self._reactor,
-            self.table,
-            self.member.look_up,
-            self._reach,
-            b"Authorization: Bearer %b\r\n" % token,
-            self._wall_clock,
+        self._report = NodeReport(settings, gateway, member, self.ports, self.boottime, ready)
+        head = b"Authorization: Bearer %b\r\n" % settings.api_token[0].encode("ascii")
+        self._nodes = Nodes(reactor, table, member.look_up, self._reach, head, self._wall_clock)
+        votes = Votes(reactor, member, self._nodes, self.boottime)
+        votes.granted = self._released
+        durable = settings.state_dir is not None
+        self._life = member.events = NodeLife(
+            reactor,
+            gateway,
+            member,
+            self._journal,
+            Lives(None if settings.state_dir is None else Path(settings.state_dir), prefix),
+            durable=durable,
+            released=self._released,
+            end=self._end,
         )
-        self._forwarding = Forwarding(self._nodes, gateway.prefix)
+        self._copy = copy = self._journal.copy = RowCopy(
+            reactor,
+            self._engine,
+            keys,
+            prefix,
+            self._life,
+            keep_authorization=settings.journal_authorization,
+            alone=durable,
+        )
+        member.sequence = lambda: copy.sequence
+        self._claims = Claims(
+            reactor,
+            self._engine,
+            keys,
+            prefix,
+            answers=votes.alive,
+            revive=gateway.revive,
+            remove=copy.remove,
+            claimed=member.hurry,
+            replicas=self._replicas,
+            random=self._random,
+        )
+        self._journal.forgotten = self._claims.told
+        self._life.given(copy, self._claims, votes)
+        self._forwarding = Forwarding(self._nodes, prefix)
         self._site = sibling_site(
-            self._reactor,
+            reactor,
             router,
-            max_message_size=self._settings.max_message_size,
-            about=lambda: self._report.about(),
+            max_message_size=settings.max_message_size,
+            about=self._report.about,
             wall_clock=self._wall_clock,
-            tokens=self._settings.api_token,
-            prefix=gateway.prefix,
+            tokens=settings.api_token,
+            prefix=prefix,
+            may_answer=self.may_speak,
+            add_more=votes.add_routes,
         )
         self._site.max_connections = NODE_FILES
         return self._forwarding
@@ -110,56 +158,44 @@ class Node:
         """Listen for the other nodes. Raises StartFailed."""
         for endpoint in self._settings.cluster_endpoint:
             try:
-                listen(self._reactor, endpoint, self._site, self._ports)
+                listen(self._reactor, endpoint, self._site, self.ports)
             except Exception as error:
                 raise StartFailed(f"CLUSTER_ENDPOINT={endpoint}: {listening_flaw(error)}") from None
 
     def start(self, begin: Callable[[], object]) -> None:
         """Join. `begin()` is called once clients may come."""
-        self._begin = begin
-        self.member.start()
-        self._await_engine()
-
-    @property
-    def ports(self) -> list[IListeningPort]:
-        """The ports at which the other nodes reach this one."""
-        return self._ports
-
-    # MemberEvents
-
-    def joined(self) -> None:
-        """Let clients in: the engine has this process."""
-        begin, self._begin = self._begin, None
-        if begin is not None:
-            begin()
-
-    def renewed(self, expired: list[str]) -> None:
-        """Go on."""
-
-    def unanswered(self) -> None:
-        """Go on: the lease may run out."""
-
-    def fenced(self) -> None:
-        """Say that another process has claimed this one."""
-        self._log.error("this process was claimed by another node, as it had not renewed its lease")
+        self._life.start(self._token, begin)
 
     # The end
 
+    @property
+    def status(self) -> int:
+        """The exit status of the process."""
+        return RESTART_STATUS if self.right.fenced else 0
+
     def drain(self) -> None:
-        """Tell the others that this node stops."""
+        """Tell the others that this node stops, and claim nothing more."""
         self._report.draining = True
-        self.member.hurry()
+        self._claims.stop()
+        self._member.hurry()
 
     async def leave(self) -> None:
         """Be a member no more: no connection is left, or what is left is for others to tell."""
-        await self.member.leave()
+        if not self.right.fenced:
+            await self._member.leave()
 
     async def stop(self) -> None:
         """Answer and ask the others no more."""
-        for port in self._ports:
+        self._life.stop()
+        for port in self.ports:
             await maybeDeferred(port.stopListening)
         await self._nodes.close()
-        self.member.stop()
+        self._member.stop()
+
+    @property
+    def copied(self) -> bool:
+        """Say if the engine has all that it is to have, or is away."""
+        return self._copy.idle
 
     @property
     def answering(self) -> bool:
@@ -171,14 +207,26 @@ class Node:
         gathered = await self._forwarding.ask_all(Asked(b"GET", b"/-/worker"))
         return self._report.members(gathered.answers)
 
+    def claim(self, prefix: str) -> Awaitable[str]:
+        """Claim a process of which the operator says that it is over; fires with the engine's word."""
+        return self._claims.by_word(prefix)
+
     # Steps
+
+    @property
+    def _replicas(self) -> int:
+        """The number of replicas that must have a claim."""
+        if self._settings.cluster_replicas is not None:
+            return self._settings.cluster_replicas
+        return 0 if self._engine.address.master is None else 1
+
+    def _row(self) -> Any:
+        return self._report.row()
 
     def _reach(self, address: str) -> tuple[IStreamClientEndpoint, bytes]:
         target = Target.from_address(self._reactor, address, self._files)
         return target.endpoint, target.host
 
-    def _await_engine(self) -> None:
-        if self._begin is not None and self.member.engine.there is False:
-            self._log.warn("waiting for the engine {engine}", engine=self.engine.address.shown)
-        if self._begin is not None:
-            self._reactor.callLater(SAY_AGAIN, self._await_engine)
+    def _released(self) -> None:
+        if self._gate is not None:
+            self._gate.release()

@@ -18,6 +18,7 @@ from wsaas.settings.table import Settings
 from wsaas.telemetry.event_stream import EventStream
 
 if TYPE_CHECKING:
+    from wsaas.cluster.cluster_journal import ClusterJournal
     from wsaas.service.node import Node
     from wsaas.service.worker import Worker
 
@@ -36,7 +37,7 @@ class Parts:
     make_api: Callable[[], ApiSite]
     courier: Courier
     pool: Pool
-    journal: MemoryJournal | SqliteJournal
+    journal: MemoryJournal | SqliteJournal | ClusterJournal
     notifier: Notifier | Worker
     worker: Worker | None
     node: Node | None = None

@@ -36,8 +36,8 @@ class Heard:
     def unanswered(self) -> None:
         self.said.append("unanswered")
 
-    def fenced(self) -> None:
-        self.said.append("fenced")
+    def fenced(self, sure: bool) -> None:
+        self.said.append("fenced" if sure else "unsure")
 
 
 class MemberTests(SynchronousTestCase):
@@ -96,6 +96,17 @@ class MemberTests(SynchronousTestCase):
         self.assertEqual((self.table.others(), len(self.table.rows())), ([], 1))
         self.assertIn([Q], self.heard.said)
 
+    def test_view(self) -> None:
+        """A change among the others is in the engine's view of this process at once: two renewals, not two seconds."""
+        self.twin.join(Q, "t", row_of("q").encode(), 0)
+        self.member.start()
+        self.pass_time(0.1)
+        self.assertEqual(self.twin.about[P]["view"], f"{P} {Q}")
+        self.twin.claim(P, Q, "t")
+        self.member.hurry()
+        self.pass_time(0.1)
+        self.assertEqual(self.twin.about[P]["view"], P)
+
     def test_engine_away(self) -> None:
         """While the engine is away its calls are not made; the lease runs out, and comes back with the engine."""
         self.member.start()
@@ -128,15 +139,21 @@ class MemberTests(SynchronousTestCase):
         self.assertFalse(self.right.may_speak(self.clock.seconds()))
         self.assertEqual(len(self.engine.asked), asked)
 
-    def test_claimed_long_ago(self) -> None:
-        """One that slept until the engine forgot all about it does not join again: it may have been claimed."""
-        self.member.start()
-        self.twin.__dict__.update(Twin(now=self.twin.now).__dict__)
-        self.clock.rightNow += 50_000  # a pause, in which no timer runs
-        self.member.hurry()
-        self.clock.advance(0)
-        self.assertIn("fenced", self.heard.said)
-        self.assertEqual(self.twin.members, {})
+    def test_forgotten_claim(self) -> None:
+        """One that slept and finds an engine that does not know it does not join again: it may have been claimed, and
+        the engine has forgotten that, too. One that knew nobody cannot have been claimed.
+        """
+        for others, said in (((Q,), "unsure"), ((), "joined")):
+            self.setUp()
+            for other in others:
+                self.twin.join(other, "t", row_of("q").encode(), 0)
+            self.member.start()
+            self.twin.__dict__.update(Twin(now=self.twin.now).__dict__)
+            self.clock.rightNow += 10  # a pause, in which no timer runs
+            self.member.hurry()
+            self.clock.advance(0)
+            self.assertEqual(self.heard.said[-1], said)
+            self.assertEqual(list(self.twin.members), [] if others else [P])
 
     def test_schema(self) -> None:
         """An engine with a newer schema is not joined."""

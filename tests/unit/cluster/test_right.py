@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.cluster.right import FORGOTTEN, LATCH, LEASE, UNBROKEN, VOTE, Right
+from wsaas.cluster.right import LATCH, LEASE, UNBROKEN, VOTE, Right
 
 
 class RightTests(SynchronousTestCase):
@@ -19,7 +19,7 @@ class RightTests(SynchronousTestCase):
         """A process that the engine does not know cannot be claimed: it may speak."""
         self.assertTrue(self.right.may_speak(1e9))
         self.assertFalse(self.right.leased(0))
-        self.assertFalse(self.right.forgotten(1e9))
+        self.assertFalse(self.right.unsure(1e9))
 
     def test_first_renewal(self) -> None:
         """The first renewal begins a lease when it is sent; a later one once it is answered, from its sending."""
@@ -94,8 +94,15 @@ class RightTests(SynchronousTestCase):
         self.assertFalse(self.right.voted(now, now, "b"))
         self.assertFalse(self.right.may_speak(101.0))
 
-    def test_forgotten(self) -> None:
-        """After half the time for which the engine remembers a claim, its not knowing proves nothing."""
+    def test_unsure(self) -> None:
+        """After a time in which a claim may have come, an engine that knows nothing of this process proves nothing."""
+        self.member("b")
+        self.assertFalse(self.right.unsure(100 + LATCH - 0.01))
+        self.assertTrue(self.right.unsure(100 + LATCH + 0.01))
+        now = 100 + LATCH - 0.01
+        self.right.voted(now, now, "b")
+        self.assertFalse(self.right.unsure(now + VOTE + UNBROKEN - 0.01))
+        self.assertTrue(self.right.unsure(now + VOTE + UNBROKEN + 0.01))
+        self.setUp()
         self.member()
-        self.assertFalse(self.right.forgotten(100 + LEASE + FORGOTTEN - 1))
-        self.assertTrue(self.right.forgotten(100 + LEASE + FORGOTTEN + 1))
+        self.assertFalse(self.right.unsure(1e9))

@@ -1,0 +1,214 @@
+"""The engine's copy of the journal: batches, numbers, and what happens when the engine goes and comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.engine_fake import FakeEngine
+from tests.support.engine_twin import Twin
+from wsaas.cluster.row_copy import COMPARE_EVERY, MAX_BATCH, RowCopy
+from wsaas.cluster.scripts import Keys
+from wsaas.core.events import Cause, Closed
+from wsaas.core.records import Record
+from wsaas.journal.rows import decode_closed, decode_record
+
+P, Q = "P" * 8, "Q" * 8
+CLOSED = Closed(Cause.CLIENT, 1000, "", clean=True)
+
+
+def record(name: str, prefix: str = P, closed: Closed | None = None, secret: bytes = b"t") -> Record:
+    return Record(prefix + name.rjust(24, "0"), 1.0, ((b"Authorization", secret),), "0" * 32, closed)
+
+
+def field(name: str) -> str:
+    return name.rjust(24, "0")
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.said: list[Any] = []
+
+    def copy_fenced(self) -> None:
+        self.said.append("fenced")
+
+    def copy_unknown(self) -> None:
+        self.said.append("unknown")
+
+    def copy_complete(self, complete: bool) -> None:
+        self.said.append(complete)
+
+
+class Live:
+    """The connections of the process."""
+
+    def __init__(self) -> None:
+        self.all: list[Record] = []
+
+    def records(self) -> list[Record]:
+        return self.all
+
+    def minted(self, id: str) -> bool:
+        return id.startswith(P)
+
+    def revive(self, records: Any) -> None:
+        raise AssertionError
+
+
+class RowCopyTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.make(alone=True)
+
+    def make(self, alone: bool) -> None:
+        self.clock, self.twin, self.heard, self.live = Clock(), Twin(now=1_000_000), Heard(), Live()
+        self.engine = FakeEngine(self.twin)
+        engine: Any = self.engine
+        self.copy = RowCopy(self.clock, engine, Keys("x"), P, self.heard, keep_authorization=True, alone=alone)
+        self.copy.connections = self.live
+        self.twin.join(P, "t", "", 0)
+        self.copy.joined()
+        self.stored: list[tuple[str, bool]] = []
+
+    def put(self, name: str, closed: Closed | None = None) -> None:
+        self.copy.put(record(name, closed=closed), lambda safe: self.stored.append((name, safe)))
+
+    @property
+    def rows(self) -> dict[str, str]:
+        return self.twin.rows.get(P, {})
+
+    def batches(self) -> list[tuple[Any, ...]]:
+        return [words for words in self.engine.asked if words[0] == "write"]
+
+    def test_life(self) -> None:
+        """A row is there before the connection is stored, gets its end, and goes with its last word."""
+        self.put("a")
+        self.assertEqual(self.stored, [("a", True)])
+        self.assertEqual(decode_record(self.rows[field("a")].encode()), record("a"))
+        self.copy.closed(record("a").id, CLOSED)
+        self.assertEqual(decode_closed(self.rows[field("a") + "."].encode()), CLOSED)
+        self.copy.remove(record("a").id)
+        self.assertEqual(self.rows, {})
+        self.assertTrue(self.copy.idle)
+
+    def test_secrets(self) -> None:
+        """Without JOURNAL_AUTHORIZATION the engine gets no Authorization value."""
+        engine: Any = self.engine
+        copy = RowCopy(self.clock, engine, Keys("x"), P, self.heard, keep_authorization=False, alone=True)
+        copy.connections = self.live
+        copy.joined()
+        copy.put(record("a", secret=b"secret"), lambda safe: None)
+        self.assertNotIn("secret", self.rows[field("a")])
+
+    def test_batches(self) -> None:
+        """What comes while a batch is under way leaves in one; what came and went within it leaves no row."""
+        self.engine.held = []
+        for name in "abcd":
+            self.put(name)
+        self.copy.remove(record("d").id)
+        self.assertEqual((len(self.batches()), self.stored), (1, []))
+        self.engine.release()
+        self.assertEqual((len(self.batches()), sorted(self.rows)), (2, [field(name) for name in "abc"]))
+        self.assertEqual(sorted(self.stored), [(name, True) for name in "abcd"])
+
+    def test_bound_of_a_batch(self) -> None:
+        """A batch has at most MAX_BATCH fields; the rest follows."""
+        self.engine.held = []
+        self.put("first")
+        for number in range(MAX_BATCH + 5):
+            self.put(str(number))
+        while self.engine.held is not None and self.engine.held:
+            self.engine.release()
+        self.assertEqual(len(self.rows), MAX_BATCH + 6)
+        self.assertLessEqual(max(words[4] for words in self.batches()), MAX_BATCH)
+        self.assertEqual(len(self.stored), MAX_BATCH + 6)
+
+    def test_engine_lost(self) -> None:
+        """While the engine is away the disk alone makes a connection safe, and that is noted first; without a disk it
+        is not safe. What lives is uploaded when the engine is back, and what ended meanwhile goes.
+        """
+        for alone in (True, False):
+            self.make(alone)
+            self.put("gone")
+            self.engine.held = []
+            self.put("under way")
+            self.engine.lose()
+            self.assertEqual(self.stored[1:], [("under way", alone)])
+            self.put("away")
+            self.assertEqual(self.stored[2:], [("away", alone)])
+            self.assertEqual(self.heard.said, [False] if alone else [])
+            self.copy.remove(record("gone").id)
+            self.live.all = [record("under way"), record("away", closed=CLOSED), record("other", prefix=Q)]
+            self.engine.there = True
+            self.copy.renewed()
+            self.assertEqual(set(self.rows), {field("under way"), field("away"), field("away") + "."})
+            self.assertEqual(self.heard.said, [False, True] if alone else [])
+
+    def test_lost_batches(self) -> None:
+        """A replica that took over without the last batches is found at the next one: all that lives is there again,
+        and what had gone goes again.
+        """
+        self.put("a")
+        self.put("b")
+        earlier = self.twin.snapshot()
+        self.put("c")
+        self.copy.remove(record("a").id)
+        self.live.all = [record("b"), record("c"), record("d")]
+        self.twin.restore(earlier)
+        self.put("d")
+        self.assertEqual(set(self.rows), {field(name) for name in "bcd"})
+        self.put("e")
+        self.assertEqual(len(self.batches()), 7)
+
+    def test_empty_engine(self) -> None:
+        """An engine that knows nothing says so; once joined again, it has all that lives."""
+        self.put("a")
+        self.live.all = [record("a"), record("b")]
+        self.twin.__dict__.update(Twin(now=1).__dict__)
+        self.put("b")
+        self.assertEqual(self.heard.said, ["unknown", False] if self.heard.said[0] == "unknown" else [False, "unknown"])
+        self.twin.join(P, "t", "", self.copy.sequence)
+        self.copy.joined()
+        self.assertEqual(set(self.rows), {field("a"), field("b")})
+
+    def test_fenced(self) -> None:
+        """A batch of a process that was claimed changes nothing, and says so."""
+        self.put("a")
+        self.twin.owner[P] = Q
+        self.put("b")
+        self.assertIn("fenced", self.heard.said)
+        self.assertEqual(set(self.rows), {field("a")})
+
+    def test_claimed_rows(self) -> None:
+        """Rows of a claimed process are removed one by one; those of which the word was lost go when the engine is
+        back, so that nobody tells of them again.
+        """
+        self.twin.join(Q, "t", "", 0)
+        self.twin.write(Q, Q, 1, {field("a"): "x", field("b"): "x"}, [])
+        self.twin.claim(P, Q, "t")
+        self.copy.remove(record("a", prefix=Q).id)
+        self.assertEqual(set(self.twin.rows[Q]), {field("b")})
+        self.engine.there = False
+        self.copy.remove(record("b", prefix=Q).id)
+        self.engine.there = True
+        self.copy.renewed()
+        self.assertEqual(self.twin.rows, {})
+        self.assertNotIn(Q, self.twin.owner)
+        self.assertTrue(self.copy.idle)
+
+    def test_compared_now_and_then(self) -> None:
+        """All rows are compared now and then: what no answer told of is found."""
+        self.put("a")
+        self.live.all = [record("b")]
+        self.copy.renewed()
+        self.assertEqual(set(self.rows), {field("a")})
+        self.clock.advance(COMPARE_EVERY)
+        self.copy.renewed()
+        self.assertEqual(set(self.rows), {field("b")})
+
+    def test_stop(self) -> None:
+        """After the stop nothing is sent."""
+        self.copy.stop()
+        self.put("a")
+        self.assertEqual((self.rows, self.copy.online), ({}, False))

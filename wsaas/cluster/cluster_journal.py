@@ -1,0 +1,134 @@
+"""The journal of a node: the one on disk, or in memory, and the copy in the engine, side by side.
+
+A connection is stored once both have it. While the engine is away, the one on disk is enough; in memory it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from wsaas.cluster.row_copy import RowCopy, Stored
+from wsaas.core.events import Closed
+from wsaas.core.interfaces import Connections, Journal
+from wsaas.core.records import Record
+
+
+class LocalJournal(Journal, Protocol):
+    """The journal of a single process."""
+
+    @property
+    def healthy(self) -> bool:
+        """False while it refuses new connections."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+
+    def start(self, connections: Connections) -> list[Record]:
+        """Open it, and return the connections of an earlier process."""
+
+    def stop(self) -> Deferred[None]:
+        """Write what is left and close it."""
+
+
+class ClusterJournal:
+    """Journal. `local` is None with STATE_DIR=none. While `may_speak()` is false, newcomers are refused."""
+
+    def __init__(self, local: LocalJournal | None, may_speak: Callable[[], bool]) -> None:
+        self._local = local
+        self._may_speak = may_speak
+        self.copy: RowCopy | None = None
+        """Set before `start`."""
+        self.forgotten: Callable[[str], object] = id
+        """Called with each connection of which nothing is left to say."""
+        self.earlier: list[Record] = []
+        """The connections that an earlier process left on this disk, until they are settled with the engine."""
+
+    @property
+    def healthy(self) -> bool:
+        """False while new connections are refused."""
+        return self._local is None or self._local.healthy
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files on disk."""
+        return 0 if self._local is None else self._local.size
+
+    def start(self, connections: Connections) -> list[Record]:
+        """Open the journal on disk. What an earlier process left there is kept until the engine says who tells it."""
+        assert self.copy is not None
+        self.copy.connections = connections
+        if self._local is not None:
+            self.earlier = self._local.start(connections)
+        return []
+
+    async def _stop(self) -> None:
+        if self.copy is not None:
+            self.copy.stop()
+        if self._local is not None:
+            await self._local.stop()
+
+    def stop(self) -> Deferred[None]:
+        """Close the journal on disk."""
+        return Deferred.fromCoroutine(self._stop())
+
+    def opened(self, record: Record, stored: Stored) -> None:
+        if not self._may_speak():
+            stored(False)
+            return
+        assert self.copy is not None
+        if self._local is None:
+            self.copy.put(record, stored)
+        else:
+            both = _Both(stored)
+            self._local.opened(record, both.heard)
+            self.copy.put(record, both.heard)
+
+    def accepted(self, record: Record, stored: Stored) -> None:
+        assert self.copy is not None
+        if self._local is None:
+            self.copy.put(record, stored)
+        else:
+            both = _Both(stored)
+            self._local.accepted(record, both.heard)
+            self.copy.put(record, both.heard)
+
+    def closed(self, id: str, closed: Closed) -> None:
+        assert self.copy is not None
+        if self._local is not None:
+            self._local.closed(id, closed)
+        self.copy.closed(id, closed)
+
+    def forget(self, id: str) -> None:
+        assert self.copy is not None
+        if self._local is not None:
+            self._local.forget(id)
+        self.copy.remove(id)
+        self.forgotten(id)
+
+    def disown(self, ids: list[str]) -> None:
+        """Forget connections that another process tells of now; the engine's rows are not this one's any more."""
+        if self._local is not None:
+            for id in ids:
+                self._local.forget(id)
+
+
+class _Both:
+    """Waits for two words, and passes on whether both were yes."""
+
+    __slots__ = ("_all", "_first", "_stored")
+
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self._first = True
+        self._all = True
+
+    def heard(self, safe: bool) -> None:
+        self._all = self._all and safe
+        if self._first:
+            self._first = False
+        else:
+            self._stored(self._all)

@@ -1,0 +1,293 @@
+"""The copy of this process's journal in the engine, and the rows of processes that this one has claimed.
+
+    OFFLINE --join or renewal--> SYNCING --the engine's rows are compared--> ONLINE --a call fails--> OFFLINE
+
+Online, changes gather while one batch is under way, and leave with its answer. Offline, the journal on disk has to do;
+what lives is uploaded when the engine is back. A batch has a number, and its answer says that of the one before: if
+that is another one, the engine has lost batches (a replica took over), and everything is compared again.
+
+    field id[8:]        the record      (journal/rows.py)
+    field id[8:] + "."  its end, once it has ended
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger, LogLevel
+
+from wsaas.cluster.engine import Engine
+from wsaas.cluster.engine_connection import EngineAway, EngineRefused, Word
+from wsaas.cluster.scripts import Keys, Scripts
+from wsaas.core.events import Closed
+from wsaas.core.ids import PREFIX_LENGTH
+from wsaas.core.interfaces import Connections
+from wsaas.core.records import Record
+from wsaas.journal.rows import encode_closed, encode_record
+from wsaas.telemetry.log_limit import LogLimit
+
+MAX_BATCH = 1000
+"""Fields that one batch changes, at most."""
+COMPARE_EVERY = 600.0
+"""Seconds between two comparisons of all rows, which find what no answer told."""
+
+Stored = Callable[[bool], None]
+Change = Record | Closed | None
+"""The new content of a field; None to remove it."""
+
+
+class CopyState(Enum):
+    """The state of the copy."""
+
+    OFFLINE = "offline"
+    SYNCING = "syncing"
+    ONLINE = "online"
+
+
+class CopyEvents(Protocol):
+    """Hears what the answers to batches say of this process."""
+
+    def copy_fenced(self) -> None:
+        """Hear that another process owns the rows of this one."""
+
+    def copy_unknown(self) -> None:
+        """Hear that the engine does not know this process."""
+
+    def copy_complete(self, complete: bool) -> None:
+        """Hear whether the engine has every row that the journal on disk has, before a row is left out."""
+
+
+class RowCopy:
+    """The rows of process `own`. `alone` says if a row that only the journal on disk has is safe.
+
+    Bounds: a change for each field of a connection that lives, and one for each row of the claimed processes.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        engine: Engine,
+        keys: Keys,
+        own: str,
+        events: CopyEvents,
+        *,
+        keep_authorization: bool,
+        alone: bool,
+    ) -> None:
+        self._clock = clock
+        self._engine = engine
+        self._keys = keys
+        self._scripts = Scripts()
+        self._own = own
+        self._events = events
+        self._keep_authorization = keep_authorization
+        self._alone = alone
+        self._limit = LogLimit(clock)
+        self._state = CopyState.OFFLINE
+        self._pending: dict[str, dict[str, Change]] = {}
+        self._callbacks: dict[str, list[Stored]] = {}
+        self._busy: Deferred[None] | None = None
+        self._compare_at = 0.0
+        self._completing = False
+        self._complete = True
+        self.sequence = 0
+        """The number of the last batch that was sent."""
+        self._acknowledged = 0
+        self.connections: Connections | None = None
+        """The connections of this process."""
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._go_offline("the gateway stops")
+        if self._busy is not None:
+            self._busy.cancel()
+
+    @property
+    def online(self) -> bool:
+        """Say if changes go to the engine."""
+        return self._state is not CopyState.OFFLINE
+
+    @property
+    def idle(self) -> bool:
+        """Say if every change is answered, or none can be sent."""
+        return self._state is CopyState.OFFLINE or (self._busy is None and not self._pending)
+
+    # What the journal tells
+
+    def put(self, record: Record, stored: Stored) -> None:
+        """Keep a connection; `stored(True)` once it is safe, which it is without the engine if the disk has it."""
+        if self._state is CopyState.OFFLINE:
+            self._without(stored)
+            return
+        field = record.id[PREFIX_LENGTH:]
+        self._change(self._own, field, record)
+        if record.closed is not None:
+            self._change(self._own, f"{field}.", record.closed)
+        self._callbacks.setdefault(field, []).append(stored)
+        self._flush()
+
+    def closed(self, id: str, closed: Closed) -> None:
+        """Keep how a connection of this process ended."""
+        if self._state is not CopyState.OFFLINE and id.startswith(self._own):
+            self._change(self._own, f"{id[PREFIX_LENGTH:]}.", closed)
+            self._flush()
+
+    def remove(self, id: str) -> None:
+        """Forget a connection of this process, or of one that it has claimed: nothing is left to say of it."""
+        prefix, field = id[:PREFIX_LENGTH], id[PREFIX_LENGTH:]
+        if prefix != self._own or self._state is not CopyState.OFFLINE:
+            self._change(prefix, field, None)
+            self._change(prefix, f"{field}.", None)
+            self._flush()
+
+    # What the membership tells
+
+    def joined(self) -> None:
+        """Hear that the engine has this process: compare all rows."""
+        self._acknowledged = self.sequence
+        self._state = CopyState.OFFLINE
+        self.renewed()
+
+    def renewed(self) -> None:
+        """Hear that the engine answers: go online again, or compare the rows if that is due."""
+        if self._busy is not None:
+            return
+        if self._state is CopyState.OFFLINE:
+            self._begin(self._compare(everything=True))
+        elif self._clock.seconds() >= self._compare_at and not self._pending:
+            self._begin(self._compare(everything=False))
+
+    # Steps
+
+    def _without(self, stored: Stored) -> None:
+        """Say of a row that the engine does not get whether it is safe."""
+        if self._alone and self._complete:
+            self._complete = False
+            self._events.copy_complete(False)
+        stored(self._alone)
+
+    def _change(self, prefix: str, field: str, change: Change) -> None:
+        self._pending.setdefault(prefix, {})[field] = change
+
+    def _begin(self, step: Any) -> None:
+        self._busy = Deferred.fromCoroutine(step)
+        busy = self._busy.addErrback(self._failed)
+        busy.addCallback(self._done)
+
+    def _done(self, _: object) -> None:
+        self._busy = None
+        self._flush()
+
+    def _failed(self, failure: Any) -> None:
+        if failure.check(CancelledError, EngineAway, EngineRefused) is None:
+            self._log.failure("the engine's copy of the journal failed", failure)
+        self._go_offline(str(failure.value))
+
+    def _go_offline(self, reason: str) -> None:
+        if self._state is not CopyState.OFFLINE:
+            self._limit.emit(
+                self._log,
+                LogLevel.warn,
+                "offline",
+                "the engine has no copy of new connections: {reason}; {consequence}",
+                reason=reason,
+                consequence="the journal on disk has them" if self._alone else "newcomers are refused (503)",
+            )
+        self._state = CopyState.OFFLINE
+        self._completing = False
+        self._pending.pop(self._own, None)  # the comparison at its return finds what has to be changed
+        callbacks, self._callbacks = self._callbacks, {}
+        for each in callbacks.values():
+            for stored in each:
+                self._without(stored)
+
+    async def _compare(self, everything: bool) -> None:
+        """Find what the engine has and should not, and has not and should; `everything` is written anew."""
+        assert self.connections is not None
+        self._state = CopyState.SYNCING
+        self._compare_at = self._clock.seconds() + COMPARE_EVERY
+        found = await self._engine.call("HKEYS", self._keys.key("c", self._own))
+        there = {field.decode("ascii") for field in found}
+        mine = self._pending.setdefault(self._own, {})
+        wanted = set()
+        for field, change in self._fields(self.connections.records()):
+            wanted.add(field)
+            if everything or field not in there:
+                mine.setdefault(field, change)
+        for field in there - wanted:
+            mine.setdefault(field, None)
+        if not mine:
+            del self._pending[self._own]
+        self._state = CopyState.ONLINE
+        self._completing = True
+
+    def _fields(self, records: Iterable[Record]) -> Iterable[tuple[str, Change]]:
+        for record in records:
+            if record.id.startswith(self._own):
+                field = record.id[PREFIX_LENGTH:]
+                yield field, record
+                if record.closed is not None:
+                    yield f"{field}.", record.closed
+
+    def _flush(self) -> None:
+        """Send the next batch, if none is under way."""
+        if self._busy is not None or self._state is not CopyState.ONLINE:
+            return
+        if self._completing and self._own not in self._pending:
+            self._completing = False
+            if not self._complete:
+                self._complete = True
+                self._events.copy_complete(True)
+        if not self._pending:
+            return
+        prefix = next(iter(self._pending))
+        changes = self._pending.pop(prefix)
+        if len(changes) > MAX_BATCH:
+            fields = list(changes)
+            self._pending[prefix] = {field: changes[field] for field in fields[MAX_BATCH:]}
+            changes = {field: changes[field] for field in fields[:MAX_BATCH]}
+        self._begin(self._write(prefix, changes))
+
+    async def _write(self, prefix: str, changes: dict[str, Change]) -> None:
+        own = prefix == self._own
+        if own:
+            self.sequence += 1
+        puts: list[Word] = []
+        removals: list[Word] = []
+        for field, change in changes.items():
+            if change is None:
+                removals.append(field)
+            else:
+                puts += (field, self._encode(change))
+        words = (self._own, prefix, self.sequence, len(puts) // 2, *puts, *removals)
+        try:
+            answer = await self._engine.run(self._scripts.write, self._keys.write(self._own, prefix), words)
+        except (EngineAway, EngineRefused):
+            if not own:  # what was claimed is told once: its rows must not come back
+                self._pending[prefix] = changes | self._pending.get(prefix, {})
+            raise
+        if answer[0] != b"OK":
+            if own:
+                self._go_offline(f"it answers {answer[0].decode('ascii')}")
+                (self._events.copy_fenced if answer[0] == b"FENCED" else self._events.copy_unknown)()
+            else:
+                self._pending.pop(prefix, None)
+        elif own:
+            lost, self._acknowledged = answer[1] != self._acknowledged, self.sequence
+            for field in changes:
+                for stored in self._callbacks.pop(field, ()):
+                    stored(True)
+            if lost:
+                self._log.warn("the engine has lost what it had acknowledged: uploading all that lives")
+                await self._compare(everything=True)
+
+    def _encode(self, change: Record | Closed) -> str:
+        if isinstance(change, Closed):
+            return encode_closed(change)
+        return encode_record(change, self._keep_authorization)
