@@ -422,7 +422,7 @@ class FakeElsewhere:
     def may_have(self, id: str) -> bool:
         return id[:8] != HERE[:8]
 
-    def forward(self, id: str, request: IRequest) -> Deferred[ApiResponse]:
+    def forward(self, id: str, request: IRequest, patience: float = 0.0) -> Deferred[ApiResponse]:
         self.asked.append(asked_again(request))
         return succeed(self.answer)
 
