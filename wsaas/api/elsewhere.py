@@ -16,6 +16,8 @@ from twisted.web.iweb import IRequest
 
 from wsaas.api.merging import Gathered
 from wsaas.api.responses import ApiResponse
+from wsaas.core.fanout import FanOut
+from wsaas.core.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,13 @@ class Elsewhere(Protocol):
 
     def push(self, id: str, payload: bytes, binary: bool, done: Callable[[bytes], object]) -> None:
         """Send a push to the process of this id. `done` is called with the whole answer, ready to be written."""
+
+    def push_to_many(
+        self, target: bytes, payload: bytes, binary: bool, fan_out: FanOut[Session], done: Callable[[bytes], object]
+    ) -> None:
+        """Send a push to all other processes, for this target, and take the steps of the fan-out here. `done` is called
+        with the whole answer, which has the counts of all.
+        """
 
     def forward(self, id: str, request: IRequest, patience: float = 0.0) -> Awaitable[ApiResponse]:
         """Send a request to the process of this id; return its answer, or one that says why there is none.

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
 from wsaas.api.elsewhere import Asked, asked_again
@@ -24,9 +25,12 @@ from wsaas.api.merging import Gathered
 from wsaas.api.responses import ApiResponse
 from wsaas.cluster.push_line import LONGEST_MESSAGE
 from wsaas.cluster.push_lines import PushLines
+from wsaas.cluster.shared_fan_out import SharedFanOut
 from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult
 from wsaas.core.errors import GatewayError, NoSuchConnection, OwnerSilent, OwnerUnreachable
+from wsaas.core.fanout import FanOut
 from wsaas.core.ids import PREFIX_LENGTH
+from wsaas.core.session import Session
 from wsaas.http_client.exchange import HttpResponse
 
 _PASSED_ON = (b"retry-after", b"allow")
@@ -53,7 +57,8 @@ class Forwarding:
     `lines` take pushes of the fast path, but long ones; with None, these go the way of all other requests.
     """
 
-    def __init__(self, siblings: Others, prefix: str, lines: PushLines | None = None) -> None:
+    def __init__(self, reactor: IReactorTime, siblings: Others, prefix: str, lines: PushLines | None = None) -> None:
+        self._reactor = reactor
         self._siblings = siblings
         self._prefix = prefix
         self.own_prefix = prefix.encode("ascii")
@@ -70,6 +75,13 @@ class Forwarding:
             return
         asked = Asked(b"PUT", b"/" + id.encode("ascii"), b"application/octet-stream" if binary else None, payload)
         self._ask(id, asked, lambda answer: done(answer.serialize()))
+
+    def push_to_many(
+        self, target: bytes, payload: bytes, binary: bool, fan_out: FanOut[Session], done: Callable[[bytes], object]
+    ) -> None:
+        """Send a push to all other processes, and take the steps of the fan-out here."""
+        others = self.ask_all(Asked(b"PUT", target, b"application/octet-stream" if binary else None, payload))
+        SharedFanOut(self._reactor, fan_out, others, done)
 
     def forward(self, id: str, request: IRequest, patience: float = 0.0) -> Deferred[ApiResponse]:
         """Send a request to the process of this id."""

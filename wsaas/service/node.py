@@ -139,7 +139,7 @@ class Node:
         )
         self._journal.forgotten = self._claims.told
         self._life.given(copy, self._claims, votes)
-        self._forwarding = Forwarding(self._nodes, prefix)
+        self._forwarding = Forwarding(reactor, self._nodes, prefix)
         self._site = sibling_site(
             reactor,
             router,

@@ -139,7 +139,7 @@ class Worker:
         self._lines = PushLines(
             self._reactor, self._sockets, self._wall_clock, lambda reason: missing_answer(reason).serialize()
         )
-        self._forwarding = Forwarding(self._siblings, gateway.prefix, self._lines)
+        self._forwarding = Forwarding(self._reactor, self._siblings, gateway.prefix, self._lines)
         self._site = sibling_site(
             self._reactor,
             router,

@@ -8,6 +8,7 @@ from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
@@ -16,6 +17,7 @@ from wsaas.api.responses import ApiResponse
 from wsaas.cluster.forwarding import Forwarding
 from wsaas.cluster.push_line import LONGEST_MESSAGE
 from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult
+from wsaas.core.fanout import BATCH, FanOut
 from wsaas.http_client.exchange import HttpResponse
 
 OURS, THEIRS = "aaaaaaaa", "bbbbbbbb"
@@ -55,7 +57,8 @@ class Case(SynchronousTestCase):
     def setUp(self) -> None:
         self.siblings = FakeSiblings()
         siblings: Any = self.siblings
-        self.forwarding = Forwarding(siblings, OURS)
+        self.clock = Clock()
+        self.forwarding = Forwarding(self.clock, siblings, OURS)
 
 
 class ForwardTests(Case):
@@ -121,7 +124,7 @@ class PushTests(Case):
         long, heard = b"x" * (LONGEST_MESSAGE + 1), []
         lines: Any = FakeLines()
         self.siblings.results[THEIRS] = response(200, {"code": "OK"})
-        for forwarding in (Forwarding(self.forwarding._siblings, OURS, lines), self.forwarding):
+        for forwarding in (Forwarding(self.clock, self.forwarding._siblings, OURS, lines), self.forwarding):
             for payload, binary in ((b"hello", False), (long[1:], True), (long, True)):
                 forwarding.push(ID, payload, binary, heard.append)
         self.assertEqual(lines.pushed, [(THEIRS, ID, b"hello", False), (THEIRS, ID, long[1:], True)])
@@ -130,6 +133,32 @@ class PushTests(Case):
         self.assertEqual(self.siblings.asked[1][1].head, b"")
         self.assertEqual(heard[:2], [b"the answer"] * 2)
         self.assertEqual({answer.partition(b"\r\n")[0] for answer in heard[2:]}, {b"HTTP/1.1 200 OK"})
+
+
+class ManyTests(Case):
+    def push(self, fan_out: FanOut[Any]) -> list[bytes]:
+        heard: list[bytes] = []
+        self.forwarding.push_to_many(b"/groups/g", b"hello", True, fan_out, heard.append)
+        return heard
+
+    def test_counts(self) -> None:
+        """A push to many is asked of all others and made here, in steps; the answer has the counts of all."""
+        self.siblings.results = {"b": response(200, {"sent": 3, "skipped": 0}), "c": Missing.SILENT}
+        heard = self.push(FanOut(range(BATCH * 2 + 1), lambda batch: len(batch) - 1))
+        self.assertEqual([request.body for _, request in self.siblings.asked], [b"hello"] * 2)
+        self.assertEqual(self.siblings.asked[0][1].head, b"Content-Type: application/octet-stream\r\n")
+        self.assertEqual(heard, [])
+        self.clock.advance(0)
+        (answer,) = heard
+        counts = {"code": "PARTIAL", "sent": BATCH * 2 - 2 + 3, "skipped": 3, "unreached": 1}
+        self.assertEqual(json.loads(answer.partition(b"\r\n\r\n")[2]), counts)
+
+    def test_mistake(self) -> None:
+        """A mistake of the gateway is logged, and answered as one."""
+        self.siblings.results = {"b": response(200, {"sent": 1})}
+        (answer,) = self.push(FanOut(range(3), lambda batch: 1 // 0))
+        self.assertTrue(answer.startswith(b"HTTP/1.1 500 "), answer)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
 class GatherTests(Case):

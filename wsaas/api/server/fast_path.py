@@ -6,8 +6,8 @@
 A request that is not exactly of this shape, or needs more than a push, is left to the slow path, bytes and all: the one
 source of truth. A differential test holds that both answer alike.
 
-Where there are other processes, a push to a connection of one of them goes on to it. Pushes to many then take the slow
-path, and so do those of the AWS dialect that are for another process.
+Where there are other processes, a push to a connection of one of them goes on to it, and pushes to many go on to all. Those
+of the AWS dialect that are for another process take the slow path.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def read_head(fields: bytes) -> Head | None:
 
 
 Forward = Callable[[Callable[[bytes], object]], object]
-"""Sends a push on to another process. Its argument is called with the whole answer."""
+"""Sends a push on to another process, or to all of them. Its argument is called with the whole answer."""
 
 
 class FastPath:
@@ -131,7 +131,8 @@ class FastPath:
         Return their answers, the rest of `data`, and a FanOut if the next request pushes to more connections than this
         turn may: the caller takes its remaining steps, and `answered` gives the answer then. A Forward, once it is
         called, gets the answer to the next request. `any_host` is for a connection whose Host headers are not looked
-        at; `now` is the clock's time. One call writes FRAMES_PER_TURN frames at most, so that others have their turn.
+        at; `now` is the clock's time. One call writes FRAMES_PER_TURN frames at most, so that others have their turn; a
+        Forward to many writes as many once more.
         """
         if now >= self._fresh_until:
             self._renew_answers(now)
@@ -160,7 +161,16 @@ class FastPath:
             id, group = request_line.groups() if aws is None else (aws[2], None)
             if elsewhere is not None:
                 if id is None:
-                    break
+                    at, payload = start + head.length, data[start : start + head.length]
+                    try:
+                        fan_out = self._fan_out(group, payload, head.binary)
+                    except Exception as error:
+                        answers += self._failed(error)
+                        left -= 1
+                        continue
+                    target = b"/broadcast" if group is None else b"/groups/" + group
+                    forward = partial(elsewhere.push_to_many, target, payload, head.binary, fan_out)
+                    return answers, data[at:], forward
                 if not id.startswith(elsewhere.own_prefix):
                     if aws is not None:
                         break
@@ -179,9 +189,9 @@ class FastPath:
                 except Exception as error:
                     answers += self._failed(error)
             else:
-                answer, fan_out, cost = self._push_to_many(group, data[start:at], head.binary, left)
-                if fan_out is not None:
-                    return answers, data[at:], fan_out
+                answer, remaining, cost = self._push_to_many(group, data[start:at], head.binary, left)
+                if remaining is not None:
+                    return answers, data[at:], remaining
                 answers += answer
                 left -= cost
         return answers, data[at:], None
@@ -231,15 +241,18 @@ class FastPath:
         A broadcast looks at every session there is, which costs something even if none of them is open.
         """
         try:
-            if group is None:
-                fan_out, looked_at = self._router.broadcast(payload, binary), len(self._router.registry)
-            else:
-                fan_out, looked_at = self._router.push_to_group(group.decode("ascii"), payload, binary), 0
+            fan_out = self._fan_out(group, payload, binary)
+            looked_at = len(self._router.registry) if group is None else 0
             if fan_out.step(most):
                 return b"", fan_out, most
             return self.answered(fan_out), None, max(1, fan_out.sent + fan_out.skipped, looked_at // SESSIONS_PER_FRAME)
         except Exception as error:
             return self._failed(error), None, 1
+
+    def _fan_out(self, group: bytes | None, payload: bytes, binary: bool) -> FanOut[Session]:
+        if group is None:
+            return self._router.broadcast(payload, binary)
+        return self._router.push_to_group(group.decode("ascii"), payload, binary)
 
     def _failed(self, error: Exception) -> bytes:
         return self._failure(error).serialize()

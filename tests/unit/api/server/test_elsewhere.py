@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.web.iweb import IRequest
 
 from tests.support.api_fakes import GONE, HERE, FakeSession, router_of
@@ -15,6 +16,9 @@ from wsaas.api.responses import DONE, ApiResponse
 from wsaas.api.server.fast_path import FastPath
 from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import ApiSite, api_site
+from wsaas.cluster.shared_fan_out import SharedFanOut
+from wsaas.core.fanout import FanOut
+from wsaas.core.session import Session
 
 THEIRS = "B" * 32
 BINARY = b"application/octet-stream"
@@ -33,6 +37,8 @@ class FakeElsewhere:
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
+        self.many = 0
+        """Pushes to many that the fast path has sent on."""
         self.waiting: list[Callable[[ApiResponse], object]] = []
         self.gathering: list[Deferred[Gathered]] = []
 
@@ -43,6 +49,14 @@ class FakeElsewhere:
         assert id == THEIRS
         self.asked.append(Asked(b"PUT", f"/{id}".encode(), BINARY if binary else None, payload))
         self.waiting.append(lambda answer: done(answer.serialize()))
+
+    def push_to_many(
+        self, target: bytes, payload: bytes, binary: bool, fan_out: FanOut[Session], done: Callable[[bytes], object]
+    ) -> None:
+        self.asked.append(Asked(b"PUT", target, BINARY if binary else None, payload))
+        self.gathering.append(Deferred())
+        self.many += 1
+        SharedFanOut(Clock(), fan_out, self.gathering[-1], done)
 
     def forward(self, id: str, request: IRequest, patience: float = 0.0) -> Deferred[ApiResponse]:
         assert id == THEIRS
@@ -161,6 +175,14 @@ class ElsewhereTests(WireCase):
                 (got,) = wire.answers()
                 here = int(target == "/broadcast")
                 self.assertEqual(got.json, {"code": "PARTIAL", "sent": 2 + here, "skipped": 1, "unreached": 1})
+                wire.send(request("PUT", target, "x", slow)[:-1] + b"\xff")
+                self.assertEqual((wire.statuses(), self.elsewhere.asked), ([400], []))
+                wire.send(request("PUT", target, "b", f"Content-Type: {BINARY.decode()}\r\n{slow}"))
+                self.assertEqual(self.elsewhere.asked.pop(), Asked(b"PUT", target.encode(), BINARY, b"b"))
+                self.elsewhere.gathering.pop().callback(Gathered([], 0))
+                wire.send(request("PUT", f"/{HERE}", "x"))
+                self.assertEqual([answer.status for answer in wire.answers()], [200, 200])
+        self.assertEqual(self.elsewhere.many, 4)
 
     def test_lists(self) -> None:
         """Lists are asked of all others with the same target; that of groups, for all groups."""
