@@ -6,8 +6,8 @@
 A request that is not exactly of this shape, or needs more than a push, is left to the slow path, bytes and all: the one
 source of truth. A differential test holds that both answer alike.
 
-Where there are other processes, a push to a connection of one of them goes on to it, and pushes to many go on to all. Those
-of the AWS dialect that are for another process take the slow path.
+Where there are other processes, a push to a connection of one of them goes on to it, and pushes to many go on to all.
+Those of the AWS dialect that are for another process take the slow path.
 """
 
 from __future__ import annotations
