@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import Any
 
-from tests.support.backend_answers import accept, reply
+from tests.support.backend_answers import accept, after, reply
 from tests.support.event_reader import Event, EventReader
 from tests.support.gateway_process import Gateway
+from tests.support.signatures import PUBLISHED, signature
 from tests.support.system_case import SharedTestCase, SystemTestCase, eventually
 from tests.support.websocket_client import refused
 from tests.support.workers import PATIENCE, Workers
@@ -120,11 +122,56 @@ class OffTests(SystemTestCase):
             self.assertEqual(gateway.api.get(path).status, 404)
 
 
+class PayloadTests(SharedTestCase):
+    settings = {"STATE_DIR": "state", "CONSOLE": "payloads", "WEBHOOK_SECRET": PUBLISHED}  # noqa: RUF012
+
+    def test_payloads(self) -> None:
+        """Headers and bodies of webhooks, answers and pushes are shown; no secret is."""
+        reader = EventReader(self.api)
+        self.addCleanup(reader.close)
+        self.assertEqual(reader.hello["console"], "payloads")
+        self.stage.on_message(reply(200, b"\xff", [("WSAAS-Reply", "binary"), ("Set-Cookie", "s3cret")]))
+        client = self.client(additional_headers={"Authorization": "Bearer s3cret"})
+        client.send("ping")
+        message = reader.until(is_a("message"))
+        self.assertEqual((message["request"]["method"], message["request"]["body"]), ("PUT", "ping"))
+        self.assertTrue(message["request"]["url"].endswith(message["id"]))
+        self.assertEqual((message["answer"]["status"], message["answer"]["body_base64"]), (200, "/w=="))
+        self.assertEqual(message["request"]["headers"]["webhook-signature"], "whsec ok")
+        self.assertEqual(reader.until(is_a("reply"))["body_base64"], "/w==")
+        self.api.push(message["id"], "hello")
+        self.assertEqual(reader.until(is_a("push"))["body"], "hello")
+        self.assertNotIn("s3cret", str(reader.seen))
+
+    def test_replay(self) -> None:
+        """A webhook is sent again as it was, signed anew; its answer is shown, and nothing comes of it."""
+        self.stage.on_message(reply(204), reply(410, b"gone", [("WSAAS-Reply", "text")]), reply(204))
+        client = self.client(additional_headers={"Authorization": "Bearer s3cret"})
+        client.send("one")
+        eventually(lambda: self.stage.messages)
+        webhook = self.stage.messages[0].header("webhook-id")
+        answer = self.api.request("POST", f"/-/events/{webhook}/replay")
+        self.assertEqual((answer.status, answer.json()["status"], answer.json()["body"]), (200, 410, "gone"))
+        again = self.stage.messages[1]
+        self.assertEqual((again.body, again.header("webhook-id")), (b"one", webhook))
+        self.assertEqual((again.header("WSAAS-Replay"), again.header("Authorization")), ("1", "Bearer s3cret"))
+        self.assertEqual(again.header("webhook-signature"), signature(PUBLISHED, again))
+        client.send("two")
+        eventually(lambda: len(self.stage.messages) == 3)
+        self.assertEqual(self.stage.messages[2].body, b"two")
+        client.close()
+        eventually(lambda: self.stage.disconnects)
+        self.stage.on_message(reply(200, b"edited"))
+        answer = self.api.request("POST", f"/-/events/{webhook}/replay", b'{"body": "other"}')
+        self.assertEqual((answer.json()["body"], self.stage.messages[3].body), ("edited", b"other"))
+        self.assertEqual(self.api.request("POST", f"/-/events/{'x' * 32}_1_message/replay").code, "NOT_RECORDED")
+
+
 class WorkerTests(SystemTestCase):
-    def start(self) -> tuple[Gateway, Workers]:
+    def start(self, **settings: str) -> tuple[Gateway, Workers]:
         backend = self.backend()
         self.stage = backend.stage("/")
-        gateway = self.gateway(backend, WORKERS="2", STATE_DIR="state")
+        gateway = self.gateway(backend, WORKERS="2", STATE_DIR="state", **settings)
         return gateway, Workers(self, gateway)
 
     def crowd(self, gateway: Gateway, workers: Workers) -> dict[str, Any]:
@@ -183,3 +230,16 @@ class WorkerTests(SystemTestCase):
                 break
         else:
             self.fail(f"no event of {new} in {reader.seen}")
+
+    def test_replay(self) -> None:
+        """Any worker replays the webhooks of all, and waits for a slow backend as the owner would."""
+        gateway, workers = self.start(CONSOLE="payloads")
+        clients = self.crowd(gateway, workers)
+        lines = workers.lines()
+        self.stage.on_connect(after(2.5, reply(200, b'{"code": "OK"}')))
+        for id, line in zip(clients, lines, strict=True):
+            reply_of = line.ask("POST", f"/-/events/{id}_0_connect/replay")
+            self.assertEqual((reply_of.status, json.loads(reply_of.body)["body"]), (200, '{"code": "OK"}'))
+        for line in lines:
+            for id in clients:
+                self.assertEqual(line.ask("POST", f"/-/events/{id}_9_message/replay").status, 404)

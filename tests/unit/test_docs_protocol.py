@@ -72,6 +72,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "unit.backend.test_requests.ContractTests.test_connect",
         ],
         "WSAAS-Event": ["system.test_webhook.HeaderTests.test_event"],
+        "WSAAS-Replay": ["system.test_events.PayloadTests.test_replay"],
         "WSAAS-Connection-Id": ["system.test_webhook.HeaderTests.test_event"],
         "webhook-id": [
             "system.test_webhook.HeaderTests.test_webhook_id",
@@ -303,6 +304,14 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_events.OffTests.test_off",
             "system.test_events.WorkerTests.test_all_workers",
         ],
+        "POST /-/events/{webhook-id}/replay": [
+            "system.test_events.PayloadTests.test_replay",
+            "system.test_events.WorkerTests.test_replay",
+            "unit.backend.test_replay.ReplayTests.test_same_webhook",
+            "unit.backend.test_replay.ReplayTests.test_never_acted_on",
+            "unit.backend.test_replay.ReplayTests.test_dead_connection",
+            "unit.api.test_replay.ReplayTests.test_edited",
+        ],
         "GET /-/console": [
             "unit.api.test_console.FileTests.test_files",
             "unit.api.test_console.FileTests.test_host",
@@ -336,6 +345,15 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "CLIENT_TOO_SLOW": ["system.test_api.PushTests.test_too_slow"],
         "INTERNAL_ERROR": ["unit.api.test_app.MistakeTests.test_internal_error"],
         "NOT_READY": ["unit.api.test_app.ProbeTests.test_not_ready"],
+        "NOT_RECORDED": [
+            "unit.api.test_replay.ReplayTests.test_not_recorded",
+            "unit.api.test_replay.OffTests.test_not_recording",
+        ],
+        "REPLAY_UNDER_WAY": [
+            "unit.api.test_replay.ReplayTests.test_busy",
+            "unit.backend.test_replay.ReplayTests.test_one_at_a_time",
+        ],
+        "NO_ANSWER": ["unit.api.test_replay.ReplayTests.test_no_answer"],
         "TOO_MANY_WATCHERS": ["unit.api.test_events.EventTests.test_bound"],
         "OWNER_UNREACHABLE": [
             "unit.cluster.test_forwarding.ForwardTests.test_table",

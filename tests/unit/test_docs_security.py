@@ -30,7 +30,7 @@ from wsaas.http_client import response_parser as parser
 from wsaas.net import proxy_protocol as proxy_header
 from wsaas.service import file_limits as capacity
 from wsaas.settings.table import TABLE
-from wsaas.telemetry import log_buffer, log_limit, log_sinks, watcher
+from wsaas.telemetry import log_buffer, log_limit, log_sinks, payloads, recorder, watcher
 
 # What the limits that have no setting say, by the beginning of the attack's text.
 FIXED = {
@@ -49,6 +49,8 @@ FIXED = {
     "Thousands of requests": f"{fast_path.FRAMES_PER_TURN} frames a turn",
     "Readers of the event stream": f"{watcher.MAX_EVENTS} events, {watcher.MAX_BYTES >> 20} MiB; "
     f"{MAX_WATCHERS} readers",
+    "Secrets in the event": f"{payloads.MAX_SHOWN // 1024} KB shown; {recorder.MAX_BYTES >> 20} MiB recorded, "
+    f"{recorder.MAX_SIZE >> 20} MiB for one",
     "Headers in a handshake": f"{answer_headers.MAX_HEADERS} headers of a connect answer, "
     f"{answer_headers.MAX_HEADER_BYTES // 1024} KiB",
     "An answer without end": f"{contract.MAX_DECISION // 1024} KiB, MAX_MESSAGE_SIZE for a reply; "

@@ -103,7 +103,13 @@ class Api:
         self._klein.handle_errors(Exception)(self._failed)
 
     def route(
-        self, rule: str, method: str, *, once: Collection[str] = (), repeatable: Collection[str] = ()
+        self,
+        rule: str,
+        method: str,
+        *,
+        once: Collection[str] = (),
+        repeatable: Collection[str] = (),
+        patience: float = 0.0,
     ) -> Callable[[Handler], Handler]:
         """Answer requests for this path and method with what the decorated coroutine returns. HEAD comes with GET.
 
@@ -112,7 +118,8 @@ class Api:
 
         The part of a rule that holds a connection's id must be named `id`: with several workers, a request whose
         handler raises NoSuchConnection goes on to the owner of that `id`. A route about connections belongs into a
-        module whose routes `add_routes` of `api/routes.py` adds, so that the owner has it, too.
+        module whose routes `add_routes` of `api/routes.py` adds, so that the owner has it, too. The owner has
+        `patience` seconds more than usual for its answer.
         """
 
         def register(handler: Handler) -> Handler:
@@ -125,7 +132,7 @@ class Api:
                     elsewhere, id = self._elsewhere, arguments.get("id", "")
                     if elsewhere is None or not is_id(id) or not elsewhere.may_have(id):
                         raise
-                    answer = await elsewhere.forward(id, request, receipt_seconds(query) or 0.0)
+                    answer = await elsewhere.forward(id, request, receipt_seconds(query) or patience)
                 if isinstance(answer, ApiResponse):
                     answer = self._dialect(request.method, request.uri, answer)
                 return answer.write_to(request)

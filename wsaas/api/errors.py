@@ -48,6 +48,18 @@ class TooManyWatchers(GatewayError):
     """As many read the event stream of this process as may."""
 
 
+class NotRecorded(NoSuchConnection):
+    """No webhook of this id is recorded here; another process may have it."""
+
+
+class ReplayUnderWay(GatewayError):
+    """A webhook of the same connection is being replayed, or too many of others are."""
+
+
+class NoAnswer(GatewayError):
+    """The backend did not answer a replay."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
     """The answer to one kind of error. Without a `message` here, `str()` of the error is the message."""
@@ -78,6 +90,9 @@ TABLE: Mapping[type[object], ErrorRow] = {
     UnsupportedCoding: ErrorRow(415, "UNSUPPORTED_CODING", headers=(("Accept-Encoding", "identity"),)),
     ClientTooSlow: ErrorRow(429, "CLIENT_TOO_SLOW", headers=(("Retry-After", "1"),)),
     NotReady: ErrorRow(503, "NOT_READY"),
+    NotRecorded: ErrorRow(404, "NOT_RECORDED"),
+    ReplayUnderWay: ErrorRow(429, "REPLAY_UNDER_WAY", headers=(("Retry-After", "1"),)),
+    NoAnswer: ErrorRow(502, "NO_ANSWER"),
     TooManyWatchers: ErrorRow(503, "TOO_MANY_WATCHERS", headers=(("Retry-After", "5"),)),
     OwnerUnreachable: ErrorRow(503, "OWNER_UNREACHABLE", headers=(("Retry-After", "1"),)),
     OwnerSilent: ErrorRow(504, "OWNER_SILENT"),

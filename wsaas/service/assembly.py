@@ -87,6 +87,7 @@ def assemble(
     monitor = Monitor()
     if settings.log_level == "debug":
         monitor.watch(debug_log(backend.url))
+    sender = PoolSender(pool, backend, settings.webhook_timeout)
     courier = Courier(
         reactor,
         Contract(
@@ -149,7 +150,8 @@ def assemble(
         return (worker is not None or node is not None) and not gateway.minted(id)
 
     router = Router(registry, settings.max_message_size, monitor, write_directly, elsewhere)
-    watching = Watching(reactor, settings, monitor, gateway.prefix, 1 if identity is None else identity.count)
+    workers = 1 if identity is None else identity.count
+    watching = Watching(reactor, settings, monitor, gateway.prefix, workers, sender=sender, address=backend.url)
 
     def ready() -> bool:
         return gateway.accepting and journal.healthy and (node is None or node.may_speak())
@@ -166,7 +168,7 @@ def assemble(
     def forwarding() -> Forwarding | None:
         if node is not None:
             return node.join(gateway, router, ready)
-        return None if worker is None else worker.join(gateway, router, ready, stop, scrape, watching.events)
+        return None if worker is None else worker.join(gateway, router, ready, stop, scrape, watching.add_own_routes)
 
     reactor_delay = ReactorDelay(reactor, time.monotonic)
 

@@ -10,6 +10,9 @@ from wsaas.api.app import Api
 from wsaas.api.console import add_console_routes
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.events import MAX_WATCHERS, add_event_routes
+from wsaas.api.replay import add_replay_route
+from wsaas.backend.replay import Replayer
+from wsaas.backend.sender import Sender
 from wsaas.core.errors import GatewayError
 from wsaas.core.monitor import Monitor
 from wsaas.service.version import own_version
@@ -17,6 +20,8 @@ from wsaas.settings.table import Settings
 from wsaas.telemetry.debug_log import DebugLog
 from wsaas.telemetry.event_lines import EventLines
 from wsaas.telemetry.event_stream import EventStream
+from wsaas.telemetry.payloads import Payloads
+from wsaas.telemetry.recorder import Recorder
 
 if TYPE_CHECKING:
     from wsaas.service.worker import Worker
@@ -26,21 +31,48 @@ CONSOLE = Path(__file__).resolve().parents[1] / "console"
 
 
 class Watching:
-    """The event stream of the process whose ids begin with `prefix`, one of `workers`. It is None with CONSOLE=off."""
+    """The event stream of the process whose ids begin with `prefix`, one of `workers`. It is None with CONSOLE=off.
 
-    def __init__(self, reactor: Any, settings: Settings, monitor: Monitor, prefix: str, workers: int) -> None:
+    With CONSOLE=payloads there are a recorder, too, and replays by `sender`. `address` is the backend's, to be shown.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        monitor: Monitor,
+        prefix: str,
+        workers: int,
+        *,
+        sender: Sender,
+        address: str,
+    ) -> None:
         self._console = settings.console
+        self._patience = settings.webhook_timeout
         self._workers = workers
-        self._lines = EventLines(time.time, prefix)
+        self._replayer: Replayer | None = None
+        payloads = None
+        if settings.console == "payloads":
+            payloads, recorder = Payloads(address), Recorder()
+            monitor.watch(recorder)
+            self._replayer = Replayer(recorder, sender, settings.webhook_secret, reactor, time.time)
+        self._lines = EventLines(time.time, prefix, payloads)
         self.events: EventStream | None = None
         if settings.console != "off":
             self.events = EventStream(monitor, reactor, self._lines, code_of)
+
+    def add_own_routes(self, api: Api, most: int) -> None:
+        """Add the routes by which other workers ask for what is here; `most` event streams at once."""
+        if self.events is not None:
+            add_event_routes(api, self.events, lambda: b"", most=most)
+            add_replay_route(api, self._replayer, self._patience)
 
     def add_routes(self, api: Api, worker: Worker | None) -> None:
         """Add the routes for those who watch; `worker` is None if this process is the only one."""
         if self.events is None:
             return
         add_console_routes(api, CONSOLE)
+        add_replay_route(api, self._replayer, self._patience)
         if worker is None:
             add_event_routes(api, self.events, self._hello, most=MAX_WATCHERS)
         else:

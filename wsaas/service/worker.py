@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from wsaas.api.app import Api
 from wsaas.api.elsewhere import Asked
-from wsaas.api.events import MAX_WATCHERS, add_event_routes
+from wsaas.api.events import MAX_WATCHERS
 from wsaas.api.health import process_row
 from wsaas.api.metrics import SAMPLES, add_samples_route
 from wsaas.cluster.event_streams import SiblingEvents
@@ -37,7 +37,6 @@ from wsaas.service.scrape import Scrape
 from wsaas.service.systemd import Notifier
 from wsaas.service.worker_identity import WorkerIdentity
 from wsaas.settings.table import Settings
-from wsaas.telemetry.event_stream import EventStream
 
 SIBLING_FILES = 512
 """Connections to and from the other workers, at most, unless there are so many that each needs at least FEWEST."""
@@ -123,12 +122,12 @@ class Worker:
         ready: Callable[[], bool],
         stop: Callable[[], object],
         scrape: Scrape,
-        events: EventStream | None = None,
+        add_routes: Callable[[Api, int], object],
     ) -> Forwarding:
         """Be one of the workers, and return the others.
 
-        `ready()` says if this one is ready; `stop()` is called when the parent is gone. The others read `events`, and
-        the readings of `scrape`.
+        `ready()` says if this one is ready; `stop()` is called when the parent is gone. The others ask for the
+        readings of `scrape`, and by the routes that `add_routes` adds, with so many event streams at once.
         """
         self._gateway = gateway
         self._ready = ready
@@ -146,7 +145,7 @@ class Worker:
             max_message_size=self._settings.max_message_size,
             about=self._about,
             wall_clock=self._wall_clock,
-            add_more=partial(self._add_routes, scrape, events),
+            add_more=partial(self._add_routes, scrape, add_routes),
         )
         self._site.max_connections = sibling_files(self._identity.count)
         inheritance = self._identity.inheritance
@@ -184,12 +183,10 @@ class Worker:
         if self._lifeline is not None:
             self._lifeline.start()
 
-    def _add_routes(self, scrape: Scrape, events: EventStream | None, api: Api) -> None:
+    def _add_routes(self, scrape: Scrape, add_routes: Callable[[Api, int], object], api: Api) -> None:
         """Add the routes that the other workers ask for, beside those of the API."""
         add_samples_route(api, scrape.samples)
-        if events is not None:
-            others = self._identity.count - 1
-            add_event_routes(api, events, lambda: b"", most=others * self.watchers)
+        add_routes(api, (self._identity.count - 1) * self.watchers)
 
     def follow(self, target: bytes, heard: Callable[[bytes], object]) -> SiblingEvents:
         """Begin to read the event streams of the other workers."""

@@ -27,6 +27,7 @@ from wsaas.core.outcomes import (
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 from wsaas.telemetry.event_filter import NO_ANSWER
+from wsaas.telemetry.payloads import Payloads, body_members, in_an_object
 
 _WEBHOOK = (
     '%s"id":"%s","trace":"%s","webhook_id":"%s","method":"%s","attempt":%d,"status":%s,"outcome":"%s","bytes":%d,'
@@ -78,9 +79,13 @@ def status_of(answer: object) -> int:
 
 
 class EventLines:
-    """Writes the events of the process whose ids begin with `prefix`. `wall_clock()` is in seconds since the epoch."""
+    """Writes the events of the process whose ids begin with `prefix`. `wall_clock()` is in seconds since the epoch.
 
-    def __init__(self, wall_clock: Callable[[], float], prefix: str) -> None:
+    With `payloads`, headers and bodies are written, too.
+    """
+
+    def __init__(self, wall_clock: Callable[[], float], prefix: str, payloads: Payloads | None = None) -> None:
+        self._payloads = payloads
         self._wall_clock = wall_clock
         self._prefix = prefix
         self._second = -1
@@ -108,11 +113,13 @@ class EventLines:
             more += _ending(told) + f',"lost_messages":{told.lost_messages}'
         if attempt.retry_in is not None:
             more += f',"retry_in":{attempt.retry_in * 1000:.0f}'
+        if self._payloads is not None:
+            more += self._payloads.members(attempt.request, attempt.answer)
         line = _WEBHOOK % (
             self._begin(event),
             session.id,
             session.trace_id,
-            _webhook_id(session, attempt),
+            webhook_id(session, attempt),
             _METHODS.get(told.kind.value, "POST") if request is None else request.method.decode("ascii"),
             attempt.number,
             status or "null",
@@ -126,14 +133,18 @@ class EventLines:
 
     def reply(self, session: Session, frame: Frame) -> bytes:
         """Return the line of a message that the backend's answer had for the client."""
-        line = self._of(session, "reply") + f'"bytes":{len(frame.payload)},"type":"{_type(frame.binary)}"}}\n'
+        size, body = len(frame.payload), self._body(frame.payload)
+        line = self._of(session, "reply") + f'"bytes":{size},"type":"{_type(frame.binary)}"{body}}}\n'
         return line.encode("ascii")
 
     def push(self, push: Push, status: int, code: str) -> bytes:
         """Return the line of a push to one connection."""
         session = push.session
         about = f'{self._begin("push")}"id":"{push.target}",' if session is None else self._of(session, "push")
-        line = f'{about}"status":{status},"code":"{code}","bytes":{len(push.payload)},"type":"{_type(push.binary)}"}}\n'
+        line = (
+            f'{about}"status":{status},"code":"{code}","bytes":{len(push.payload)},"type":"{_type(push.binary)}"'
+            f"{self._body(push.payload)}}}\n"
+        )
         return line.encode("ascii")
 
     def push_to_many(self, event: str, push: Push) -> bytes:
@@ -141,7 +152,7 @@ class EventLines:
         group = f'"group":{quoted(push.target)},' if push.target else ""
         line = (
             f'{self._begin(event)}{group}"sent":{push.sent},"skipped":{push.skipped},'
-            f'"bytes":{len(push.payload)},"type":"{_type(push.binary)}"}}\n'
+            f'"bytes":{len(push.payload)},"type":"{_type(push.binary)}"{self._body(push.payload)}}}\n'
         )
         return line.encode("ascii")
 
@@ -168,6 +179,9 @@ class EventLines:
         )
         return line.encode("ascii")
 
+    def _body(self, payload: bytes) -> str:
+        return "" if self._payloads is None else in_an_object(body_members(payload))
+
     def _of(self, session: Session, event: str) -> str:
         return f'{self._begin(event)}"id":"{session.id}","trace":"{session.trace_id}",'
 
@@ -191,7 +205,8 @@ def outcome_word(outcome: Outcome | None, status: int) -> str:
     return _WORDS[type(outcome)]
 
 
-def _webhook_id(session: Session, attempt: Attempt) -> str:
+def webhook_id(session: Session, attempt: Attempt) -> str:
+    """Return the webhook-id of a try, out of its request if that is there."""
     if attempt.request is None:
         return f"{session.id}_{getattr(attempt.event, 'sequence', 0)}_{attempt.event.kind.value}"
     head = cast(Request, attempt.request).head

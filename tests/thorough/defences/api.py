@@ -26,6 +26,8 @@ SITE = "wsaas/api/server/site.py"
 TLS = "wsaas/net/tls_endpoint.py"
 EVENTS = "wsaas/api/events.py"
 WATCHER = "wsaas/telemetry/watcher.py"
+PAYLOADS = "wsaas/telemetry/payloads.py"
+RECORDER = "wsaas/telemetry/recorder.py"
 CONSOLE_FILES = "wsaas/api/console.py"
 
 TOKEN = "A push without the token"
@@ -42,6 +44,7 @@ HEADERS = "Headers without end"
 FULL = "More connections than"
 READERS = "Readers of the event stream"
 CONSOLE = "Paths that lead out"
+SHOWN = "Secrets in the event"
 HTTP_2 = "HTTP/2"
 NONSENSE = "Invalid ids, groups"
 ANYTHING = "Anything else"
@@ -418,6 +421,21 @@ DEFENCES = [
         "unit.api.test_events.EventTests.test_reads_nothing",
     ),
     without(READERS, EVENTS, "if len(readers) >= most:", "if False:", "unit.api.test_events.EventTests.test_bound"),
+    without(
+        SHOWN,
+        PAYLOADS,
+        "if name in _SECRET:",
+        "if False:",
+        "unit.telemetry.test_payloads.PayloadTests.test_webhook",
+    ),
+    without(SHOWN, PAYLOADS, "body[:MAX_SHOWN]", "body", "unit.telemetry.test_payloads.PayloadTests.test_bodies"),
+    without(
+        SHOWN,
+        RECORDER,
+        "while self._size > MAX_BYTES:",
+        "while False:",
+        "unit.telemetry.test_recorder.RecorderTests.test_bound",
+    ),
     without(
         CONSOLE,
         CONSOLE_FILES,

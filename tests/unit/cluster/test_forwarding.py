@@ -66,7 +66,7 @@ class ForwardTests(Case):
         self.siblings.results[THEIRS] = result
         heard: list[ApiResponse] = []
         request = asked_for(method, b"/" + ID.encode(), b"text/plain", b"hello")
-        self.forwarding.forward(ID, request).addCallback(heard.append)
+        self.forwarding.forward(ID, request, 0.0).addCallback(heard.append)
         (answer,) = heard
         return answer
 
