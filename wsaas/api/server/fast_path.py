@@ -165,8 +165,7 @@ class FastPath:
                     try:
                         fan_out = self._fan_out(group, payload, head.binary)
                     except Exception as error:
-                        answers += self._failed(error)
-                        left -= 1
+                        answers, left = answers + self._failed(error), left - 1
                         continue
                     target = b"/broadcast" if group is None else b"/groups/" + group
                     forward = partial(elsewhere.push_to_many, target, payload, head.binary, fan_out)
