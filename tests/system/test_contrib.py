@@ -17,6 +17,7 @@ import yaml
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.support.gateway_process import free_port
+from tests.support.promtool import promtool
 from tests.support.system_case import SystemTestCase
 from wsaas.api.access import OPEN_TO_ALL
 from wsaas.service.lifecycle import LAST_WORDS
@@ -27,6 +28,30 @@ from wsaas.settings.table import TABLE, Settings
 ROOT = Path(__file__).resolve().parents[2]
 CONTRIB = ROOT / "contrib"
 TOKEN, SECRET = "0123456789abcdef", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class PrometheusTests(SynchronousTestCase):
+    """The alerts, judged by Prometheus's own tool."""
+
+    place = CONTRIB / "prometheus"
+
+    def test_files(self) -> None:
+        """The configuration and the rules are sound."""
+        self.assertEqual(promtool("check", "config", str(self.place / "prometheus.yml")), "")
+        self.assertEqual(promtool("check", "rules", str(self.place / "wsaas.rules.yml")), "")
+
+    def test_rules(self) -> None:
+        """Each alert fires when it should, says what it is about, and is quiet before."""
+        tests = self.place / "wsaas.rules.test.yml"
+        self.assertEqual(promtool("test", "rules", str(tests)), "")
+        rules = yaml.safe_load(self.place.joinpath("wsaas.rules.yml").read_text())["groups"][0]["rules"]
+        tested = {
+            case["alertname"]
+            for each in yaml.safe_load(tests.read_text())["tests"]
+            for case in each["alert_rule_test"]
+            if case["exp_alerts"]
+        }
+        self.assertEqual(tested, {rule["alert"] for rule in rules})
 
 
 class SystemdTests(SynchronousTestCase):

@@ -294,6 +294,7 @@ TESTS: dict[str, dict[str, list[str]]] = {
         "GET /-/ready": ["system.test_api.TokenTests.test_probes", "unit.api.test_app.ProbeTests.test_not_ready"],
         "GET /-/metrics": [
             "system.test_metrics.ExpositionTests.test_figures",
+            "system.test_metrics.WorkersTests.test_all",
             "unit.api.test_metrics.MetricsTests.test_answer",
         ],
         "GET /-/cluster": ["system.test_workers.ThreeTests.test_list_of_workers"],
