@@ -101,6 +101,8 @@ ANSWERS: dict[str, dict[str, str]] = {
         "4xx": "the backend refused the message: it is not sent again, and the connection goes on",
         "5xx": f"the backend failed: {_REPEATED}",
         "none": f"no answer came: {_REPEATED}",
+        "undelivered": "the backend did not take the message until MESSAGE_PATIENCE was over: the connection is closed "
+        "with 1013",
     },
     "refresh": {
         "2xx": "the backend keeps the client",
@@ -108,6 +110,7 @@ ANSWERS: dict[str, dict[str, str]] = {
         "4xx": "the backend no longer accepts this client: the connection is closed with 1008",
         "5xx": f"the backend failed: {_REPEATED}",
         "none": f"no answer came: {_REPEATED}",
+        "undelivered": "the backend did not answer until MESSAGE_PATIENCE was over: the connection is closed with 1008",
     },
     "disconnect": {
         "2xx": "the backend knows that the client is gone",
@@ -120,6 +123,7 @@ ANSWERS: dict[str, dict[str, str]] = {
         "3xx": "redirects are not followed: the webhook is sent again, until DISCONNECT_PATIENCE is over",
         "5xx": "the backend failed: the webhook is sent again, until DISCONNECT_PATIENCE is over",
         "none": "no answer came: the webhook is sent again, until DISCONNECT_PATIENCE is over",
+        "undelivered": "the backend did not take the webhook until DISCONNECT_PATIENCE was over: it is given up",
     },
 }
 """The effect of an answer of the backend, in words: by event, and by status or class of statuses."""

@@ -23,6 +23,7 @@ export function answer(event) {
   const kind = event.event === 'retry' ? event.webhook_id?.split('_').pop() : event.event
   const rules = sentences.answers[kind === 'messages' ? 'message' : kind] ?? {}
   const { status } = event
+  if (event.outcome === 'undelivered' && rules.undelivered) return rules.undelivered
   if (status === null || status === undefined) return rules.none ?? ''
   if (event.outcome === 'refused' && status < 300) return rules.refused ?? ''
   return rules[status] ?? rules[`${Math.floor(status / 100)}xx`] ?? ''
