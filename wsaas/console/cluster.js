@@ -5,7 +5,7 @@ import { h, replace } from './dom.js'
 import { count } from './format.js'
 
 const EVERY = 5000
-const TITLES = { workers: 'Workers', nodes: 'Nodes', members: 'Members' }
+const TITLES = { workers: 'Workers', nodes: 'Nodes', members: 'Nodes' }
 const NAMES = { pid: 'Process', prefix: 'Prefix of ids' }
 const LABELS = new Set(['worker', 'node', 'pid']) // numbers that count nothing
 const GOOD = new Set(['ready', 'up', 'alive', 'live'])
@@ -38,7 +38,7 @@ export class Cluster {
     replace(this.content,
       single.length ? h('dl', { class: 'facts' }, single.map(([name, value]) => h('div', null, h('dt', null, titleOf(name)), h('dd', null, String(value))))) : null,
       lists.map(([name, rows]) => section(name, rows)),
-      lists.length === 1 && lists[0][1].length === 1
+      lists.length === 1 && lists[0][0] === 'workers' && lists[0][1].length === 1
         ? h('p', { class: 'faint wide' }, 'One process serves all clients. WORKERS=0 starts one for each core; CLUSTER joins several machines.') : null)
   }
 }
