@@ -18,7 +18,10 @@ TYPES = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
 }
-POLICY = "default-src 'self'; connect-src 'self' ws: wss:"
+POLICY = (
+    "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 STATS: dict[str, Any] = {
     "state": "ready",
     "uptime": 8040.5,

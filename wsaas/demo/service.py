@@ -86,8 +86,10 @@ def demo_service(reactor: Any, settings: Settings, clients_at: Callable[[], str 
 
     def hints() -> list[str]:
         api, clients = settings.local_address, clients_at()
+        console = [f"watch in a browser:   {api}/-/console"] if settings.console != "off" else []
         connect = [f"connect a client:     {command(sys.argv[0])} connect {clients}/"] if clients else []
         return [
+            *console,
             *connect,
             f"list the clients:     {pusher.curl} {api}/connections",
             f"push to all of them:  {pusher.curl} -X PUT -d hello {api}/broadcast",

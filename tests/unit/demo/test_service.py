@@ -74,13 +74,14 @@ class ServiceTests(SynchronousTestCase):
             self.assertEqual((listening, interface), (port, "127.0.0.1"))
 
     def test_hints(self) -> None:
-        """Three commands to copy as they are: they fit the settings and this program, and never show the token."""
+        """The console's address and three commands to copy: they fit the settings, and never show the token."""
         self.patch(sys, "argv", ["/nowhere/twistd"])
         self.patch(sys, "executable", "/nowhere/python")
         _, _, hints = self.start()
         self.assertEqual(
             [hint.partition(":")[2].strip() for hint in hints],
             [
+                "http://localhost:8081/-/console",
                 "wsaas connect ws://localhost:8080/",
                 "curl http://localhost:8081/connections",
                 "curl -X PUT -d hello http://localhost:8081/broadcast",
@@ -88,15 +89,16 @@ class ServiceTests(SynchronousTestCase):
         )
         self.clients = "wss://localhost:9000"
         _, _, hints = self.start(LOCAL_ADDRESS="http://gateway.example", API_TOKEN="0123456789abcdef")
-        self.assertIn("wss://localhost:9000/", hints[0])
-        self.assertIn("http://gateway.example/connections", hints[1])
-        self.assertIn('-H "Authorization: Bearer $API_TOKEN"', hints[2])
+        self.assertIn("http://gateway.example/-/console", hints[0])
+        self.assertIn("wss://localhost:9000/", hints[1])
+        self.assertIn("http://gateway.example/connections", hints[2])
+        self.assertIn('-H "Authorization: Bearer $API_TOKEN"', hints[3])
         self.assertNotIn("0123456789abcdef", "".join(hints))
 
     def test_no_place_to_connect(self) -> None:
-        """Without a URL for clients, none is shown."""
+        """Without a URL for clients, none is shown; with CONSOLE=off, no console."""
         self.clients = None
-        hints = self.start()[2]
+        hints = self.start(CONSOLE="off")[2]
         self.assertEqual([hint.partition(":")[0] for hint in hints], ["list the clients", "push to all of them"])
 
     def test_elsewhere(self) -> None:
