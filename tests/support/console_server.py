@@ -22,17 +22,15 @@ POLICY = (
     "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-STATS: dict[str, Any] = {
-    "state": "ready",
-    "uptime": 8040.5,
-    "connections": 1204,
-    "limit": 10000,
-    "webhook_p50": 3.1,
-    "webhook_p99": 41.0,
-    "waiting_disconnects": 0,
-    "oldest_waiting": None,
-    "counters": {"messages_received": 0, "messages_sent": 0, "webhook_attempts": 0, "webhook_failures": 0},
-}
+METRICS = """\
+# HELP wsaas_connections Connections that wait for their 101 (connecting), or are open.
+# TYPE wsaas_connections gauge
+wsaas_connections{state="open",worker="1"} 602.0
+wsaas_connections{state="open",worker="2"} 602.0
+wsaas_connections_limit{worker="1"} 5000.0
+wsaas_connections_limit{worker="2"} 5000.0
+process_start_time_seconds{worker="1"} 1.7958699e+09
+"""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -56,6 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
         if url.path == "/-/events":
             return self._events()
         status, fields = stand_in.answer(self.command, unquote(url.path))
+        if isinstance(fields, str):
+            return self._send(status, "text/plain; version=0.0.4", fields.encode())
         self._json(status, fields)
 
     def _file(self, name: str) -> None:
@@ -88,7 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
         mine: queue.Queue[bytes | None] = queue.Queue()
         stand_in.watchers.append(mine)
         try:
-            self.wfile.write(json.dumps({"event": "hello", "console": "payloads"}).encode() + b"\n")
+            self.wfile.write(
+                json.dumps({"event": "hello", "console": "payloads", "clients": "ws://localhost:8080"}).encode() + b"\n"
+            )
             while (chunk := mine.get()) is not None:
                 self.wfile.write(chunk)
         except OSError:
@@ -114,7 +116,8 @@ class StandIn:
         self.requests: list[tuple[str, str, bytes, dict[str, str]]] = []
         self.watchers: list[queue.Queue[bytes | None]] = []
         self.answers: dict[tuple[str, str], tuple[int, object]] = {
-            ("GET", "/-/stats"): (200, STATS),
+            ("GET", "/-/metrics"): (200, METRICS),
+            ("GET", "/-/ready"): (200, {"code": "OK"}),
             ("GET", "/connections"): (200, {"count": 0, "connections": [], "next": None}),
             ("GET", "/groups"): (200, {"count": 0, "groups": [], "next": None}),
             ("GET", "/-/cluster"): (200, {"workers": []}),

@@ -540,6 +540,8 @@ class ModuleTests(ConsoleTestCase):
 
 
 class PageTests(ConsoleTestCase):
+    expected_problems = ("503",)
+
     def test_own_host(self) -> None:
         """The page asks nobody but the gateway."""
         self.say(*some())
@@ -566,17 +568,15 @@ class PageTests(ConsoleTestCase):
         first = self.page.evaluate("document.querySelectorAll('.tile').length")
         self.assertEqual(first, 6)
         shown = self.page.evaluate(
-            """import('/-/console/tiles.js').then(({Tiles}) => {
-                const root = document.createElement('dl')
-                const tiles = new Tiles(root, () => {})
-                const stats = at => ({connections: 9600, limit: 10000, uptime: at, webhook_p50: 3.14, webhook_p99: 41,
-                    waiting_disconnects: 2, oldest_waiting: 61, counters: {messages_received: at * 250,
-                    messages_sent: at * 1204, webhook_attempts: at * 100, webhook_failures: at * 5}})
-                tiles.take(stats(10), 0)
-                tiles.take(stats(14), 4000)
-                const text = tile => tile.querySelector('dd').innerText.replace(/\\s+/g, ' ')
-                return [...root.children].map(tile => [tile.className, text(tile)])
-            })"""
+            """readings => Promise.all(['tiles', 'figures'].map(name => import(`/-/console/${name}.js`))).then(
+                ([{Tiles}, {figuresOf}]) => {
+                    const root = document.createElement('dl')
+                    const tiles = new Tiles(root, () => {})
+                    for (const [now, text] of readings) tiles.take(figuresOf(text), now)
+                    const text = tile => tile.querySelector('dd').innerText.replace(/\\s+/g, ' ')
+                    return [...root.children].map(tile => [tile.className, text(tile)])
+                })""",
+            [[0, metrics(10)], [4000, metrics(14)]],
         )
         self.assertEqual(
             [[kind.removeprefix("tile").strip(), text] for kind, text in shown],
@@ -584,11 +584,41 @@ class PageTests(ConsoleTestCase):
                 ["alarming", "9,600of 10,000"],
                 ["", "250/s"],
                 ["", "1,204/s"],
-                ["", "3.1 msp99 41 ms"],
+                ["", "3.8 msp99 18 ms"],
                 ["alarming", "5.0%"],
                 ["alarming", "2oldest 1 min 1 s"],
             ],
         )
+
+    def test_state(self) -> None:
+        """The state is that of the probe: ready, or not."""
+        self.shows("#state", "Ready")
+        self.gateway.answers["GET", "/-/ready"] = (503, {"code": "NOT_READY", "message": "the journal"})
+        self.shows("#state", "Not ready")
+
+
+def metrics(at: int) -> str:
+    """The metrics of two workers after this many seconds, as far as the tiles read them."""
+    lines = []
+    for worker in (1, 2):
+        label = f'worker="{worker}"'
+        values = {
+            'wsaas_connections{state="open",%s}': 4800,
+            "wsaas_connections_limit{%s}": 5000,
+            'wsaas_messages_received_total{type="text",%s}': at * 125,
+            'wsaas_messages_sent_total{via="push",%s}': at * 600,
+            'wsaas_messages_sent_total{via="reply",%s}': at * 2,
+            'wsaas_webhook_attempts_total{event="message",status="2xx",%s}': at * 95,
+            'wsaas_webhook_attempts_total{event="message",status="5xx",%s}': at * 5,
+            'wsaas_webhook_duration_seconds_bucket{event="message",le="0.0025",%s}': at * 0,
+            'wsaas_webhook_duration_seconds_bucket{event="message",le="0.005",%s}': at * 98,
+            'wsaas_webhook_duration_seconds_bucket{event="message",le="0.025",%s}': at * 99.5,
+            'wsaas_webhook_duration_seconds_bucket{event="message",le="+Inf",%s}': at * 100,
+            "wsaas_journal_pending_disconnects{%s}": 1,
+            "wsaas_journal_oldest_pending_seconds{%s}": 60 + worker - 1,
+        }
+        lines += [f"{name % label} {value}" for name, value in values.items()]
+    return "\n".join(lines)
 
 
 class AccessibilityTests(ConsoleTestCase):

@@ -165,16 +165,15 @@ const events = new Events({
 const connections = new Connections(byId('view-connections'), { onOpen: openConnection, emptyHint: noConnections })
 const groups = new Groups(byId('view-groups'), { onOpen: openGroup })
 const cluster = new Cluster(byId('view-cluster'))
-const tiles = new Tiles(byId('tiles'), stats => {
-  gateway = stats.state ?? 'ready'
-  started = Date.now() - stats.uptime * 1000
-  client.setDefault(stats.clients)
+const tiles = new Tiles(byId('tiles'), (state, uptime) => {
+  gateway = state
+  started = uptime === null ? null : Date.now() - uptime * 1000
   drawState()
 })
 
 // The state, in words
 
-const LIVE = { ready: ['good', 'Ready'], starting: ['warn', 'Starting'], draining: ['warn', 'Draining'] }
+const LIVE = { ready: ['good', 'Ready'], unready: ['warn', 'Not ready'], draining: ['warn', 'Draining'] }
 let gateway = 'ready'
 let connected = 'connecting'
 let started = null
@@ -182,7 +181,7 @@ let refusedBecause = ''
 
 function drawState() {
   const [verdict, words] = {
-    live: LIVE[gateway] ?? ['warn', gateway],
+    live: LIVE[gateway],
     connecting: ['faint', 'Connecting'],
     waiting: ['bad', 'Not reachable'],
     refused: ['bad', refusedBecause],
@@ -199,7 +198,7 @@ function drawUptime() {
 const stream = new Stream(event => {
   if (event.event === 'hello') {
     detail.payloads = event.console === undefined || event.console === 'payloads'
-    if (event.clients) client.setDefault(event.clients)
+    client.setDefault(event.clients)
     return
   }
   client.hear(event)

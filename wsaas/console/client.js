@@ -7,6 +7,7 @@ import { bytes, clock, hex, milliseconds, prettyJson } from './format.js'
 const KEPT = 300 // frames of one connection
 const SHOWN = 2000 // characters of one frame
 const CLAIM = 1500 // ms around a handshake in which an event of its path is taken for its own
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 const TEMPLATES = [
   ['Greeting', 'hello'],
   ['Action', '{"action": "message", "text": "hello"}'],
@@ -34,8 +35,13 @@ export class Client {
   }
 
   /** Say where clients connect, for those that are not connected yet. */
-  setDefault(url) {
-    if (!url || url === this.url) return
+  setDefault(where) {
+    if (!where) return
+    // The gateway says where a client on its own machine connects; this page may have been opened from another one.
+    const target = new URL('/', where)
+    if (!LOOPBACK.test(location.hostname) && LOOPBACK.test(target.hostname)) target.hostname = location.hostname
+    const url = target.href
+    if (url === this.url) return
     for (const session of this.sessions) if (session.url.value === this.url) session.url.value = url
     this.url = url
   }

@@ -1,6 +1,6 @@
 // Shows one event: what it means, its times, its request and answer, its retries; and what can be done with it.
 
-import { ApiError, ORIGIN, curl, json } from './api.js'
+import { ORIGIN, curl, json } from './api.js'
 import { answerView, bodyView, headerPairs, requestView } from './bodies.js'
 import { diffView, eventDiff } from './compare.js'
 import { announce, copyButton, h, icon, replace, snippet } from './dom.js'
@@ -9,7 +9,8 @@ import { bodyText, bytes, clock, count, milliseconds, quoted } from './format.js
 import { direction, isWebhook, judge, methodOf, nameOf, statusText } from './model.js'
 
 const STAGES = [['queue', 'Queue'], ['connect', 'Connect'], ['first_byte', 'First byte'], ['rest', 'Rest']]
-const MASKED = /^(authorization|cookie|set-cookie|webhook-signature|content-length|host)$/i
+// Headers that a copied command leaves out: curl writes some itself, and the values of others are hidden.
+const LEFT_OUT = /^(authorization|cookie|proxy-authorization|x-api-key|webhook-signature|content-length|host|user-agent|accept|accept-encoding|connection)$/i
 
 export class Detail {
   /** `related(event)` are the attempts of the same webhook; `onId(id)` shows one connection's events only. */
@@ -128,8 +129,7 @@ export class Detail {
       ]
     } catch (error) {
       announce('Not replayed')
-      const words = error instanceof ApiError && error.status === 404 ? 'The recording is gone: newer ones have taken its place.' : error.message
-      shown = h('p', { class: 'failed' }, `Not replayed: ${words}`)
+      shown = h('p', { class: 'failed' }, `Not replayed: ${error.message}`)
     }
     const section = h('div', { class: 'replayed' }, shown)
     this.replays.set(event.webhook_id, section)
@@ -247,7 +247,7 @@ export function asCurl(event) {
   if (event.request) {
     const { method, url, headers } = event.request
     const words = ['curl', '-X', method]
-    for (const [name, value] of headerPairs(headers)) if (!MASKED.test(name)) words.push('-H', quoted(`${name}: ${value}`))
+    for (const [name, value] of headerPairs(headers)) if (!LEFT_OUT.test(name)) words.push('-H', quoted(`${name}: ${value}`))
     const text = bodyText(event.request)
     if (text) words.push('--data-raw', quoted(text))
     return [...words, quoted(url)].join(' ')

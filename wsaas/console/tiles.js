@@ -1,12 +1,14 @@
-// The six figures at the top, each with its last five minutes, from /-/stats and from the difference of two readings.
+// The six figures at the top, each with its last five minutes: readings of /-/metrics, and how two of them differ.
 
-import { json } from './api.js'
+import { ApiError, request } from './api.js'
 import { h, svg, write } from './dom.js'
-import { count, figure, milliseconds, duration } from './format.js'
+import { figuresOf, quantile } from './figures.js'
+import { count, duration, figure, milliseconds } from './format.js'
 
 const EVERY = 2000
 const KEPT = 150 // readings: five minutes
 const FEWEST = 30 // readings that fill a line at first: one minute
+const MINUTE = 60_000
 const WIDTH = 120
 const HEIGHT = 28
 
@@ -20,10 +22,10 @@ const TILES = [
 ]
 
 export class Tiles {
-  /** `onStats(stats)` hears of each reading. */
-  constructor(root, onStats) {
-    this.onStats = onStats
-    this.before = null
+  /** `onReading(state, uptime)` hears after each reading: ready, unready or draining, and seconds. */
+  constructor(root, onReading) {
+    this.onReading = onReading
+    this.readings = []
     this.tiles = new Map(TILES.map(tile => [tile.name, makeTile(root, tile)]))
   }
 
@@ -36,28 +38,33 @@ export class Tiles {
   }
 
   async read() {
-    const stats = await json('GET', '/-/stats')
-    this.take(stats, performance.now())
-    this.onStats(stats)
+    const figures = figuresOf(await (await request('GET', '/-/metrics')).text())
+    this.take(figures, performance.now())
+    const ready = await request('GET', '/-/ready').then(() => true, error => !(error instanceof ApiError))
+    const state = figures.draining ? 'draining' : ready ? 'ready' : 'unready'
+    this.onReading(state, figures.started === null ? null : Date.now() / 1000 - figures.started)
   }
 
-  /** Take one reading; `now` is in ms. Rates need two of the same life of the gateway. */
-  take(stats, now) {
-    const before = this.before
-    const same = before !== null && stats.uptime >= before.stats.uptime
-    const seconds = same ? (now - before.now) / 1000 : null
-    const rate = name => (seconds ? Math.max(0, (stats.counters[name] - before.stats.counters[name]) / seconds) : null)
-    const { connections, limit, webhook_p50: p50, webhook_p99: p99 } = stats
+  /** Take one reading; `now` is in ms. Rates are over the last two, times and failures over the last minute. */
+  take(figures, now) {
+    const last = this.readings.at(-1)
+    // A gateway that began anew counts from zero.
+    if (last && (figures.received < last.figures.received || figures.attempts < last.figures.attempts)) this.readings = []
+    this.readings.push({ figures, now })
+    while (this.readings.length > 2 && now - this.readings[1].now > MINUTE) this.readings.shift()
+    const before = this.readings.at(-2)
+    const oldest = this.readings[0]
+    const rate = name => (before ? ((figures[name] - before.figures[name]) / (now - before.now)) * 1000 : null)
+    const { connections, limit, waiting } = figures
     this.set('connections', connections, count(connections), limit ? `of ${count(limit)}` : '', limit && connections / limit > 0.9)
-    this.set('in', rate('messages_received'), figure(rate('messages_received')), '')
-    this.set('out', rate('messages_sent'), figure(rate('messages_sent')), '')
-    this.set('webhooks', p50 ?? null, p50 === null ? '–' : milliseconds(p50), p99 === null ? '' : `p99 ${milliseconds(p99)}`)
-    const tries = rate('webhook_attempts')
-    const failing = tries === null ? null : tries === 0 ? 0 : (100 * rate('webhook_failures')) / tries
+    this.set('in', rate('received'), figure(rate('received')), '')
+    this.set('out', rate('sent'), figure(rate('sent')), '')
+    const [p50, p99] = [0.5, 0.99].map(part => quantile(part, oldest === this.readings.at(-1) ? [] : oldest.figures.buckets, figures.buckets))
+    this.set('webhooks', p50 ?? 0, p50 === null ? '–' : milliseconds(p50), p99 === null ? '' : `p99 ${milliseconds(p99)}`)
+    const tries = figures.attempts - oldest.figures.attempts
+    const failing = tries > 0 ? (100 * (figures.failures - oldest.figures.failures)) / tries : 0
     this.set('failing', failing, figure(failing), '', failing > 0)
-    const oldest = stats.oldest_waiting ? `oldest ${duration(stats.oldest_waiting)}` : ''
-    this.set('waiting', stats.waiting_disconnects, count(stats.waiting_disconnects), oldest, stats.waiting_disconnects > 0)
-    this.before = { stats, now }
+    this.set('waiting', waiting, count(waiting), figures.oldest >= 1 ? `oldest ${duration(figures.oldest)}` : '', waiting > 0 && figures.oldest >= 1)
   }
 
   set(name, value, shown, note, alarming = false) {

@@ -220,6 +220,7 @@ def assemble(
     events = watching.events
     parts = Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker, node, events)
     daemon = Daemon(parts)
+    watching.clients_at = daemon.clients_at
 
     def stop_at_once() -> None:
         daemon.hurry()

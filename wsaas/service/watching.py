@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ class Watching:
     ) -> None:
         self._console = settings.console
         self._patience = settings.webhook_timeout
+        self.clients_at: Callable[[], str | None] = lambda: None
+        """Returns the URL where clients of this machine connect, once the gateway listens."""
         self._workers = workers
         self._replayer: Replayer | None = None
         payloads = None
@@ -79,7 +82,8 @@ class Watching:
             add_event_routes(api, self.events, self._hello, most=worker.watchers, follow=worker.follow)
 
     def _hello(self) -> bytes:
-        return self._lines.hello(version=own_version(), console=self._console, workers=self._workers)
+        members = {"console": self._console, "workers": self._workers, "clients": self.clients_at()}
+        return self._lines.hello(version=own_version(), **members)
 
 
 def debug_log(address: str) -> DebugLog:
