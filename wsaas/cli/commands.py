@@ -277,6 +277,6 @@ def whole_parser() -> Parser:
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", parser_class=Parser)
     for name, command in COMMANDS.items():
         command.configure(
-            commands.add_parser(name, help=command.summary, description=command.description, examples=command.examples)
+            commands.add_parser(name, help=command.summary, description=command.summary, examples=command.examples)
         )
     return parser

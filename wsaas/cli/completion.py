@@ -16,23 +16,29 @@ FILES: Mapping[str, str] = {
 }
 """The file of each shell below the prefix of the installation, where the shell looks for it."""
 
+CHECKOUT = Path(__file__).resolve().parents[2] / "build" / "shipped"
+
 
 def run(options: argparse.Namespace) -> int:
     """Print the completions for a shell."""
     text = installed(options.shell)
     if text is None:
-        raise Failed("NOT_INSTALLED", "this is a checkout without completions: they come with an installed package")
+        raise Failed("NOT_INSTALLED", "the completions are made when the package is installed: this is a checkout")
     print(text.rstrip("\n"))
     return DONE
 
 
 def installed(shell: str) -> str | None:
-    """Return the text of the installed file; None if the package is not installed, or without it."""
+    """Return the text of the installed file; None if the package is not installed, or without it.
+
+    An editable installation leaves the files in the checkout, where they were made.
+    """
     try:
         files = distribution("wsaas").files or ()
     except PackageNotFoundError:
-        return None
-    for file in files:
-        if file.as_posix().endswith(FILES[shell]) and Path(str(file.locate())).is_file():
-            return file.read_text()
+        files = ()
+    found = [Path(str(file.locate())) for file in files if file.as_posix().endswith(FILES[shell])]
+    for path in (*found, CHECKOUT / FILES[shell]):
+        if path.is_file():
+            return path.read_text()
     return None
