@@ -6,6 +6,7 @@ import atexit
 import os
 import sys
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import twisted
 from twisted.application.service import IService
@@ -80,6 +81,32 @@ class Options(UsageOptions):
             if flaw is not None:
                 say(f"wsaas: --worker={number}: {flaw}", sys.stderr)
                 raise SystemExit(1)
+
+
+def engine_flaws(settings: Settings) -> tuple[list[str], list[str]]:
+    """Try the engine of a cluster: return what is wrong with it, and what is doubtful. Runs the reactor."""
+    from twisted.internet import reactor
+    from twisted.internet.defer import Deferred
+
+    from wsaas.cluster.engine import Engine
+    from wsaas.cluster.engine_trial import try_engine
+    from wsaas.cluster.scripts import Keys
+    from wsaas.net.tls_client import ClientFiles
+    from wsaas.service.node import replicas_of
+
+    if settings.cluster is None:
+        return [], []
+    files = ClientFiles(settings.cluster_ca, settings.cluster_cert, settings.cluster_key, "CLUSTER_")
+    found: list[tuple[list[str], list[str]]] = []
+    running: Any = reactor
+
+    async def attempt() -> None:
+        engine = Engine(reactor, settings.cluster, files)  # type: ignore[arg-type]
+        found.append(await try_engine(engine, Keys(settings.cluster_name), replicas_of(settings)))
+
+    running.callWhenRunning(lambda: Deferred.fromCoroutine(attempt()).addBoth(lambda _: running.stop()))
+    running.run()
+    return found[0]
 
 
 def versions() -> str:

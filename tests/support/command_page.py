@@ -64,7 +64,8 @@ def row(parser: Parser, action: argparse.Action) -> list[str]:
 def common_options() -> str:
     """Return the table of the options that all commands of the API have."""
     parser = COMMANDS["cluster"].parser("cluster")
-    rows = [line for action in parser.declared if "-h" not in action.option_strings for line in row(parser, action)]
+    options = [action for action in parser.declared if action.option_strings and "-h" not in action.option_strings]
+    rows = [line for action in options for line in row(parser, action)]
     return "\n".join([".. list-table::", "   :widths: 25 75", "", *rows]) + "\n"
 
 

@@ -27,7 +27,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "cluster": "api backend core http_client journal net telemetry",
         "demo": "settings telemetry",
         "service": "api backend clients cluster core demo http_client internals journal logs net settings telemetry",
-        "tap": "internals logs service settings",
+        "tap": "cluster internals logs net service settings",
         "cli": "http_client internals logs net settings tap",
     }.items()
 }

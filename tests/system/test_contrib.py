@@ -212,6 +212,19 @@ class DockerTests(SystemTestCase):
         self.assertGreaterEqual(seconds(service["stop_grace_period"]), settings.drain_timeout + LAST_WORDS)
         self.assertEqual(service["command"], ["run", "--demo"])
 
+    def test_cluster(self) -> None:
+        """The compose file of a cluster has two gateways of one engine, each with its address and right settings."""
+        path = CONTRIB / "docker" / "cluster.yaml"
+        services = yaml.safe_load(path.read_text())["services"]
+        for name in ("gateway1", "gateway2"):
+            service = services[name]
+            settings = load({}, {**service["environment"], "API_TOKEN": TOKEN})
+            self.assertEqual([each for each in settings.warnings if "TLS" not in each and "password" not in each], [])
+            assert settings.cluster is not None
+            self.assertEqual(settings.cluster.hosts, (("engine", 6379),))
+            self.assertEqual((settings.cluster_address, settings.node), (f"http://{name}:8082", name))
+            self.assertGreaterEqual(seconds(service["stop_grace_period"]), settings.drain_timeout + LAST_WORDS)
+
 
 def seconds(text: str) -> float:
     found = re.fullmatch("([0-9]+)s", text)
@@ -230,15 +243,17 @@ class KubernetesTests(SynchronousTestCase):
 
     def settings(self) -> Settings:
         environ = {each["name"]: each.get("value", "") for each in self.pod()["containers"][0]["env"]}
-        self.assertEqual(environ.pop("POD_NAME"), "")
+        self.assertEqual((environ.pop("POD_NAME"), environ.pop("ENGINE_PASSWORD")), ("", ""))
         self.assertEqual({name.removesuffix(FILE) for name in environ} - set(TABLE), set())
-        environ["LOCAL_ADDRESS"] = environ["LOCAL_ADDRESS"].replace("$(POD_NAME)", "wsaas-0")
+        for name in ("LOCAL_ADDRESS", "CLUSTER_ADDRESS", "NODE"):
+            environ[name] = environ[name].replace("$(POD_NAME)", "wsaas-0")
+        environ["CLUSTER"] = environ["CLUSTER"].replace("$(ENGINE_PASSWORD)", "secret")
         return load({}, {**environ, "API_TOKEN": TOKEN, "WEBHOOK_SECRET": SECRET})
 
     def test_settings(self) -> None:
         """The settings are right, and the backend is told each gateway's own name, one of the headless service."""
         settings = self.settings()
-        self.assertEqual(settings.warnings, ())
+        self.assertEqual([each for each in settings.warnings if "without TLS" not in each], [])
         service = self.objects("Service")["wsaas-api"]
         self.assertEqual(service["clusterIP"], "None")
         self.assertEqual(self.objects("StatefulSet")["wsaas"]["serviceName"], "wsaas-api")
@@ -249,11 +264,29 @@ class KubernetesTests(SynchronousTestCase):
         [container] = self.pod()["containers"]
         ports = {each["name"]: each["containerPort"] for each in container["ports"]}
         settings = self.settings()
-        self.assertEqual(ports, {"clients": settings.ws_port, "api": settings.http_port})
+        nodes = int(settings.cluster_endpoint[0].split(":")[1])
+        self.assertEqual(ports, {"clients": settings.ws_port, "api": settings.http_port, "nodes": nodes})
+        self.assertEqual(settings.cluster_address, f"http://wsaas-0.wsaas-api:{nodes}")
         asked = [container[probe]["httpGet"] for probe in ("livenessProbe", "readinessProbe")]
         self.assertEqual([each["path"] for each in asked], ["/-/healthy", "/-/ready"])
         self.assertEqual({each["path"].encode() for each in asked}, OPEN_TO_ALL)
         self.assertEqual({each["port"] for each in asked}, {"api"})
+
+    def test_engine(self) -> None:
+        """The engine is where the gateways look for it, with their password; one gateway stops at a time."""
+        text = CONTRIB.joinpath("kubernetes", "engine.yaml").read_text()
+        objects = {each["kind"]: each for each in yaml.safe_load_all(text)}
+        address = self.settings().cluster
+        assert address is not None
+        self.assertEqual(address.hosts, ((objects["Service"]["metadata"]["name"], 6379),))
+        pod = objects["Deployment"]["spec"]["template"]
+        [container] = pod["spec"]["containers"]
+        self.assertEqual(objects["Service"]["spec"]["selector"], pod["metadata"]["labels"])
+        self.assertIn("noeviction", container["args"])
+        mine = [each["valueFrom"] for each in container["env"]]
+        theirs = [each.get("valueFrom") for each in self.pod()["containers"][0]["env"]]
+        self.assertIn(mine[0], theirs)
+        self.assertEqual(self.objects("PodDisruptionBudget")["wsaas"]["maxUnavailable"], 1)
 
     def test_time_to_stop(self) -> None:
         """Kubernetes waits for the pause and the drain."""

@@ -80,6 +80,14 @@ def _show(parser: Parser) -> None:
     api_arguments(parser)
 
 
+def _cluster(parser: Parser) -> None:
+    parser.add_argument(
+        "action", nargs="?", metavar="claim", type=choice("claim"), choices=("claim",), help="say that a node is over"
+    )
+    parser.add_argument("prefix", nargs="?", metavar="PREFIX", help="the prefix of the node, as the list has it")
+    api_arguments(parser)
+
+
 def _groups(parser: Parser) -> None:
     limit_argument(parser, "groups")
     api_arguments(parser)
@@ -237,9 +245,11 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "cluster": Command(
         "list the processes of the gateway",
-        "List the processes of the gateway: state, prefix of the ids of their connections, number of connections.",
-        (("wsaas cluster", ""),),
-        api_arguments,
+        "List the processes of the gateway: state, prefix of the ids of their connections, number of connections. With "
+        "claim, say of a node that is lost for good that it is over, so that another one tells the backend of its "
+        "connections: only where the log asks for that.",
+        (("wsaas cluster", ""), ("wsaas cluster claim x8Kd93Lm", "that node is over, with its disk")),
+        _cluster,
         "wsaas.cli.listing",
     ),
     "completion": Command(

@@ -61,7 +61,7 @@ def check(arguments: Sequence[str]) -> int:
     from twisted.python.usage import UsageError
 
     from wsaas.logs import say
-    from wsaas.tap import Options
+    from wsaas.tap import Options, engine_flaws
 
     class CheckOptions(Options):
         def getSynopsis(self) -> str:
@@ -74,9 +74,16 @@ def check(arguments: Sequence[str]) -> int:
         return _misused("check", error)
     for name, value in options.settings.describe():
         say(f"{name}={value}", sys.stdout)
-    for warning in options.settings.warnings:
+    problems: list[str] = []
+    warnings = [*options.settings.warnings]
+    if options.settings.cluster is not None:
+        problems, doubts = engine_flaws(options.settings)
+        warnings += doubts
+    for warning in warnings:
         say(f"wsaas: warning: {warning}", sys.stderr)
-    return 0
+    for problem in problems:
+        say(f"wsaas: {problem}", sys.stderr)
+    return 1 if problems else 0
 
 
 def _misused(name: str, error: Exception) -> int:

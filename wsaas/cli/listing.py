@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wsaas.cli.api_client import ApiClient, from_environment
-from wsaas.cli.failures import DONE, NO_SUCH, Failed
+from wsaas.cli.failures import DONE, NO_SUCH, Failed, Misused
 from wsaas.cli.ids import everything, resolve
 from wsaas.cli.terminal import BOLD, DIM, GREEN, YELLOW, Output
 from wsaas.cli.text import PREFIX_LENGTH, ago, moment, number, printable, short_ids, size, span, table
@@ -160,7 +160,16 @@ def groups(options: argparse.Namespace, api: ApiClient, output: Output) -> int:
 
 
 def cluster(options: argparse.Namespace, api: ApiClient, output: Output) -> int:
-    """List the processes of the gateway, and whatever else the answer lists."""
+    """List the processes of the gateway, and whatever else the answer lists; or have one claimed that is over."""
+    if options.action is not None:
+        if not options.prefix:
+            raise Misused("wsaas cluster claim needs the PREFIX of the node that is over")
+        _, answer = api.call("POST", ["-", "cluster", options.prefix, "claim"])
+        if output.as_json:
+            output.document(answer)
+        else:
+            output.note(f"{printable(options.prefix)} is claimed: the backend is told of its connections")
+        return DONE
     _, answer = api.call("GET", ["-", "cluster"])
     if output.as_json:
         output.document(answer)

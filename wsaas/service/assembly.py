@@ -198,6 +198,8 @@ def assemble(
 
     def add_more(api: Api) -> None:
         watching.add_routes(api, worker)
+        if node is not None:
+            node.add_routes(api)
         add_metrics_route(api, scrape.answer)
 
     scrape = Scrape(

@@ -46,8 +46,10 @@ class Drain:
         """Do it all, in this order."""
         timeout = self._parts.settings.drain_timeout
         deadline = self._reactor.seconds() + timeout
+        if self._parts.node is not None and not self._hurried:
+            await self._parts.node.drain(timeout)
         await self._stop_accepting(client_ports)
-        told = await self._close_everyone(timeout / 3)
+        told = await self._close_everyone(min(timeout / 3, max(0.0, deadline - self._reactor.seconds()) / 2))
         await self._tell_the_backend(told, deadline)
         self._parts.courier.stop()
         self._parts.clients.keepalive.stop()

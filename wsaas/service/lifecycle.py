@@ -157,6 +157,4 @@ class Daemon(Service):
         self._parts.notifier.stopping(self._parts.settings.drain_timeout + LAST_WORDS)
         if self._adoption is not None:
             self._adoption.stop()
-        if self._parts.node is not None:
-            self._parts.node.drain()
         return Deferred.fromCoroutine(self._drain.run(self._client_ports, self._api_ports, self._api))

@@ -8,17 +8,22 @@ is claimed itself, it ends.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint
+from twisted.web.iweb import IRequest
 
+from wsaas.api.app import Api
 from wsaas.api.elsewhere import Asked
+from wsaas.api.params import Query
+from wsaas.api.responses import OK, ApiResponse
 from wsaas.cluster.claims import Claims
 from wsaas.cluster.cluster_journal import ClusterJournal, LocalJournal
 from wsaas.cluster.engine import Engine
+from wsaas.cluster.engine_connection import EngineAway, EngineRefused
 from wsaas.cluster.forwarding import Forwarding
 from wsaas.cluster.gate import GatedSender
 from wsaas.cluster.lives import Lives
@@ -29,6 +34,7 @@ from wsaas.cluster.row_copy import RowCopy
 from wsaas.cluster.scripts import Keys
 from wsaas.cluster.sibling_site import sibling_site
 from wsaas.cluster.table import Table
+from wsaas.cluster.turns import Turns
 from wsaas.cluster.votes import Votes
 from wsaas.core.gateway import Gateway
 from wsaas.core.router import Router
@@ -43,6 +49,21 @@ from wsaas.settings.table import Settings
 
 NODE_FILES = 512
 """Files that are kept free for connections to and from the other nodes, and to the engine."""
+
+
+_WORDS = {
+    "UNKNOWN": "no process of the cluster has this prefix",
+    "CLAIMED": "another node has claimed it already",
+    "ALIVE": "it has renewed its lease within the last seven seconds: it is there",
+    "CALM": "the engine was away: wait some seconds, until all nodes are back",
+}
+
+
+def replicas_of(settings: Settings) -> int:
+    """Return the number of replicas that must have a claim."""
+    if settings.cluster_replicas is not None:
+        return settings.cluster_replicas
+    return 0 if settings.cluster is None or settings.cluster.master is None else 1
 
 
 class Node:
@@ -112,6 +133,7 @@ class Node:
             self._journal,
             Lives(None if settings.state_dir is None else Path(settings.state_dir), prefix),
             durable=durable,
+            replicas=replicas_of(settings),
             released=self._released,
             end=self._end,
         )
@@ -134,10 +156,11 @@ class Node:
             revive=gateway.revive,
             remove=copy.remove,
             claimed=member.hurry,
-            replicas=self._replicas,
+            replicas=replicas_of(settings),
             random=self._random,
         )
         self._journal.forgotten = self._claims.told
+        self._turns = Turns(reactor, self._engine, keys, self._token)
         self._life.given(copy, self._claims, votes)
         self._forwarding = Forwarding(reactor, self._nodes, prefix)
         self._site = sibling_site(
@@ -173,16 +196,19 @@ class Node:
         """The exit status of the process."""
         return RESTART_STATUS if self.right.fenced else 0
 
-    def drain(self) -> None:
-        """Tell the others that this node stops, and claim nothing more."""
-        self._report.draining = True
+    async def drain(self, within: float) -> None:
+        """Wait until no other node drains, half of the time at most, and tell the others that this one stops."""
         self._claims.stop()
+        if not self.right.fenced:
+            await self._turns.acquire(within / 2, within)
+        self._report.draining = True
         self._member.hurry()
 
     async def leave(self) -> None:
         """Be a member no more: no connection is left, or what is left is for others to tell."""
         if not self.right.fenced:
             await self._member.leave()
+            await self._turns.release()
 
     async def stop(self) -> None:
         """Answer and ask the others no more."""
@@ -207,18 +233,20 @@ class Node:
         gathered = await self._forwarding.ask_all(Asked(b"GET", b"/-/worker"))
         return self._report.members(gathered.answers)
 
-    def claim(self, prefix: str) -> Awaitable[str]:
-        """Claim a process of which the operator says that it is over; fires with the engine's word."""
-        return self._claims.by_word(prefix)
+    def add_routes(self, api: Api) -> None:
+        """Add the route of the operator's word that a process is over."""
+
+        @api.route("/-/cluster/<name:prefix>/claim", "POST")
+        async def claim(request: IRequest, query: Query, prefix: str) -> ApiResponse:
+            try:
+                word = await self._claims.by_word(prefix)
+            except (EngineAway, EngineRefused) as error:
+                return ApiResponse(503, {"code": "ENGINE_AWAY", "message": f"the engine does not answer: {error}"})
+            if word == "OK":
+                return ApiResponse(200, OK)
+            return ApiResponse(409, {"code": word, "message": _WORDS.get(word, "the engine refuses the claim")})
 
     # Steps
-
-    @property
-    def _replicas(self) -> int:
-        """The number of replicas that must have a claim."""
-        if self._settings.cluster_replicas is not None:
-            return self._settings.cluster_replicas
-        return 0 if self._engine.address.master is None else 1
 
     def _row(self) -> Any:
         return self._report.row()

@@ -12,6 +12,7 @@ from wsaas.cluster.claims import Claims
 from wsaas.cluster.cluster_journal import ClusterJournal
 from wsaas.cluster.earlier_lives import EarlierLives
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
+from wsaas.cluster.engine_trial import doubts
 from wsaas.cluster.lives import Lives
 from wsaas.cluster.member import Member
 from wsaas.cluster.row_copy import RowCopy
@@ -44,6 +45,7 @@ class NodeLife:
         lives: Lives,
         *,
         durable: bool,
+        replicas: int,
         released: Callable[[], object],
         end: Callable[[], object],
     ) -> None:
@@ -53,6 +55,7 @@ class NodeLife:
         self._journal = journal
         self._lives = lives
         self._durable = durable
+        self._replicas = replicas
         self._released = released
         self._end = end
         self._begin: Callable[[], object] | None = None
@@ -82,9 +85,10 @@ class NodeLife:
     # MemberEvents
 
     def joined(self) -> None:
-        """Upload what lives, let clients in, settle what earlier lives have left."""
+        """Upload what lives, let clients in, and say what is doubtful about the engine."""
         self._copy.joined()
         self._let_in()
+        Deferred.fromCoroutine(self._doubt()).addErrback(self._not_settled)
 
     def renewed(self, expired: list[str]) -> None:
         """Send what waited for the right, and claim those that are over."""
@@ -136,6 +140,10 @@ class NodeLife:
         self._lives.copied(complete)
 
     # Steps
+
+    async def _doubt(self) -> None:
+        for doubt in await doubts(self._member.engine.call, self._replicas):
+            self._log.warn("{doubt}", doubt=doubt)
 
     def _let_in(self) -> None:
         begin, self._begin = self._begin, None

@@ -13,7 +13,9 @@ from tests.support.gateway_process import free_port
 from tests.support.redis_process import MISSING, Redis
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
+from wsaas.cluster.engine_trial import try_engine
 from wsaas.cluster.scripts import Keys, Scripts
+from wsaas.cluster.turns import Turns
 from wsaas.net.engine_address import parse
 from wsaas.net.tls_client import ClientFiles
 
@@ -147,6 +149,51 @@ class EngineTests(TestCase):
             self.assertEqual((await engine.call("ROLE"))[0], b"master")
             self.assertIn("knows no master", await self.refusal(f"redis://127.0.0.1:{sentinel.port}#other"))
             self.assertIn("127.0.0.1:1", await self.refusal("redis://127.0.0.1:1#main"))
+
+        return Deferred.fromCoroutine(run())
+
+    def test_trial(self) -> Any:
+        """What is wrong with an engine is told: another schema, an eviction policy, too few replicas, nobody there."""
+
+        async def run() -> None:
+            redis = self.server()
+            engine = Engine(reactor, parse(redis.address), ClientFiles())
+            self.assertEqual(await try_engine(engine, Keys("x"), 0), ([], []))
+            redis.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            flaws, found = await try_engine(engine, Keys("x"), 2)
+            self.assertEqual((flaws, len(found)), ([], 2))
+            self.assertIn("maxmemory-policy is allkeys-lru", found[0])
+            self.assertIn("2 must have each claim, and the engine has 0", found[1])
+            redis.ask("SET", Keys("x").key("schema"), "2")
+            flaws, _ = await try_engine(engine, Keys("x"), 0)
+            self.assertIn("schema 2, not 1", flaws[0])
+            redis.kill()
+            flaws, _ = await try_engine(engine, Keys("x"), 0)
+            self.assertIn("cannot be used: connection refused", flaws[0])
+
+        return Deferred.fromCoroutine(run())
+
+    def test_turns(self) -> Any:
+        """One drains after another; the turn of one that is gone ends by itself; without the engine nobody waits."""
+
+        async def run() -> None:
+            redis = self.server()
+            engine = self.engine(redis.address)
+            await self.until(lambda: engine.there)
+            first, second = (Turns(reactor, engine, Keys("x"), token) for token in ("a", "b"))
+            await first.acquire(1, 30)
+            waiting = Deferred.fromCoroutine(second.acquire(20, 30))
+            await deferLater(reactor, 0.5)  # type: ignore[arg-type]
+            self.assertFalse(waiting.called)
+            await second.release()  # not its own
+            self.assertEqual(await engine.call("GET", Keys("x").key("drain")), b"a")
+            await first.release()
+            await waiting
+            self.assertEqual(await engine.call("GET", Keys("x").key("drain")), b"b")
+            self.assertGreater(await engine.call("PTTL", Keys("x").key("drain")), 30_000)
+            await first.acquire(0.3, 30)  # it waits no longer
+            redis.kill()
+            await first.acquire(20, 30)
 
         return Deferred.fromCoroutine(run())
 
