@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from tests.support.backend_answers import Answer, accept, drop, reply, say
@@ -141,3 +142,45 @@ class DebugTests(LogTestCase):
         client.close()
         eventually(lambda: stage.disconnects)
         self.assertNotRegex(gateway.log(), "bytes: 200 after")
+
+
+class LineTests(LogTestCase):
+    """Lines that are wished for."""
+
+    def test_connections(self) -> None:
+        """With LOG_CONNECTIONS each connection has a line at its end, and without it none."""
+        backend = self.backend()
+        for settings, lines in (({"LOG_CONNECTIONS": "on", "LOG_STYLE": "json"}, 1), ({}, 0)):
+            gateway = self.gateway(backend, **settings)
+            stage = backend.stage(f"/{lines}")
+            with self.connect(f"{gateway.ws}/{lines}") as client:
+                client.send("hello")
+                eventually(lambda stage=stage: stage.messages)
+            eventually(lambda stage=stage: stage.disconnects)
+            id = stage.connects[0].id
+            if lines:
+                fields = json.loads(self.line(gateway, "the connection ended"))
+                self.assertEqual(fields["connection"], id)
+                self.assertEqual((fields["cause"], fields["close_code"], fields["messages_in"]), ("client", 1000, 1))
+                self.assertEqual((fields["bytes_in"], fields["client"]), (5, "127.0.0.1"))
+            else:
+                self.assertNotIn("the connection ended", gateway.log())
+
+    def test_requests(self) -> None:
+        """With LOG_API each request has a line, in which no id is whole; without it none."""
+        backend = self.backend()
+        gateway = self.gateway(backend, LOG_API="on", MAX_MESSAGE_SIZE="1000")
+        stage = backend.stage("/")
+        self.connect(gateway.ws + "/")
+        id = stage.connects[0].id
+        self.assertEqual(gateway.api.push(id, "hello").status, 200)
+        self.assertEqual(gateway.api.push(id, "x" * 1001).status, 413)
+        self.assertEqual(gateway.api.get(f"/{id}?nonsense=1").status, 400)
+        shown = f"{id[:12]}..."
+        self.line(gateway, f" info  api.server.request_log: PUT /{shown}: 200, ", "; client 127.0.0.1")
+        self.line(gateway, f"PUT /{shown}: 413, ")
+        self.line(gateway, f"GET /{shown}: 400, ")
+        self.assertEqual([line for line in gateway.log().splitlines() if id in line], [])
+        plain = self.gateway(backend)
+        self.assertEqual(plain.api.push("0" * 32, "hello").status, 404)
+        self.assertNotIn("request_log", plain.log())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import os
@@ -16,10 +17,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from tests.support.source import ROOT, modules
 from wsaas.logs import Log, Observer, as_json, as_text, make_observer, open_log, say
 from wsaas.telemetry.log_limit import INTERVAL, LogLimit
 from wsaas.telemetry.log_sinks import DescriptorSink, FileSink
 
+LEVELS = {"debug", "info", "warn", "error", "critical", "failure", "emit"}
 MOMENT = 1795082400.1234  # 2026-11-19
 TIME = "2026-11-19T10:00:00.123Z"
 
@@ -393,3 +396,50 @@ class OpenTests(SynchronousTestCase):
         self.assertEqual(self.opened(syslog=1).buffer.gap(7), f"<4>warn logs: 7 {words}\n")
         buffer = self.opened("json", nodaemon=1).buffer
         self.assertEqual(json.loads(buffer.gap(7))["left_out"], 7)
+
+
+class FieldTests(SynchronousTestCase):
+    """The fields of lines in JSON: the same thing has the same name everywhere."""
+
+    OTHER_NAMES = {  # noqa: RUF012
+        "connection": "id conn connection_id cid session",
+        "backend": "url target uri",
+        "client": "peer remote remote_address addr ip",
+        "reason": "error err exception exc flaw why",
+        "close_code": "closecode",
+        "directory": "dir folder",
+    }
+
+    def fields(self) -> set[tuple[str, str]]:
+        """Each field that a log call of wsaas/ names, and the place; the demo backend is no part of the gateway."""
+        found = set()
+        for module in modules(ROOT):
+            for node in module.nodes if module.room != "demo" else ():
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    if node.func.attr in LEVELS and "log" in ast.unparse(node.func.value).lower():
+                        found |= {(each.arg, f"{module.place}:{node.lineno}") for each in node.keywords if each.arg}
+        return found
+
+    def test_one_name(self) -> None:
+        """No line names a thing otherwise than the others do."""
+        others = {other for names in self.OTHER_NAMES.values() for other in names.split()}
+        self.assertEqual(sorted(place for name, place in self.fields() if name in others), [])
+        self.assertLess(set(self.OTHER_NAMES), {name for name, _ in self.fields()})
+
+    def test_every_line(self) -> None:
+        """Every line in JSON begins with its time, level, namespace and message, a library's and a traceback too."""
+        stream = io.StringIO()
+        observer = make_observer("debug", "json", stream, Clock())
+        for each in (
+            event("a {connection}", connection="x"),
+            event("b", LogLevel.warn, "twisted.web"),
+            event("c", LogLevel.critical, log_failure=failure("d")),
+            {**event("e"), "time": "other", "level": "other", "message": "other", "namespace": "other"},
+        ):
+            observer(each)
+        lines = stream.getvalue().splitlines()
+        self.assertEqual(len(lines), 4)
+        for line in lines:
+            members = json.loads(line)
+            self.assertEqual(list(members)[:4], ["time", "level", "namespace", "message"])
+            self.assertNotIn("other", list(members.values())[:4])

@@ -107,8 +107,8 @@ class AnswerLog:
             self._write(LogLevel.error, left_out, id, "gave up a {event} webhook: {reason}", event=event, reason=reason)
 
     def _write(self, level: Any, left_out: int, id: str, format: str, **fields: object) -> None:
-        format = with_left_out(format + "; connection {connection}, backend {address}", left_out)
-        log.emit(level, format, left_out=left_out, connection=id, address=self._address, **fields)
+        format = with_left_out(format + "; connection {connection}, backend {backend}", left_out)
+        log.emit(level, format, left_out=left_out, connection=id, backend=self._address, **fields)
 
 
 def _printable(text: str) -> str:

@@ -142,8 +142,8 @@ class ClientFactory(WebSocketServerFactory):
             _log,
             LogLevel.warn,
             reason.name,
-            "turning clients away, {code}: {count} so far, the last from {address}",
+            "turning clients away, {code}: {count} so far, the last from {client}",
             code=reason.name,
             count=self.admission.refused[reason],
-            address=address,
+            client=address,
         )

@@ -154,6 +154,8 @@ class Gateway:
         self._counters.connection_duration.observe(max(0.0, lost_at - session.connected_at))
         closed = session.ending = replace(closed, at=lost_at)
         self._journal.closed(session.id, closed)
+        if self.monitor.log_end is not None:
+            self.monitor.log_end(session, closed)
         if self.monitor.observer is not None:
             self.monitor.observer.disconnected(session, closed)
 

@@ -52,12 +52,12 @@ class Health:
                 self.log,
                 LogLevel.error,
                 "displaced",
-                "the journal in STATE_DIR {directory} is lost: {flaw}. After a crash the backend would get no DELETE "
+                "the journal in STATE_DIR {directory} is lost: {reason}. After a crash the backend would get no DELETE "
                 "for the open connections; so new ones are refused (503) until the journal is written again, which is "
                 "tried at once and every {seconds} s. No other program may change that directory while the gateway "
                 "runs",
                 directory=self._directory,
-                flaw=str(error),
+                reason=str(error),
                 seconds=RETRY_INTERVAL,
             )
         elif self.condition is Condition.WELL:
@@ -66,10 +66,10 @@ class Health:
                 self.log,
                 LogLevel.error,
                 "cannot write",
-                "the journal cannot write to {directory}: {error}; new connections are refused (503) until a write "
+                "the journal cannot write to {directory}: {reason}; new connections are refused (503) until a write "
                 "succeeds, which is tried every {seconds} s",
                 directory=self._directory,
-                error=str(error),
+                reason=str(error),
                 seconds=RETRY_INTERVAL,
             )
 

@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from wsaas.api.app import Api
 from wsaas.api.health import process_row
 from wsaas.api.metrics import add_metrics_route
+from wsaas.api.server.request_log import RequestLog
 from wsaas.api.server.site import ApiSite, api_site
 from wsaas.api.sigv4 import Signatures
 from wsaas.backend.courier import Courier
@@ -50,6 +51,7 @@ from wsaas.service.systemd import Notifier
 from wsaas.service.version import user_agent
 from wsaas.service.watching import Watching, debug_log
 from wsaas.settings.table import Settings
+from wsaas.telemetry.connection_log import log_end
 from wsaas.telemetry.reactor_delay import ReactorDelay
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ def assemble(
     monitor = Monitor()
     if settings.log_level == "debug":
         monitor.watch(debug_log(backend.url))
+    if settings.log_connections:
+        monitor.log_end = log_end
     sender = PoolSender(pool, backend, settings.webhook_timeout)
     courier = Courier(
         reactor,
@@ -192,6 +196,7 @@ def assemble(
             members=alone if others is None else others.members,
             members_name="workers" if node is None else "members",
             add_more=add_more,
+            request_log=RequestLog() if settings.log_api else None,
             signatures=signatures,
             may_answer=None if node is None else node.may_speak,
         )

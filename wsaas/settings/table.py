@@ -115,6 +115,8 @@ class Settings:
     log_style: str = setting(
         parse.word("auto", "always", "never", "json", info="auto"), "auto", "Colour: always, auto or never; or json."
     )
+    log_connections: bool = switch("off", "Log a line for each connection that ended: on or off.")
+    log_api: bool = switch("off", "Log a line for each request of the API, ids shortened: on or off.")
     ws_endpoint: tuple[str, ...] = optional(
         endpoints.endpoints,
         (),

@@ -55,14 +55,14 @@ class DebugLog:
         answer = attempt.answer
         self._log.debug(
             "{event} of {length} bytes: {status} after {milliseconds:.1f} ms{more}; connection {connection},"
-            " backend {address}",
+            " backend {backend}",
             event=attempt.event.kind.value,
             length=len(cast(Request, attempt.request).body),
             status=str(answer) if isinstance(answer, BaseException) else cast(Answer, answer).status,
             milliseconds=attempt.times.total * 1000,
             more=_more(attempt),
             connection=session.id,
-            address=self._address,
+            backend=self._address,
         )
 
     def replied(self, session: Session, frame: Frame) -> None:

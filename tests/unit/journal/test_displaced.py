@@ -124,7 +124,7 @@ class HarmTests(DisplacedCase):
     def test_deleted(self) -> None:
         """The directory is deleted."""
         error = self.found_out(lambda: shutil.rmtree(self.directory))
-        self.assertIn("journal.lock is gone", error["flaw"])
+        self.assertIn("journal.lock is gone", error["reason"])
         self.assertEqual(self.directory.stat().st_mode & 0o777, 0o700)
         self.assertTrue(self.newcomer())
 
@@ -175,13 +175,13 @@ class HarmTests(DisplacedCase):
             shutil.rmtree(self.directory)
             copy.rename(self.directory)
 
-        self.assertIn("is another file", self.found_out(replaced)["flaw"])
+        self.assertIn("is another file", self.found_out(replaced)["reason"])
 
     def test_file_gone(self) -> None:
         """Each of its files is deleted."""
         for name in ("journal.lock", f"{NAME}-wal"):
             error = self.found_out((self.directory / name).unlink)
-            self.assertIn(f"{name} is gone", error["flaw"])
+            self.assertIn(f"{name} is gone", error["reason"])
             self.assertEqual(self.aside(), [])
 
     def test_file_gone_beside_its_log(self) -> None:
@@ -189,7 +189,7 @@ class HarmTests(DisplacedCase):
         with capturedLogs() as logs:
             (self.directory / NAME).unlink()
             self.turns(CHECK_INTERVAL)
-        self.assertIn(f"{NAME} is gone", next(event["flaw"] for event in logs if "flaw" in event))
+        self.assertIn(f"{NAME} is gone", next(event["reason"] for event in logs if "reason" in event))
         self.assertTrue(self.journal.healthy)
         self.assertEqual((self.killed(), len(self.aside())), (self.records, 1))
 
@@ -202,7 +202,7 @@ class HarmTests(DisplacedCase):
                 shutil.copy(self.directory / name, copy)
                 copy.rename(self.directory / name)
 
-            self.assertIn(f"{name} is another file", self.found_out(replaced)["flaw"])
+            self.assertIn(f"{name} is another file", self.found_out(replaced)["reason"])
 
     def test_file_cut(self) -> None:
         """A file is cut to nothing, or somewhere, in place."""
@@ -217,7 +217,7 @@ class HarmTests(DisplacedCase):
             with capturedLogs() as logs:
                 os.truncate(self.directory / name, length)
                 self.turns(CHECK_INTERVAL)
-            self.assertIn(name, next(event["flaw"] for event in logs if "flaw" in event))
+            self.assertIn(name, next(event["reason"] for event in logs if "reason" in event))
             self.assertTrue(self.journal.healthy)
             self.assertEqual(self.killed(), self.records, (name, length))
             self.turns(RENEW_INTERVAL)
@@ -236,7 +236,7 @@ class HarmTests(DisplacedCase):
         with capturedLogs() as logs:
             (self.directory / NAME).write_bytes((other / NAME).read_bytes())
             self.turns(CHECK_INTERVAL)
-        self.assertIn("changed by another program", next(event["flaw"] for event in logs if "flaw" in event))
+        self.assertIn("changed by another program", next(event["reason"] for event in logs if "reason" in event))
         self.assertTrue(self.journal.healthy)
         self.assertLessEqual(set(self.records), set(self.killed()))
 
@@ -261,7 +261,7 @@ class HarmTests(DisplacedCase):
         with capturedLogs() as logs:
             self.turns(CHECK_INTERVAL)
         self.patch(os, "access", access)
-        self.assertIn("may no longer write", next(event["flaw"] for event in logs if "flaw" in event))
+        self.assertIn("may no longer write", next(event["reason"] for event in logs if "reason" in event))
 
     def test_read_only(self) -> None:
         """The file system becomes read-only, and then writable again."""
@@ -429,7 +429,7 @@ class WaitTests(DisplacedCase):
             for number in range(100, 300):
                 self.journal.opened(connection(number), nobody)
             self.turns(0.01)
-        self.assertIn("journal.lock is gone", next(event["flaw"] for event in logs if "flaw" in event))
+        self.assertIn("journal.lock is gone", next(event["reason"] for event in logs if "reason" in event))
         self.assertEqual(self.killed(), self.records)
 
     def test_stop(self) -> None:

@@ -537,7 +537,7 @@ class FullTests(JournalCase):
             self.recover()
         failing, recovered = [event for event in logs if "log_format" in event]
         self.assertEqual(failing["log_level"], LogLevel.error)
-        self.assertEqual((failing["directory"], failing["error"]), (str(self.directory), str(FULL)))
+        self.assertEqual((failing["directory"], failing["reason"]), (str(self.directory), str(FULL)))
         self.assertEqual(recovered["log_level"], LogLevel.warn)
         self.assertTrue(self.journal.healthy)
 

@@ -36,6 +36,7 @@ from wsaas.api.server.limits import (
     check_head,
     too_long,
 )
+from wsaas.api.server.request_log import client_of
 from wsaas.api.sigv4 import SignedRequest
 from wsaas.core.errors import GatewayError, MessageTooLong
 from wsaas.core.fanout import FanOut
@@ -73,6 +74,7 @@ class ApiRequest(Request):
         self.args = {}
         self.method, self.uri, self.clientproto = command, path, version
         self.path = path.partition(b"?")[0]
+        self.whole_at = self.channel.context.clock.seconds()
         self.process()
 
     def getRequestHostname(self) -> bytes:
@@ -213,7 +215,12 @@ class ApiChannel(TurnsChannel):
         if self.request_line is not None:
             answer = self.context.dialect(*self.request_line[:2], answer)
         head = self.request_line is not None and self.request_line[0] == b"HEAD"
-        self._write(answer.serialize(last=True, body_wanted=not head))
+        written = answer.serialize(last=True, body_wanted=not head)
+        self._write(written)
+        if self.context.request_log is not None:
+            method, target = (b"-", b"-") if self.request_line is None else self.request_line[:2]
+            client = client_of(self.transport.getPeer())
+            self.context.request_log.answered(method, target, answer.status, len(written), 0.0, client)
 
     def malformed(self) -> None:
         self._refuse(MalformedRequest("this is not a request of HTTP/1.1 (RFC 9112), or its headers are too long"))

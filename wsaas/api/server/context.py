@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from wsaas.api.access import Access
 from wsaas.api.aws_dialect import Dialect, translated
 from wsaas.api.server.fast_path import FastPath
+from wsaas.api.server.request_log import RequestLog
 from wsaas.core.counters import Counters
 
 
@@ -27,7 +28,7 @@ class ApiContext:
     With a `fast_path` of None every request takes the slow path. A request has a body of at most `max_message_size`
     bytes and `request_timeout` seconds to arrive. `counters` counts pushes that are refused before they are whole.
     `connections` are the open ones; `ApiSite.max_connections` bounds them. Each answer is written as `dialect` returns
-    it.
+    it. With a `request_log` each request is logged.
     """
 
     clock: IReactorTime
@@ -37,4 +38,5 @@ class ApiContext:
     counters: Counters
     fast_path: FastPath | None = None
     dialect: Dialect = translated
+    request_log: RequestLog | None = None
     connections: set[OpenConnection] = field(default_factory=set)

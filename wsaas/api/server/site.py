@@ -18,6 +18,7 @@ from wsaas.api.server.channel import ApiChannel, ApiRequest
 from wsaas.api.server.context import ApiContext
 from wsaas.api.server.fast_path import FastPath
 from wsaas.api.server.limits import Body
+from wsaas.api.server.request_log import RequestLog, client_of
 from wsaas.api.sigv4 import Signatures
 from wsaas.core.router import Router
 from wsaas.net.reject import RejectedConnection
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class ApiSite(Site):
-    """A site of HTTP/1.1 without an access log: a path holds an id, and any reader of the log could push to it."""
+    """A site of HTTP/1.1. It has no access log of Twisted's: a path holds an id, with which any reader could push."""
 
     protocol = ApiChannel  # type: ignore[assignment]
     requestFactory = ApiRequest
@@ -49,7 +50,19 @@ class ApiSite(Site):
         return channel
 
     def startFactory(self) -> None:
-        """Open no access log, and run no clock for one."""
+        """Open no access log of Twisted's, and run no clock for one."""
+
+    def log(self, request: Any) -> None:
+        """Log a request that is answered, if that is wanted (for twisted.web.http.Request.finish)."""
+        if self.context.request_log is not None:
+            self.context.request_log.answered(
+                request.method,
+                request.uri,
+                request.code,
+                request.sentLength,
+                self.context.clock.seconds() - request.whole_at,
+                client_of(request.getClientAddress()),
+            )
 
     def getContentFile(self, length: int | None) -> Body:
         """Return the place for a request's body (for twisted.web.server.Request.gotLength)."""
@@ -76,6 +89,7 @@ def api_site(
     may_answer: Callable[[], bool] | None = None,
     add_more: Callable[[Api], object] | None = None,
     signatures: Signatures | None = None,
+    request_log: RequestLog | None = None,
 ) -> ApiSite:
     """Return the API as a factory for endpoints. A whole request has `request_timeout` seconds to arrive.
 
@@ -83,7 +97,8 @@ def api_site(
     host of `local_address`, or loopback. `elsewhere` are the other processes of this gateway, None if there are none;
     `members()` lists all of them, under `members_name`. While `may_answer()` is false, requests about connections are
     refused. `add_more` adds routes of this site alone, which other processes cannot ask for. `signatures` checks those
-    of the AWS dialect, None if there is no key pair.
+    of the AWS dialect, None if there is no key pair. With a `request_log` every request takes the slow path, and is
+    logged.
     """
     access = Access(tokens, [urlsplit(local_address).hostname or "localhost"], signatures)
     api = Api(access, router.counters, elsewhere, may_answer)
@@ -91,6 +106,10 @@ def api_site(
     add_ops_routes(api, ready, members, members_name)
     if add_more is not None:
         add_more(api)
-    fast = fast_path(router, access, max_message_size, elsewhere, may_answer) if fast_path is not None else None
-    context = ApiContext(reactor, access, max_message_size, request_timeout, router.counters, fast)
+    fast = None
+    if fast_path is not None and request_log is None:
+        fast = fast_path(router, access, max_message_size, elsewhere, may_answer)
+    context = ApiContext(
+        reactor, access, max_message_size, request_timeout, router.counters, fast, request_log=request_log
+    )
     return ApiSite(api.resource(), context)
