@@ -305,6 +305,12 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_events.OffTests.test_off",
             "system.test_events.WorkerTests.test_all_workers",
         ],
+        "GET /-/stats": [
+            "system.test_events.EventTests.test_stats",
+            "system.test_events.WorkerTests.test_all_workers",
+            "unit.telemetry.test_figures.FigureTests.test_one_process",
+            "unit.telemetry.test_figures.FigureTests.test_lately",
+        ],
         "POST /-/events/{webhook-id}/replay": [
             "system.test_events.PayloadTests.test_replay",
             "system.test_events.WorkerTests.test_replay",
@@ -645,8 +651,13 @@ class ProtocolTests(SynchronousTestCase):
         by_name = {name: sorted(status for status, its in given if its == name) for _, name in given}
         self.assertEqual(documented, {(name, ", ".join(map(str, each))) for name, each in by_name.items()})
         codes = {row.code for row in TABLE.values()} | {str(INTERNAL_ERROR.content["code"])}
-        others = {"NOT_UTF8", "NOT_READY", "TOO_MANY_WATCHERS"}  # anything is a message; those of other paths
-        self.assertEqual(codes - set(ERRORS), others)
+        events = {
+            "TOO_MANY_WATCHERS",
+            "NOT_RECORDED",
+            "REPLAY_UNDER_WAY",
+            "NO_ANSWER",
+        }
+        self.assertEqual(codes - set(ERRORS), {"NOT_UTF8", "NOT_READY"} | events)  # those of other paths
 
     def test_refusals(self) -> None:
         """The refusals are those that the source can give, each with its status and a message that says what to do."""

@@ -52,6 +52,7 @@ from wsaas.service.version import user_agent
 from wsaas.service.watching import Watching, debug_log
 from wsaas.settings.table import Settings
 from wsaas.telemetry.connection_log import log_end
+from wsaas.telemetry.figures import Figures
 from wsaas.telemetry.reactor_delay import ReactorDelay
 
 if TYPE_CHECKING:
@@ -155,10 +156,27 @@ def assemble(
 
     router = Router(registry, settings.max_message_size, monitor, write_directly, elsewhere)
     workers = 1 if identity is None else identity.count
-    watching = Watching(reactor, settings, monitor, gateway.prefix, workers, sender=sender, address=backend.url)
 
     def ready() -> bool:
         return gateway.accepting and journal.healthy and (node is None or node.may_speak())
+
+    def state() -> str:
+        if not daemon.running:
+            return "draining"
+        return "ready" if (ready() if worker is None else worker.all_ready) else "unready"
+
+    watching = Watching(
+        reactor,
+        settings,
+        monitor,
+        gateway.prefix,
+        workers,
+        sender=sender,
+        address=backend.url,
+        figures=Figures(monitor, gateway.census, lambda: clients.admission.most, reactor.seconds, time.time),
+        state=state,
+        clients_at=lambda: daemon.clients_at(),
+    )
 
     async def alone() -> list[dict[str, object]]:
         return [process_row(1, ready(), gateway)]
@@ -227,7 +245,6 @@ def assemble(
     events = watching.events
     parts = Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker, node, events)
     daemon = Daemon(parts)
-    watching.clients_at = daemon.clients_at
 
     def stop_at_once() -> None:
         daemon.hurry()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from wsaas.api.console import add_console_routes
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.events import MAX_WATCHERS, add_event_routes
 from wsaas.api.replay import add_replay_route
+from wsaas.api.stats import FIGURES, add_figures_route, add_stats_route
 from wsaas.backend.replay import Replayer
 from wsaas.backend.sender import Sender
 from wsaas.core.errors import GatewayError
@@ -21,6 +23,7 @@ from wsaas.settings.table import Settings
 from wsaas.telemetry.debug_log import DebugLog
 from wsaas.telemetry.event_lines import EventLines
 from wsaas.telemetry.event_stream import EventStream
+from wsaas.telemetry.figures import Figures, added_up
 from wsaas.telemetry.payloads import Payloads
 from wsaas.telemetry.recorder import Recorder
 
@@ -35,6 +38,7 @@ class Watching:
     """The event stream of the process whose ids begin with `prefix`, one of `workers`. It is None with CONSOLE=off.
 
     With CONSOLE=payloads there are a recorder, too, and replays by `sender`. `address` is the backend's, to be shown.
+    `state()` is that of the gateway in a word, and `clients_at()` the URL for clients on this machine.
     """
 
     def __init__(
@@ -47,11 +51,15 @@ class Watching:
         *,
         sender: Sender,
         address: str,
+        figures: Figures,
+        state: Callable[[], str],
+        clients_at: Callable[[], str | None],
     ) -> None:
+        self._figures = figures
+        self._state = state
+        self._clients_at = clients_at
         self._console = settings.console
         self._patience = settings.webhook_timeout
-        self.clients_at: Callable[[], str | None] = lambda: None
-        """Returns the URL where clients of this machine connect, once the gateway listens."""
         self._workers = workers
         self._replayer: Replayer | None = None
         payloads = None
@@ -66,12 +74,14 @@ class Watching:
 
     def add_own_routes(self, api: Api, most: int) -> None:
         """Add the routes by which other workers ask for what is here; `most` event streams at once."""
+        add_figures_route(api, self._figures.read)
         if self.events is not None:
             add_event_routes(api, self.events, lambda: b"", most=most)
             add_replay_route(api, self._replayer, self._patience)
 
     def add_routes(self, api: Api, worker: Worker | None) -> None:
         """Add the routes for those who watch; `worker` is None if this process is the only one."""
+        add_stats_route(api, partial(self._stats, worker))
         if self.events is None:
             return
         add_console_routes(api, CONSOLE)
@@ -81,8 +91,21 @@ class Watching:
         else:
             add_event_routes(api, self.events, self._hello, most=worker.watchers, follow=worker.follow)
 
+    async def _stats(self, worker: Worker | None) -> dict[str, object]:
+        """Return the figures of all workers; one that does not answer is left out, and counted."""
+        readings, unreached = [self._figures.read()], 0
+        if worker is not None:
+            gathered = await worker.gather(FIGURES)
+            unreached = gathered.unreached
+            readings += [
+                {name: value for name, value in answer.items() if name != "code"} for answer in gathered.answers
+            ]
+        stats: dict[str, object] = {"state": self._state(), "version": own_version(), "clients": self._clients_at()}
+        stats |= added_up(readings)
+        return stats | {"unreached": unreached} if unreached else stats
+
     def _hello(self) -> bytes:
-        members = {"console": self._console, "workers": self._workers, "clients": self.clients_at()}
+        members = {"console": self._console, "workers": self._workers, "clients": self._clients_at()}
         return self._lines.hello(version=own_version(), **members)
 
 

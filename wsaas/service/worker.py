@@ -7,7 +7,7 @@ adopts journals that are of nobody, and is in touch with its parent.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from wsaas.api.app import Api
 from wsaas.api.elsewhere import Asked
 from wsaas.api.events import MAX_WATCHERS
 from wsaas.api.health import process_row
+from wsaas.api.merging import Gathered
 from wsaas.api.metrics import SAMPLES, add_samples_route
 from wsaas.cluster.event_streams import SiblingEvents
 from wsaas.cluster.forwarding import Forwarding, missing_answer
@@ -187,6 +188,10 @@ class Worker:
         """Add the routes that the other workers ask for, beside those of the API."""
         add_samples_route(api, scrape.samples)
         add_routes(api, (self._identity.count - 1) * self.watchers)
+
+    def gather(self, target: bytes) -> Awaitable[Gathered]:
+        """Ask all other workers for what is at this target."""
+        return self._forwarding.ask_all(Asked(b"GET", target))
 
     def follow(self, target: bytes, heard: Callable[[bytes], object]) -> SiblingEvents:
         """Begin to read the event streams of the other workers."""
