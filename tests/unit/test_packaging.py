@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.source import ROOT, module_of
 
+OPENTELEMETRY = ["opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"]
 CONFIG = ConfigParser()
 CONFIG.read(ROOT / "setup.cfg")
 
@@ -29,15 +30,18 @@ providers_of_modules = cache(packages_distributions)
 def imported(paths: Iterable[Path]) -> set[str]:
     """The distributions, other than our own, that provide what these files import, in lower case."""
     modules = {each.name.partition(".")[0] for path in paths for each in module_of(path, ROOT).imports}
-    providers = {**providers_of_modules(), "zope": ["zope.interface"]}  # a folder that several share
+    shared = {"zope": ["zope.interface"], "opentelemetry": OPENTELEMETRY}  # folders that several share
+    providers = {**providers_of_modules(), **shared}
     foreign = modules - set(sys.stdlib_module_names) - {"wsaas", "tests", "benchmarks"}
     return {name.lower() for module in foreign for name in providers.get(module, [module])} - {"wsaas"}
 
 
 class PackagingTests(SynchronousTestCase):
     def test_requirements(self) -> None:
-        """The imports of wsaas/ are declared, those of a cluster for it, and nothing else is."""
-        declared = names(CONFIG["options"]["install_requires"]) | names(CONFIG["options.extras_require"]["cluster"])
+        """The imports of wsaas/ are declared, those of a cluster and of traces for these, and nothing else is."""
+        declared = names(CONFIG["options"]["install_requires"])
+        for extra in ("cluster", "otel"):
+            declared |= names(CONFIG["options.extras_require"][extra])
         self.assertEqual(imported([*ROOT.glob("wsaas/**/*.py"), *ROOT.glob("twisted/**/*.py")]), declared)
 
     def test_test_requirements(self) -> None:

@@ -53,6 +53,7 @@ from wsaas.service.watching import Watching, debug_log
 from wsaas.settings.table import Settings
 from wsaas.telemetry.connection_log import log_end
 from wsaas.telemetry.figures import Figures
+from wsaas.telemetry.otlp import configured
 from wsaas.telemetry.reactor_delay import ReactorDelay
 
 if TYPE_CHECKING:
@@ -255,6 +256,10 @@ def assemble(
     services = MultiService()
     daemon.setServiceParent(services)
     reactor_delay.setServiceParent(services)
+    if configured(os.environ):
+        from wsaas.service.tracing import TracingService
+
+        TracingService(reactor, monitor, backend.url).setServiceParent(services)
     signals.on_stop(stop, daemon.hurry)
     reloader = Reloader(lambda: [*daemon.reloadable(), *filter(None, [backend.tls])], notifier)
     signals.on(signal.SIGHUP, reloader.reload)
