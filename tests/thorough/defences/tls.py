@@ -16,9 +16,7 @@ PROXY = "A PROXY header"
 
 _MINIMUM = "context.set_min_proto_version(settings.minimum)"
 _CIPHERS = "context.set_cipher_list(CIPHERS)"
-_RELOADED = (
-    "self._context, self._description, self._warnings = _context(self._settings)\n        self.log_certificate()"
-)
+_RELOADED = "self._context, self._identity, self._warnings = _context(self._settings)\n        self.log_certificate()"
 
 DEFENCES = [
     without(OLD, TLS, _MINIMUM, "pass", "unit.net.test_tls_endpoint.HandshakeTests.test_versions"),
