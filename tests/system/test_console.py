@@ -523,7 +523,7 @@ class ModuleTests(ConsoleTestCase):
             ("format", 'm.quoted("it\'s")', "'it'\\''s'"),
             ("format", "m.prettyJson('12')", None),
             ("format", "m.hex(new Uint8Array([0, 65]))[8]", "0"),
-            ("client", "m.tokenProtocol('a.b/ü?')", "bearer.YS5iL8O8Pw"),
+            ("session", "m.tokenProtocol('a.b/ü?')", "bearer.YS5iL8O8Pw"),
             (
                 "filter",
                 "m.parse('-event:a,b \"x y\" nope:1')",
@@ -608,7 +608,8 @@ def metrics(at: int) -> str:
             'wsaas_messages_received_total{type="text",%s}': at * 125,
             'wsaas_messages_sent_total{via="push",%s}': at * 600,
             'wsaas_messages_sent_total{via="reply",%s}': at * 2,
-            'wsaas_webhook_attempts_total{event="message",status="2xx",%s}': at * 95,
+            'wsaas_webhook_attempts_total{event="message",status="2xx",%s}': at * 90,
+            'wsaas_webhook_attempts_total{event="message",status="4xx",%s}': at * 5,
             'wsaas_webhook_attempts_total{event="message",status="5xx",%s}': at * 5,
             'wsaas_webhook_duration_seconds_bucket{event="message",le="0.0025",%s}': at * 0,
             'wsaas_webhook_duration_seconds_bucket{event="message",le="0.005",%s}': at * 98,

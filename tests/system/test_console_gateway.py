@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from tests.support.backend_answers import Answer, accept, reply, say
 from tests.support.backend_server import Backend
-from tests.support.chromium import DESK, Visit
+from tests.support.chromium import DESK, PHONE, Visit
 from tests.support.gateway_process import CHECKOUT, Gateway
 from tests.support.system_case import SystemTestCase, eventually
 
@@ -21,12 +23,13 @@ def text(words: str) -> Answer:
 
 
 class GatewayTestCase(SystemTestCase):
-    expected_problems: tuple[str, ...] = ()
+    expected_problems = ("WebSocket connection to",)
+    """What the page's developer tools say of a handshake that is refused, as some are here."""
 
     def start(self, **settings: str) -> None:
         """Start a backend, a gateway and a page of its console."""
         self.server: Backend = self.backend()
-        self.gw: Gateway = self.gateway(self.server, **settings)
+        self.gw: Gateway = self.gateway(self.server, **{"CONSOLE": "payloads", **settings})
         self.visit = self.open()
         self.page = self.visit.page
 
@@ -66,7 +69,7 @@ class DeveloperTests(GatewayTestCase):
         self.shows(".clientstate", "Open")
         self.send('{"say": "hello"}')
         self.shows(".frame.received", '"said": "hello"')
-        for words in ("/room/7", "message", "reply"):
+        for words in ("/room/7", '{"say": "hello"}', '{"said": "hello"}'):
             self.shows(ROWS, words)
         self.page.click("text=show its events")
         [webhook] = self.server.strays.messages
@@ -88,8 +91,8 @@ class DeveloperTests(GatewayTestCase):
         self.page.wait_for_selector(".state.good")
         self.connect("/admin", "Refused: 403 FORBIDDEN")
         self.shows(".clientstate", "the backend answered the connect webhook by 403")
-
-    expected_problems = ("WebSocket connection to", "404")
+        self.shows(".clientstate", "The backend answered 403")
+        self.shows(".clientstate", '{"error": "no"}')
 
     def test_token(self) -> None:
         """The client's token goes as a subprotocol, and reaches the backend as a bearer token."""
@@ -103,6 +106,26 @@ class DeveloperTests(GatewayTestCase):
         [webhook] = self.server.strays.connects
         self.assertEqual(webhook.json()["subprotocols"], ["v1.chat", "v2.chat"])
         self.assertEqual(webhook.header("authorization"), f"Bearer {TOKEN}")
+
+    def test_replay(self) -> None:
+        """A refused message is sent again, as it was and changed; the backend sees the repeat, the client does not."""
+        self.start()
+        self.server.strays.on_message(say({"error": "no such action"}, 404), text("mended"), text("edited"))
+        self.connect()
+        self.send('{"action": "typo"}')
+        self.page.locator(ROWS).filter(has_text="typo").click()
+        self.shows(".why", "The backend refused the message")
+        self.page.click("#pane-detail >> text=Replay")
+        self.shows(".replayed", "mended")
+        self.page.click("text=Edit and replay")
+        self.page.fill("#edited-body", '{"action": "join"}')
+        self.page.click(".editor >> text=Send")
+        self.shows(".replayed", "edited")
+        first, second, third = self.server.strays.messages
+        self.assertEqual([each.body for each in (second, third)], [first.body, b'{"action": "join"}'])
+        self.assertEqual([each.header("wsaas-replay") for each in (first, second, third)], [None, "1", "1"])
+        self.assertEqual({each.header("webhook-id") for each in (first, second, third)}, {first.header("webhook-id")})
+        self.assertEqual(self.page.locator(".frame.received").count(), 0)
 
     def test_push_and_close(self) -> None:
         """What the page pushes reaches the client, and what it closes is closed, with the code and the reason."""
@@ -135,3 +158,65 @@ class DeveloperTests(GatewayTestCase):
         self.shows("#uptime", "up ")
         self.page.click("#views >> text=Cluster")
         self.shows("#view-cluster tbody", "ready")
+
+
+class PictureTests(GatewayTestCase):
+    """The pictures of the documentation: WSAAS_PICTURES=yes writes them anew."""
+
+    def picture(self, visit: Visit, name: str) -> None:
+        directory = PICTURES if os.environ.get("WSAAS_PICTURES") else self.directory()
+        directory.mkdir(parents=True, exist_ok=True)
+        visit.page.wait_for_timeout(200)
+        visit.page.screenshot(path=Path(directory) / name)
+        self.assertTrue((PICTURES / name).is_file(), f"{name}: WSAAS_PICTURES=yes writes it")
+
+    def test_pictures(self) -> None:
+        """A conversation with a mistake in it is what the documentation shows, in light, dark, and on a phone."""
+        self.start()
+        strays = self.server.strays
+        strays.on_connect(accept(groups=["room:7"]), accept(groups=["room:7"]), say({}, 403), accept(groups=["room:7"]))
+        strays.on_message(
+            text('{"type": "joined", "room": "7", "members": 2}'),
+            text('{"type": "said", "who": "Ada"}'),
+            say({"error": "database is locked"}, 503),
+            text('{"type": "saved", "draft": 12}'),
+            say({"error": "no such action: typo", "actions": ["join", "say", "save"]}, 404),
+            text('{"type": "said", "who": "Ada"}'),
+        )
+        self.visit.close()
+        visits = [self.open(), self.open(PHONE, dark=True, scale=2)]
+        self.visit, self.page = visits[0], visits[0].page
+        for visit in visits:
+            visit.page.wait_for_selector(".state.good")
+        self.connect("/room/7")
+        self.send('{"action": "join", "room": "7", "name": "Ada"}')
+        self.shows(ROWS, '"joined"')
+        self.page.click("[title='Another client']")
+        self.connect("/room/7")
+        self.send('{"action": "say", "text": "Is the build green?"}')
+        self.shows(ROWS, '"said"')
+        self.page.click("[title='Another client']")
+        self.connect("/admin", "Refused")
+        self.page.click("text=Client 1")
+        self.send('{"action": "save", "draft": 12, "title": "Notes"}')
+        self.shows(".frame.received", '"saved"')
+        api = self.gw.api
+        self.assertEqual(
+            api.request("PUT", "/groups/room:7", b'{"type": "presence", "who": ["Ada", "Lin"]}').status, 200
+        )
+        self.assertEqual(api.request("PUT", "/broadcast", b'{"notice": "deploy at noon"}').status, 200)
+        self.send('{"action": "typo"}')
+        self.shows(ROWS, "typo")
+        self.page.click("text=Client 2")
+        self.page.click("#pane-client .connect")
+        self.shows(ROWS, "disconnect")
+        for visit in visits:
+            visit.page.locator(ROWS).filter(has_text="disconnect").first.wait_for()
+        self.page.wait_for_timeout(6000)
+        self.page.click("text=Client 1")
+        self.page.emulate_media(color_scheme="dark")
+        self.picture(visits[0], "console-client.png")
+        self.page.emulate_media(color_scheme="light")
+        self.page.locator(ROWS).filter(has_text="typo").first.click()
+        self.picture(visits[0], "console.png")
+        self.picture(visits[1], "console-phone.png")

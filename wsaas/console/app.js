@@ -178,6 +178,7 @@ let gateway = 'ready'
 let connected = 'connecting'
 let started = null
 let refusedBecause = ''
+let hello = {} // the first line of the stream
 
 function drawState() {
   const [verdict, words] = {
@@ -197,6 +198,7 @@ function drawUptime() {
 
 const stream = new Stream(event => {
   if (event.event === 'hello') {
+    hello = event
     detail.payloads = event.console === undefined || event.console === 'payloads'
     client.setDefault(event.clients)
     return
@@ -230,9 +232,14 @@ byId('theme').addEventListener('click', () => {
 byId('help-button').append(icon('help'), h('span', { class: 'unseen' }, 'Keys and help'))
 byId('help-button').addEventListener('click', openHelp)
 
+function about() {
+  const { version, console: recorded } = hello
+  return version === undefined ? '' : `WSAAS ${version}, CONSOLE=${recorded}`
+}
+
 function openHelp() {
   const help = byId('help')
-  replace(help, helpContent(() => help.close()))
+  replace(help, helpContent(about(), () => help.close()))
   help.showModal()
 }
 

@@ -1,6 +1,8 @@
 // Reads the gateway's figures from /-/metrics, whose names and meanings the documentation has: nothing is counted twice.
 
 const LINE = /^([a-z_]+)(?:\{(.*)\})? (\S+)/
+// A 4xx is the backend's decision, about a client or a message: it works.
+const FAILED = new Set(['3xx', '5xx', 'timeout', 'error'])
 const LABEL = /([a-z_]+)="((?:\\.|[^"\\])*)"/g
 
 /** Read the text format of Prometheus: a list of samples for each name. */
@@ -35,7 +37,7 @@ export function figuresOf(text) {
     received: sum('wsaas_messages_received_total'),
     sent: sum('wsaas_messages_sent_total'),
     attempts: sum('wsaas_webhook_attempts_total'),
-    failures: sum('wsaas_webhook_attempts_total', labels => labels.status !== '2xx'),
+    failures: sum('wsaas_webhook_attempts_total', labels => FAILED.has(labels.status)),
     waiting: sum('wsaas_journal_pending_disconnects'),
     oldest: most('wsaas_journal_oldest_pending_seconds'),
     draining: most('wsaas_draining') > 0,

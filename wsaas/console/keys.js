@@ -44,8 +44,8 @@ export function installKeys(actions, escape) {
   })
 }
 
-/** Make what the help shows. */
-export function helpContent(close) {
+/** Make what the help shows; `about` says which gateway this is. */
+export function helpContent(about, close) {
   const on = h('input', { type: 'checkbox', id: 'keys-on', onchange: () => localStorage.setItem(KEY, on.checked ? 'on' : 'off') })
   on.checked = enabled()
   return [
@@ -55,5 +55,6 @@ export function helpContent(close) {
     h('label', { class: 'check' }, on, 'Keys of one letter'),
     h('h3', null, 'In the filter'),
     h('dl', { class: 'keys filters' }, FILTERS.map(([term, words]) => h('div', null, h('dt', null, h('code', null, term)), h('dd', null, words)))),
+    h('p', { class: 'faint' }, about),
   ]
 }
