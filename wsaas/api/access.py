@@ -19,7 +19,8 @@ from twisted.web.http_headers import Headers
 
 from wsaas.api.aws_dialect import rest_of
 from wsaas.api.errors import HostNotAllowed, Unauthorized
-from wsaas.api.sigv4 import ALGORITHM, SignatureFlaw, Signatures, SignedRequest
+from wsaas.api.sigv4 import SignatureFlaw, Signatures, SignedRequest
+from wsaas.net.aws_signature import ALGORITHM
 
 # A load balancer has no token and knows addresses only. These two paths tell nothing of any client.
 OPEN_TO_ALL = frozenset({b"/-/healthy", b"/-/ready"})

@@ -1,11 +1,6 @@
 """Checks signatures of AWS Signature Version 4 in the header Authorization, as the AWS SDKs make them.
 
-    canonical request    method, path, query, signed headers, their names, SHA-256 of the body
-    string to sign       algorithm, moment, scope, SHA-256 of the canonical request
-    key                  a chain of HMACs over the secret: day, region, service, "aws4_request"
-
 Any region is accepted: there is none here. Temporary credentials only add a header that is signed like others.
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
 from __future__ import annotations
@@ -15,16 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from hmac import compare_digest, digest
-from urllib.parse import quote_from_bytes
+from hmac import compare_digest
 
 from twisted.web.http_headers import Headers
 
-ALGORITHM = b"AWS4-HMAC-SHA256"
+from wsaas.net.aws_signature import ALGORITHM, LAST, canonical_request, derive_key, header_line, signature
+
 MAX_SKEW = 300
 """Seconds by which the moment of a signature and the clock here may differ."""
 _SERVICE = b"execute-api"
-_LAST = b"aws4_request"
 _MOMENT_LENGTH = len("20261123T100000Z")
 _KEYS = 32
 """Keys that are remembered: one for each day and region."""
@@ -76,7 +70,7 @@ class Signatures:
         found = _authorization(headers)
         if not compare_digest(found.key_id, self._key_id):
             raise SignatureFlaw("the access key id is not API_AWS_ACCESS_KEY_ID: give the SDK's client that key pair")
-        if found.service != _SERVICE or found.last != _LAST:
+        if found.service != _SERVICE or found.last != LAST:
             raise SignatureFlaw("the signature's scope must end in /execute-api/aws4_request")
         moment = self._moment(headers, found.day)
         if not {b"host", b"x-amz-date"}.issubset(found.names):
@@ -91,11 +85,10 @@ class Signatures:
             if not compare_digest(stated, hashed):
                 raise SignatureFlaw("x-amz-content-sha256 is not the SHA-256 of the body")
         path, _, query = request.target.partition(b"?")
-        canonical = b"\n".join((request.method, _quoted(path), _sorted(query), lines, b";".join(found.names), hashed))
-        scope = b"/".join((found.day, found.region, _SERVICE, _LAST))
-        to_sign = b"\n".join((ALGORITHM, moment, scope, sha256(canonical).hexdigest().encode("ascii")))
-        signature = digest(self._key(found.day, found.region), to_sign, "sha256").hex().encode("ascii")
-        if not compare_digest(signature, found.signature):
+        canonical = canonical_request(request.method, path, query, lines, found.names, hashed)
+        scope = b"/".join((found.day, found.region, _SERVICE, LAST))
+        right = signature(self._key(found.day, found.region), moment, scope, canonical)
+        if not compare_digest(right, found.signature):
             raise SignatureFlaw(
                 "the signature is not that of this request with API_AWS_SECRET_ACCESS_KEY; "
                 "a proxy in between must leave Host and path as they are"
@@ -113,10 +106,7 @@ class Signatures:
         return moment
 
     def _derive(self, day: bytes, region: bytes) -> bytes:
-        key = b"AWS4" + self._secret
-        for part in (day, region, _SERVICE, _LAST):
-            key = digest(key, part, "sha256")
-        return key
+        return derive_key(self._secret, day, region, _SERVICE)
 
 
 def _authorization(headers: Headers) -> _Authorization:
@@ -144,17 +134,7 @@ def _line(sent: Mapping[bytes, Sequence[bytes]], name: bytes) -> bytes:
     if values is None:
         shown = name[:60].decode("latin-1")
         raise SignatureFlaw(f"SignedHeaders has {shown!r}, which the request has not; names are in lower case")
-    return name + b":" + b",".join(b" ".join(value.split()) for value in values) + b"\n"
-
-
-def _quoted(path: bytes) -> bytes:
-    """Return the path of the request line, percent-encoded once more, as all services but S3 have it signed."""
-    return quote_from_bytes(path, safe="/-_.~").encode("ascii")
-
-
-def _sorted(query: bytes) -> bytes:
-    pairs = sorted(pair.partition(b"=")[::2] for pair in query.split(b"&") if pair)
-    return b"&".join(name + b"=" + value for name, value in pairs)
+    return header_line(name, values)
 
 
 def _seconds(moment: bytes) -> float | None:

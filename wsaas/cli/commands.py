@@ -23,6 +23,7 @@ from wsaas.cli.arguments import (
     id_argument,
     limit_argument,
 )
+from wsaas.cli.lambda_arguments import LAMBDA, add_lambda_arguments, add_lambda_routes
 from wsaas.cli.parser import Example, Parser, choice
 
 SHELLS = ("bash", "zsh", "fish")
@@ -108,7 +109,7 @@ def _help(parser: Parser) -> None:
     parser.add_argument("command", nargs="?", metavar="COMMAND", type=choice(*names), choices=names, help="one of them")
 
 
-def _run(parser: Parser) -> None:
+def _check(parser: Parser) -> None:
     parser.usage = f"{parser.prog} [options]"
     parser.add_argument("--version", action="version", version="", help="Print the version and exit.")
     parser.add_argument(
@@ -122,6 +123,11 @@ def _run(parser: Parser) -> None:
     add_settings(parser)
 
 
+def _run(parser: Parser) -> None:
+    _check(parser)
+    add_lambda_routes(parser)
+
+
 COMMANDS: Mapping[str, Command] = {
     "run": Command(
         "run the gateway in the foreground",
@@ -133,6 +139,7 @@ COMMANDS: Mapping[str, Command] = {
             ("wsaas run --demo", "a gateway with a backend to try it with"),
             ("TARGET_ADDRESS=http://localhost:5000/ws wsaas run", "your own backend"),
             ("wsaas run --ws-port 9000 --log-level debug", "options instead of variables"),
+            ("wsaas run --lambda '$default=app:handler'", "with a Lambda handler"),
         ),
         _run,
         "wsaas.cli.gateway",
@@ -145,7 +152,7 @@ COMMANDS: Mapping[str, Command] = {
             ("wsaas check", "the settings of the environment"),
             ("wsaas check --ws-port 9000 | grep PORT", "with options, as run would have them"),
         ),
-        _run,
+        _check,
         "wsaas.cli.gateway",
         raw=True,
     ),
@@ -252,6 +259,7 @@ COMMANDS: Mapping[str, Command] = {
         _cluster,
         "wsaas.cli.listing",
     ),
+    "lambda": Command(*LAMBDA, add_lambda_arguments, "wsaas.cli.lambda_backend"),
     "completion": Command(
         "print a shell's completions",
         "Print the completions of this command for a shell. Packages install them already; this is for other "

@@ -48,12 +48,39 @@ def _serve(arguments: Sequence[str], held: Signals) -> int:
 
     twistd = Twistd()
     try:
+        arguments, routes = _lambda_routes(arguments)
         # No pid file: it needs a writable directory, and a process in the foreground has no use for it.
         twistd.parseOptions(["--nodaemon", "--pidfile=", "wsaas", *arguments])
     except UsageError as error:
         return _misused("run", error)
-    runApp(twistd)
+    if not routes:
+        runApp(twistd)
+        return 0
+    from wsaas.cli.lambda_backend import Beside
+
+    with Beside(routes, twistd.subOptions.settings):
+        runApp(twistd)
     return 0
+
+
+def _lambda_routes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments without `--lambda KEY=TARGET`, and these routes."""
+    from twisted.python.usage import UsageError
+
+    rest: list[str] = []
+    routes: list[str] = []
+    given = iter(arguments)
+    for argument in given:
+        name, equals, value = argument.partition("=")
+        if name != "--lambda":
+            rest.append(argument)
+        elif equals:
+            routes.append(value)
+        elif (route := next(given, None)) is not None:
+            routes.append(route)
+        else:
+            raise UsageError("option --lambda requires argument")
+    return rest, routes
 
 
 def check(arguments: Sequence[str]) -> int:

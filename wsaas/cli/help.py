@@ -28,6 +28,7 @@ def usage() -> str:
 
 GROUPS: Mapping[str, Sequence[str]] = {
     "The gateway": ("run", "check"),
+    "A backend": ("lambda",),
     "A client": ("connect",),
     "Its connections, over the API": ("ls", "show", "push", "close", "groups", "join", "leave", "tail", "cluster"),
     "This command": ("completion", "version", "help"),
@@ -45,5 +46,6 @@ SYNOPSES = {
     "tail": "tail [ID]",
     "completion": "completion SHELL",
     "help": "help [COMMAND]",
+    "lambda": "lambda --route KEY=TARGET",
 }
 _WIDEST = max(len(SYNOPSES.get(name, name)) for name in COMMANDS)

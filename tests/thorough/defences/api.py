@@ -115,11 +115,11 @@ DEFENCES = [
     without(  # another process's name is made of what is no id
         FORGED, ROUTES, "not is_id(id) or", "", "unit.api.test_aws.ElsewhereTests.test_no_id"
     ),
-    without(FORGED, SIGV4, "if not compare_digest(signature, found.signature):", "if False:"),
+    without(FORGED, SIGV4, "if not compare_digest(right, found.signature):", "if False:"),
     without(FORGED, SIGV4, "if not compare_digest(stated, hashed):", "if False:"),
     without(FORGED, SIGV4, "if abs(self._wall_clock() - seconds) > MAX_SKEW:", "if False:"),
     without(FORGED, SIGV4, "or moment[:8] != day", ""),
-    without(FORGED, SIGV4, "if found.service != _SERVICE or found.last != _LAST:", "if False:"),
+    without(FORGED, SIGV4, "if found.service != _SERVICE or found.last != LAST:", "if False:"),
     without(FORGED, SIGV4, 'if not {b"host", b"x-amz-date"}.issubset(found.names):', "if False:"),
     without(FORGED, SIGV4, "if name in found:", "if False:"),
     without(  # an id is spelt so that the gate takes its path for another

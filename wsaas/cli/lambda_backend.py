@@ -1,0 +1,118 @@
+"""`wsaas lambda`: the backend that calls Lambda handlers, in the foreground; and the same beside `wsaas run`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from wsaas.cli.failures import DONE, Failed, Misused
+
+if TYPE_CHECKING:
+    from wsaas.settings.table import Settings
+
+LONGEST = 29.0
+"""Seconds that API Gateway gives a handler."""
+MARGIN = 0.5
+"""Seconds by which a handler's time ends before the gateway's, so that the gateway hears of it and does not repeat."""
+STOP_TIMEOUT = 5.0
+"""Seconds in which the backend beside a gateway ends, before it is killed."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal comes."""
+    from wsaas.settings.load import SettingsError, load
+
+    try:
+        settings = load({}, os.environ)
+    except SettingsError as error:
+        raise Misused("; ".join(error.problems)) from None
+    return _serve(options, settings)
+
+
+def _serve(options: argparse.Namespace, settings: Settings) -> int:
+    from twisted.internet.defer import Deferred, ensureDeferred
+    from twisted.internet.error import CannotListenError
+    from twisted.internet.task import react
+    from twisted.logger import Logger, globalLogBeginner
+
+    from wsaas.lambda_backend.program import Options, Program, place_of
+    from wsaas.logs import make_observer
+
+    sys.path.insert(0, os.getcwd())  # where the handlers are
+    failures: list[Failed] = []
+
+    async def serve(reactor: Any) -> None:
+        try:
+            program = Program(
+                reactor,
+                Options(
+                    routes=options.route,
+                    select=options.select,
+                    stage=options.stage,
+                    timeout=options.timeout or min(LONGEST, max(settings.webhook_timeout - MARGIN, MARGIN)),
+                    route_responses=not options.no_route_response,
+                    listen=options.listen or place_of(settings.target_address),
+                    keys=settings.webhook_secret,
+                ),
+                os.environ,
+                os.getcwd(),
+            )
+        except ValueError as error:
+            failures.append(Misused(str(error)))
+            return
+        observer = make_observer(settings.log_level, settings.log_style, sys.stderr, reactor)
+        globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+        try:
+            await program.start()
+        except (CannotListenError, ValueError) as error:
+            failures.append(Failed("CANNOT_LISTEN", f"cannot listen at {program.endpoint}: {error}"))
+            return
+        log = Logger()
+        log.info("calling Lambda handlers for the gateway; listening at {place}", place=program.endpoint)
+        if options.timeout is not None and options.timeout >= settings.webhook_timeout:
+            log.warn(
+                "--timeout={timeout} s: the gateway repeats a message after WEBHOOK_TIMEOUT, {patience} s: raise that",
+                timeout=options.timeout,
+                patience=settings.webhook_timeout,
+            )
+        await Deferred()  # until a signal stops the reactor
+
+    try:
+        react(lambda reactor: ensureDeferred(serve(reactor)))
+    except SystemExit as ended:
+        if failures:
+            raise failures[0] from None
+        return int(ended.code or DONE)
+    return DONE
+
+
+class Beside:
+    """The same program in a process of its own, as long as the gateway of `wsaas run` runs."""
+
+    def __init__(self, routes: Sequence[str], settings: Settings) -> None:
+        start = "import sys; from wsaas.cli.main import main; sys.exit(main())"
+        self._command = [sys.executable, "-c", start, "lambda", *(f"--route={route}" for route in routes)]
+        self._environ = {
+            **os.environ,
+            "TARGET_ADDRESS": settings.target_address,
+            "WEBHOOK_TIMEOUT": f"{round(settings.webhook_timeout * 1000)}",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
+        self._environ.pop("API_URI", None)  # another name of TARGET_ADDRESS
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> None:
+        self._process = subprocess.Popen(self._command, env=self._environ, stdin=subprocess.DEVNULL)
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

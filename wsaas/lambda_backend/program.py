@@ -1,0 +1,136 @@
+"""The program `wsaas lambda`: its targets made of their texts, and the site on which it listens."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from treq.client import HTTPClient
+from twisted.internet.endpoints import serverFromString
+from twisted.python.threadpool import ThreadPool
+from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.http import Request
+from twisted.web.server import Site
+
+from wsaas.http_client.treq_client import NoCookies
+from wsaas.lambda_backend.app import LambdaBackend
+from wsaas.lambda_backend.aws_credentials import AwsCredentials
+from wsaas.lambda_backend.invoke_target import InvokeTarget
+from wsaas.lambda_backend.python_target import Modules, PythonTarget
+from wsaas.lambda_backend.routes import Selection
+from wsaas.lambda_backend.targets import Target
+
+MAX_THREADS = 64
+"""Handlers in Python that run at once: as many as webhooks are on the way by default."""
+MAX_IDLE = 64
+"""Kept-alive connections to one host of functions."""
+AWS = "lambda:"
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_PORT = re.compile(r"(?:([^:]+|\[[0-9A-Fa-f:]+\]):)?([0-9]{1,5})")
+_KINDS = ("tcp", "tcp6")
+"""Hosts that are none: `tcp:3000` is an endpoint string."""
+_HERE = ("localhost", "127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of the program; `routes` are texts such as `$connect=app:connect`. ValueError if one is wrong."""
+
+    routes: Sequence[str]
+    select: str
+    stage: str
+    timeout: float
+    route_responses: bool
+    listen: str
+    keys: Sequence[bytes] = ()
+
+
+class QuietSite(Site):
+    """A site without an access log: its lines would carry connection ids, and one for each message."""
+
+    noisy = False
+
+    def log(self, request: Request) -> None:
+        pass
+
+
+def place_of(target_address: str) -> str:
+    """Return the endpoint at which the gateway looks for its backend. ValueError if that is not this machine."""
+    target = urlsplit(target_address)
+    if target.scheme != "http" or target.hostname not in _HERE:
+        raise ValueError(f"TARGET_ADDRESS={target_address} is not http://localhost: say where to listen with --listen")
+    return f"tcp:{target.port or 80}:interface=127.0.0.1"
+
+
+def endpoint_of(text: str) -> str:
+    """Return the endpoint string of PORT, HOST:PORT or an endpoint string."""
+    found = _PORT.fullmatch(text)
+    if found is None or found[1] in _KINDS:
+        return text
+    host = (found[1] or "127.0.0.1").strip("[]").replace(":", r"\:")
+    return f"tcp{'6' if ':' in host else ''}:{found[2]}:interface={host}"
+
+
+class Program:
+    """The backend, put together. `start` listens."""
+
+    def __init__(self, reactor: Any, options: Options, environ: Mapping[str, str], directory: str) -> None:
+        self._reactor = reactor
+        self._environ = environ
+        self._modules = Modules(directory)
+        self._pool = ThreadPool(0, MAX_THREADS, "handlers")
+        connections = HTTPConnectionPool(reactor)
+        connections.maxPersistentPerHost = MAX_IDLE
+        connections.retryAutomatically = False  # it repeats nothing that may have been carried out
+        self._client = HTTPClient(Agent(reactor, connectTimeout=5, pool=connections), NoCookies())
+        routes: dict[str, Target] = {}
+        for text in options.routes:
+            key, target = self._route(text)
+            if key in routes:
+                raise ValueError(f"{key} has two targets")
+            routes[key] = target
+        self._routes = routes
+        self.endpoint = endpoint_of(options.listen)
+        backend = LambdaBackend(
+            routes,
+            Selection(options.select),
+            stage=options.stage,
+            timeout=options.timeout,
+            route_responses=options.route_responses,
+            keys=options.keys,
+            clock=reactor.seconds,
+            wall_clock=time.time,
+        )
+        self.site = QuietSite(backend.app.resource())
+
+    def _route(self, text: str) -> tuple[str, Target]:
+        key, equals, target = text.partition("=")
+        if not key or not equals or not target:
+            raise ValueError(f"{text!r} is no route: write '$connect=module:function'")
+        return key, self._target(target)
+
+    def _target(self, text: str) -> Target:
+        if text.startswith(AWS) and len(text) > len(AWS):
+            try:
+                credentials = AwsCredentials(self._environ, time.time)
+            except ValueError as error:
+                raise ValueError(f"{text}: {error}") from None
+            return InvokeTarget(self._reactor, self._client, credentials.url(text[len(AWS) :]), credentials.sign)
+        if re.match("https?://", text):
+            return InvokeTarget(self._reactor, self._client, text)
+        if _FUNCTION.fullmatch(text):
+            return PythonTarget(text, self._modules, self._pool, self._reactor)
+        raise ValueError(f"{text!r} is no target: module:function, http://host:port/Name, or lambda:name")
+
+    async def start(self) -> Any:
+        """Load the functions that are here, so that their mistakes show at once, and listen; return the port."""
+        for target in self._routes.values():
+            if isinstance(target, PythonTarget):
+                target.preload()
+        self._pool.start()
+        self._reactor.addSystemEventTrigger("during", "shutdown", self._pool.stop)
+        return await serverFromString(self._reactor, self.endpoint).listen(self.site)
