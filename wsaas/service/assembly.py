@@ -240,7 +240,7 @@ def assemble(
             clock=reactor.seconds,
             wall_clock=time.time,
         ).families,
-        lambda load: deferToThreadPool(reactor, reactor.getThreadPool(), load),
+        lambda function: deferToThreadPool(reactor, reactor.getThreadPool(), function),
         None if identity is None else identity.number,
     )
     events = watching.events

@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.api.merging import Gathered
 from wsaas.service.scrape import Scrape
-from wsaas.telemetry.exposition import Exposition
 from wsaas.telemetry.families import Family, Readings
 
 
@@ -24,11 +23,11 @@ def read(count: int) -> list[Family]:
 
 class ScrapeTests(SynchronousTestCase):
     def scrape(self, worker: int | None = None) -> Scrape:
-        self.loads = 0
+        self.calls: list[Any] = []
 
-        def in_thread(load: Any) -> Deferred[Exposition]:
-            self.loads += 1
-            return succeed(load())
+        def in_thread(function: Any) -> Deferred[Any]:
+            self.calls.append(function)
+            return succeed(function())
 
         return Scrape(lambda: read(7), in_thread, worker)
 
@@ -47,12 +46,12 @@ class ScrapeTests(SynchronousTestCase):
         self.assertIn("process_open_fds", found)
 
     def test_library(self) -> None:
-        """prometheus_client is imported for the first scrape, by the way that it is given for that."""
+        """In a thread, prometheus_client is imported for the first scrape, and the open files are counted for each."""
         scrape = self.scrape()
-        self.assertEqual(self.loads, 0)
+        self.assertEqual(self.calls, [])
         for _ in range(2):
             self.scraped(scrape)
-        self.assertEqual(self.loads, 1)
+        self.assertEqual([function.__name__ for function in self.calls], ["Exposition", "process", "process"])
 
     def test_workers(self) -> None:
         """The readings of all workers have the number of each; that of those without an answer is told."""
