@@ -34,7 +34,7 @@ from wsaas.core.outcomes import Acknowledged, Indeterminate, Outcome, Undelivere
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.retry import LONGEST_DELAY, Attempted, GiveUp, decide
 from wsaas.core.session import Session
-from wsaas.http_client.exchange import Fault, HttpResponse, TimedOut, Timing
+from wsaas.http_client.exchange import Fault, HttpResponse, TimedOut
 from wsaas.telemetry.log_limit import LogLimit
 
 _MESSAGE, _DISCONNECT = EventKind.MESSAGE, EventKind.DISCONNECT  # Enum looks its members up anew each time
@@ -138,8 +138,7 @@ class Courier:
         try:
             webhook = self._contract.webhook(session, delivery.event)
             if self._monitor.observer is not None:
-                webhook.timing = Timing()
-                delivery.watched = Watched(webhook, delivery.due, self._clock.seconds())
+                delivery.watched = Watched(webhook, delivery.due, delivery.sent_at)
             self._sender.send(webhook, partial(self._answered, delivery))
         except Exception:
             self._dispatcher.release(delivery.traffic.kind, delivery.party)

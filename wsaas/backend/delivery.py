@@ -16,6 +16,7 @@ from wsaas.core.events import Event, EventKind
 from wsaas.core.observer import Attempt, Times
 from wsaas.core.outcomes import Outcome
 from wsaas.core.session import Session
+from wsaas.http_client.exchange import Timing
 
 
 class Traffic:
@@ -48,30 +49,31 @@ class Traffic:
         """Return whether a delivery of this party may be sent now; `may_probe` while the breaker is open."""
 
 
-class Watched:
+class Watched(Timing):
     """One try that began while an observer watched: its webhook, the moments of it by the clock, and its answer."""
 
     __slots__ = ("answer", "answered_at", "due", "sent_at", "webhook")
 
     def __init__(self, webhook: Webhook, due: float, sent_at: float) -> None:
+        self.begun = self.first_byte = None
         self.webhook = webhook
         self.due = due
         self.sent_at = sent_at
         self.answered_at = 0.0
         self.answer: object = None
+        webhook.timing = self
 
     @property
     def times(self) -> Times | None:
         """The times of the try; None if it has no answer, and no fault instead."""
         if self.answer is None:
             return None
-        timing, sent_at = self.webhook.timing, self.sent_at
-        begun, first_byte = (None, None) if timing is None else (timing.begun, timing.first_byte)
+        begun, first_byte, sent_at = self.begun, self.first_byte, self.sent_at
         return Times(
-            queue=sent_at - self.due,
-            connect=None if begun is None else begun - sent_at,
-            first_byte=None if first_byte is None else first_byte - sent_at,
-            total=self.answered_at - sent_at,
+            sent_at - self.due,
+            None if begun is None else begun - sent_at,
+            None if first_byte is None else first_byte - sent_at,
+            self.answered_at - sent_at,
         )
 
 

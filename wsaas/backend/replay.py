@@ -18,7 +18,7 @@ from wsaas.backend.requests import MAX_DECISION, Webhook
 from wsaas.backend.sender import Sender
 from wsaas.backend.signing import sign
 from wsaas.core.observer import Times
-from wsaas.http_client.exchange import Fault, HttpResponse, Timing
+from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.telemetry.recorder import Recorded, Recorder
 
 MAX_REPLAYS = 16
@@ -90,4 +90,4 @@ class Replayer:
         if self._secrets:
             lines.append(b"webhook-signature: " + sign(self._secrets, webhook_id.encode("ascii"), timestamp, body))
         head = b"".join(line + b"\r\n" for line in lines)
-        return Webhook(recorded.method, recorded.id, head, body, MAX_DECISION, Timing())
+        return Webhook(recorded.method, recorded.id, head, body, MAX_DECISION)

@@ -83,9 +83,11 @@ class Timing:
 
     __slots__ = ("begun", "first_byte")
 
+    begun: float | None
+    first_byte: float | None
+
     def __init__(self) -> None:
-        self.begun: float | None = None
-        self.first_byte: float | None = None
+        self.begun = self.first_byte = None
 
 
 class Droppable(Protocol):

@@ -61,6 +61,8 @@ class EventFilter:
         self._events = values("event", lambda word: None if word in EVENTS else f"the events are {', '.join(EVENTS)}")
         statuses = values("status", lambda text: None if _STATUS.fullmatch(text) else _STATUSES)
         self._statuses = None if statuses is None else frozenset(map(_numbers, statuses))
+        self.everything = all(each is None for each in (self._ids, self._groups, self._events, self._statuses))
+        """True without a parameter, which spares the question."""
         self._ending: set[str] = set()
 
     def wants(self, event: str, id: str | None, groups: Collection[str], status: int | None) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from wsaas.core.errors import GatewayError
-from wsaas.core.events import Closed
+from wsaas.core.events import Closed, EventKind
 from wsaas.core.groups import NO_GROUPS
 from wsaas.core.model import Frame
 from wsaas.core.monitor import Monitor
@@ -23,6 +23,7 @@ from wsaas.telemetry.event_lines import EventLines, status_of
 from wsaas.telemetry.watcher import Watcher
 
 _PUSHES = {**dict.fromkeys(TO_ONE, "push"), PushKind.GROUP: "group_push", PushKind.BROADCAST: "broadcast"}
+_WEBHOOKS = {kind: kind.value for kind in EventKind}
 CodeOf = Callable[[GatewayError], tuple[int, str]]
 """Gives status and code of the API's answer to an error."""
 
@@ -69,18 +70,19 @@ class EventStream:
         """Tell nothing: the connect that was accepted is an event."""
 
     def refused(self, refused: RefusedHandshake) -> None:
-        session = refused.session
-        id = getattr(session, "id", None)
-        status = status_of(refused.response)
-        self._tell("refusal", id, (), status, lambda: self._lines.refusal(refused, id))
+        id = getattr(refused.session, "id", None)
+        self._tell("refusal", id, (), status_of(refused.response), self._lines.refusal, refused, id)
 
     def tried(self, session: Session, attempt: Attempt) -> None:
-        event = attempt.event.kind.value if attempt.outcome is not None else "retry"
+        event = _WEBHOOKS[attempt.event.kind] if attempt.outcome is not None else "retry"
         status = status_of(attempt.answer)
-        self._tell(event, session.id, session.groups, status, lambda: self._lines.webhook(event, session, attempt))
+        self._tell(event, session.id, session.groups, status, self._lines.webhook, event, session, attempt)
+        if event == "disconnect":
+            for watcher in self._watchers:
+                watcher.filter.ended(session.id)
 
     def replied(self, session: Session, frame: Frame) -> None:
-        self._tell("reply", session.id, session.groups, None, lambda: self._lines.reply(session, frame))
+        self._tell("reply", session.id, session.groups, None, self._lines.reply, session, frame)
 
     def pushed(self, push: Push) -> None:
         event, session = _PUSHES[push.kind], push.session
@@ -91,10 +93,10 @@ class EventStream:
             else:
                 status, code = (202 if result is Pushed.QUEUED else 200), "OK"
             groups = NO_GROUPS if session is None else session.groups
-            self._tell(event, push.target, groups, status, lambda: self._lines.push(push, status, code))
+            self._tell(event, push.target, groups, status, self._lines.push, push, status, code)
         elif not isinstance(push.result, GatewayError):
             group = (push.target,) if push.kind is PushKind.GROUP else ()
-            self._tell(event, None, group, None, lambda: self._lines.push_to_many(event, push))
+            self._tell(event, None, group, None, self._lines.push_to_many, event, push)
 
     def close_asked(self, id: str, code: int, error: GatewayError | None) -> None:
         """Tell nothing: the close that follows is an event."""
@@ -103,24 +105,29 @@ class EventStream:
         for watcher in self._watchers:
             watcher.filter.ending(session.id, session.groups)
         if gone:
-            self._tell("close", session.id, session.groups, None, lambda: self._lines.close(session, closed))
+            self._tell("close", session.id, session.groups, None, self._lines.close, session, closed)
 
     def disconnected(self, session: Session, closed: Closed) -> None:
         """Tell nothing: the disconnect that follows is an event."""
 
     def _tell(
-        self, event: str, id: str | None, groups: Collection[str], status: int | None, line: Callable[[], bytes]
+        self,
+        event: str,
+        id: str | None,
+        groups: Collection[str],
+        status: int | None,
+        line: Callable[..., bytes],
+        *arguments: object,
     ) -> None:
-        """Give an event to the watchers whose filters want it."""
+        """Give the line of an event to the watchers whose filters want it. It is made for the first one."""
         written = b""
         for watcher in self._watchers:
-            if watcher.filter.wants(event, id, groups, status):
+            filter = watcher.filter
+            if filter.everything or filter.wants(event, id, groups, status):
                 if not written:
                     try:
-                        written = line()
+                        written = line(*arguments)
                     except Exception:
                         self._log.failure("an event ({event}) could not be written for those who watch", event=event)
                         return
                 watcher.offer(written)
-            if event == "disconnect" and id is not None:
-                watcher.filter.ended(id)

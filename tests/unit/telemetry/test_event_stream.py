@@ -30,6 +30,7 @@ from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.http_client.exchange import HttpResponse, TimedOut
 from wsaas.net.handshake_response import HandshakeResponse
+from wsaas.telemetry import event_lines
 from wsaas.telemetry.event_filter import EventFilter
 from wsaas.telemetry.event_lines import EventLines
 from wsaas.telemetry.event_stream import EventStream
@@ -187,6 +188,15 @@ class LineTests(StreamTestCase):
             {name: line[name] for name in ("cause", "close_code", "close_reason", "clean", "lost_messages")},
             {"cause": "client", "close_code": 1001, "close_reason": 'by"e', "clean": True, "lost_messages": 2},
         )
+
+    def test_ways(self) -> None:
+        """The line of a message that was delivered is the same by the fast path as by the slow one."""
+        event, answer = Received(7, Frame(b"hello", True)), HttpResponse(204, (), b"", False)
+        fast = self.line("tried", self.session, self.attempt(event, Delivered(), answer))
+        self.patch(event_lines, "Delivered", object)  # the slow path is left, which asks for the outcome by its word
+        self.patch(event_lines, "outcome_word", lambda outcome, status: "delivered")
+        self.assertEqual(self.line("tried", self.session, self.attempt(event, Delivered(), answer)), fast)
+        self.assertEqual((fast["webhook_id"], fast["status"], fast["type"]), (MESSAGE_ID, 204, "binary"))
 
     def test_unseen(self) -> None:
         """Of a try that began before anybody watched, and of an event given up untried, the line has what is known."""
