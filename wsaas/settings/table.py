@@ -218,7 +218,7 @@ class Settings:
     console: str = setting(
         parse.word("off", "on", "payloads"),
         "on",
-        "The event stream: off, on, or payloads, which shows bodies and headers in it, too.",
+        "The console and the event stream: off, on, or payloads, which shows headers and bodies, too.",
     )
     workers: int = setting(parse.whole(0, 64), "1", "Processes that serve, on this machine; 0 for one on each core.")
     cluster: EngineAddress | None = optional(  # noqa: RUF009
