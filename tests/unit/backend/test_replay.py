@@ -45,6 +45,7 @@ class ReplayTests(CourierTestCase):
         first, again = self.sender.sent[-2:]
         self.assertEqual((again.method, again.id, again.body), (b"PUT", first.id, b"hello"))
         before, after = dict(first.headers), dict(again.headers)
+        self.assertEqual(len(again.headers), len(after), "no header is there twice")
         self.assertEqual(after.pop(b"WSAAS-Replay"), b"1")
         signature = after.pop(b"webhook-signature")
         self.assertEqual((before.pop(b"webhook-timestamp"), after.pop(b"webhook-timestamp")), (b"0", b"5000"))

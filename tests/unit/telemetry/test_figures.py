@@ -46,6 +46,8 @@ class FigureTests(SynchronousTestCase):
 
     def test_several(self) -> None:
         """The figures of several processes are sums; uptime and the longest wait are those of the oldest."""
+        self.clock.advance(7)
+        self.monitor.owed.lost("a", 6005.0)
         one, other = self.figures.read(), self.figures.read()
         other |= {"uptime": 60.0, "oldest_waiting": 3.0, "limit": 5}
         stats = added_up([one, other])
