@@ -152,12 +152,17 @@ class OneServiceTests(ClusterCase):
 
     def test_engine_away(self) -> None:
         """While the engine is away, pushes to connections of known nodes go on; one of an unknown prefix is 503, as it
-        may be that of a node that is to come back.
+        may be that of a node that is to come back. The operator's word claims nothing that is there.
         """
         cluster = self.start(2)
         clients = self.clients(cluster)
         lines = cluster.lines()
+        prefix = next(iter(clients))[:8]
+        self.assertEqual(rows(lines[1].ask("POST", "/-/cluster/unknown1/claim"))["code"], "UNKNOWN")
+        refused = lines[1].ask("POST", f"/-/cluster/{prefix}/claim")
+        self.assertEqual((refused.status, rows(refused)["code"] in ("ALIVE", "CALM")), (409, True))
         cluster.redis.kill()
+        self.assertEqual(lines[1].ask("POST", f"/-/cluster/{prefix}/claim").status, 503)
         for id in clients:
             for line in lines:
                 self.assertEqual(line.ask("PUT", f"/{id}", b"hello").status, 200)

@@ -24,7 +24,6 @@ from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.merging import Gathered
 from wsaas.api.responses import ApiResponse
 from wsaas.cluster.push_line import LONGEST_MESSAGE
-from wsaas.cluster.push_lines import PushLines
 from wsaas.cluster.shared_fan_out import SharedFanOut
 from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult
 from wsaas.core.errors import GatewayError, NoSuchConnection, OwnerSilent, OwnerUnreachable
@@ -51,18 +50,25 @@ class Others(Protocol):
         """Say if the process of this prefix may be alive."""
 
 
+class Lines(Protocol):
+    """The connections that take many pushes in one write: `PushLines` on this machine, `NodeLines` in a cluster."""
+
+    def push(self, prefix: str, id: str, payload: bytes, binary: bool, done: Callable[[bytes], object], /) -> None:
+        """Send a push to the process of this prefix; `done` gets its whole answer."""
+
+
 class Forwarding:
     """The other processes of this gateway, as its API asks them: Elsewhere. `prefix` is that of the ids of this one.
 
     `lines` take pushes of the fast path, but long ones; with None, these go the way of all other requests.
     """
 
-    def __init__(self, reactor: IReactorTime, siblings: Others, prefix: str, lines: PushLines | None = None) -> None:
+    def __init__(self, reactor: IReactorTime, siblings: Others, prefix: str, lines: Lines | None = None) -> None:
         self._reactor = reactor
         self._siblings = siblings
         self._prefix = prefix
         self.own_prefix = prefix.encode("ascii")
-        self._lines = lines
+        self.lines = lines
 
     def may_have(self, id: str) -> bool:
         """Say if the id is of another process."""
@@ -70,9 +76,13 @@ class Forwarding:
 
     def push(self, id: str, payload: bytes, binary: bool, done: Callable[[bytes], object]) -> None:
         """Send a push to the process of this id."""
-        if self._lines is not None and len(payload) <= LONGEST_MESSAGE:
-            self._lines.push(id[:PREFIX_LENGTH], id, payload, binary, done)
-            return
+        if self.lines is not None and len(payload) <= LONGEST_MESSAGE:
+            self.lines.push(id[:PREFIX_LENGTH], id, payload, binary, done)
+        else:
+            self.push_slowly(id, payload, binary, done)
+
+    def push_slowly(self, id: str, payload: bytes, binary: bool, done: Callable[[bytes], object]) -> None:
+        """Send a push to the process of this id the way of all other requests."""
         asked = Asked(b"PUT", b"/" + id.encode("ascii"), b"application/octet-stream" if binary else None, payload)
         self._ask(id, asked, lambda answer: done(answer.serialize()))
 

@@ -135,13 +135,15 @@ class Member:
     async def look_up(self, prefix: str) -> Fate:
         """Ask the engine of a process, and put what it says into the table."""
         try:
-            state, row = await self._about(prefix)
+            state, row, mine = await self._about(prefix)
         except (EngineAway, EngineRefused):
             return Fate.UNSURE
         if state in (b"claimed", b"left"):
             self.table.remove(prefix)
             return Fate.OVER
         if state is None:
+            if not mine:  # it has lost all that it knew
+                self.forget()
             if not self.known or self._boottime() < self.table.calm_until:
                 return Fate.UNSURE
             self.table.remove(prefix)
@@ -151,11 +153,16 @@ class Member:
             self.table.put(prefix, read)
         return Fate.MEMBER
 
-    async def _about(self, prefix: str) -> tuple[bytes | None, bytes | None]:
-        state = self.engine.call("HGET", self.keys.key("m", prefix), "state")
-        row = self.engine.call("HGET", self.keys.key("table"), prefix)
-        row.addErrback(lambda failure: failure.trap(EngineAway, EngineRefused) and None)
-        return await state, await row
+    async def _about(self, prefix: str) -> tuple[bytes | None, bytes | None, bytes | None]:
+        """Return the state and the row of a process, and the state of this one."""
+        calls = [
+            self.engine.call("HGET", self.keys.key("m", prefix), "state"),
+            self.engine.call("HGET", self.keys.key("table"), prefix),
+            self.engine.call("HGET", self.keys.key("m", self.prefix), "state"),
+        ]
+        for call in calls[1:]:
+            call.addErrback(lambda failure: failure.trap(EngineAway, EngineRefused) and None)
+        return await calls[0], await calls[1], await calls[2]
 
     # Steps
 
@@ -258,7 +265,7 @@ class Member:
             self.table.replace(version, rows)
 
     def _fenced(self, sure: bool = True) -> None:
-        if not self.right.fenced:
+        if not self.right.fenced and not self._stopped:
             self.right.refused()
             if self.events is not None:
                 self.events.fenced(sure)

@@ -35,7 +35,7 @@ IDLE_TIMEOUT = 30.0
 STUCK_TIMEOUT = 5 * FORWARD_TIMEOUT
 """Seconds after which a connection without an answer is given up, and the next push gets a new one."""
 
-_NOT_CARRIED_OUT = (b"%d" % REFUSED_LATE, b"%d" % MISDIRECTED)
+_NOT_CARRIED_OUT = (b"%d" % REFUSED_LATE, b"%d" % MISDIRECTED, b"401")
 
 Done = Callable[[bytes], object]
 """Takes the whole answer to a push."""
@@ -103,8 +103,10 @@ class PushLine:
         there: Callable[[], bool],
         over: Callable[[], object],
         missing: Callable[[Missing], bytes],
+        head: bytes = b"Host: localhost\r\n",
     ) -> None:
         self._reactor = reactor
+        self._head = head
         self._endpoint = endpoint
         self._wall_clock = wall_clock
         self._there = there
@@ -205,7 +207,7 @@ class PushLine:
         expires = int((self._wall_clock() + first - now) / STEP)
         if expires != self._expires:
             self._expires = expires
-            head = b" HTTP/1.1\r\nHost: localhost\r\nWSAAS-Expires: %d\r\n" % int(expires * 1000 * STEP)
+            head = b" HTTP/1.1\r\n%bWSAAS-Expires: %d\r\n" % (self._head, int(expires * 1000 * STEP))
             binary = head + b"Content-Type: application/octet-stream\r\n"
             self._heads = head + b"Content-Length: ", binary + b"Content-Length: "
         requests: list[bytes] = []

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogLevel
 
+from wsaas.cluster.copy_events import CopyEvents
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused, Word
 from wsaas.cluster.scripts import Keys, Scripts
@@ -32,6 +33,8 @@ from wsaas.telemetry.log_limit import LogLimit
 
 MAX_BATCH = 1000
 """Fields that one batch changes, at most."""
+PATIENCE = 0.02
+"""Seconds for which the ends of connections wait for more to send."""
 COMPARE_EVERY = 600.0
 """Seconds between two comparisons of all rows, which find what no answer told."""
 
@@ -46,19 +49,6 @@ class CopyState(Enum):
     OFFLINE = "offline"
     SYNCING = "syncing"
     ONLINE = "online"
-
-
-class CopyEvents(Protocol):
-    """Hears what the answers to batches say of this process."""
-
-    def copy_fenced(self) -> None:
-        """Hear that another process owns the rows of this one."""
-
-    def copy_unknown(self) -> None:
-        """Hear that the engine does not know this process."""
-
-    def copy_complete(self, complete: bool) -> None:
-        """Hear whether the engine has every row that the journal on disk has, before a row is left out."""
 
 
 class RowCopy:
@@ -93,6 +83,7 @@ class RowCopy:
         self._pending: dict[str, dict[str, Change]] = {}
         self._callbacks: dict[str, list[Stored]] = {}
         self._busy: Deferred[None] | None = None
+        self._flushing: IDelayedCall | None = None
         self._compare_at = 0.0
         self._completing = False
         self._complete = True
@@ -105,13 +96,10 @@ class RowCopy:
     def stop(self) -> None:
         """Send nothing more."""
         self._go_offline("the gateway stops")
+        if self._flushing is not None and self._flushing.active():
+            self._flushing.cancel()
         if self._busy is not None:
             self._busy.cancel()
-
-    @property
-    def online(self) -> bool:
-        """Say if changes go to the engine."""
-        return self._state is not CopyState.OFFLINE
 
     @property
     def idle(self) -> bool:
@@ -136,7 +124,7 @@ class RowCopy:
         """Keep how a connection of this process ended."""
         if self._state is not CopyState.OFFLINE and id.startswith(self._own):
             self._change(self._own, f"{id[PREFIX_LENGTH:]}.", closed)
-            self._flush()
+            self._flush_soon()
 
     def remove(self, id: str) -> None:
         """Forget a connection of this process, or of one that it has claimed: nothing is left to say of it."""
@@ -144,7 +132,7 @@ class RowCopy:
         if prefix != self._own or self._state is not CopyState.OFFLINE:
             self._change(prefix, field, None)
             self._change(prefix, f"{field}.", None)
-            self._flush()
+            self._flush_soon()
 
     # What the membership tells
 
@@ -235,8 +223,17 @@ class RowCopy:
                 if record.closed is not None:
                     yield f"{field}.", record.closed
 
+    def _flush_soon(self) -> None:
+        """Send what nobody waits for, with what comes within PATIENCE: a batch of many costs little more than one."""
+        if self._flushing is None and self._busy is None:
+            self._flushing = self._clock.callLater(PATIENCE, self._flush)
+
     def _flush(self) -> None:
         """Send the next batch, if none is under way."""
+        if self._flushing is not None:
+            if self._flushing.active():
+                self._flushing.cancel()
+            self._flushing = None
         if self._busy is not None or self._state is not CopyState.ONLINE:
             return
         if self._completing and self._own not in self._pending:

@@ -11,7 +11,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogLevel
 from twisted.web.iweb import IRequest
 
@@ -28,7 +29,11 @@ from wsaas.http_client.exchange import HttpResponse
 from wsaas.telemetry.log_limit import LogLimit
 
 PEER_TIMEOUT = 1.0
-"""Seconds within which a process answers whether it has a lease, and whether it lives."""
+"""Seconds within which a process answers whether it has a lease, and whether it lives; and for which that counts."""
+ASK_EVERY = 0.25
+"""Seconds between two questions to one process, while the right ends soon."""
+SOON = 1.5
+"""Seconds before the end of the right in which the others are asked."""
 LEASE, RELAY = "/-/lease", "/-/relay"
 
 
@@ -41,17 +46,27 @@ class Votes:
         self._member = member
         self._nodes = nodes
         self._boottime = boottime
-        self._asking = False
+        self._clock: IReactorTime = reactor
+        self._ticking: IDelayedCall | None = None
+        self._pending: set[str] = set()
+        self._without: dict[str, float] = {}
+        """The moments in which the others were asked that said, when they last answered, that they have no lease."""
+        self._relaying = False
         self._limit = LogLimit(reactor)
         self.granted: Callable[[], object] = bool
         """Called when the others have given the right."""
 
     def ask(self) -> None:
-        """Ask all others, unless that is under way."""
-        right = self._member.right
-        if not self._asking and right.joined and not right.fenced:
-            self._asking = True
-            Deferred.fromCoroutine(self._ask()).addErrback(self._failed).addCallback(self._asked)
+        """Ask all others whenever the right ends soon, until `stop`."""
+        if self._ticking is None and self._member.right.joined:
+            self._tick()
+
+    def stop(self) -> None:
+        """Ask no more: the engine answers."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+        self._without.clear()
 
     async def alive(self, prefix: str) -> bool:
         """Say if the process of this prefix answers."""
@@ -82,30 +97,50 @@ class Votes:
                 return ApiResponse(503, {"code": "AWAY", "message": str(error)})
             return ApiResponse(200, {**OK, "answer": _texts(answer)})
 
-    async def _ask(self) -> None:
-        right, asked = self._member.right, self._boottime()
-        voters = sorted(right.voters())
-        answers = await DeferredList([Deferred.fromCoroutine(self._send_to(each)) for each in voters])
-        without: list[str] = []
-        for prefix, (_, content) in zip(voters, answers, strict=True):
-            if content is None:
-                continue
-            if content.get("leased"):
-                if await self._relay(prefix):
-                    return
-            else:
-                without.append(prefix)
-        if right.voted(asked, self._boottime(), without):
+    def _tick(self) -> None:
+        """Ask those that have no question, if the right ends soon."""
+        right, now = self._member.right, self._boottime()
+        self._ticking = None if right.fenced else self._clock.callLater(ASK_EVERY, self._tick)
+        if right.fenced or right.until() - now > SOON:
+            return
+        for prefix in sorted(right.voters() - self._pending):
+            self._pending.add(prefix)
+            Deferred.fromCoroutine(self._ask_one(prefix)).addErrback(self._failed)
+        self._count()
+
+    async def _ask_one(self, prefix: str) -> None:
+        asked = self._boottime()
+        content = _content(await self._send(prefix, b"GET", LEASE))
+        self._pending.discard(prefix)
+        if self._ticking is None or content is None:
+            return
+        if content.get("leased"):
+            self._without.pop(prefix, None)
+            if not self._relaying:
+                self._relaying = True
+                try:
+                    await self._relay(prefix)
+                finally:
+                    self._relaying = False
+        else:
+            self._without[prefix] = asked
+            self._count()
+
+    def _count(self) -> None:
+        """See if enough have no lease, by what they said within the last second."""
+        right, now = self._member.right, self._boottime()
+        without = {prefix: asked for prefix, asked in self._without.items() if now - asked < PEER_TIMEOUT}
+        if right.voted(min(without.values(), default=now), now, without):
             self._limit.emit(
                 self._log,
                 LogLevel.warn,
                 "votes",
                 "the engine is away from {count} of the {all} processes that were known: going on without it",
                 count=len(without) + 1,
-                all=len(voters) + 1,
+                all=len(right.voters()) + 1,
             )
             self.granted()
-        elif not right.may_speak(self._boottime()):
+        elif not right.may_speak(now):
             self._limit.emit(
                 self._log,
                 LogLevel.error,
@@ -113,11 +148,8 @@ class Votes:
                 "no lease, and only {count} of the {all} processes that were known say that they have none, either: "
                 "another may claim this one, so webhooks are held and pushes refused (503) until the engine is back",
                 count=len(without) + 1,
-                all=len(voters) + 1,
+                all=len(right.voters()) + 1,
             )
-
-    async def _send_to(self, prefix: str) -> Mapping[str, Any] | None:
-        return _content(await self._send(prefix, b"GET", LEASE))
 
     async def _relay(self, prefix: str) -> bool:
         """Have another process renew the lease of this one; return if it did."""
@@ -146,9 +178,6 @@ class Votes:
 
     def _failed(self, failure: Any) -> None:
         self._log.failure("the others could not be asked", failure)
-
-    def _asked(self, _: object) -> None:
-        self._asking = False
 
 
 def _content(result: SiblingResult) -> Mapping[str, Any] | None:

@@ -24,10 +24,11 @@ from wsaas.cluster.claims import Claims
 from wsaas.cluster.cluster_journal import ClusterJournal, LocalJournal
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
-from wsaas.cluster.forwarding import Forwarding
+from wsaas.cluster.forwarding import Forwarding, missing_answer
 from wsaas.cluster.gate import GatedSender
 from wsaas.cluster.lives import Lives
 from wsaas.cluster.member import Member
+from wsaas.cluster.node_lines import NodeLines
 from wsaas.cluster.nodes import Nodes
 from wsaas.cluster.right import Right
 from wsaas.cluster.row_copy import RowCopy
@@ -163,6 +164,15 @@ class Node:
         self._turns = Turns(reactor, self._engine, keys, self._token)
         self._life.given(copy, self._claims, votes)
         self._forwarding = Forwarding(reactor, self._nodes, prefix)
+        self._lines = self._forwarding.lines = NodeLines(
+            reactor,
+            table,
+            self._reach,
+            head,
+            self._wall_clock,
+            lambda reason: missing_answer(reason).serialize(),
+            self._forwarding.push_slowly,
+        )
         self._site = sibling_site(
             reactor,
             router,
@@ -215,6 +225,7 @@ class Node:
         self._life.stop()
         for port in self.ports:
             await maybeDeferred(port.stopListening)
+        self._lines.close()
         await self._nodes.close()
         self._member.stop()
 

@@ -79,6 +79,7 @@ class NodeLife:
         """Begin nothing more."""
         self._begin = None
         self._claims.stop()
+        self._votes.stop()
         if self._settling is not None:
             self._settling.cancel()
 
@@ -92,6 +93,7 @@ class NodeLife:
 
     def renewed(self, expired: list[str]) -> None:
         """Send what waited for the right, and claim those that are over."""
+        self._votes.stop()
         self._released()
         self._copy.renewed()
         self._claims.expired(expired)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
@@ -9,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from tests.support.certificates import authority, issue, write
 from tests.support.gateway_process import free_port
 from tests.support.redis_process import MISSING, Redis
 from wsaas.cluster.engine import Engine
@@ -194,6 +196,37 @@ class EngineTests(TestCase):
             await first.acquire(0.3, 30)  # it waits no longer
             redis.kill()
             await first.acquire(20, 30)
+
+        return Deferred.fromCoroutine(run())
+
+    def test_tls(self) -> Any:
+        """With rediss:// the engine's certificate must be valid for its name; CLUSTER_CA has the authorities."""
+
+        directory = Path(self.mktemp()).resolve()
+        directory.mkdir()
+        ca = authority("the engine's authority")
+        trusted = write(directory, "ca.pem", ca.certificate)
+        issued = issue(ca, ["localhost"])
+        files = [write(directory, name, data) for name, data in (("c", issued.certificate), ("k", issued.key))]
+        port = free_port()
+        options = ["--tls-port", str(port), "--tls-auth-clients", "no", "--tls-ca-cert-file", trusted]
+        self.server(*options, "--tls-cert-file", files[0], "--tls-key-file", files[1])
+
+        async def run() -> None:
+            for host, ca_file, said in (
+                ("localhost", trusted, None),
+                ("127.0.0.1", trusted, "host name mismatch"),
+                ("localhost", None, "unknown authority"),
+            ):
+                engine = Engine(reactor, parse(f"rediss://{host}:{port}"), ClientFiles(ca_file, prefix="CLUSTER_"))
+                try:
+                    connection = await engine.connect()
+                except EngineAway as error:
+                    self.assertIn(said or "no error", str(error))
+                else:
+                    self.assertIsNone(said)
+                    self.assertEqual(await connection.call("PING"), b"PONG")
+                    connection.drop("done")
 
         return Deferred.fromCoroutine(run())
 

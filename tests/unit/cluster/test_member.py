@@ -176,6 +176,8 @@ class MemberTests(SynchronousTestCase):
         self.twin.about[Q]["state"] = "claimed"
         self.assertIs(self.fate(Q), Fate.OVER)
         self.assertIsNone(self.table.get(Q))
+        self.twin.__dict__.update(Twin(now=self.twin.now).__dict__)  # it has just lost all that it knew
+        self.assertIs(self.fate(Q), Fate.UNSURE)
         self.engine.there = False
         self.assertIs(self.fate(Q), Fate.UNSURE)
 

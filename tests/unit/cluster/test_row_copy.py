@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.engine_fake import FakeEngine
 from tests.support.engine_twin import Twin
-from wsaas.cluster.row_copy import COMPARE_EVERY, MAX_BATCH, RowCopy
+from wsaas.cluster.row_copy import COMPARE_EVERY, MAX_BATCH, PATIENCE, RowCopy
 from wsaas.cluster.scripts import Keys
 from wsaas.core.events import Cause, Closed
 from wsaas.core.records import Record
@@ -87,10 +87,28 @@ class RowCopyTests(SynchronousTestCase):
         self.assertEqual(self.stored, [("a", True)])
         self.assertEqual(decode_record(self.rows[field("a")].encode()), record("a"))
         self.copy.closed(record("a").id, CLOSED)
+        self.clock.advance(PATIENCE)
         self.assertEqual(decode_closed(self.rows[field("a") + "."].encode()), CLOSED)
         self.copy.remove(record("a").id)
+        self.assertFalse(self.copy.idle)
+        self.clock.advance(PATIENCE)
         self.assertEqual(self.rows, {})
         self.assertTrue(self.copy.idle)
+
+    def test_patience(self) -> None:
+        """The ends of connections, for which nobody waits, leave together, or with the next newcomer."""
+        for name in "abc":
+            self.put(name)
+        before = len(self.batches())
+        for name in "ab":
+            self.copy.closed(record(name).id, CLOSED)
+            self.copy.remove(record(name).id)
+        self.assertEqual(len(self.batches()), before)
+        self.put("d")
+        self.assertEqual((len(self.batches()), set(self.rows)), (before + 1, {field("c"), field("d")}))
+        self.copy.remove(record("c").id)
+        self.copy.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_secrets(self) -> None:
         """Without JOURNAL_AUTHORIZATION the engine gets no Authorization value."""
@@ -159,7 +177,7 @@ class RowCopyTests(SynchronousTestCase):
         self.put("d")
         self.assertEqual(set(self.rows), {field(name) for name in "bcd"})
         self.put("e")
-        self.assertEqual(len(self.batches()), 7)
+        self.assertEqual(len(self.batches()), 6)
 
     def test_empty_engine(self) -> None:
         """An engine that knows nothing says so; once joined again, it has all that lives."""
@@ -185,12 +203,15 @@ class RowCopyTests(SynchronousTestCase):
         back, so that nobody tells of them again.
         """
         self.twin.join(Q, "t", "", 0)
-        self.twin.write(Q, Q, 1, {field("a"): "x", field("b"): "x"}, [])
+        self.twin.write(Q, Q, 1, {field("a"): "x", field("b"): "x", field("c"): "x"}, [])
         self.twin.claim(P, Q, "t")
         self.copy.remove(record("a", prefix=Q).id)
-        self.assertEqual(set(self.twin.rows[Q]), {field("b")})
+        self.clock.advance(PATIENCE)
+        self.assertEqual(set(self.twin.rows[Q]), {field("b"), field("c")})
         self.engine.there = False
-        self.copy.remove(record("b", prefix=Q).id)
+        for name in "bc":  # the first finds that the engine is away
+            self.copy.remove(record(name, prefix=Q).id)
+            self.clock.advance(PATIENCE)
         self.engine.there = True
         self.copy.renewed()
         self.assertEqual(self.twin.rows, {})
@@ -211,4 +232,4 @@ class RowCopyTests(SynchronousTestCase):
         """After the stop nothing is sent."""
         self.copy.stop()
         self.put("a")
-        self.assertEqual((self.rows, self.copy.online), ({}, False))
+        self.assertEqual((self.rows, self.stored), ({}, [("a", True)]))

@@ -61,22 +61,34 @@ class ScriptTests(SynchronousTestCase):
 
     def test_twin(self) -> None:
         """Random commands at random times do in the engine what they do in the twin: answers and rows alike."""
+        self.words: set[str] = set()
         for seed in range(RUNS):
             self.line.ask("FLUSHALL")
             self.run_of(random.Random(seed), seed)
+        self.assertEqual(self.words, set("OK UNKNOWN CLAIMED CALM ALIVE NOT_LEASED NO_QUORUM".split()))
 
     def run_of(self, rng: random.Random, seed: int) -> None:
         line, scripts, twin = self.line, self.scripts, Twin()
         names = [f"{letter}" * 8 for letter in "ABCD"]
         twin.now = 1_700_000_000_000
         seqs = dict.fromkeys(names, 0)
+        # Either anything, or a cluster that is well but for those that are gone from some step on.
+        wild, gone_at = rng.random() < 0.5, {name: rng.choice([10, 99, 99]) for name in names}
+        away = rng.choice(names)  # and one that is away for some seconds
         for step in range(STEPS):
-            twin.now += rng.choice([1, 300, 900, 900, 900, 2500, 4000, 7000, 9000, -1500, -5000, 61000])
+            often = [1, 300, 900, 900, 900]
+            twin.now += rng.choice([*often, 2500, 4000, 7000, 9000, -1500, -5000, 61000] if wild else often)
             line.ask("SET", "test:now", twin.now)
             P, Q = rng.choice(names), rng.choice(names)
             row = f'{{"address": "http://{rng.choice("ab")}", "state": "{rng.choice(["live", "draining"])}"}}'
-            kind = rng.choice("join join renew renew renew all all write write claim claim leave".split())
-            got: Any
+            well = "all all all all claim claim write" if step > 4 else "join"
+            kind = rng.choice(
+                ("join join renew renew renew all all write write claim claim leave" if wild else well).split()
+            )
+            if step < len(names) and not wild:
+                P = names[step]
+            got: Any = None
+            want: Any = None
             match kind:
                 case "join":
                     token = rng.choice(["t", "t", "t", "u"])
@@ -84,7 +96,9 @@ class ScriptTests(SynchronousTestCase):
                     got = flat(line.run(scripts.join, KEYS.state(P), P, token, row, seqs[P]))
                 case "renew" | "all":
                     for each in names if kind == "all" else [P]:
-                        view = " ".join(rng.sample(names, rng.randint(0, 4)))
+                        if not wild and (step >= gone_at[each] or (each == away and 14 <= step < 26)):
+                            continue
+                        view = " ".join(rng.sample(names, rng.randint(0 if wild else 3, 4)))
                         known = rng.choice([twin.version, 0])
                         want = twin.renew(each, view, row, known)
                         got = flat(line.run(scripts.renew, KEYS.state(each), each, view, row, known))
@@ -98,11 +112,12 @@ class ScriptTests(SynchronousTestCase):
                     pairs = [word for pair in puts.items() for word in pair]
                     got = line.run(scripts.write, KEYS.write(W, P), W, P, seqs[P], len(puts), *pairs, *gone)
                 case "claim":
-                    token, word = rng.choice(["", "", "", "t"]), rng.choice(["", "", "", "word"])
+                    token, word = rng.choice(["", "", "", "t"] if wild else [""]), rng.choice(["", "", "", "word"])
                     want = twin.claim(Q, P, token, word)
                     got = line.run(scripts.claim, KEYS.claim(Q, P), Q, P, token, word)
                     if got[0] == "OK":
                         got = ["OK", sorted(got[1])]
+                    self.words.add(got[0])
                 case _:
                     want = twin.leave(P, row)
                     got = line.run(scripts.leave, KEYS.leave(P), P, row)
@@ -110,6 +125,26 @@ class ScriptTests(SynchronousTestCase):
         for P in names:
             found = line.ask("HGETALL", KEYS.key("c", P))
             self.assertEqual(dict(zip(found[::2], found[1::2], strict=True)), twin.rows.get(P, {}))
+
+    def test_unbroken(self) -> None:
+        """A lease counts for a claim only once it is unbroken for four seconds: its process may have voted."""
+        A, B, C = (letter * 8 for letter in "ABC")
+        now = 1_700_000_000_000
+        self.line.ask("SET", "test:now", now)
+        for each in (A, B, C):
+            self.line.run(self.scripts.join, KEYS.state(each), each, "t", "{}", 0)
+
+        def renewed(*names: str) -> None:
+            for each in names:
+                self.line.run(self.scripts.renew, KEYS.state(each), each, f"{A} {B} {C}", "{}", 0)
+
+        words = []
+        for second in range(1, 30):
+            self.line.ask("SET", "test:now", now + 1000 * second)
+            renewed(*((A, B, C) if second < 10 else (C,) if second < 16 else (B, C)))
+            words.append(self.line.run(self.scripts.claim, KEYS.claim(C, A), C, A, "", "")[0])
+        # A and B are last there at 9 s; B is back at 16 s.
+        self.assertEqual(words[15:20], ["NO_QUORUM"] * 4 + ["OK"])
 
     def test_large_write(self) -> None:
         """A batch of a thousand rows goes in and out in one step."""

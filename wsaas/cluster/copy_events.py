@@ -1,0 +1,18 @@
+"""The interface by which the engine's copy of the journal tells what the answers to its batches say."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class CopyEvents(Protocol):
+    """Hears what the answers to batches say of this process."""
+
+    def copy_fenced(self) -> None:
+        """Hear that another process owns the rows of this one."""
+
+    def copy_unknown(self) -> None:
+        """Hear that the engine does not know this process."""
+
+    def copy_complete(self, complete: bool) -> None:
+        """Hear whether the engine has every row that the journal on disk has, before a row is left out."""

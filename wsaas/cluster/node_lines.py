@@ -1,0 +1,94 @@
+"""The connections by which pushes reach the other nodes of a cluster.
+
+A push to a process that is not in the table, or could not be reached, takes the slow way: that one asks the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from wsaas.cluster.nodes import Reach
+from wsaas.cluster.push_line import Done, PushLine
+from wsaas.cluster.siblings import Missing
+from wsaas.cluster.table import Table
+
+_UNREACHED = b""
+
+Push = Callable[[str, bytes, bool, Done], object]
+"""Sends a push on the slow way: id, payload, binary, done."""
+
+
+class NodeLines:
+    """The lines to all other nodes, by the prefixes of their ids. Bound: one for each row of the table.
+
+    `missing(reason)` returns the answer to a push that is not answered; `slowly` sends one on the slow way.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        table: Table,
+        reach: Reach,
+        head: bytes,
+        wall_clock: Callable[[], float],
+        missing: Callable[[Missing], bytes],
+        slowly: Push,
+    ) -> None:
+        self._reactor = reactor
+        self._table = table
+        self._reach = reach
+        self._head = head
+        self._wall_clock = wall_clock
+        self._missing = missing
+        self._slowly = slowly
+        self._lines: dict[str, tuple[str, PushLine]] = {}
+
+    def push(self, prefix: str, id: str, payload: bytes, binary: bool, done: Done) -> None:
+        """Send a push to the process of this prefix; `done` is called once, perhaps before this returns."""
+        line = self._line(prefix)
+        if line is None:
+            self._slowly(id, payload, binary, done)
+            return
+
+        def answered(answer: bytes) -> None:
+            if answer is _UNREACHED:  # nothing was delivered: the slow way finds out if the process is over
+                self._slowly(id, payload, binary, done)
+            else:
+                done(answer)
+
+        line.push(id, payload, binary, answered)
+
+    def close(self) -> None:
+        """End all connections."""
+        while self._lines:
+            self._lines.popitem()[1][1].close()
+
+    def _line(self, prefix: str) -> PushLine | None:
+        row, known = self._table.get(prefix), self._lines.get(prefix)
+        if known is not None:
+            if row is not None and known[0] == row.address:
+                return known[1]
+            self._over(prefix)
+        if row is None:
+            return None
+        try:
+            endpoint, host = self._reach(row.address)
+        except ValueError:
+            return None
+        line = PushLine(
+            self._reactor,
+            endpoint,
+            self._wall_clock,
+            lambda: self._table.get(prefix) is not None,
+            lambda: self._over(prefix),
+            lambda reason: self._missing(reason) if reason is Missing.SILENT else _UNREACHED,
+            b"Host: %b\r\n%bWSAAS-To: %b\r\n" % (host, self._head, prefix.encode("ascii")),
+        )
+        self._lines[prefix] = row.address, line
+        return line
+
+    def _over(self, prefix: str) -> None:
+        known = self._lines.pop(prefix, None)
+        if known is not None:
+            known[1].close()
