@@ -27,8 +27,10 @@ SPREAD = 0.5
 """Seconds within which those who see that a process is over begin to claim it, at random."""
 TRY_AGAIN = 1.0
 """Seconds between two attempts of a claim that a replica does not have yet."""
-REPLICA_TIMEOUT = 1000
-"""Milliseconds within which a replica has a claim."""
+REPLICA_TIMEOUT = 250
+"""Milliseconds of one wait for replicas. All other commands, the renewals too, wait behind it meanwhile."""
+REPLICA_WAITS = 4
+"""Waits in a row before a claim is begun anew."""
 PAGE = 500
 """Rows that are revived in one turn of the reactor."""
 MOST_REVIVED = 2000
@@ -185,19 +187,21 @@ class Claims:
     async def _replicated(self) -> bool:
         if not self._replicas:
             return True
-        count = await self._engine.call(
-            "WAIT", self._replicas, REPLICA_TIMEOUT, within=REPLICA_TIMEOUT / 1000 + TRY_AGAIN
+        count = 0
+        for _ in range(REPLICA_WAITS):
+            count = await self._engine.call("WAIT", self._replicas, REPLICA_TIMEOUT)
+            if count >= self._replicas:
+                return True
+            await deferLater(self._reactor, LOOK_AGAIN)
+        self._limit.emit(
+            self._log,
+            LogLevel.error,
+            "replicas",
+            "{count} of {wanted} replicas have a claim: the backend is not told before they have it",
+            count=count,
+            wanted=self._replicas,
         )
-        if count < self._replicas:
-            self._limit.emit(
-                self._log,
-                LogLevel.error,
-                "replicas",
-                "{count} of {wanted} replicas have a claim: the backend is not told before they have it",
-                count=count,
-                wanted=self._replicas,
-            )
-        return bool(count >= self._replicas)
+        return False
 
     async def _tell(self, prefix: str, owned: list[bytes]) -> None:
         """Revive the rows of a process, and of those that it had claimed itself and not told of."""
