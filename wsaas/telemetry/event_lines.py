@@ -26,17 +26,13 @@ from wsaas.core.outcomes import (
 )
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
+from wsaas.telemetry.delivered_lines import DeliveredLines
 from wsaas.telemetry.event_filter import NO_ANSWER
 from wsaas.telemetry.payloads import Payloads, body_members, in_an_object
 
 _WEBHOOK = (
     '%s"id":"%s","trace":"%s","webhook_id":"%s","method":"%s","attempt":%d,"status":%s,"outcome":"%s","bytes":%d,'
     '"answer_bytes":%d,"times":%s%s}\n'
-)
-_DELIVERED = (
-    '{"time":"%s%03dZ","event":"message","worker":"@worker@","id":"%s","trace":"%s","webhook_id":"%s_%d_message",'
-    '"method":"PUT","attempt":%d,"status":%d,"outcome":"delivered","bytes":%d,"answer_bytes":%d,'
-    '"times":{"queue":%.3f,"connect":%.3f,"first_byte":%.3f,"total":%.3f},"type":"%s"}\n'
 )
 _WORDS: dict[type[object], str] = {
     Accepted: "accepted",
@@ -93,7 +89,8 @@ class EventLines:
         self._payloads = payloads
         self._wall_clock = wall_clock
         self._prefix = prefix
-        self._delivered_line = _DELIVERED.replace("@worker@", prefix)
+        self.delivered = None if payloads is not None else DeliveredLines(wall_clock, prefix)
+        """The fast path, for all but payloads."""
         self._second = -1
         self._date = ""
 
@@ -105,16 +102,6 @@ class EventLines:
         """Return the line of one try of a webhook."""
         told, number, _, answer, times, outcome, _ = attempt
         status = status_of(answer)
-        if (
-            outcome.__class__ is Delivered
-            and told.__class__ is Received
-            and times is not None
-            and times.connect is not None
-            and times.first_byte is not None
-            and status // 100 == 2
-            and self._payloads is None
-        ):
-            return self._delivered(session, told, number, cast(Answer, answer), times)
         request = cast("Request | None", attempt.request)
         more = ""
         if isinstance(answer, BaseException):
@@ -144,32 +131,6 @@ class EventLines:
             len(cast(Answer, answer).body) if status else 0,
             "null" if times is None else _times(times),
             more,
-        )
-        return line.encode("ascii")
-
-    def _delivered(self, session: Session, event: Received, number: int, answer: Answer, times: Times) -> bytes:
-        """Fast path: return the line of a message that was delivered at its first byte, which nearly all are."""
-        id, frame = session.id, event.frame
-        queue, connect, first_byte, total = times
-        second, milliseconds = divmod(int(self._wall_clock() * 1000), 1000)
-        if second != self._second:
-            self._second, self._date = second, iso8601(second)[:-4]
-        line = self._delivered_line % (
-            self._date,
-            milliseconds,
-            id,
-            session.trace_id,
-            id,
-            event.sequence,
-            number,
-            answer.status,
-            len(frame.payload),
-            len(answer.body),
-            queue * 1000,
-            connect * 1000,  # type: ignore[operator]  # the caller has looked
-            first_byte * 1000,  # type: ignore[operator]
-            total * 1000,
-            "binary" if frame.binary else "text",
         )
         return line.encode("ascii")
 

@@ -74,6 +74,13 @@ class EventStream:
         self._tell("refusal", id, (), status_of(refused.response), self._lines.refusal, refused, id)
 
     def tried(self, session: Session, attempt: Attempt) -> None:
+        late = None if self._lines.delivered is None else self._lines.delivered.of(session, attempt)
+        if late is not None:
+            for watcher in self._watchers:
+                filter = watcher.filter
+                if filter.everything or filter.wants("message", session.id, session.groups, status_of(attempt.answer)):
+                    watcher.offer_late(late)
+            return
         event = _WEBHOOKS[attempt.event.kind] if attempt.outcome is not None else "retry"
         status = status_of(attempt.answer)
         self._tell(event, session.id, session.groups, status, self._lines.webhook, event, session, attempt)

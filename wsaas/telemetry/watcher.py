@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from wsaas.telemetry.delivered_lines import LateLine
 from wsaas.telemetry.event_filter import EventFilter
 
 MAX_EVENTS = 256
 """Events that wait for a watcher that does not read; further ones are counted, and left out."""
 MAX_BYTES = 1 << 20
 """Bytes of these events; one alone may have more."""
+LATE_SIZE = 512
+"""Bytes that a line counts for which is not written yet."""
 FLUSH_AT = 64
 FLUSH_AFTER = 0.025
 """Events, and seconds, that wait to be written together: a write for each would cost more than the event."""
@@ -35,7 +38,7 @@ class Watcher:
         self.end = end
         self._clock = clock
         self._write = write
-        self._lines: list[bytes] = []
+        self._lines: list[bytes | LateLine] = []
         self._size = 0
         self._skipped = 0
         self._paused = False
@@ -46,12 +49,19 @@ class Watcher:
 
     def offer(self, line: bytes) -> None:
         """Write a line of an event, which ends in a line feed, soon; or leave it out."""
+        self._offer(line, len(line))
+
+    def offer_late(self, line: LateLine) -> None:
+        """Do the same with a line that is not written yet."""
+        self._offer(line, LATE_SIZE)
+
+    def _offer(self, line: bytes | LateLine, size: int) -> None:
         lines = self._lines
-        if self._skipped or len(lines) >= MAX_EVENTS or (lines and self._size + len(line) > MAX_BYTES):
+        if self._skipped or len(lines) >= MAX_EVENTS or (lines and self._size + size > MAX_BYTES):
             self._skipped += 1
             return
         lines.append(line)
-        self._size += len(line)
+        self._size += size
         if not self._paused:
             if len(lines) >= FLUSH_AT:
                 self._flush()
@@ -91,7 +101,7 @@ class Watcher:
             lines.append(b'{"event":"skipped","count":%d}\n' % self._skipped)
             self._skipped = 0
         if lines:
-            self._write(b"".join(lines))
+            self._write(b"".join([each if isinstance(each, bytes) else each[0](*each[1:]) for each in lines]))
 
     def _cancel_flush(self) -> None:
         if self._flush_call is not None:

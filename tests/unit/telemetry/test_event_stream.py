@@ -30,11 +30,10 @@ from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.http_client.exchange import HttpResponse, TimedOut
 from wsaas.net.handshake_response import HandshakeResponse
-from wsaas.telemetry import event_lines
 from wsaas.telemetry.event_filter import EventFilter
 from wsaas.telemetry.event_lines import EventLines
 from wsaas.telemetry.event_stream import EventStream
-from wsaas.telemetry.watcher import FLUSH_AFTER, Watcher
+from wsaas.telemetry.watcher import FLUSH_AFTER, MAX_EVENTS, Watcher
 
 TRACE = "ab" * 16
 CLOSED = Closed(Cause.CLIENT, 1001, 'by"e', True, 2)
@@ -193,10 +192,27 @@ class LineTests(StreamTestCase):
         """The line of a message that was delivered is the same by the fast path as by the slow one."""
         event, answer = Received(7, Frame(b"hello", True)), HttpResponse(204, (), b"", False)
         fast = self.line("tried", self.session, self.attempt(event, Delivered(), answer))
-        self.patch(event_lines, "Delivered", object)  # the slow path is left, which asks for the outcome by its word
-        self.patch(event_lines, "outcome_word", lambda outcome, status: "delivered")
+        self.lines.delivered = None
         self.assertEqual(self.line("tried", self.session, self.attempt(event, Delivered(), answer)), fast)
         self.assertEqual((fast["webhook_id"], fast["status"], fast["type"]), (MESSAGE_ID, 204, "binary"))
+
+    def test_late(self) -> None:
+        """A line that is written when it is sent has the moment of its event, and keeps its bound and its place."""
+        watcher, written = self.watch(status="2xx")
+        event, answer = Received(7, text("hello")), HttpResponse(200, (), b"", False)
+        watcher.pauseProducing()
+        for _ in range(MAX_EVENTS + 2):
+            self.stream.tried(self.session, self.attempt(event, Delivered(), answer))
+            self.now += 1
+        self.stream.replied(self.session, text("pong"))
+        watcher.resumeProducing()
+        lines = self.read(written)
+        self.assertEqual([line["time"][14:19] for line in lines[:3]], ["30:00", "30:01", "30:02"])
+        self.assertEqual((len(lines), lines[-1]), (MAX_EVENTS + 1, {"event": "skipped", "count": 2}))
+        self.stream.unwatch(watcher)
+        _, nothing = self.watch(status="5xx")
+        self.stream.tried(self.session, self.attempt(event, Delivered(), answer))
+        self.assertEqual(self.read(nothing), [])
 
     def test_unseen(self) -> None:
         """Of a try that began before anybody watched, and of an event given up untried, the line has what is known."""
