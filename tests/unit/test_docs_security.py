@@ -72,6 +72,7 @@ UNBOUNDED = (
     "connected; push to it",  # of the demo, once a second with the next
     "       or, to close it",
     "this process stood still",  # has a bound of its own
+    "{method} {path}: {status}",  # of LOG_API, which asks for a line for each request
     "the installed libraries lack {names}",  # once for each part, at the start
 )
 

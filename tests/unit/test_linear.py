@@ -43,6 +43,13 @@ WATCHED: dict[str, Inputs] = {
     "wsaas.clients.handshake.request:_ELEMENTS": [
         ("", '"\\', ""), ("", '"', ""), ("", ",", ""), ('"', "\\", ""), ("", '",', ""), ("a", '\\"', ","),
     ],
+    "wsaas.lambda_backend.routes:_PART": [
+        ("", "${request.body.", ""), ("${request.body", ".a", ""), ("${request.body.", "a", ""),
+        ("", "${request.body.a", ""),
+    ],
+    "wsaas.telemetry.tracing:_SPAN": [
+        ("", "traceparent: 00-", ""), ("traceparent: 00-", "a", ""), ("", "traceparent: 00-" + 32 * "a", ""),
+    ],
     "wsaas.cluster.push_answers:_LENGTH": [
         ("", "\r\nContent-Length: ", ""), ("", "\r\nContent-Length: 1", ""), ("\r\nContent-Length: ", "1", ""),
     ],

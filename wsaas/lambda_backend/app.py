@@ -187,7 +187,9 @@ class LambdaBackend:
             content = webhook_id.encode("latin-1"), int(stamp) if fresh else 0, _body(request)
             right = sign(self._keys, *content).split(b" ")
             if not fresh or not any(hmac.compare_digest(one, other) for one in right for other in given):
-                self._log.warn("a webhook without a good signature was refused; connection {id}", id=place[-32:])
+                self._log.warn(
+                    "a webhook without a good signature was refused; connection {connection}", connection=place[-32:]
+                )
                 return None
         return Webhook(
             _header(request, "wsaas-connection-id") or place.rpartition("/")[2],
@@ -212,10 +214,19 @@ class LambdaBackend:
         return read_state(_header(request, HEADER)) or State(webhook.at, "127.0.0.1", "", "localhost")
 
     def _failed(self, key: str, webhook: Webhook, why: HandlerFailed) -> None:
-        self._log.error("{key} failed: {why}; connection {id}", key=key, why=str(why), id=webhook.connection_id)
+        self._log.error(
+            "{key} failed: {reason}; connection {connection}",
+            key=key,
+            reason=str(why),
+            connection=webhook.connection_id,
+        )
 
     def _unreached(self, request: IRequest, webhook: Webhook, why: NotCalled) -> bytes:
-        self._log.warn("no handler was called: {why}; connection {id}", why=str(why), id=webhook.connection_id)
+        self._log.warn(
+            "no handler was called: {reason}; connection {connection}",
+            reason=str(why),
+            connection=webhook.connection_id,
+        )
         return _answer(request, 503, {"code": "NOT_CALLED"})
 
 
