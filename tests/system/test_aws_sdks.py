@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 from typing import Any, ClassVar
 
@@ -12,13 +13,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.support.aws_signer import KEY_ID, SECRET
-from tests.support.node_packages import installed
+from tests.support.programs import need, node_modules
 from tests.support.system_case import Settings, SharedTestCase
 from tests.support.websocket_client import closing
 from tests.support.workers import PATIENCE
 
 PAIR = {"API_AWS_ACCESS_KEY_ID": KEY_ID, "API_AWS_SECRET_ACCESS_KEY": SECRET, "MAX_MESSAGE_SIZE": "100000"}
-JS_SDK = ("@aws-sdk/client-apigatewaymanagementapi", "3.1169.0")
+JS_SDK = "@aws-sdk/client-apigatewaymanagementapi@3.1169.0"
 
 
 class SdkCase(SharedTestCase):
@@ -162,8 +163,8 @@ class JavaScriptTests(SdkCase):
     ) -> dict[str, Any]:
         if self._node is None:
             self._node = subprocess.Popen(
-                ["node", "--no-warnings", "-e", JS],
-                cwd=installed(*JS_SDK),
+                [need("node"), "--no-warnings", "-e", JS],
+                env={**os.environ, "NODE_PATH": node_modules(JS_SDK)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
