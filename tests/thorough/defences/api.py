@@ -409,7 +409,7 @@ DEFENCES = [
     without(
         READERS,
         WATCHER,
-        " or (lines and self._size + len(line) > MAX_BYTES)",
+        " or (lines and self._size + size > MAX_BYTES)",
         "",
         "unit.telemetry.test_watcher.WatcherTests.test_bytes",
     ),
