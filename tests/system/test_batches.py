@@ -22,11 +22,13 @@ class BatchTestCase(SharedTestCase):
     def batches(self) -> list[list[str]]:
         return [texts(webhook) for webhook in self.stage.messages]
 
-    def held(self, *words: str, answers: tuple[Answer, ...] = (), last: Answer | None = None) -> None:
+    def held(
+        self, *words: str, answers: tuple[Answer, ...] = (), last: Answer | None = None, offer: str | None = None
+    ) -> None:
         """Have a first message in flight until the others wait behind it; `answers` are to those, then `last`."""
         gate = Gate()
         self.stage.on_message(gated(gate, reply()), *answers, last or reply())
-        self.connection = self.client()
+        self.connection = self.client(compression=offer)
         self.connection.send("first")
         self.only(lambda: self.stage.messages)
         for word in words:
@@ -88,6 +90,16 @@ class BatchTests(BatchTestCase):
         self.connection.close()
         self.assertEqual((self.ended()["lost_messages"], self.batches()[1:]), (0, [["a", "b", "c", "d"], ["e", "f"]]))
         self.assertEqual(self.stage.requests[-1].method, "DELETE")
+
+
+class CompressedTests(BatchTestCase):
+    settings: ClassVar[Settings] = {"WEBHOOK_BATCH": "4", "COMPRESSION": "on"}
+
+    def test_compressed(self) -> None:
+        """Compressed messages are batched like others, though nobody knows their length before they are read."""
+        self.held(*"abcde", offer="deflate")
+        eventually(lambda: sum(map(len, self.batches())) == 6)
+        self.assertEqual(self.batches(), [["first"], [*"abcd"], ["e"]])
 
 
 class AnswerTests(BatchTestCase):

@@ -17,6 +17,10 @@ from wsaas.internals.autobahn import AutobahnCodec
 MAX_FRAGMENTS = 1024
 """Fragments of one message. It may have more only if they have `WORTHWHILE` bytes on average."""
 WORTHWHILE = 32
+MAX_INFLATION = 1032
+"""Bytes that one byte of compressed data can become (RFC 1951, 3.2.5: 258 bytes take two bits at least)."""
+HELD_BACK = 32
+"""Bytes of compressed data that zlib may hold back from a message before; it has some of them in its registers."""
 
 _CONTROL = 0x08  # in an opcode
 _RESERVED = 0x70  # bits that are for extensions
@@ -83,7 +87,7 @@ class SlowFrames:
     def expected(self, data: bytes) -> int | None:
         """Return how many bytes the message will have at least that begins or goes on with `data`; None for no message.
 
-        How long a compressed message gets is known only when it is there.
+        How long a compressed message gets is known only when it is there: this is then the most that it can become.
         """
         header = None if self._missing or self._codec is None else measure_header(data)
         if header is None or data[0] & _CONTROL:
@@ -92,7 +96,7 @@ class SlowFrames:
         length = header[1] + (self._length if self._inside else 0)
         if length > self._max_length:
             return None
-        return self._max_length if inflates else length
+        return min(self._max_length, MAX_INFLATION * (length + HELD_BACK)) if inflates else length
 
     def read(self, data: bytes, flow: ReadControl) -> int:
         """Read the frame that begins, or goes on, with `data`; return how many bytes are read, 0 to wait for more.

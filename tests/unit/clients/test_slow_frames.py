@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import BytesMessage, Ping, Pong, TextMessage
 
 from tests.support.client_harness import Client, Harness
+from wsaas.clients.slow_frames import HELD_BACK, MAX_INFLATION
 from wsaas.core.events import Cause
 from wsaas.internals.autobahn import AutobahnCodec
 
@@ -123,10 +125,28 @@ class SlowFramesTests(SynchronousTestCase):
         self.assertEqual((self.harness.factory._connections, self.harness.factory.countConnections), (set(), 0))
 
     def test_compressed(self) -> None:
-        """A compressed message may get as long as any; another one on the same connection is as long as it is."""
+        """A compressed message is announced with the most that it can become, and no more than a message may have;
+        another one on the same connection is as long as it is.
+        """
         self.harness = Harness(max_message_size=100_000, compression=True)
         client = self.harness.open(DEFLATE)
         lengths = self.announced(client)
         client.say(b"\xc1\x87\0\0\0\0\xf2H\xcd\xc9\xc9\x07\x00" + b"\x81\x85\0\0\0\0plain")
         self.assertEqual([frame.payload for frame in client.session.received_frames], [b"Hello", b"plain"])
-        self.assertEqual(lengths, [100_000, 5])
+        self.assertEqual(lengths, [MAX_INFLATION * (7 + HELD_BACK), 5])
+        client.say(b"\xc1\xfe\x01\x00\0\0\0\0" + b"\x00\xfb\x00\x04\xff" + b"s" * 251)
+        self.assertEqual(lengths[2:], [100_000])
+
+    def test_most_that_it_becomes(self) -> None:
+        """No message becomes longer than it was announced, one that repeats a single byte least of all."""
+        self.harness = Harness(max_message_size=1 << 20, compression=True)
+        client = self.harness.open(DEFLATE)
+        lengths = self.announced(client)
+        deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+        for size in (1, 1000, 20_000, 80_000, 80_000):
+            data = deflater.compress(b"0" * size) + deflater.flush(zlib.Z_SYNC_FLUSH)[:-4]
+            self.assertLess(len(data), 126)
+            client.say(bytes((0xC2, 0x80 | len(data))) + bytes(4) + data)
+            self.assertEqual(len(client.session.received_frames[-1].payload), size)
+            self.assertLess(size, lengths[-1])
+        self.assertLess(lengths[-1], 200_000)
