@@ -24,7 +24,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from wsaas.api.access import Access
-from wsaas.api.aws_dialect import Dialect, translated
+from wsaas.api.aws_dialect import Dialect, rest_of, translated
 from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answer_to
 from wsaas.api.params import Query, receipt_seconds
 from wsaas.api.refused_pushes import count_refused
@@ -176,7 +176,7 @@ class Gate(Resource):
             any_host = isinstance(request.getHost(), UNIXAddress)
             self._access.check(request.path, request.requestHeaders, any_host, _as_signed(request))
             _check_path(request.path)
-            if self._may_answer is not None and not request.path.startswith(_OPERATION) and not self._may_answer():
+            if self._may_answer is not None and _is_about_connections(request.path) and not self._may_answer():
                 raise OwnerUnreachable(
                     "this process may not speak at this moment, and nothing was delivered: try again"
                 )
@@ -189,6 +189,11 @@ class Gate(Resource):
             request.method = OTHER
         request.postpath = _segments(request.path)
         return self._inside.render(request)  # type: ignore[no-any-return]
+
+
+def _is_about_connections(path: bytes) -> bool:
+    """Say if a path is about connections: those below `/-/` are not, but for a stage `-` of the AWS dialect."""
+    return not path.startswith(_OPERATION) or rest_of(path) is not None
 
 
 def _as_signed(request: IRequest) -> SignedRequest:

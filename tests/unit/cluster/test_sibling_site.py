@@ -158,7 +158,15 @@ class NodeSiteTests(SynchronousTestCase):
         self.assertEqual(self.ask("PUT", f"/{HERE}"), 200)
         self.may_answer = False
         pushed = len(self.session.pushed)
-        for method, target in (("PUT", f"/{HERE}"), ("PUT", "/broadcast"), ("GET", f"/{HERE}"), ("DELETE", f"/{HERE}")):
+        for method, target in (
+            ("PUT", f"/{HERE}"),
+            ("PUT", "/broadcast"),
+            ("GET", f"/{HERE}"),
+            ("DELETE", f"/{HERE}"),
+            ("POST", f"/@connections/{HERE}"),
+            ("POST", f"/-/@connections/{HERE}"),
+            ("DELETE", f"/-/%40connections/{HERE}"),
+        ):
             self.assertEqual(self.ask(method, target), 503)
         self.assertEqual(self.ask("GET", "/-/worker"), 200)
         self.assertEqual((len(self.session.pushed), self.session.closed), (pushed, []))
