@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Mapping
 
+from tests.support.api_client import Api
 from tests.support.backend_answers import Gate, gated, hang, reply
+from tests.support.certificates import authority, issue, trusting, write
+from tests.support.event_reader import EventReader
+from tests.support.gateway_process import Gateway
 from tests.support.system_case import SystemTestCase, eventually
-from tests.support.websocket_client import closing, refused
+from tests.support.websocket_client import closing, connect, refused
 
 
 class StopTests(SystemTestCase):
@@ -92,6 +97,41 @@ class StopTests(SystemTestCase):
         gate.open()
         self.assertEqual(gateway.wait(), 0)
         self.assertEqual(self.only(lambda: stage.disconnects).id, id)
+
+    def test_watched(self) -> None:
+        """A gateway that drains answers those who watch it, though it listens for clients no more."""
+        gate = Gate()
+        backend = self.backend()
+        stage = backend.stage("/")
+        stage.on_message(gated(gate, reply()), reply())
+        root, files = authority(), self.directory()
+        issued = issue(root, ["localhost"])
+        key, certificate = write(files, "key.pem", issued.key), write(files, "certificate.pem", issued.certificate)
+
+        def make(ws_port: int, http_port: int) -> tuple[Mapping[str, str], Api]:
+            tls = f"wsaas-tls:{ws_port}:interface=127.0.0.1:key={key}:certificate={certificate}"
+            return {"WS_ENDPOINT": tls}, Api(http_port)
+
+        settings = {"TARGET_ADDRESS": backend.address}
+        gateway = self.watched(Gateway.start(self.directory(), settings, make=make))
+        connection = connect(f"wss://localhost:{gateway.ws_port}/", ssl=trusting(root))
+        self.addCleanup(connection.close)
+        connection.send("one")
+        self.only(lambda: stage.messages)
+        clients = gateway.api.get("/-/stats").json()["clients"]
+        gateway.terminate()
+        eventually(lambda: "draining 1 connections" in gateway.log())
+        for path in ("/-/stats", "/-/metrics", "/-/cluster", "/-/console"):
+            self.assertEqual((path, gateway.api.get(path).status), (path, 200))
+        self.assertEqual(gateway.api.get("/-/stats").json()["clients"], clients)
+        self.assertIn(b"certificate", gateway.api.get("/-/metrics").body)
+        reader = EventReader(gateway.api)
+        self.addCleanup(reader.close)
+        self.assertEqual(reader.hello["clients"], clients)
+        gate.open()
+        reader.until(lambda event: event["event"] == "disconnect")
+        self.assertEqual(closing(connection, 30)[0], 1012)
+        self.assertEqual(gateway.wait(), 0)
 
     def test_drain_timeout(self) -> None:
         """A backend that hangs does not keep it: it ends within DRAIN_TIMEOUT."""

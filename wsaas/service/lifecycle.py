@@ -50,12 +50,15 @@ class Daemon(Service):
         self._drain = Drain(parts)
         self._client_ports: list[IListeningPort] = []
         self._api_ports: list[IListeningPort] = []
+        self._client_url: str | None = None
+        self._tls_ports: dict[str, TlsPort] = {}
+        """By address. A port that has stopped has none any more, and a drain is watched, too."""
         self._adoption: Adoption | None = None
         self.hurry = self._drain.hurry
 
     def clients_at(self) -> str | None:
         """Return the URL where a client on this machine connects, without a path; None if no URL would do."""
-        return client_url(self._parts.settings.client_endpoints, self._client_ports)
+        return self._client_url
 
     def reloadable(self) -> list[Reloadable]:
         """Return the listening ports that have certificates of their own."""
@@ -64,8 +67,7 @@ class Daemon(Service):
 
     def certificates(self) -> dict[str, float]:
         """Return when the certificate of each address ends, in seconds since the epoch."""
-        ports = (*self._client_ports, *self._api_ports)
-        return {format_address(port.getHost()): port.expires_at for port in ports if isinstance(port, TlsPort)}
+        return {address: port.expires_at for address, port in self._tls_ports.items()}
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
@@ -76,6 +78,9 @@ class Daemon(Service):
         self._listen(
             "WS_ENDPOINT", settings.client_endpoints, self._parts.clients, self._client_ports, worker and worker.clients
         )
+        self._client_url = client_url(settings.client_endpoints, self._client_ports)
+        ports = (*self._client_ports, *self._api_ports)
+        self._tls_ports = {format_address(port.getHost()): port for port in ports if isinstance(port, TlsPort)}
         if self._parts.node is not None:
             self._parts.node.listen()
 
