@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import textwrap
 
-from wsaas.cli.commands import COMMANDS, Command
+from wsaas.cli.arguments import api_options
+from wsaas.cli.command import Command
+from wsaas.cli.commands import COMMANDS
 from wsaas.cli.failures import STATUSES
 from wsaas.cli.help import GROUPS
 from wsaas.cli.parser import Parser
@@ -63,8 +65,8 @@ def row(parser: Parser, action: argparse.Action) -> list[str]:
 
 def common_options() -> str:
     """Return the table of the options that all commands of the API have."""
-    parser = COMMANDS["cluster"].parser("cluster")
-    options = [action for action in parser.declared if action.option_strings and "-h" not in action.option_strings]
+    parser = api_options()
+    options = [action for action in parser.declared if "-h" not in action.option_strings]
     rows = [line for action in options for line in row(parser, action)]
     return "\n".join([".. list-table::", "   :widths: 25 75", "", *rows]) + "\n"
 

@@ -66,12 +66,25 @@ class ConnectionCommandTests(SharedTestCase):
         self.assertEqual((ended.status, ended.out), (1, ""))
         self.assertIn("UTF-8", ended.err)
 
+    def test_receipt(self) -> None:
+        """push --receipt waits until the client has read the message; a client that does not is a failure."""
+        [(id, client)] = self.clients(1)
+        self.assertEqual(self.ok("push", id, "x", "--receipt", "20000").out, "OK, the client has read it\n")
+        self.assertTrue(self.ok("push", id, "x", "--receipt", "20000", "--json").json()["received"])
+        self.assertEqual(client.recv(timeout=10), "x")
+        self.path += "/silent"
+        self.stage = self.pair.backend.stage(self.path)
+        self.raw_client()
+        ended = self.wsaas("push", self.connection_id(), "x", "--receipt", "1")
+        self.assertEqual((ended.status, ended.err), (1, ""))
+        self.assertTrue(ended.out.startswith("UNCONFIRMED: "), ended.out)
+
     def test_push_from_a_terminal(self) -> None:
         """push - says that it waits for the message if a person is to type it."""
         [(id, client)] = self.clients(1)
         ended = self.wsaas("push", id, "-", stdin=b"typed", columns=80)
         self.assertEqual((ended.status, ended.out), (0, "OK\n"))
-        self.assertEqual(ended.err, "wsaas push: type the message; Ctrl-D at the start of a line ends it\n")
+        self.assertEqual(ended.err, "wsaas push: type the text; Ctrl-D at the start of a line ends it\n")
         self.assertEqual(client.recv(timeout=10), "typed")
 
     def test_push_to_a_group(self) -> None:
@@ -179,8 +192,8 @@ class ConnectionCommandTests(SharedTestCase):
         self.path += "/long" * 40
         self.stage = self.pair.backend.stage(self.path)
         [(id, _)] = self.clients(1, "wide")
-        for flag in ("--long", "-l"):
-            head, row = self.ok("ls", flag, "--group", "wide").lines
+        for ended in (self.ok("ls", "--long", "--group", "wide"), self.ok("ls", "-l", "--group", "wide")):
+            head, row = ended.lines
             self.assertEqual(head.split(), "ID AGE QUIET ADDRESS PATH GROUPS IN OUT WAITING".split())
             self.assertEqual(row.split()[0], id)
         ended = self.wsaas("ls", "--long", "--group", "wide", columns=79, NO_COLOR="1")

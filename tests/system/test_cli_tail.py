@@ -12,11 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.support.backend_answers import accept, reply
+from tests.support.command_line import Ended, wsaas
 from tests.support.gateway_process import Gateway, environment
-from tests.support.system_case import SharedTestCase, SystemTestCase
+from tests.support.system_case import Settings, SharedTestCase, SystemTestCase
 from tests.support.websocket_client import refused
 
 MAIN = "import sys; from wsaas.cli.main import main; sys.exit(main())"
@@ -80,6 +81,11 @@ class Tail:
 
 
 class TailTests(SharedTestCase):
+    settings: ClassVar[Settings] = {"CONSOLE": "payloads"}
+
+    def wsaas(self, *arguments: str, stdin: bytes = b"", columns: int = 0) -> Ended:
+        return wsaas(*arguments, stdin=stdin, columns=columns, environ={"HTTP_PORT": str(self.gw.http_port)})
+
     def tail(self, *arguments: str, **options: Any) -> Tail:
         tail = Tail(self.gw.http_port, *arguments, **options)
         self.addCleanup(tail.close)
@@ -88,8 +94,7 @@ class TailTests(SharedTestCase):
     def test_terminal(self) -> None:
         """On a terminal an event is two lines, in colour and in columns; Ctrl-C ends it with the status of shells."""
         self.stage.on_message(reply(503), reply(200))
-        tail = self.tail("--payloads", terminal=True)
-        self.assertIn("records no bodies", tail.message())
+        tail = self.tail(terminal=True)
         self.assertIn("* watching wsaas", tail.message())
         client = self.client()
         id = self.connection_id()
@@ -97,7 +102,7 @@ class TailTests(SharedTestCase):
         lines = [tail.line() for _ in range(6)]
         plain = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in lines]
         self.assertRegex(plain[0], rf"^\d\d:\d\d:\d\d\.\d\d\d  --> connect     {id[8:16]}  POST {self.path} from 127")
-        self.assertRegex(plain[1], r"^              <-- 200         accepted \(.*ms\), \d+ B$")
+        self.assertRegex(plain[1], r"^              <-- 200         accepted \(.*ms\), \d+ B  \[\w{32}_0_connect\]$")
         self.assertRegex(plain[2], r" --> message     \w{8}  PUT text, 5 B$")
         self.assertRegex(plain[3], r" <-- 503         tried again in ")
         self.assertRegex(plain[4], r" --> message     \w{8}  PUT text, 5 B \(attempt 2\)$")
@@ -131,6 +136,37 @@ class TailTests(SharedTestCase):
         for tail in watching.values():
             self.assertEqual(tail.end(), 0)
 
+    def test_payloads(self) -> None:
+        """tail --payloads shows bodies; replay sends a webhook again, with another body too, and shows the answer."""
+        self.stage.on_message(reply(200, b"fine\x1b[2J", [("X-Odd", "\x9b")]))
+        tail = self.tail("--payloads", "--event", "message", "-n", "1", terminal=True, NO_COLOR="1")
+        self.assertIn("* watching wsaas", tail.message())
+        client = self.client()
+        client.send("one\ntwo")
+        lines = [tail.line() for _ in range(5)]
+        self.assertEqual([line.strip() for line in lines[1:3]], ["| one", "| two"])
+        self.assertEqual(lines[4].strip(), "| fine\\x1b[2J")
+        found = re.search(r"\[(\w+_message)\]$", lines[3])
+        assert found is not None
+        self.assertEqual(tail.end(), 0)
+        client.close()
+
+        ended = self.wsaas("replay", found[1])
+        self.assertEqual((ended.status, ended.err), (0, ""))
+        self.assertRegex(ended.lines[0], r"^<-- 200 \(.*ms\)$")
+        self.assertIn("    x-odd: \\x9b", ended.lines)
+        self.assertEqual(ended.lines[-1], "    fine\\x1b[2J")
+        self.assertEqual(self.stage.messages[-1].body, b"one\ntwo")
+        self.stage.on_message(reply(500))
+        answer = self.wsaas("replay", found[1], "--json", "--body", "other").json()
+        self.assertEqual((answer["code"], answer["status"]), ("OK", 500))
+        self.assertEqual(self.stage.messages[-1].body, b"other")
+        self.assertIn("\x1b[31m500", self.wsaas("replay", found[1], "--body", "-", stdin=b"\xff", columns=80).out)
+        self.assertEqual(self.stage.messages[-1].body, b"\xff")
+        self.assertEqual({each.header("webhook-id") for each in self.stage.messages}, {found[1]})
+        for known, status in ((f"{'a' * 32}_1_message", 3), ("nothing", 2)):
+            self.assertEqual(self.wsaas("replay", known).status, status)
+
     def test_misused(self) -> None:
         """A kind of event or a status that is none is a mistake, with a guess at what was meant."""
         for arguments, said in ((("--event", "conect"), b"did you mean connect?"), (("--status", "6xx"), b"no status")):
@@ -152,7 +188,8 @@ class RestartTests(SystemTestCase):
 
         first = self.gateway(backend)
         ports = {"ws_port": first.ws_port, "http_port": first.http_port}
-        tail = Tail(first.http_port, "--json", "--event", "connect")
+        tail = Tail(first.http_port, "--json", "--event", "connect", "--payloads")
+        self.assertIn("records no bodies", tail.message())
         self.addCleanup(tail.close)
         self.assertEqual(first.stop(), 0)
         self.assertIn("the stream ended; connecting again", tail.message())
@@ -161,6 +198,7 @@ class RestartTests(SystemTestCase):
         self.assertEqual(tail.event()["event"], "hello")
         self.connect(second.ws + "/")
         self.assertEqual(tail.event()["event"], "connect")
+        self.assertIn("records no bodies", tail.message())
         second.stop()
         self.assertIn("the stream ended", tail.message())
         start(ports, CONSOLE="off")

@@ -5,9 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from math import inf
-from typing import Any
-from unicodedata import category
 
 from wsaas.cli.parser import Parser, choice, whole
 from wsaas.cli.text import ID_LENGTH
@@ -20,10 +17,10 @@ EVENTS = (
     *("push", "group_push", "broadcast", "refusal", "close"),
 )
 """The words for events, as /-/events has them."""
+MAX_RECEIPT = 60_000
+"""Milliseconds for which a push may wait for its receipt."""
 SHORTEST_ID = 4
 """Characters of an id that must be given at least."""
-DEFAULT_WAIT = 3.0
-"""Seconds without a message after which `connect` closes, once its piped input has ended."""
 
 # The names by which shtab knows what to complete (shtab.FILE, shtab.cmd); written out, so that it need not be there.
 FILES = {
@@ -97,6 +94,13 @@ def api_arguments(parser: Parser) -> None:
     )
 
 
+def api_options() -> Parser:
+    """Return a parser that has these options alone, for the pages that list them once."""
+    parser = Parser(prog="wsaas")
+    api_arguments(parser)
+    return parser
+
+
 def except_argument(parser: Parser) -> None:
     parser.add_argument(
         "--except",
@@ -123,6 +127,12 @@ def add_push_arguments(parser: Parser) -> None:
     parser.add_argument("--all", action="store_true", help="send to all connections")
     except_argument(parser)
     parser.add_argument("--binary", action="store_true", help="send a binary message instead of text")
+    parser.add_argument(
+        "--receipt",
+        type=whole(1, MAX_RECEIPT),
+        metavar="MS",
+        help="wait so many milliseconds for the proof that the client has read it (a pong); only to one connection",
+    )
 
 
 def add_close_arguments(parser: Parser) -> None:
@@ -186,6 +196,24 @@ def add_tail_arguments(parser: Parser) -> None:
     parser.add_argument(*("-n", "--count"), type=whole(1, MAX_LIMIT), metavar="N", help="end after so many events")
 
 
+def add_replay_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "webhook_id", type=webhook_id_type, metavar="WEBHOOK_ID", help="the webhook, as wsaas tail shows it in brackets"
+    )
+    parser.add_argument(
+        "--body",
+        metavar="TEXT",
+        help="sent instead of the recorded body; - stands for standard input, @FILE for the contents of a file",
+    )
+
+
+def webhook_id_type(text: str) -> str:
+    """Parse the id of a webhook."""
+    if re.fullmatch(f"[A-Za-z0-9]{{{ID_LENGTH}}}_[0-9]+_[a-z_]+", text, re.ASCII):
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is no id of a webhook, which is like ID_3_message")
+
+
 def status_type(text: str) -> str:
     """Parse a status that events are selected by."""
     if re.fullmatch("[1-5](?:xx|[0-9][0-9])|error", text, re.ASCII):
@@ -200,74 +228,6 @@ def listed(each: Callable[[str], str]) -> Callable[[str], list[str]]:
         return [each(part.strip()) for part in text.split(",")]
 
     return parsed
-
-
-def add_connect_arguments(parser: Parser) -> None:
-    parser.epilog = (
-        "Exit status: 0 after a closing handshake, with any close code; 1 if the connection failed, was refused "
-        "or was lost; 2 for wrong arguments; 130 after Ctrl-C."
-    )
-    parser.add_argument(
-        "url",
-        type=websocket_url,
-        metavar="URL",
-        help="such as localhost:8080, ws://localhost:8080/, wss://example.com/room/7, wss://user:password@example.com/",
-    )
-    parser.add_argument(
-        *("-H", "--header"),
-        type=header,
-        action="append",
-        default=[],
-        metavar="'NAME: VALUE'",
-        help="sent with the handshake; can be repeated",
-    )
-    parser.add_argument(
-        *("-s", "--subprotocol"),
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="offered; can be repeated",
-    )
-    parser.add_argument("--token", help="the client's, sent as 'Authorization: Bearer TOKEN'")
-    parser.add_argument(
-        "--wait",
-        type=seconds,
-        metavar="SECONDS",
-        help="after the end of the input, close when no message has come for so many seconds; forever: wait until the "
-        f"server closes [default: {DEFAULT_WAIT:g}; on a terminal 0: Ctrl-D closes at once]",
-    )
-    parser.add_argument(
-        "--ca", metavar="FILE", complete=FILES, help="PEM certificate to trust, instead of the system's"
-    )
-
-
-def websocket_url(text: str) -> Any:
-    """Parse the address of a WebSocket."""
-    from wsaas.cli.address import NoAddress, address
-
-    try:
-        return address(text)
-    except NoAddress as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def seconds(text: str) -> float:
-    """Parse a number of seconds, or the word forever."""
-    try:
-        number = inf if text == "forever" else float(text)
-    except ValueError:
-        number = -1
-    if not number >= 0:
-        raise argparse.ArgumentTypeError("write seconds, such as 3 or 0.5, or forever")
-    return number
-
-
-def header(text: str) -> tuple[str, str]:
-    """Parse a header of the handshake."""
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip() or any(category(c) == "Cc" for c in text):
-        raise argparse.ArgumentTypeError("write a header as 'Name: value'")
-    return name.strip(), value.strip()
 
 
 def add_settings(parser: Parser) -> None:

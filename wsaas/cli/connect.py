@@ -21,8 +21,8 @@ from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 
 from wsaas.cli.address import Address
-from wsaas.cli.arguments import DEFAULT_WAIT
 from wsaas.cli.commands import COMMANDS
+from wsaas.cli.connect_arguments import DEFAULT_WAIT
 from wsaas.cli.conversation import HANDSHAKE_TIMEOUT, MAX_MESSAGE_SIZE, Conversation, Terminal
 from wsaas.cli.explanations import unreachable
 from wsaas.cli.failures import INTERRUPTED

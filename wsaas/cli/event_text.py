@@ -97,7 +97,7 @@ class EventText:
             said += f" ({took(total)})"
         if _int(event, "answer_bytes"):
             said += f", {size(_int(event, 'answer_bytes'))}"
-        shown = self._paint(padded("none" if status is None else str(status), NAME_WIDTH), _colour(status))
+        shown = self._paint(padded("none" if status is None else str(status), NAME_WIDTH), status_colour(status))
         id = str(event.get("webhook_id") or "")
         end = f"  {self._paint(f'[{id}]', DIM)}" if id and self.replayable else ""
         return f"{MARGIN}{self._paint('<--', DIM)} {shown}  {self._cut(said, 18 + NAME_WIDTH)}{end}"
@@ -106,7 +106,7 @@ class EventText:
         facts = f"{event.get('type') or ''}, {size(_int(event, 'bytes'))}"
         first = self._first("<--", "push", short_id(str(event.get("id") or "")), facts, event)
         status = event.get("status")
-        said = self._paint(padded(str(status), NAME_WIDTH), _colour(status))
+        said = self._paint(padded(str(status), NAME_WIDTH), status_colour(status))
         said += "  " + printable(str(event.get("code") or ""))
         return [first, *self._bodies({"request": event}, "request"), f"{MARGIN}{self._paint('-->', DIM)} {said}"]
 
@@ -133,7 +133,7 @@ class EventText:
         who = ", ".join(str(each) for each in (event.get("remote_address"), event.get("path")) if each)
         first = self._first(" x ", "refusal", short_id(str(event.get("id") or "-")), who, event)
         status = event.get("status")
-        said = self._paint(f"{status} {printable(str(event.get('code') or ''))}", _colour(status))
+        said = self._paint(f"{status} {printable(str(event.get('code') or ''))}", status_colour(status))
         why = self._cut(f": {event.get('message')}" if event.get("message") else "", 22 + len(str(event.get("code"))))
         return [first, f"{MARGIN}    {said}{why}"]
 
@@ -170,13 +170,13 @@ class EventText:
         return [f"{MARGIN}{self._paint('  |', DIM)} {self._cut(line, len(MARGIN) + 4)}" for line in shown]
 
 
-def body_lines(part: Event) -> list[str]:
-    """Return the lines of a recorded body: its text, or the first bytes of a binary one in hexadecimal digits."""
+def body_lines(part: Event, most: int = MAX_BODY_LINES) -> list[str]:
+    """Return lines of a recorded body, `most` of them: its text, or a binary one in hexadecimal digits."""
     text = part.get("body")
     if isinstance(text, str):
         lines = text.splitlines() or ([""] if text else [])
-        more = len(lines) - MAX_BODY_LINES
-        return [*lines[:MAX_BODY_LINES], *([f"... {number(more, 'line')} more"] if more > 0 else [])]
+        more = len(lines) - most
+        return [*lines[:most], *([f"... {number(more, 'line')} more"] if more > 0 else [])]
     coded = part.get("body_base64")
     if not isinstance(coded, str):
         return []
@@ -184,7 +184,7 @@ def body_lines(part: Event) -> list[str]:
         raw = base64.b64decode(coded)
     except (binascii.Error, ValueError):
         return []
-    return [raw[at : at + 16].hex(" ") for at in range(0, min(len(raw), 16 * MAX_BODY_LINES), 16)]
+    return [raw[at : at + 16].hex(" ") for at in range(0, min(len(raw), 16 * most), 16)]
 
 
 def _ending(event: Event) -> str:
@@ -195,7 +195,8 @@ def _ending(event: Event) -> str:
     return f"{said} {reason}" if reason else said
 
 
-def _colour(status: object) -> str:
+def status_colour(status: object) -> str:
+    """Return the colour of an answer: green if it is done, yellow if refused, red if it failed or there is none."""
     if not isinstance(status, int):
         return RED
     return GREEN if status < 300 else YELLOW if status < 500 else RED

@@ -30,7 +30,18 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "The gateway": ("run", "check"),
     "A backend": ("lambda",),
     "A client": ("connect",),
-    "Its connections, over the API": ("ls", "show", "push", "close", "groups", "join", "leave", "tail", "cluster"),
+    "Its connections, over the API": (
+        "ls",
+        "show",
+        "push",
+        "close",
+        "groups",
+        "join",
+        "leave",
+        "tail",
+        "replay",
+        "cluster",
+    ),
     "This command": ("completion", "version", "help"),
 }
 """The commands in the order of the help."""
@@ -44,6 +55,7 @@ SYNOPSES = {
     "join": "join GROUP ID",
     "leave": "leave GROUP ID",
     "tail": "tail [ID]",
+    "replay": "replay WEBHOOK_ID",
     "completion": "completion SHELL",
     "help": "help [COMMAND]",
     "lambda": "lambda --route KEY=TARGET",

@@ -6,7 +6,9 @@ import argparse
 import re
 from collections.abc import Sequence
 
-from wsaas.cli.commands import COMMANDS, Command
+from wsaas.cli.arguments import api_options
+from wsaas.cli.command import Command
+from wsaas.cli.commands import COMMANDS
 from wsaas.cli.failures import STATUSES
 from wsaas.cli.help import GROUPS
 from wsaas.cli.parser import Parser
@@ -40,7 +42,7 @@ def manual(version: str, date: str) -> str:
         for name in names:
             lines += _command(name, COMMANDS[name])
     lines += [".SH OPTIONS OF THE API", "Each command that calls the API has these options."]
-    lines += _arguments(COMMANDS["cluster"].parser("cluster"), skip=frozenset({"-h"}))
+    lines += _arguments(api_options(), skip=frozenset({"-h"}))
     lines += [".SH ENVIRONMENT"]
     for name, text in ENVIRONMENT:
         lines += [".TP", rf".B {roff(name)}", roff(text)]

@@ -33,6 +33,8 @@ def push(options: argparse.Namespace, output: Output) -> int:
         raise Misused("an ID and --group or --all: one of them is enough; quote a TEXT that has spaces")
     if options.but and not many:
         raise Misused("--except goes with --group or --all")
+    if options.receipt is not None and many:
+        raise Misused("--receipt goes with an ID")
     if not many:
         if options.id is None:
             raise Misused("name a connection (ID), --group GROUP or --all, and then TEXT; see wsaas push --help")
@@ -45,10 +47,14 @@ def push(options: argparse.Namespace, output: Output) -> int:
     query = [("except", resolve(api, each)) for each in options.but]
     if not many:
         id = resolve(api, options.id)
-        status, answer = api.call("PUT", [id], body=body, content_type=kind)
-        code = "QUEUED" if status == 202 else answer.get("code", "OK")
-        _say(output, {**answer, "code": code, "id": id}, str(code))
-        return DONE
+        receipt = [] if options.receipt is None else [("receipt", str(options.receipt))]
+        status, answer = api.call("PUT", [id], receipt, body, kind)
+        code = "QUEUED" if status == 202 and answer.get("code") == "OK" else str(answer.get("code"))
+        said = "OK, the client has read it" if answer.get("received") else code
+        if code == "UNCONFIRMED":
+            said += ": written to the client's socket, but the client has not confirmed that it read it"
+        _say(output, {**answer, "code": code, "id": id}, said)
+        return FAILED if code == "UNCONFIRMED" else DONE
     path = ["broadcast"] if options.all else ["groups", options.group]
     _, answer = api.call("PUT", path, query, body, kind)
     sent, skipped = int(answer.get("sent") or 0), int(answer.get("skipped") or 0)
@@ -94,12 +100,12 @@ def membership(options: argparse.Namespace, output: Output) -> int:
     return DONE
 
 
-def message(text: str, output: Output) -> bytes:
-    """Return the bytes of a message: the text, standard input for -, a file for @FILE."""
+def message(text: str, output: Output, command: str = "wsaas push") -> bytes:
+    """Return the bytes of a message for a command: the text, standard input for -, a file for @FILE."""
     try:
         if text == "-":
             if sys.stdin.isatty():
-                output.note("wsaas push: type the message; Ctrl-D at the start of a line ends it")
+                output.note(f"{command}: type the text; Ctrl-D at the start of a line ends it")
             return sys.stdin.buffer.read()
         if text.startswith("@"):
             with open(text[1:], "rb") as file:

@@ -14,7 +14,7 @@ from wsaas.cli.failures import DONE, NOT_REACHABLE, TRY_AGAIN, Failed
 from wsaas.cli.ids import resolve
 from wsaas.cli.terminal import Output
 
-PAUSES = (0.5, 1.0, 2.0, 5.0)
+PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Seconds before the first attempts to connect again; the last one stays."""
 
 
@@ -104,10 +104,10 @@ class Tail:
         if not isinstance(event, dict):
             return False
         name = event.get("event")
+        if name == "hello":
+            self._hello(event)
         if self._output.as_json:
             self._output.line(line.decode("utf-8", "replace"))
-        elif name == "hello":
-            self._hello(event)
         else:
             for shown in self._text.lines(event):
                 self._output.line(shown)
@@ -117,6 +117,6 @@ class Tail:
         recorded = event.get("console") == "payloads"
         self._text.replayable = recorded
         if self._options.payloads and not recorded:
-            self._output.note("* the gateway records no bodies: start it with CONSOLE=payloads to see them")
+            self._note("the gateway records no bodies: start it with CONSOLE=payloads to see them")
         if self._output.to_terminal:
             self._output.note(f"* watching wsaas {event.get('version') or ''}; Ctrl-C ends".replace("  ", " "))

@@ -69,6 +69,11 @@ class CommandTests(SynchronousTestCase):
             (("push", id, "x", "y"), "one argument too many"),
             (("push", id, "x", "--except", id), "--except goes with"),
             (("push", "--group", "..", "x"), "is no name of a group"),
+            (("push", "--all", "x", "--receipt", "9"), "--receipt goes with an ID"),
+            (("push", id, "x", "--receipt", "0"), "whole number from 1 to 60,000"),
+            (("replay", id), "is no id of a webhook"),
+            (("replay", f"{id}_1_message", "--body", "@/nowhere/at all"), "No such file"),
+            (("tail", "--count", "x"), "is no whole number"),
             (("push", "no id", "x"), "is no id"),
             (("push", id, "@/nowhere/at all"), "No such file"),
             (("close",), "name a connection"),
@@ -178,6 +183,7 @@ class HelpTests(SynchronousTestCase):
                 words = [single or word for single, word in re.findall(r"'([^']*)'|(\S+)", found[1])]
                 if name == "close" and "xargs" in line:
                     words.append("a" * 32)
+                words = [f"{'a' * 32}_1_message" if word == "WEBHOOK_ID" else word for word in words]
                 command.parser(name).parse(words)
 
     def test_settings(self) -> None:
