@@ -411,6 +411,9 @@ class KeyTests(ConsoleTestCase):
         self.assertIn("message", self.page.inner_text(f"#{active}"))
         self.assertEqual(self.page.get_attribute(f"#{active}", "aria-selected"), "true")
         self.assertEqual(self.page.get_attribute("#events-grid", "aria-rowcount"), "13")
+        self.page.keyboard.press("Enter")
+        self.assertIn("message", self.page.evaluate("document.activeElement.innerText"))
+        self.assertEqual(self.page.evaluate("document.activeElement.tagName"), "H2")
 
 
 class ConnectionTests(ConsoleTestCase):
@@ -506,7 +509,7 @@ class ConnectionTests(ConsoleTestCase):
         self.page.keyboard.press("4")
         self.shows("#view-cluster", "Workers")
         rows = [" ".join(text.split()) for text in self.page.locator("#view-cluster tbody tr").all_inner_texts()]
-        self.assertEqual(rows, ["1 4211 ready k3Xw9pQa 1,602", f"2 4212 silent {NONE} {NONE}"])
+        self.assertEqual(rows, ["1 ready 1,602 k3Xw9pQa 4211", f"2 silent {NONE} {NONE} 4212"])
         self.assertIn("blue", self.page.inner_text("#view-cluster"))
 
 
@@ -541,6 +544,11 @@ class ModuleTests(ConsoleTestCase):
 
 class PageTests(ConsoleTestCase):
     expected_problems = ("503",)
+
+    def test_nothing_chosen(self) -> None:
+        """The pane of details says what to do as long as nothing is chosen."""
+        self.page.click("#tab-detail")
+        self.shows("#pane-detail", "Choose an event")
 
     def test_own_host(self) -> None:
         """The page asks nobody but the gateway."""

@@ -159,6 +159,19 @@ class DeveloperTests(GatewayTestCase):
         self.page.click("#views >> text=Cluster")
         self.shows("#view-cluster tbody", "ready")
 
+    def test_workers(self) -> None:
+        """With several workers the page shows the events of all, and the processes with their states."""
+        self.start(WORKERS="2")
+        self.page.wait_for_selector(".state.good")
+        clients = [super(GatewayTestCase, self).connect(f"{self.gw.ws}/room/{number}") for number in range(12)]
+        for number in range(12):
+            self.shows(ROWS, f"/room/{number} ")
+        self.page.click("#views >> text=Cluster")
+        self.page.locator("#view-cluster tbody tr").nth(1).wait_for()
+        rows = self.page.locator("#view-cluster tbody tr").all_inner_texts()
+        self.assertEqual([row.split()[1] for row in rows], ["ready", "ready"])
+        self.assertEqual(sum(int(row.split()[2]) for row in rows), len(clients))
+
 
 class PictureTests(GatewayTestCase):
     """The pictures of the documentation: WSAAS_PICTURES=yes writes them anew."""

@@ -1,6 +1,6 @@
 // Puts the page together: who hears of what, what the keys do, and which view is in sight.
 
-import { ORIGIN, curl, onTokenNeeded } from './api.js'
+import { ApiError, ORIGIN, curl, onTokenNeeded } from './api.js'
 import { Client } from './client.js'
 import { Cluster } from './cluster.js'
 import { Connections, connectionDetail } from './connections.js'
@@ -159,6 +159,7 @@ const events = new Events({
     detail.show(event)
     if (event !== null) showPane('detail')
   },
+  onOpen: () => byId('pane-detail').querySelector('h2').focus(),
   onDrawn: () => detail.refresh(),
   onNarrow: query => stream.start(query),
 })
@@ -178,17 +179,19 @@ let gateway = 'ready'
 let connected = 'connecting'
 let started = null
 let refusedBecause = ''
+let waitingBecause = ''
 let hello = {} // the first line of the stream
 
 function drawState() {
   const [verdict, words] = {
     live: LIVE[gateway],
     connecting: ['faint', 'Connecting'],
-    waiting: ['bad', 'Not reachable'],
+    waiting: ['bad', waitingBecause],
     refused: ['bad', refusedBecause],
   }[connected]
   byId('state').className = `state ${verdict}`
   write(byId('state-text'), words)
+  byId('state').title = words
   drawUptime()
 }
 
@@ -209,6 +212,7 @@ const stream = new Stream(event => {
   if (state === 'waiting' && connected === 'live') events.note('The stream was cut: what happens now is not shown')
   if (state === 'live' && connected === 'waiting') events.note('The stream goes on')
   if (state === 'refused') refusedBecause = detailOf.message
+  if (state === 'waiting') waitingBecause = detailOf.problem instanceof ApiError ? detailOf.problem.message : 'Not reachable'
   // A short break is nothing to speak of: the words change once it is known that the gateway is not there.
   if (state === 'connecting' && connected === 'waiting') return
   connected = state

@@ -8,6 +8,8 @@ const EVERY = 5000
 const TITLES = { workers: 'Workers', nodes: 'Nodes', members: 'Nodes' }
 const NAMES = { pid: 'Process', prefix: 'Prefix of ids' }
 const LABELS = new Set(['worker', 'node', 'pid']) // numbers that count nothing
+// The columns in this order; those that are not named come behind.
+const ORDER = ['node', 'worker', 'state', 'reason', 'connections', 'prefix', 'pid', 'address', 'version']
 const GOOD = new Set(['ready', 'up', 'alive', 'live'])
 
 export class Cluster {
@@ -49,7 +51,9 @@ function titleOf(name) {
 }
 
 function section(name, rows) {
+  const place = column => (ORDER.includes(column) ? ORDER.indexOf(column) : ORDER.length)
   const columns = [...new Set(rows.flatMap(row => Object.keys(row).filter(key => typeof row[key] !== 'object' || row[key] === null)))]
+    .sort((one, other) => place(one) - place(other))
   const numeric = column => !LABELS.has(column) && rows.some(row => typeof row[column] === 'number')
   const title = TITLES[name] ?? titleOf(name)
   return h('section', null, h('h2', null, title),

@@ -23,6 +23,7 @@ export class Detail {
     this.base = null // the event that the next chosen one is compared with
     this.payloads = true
     this.replays = new Map() // answers to replays, by webhook-id: of the event shown only
+    this.show(null)
   }
 
   /** Show an event. With a base of the same kind, show how they differ instead. */
@@ -30,7 +31,11 @@ export class Detail {
     if (this.event?.webhook_id !== event?.webhook_id) this.replays.clear()
     this.event = event
     this.attempts = event === null ? 0 : this.related(event).length
-    if (event === null) return
+    if (event === null) {
+      replace(this.root, h('div', { class: 'empty' }, h('h2', null, 'Nothing is chosen'),
+        h('p', null, 'Choose an event, a connection or a group to see it here. The keys j and k go through the events.')))
+      return
+    }
     const comparing = this.base !== null && this.base.seq !== event.seq
     replace(this.root, this.title(event), comparing ? this.comparison(event) : this.content(event))
     this.root.scrollTop = 0

@@ -16,7 +16,7 @@ const byId = id => document.getElementById(id)
 
 export class Events {
   /** `onSelect(event)`, `onDrawn()` after each frame, `onNarrow(query)` when the stream has to begin anew. */
-  constructor({ onSelect, onDrawn, onNarrow, emptyHint }) {
+  constructor({ onSelect, onOpen, onDrawn, onNarrow, emptyHint }) {
     this.ring = new Ring()
     this.onDrawn = onDrawn
     this.onNarrow = onNarrow
@@ -28,12 +28,13 @@ export class Events {
     this.waiting = false
     this.arrivals = { second: 0, number: 0, before: 0 }
     this.unseenSince = 0
-    this.build(onSelect)
+    this.build(onSelect, onOpen)
   }
 
-  build(onSelect) {
+  build(onSelect, onOpen) {
     this.list = new List(byId('listarea'), {
       onSelect,
+      onOpen,
       onId: id => this.setFilter(`id:${id}`),
       onFollow: following => {
         if (!this.list) return

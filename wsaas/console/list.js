@@ -15,13 +15,14 @@ const COLUMNS = [
 const SIGNS = { bad: '✕', warn: '!' }
 
 export class List {
-  /** `onSelect(event)` when a row is chosen, `onId(id)` when a connection's id is, `onFollow(following)`. */
-  constructor(root, { onSelect, onId, onFollow }) {
+  /** `onSelect(event)` when a row is chosen, `onOpen()` on Enter, `onId(id)` for a connection's id, `onFollow(following)`. */
+  constructor(root, { onSelect, onOpen, onId, onFollow }) {
     this.events = []
     this.selected = null
     this.following = true
     this.rows = []
     this.onSelect = onSelect
+    this.onOpen = onOpen
     this.onId = onId
     this.onFollow = onFollow
     this.space = h('div', { class: 'space', role: 'rowgroup' })
@@ -219,6 +220,7 @@ export class List {
   }
 
   key(event) {
+    if (event.key === 'Enter' && this.selected !== null && event.target === this.grid) this.onOpen()
     const page = Math.max(1, Math.floor((this.height - this.headHeight) / this.rowHeight) - 1)
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }[event.key]
     if (steps === undefined || event.altKey || event.ctrlKey || event.metaKey) return

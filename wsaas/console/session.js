@@ -6,6 +6,7 @@ import { bytes, clock, hex, milliseconds, prettyJson } from './format.js'
 
 const KEPT = 300 // frames of one connection
 const SHOWN = 2000 // characters of one frame
+const ONE_LINE = 80 // characters of JSON that stay as they are; longer ones get indents
 const CLAIM = 1500 // ms around a handshake in which an event of its path is taken for its own
 const TEMPLATES = [
   ['Greeting', 'hello'],
@@ -220,7 +221,8 @@ export class Session {
 
   frame(kind, data, note = '') {
     const text = typeof data === 'string' ? data : hex(data)
-    const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)} …` : (typeof data === 'string' && prettyJson(text)) || text
+    const long = typeof data === 'string' && text.length > ONE_LINE ? prettyJson(text) : null
+    const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)} …` : long ?? text
     const size = typeof data === 'string' ? new Blob([data]).size : data.length
     this.append(h('div', { class: `frame ${kind}` },
       h('span', { class: 'direction', 'aria-hidden': 'true' }, kind === 'sent' ? '→' : '←'),
