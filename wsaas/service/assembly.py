@@ -93,7 +93,6 @@ def assemble(
         monitor.watch(debug_log(backend.url))
     if settings.log_connections:
         monitor.log_end = log_end
-    sender = PoolSender(pool, backend, settings.webhook_timeout)
     courier = Courier(
         reactor,
         Contract(
