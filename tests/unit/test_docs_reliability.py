@@ -14,7 +14,7 @@ from tests.support.pages import Rows, exists, tables
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = TESTS.parent / "docs" / "reliability.rst"
 NAME = re.compile(r"\w+(?:\.\w+)*\.test_\w+\.\w+Tests\.test_\w+")
-SHOWN = ("promises", "backend-faults", "gateway-faults", "client-faults")
+SHOWN = ("promises", "backend-faults", "gateway-faults", "cluster-faults", "client-faults")
 
 
 def tests_of(module: ModuleType, name: str) -> set[str]:
