@@ -10,7 +10,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import Calls, FakePeer
+from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.courier import Courier
+from wsaas.backend.reply_stream import ReplyStreams
 from wsaas.backend.requests import Contract, Webhook
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Frame, Handshake, Limits
@@ -21,7 +23,9 @@ from wsaas.core.session import Session
 from wsaas.core.states import State
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.journal.memory import MemoryJournal
+from wsaas.telemetry.log_limit import LogLimit
 
+MAX_STREAMS = 4
 OK = HttpResponse(200, (), b'{"code":"OK"}', False)
 
 
@@ -73,6 +77,9 @@ class CourierTestCase(SynchronousTestCase):
             wall_clock=lambda: 0.0,
             random=lambda: 1.0,
             monitor=self.monitor,
+            streams=ReplyStreams(
+                self.clock, MAX_STREAMS, 1000, AnswerLog(LogLimit(self.clock), ""), self.monitor.counters.streams
+            ),
         )
         limits = Limits(1000, 100_000, 100_000)
         self.registry = Registry()

@@ -184,6 +184,10 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_message.ReplyTests.test_before_next",
             "system.test_message.ReplyTests.test_not_utf8",
         ],
+        "2xx with WSAAS-Reply: lines or events": [
+            "system.test_streams.StreamTests.test_first_line",
+            "system.test_streams.StreamTests.test_stop",
+        ],
         "401, 403": ["system.test_message.AnswerTests.test_401", "system.test_message.AnswerTests.test_403"],
         "410": ["system.test_message.AnswerTests.test_410"],
         "408, 425, 429, 5xx": [
@@ -214,6 +218,46 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_batches.AnswerTests.test_refused",
             "system.test_batches.AnswerTests.test_closes",
             "system.test_batches.PatienceTests.test_undelivered",
+        ],
+    },
+    "streams": {
+        "lines": [
+            "system.test_streams.StreamTests.test_kinds",
+            "unit.backend.test_stream_decoders.LineTests.test_lines",
+        ],
+        "events": [
+            "system.test_streams.StreamTests.test_kinds",
+            "unit.backend.test_stream_decoders.EventTests.test_events",
+        ],
+        "framing": [
+            "system.test_streams.StreamTests.test_kinds",
+            "unit.http_client.test_body_stream.BodyStreamTests.test_head_first",
+        ],
+        "one at a time": [
+            "system.test_streams.StreamTests.test_one_at_a_time",
+            "unit.core.test_streams.StreamTests.test_one_at_a_time",
+        ],
+        "MAX_STREAMS": [
+            "system.test_streams.BoundTests.test_turns",
+            "unit.backend.test_reply_stream.ReplyStreamTests.test_places",
+        ],
+        "a slow client": ["system.test_streams.StreamTests.test_slow_client"],
+        "a client that is gone": [
+            "system.test_streams.StreamTests.test_client_gone",
+            "system.test_streams.DrainTests.test_drain",
+        ],
+        "silence": [
+            "system.test_streams.BoundTests.test_silence",
+            "unit.http_client.test_body_stream.BodyStreamTests.test_silence",
+        ],
+        "a message that cannot be sent": [
+            "system.test_streams.StreamTests.test_unsendable",
+            "unit.backend.test_reply_stream.ReplyStreamTests.test_unsendable",
+        ],
+        "a stream cut short": [
+            "system.test_streams.StreamTests.test_cut_short",
+            "unit.backend.test_reply_stream.ReplyStreamTests.test_client_gone",
+            "system.test_streams.DrainTests.test_crash",
         ],
     },
     "disconnect-body": {

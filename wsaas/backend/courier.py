@@ -25,6 +25,7 @@ from wsaas.backend.breaker import PROBES, Breaker
 from wsaas.backend.delivery import Delivery, Traffic, Watched, attempt_of
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.health import Change, unreached
+from wsaas.backend.reply_stream import ReplyStreams
 from wsaas.backend.requests import Contract
 from wsaas.backend.responses import DELIVERED, NO_ANSWER, Retry, read
 from wsaas.backend.sender import Sender
@@ -50,7 +51,7 @@ class Courier:
 
     `patience` says for how many seconds an event of a kind is tried, from its first try; connects are tried once.
     `wall_clock()` is the time in seconds since the epoch, `random()` a number from 0 to 1; `address` is the backend's,
-    for the log.
+    for the log. `streams` sends streamed replies on.
     """
 
     _log = Logger()
@@ -67,6 +68,7 @@ class Courier:
         wall_clock: Callable[[], float],
         random: Callable[[], float],
         monitor: Monitor,
+        streams: ReplyStreams,
         address: str = "",
     ) -> None:
         self._clock = clock
@@ -74,6 +76,7 @@ class Courier:
         self._contract = contract
         self._sender = sender
         self._answer_log = AnswerLog(LogLimit(clock), address)
+        self._streams = streams
         self._wall_clock = wall_clock
         self._random = random
         self._monitor = monitor
@@ -183,7 +186,8 @@ class Courier:
         for change in self._dispatcher.note(delivery, answer):
             self._changed(change, delivery, answer)
         assert delivery.event is not None
-        result = read(delivery.session.id, delivery.event, answer, self._wall_clock, self._answer_log)
+        stream = partial(self._streams.open, delivery.session)
+        result = read(delivery.session.id, delivery.event, answer, self._wall_clock, self._answer_log, stream)
         if isinstance(result, Retry):
             self._again(delivery, result, unreached(answer))
             return

@@ -23,6 +23,8 @@ from wsaas.core.outcomes import (
     Refused,
 )
 from wsaas.core.refusal import Refusal, RefusalReason
+from wsaas.core.streams import ReplyStream
+from wsaas.http_client.body_stream import BodyStream, StreamedResponse
 from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut
 from wsaas.net.handshake_response import HandshakeResponse
 from wsaas.net.http_grammar import OWS
@@ -56,13 +58,25 @@ class Retry:
     retry_after: float | None = None
 
 
+OpenStream = Callable[[bytes, BodyStream], ReplyStream]
+"""Makes the reply of a kind (in lower case) and of a body that the backend still writes."""
+
+
 def read(
-    id: str, event: Event, answer: HttpResponse | Fault, wall_clock: Callable[[], float], answer_log: AnswerLog
+    id: str,
+    event: Event,
+    answer: HttpResponse | Fault,
+    wall_clock: Callable[[], float],
+    answer_log: AnswerLog,
+    open_stream: OpenStream | None = None,
 ) -> Outcome | Retry:
     """Return the outcome that `answer` has for this event of the connection `id`, or that it is to be sent again.
 
-    `wall_clock()` is the time in seconds since the epoch, for dates in Retry-After.
+    `wall_clock()` is the time in seconds since the epoch, for dates in Retry-After. `open_stream` is for an answer to a
+    message of which only the head is there.
     """
+    if isinstance(answer, StreamedResponse) and answer.stream is not None and open_stream is not None:
+        return _streamed(id, answer, answer.stream, answer_log, open_stream)
     match event:
         case Received():
             return _message(id, answer, wall_clock, answer_log)
@@ -176,6 +190,20 @@ def _message(
     return Delivered()
 
 
+def _streamed(
+    id: str, answer: StreamedResponse, body: BodyStream, answer_log: AnswerLog, open_stream: OpenStream
+) -> Delivered:
+    """Read the head of a streamed reply."""
+    if answer.coding is not None:
+        reason = f"it says {answer.coding}, which was not asked for: {UNASKED}"
+        answer_log.warn(
+            "reply coded", id, "a message was delivered, but its reply was not sent: {reason}", reason=reason
+        )
+        body.cancel()
+        return Delivered()
+    return Delivered(stream=open_stream((answer.header(b"wsaas-reply") or b"").strip(OWS).lower(), body))
+
+
 def _batch(id: str, answer: HttpResponse, answer_log: AnswerLog, count: int) -> Delivered | Retry:
     """Read what a 2xx says of the messages of a batch, of which there are `count`."""
     try:
@@ -220,7 +248,7 @@ def _reply(id: str, answer: HttpResponse, answer_log: AnswerLog) -> Frame | None
     elif kind == b"binary":
         return Frame(answer.body, binary=True)
     elif kind != b"text":
-        flaw, reason = "of no kind", f"WSAAS-Reply is neither text nor binary but {header[:40]!r}"
+        flaw, reason = "of no kind", f"WSAAS-Reply is none of text, binary, lines and events but {header[:40]!r}"
     else:
         try:
             answer.body.decode()

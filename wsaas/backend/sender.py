@@ -10,6 +10,7 @@ from typing import Protocol
 
 from twisted.python.failure import Failure
 
+from wsaas.backend.reply_stream import asks_for_stream
 from wsaas.backend.requests import MAX_DECISION, Webhook
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.pool import Pool
@@ -39,6 +40,16 @@ class PoolSender:
     def send(self, webhook: Webhook, done: Callable[[HttpResponse | Fault | Failure], object]) -> None:
         method, path = webhook.method, self._path + webhook.id
         if method == b"PUT":
-            self._by_pool(method, path, webhook.head, webhook.body, webhook.limit, self._timeout, done, webhook.timing)
+            self._by_pool(
+                method,
+                path,
+                webhook.head,
+                webhook.body,
+                webhook.limit,
+                self._timeout,
+                done,
+                webhook.timing,
+                asks_for_stream,
+            )
         else:
             self._by_treq(method.decode(), path.decode(), webhook.head, webhook.body, done, webhook.timing)

@@ -65,6 +65,15 @@ class WebhookCounters:
         """Seconds of each try, from when it is sent to its answer or fault; moments are by the reactor's clock."""
 
 
+class StreamCounters:
+    """Streamed replies: those that came to their end, and those that were cut short, by either side or a bound."""
+
+    __slots__ = ("cut", "ended")
+
+    def __init__(self) -> None:
+        self.ended = self.cut = 0
+
+
 class Counters:
     """The counters of one process."""
 
@@ -96,4 +105,5 @@ class Counters:
         """
         self.fanned_out: Counter[PushKind] = Counter()
         """Messages that were sent by pushes to groups and to all connections."""
+        self.streams = StreamCounters()
         self.webhooks = {kind: WebhookCounters() for kind in EventKind}

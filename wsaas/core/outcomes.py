@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wsaas.core.model import Frame
 from wsaas.core.refusal import Refusal
+from wsaas.core.streams import ReplyStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,14 @@ ConnectOutcome = Accepted | Refused | Indeterminate
 class Delivered:
     """The backend has taken the message, or refused this one message. `reply` goes to the client, then `further`.
 
-    Of a batch it has taken the first `taken` messages, at least one; None for all of them.
+    Of a batch it has taken the first `taken` messages, at least one; None for all of them. A `stream` is a reply that
+    the backend is still writing.
     """
 
     reply: Frame | None = None
     further: tuple[Frame, ...] = ()
     taken: int | None = None
+    stream: ReplyStream | None = None
 
 
 @dataclass(frozen=True, slots=True)

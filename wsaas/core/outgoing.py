@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wsaas.core.errors import ClientTooSlow
 from wsaas.core.interfaces import Peer
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame
 from wsaas.core.receipts import MAX_RECEIPTS, Receipt, Receipts
+from wsaas.core.streams import ReplyStream, Streams
 
 
 class Outgoing:
@@ -16,10 +17,10 @@ class Outgoing:
 
     Bounds, beside what the client's send buffer holds: pushes of at most `capacity` bytes, payloads plus `OVERHEAD`
     each, or any one message; over it `add` raises ClientTooSlow. Replies stop the lane: they are those of one answer.
-    Of receipts there are at most MAX_RECEIPTS.
+    Of receipts there are at most MAX_RECEIPTS; for streams see Streams.
     """
 
-    __slots__ = ("_capacity", "_pushes", "_receipts", "_size", "headers", "replies", "unsent")
+    __slots__ = ("_capacity", "_pushes", "_receipts", "_size", "headers", "replies", "streams", "unsent")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -28,6 +29,8 @@ class Outgoing:
         self._receipts: Receipts | None = None
         self.unsent: tuple[Frame, ...] = ()
         """Replies for which there was no room."""
+        self.streams: Streams | None = None
+        """Replies that the backend is still writing, from the first one on."""
         self.headers: tuple[tuple[bytes, bytes], ...] = ()
         """Of the backend's answer to the connect: for the 101."""
         self.replies = 0
@@ -67,10 +70,18 @@ class Outgoing:
         if self._receipts is not None:
             self._receipts.ponged(payload)
 
+    def stream(self, stream: ReplyStream, send: Callable[[Frame], bool], roomy: Callable[[], object]) -> None:
+        """Send on a reply that the backend is still writing, by `send`; see Streams."""
+        if self.streams is None:
+            self.streams = Streams(send, roomy)
+        self.streams.add(stream)
+
     def clear(self) -> None:
         """Give up all that waits."""
         self.take_pushes()
         self.unsent = ()
+        if self.streams is not None:
+            self.streams.cancel()
         if self._receipts is not None:
             self._receipts.give_up()
 

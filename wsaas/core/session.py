@@ -7,6 +7,7 @@ once. In a state where an input means nothing the method does nothing: a table t
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from wsaas.core.batch import make_lane
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
@@ -20,6 +21,7 @@ from wsaas.core.pushes import Pushed
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.states import BEFORE_THE_ANSWER, WHEN_CLOSED, WHEN_DISCONNECTED, State
+from wsaas.core.streams import ReplyStream
 
 _CONNECTING, _ACCEPTED, _OPEN, _LEAVING = State.CONNECTING, State.ACCEPTED, State.OPEN, State.LEAVING
 _CONNECT, _MESSAGE, _DISCONNECT = EventKind.CONNECT, EventKind.MESSAGE, EventKind.DISCONNECT
@@ -74,6 +76,8 @@ class Session(Identity):
         replies, self.outgoing.unsent = self.outgoing.unsent, ()
         if replies and self.state is _OPEN and self._reply(*replies):
             self._owner.wake(self)
+        if self.outgoing.streams is not None:
+            self.outgoing.streams.resume()
 
     def fail(self, cause: Cause, code: int, reason: str) -> None:
         """Hear that the client broke a rule or a limit; the peer closes the connection itself."""
@@ -97,7 +101,7 @@ class Session(Identity):
         state = self.state
         if state is not _OPEN and state in BEFORE_THE_ANSWER:
             return _CONNECT
-        if self.outgoing.unsent:
+        if self.outgoing.unsent or (self.outgoing.streams is not None and self.outgoing.streams.full):
             return None
         if self.lane.messages:
             return _MESSAGE
@@ -123,6 +127,8 @@ class Session(Identity):
                     self._conclude()
                 elif reply is not None and self.state is _OPEN:
                     self._reply(reply, *outcome.further)
+                if outcome.stream is not None:
+                    _stream(self, outcome.stream)
                 if self.lane.refused is not None:
                     self.lane.relieve(self.peer)
             case Accepted():
@@ -273,4 +279,20 @@ def _send(session: Session, frame: Frame) -> bool:
         return False
     session.messages_out += 1
     session.bytes_out += len(frame.payload)
+    return True
+
+
+def _stream(session: Session, stream: ReplyStream) -> None:
+    """Send on a reply that the backend is still writing, unless its client is gone, or going."""
+    if session.state is not _OPEN:
+        stream.cancel()
+    else:
+        session.outgoing.stream(stream, partial(_send_on, session), partial(session._owner.wake, session))
+
+
+def _send_on(session: Session, frame: Frame) -> bool:
+    """Send a message of a stream; return False if there is no room for it."""
+    if session.state is not _OPEN or not _send(session, frame):
+        return False
+    session._owner.replied(session, frame)
     return True

@@ -12,16 +12,24 @@ from __future__ import annotations
 
 import socket
 from enum import Enum
+from math import inf
 from typing import Protocol, cast
 
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHandshakeListener, IReactorTime, ISSLTransport, ITCPTransport
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    IPushProducer,
+    IReactorTime,
+    ISSLTransport,
+    ITCPTransport,
+)
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from wsaas.http_client.acknowledging import acknowledge, socket_below
+from wsaas.http_client.body_stream import BodyStream
 from wsaas.http_client.causes import cause
 from wsaas.http_client.deadline import Deadline
 from wsaas.http_client.exchange import Exchange, Fault, Lost, NotSent, TimedOut
@@ -80,6 +88,9 @@ class Connection(protocol.Protocol):
         self._deadline = Deadline(clock, self._deadline_reached)
         self._used = False
         self._parser = ResponseParser(last)
+        self._body: BodyStream | None = None
+        """The body that is read while it comes, from its head on."""
+        self._silence = 0.0
 
     # Calls of the pool
 
@@ -97,7 +108,7 @@ class Connection(protocol.Protocol):
         self._phase = _BUSY
         self._exchange = exchange
         exchange.connection = self
-        self._parser.expect(exchange.limit)
+        self._parser.expect(exchange.limit, exchange.streams)
         exchange.sent += 1
         self._deadline.move(exchange.deadline)
         if exchange.timing is not None:
@@ -108,7 +119,7 @@ class Connection(protocol.Protocol):
         """End the connection at once. The exchange on it hears nothing more."""
         if self._phase is not Phase.GONE:
             self._phase = Phase.CLOSING
-            self._exchange = None
+            self._exchange = self._body = None
             cast(ITCPTransport, self.transport).abortConnection()
 
     def close(self) -> None:
@@ -118,11 +129,23 @@ class Connection(protocol.Protocol):
         cast(ITCPTransport, self.transport).loseConnection()
 
     def break_off(self, fault: Fault) -> None:
-        """End the connection at once, and its exchange with this fault."""
-        exchange = self._exchange
+        """End the connection at once, and its exchange, or the body that comes, with this fault."""
+        exchange, body = self._exchange, self._body
         self.drop()
         if exchange is not None:
             exchange.end(fault)
+        elif body is not None:
+            body.ended(fault)
+
+    # Calls of a body that is read while it comes
+
+    def pause_body(self) -> None:
+        self._deadline.move(inf)
+        cast(IPushProducer, self.transport).pauseProducing()
+
+    def resume_body(self) -> None:
+        self._deadline.move(self._clock.seconds() + self._silence)
+        cast(IPushProducer, self.transport).resumeProducing()
 
     # Calls of the transport
 
@@ -153,7 +176,9 @@ class Connection(protocol.Protocol):
         if exchange is not None and exchange.timing is not None and exchange.timing.first_byte is None:
             exchange.timing.first_byte = self._clock.seconds()
         fault = self._parser.feed(data)
-        if fault is not None:
+        if self._parser.streaming:
+            self._stream(fault)
+        elif fault is not None:
             self.break_off(fault)
         elif self._parser.whole:
             self._finish()
@@ -163,6 +188,7 @@ class Connection(protocol.Protocol):
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         phase, self._phase = self._phase, Phase.GONE
         exchange, self._exchange = self._exchange, None
+        body, self._body = self._body, None
         opening, self._opening = self._opening, None
         self._parser.stop()
         self._writer = self._acknowledging = None
@@ -174,6 +200,9 @@ class Connection(protocol.Protocol):
             opening.errback(NotSent(cause(reason.value)))
         if exchange is not None:
             self._cut_short(exchange, reason.value)
+        elif body is not None:
+            ends = self._parser.ends_with_connection and isinstance(reason.value, ConnectionDone)
+            body.ended(None if ends else Lost(f"the answer is cut short: {cause(reason.value)}"))
 
     # Steps
 
@@ -181,9 +210,39 @@ class Connection(protocol.Protocol):
         self._opening = None
         self.drop()
 
+    def _stream(self, fault: Fault | None) -> None:
+        """Pass on what has come of a body that is read while it comes: the exchange ends with its head."""
+        body, exchange = self._body, self._exchange
+        if body is None:
+            if exchange is None:
+                return
+            body = self._body = BodyStream(self)
+            self._silence, self._exchange, exchange.connection = exchange.silence, None, None
+            self.pause_body()
+            exchange.end(self._parser.streamed(body))
+            if not body.wanted:  # it was cancelled, or nobody cares
+                self.drop()
+                return
+        part = self._parser.take_body()
+        if part:
+            body.received(part)
+        if self._body is None:  # the consumer has given it up
+            return
+        if fault is not None:
+            self.break_off(fault)
+        elif self._parser.whole:
+            self._finish()
+        elif not body.paused:
+            self._deadline.move(self._clock.seconds() + self._silence)
+            if self._acknowledging is not None:
+                acknowledge(self._acknowledging)
+
     def _finish(self) -> None:
         """End the exchange with its answer. The connection is free before that: it may be used again at once."""
         exchange, self._exchange = self._exchange, None
+        body, self._body = self._body, None
+        if body is not None and body.paused:
+            cast(IPushProducer, self.transport).resumeProducing()
         answer = self._parser.answer()
         self._used = True
         unwritten = self._writer.unwritten  # type: ignore[union-attr]  # set by connectionMade
@@ -198,6 +257,8 @@ class Connection(protocol.Protocol):
         if exchange is not None:
             exchange.connection = None
             exchange.end(answer)
+        elif body is not None:
+            body.ended(None)
 
     def _cut_short(self, exchange: Exchange, error: BaseException | None) -> None:
         """End an exchange whose connection is gone before the whole answer came."""
@@ -216,7 +277,7 @@ class Connection(protocol.Protocol):
 
     def _deadline_reached(self) -> None:
         if self._phase is Phase.BUSY:
-            self.break_off(TimedOut("no whole answer in time"))
+            self.break_off(TimedOut("no whole answer in time" if self._body is None else "no further part in time"))
         elif self._phase is Phase.IDLE:
             self._owner.retired(self)
             self.close()

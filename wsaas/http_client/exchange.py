@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -90,6 +90,10 @@ class Timing:
         self.begun = self.first_byte = None
 
 
+IsStream = Callable[[int, Sequence[tuple[bytes, bytes]]], bool]
+"""Says of a status and headers (names in lower case) if the body is to be read while it comes."""
+
+
 class Droppable(Protocol):
     """A connection, as an exchange on it knows it."""
 
@@ -104,7 +108,18 @@ class Exchange:
     twentieth of a message.)
     """
 
-    __slots__ = ("_done", "connecting", "connection", "deadline", "limit", "request", "sent", "timing")
+    __slots__ = (
+        "_done",
+        "connecting",
+        "connection",
+        "deadline",
+        "limit",
+        "request",
+        "sent",
+        "silence",
+        "streams",
+        "timing",
+    )
 
     def __init__(
         self,
@@ -113,7 +128,13 @@ class Exchange:
         deadline: float,
         done: Callable[[HttpResponse | Fault], object],
         timing: Timing | None = None,
+        streams: IsStream | None = None,
+        silence: float = 0.0,
     ) -> None:
+        self.streams = streams
+        """Says of an answer's head if its body is to be read while it comes."""
+        self.silence = silence
+        """Seconds between two parts of such a body, at most."""
         self.request = request
         self.limit = limit
         self.deadline = deadline
@@ -136,7 +157,7 @@ class Exchange:
             self._done = lambda result: first(self._second(result))
 
     def _second(self, result: HttpResponse | Fault) -> HttpResponse | Fault:
-        if isinstance(result, Fault):
+        if isinstance(result, Fault) or type(result) is not HttpResponse:
             return result
         return SecondAnswer(result.status, result.headers, result.body, result.truncated, self.sent)
 

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from wsaas.http_client.causes import cause
 from wsaas.http_client.connection import Connection
-from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent, TimedOut, Timing
+from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, IsStream, Lost, NotSent, TimedOut, Timing
 from wsaas.http_client.response_parser import LastResponse
 
 
@@ -58,6 +58,7 @@ class Pool:
         timeout: float,
         done: Callable[[HttpResponse | Fault], object],
         timing: Timing | None = None,
+        streams: IsStream | None = None,
     ) -> Exchange:
         """Send one request. `done` is called with the answer or a Fault, perhaps before this returns.
 
@@ -65,9 +66,12 @@ class Pool:
         Expect. Of the answer's body at most `limit` bytes are kept. `timeout` is for all of it together: connecting,
         sending, and the answer to its last byte. The method must not be HEAD or CONNECT, whose answers are framed
         otherwise. A `timing` is filled in on the way.
+
+        An answer for whose head `streams` is true is a StreamedResponse, as soon as its head is there; for its body
+        `timeout` is the time between two parts of it.
         """
         request = b"%b %b%b%d\r\n%b\r\n%b" % (method, path, self._after_path, len(body), head, body)
-        exchange = Exchange(request, limit, self.clock.seconds() + timeout, done, timing)
+        exchange = Exchange(request, limit, self.clock.seconds() + timeout, done, timing, streams, timeout)
         if self._idle:
             self._idle.pop().begin(exchange)
         else:

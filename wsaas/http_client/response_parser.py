@@ -1,7 +1,8 @@
 """Parses answers with llhttp, within limits, whatever the backend sends and however it is cut into segments.
 
 A backend can make the gateway hold so much: a head of HEAD_LIMIT, a body of the request's limit, and OVERHEAD_LIMIT of
-what is around the body (chunk sizes, chunk extensions, trailers). Nothing is ever decompressed.
+what is around the body (chunk sizes, chunk extensions, trailers). Of a body that is read while it comes, what came with
+one read. Nothing is ever decompressed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from enum import Enum
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from wsaas.http_client.exchange import Fault, HttpResponse, Lost
+from wsaas.http_client.body_stream import BodyStream, StreamedResponse
+from wsaas.http_client.exchange import Fault, HttpResponse, IsStream, Lost
 
 # Status line and headers of one answer, informational answers before it included.
 HEAD_LIMIT = 65536
@@ -55,11 +57,15 @@ class ResponseParser:
         self.expect(0)
         self._begin()
 
-    def expect(self, limit: int) -> None:
-        """Begin with the next answer, of whose body `limit` bytes are kept."""
+    def expect(self, limit: int, streams: IsStream | None = None) -> None:
+        """Begin with the next answer, of whose body `limit` bytes are kept.
+
+        If `streams` is true for its head, `streaming` is set, and the body is taken by `take_body` instead.
+        """
         self.received = 0
-        self.reusable = self.whole = False
+        self.reusable = self.whole = self.streaming = False
         self._limit = limit
+        self._streams = streams
 
     def feed(self, data: bytes) -> Fault | None:
         """Parse the next bytes; return a Fault if they make no answer."""
@@ -75,6 +81,8 @@ class ResponseParser:
         else:
             self._piece = b""
         self.received += len(data)
+        if self.streaming:
+            return self._feed_stream(data)
         return self._feed(data) if self.received <= HEAD_LIMIT else self._feed_measured(data)
 
     def _begin(self) -> None:
@@ -105,6 +113,16 @@ class ResponseParser:
             self._last.data, self._last.answer = self._piece, answer
         return answer
 
+    def streamed(self, stream: BodyStream) -> StreamedResponse:
+        """Return the answer whose body follows in this stream."""
+        return StreamedResponse(self._status, tuple(self._headers), b"", False, stream)
+
+    def take_body(self) -> bytes:
+        """Return the part of a streaming body that has come since the last call."""
+        body = b"".join(self._body)
+        self._body.clear()
+        return body
+
     def stop(self) -> None:
         """Parse no more, and let go of llhttp's parser, which refers back to this object."""
         self._parser = None
@@ -129,10 +147,16 @@ class ResponseParser:
             if not 100 <= status <= 599 or status == 101 or parser.get_http_version() not in ("1.1", "1.0"):
                 raise Lost("the answer's first line has an impossible status or version")
             self._part = Part.BODY
+            if self._streams is not None and status >= 200 and self._streams(status, self._headers):
+                self.streaming = True
+                self._piece = b""
+                self._around = 0
 
     def on_body(self, data: bytes) -> None:
         """Take a part of the body, up to the limit."""
-        if self._part is Part.BODY:
+        if self.streaming:
+            self._body.append(data)
+        elif self._part is Part.BODY:
             self._room -= len(data)
             if self._room < 0:
                 data = data[: self._room]
@@ -167,6 +191,18 @@ class ResponseParser:
                 self.reusable = False  # the answer is whole, and no HTTP follows it
         return None
 
+    def _feed_stream(self, data: bytes) -> Fault | None:
+        """Parse the next bytes of a streaming body, of any length. Between two parts of it there may be OVERHEAD_LIMIT
+        bytes of what is around it.
+        """
+        self._around += len(data)
+        fault = self._feed(data)
+        if self._body:
+            self._around = 0
+        elif self._around > OVERHEAD_LIMIT and not self.whole:
+            return Lost("the answer has too much around its body")
+        return fault
+
     def _feed_measured(self, data: bytes) -> Fault | None:
         """Parse the next bytes, but none beyond the limits: where segments end makes no difference."""
         before = self.received - len(data)
@@ -179,6 +215,8 @@ class ResponseParser:
             if self._part is Part.HEAD:
                 return Lost("the answer's head is too long")
             data = data[allowed:]
+            if self.streaming:
+                return self._feed_stream(data)
             before = HEAD_LIMIT
         allowed = self._limit + OVERHEAD_LIMIT - before
         fault = self._feed(data[:allowed])

@@ -22,7 +22,9 @@ from wsaas.api.metrics import add_metrics_route
 from wsaas.api.server.request_log import RequestLog
 from wsaas.api.server.site import ApiSite, api_site
 from wsaas.api.sigv4 import Signatures
+from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.courier import Courier
+from wsaas.backend.reply_stream import ReplyStreams
 from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender, Sender
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
@@ -53,6 +55,7 @@ from wsaas.service.watching import Watching, debug_log
 from wsaas.settings.table import Settings
 from wsaas.telemetry.connection_log import log_end
 from wsaas.telemetry.figures import Figures
+from wsaas.telemetry.log_limit import LogLimit
 from wsaas.telemetry.otlp import configured
 from wsaas.telemetry.reactor_delay import ReactorDelay
 
@@ -112,6 +115,13 @@ def assemble(
         wall_clock=time.time,
         random=random.random,
         monitor=monitor,
+        streams=ReplyStreams(
+            reactor,
+            settings.max_streams,
+            settings.max_message_size,
+            AnswerLog(LogLimit(reactor), backend.url),
+            monitor.counters.streams,
+        ),
         address=backend.url,
     )
     journal: MemoryJournal | SqliteJournal | ClusterJournal = MemoryJournal()

@@ -44,10 +44,18 @@ def open_files() -> int:
     return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
+def stream_files(most: int, files: int) -> int:
+    """Return the files of so many streamed replies, and of those that wait for their turn (`ReplyStreams`).
+
+    They are a quarter of all at most, since each stream is of a client.
+    """
+    return min(most + most // 4 + 1, files // 4)
+
+
 def capacity(wanted: int, webhooks: int, files: int, peers: int = 0) -> Capacity:
     """Return the room for `wanted` clients, 0 for as many as possible, where `webhooks` are in flight at most.
 
-    `peers` are the connections to and from other workers.
+    `peers` are the connections to and from other workers, and those of streamed replies.
     Raises ValueError if there is no room worth speaking of.
     """
     # A webhook may need a second socket for a moment: an old one that is just closed, an address that is tried as well.

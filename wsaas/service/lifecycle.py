@@ -15,7 +15,7 @@ from wsaas.api.server.site import ApiSite
 from wsaas.journal.lock import JournalUnusable
 from wsaas.net.tls_endpoint import TlsPort
 from wsaas.service.drain import Drain
-from wsaas.service.file_limits import capacity, open_files
+from wsaas.service.file_limits import capacity, open_files, stream_files
 from wsaas.service.launch import StartFailed
 from wsaas.service.listening import listen, listen_by_default
 from wsaas.service.parts import Parts
@@ -87,12 +87,13 @@ class Daemon(Service):
     def _limit_connections(self, api: ApiSite) -> None:
         """Let in as many clients as there is room for, and are wished."""
         settings, others = self._parts.settings, self._parts.worker or self._parts.node
+        files = open_files()
         try:
             room = capacity(
                 settings.max_connections,
                 settings.webhook_concurrency,
-                open_files(),
-                0 if others is None else others.files,
+                files,
+                stream_files(settings.max_streams, files) + (0 if others is None else others.files),
             )
         except ValueError as error:
             raise StartFailed(str(error)) from None

@@ -26,7 +26,7 @@ from twisted.logger import Logger
 from wsaas.internals.signals import Signals
 from wsaas.journal.lock import JournalUnusable, Lock, is_free
 from wsaas.service.adoption import set_aside, worker_directory
-from wsaas.service.file_limits import capacity, open_files
+from wsaas.service.file_limits import capacity, open_files, stream_files
 from wsaas.service.launch import StartFailed
 from wsaas.service.listening import listen, listen_by_default
 from wsaas.service.parent import Parent, SpawnPlan
@@ -176,7 +176,9 @@ class ParentService(Service):
         webhooks = -(-self._settings.webhook_concurrency // self._count)
         wanted = -(-self._settings.max_connections // self._count)
         try:
-            capacity(wanted, webhooks, open_files(), sibling_files(self._count))
+            files = open_files()
+            streams = stream_files(-(-self._settings.max_streams // self._count), files)
+            capacity(wanted, webhooks, files, sibling_files(self._count) + streams)
         except ValueError as error:
             raise StartFailed(str(error)) from None
 

@@ -76,6 +76,7 @@ def settings_of(settings: Settings, identity: WorkerIdentity) -> Settings:
         settings,
         state_dir=None if state_dir is None else str(worker_directory(Path(state_dir), identity.number)),
         webhook_concurrency=share(settings.webhook_concurrency),
+        max_streams=share(settings.max_streams),
         connect_rate=share(settings.connect_rate),
         max_connections=share(settings.max_connections),
     )

@@ -149,6 +149,7 @@ class Settings:
     )
     webhook_timeout: float = duration(50, HOUR, "10000", "Milliseconds for one webhook in all.")
     webhook_concurrency: int = setting(parse.whole(1, 10_000), "64", "Webhooks in flight at once.")
+    max_streams: int = setting(parse.whole(1, 100_000), "256", "Streamed replies that are read at once.")
     webhook_batch: int = setting(
         parse.whole(1, 1000),
         "1",

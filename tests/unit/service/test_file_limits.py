@@ -6,7 +6,7 @@ import resource
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.service.file_limits import capacity, open_files
+from wsaas.service.file_limits import capacity, open_files, stream_files
 
 
 class CapacityTests(SynchronousTestCase):
@@ -49,3 +49,7 @@ class CapacityTests(SynchronousTestCase):
         self.assertEqual(open_files(), 700)
         self.patch(resource, "getrlimit", lambda which: (unlimited, unlimited))
         self.assertEqual(open_files(), 1 << 20)
+
+    def test_streams(self) -> None:
+        """Streamed replies keep files for themselves, those that wait for their turn too; a quarter of all at most."""
+        self.assertEqual([stream_files(256, 20000), stream_files(1, 20000), stream_files(256, 1024)], [321, 2, 256])

@@ -69,6 +69,7 @@ DEFAULTS: dict[str, Any] = {
     "WEBHOOK_SECRET": (),
     "WEBHOOK_TIMEOUT": 10.0,
     "WEBHOOK_CONCURRENCY": 64,
+    "MAX_STREAMS": 256,
     "WEBHOOK_BATCH": 1,
     "MESSAGE_PATIENCE": 30.0,
     "DISCONNECT_PATIENCE": 86400.0,
@@ -139,6 +140,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "WEBHOOK_TIMEOUT": {"50": 0.05, "3600000": 3600.0},
     "WEBHOOK_CONCURRENCY": {"1": 1, "10000": 10000},
+    "MAX_STREAMS": {"1": 1, "100000": 100000},
     "WEBHOOK_BATCH": {"1": 1, "1000": 1000},
     "MESSAGE_PATIENCE": {"0": 0.0, "86400000": 86400.0},
     "DISCONNECT_PATIENCE": {"0": 0.0, "2592000000": 2592000.0},
@@ -250,6 +252,10 @@ BAD: dict[str, dict[str, str]] = {
     "WEBHOOK_CONCURRENCY": {
         "0": "'0': must be a whole number from 1 to 10000",
         "10001": "'10001': must be a whole number from 1 to 10000",
+    },
+    "MAX_STREAMS": {
+        "0": "'0': must be a whole number from 1 to 100000",
+        "100001": "'100001': must be a whole number from 1 to 100000",
     },
     "WEBHOOK_BATCH": {
         "0": "'0': must be a whole number from 1 to 1000",
@@ -851,6 +857,7 @@ class DescribeTests(Case):
                 "WEBHOOK_SECRET": "unset",
                 "WEBHOOK_TIMEOUT": "10s",
                 "WEBHOOK_CONCURRENCY": "64",
+                "MAX_STREAMS": "256",
                 "WEBHOOK_BATCH": "1",
                 "MESSAGE_PATIENCE": "30s",
                 "DISCONNECT_PATIENCE": "24h",
