@@ -349,6 +349,10 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "system.test_events.OffTests.test_off",
             "system.test_events.WorkerTests.test_all_workers",
         ],
+        "GET /-/openapi.json": [
+            "unit.api.test_documents.AnswerTests.test_served",
+            "unit.api.test_documents.DocumentTests.test_routes",
+        ],
         "GET /-/stats": [
             "system.test_events.EventTests.test_stats",
             "system.test_events.WorkerTests.test_all_workers",

@@ -12,6 +12,7 @@ from twisted.web.server import Site
 
 from wsaas.api.access import Access
 from wsaas.api.app import Api
+from wsaas.api.documents import add_document_routes
 from wsaas.api.health import Members, add_ops_routes
 from wsaas.api.routes import add_routes
 from wsaas.api.server.channel import ApiChannel, ApiRequest
@@ -104,6 +105,7 @@ def api_site(
     api = Api(access, router.counters, elsewhere, may_answer)
     add_routes(api, router, reactor, elsewhere)
     add_ops_routes(api, ready, members, members_name)
+    add_document_routes(api)
     if add_more is not None:
         add_more(api)
     fast = None

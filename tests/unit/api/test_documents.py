@@ -1,0 +1,126 @@
+"""/-/openapi.json: valid, and the same as the routes, the tables of docs/protocol.rst and what the gateway answers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from twisted.internet.defer import succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.api_case import ApiCase
+from tests.support.api_fakes import HERE, router_of
+from tests.support.pages import DOCS, tables
+from wsaas.api.documents import OPENAPI, add_document_routes, openapi
+from wsaas.api.server.site import api_site
+
+TABLES = tables((DOCS / "protocol.rst").read_text())
+PROBES = ("/-/healthy", "/-/ready")
+PAGE = "/-/console"
+LATER = ("/-/metrics", "/-/events", "/-/stats", "/-/console", "/-/events/{webhook-id}/replay")
+"""Paths whose routes are added by `add_more`, which the tests of their own modules call."""
+Schema = dict[str, Any]
+
+
+def operations() -> dict[str, Schema]:
+    """The operations of the document by method and path."""
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in openapi()["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def statuses(cell: str) -> set[str]:
+    return set(re.findall(r"\b[1-5]\d\d\b", cell))
+
+
+class DocumentTests(SynchronousTestCase):
+    def test_valid(self) -> None:
+        """The document is valid by the specification; each operation has an id of its own and a known tag."""
+        validate(openapi())
+        webhooks = [each for methods in openapi()["webhooks"].values() for each in methods.values()]
+        every = [*operations().values(), *webhooks]
+        self.assertEqual(len({each["operationId"] for each in every}), len(every))
+        self.assertLessEqual(
+            {tag for each in every for tag in each["tags"]}, {tag["name"] for tag in openapi()["tags"]}
+        )
+
+    def test_rows(self) -> None:
+        """Its operations are the rows of the tables of requests, no more and no fewer."""
+        rows = {row[0].partition("?")[0] for row in TABLES["requests"]}
+        rows |= {row[0] for row in TABLES["aws"] if "@" in row[0]}
+        self.assertEqual(set(operations()), rows)
+
+    def test_routes(self) -> None:
+        """Its operations are the routes of the site, no more and no fewer."""
+        site = api_site(
+            Clock(), router_of(), tokens=(), max_message_size=1, ready=lambda: True, members=lambda: succeed([])
+        )
+        inside: Any = site.resource
+        while not hasattr(inside, "_app"):
+            inside = inside._inside
+        found = set()
+        for rule in inside._app.url_map.iter_rules():
+            path = re.sub(r"<name:group>", "{group}", re.sub(r"<(?:id|name):id>", "{id}", rule.rule))
+            if not path.startswith("/<stage:"):
+                found |= {f"{method} {path}" for method in rule.methods - {"HEAD", "OPTIONS"}}
+        self.assertEqual({each for each in operations() if each.partition(" ")[2] not in LATER}, found)
+
+    def test_statuses(self) -> None:
+        """Each operation has the statuses of its row, and those of a missing token and a wrong Host."""
+        for row in TABLES["requests"]:
+            path = row[0].partition(" ")[2].partition("?")[0]
+            of_all = set() if path in PROBES else {"403"} if path == PAGE else {"401", "403"}
+            found = set(operations()[row[0].partition("?")[0]]["responses"])
+            if row[0].partition("?")[0] == "PUT /{id}":
+                self.assertLessEqual(statuses(row[2]) | of_all, found)
+            else:
+                self.assertEqual(statuses(row[2]) | of_all, found, row[0])
+        by_name = {row[0]: row[1] for row in TABLES["aws"]}
+        for key, more in (
+            ("POST", ("PayloadTooLarge", "UnsupportedMediaType", "LimitExceeded")),
+            ("GET", ()),
+            ("DELETE", ()),
+        ):
+            names = [f"{name}Exception" for name in ("Forbidden", "Gone", *more)]
+            wanted = {by_name[f"{key} /@connections/{{id}}"], *(by_name[name] for name in names)}
+            self.assertEqual(set(operations()[f"{key} /@connections/{{id}}"]["responses"]), wanted)
+
+    def test_members(self) -> None:
+        """Its objects have the members of the tables: facts, errors, and the bodies of webhooks."""
+        schemas = openapi()["components"]["schemas"]
+        for schema, table in (("Connection", "facts"), ("Connect", "connect-body"), ("Disconnect", "disconnect-body")):
+            self.assertEqual(list(schemas[schema]["properties"]), [row[0] for row in TABLES[table]])
+        self.assertEqual(list(schemas["Accept"]["properties"]), ["code", *(row[0] for row in TABLES["accept"])])
+        self.assertEqual(schemas["Error"]["properties"]["code"]["enum"], [row[0] for row in TABLES["errors"]])
+        causes = [row[0] for row in TABLES["causes"]]
+        self.assertEqual(schemas["Disconnect"]["properties"]["cause"]["enum"], causes)
+        self.assertEqual(set(openapi()["webhooks"]), {"connect", "message", "disconnect"})
+
+
+class AnswerTests(ApiCase):
+    def setUp(self) -> None:
+        super().setUp()
+        add_document_routes(self.api)
+
+    def test_served(self) -> None:
+        """GET returns the document."""
+        got = self.ask("GET", OPENAPI.removeprefix("/"))
+        self.assertEqual((got.status, got.json["openapi"]), (200, "3.1.1"))
+
+    def test_answers(self) -> None:
+        """Answers of the API are as the document says."""
+        for method, path, key, name in (
+            ("GET", HERE, "GET /{id}", "Connection"),
+            ("PUT", HERE, "PUT /{id}", "Done"),
+            ("GET", "connections", "GET /connections", "Connections"),
+            ("GET", "A" * 32, "GET /{id}", "Error"),
+            ("DELETE", f"{HERE}?code=1", "DELETE /{id}", "Error"),
+        ):
+            got = self.ask(method, path, b"hi" if method == "PUT" else None)
+            self.assertIn(str(got.status), operations()[key]["responses"])
+            Draft202012Validator(openapi()["components"]["schemas"][name]).validate(got.json)
