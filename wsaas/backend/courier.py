@@ -29,6 +29,7 @@ from wsaas.backend.reply_stream import ReplyStreams
 from wsaas.backend.requests import Contract
 from wsaas.backend.responses import DELIVERED, NO_ANSWER, Retry, read
 from wsaas.backend.sender import Sender
+from wsaas.core.counters import DURATIONS
 from wsaas.core.events import Cause, CloseCode, EventKind
 from wsaas.core.monitor import Monitor
 from wsaas.core.outcomes import Acknowledged, Indeterminate, Outcome, Undelivered
@@ -39,8 +40,6 @@ from wsaas.http_client.exchange import Fault, HttpResponse, TimedOut
 from wsaas.telemetry.log_limit import LogLimit
 
 _MESSAGE, _DISCONNECT = EventKind.MESSAGE, EventKind.DISCONNECT  # Enum looks its members up anew each time
-TRACED = 0.01
-"""Seconds of a try from which on its trace may be an exemplar of the histogram: a quick one is not worth a search."""
 
 
 class Courier:
@@ -132,16 +131,16 @@ class Courier:
                 self._offer(session)
                 return
             delivery.event = event
-            waited_since, delivery.began = delivery.began, self._seconds()
-            delivery.due = waited_since or delivery.began
-            delivery.sent_at = delivery.began
+            due = delivery.began
+            delivery.began = delivery.sent_at = self._seconds()
         else:
+            due = delivery.due
             delivery.sent_at = self._seconds()
         delivery.tries += 1
         try:
             webhook = self._contract.webhook(session, delivery.event)
             if self._monitor.observer is not None:
-                delivery.watched = Watched(webhook, delivery.due, delivery.sent_at)
+                delivery.watched = Watched(webhook, due or delivery.sent_at, delivery.sent_at)
             self._sender.send(webhook, partial(self._answered, delivery))
         except Exception:
             self._dispatcher.release(delivery.traffic.kind, delivery.party)
@@ -152,19 +151,20 @@ class Courier:
         self._dispatcher.release(traffic.kind, delivery.party)
         if self._stopped:
             return
-        duration, now = traffic.counters.duration, self._seconds()
-        seconds = now - delivery.sent_at
+        now = self._seconds()
+        counters, seconds = traffic.counters, now - delivery.sent_at
+        duration = counters.duration
         # As Histogram.observe does, without the call: each message comes here.
-        bucket = bisect_left(duration.bounds, seconds)
+        bucket = bisect_left(DURATIONS, seconds)
         duration.counts[bucket] += 1
         duration.sum += seconds
-        if seconds >= TRACED:
+        if bucket > 3:  # a try of over 10 ms: a quicker one is not worth a search
             duration.exemplars[bucket] = (delivery.session.trace_id, seconds, now)
         if watched is not None:
             watched.answer, watched.answered_at = answer, now
         try:
             if answer is self._plain_answer and traffic.kind is _MESSAGE and not traffic.breaker.failures:
-                traffic.counters.answers[2] += 1
+                counters.answers[2] += 1
                 self._resolve(delivery, DELIVERED)
             else:
                 self._read(delivery, answer)

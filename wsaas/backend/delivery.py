@@ -114,8 +114,8 @@ class Delivery:
         self.event: Event | None = None
         self.began = 0.0
         """The moment of its first try; before that, when its wait for a place in flight began."""
-        self.due = 0.0
-        """The moment at which its wait for another try ended; 0 before that."""
+        self.due: float
+        """The moment at which its wait for another try ended, once it has waited for one."""
         self.sent_at: float
         """The moment of its last try, once it has one."""
         self.tries = 0
