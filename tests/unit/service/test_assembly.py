@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import resource
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.source import ROOT, module_of
 from wsaas.api.errors import Unauthorized
 from wsaas.api.server.site import ApiSite
 from wsaas.clients.factory import ClientFactory
@@ -77,3 +79,12 @@ class AssemblyTests(SynchronousTestCase):
             _, clients = self.listening(STATE_DIR=self.mktemp(), JOURNAL_AUTHORIZATION=word)
             journal: Any = clients.context.gateway._journal
             self.assertIs(journal._disk._keep_authorization, kept)
+
+    def test_one_sender(self) -> None:
+        """All webhooks, and replays too, leave by one sender: none is made behind the gate of a cluster's node."""
+        made = [
+            node
+            for node in module_of(ROOT / "wsaas/service/assembly.py", ROOT).nodes
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "PoolSender"
+        ]
+        self.assertEqual(len(made), 1)
