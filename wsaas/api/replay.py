@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Awaitable
 from typing import Protocol, cast
@@ -68,7 +67,7 @@ def new_body(content: bytes) -> bytes | None:
             case {}:
                 if not wanted:
                     return None
-    except (ValueError, binascii.Error):  # no JSON, no base64, or half of a surrogate pair
+    except (ValueError, RecursionError):  # no JSON or no base64, half of a surrogate pair, or lists a thousand deep
         raise BadRequest(flaw) from None
     raise BadRequest(flaw)
 

@@ -99,7 +99,7 @@ class Tail:
         """Print an event; return whether it counts as one."""
         try:
             event = json.loads(line) if line else None
-        except ValueError:
+        except (ValueError, RecursionError):
             event = None
         if not isinstance(event, dict):
             return False

@@ -88,7 +88,7 @@ class Votes:
                 fields = json.loads(request.content.read())
                 prefix = str(fields["prefix"])[:PREFIX_LENGTH]
                 words = (prefix, str(fields["view"]), str(fields["row"]), int(fields["known"]))
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 raise BadRequest("this is not a renewal") from None
             member = self._member
             try:

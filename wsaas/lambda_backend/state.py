@@ -6,7 +6,6 @@ So this backend keeps none: it may be restarted, and there may be several.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import asdict, dataclass
 
@@ -34,5 +33,5 @@ def read_state(value: str | None) -> State | None:
         return State(
             int(found["connected_at"]), str(found["source_ip"]), str(found["user_agent"]), str(found["domain_name"])
         )
-    except (binascii.Error, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None

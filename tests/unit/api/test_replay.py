@@ -84,6 +84,7 @@ class ReplayTests(ApiCase):
             b'{"body_base64": "\xc3\xa9"}',
             b'{"body_base64": "x"}',
             b'{"body": "\\ud800"}',
+            b"[" * 100_000,
             b"\xff",
             b"[" * 900,
         ):
