@@ -399,6 +399,10 @@ class LinkTests(FaultCase):
         and ends when it is back; no event comes after a DELETE.
         """
         cluster = self.linked()
+        stop = threading.Event()
+        self.addCleanup(stop.set)
+        for client in self.clients[cluster.nodes[0]].values():  # they talk on, also after they were told of
+            threading.Thread(target=talk, args=(client, stop), daemon=True).start()
         began = time.monotonic()
         self.links.cut([("n1", "engine"), ("n1", "n2"), ("n1", "n3")])
         counts = self.watch(cluster, 6, 0)
@@ -407,6 +411,7 @@ class LinkTests(FaultCase):
         self.all_told(self.clients[cluster.nodes[0]])
         took = max(request.arrived for request in self.stage.disconnects) - began
         print(f"a node alone: last DELETE {took:.1f} s after the cut")
+        time.sleep(2)
         self.links.cut([])
         self.assertEqual(cluster.nodes[0].wait(), 3)
         self.assertEqual((late(self.stage.requests), repeats(self.stage.requests)), ([], []))
