@@ -2,17 +2,17 @@
 
 project = "WSAAS"
 author = "WSAAS contributors"
-html_theme = "alabaster"
-# Wide enough for lines of 110 characters in code, and for the tables.
+extensions = ["sphinx_copybutton"]
+html_theme = "furo"
+html_title = "WSAAS"
 html_theme_options = {
-    "description": "WebSockets as a service",
-    "fixed_sidebar": True,
-    "page_width": "1280px",
-    "body_max_width": "980px",
-    "sidebar_width": "240px",
-    "font_size": "16px",
-    "code_font_size": "0.82em",
+    "light_css_variables": {"color-brand-primary": "#0b6b58", "color-brand-content": "#0b6b58"},
+    "dark_css_variables": {"color-brand-primary": "#5fd0b5", "color-brand-content": "#5fd0b5"},
 }
+html_css_files = ["custom.css"]
+# What is copied is the command, without the prompt or the output.
+copybutton_prompt_text = r"\$ "
+copybutton_prompt_is_regexp = True
 html_static_path = ["_static"]
 html_show_copyright = False
 exclude_patterns = ["build"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 
 from wsaas.cli.arguments import api_options
@@ -88,7 +89,8 @@ def escaped(text: str) -> str:
     words = []
     for word in text.split():
         bare = word.strip(".,;:()[]")
-        if bare.startswith("--") and "``" not in word and len(bare) > 2:
+        named = (bare.startswith("--") and len(bare) > 2) or re.fullmatch("[A-Z]+_", bare)  # else a reference
+        if named and "``" not in word:
             word = word.replace(bare, f"``{bare}``", 1)
         words.append(word)
     return " ".join(words)
