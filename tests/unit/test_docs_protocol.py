@@ -353,6 +353,10 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "unit.api.test_documents.AnswerTests.test_served",
             "unit.api.test_documents.DocumentTests.test_routes",
         ],
+        "GET /-/asyncapi.json": [
+            "unit.api.test_documents.AnswerTests.test_served",
+            "unit.api.test_documents.AsyncTests.test_valid",
+        ],
         "GET /-/stats": [
             "system.test_events.EventTests.test_stats",
             "system.test_events.WorkerTests.test_all_workers",

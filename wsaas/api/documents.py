@@ -1,4 +1,8 @@
-"""The description of the API in OpenAPI 3.1, webhooks included: a file of the package, written by hand."""
+"""Descriptions for machines, files of the package that are written by hand.
+
+/-/openapi.json     the API and the webhooks, in OpenAPI 3.1
+/-/asyncapi.json    the messages of clients, gateway and backend, in AsyncAPI 3.0
+"""
 
 from __future__ import annotations
 
@@ -13,19 +17,23 @@ from wsaas.api.app import Api
 from wsaas.api.params import Query
 from wsaas.api.responses import ApiResponse
 
-OPENAPI = "/-/openapi.json"
+NAMES = ("openapi.json", "asyncapi.json")
 
 
 @cache
-def openapi() -> dict[str, Any]:
-    """Return the document."""
-    document: dict[str, Any] = json.loads(files("wsaas.api").joinpath("openapi.json").read_text())
-    return document
+def document(name: str) -> dict[str, Any]:
+    """Return one of the documents."""
+    found: dict[str, Any] = json.loads(files("wsaas.api").joinpath(name).read_text())
+    return found
 
 
 def add_document_routes(api: Api) -> None:
-    """Add the route of the document. It is read when it is first asked for."""
+    """Add the routes of the documents. Each is read when it is first asked for."""
 
-    @api.route(OPENAPI, "GET")
-    async def described(request: IRequest, query: Query) -> ApiResponse:
-        return ApiResponse(200, openapi())
+    @api.route("/-/openapi.json", "GET")
+    async def openapi(request: IRequest, query: Query) -> ApiResponse:
+        return ApiResponse(200, document("openapi.json"))
+
+    @api.route("/-/asyncapi.json", "GET")
+    async def asyncapi(request: IRequest, query: Query) -> ApiResponse:
+        return ApiResponse(200, document("asyncapi.json"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from copy import deepcopy
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for
 from openapi_spec_validator import validate
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
@@ -13,8 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.api_case import ApiCase
 from tests.support.api_fakes import HERE, router_of
-from tests.support.pages import DOCS, tables
-from wsaas.api.documents import OPENAPI, add_document_routes, openapi
+from tests.support.pages import DOCS, ROOT, tables
+from wsaas.api.documents import add_document_routes, document
 from wsaas.api.server.site import api_site
 
 TABLES = tables((DOCS / "protocol.rst").read_text())
@@ -23,6 +26,10 @@ PAGE = "/-/console"
 LATER = ("/-/metrics", "/-/events", "/-/stats", "/-/console", "/-/events/{webhook-id}/replay")
 """Paths whose routes are added by `add_more`, which the tests of their own modules call."""
 Schema = dict[str, Any]
+
+
+def openapi() -> Schema:
+    return document("openapi.json")
 
 
 def operations() -> dict[str, Schema]:
@@ -102,15 +109,45 @@ class DocumentTests(SynchronousTestCase):
         self.assertEqual(set(openapi()["webhooks"]), {"connect", "message", "disconnect"})
 
 
+class AsyncTests(SynchronousTestCase):
+    document = document("asyncapi.json")
+
+    def test_valid(self) -> None:
+        """The document is valid by the schema of AsyncAPI 3.0.0, and each reference leads somewhere."""
+        schema = json.loads((ROOT / "tests" / "schemas" / "asyncapi-3.0.0.json").read_text())
+        validator = validator_for(schema)(schema)
+        self.assertEqual([error.message for error in validator.iter_errors(self.document)], [])
+        wrong = deepcopy(self.document)
+        wrong["channels"]["clients"]["bindings"]["ws"]["nonsense"] = True
+        self.assertFalse(validator.is_valid(wrong))
+        for reference in re.findall(r'"\$ref": "#/([^"]*)"', json.dumps(self.document)):
+            found: Any = self.document
+            for part in reference.split("/"):
+                found = found[part]
+
+    def test_same(self) -> None:
+        """Its webhooks are those of the other document, with the same methods and the same members."""
+        schemas = openapi()["components"]["schemas"]
+        for name, schema in self.document["components"]["schemas"].items():
+            self.assertEqual(schema, schemas[name])
+        methods = {
+            name.removeprefix("on").lower(): operation["bindings"]["http"]["method"].lower()
+            for name, operation in self.document["operations"].items()
+            if name.startswith("on")
+        }
+        self.assertEqual(methods, {name: next(iter(hook)) for name, hook in openapi()["webhooks"].items()})
+
+
 class AnswerTests(ApiCase):
     def setUp(self) -> None:
         super().setUp()
         add_document_routes(self.api)
 
     def test_served(self) -> None:
-        """GET returns the document."""
-        got = self.ask("GET", OPENAPI.removeprefix("/"))
-        self.assertEqual((got.status, got.json["openapi"]), (200, "3.1.1"))
+        """GET returns the documents."""
+        for name, version in (("openapi", "3.1.1"), ("asyncapi", "3.0.0")):
+            got = self.ask("GET", f"-/{name}.json")
+            self.assertEqual((got.status, got.json[name]), (200, version))
 
     def test_answers(self) -> None:
         """Answers of the API are as the document says."""

@@ -62,7 +62,7 @@ class SiblingSiteTests(SynchronousTestCase):
         clients = api_site(
             self.clock, self.router, tokens=(), max_message_size=1000, ready=lambda: True, members=lambda: succeed([])
         )
-        own = {"/-/healthy", "/-/ready", "/-/cluster", "/-/openapi.json"}
+        own = {"/-/healthy", "/-/ready", "/-/cluster", "/-/openapi.json", "/-/asyncapi.json"}
         self.assertEqual(rules(clients.resource) - own, rules(self.site.resource) - {"/-/groups", "/-/worker"})
 
     def test_more(self) -> None:
