@@ -233,6 +233,19 @@ class EndOfConnectionTests(MonitorTestCase):
         closed.resolve(Acknowledged())
         self.assertEqual((len(self.monitor.owed), self.monitor.owed.oldest()), (0, None))
 
+    def test_log(self) -> None:
+        """A log that is set hears of each end, once, with the moment of the loss; an observer need not be there."""
+        heard: list[tuple[str, Closed]] = []
+        self.monitor.observer = None
+        self.monitor.log_end = lambda session, closed: heard.append((session.id, closed))
+        _, session = self.open()
+        self.now = 3.0
+        session.disconnected(Cause.CLIENT, 1001, "", True)
+        session.next_event()
+        session.resolve(Acknowledged())
+        self.assertEqual(heard, [(session.id, Closed(Cause.CLIENT, 1001, "", clean=True, at=3.0))])
+        self.assertIsNone(self.gateway.observer)
+
     def test_refused(self) -> None:
         """Of a client that left, and that the backend then refuses, no end is owed."""
         _, session = self.connecting()
