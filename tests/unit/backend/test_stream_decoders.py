@@ -90,6 +90,7 @@ class EventTests(DecoderTestCase):
             (b"data: one\n\n", [b"one"]),
             (b"data:one\r\rdata:two\r\n\r\n", [b"one", b"two"]),
             (b"data: a\ndata: b\ndata\n\n", [b"a\nb\n"]),
+            (b"data: a\r\ndata: b\r\n\r\ndata: c\rdata: d\r\r", [b"a\nb", b"c\nd"]),
             (b"data:  two spaces\n\n", [b" two spaces"]),
             (b"\xef\xbb\xbfdata: x\n\n", [b"x"]),
             (b"data: a\n\n\xef\xbb\xbfdata: b\n\n", [b"a"]),
