@@ -56,7 +56,8 @@ class File:
         request.setHeader("X-Content-Type-Options", "nosniff")
         request.setHeader("Referrer-Policy", "no-referrer")
         known = b", ".join(request.requestHeaders.getRawHeaders(b"if-none-match", [])).decode("latin-1")
-        if self.tag in (each.strip().removeprefix("W/") for each in known.split(",")):
+        # RFC 9110, 13.1.2: "*" is any tag.
+        if not {self.tag, "*"}.isdisjoint(each.strip().removeprefix("W/") for each in known.split(",")):
             request.setResponseCode(304)
             return b""
         request.setHeader("Content-Type", self.media_type)

@@ -78,7 +78,7 @@ class FileTests(ConsoleCase):
         self.get("/-/console/app.js")
         tag = self.headers["etag"]
         self.assertEqual(self.headers["cache-control"], "no-cache")
-        for value in (tag, f"W/{tag}", f'"x", {tag}'):
+        for value in (tag, f"W/{tag}", f'"x", {tag}', "*"):
             self.assertEqual(self.get("/-/console/app.js", f"If-None-Match: {value}\r\n"), (304, b""))
         self.assertEqual(self.get("/-/console/style.css", f"If-None-Match: {tag}\r\n"), (200, b"a{}"))
 
