@@ -72,7 +72,10 @@ class ErrorRow:
 
 # One text for every 404: the answer does not tell an id that is over from one that never was, or from another path.
 NOT_FOUND = ErrorRow(
-    404, "NOT_FOUND", message="no such connection, or it is over, and no such path: forget the id or check the path"
+    404,
+    "NOT_FOUND",
+    message="no such connection (it is over, or was one of another or an earlier process, or never was),"
+    " and no such path: forget the id or check the path",
 )
 
 TABLE: Mapping[type[object], ErrorRow] = {

@@ -84,8 +84,9 @@ class PushTests(ApiCase):
         self.assertEqual((got.status, got.json), (202, {"code": "OK"}))
 
     def test_unknown(self) -> None:
-        """A push to an id that is unknown is answered 404."""
+        """A push to an id that is unknown is answered 404, which says that an earlier process may have given it."""
         self.assert_error(self.ask("PUT", GONE, b"x"), 404, "NOT_FOUND")
+        self.assertIn("an earlier process", self.ask("PUT", GONE, b"x").json["message"])
 
     def test_over(self) -> None:
         """A push that finds the connection already closing is answered as if it had never been."""
