@@ -99,7 +99,7 @@ class MovePageTests(PageCase):
         self.environ |= dict(each.partition("=")[::2] for each in exports.split()[1:])
         self.start(command, self.backend_port, self.clients)
         self.client = self.connect(f"ws://127.0.0.1:{self.clients}/")
-        [self.id] = eventually(self.ids, 30)
+        [self.connection_id] = eventually(self.ids, 30)
 
     def ids(self) -> Any:
         return Api(self.api).get("/connections").json()["connections"]
@@ -108,7 +108,7 @@ class MovePageTests(PageCase):
         """The page's Python pushes, and tells a connection that is gone."""
         names: dict[str, Any] = {}
         exec(self.own(example(MOVE, "boto3")), names)
-        self.assertTrue(names["push"](self.id, b"from Python"))
+        self.assertTrue(names["push"](self.connection_id, b"from Python"))
         self.assertEqual(self.client.recv(timeout=30), "from Python")
         self.assertFalse(names["push"]("L0SM9cOFvHcCIhw=", b"nobody"))
 
@@ -120,7 +120,7 @@ class MovePageTests(PageCase):
         )
         environ = {**os.environ, "NODE_PATH": modules}
         ran = subprocess.run(
-            [node, "--no-warnings", "-e", code, self.id],
+            [node, "--no-warnings", "-e", code, self.connection_id],
             env=environ,
             capture_output=True,
             text=True,
