@@ -249,9 +249,12 @@ function openHelp() {
 
 installKeys({
   '/': () => {
-    if (view !== 'events') location.hash = 'events'
+    if (view !== 'events') {
+      location.hash = 'events'
+      showView()
+    }
     if (NARROW.matches) closeInspector()
-    setTimeout(() => events.focusFilter())
+    events.focusFilter() // at once: the next key is the first of the filter
   },
   j: () => view === 'events' && events.list.move(1),
   k: () => view === 'events' && events.list.move(-1),
