@@ -43,14 +43,19 @@ class Links:
         """End all. Can be repeated."""
         if self._loop.is_closed():
             return
+        # In its own thread: this one may run another loop, a browser's.
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
+
+    async def _end(self) -> None:
         for server in self._servers:
             server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+        for task in asyncio.all_tasks():
+            if task is not asyncio.current_task():
+                task.cancel()
+        await asyncio.sleep(0)
 
     def _set(self, cut: set[Link]) -> None:
         self._cut = cut

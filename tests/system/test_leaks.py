@@ -295,7 +295,7 @@ class LogTests(SystemTestCase):
                 caller.sendall(f"DELETE /{id}?reason=%1b%5b2J%0d%0a&code=x HTTP/1.1\r\nHost: \x1b[2J\r\n\r\n".encode())
                 caller.recv(65536)
         log = gateway.log()
-        self.assertIn("WSAAS-Reply is neither text nor binary", log)
+        self.assertIn("WSAAS-Reply is none of text, binary, lines and events", log)
         self.assertEqual(CONTROL.findall(log), [])
         self.assertNotIn("\n2026-01-01", log)
         return log
