@@ -28,7 +28,7 @@ from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 from wsaas.telemetry.delivered_lines import DeliveredLines
 from wsaas.telemetry.event_filter import NO_ANSWER
-from wsaas.telemetry.payloads import Payloads, body_members, in_an_object
+from wsaas.telemetry.payloads import Payloads, Request, body_members, in_an_object
 
 _WEBHOOK = (
     '%s"id":"%s","trace":"%s","webhook_id":"%s","method":"%s","attempt":%d,"status":%s,"outcome":"%s","bytes":%d,'
@@ -43,17 +43,6 @@ _WORDS: dict[type[object], str] = {
 }
 _AGAIN = frozenset({NO_ANSWER, 408, 425, 429})
 _METHODS = {"connect": "POST", "message": "PUT", "disconnect": "DELETE"}
-
-
-class Request(Protocol):
-    """A webhook as it was sent: `head` is header lines, each ending in CRLF."""
-
-    @property
-    def method(self) -> bytes: ...
-    @property
-    def head(self) -> bytes: ...
-    @property
-    def body(self) -> bytes: ...
 
 
 class Answer(Protocol):
