@@ -1,8 +1,14 @@
 """Sphinx: python -m sphinx -W docs build/docs"""
 
+import sys
+from pathlib import Path
+
+# Pages have parts that are made from the source, and name the tests of their sentences.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 project = "WSAAS"
 author = "WSAAS contributors"
-extensions = ["sphinx_copybutton"]
+extensions = ["docs.generated", "sphinx_copybutton"]
 html_theme = "furo"
 html_title = "WSAAS"
 html_theme_options = {
@@ -15,6 +21,6 @@ copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 html_static_path = ["_static"]
 html_show_copyright = False
-exclude_patterns = ["build"]
+exclude_patterns = ["build", "generated"]
 # Examples are plain text unless they name their language.
 highlight_language = "none"

@@ -12,12 +12,15 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from docutils.parsers.rst import Directive, directives, roles
 
+from docs.generated import register
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 SECURITY = DOCS / "security.rst"
 THREATS = ["handshakes", "frames", "api", "webhooks", "tls", "leaks"]
 """The tables of docs/security.rst, in order."""
 _AT_THE_TOP = ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")
+PROTOCOL = sorted(DOCS.glob("protocol*.rst"))
 PAGES = [*(ROOT / f"{name}.rst" for name in _AT_THE_TOP), *sorted(DOCS.glob("*.rst"))]
 
 Rows = list[list[str]]
@@ -51,6 +54,7 @@ def _reference(name: str, raw: str, text: str, *rest: Any, **more: Any) -> tuple
 
 def read(path: Path) -> nodes.document:
     """The page. What docutils finds wrong stands in it as system messages."""
+    register()
     directives.register_directive("toctree", _TableOfContents)
     directives.register_directive("glossary", _Glossary)
     for name in ("doc", "ref", "term"):
@@ -90,6 +94,11 @@ def tables(text: str) -> dict[str, Rows]:
         [body] = table.findall(nodes.tbody)
         found[name] = [[" ".join(cell.astext().split()) for cell in row.children] for row in body.children]
     return found
+
+
+def protocol() -> dict[str, Rows]:
+    """The tables of all pages of the protocol."""
+    return {name: table for path in PROTOCOL for name, table in tables(path.read_text()).items()}
 
 
 def exists(name: str) -> bool:

@@ -6,7 +6,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.pages import DOCS, tables
+from tests.support.pages import protocol
 from tests.support.source import ROOT
 from wsaas.cli.explanations import ANSWERS, sentences
 
@@ -25,7 +25,7 @@ class SentencesTests(SynchronousTestCase):
     def test_refusals(self) -> None:
         """Each refusal of docs/protocol has a sentence, by its code or by its status."""
         found = json.loads(FILE.read_text())
-        for code, status, *_ in tables((DOCS / "protocol.rst").read_text())["refusals"]:
+        for code, status, *_ in protocol()["refusals"]:
             if not status.startswith("any"):
                 self.assertTrue(found["refusals"].get(code) or found["statuses"].get(status), code)
 

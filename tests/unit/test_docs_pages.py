@@ -51,9 +51,13 @@ class PageTests(SynchronousTestCase):
             self.assertEqual(flaws(read(path)), [], path.name)
 
     def test_all_listed(self) -> None:
-        """Every page is in the table of contents."""
-        listed = set(re.findall(r"^   (\w+)$", (DOCS / "index.rst").read_text(), re.MULTILINE))
-        self.assertEqual(listed, {path.stem for path in DOCS.glob("*.rst")} - {"index"})
+        """Every page is in one table of contents: the first page's, or that of the protocol."""
+        listed = [
+            name
+            for page in ("index", "protocol")
+            for name in re.findall(r"^   (\w+)$", (DOCS / f"{page}.rst").read_text(), re.MULTILINE)
+        ]
+        self.assertEqual(sorted(listed), sorted({path.stem for path in DOCS.glob("*.rst")} - {"index"}))
 
 
 BROKEN = {

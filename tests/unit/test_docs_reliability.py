@@ -1,4 +1,4 @@
-"""docs/reliability.rst: every row names tests that exist, and no system test of faults is left out."""
+"""docs/reliability.rst: no system test of faults is without a row. tests/claims names the tests of each row."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from types import ModuleType
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.pages import Rows, exists, tables
+from tests.claims.model import claims_of
+from tests.support.pages import protocol, tables
 
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = TESTS.parent / "docs" / "reliability.rst"
-NAME = re.compile(r"\w+(?:\.\w+)*\.test_\w+\.\w+Tests\.test_\w+")
-SHOWN = ("promises", "backend-faults", "gateway-faults", "cluster-faults", "client-faults")
 
 
 def tests_of(module: ModuleType, name: str) -> set[str]:
@@ -31,23 +30,9 @@ def tests_of(module: ModuleType, name: str) -> set[str]:
 class ReliabilityTests(SynchronousTestCase):
     tables = tables(PAGE.read_text())
 
-    def rows(self) -> Rows:
-        return [row for name in SHOWN for row in self.tables[name]]
-
-    def test_every_row(self) -> None:
-        """Every promise and every fault names its tests, and says nothing else in that column."""
-        for fault, _, shown in self.rows():
-            self.assertTrue(NAME.findall(shown), fault)
-            self.assertEqual(NAME.sub("", shown).strip(), "", fault)
-
-    def test_tests_exist(self) -> None:
-        """Every named test exists."""
-        named = {name for _, _, shown in self.rows() for name in NAME.findall(shown)}
-        self.assertEqual(sorted(name for name in named if not exists(name)), [])
-
     def test_every_test(self) -> None:
         """Every system test of a fault stands behind some row."""
-        named = {name for _, _, shown in self.rows() for name in NAME.findall(shown)}
+        named = {name for rows in claims_of("reliability").values() for tests in rows.values() for name in tests}
         there: set[str] = set()
         for path in sorted((TESTS / "system").glob("test_faults*.py")):
             there |= tests_of(importlib.import_module(f"tests.system.{path.stem}"), f"system.{path.stem}")
@@ -57,7 +42,7 @@ class ReliabilityTests(SynchronousTestCase):
     def test_guarantees(self) -> None:
         """The promises are the guarantees of docs/protocol.rst, but for the one about access."""
         ours = [row[0].split(" ", 1)[1] for row in self.tables["promises"]]
-        theirs = [row[0] for row in tables((PAGE.parent / "protocol.rst").read_text())["guarantees"]]
+        theirs = [row[0] for row in protocol()["guarantees"]]
         self.assertEqual(ours, [name for name in theirs if name != "Nobody else"])
 
     def test_conformance(self) -> None:

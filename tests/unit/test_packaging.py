@@ -32,7 +32,7 @@ def imported(paths: Iterable[Path]) -> set[str]:
     modules = {each.name.partition(".")[0] for path in paths for each in module_of(path, ROOT).imports}
     shared = {"zope": ["zope.interface"], "opentelemetry": OPENTELEMETRY}  # folders that several share
     providers = {**providers_of_modules(), **shared}
-    foreign = modules - set(sys.stdlib_module_names) - {"wsaas", "tests", "benchmarks"}
+    foreign = modules - set(sys.stdlib_module_names) - {"wsaas", "tests", "benchmarks", "docs"}
     return {name.lower() for module in foreign for name in providers.get(module, [module])} - {"wsaas"}
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.pages import SECURITY, THREATS, tables
+from tests.claims.model import claims_of
+from tests.support.pages import THREATS
 
 PACKAGE = "tests.thorough.defences"
 
@@ -140,13 +141,10 @@ class Claim:
     defences: tuple[Defence, ...]
 
 
-def rows(page: Path = SECURITY) -> list[Row]:
+def rows() -> list[Row]:
     """The lines of all tables."""
-    return [
-        Row(table, attack, tuple(tests.split(", ")))
-        for table, lines in tables(page.read_text()).items()
-        for attack, _, _, tests in lines
-    ]
+    lines = claims_of("security").items()
+    return [Row(table, attack, tuple(tests)) for table, its in lines for attack, tests in its.items()]
 
 
 def known() -> Iterator[tuple[str, list[Defence]]]:

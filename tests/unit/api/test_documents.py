@@ -16,11 +16,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.api_case import ApiCase
 from tests.support.api_fakes import HERE, router_of
-from tests.support.pages import DOCS, ROOT, tables
+from tests.support.pages import ROOT, protocol
 from wsaas.api.documents import add_document_routes, document
 from wsaas.api.server.site import api_site
 
-TABLES = tables((DOCS / "protocol.rst").read_text())
+TABLES = protocol()
 PROBES = ("/-/healthy", "/-/ready")
 PAGE = "/-/console"
 LATER = ("/-/metrics", "/-/events", "/-/stats", "/-/console", "/-/events/{webhook-id}/replay")

@@ -8,13 +8,13 @@ from OpenSSL import SSL
 from twisted.internet import error
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.pages import DOCS, tables
+from tests.support.pages import protocol
 from wsaas.cli.address import address
 from wsaas.cli.explanations import CLOSE_CODES, closed, refused, unreachable
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.net.tls_client import CertificateRefused
 
-PROTOCOL = tables((DOCS / "protocol.rst").read_text())
+PROTOCOL = protocol()
 
 
 class CloseTests(SynchronousTestCase):

@@ -1,0 +1,55 @@
+"""The tests of docs/protocol_events.rst."""
+
+from __future__ import annotations
+
+from tests.claims.model import Claims
+
+TESTS: Claims = {
+    "events": {
+        "hello": [
+            "unit.telemetry.test_event_stream.LineTests.test_hello",
+            "unit.api.test_events.EventTests.test_stream",
+        ],
+        "connect": [
+            "system.test_events.EventTests.test_a_life",
+            "unit.telemetry.test_event_stream.LineTests.test_connect",
+            "unit.telemetry.test_event_stream.LineTests.test_outcomes",
+        ],
+        "message": [
+            "unit.telemetry.test_event_stream.LineTests.test_message",
+            "unit.backend.test_courier.MonitorTests.test_attempts",
+            "unit.backend.test_sender.PoolSenderTests.test_timing",
+        ],
+        "disconnect": [
+            "unit.telemetry.test_event_stream.LineTests.test_connect",
+        ],
+        "retry": [
+            "unit.telemetry.test_event_stream.LineTests.test_retry",
+            "unit.backend.test_courier.MonitorTests.test_tries",
+        ],
+        "reply": [
+            "system.test_events.EventTests.test_a_life",
+            "unit.core.test_counters.EndTests.test_replies",
+        ],
+        "push": [
+            "unit.telemetry.test_event_stream.LineTests.test_pushes",
+        ],
+        "group_push": [
+            "unit.telemetry.test_event_stream.LineTests.test_pushes",
+        ],
+        "broadcast": [
+            "unit.telemetry.test_event_stream.LineTests.test_pushes",
+        ],
+        "refusal": [
+            "system.test_events.EventTests.test_refusal",
+            "unit.telemetry.test_event_stream.LineTests.test_refusal",
+            "unit.clients.test_connection.HandshakeTests.test_observed",
+        ],
+        "close": [
+            "unit.telemetry.test_event_stream.LineTests.test_close",
+        ],
+        "skipped": [
+            "unit.api.test_events.EventTests.test_slow_reader",
+        ],
+    },
+}
