@@ -1,6 +1,10 @@
 """The directives that make parts of pages from the source, so that no page repeats what the source says.
 
-    .. claims::         the claims of the pages, each with its tests
+    .. settings:: NAMES     a part of the table of settings
+    .. metrics::            the table of metrics
+    .. api::                the operations of the API
+    .. commands::           the commands; .. command-options:: and .. command-statuses:: what they have in common
+    .. claims::             the claims of the pages, each with its tests
 
 Each directive stands for the reStructuredText that its function gives, as if this stood in the page. Sphinx takes them
 by `setup`; the tests of the pages, which read them with docutils alone, by `register`.
@@ -14,12 +18,20 @@ from typing import Any
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 
-from docs.generated import claims
+from docs.generated import api, claims, commands, metrics, settings
 
 Make = Callable[[list[str]], str]
 """Gives reStructuredText for the arguments of a directive."""
 
-MADE: dict[str, Make] = {"claims": claims.text}
+MADE: dict[str, Make] = {
+    "settings": settings.text,
+    "metrics": metrics.text,
+    "api": api.text,
+    "commands": commands.reference,
+    "command-options": commands.common_options,
+    "command-statuses": commands.statuses,
+    "claims": claims.text,
+}
 
 
 def directive(make: Make) -> type[Directive]:

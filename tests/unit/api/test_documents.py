@@ -97,6 +97,11 @@ class DocumentTests(SynchronousTestCase):
             wanted = {by_name[f"{key} /@connections/{{id}}"], *(by_name[name] for name in names)}
             self.assertEqual(set(operations()[f"{key} /@connections/{{id}}"]["responses"]), wanted)
 
+    def test_plain(self) -> None:
+        """Its texts are plain: they have no markup, and point to nothing that is not in the document."""
+        for text in re.findall(r'"(?:summary|description)": "(.*)"', json.dumps(openapi(), indent=1)):
+            self.assertNotRegex(text, "`|:doc:|<string>|see below|as above")
+
     def test_members(self) -> None:
         """Its objects have the members of the tables: facts, errors, and the bodies of webhooks."""
         schemas = openapi()["components"]["schemas"]

@@ -1,4 +1,4 @@
-"""The part of docs/command_line.rst that lists the commands, made from their parsers."""
+"""The commands, their options and their exit statuses, as their parsers have them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SETTINGS = ("run", "check")
 API_OPTIONS = ("--json", "--url", "--token-file", "--ca")
 
 
-def reference() -> str:
+def reference(arguments: list[str]) -> str:
     """Return the commands in reStructuredText, in the order of `wsaas help`."""
     lines: list[str] = []
     for title, names in GROUPS.items():
@@ -64,7 +64,7 @@ def row(parser: Parser, action: argparse.Action) -> list[str]:
     return [f"   * - {name}", f"     - {first}", *(f"       {line}" for line in rest)]
 
 
-def common_options() -> str:
+def common_options(arguments: list[str]) -> str:
     """Return the table of the options that all commands of the API have."""
     parser = api_options()
     options = [action for action in parser.declared if "-h" not in action.option_strings]
@@ -72,7 +72,7 @@ def common_options() -> str:
     return "\n".join([".. list-table::", "   :widths: 25 75", "", *rows]) + "\n"
 
 
-def statuses() -> str:
+def statuses(arguments: list[str]) -> str:
     """Return the table of the exit statuses."""
     lines = [".. list-table::", "   :widths: 10 90", ""]
     for status, text in STATUSES.items():
