@@ -76,6 +76,7 @@ TESTS: Claims = {
             "system.test_events.EventTests.test_bad_value",
             "system.test_events.OffTests.test_off",
             "system.test_events.WorkerTests.test_all_workers",
+            "system.test_cluster_watched.WatchedTests.test_any_node",
         ],
         "GET /-/openapi.json": [
             "unit.api.test_documents.AnswerTests.test_served",
@@ -88,12 +89,14 @@ TESTS: Claims = {
         "GET /-/stats": [
             "system.test_events.EventTests.test_stats",
             "system.test_events.WorkerTests.test_all_workers",
+            "system.test_cluster_watched.WatchedTests.test_any_node",
             "unit.telemetry.test_figures.FigureTests.test_one_process",
             "unit.telemetry.test_figures.FigureTests.test_lately",
         ],
         "POST /-/events/{webhook-id}/replay": [
             "system.test_events.PayloadTests.test_replay",
             "system.test_events.WorkerTests.test_replay",
+            "system.test_cluster_watched.WatchedTests.test_any_node",
             "unit.backend.test_replay.ReplayTests.test_same_webhook",
             "unit.backend.test_replay.ReplayTests.test_never_acted_on",
             "unit.backend.test_replay.ReplayTests.test_dead_connection",

@@ -51,5 +51,19 @@ TESTS: Claims = {
         "skipped": [
             "unit.api.test_events.EventTests.test_slow_reader",
         ],
+        "lost": [
+            "system.test_events.WorkerTests.test_worker_dies",
+            "unit.cluster.test_event_streams.FollowTests.test_lost_and_found",
+            "unit.cluster.test_event_streams.FollowTests.test_silent",
+        ],
+        "found": [
+            "system.test_cluster_watched.WatchedTests.test_any_node",
+            "unit.cluster.test_event_streams.FollowTests.test_new",
+        ],
+        "end": [
+            "system.test_events.EventTests.test_stop",
+            "system.test_cluster_watched.WatchedTests.test_any_node",
+            "unit.cluster.test_event_streams.FollowTests.test_end",
+        ],
     },
 }

@@ -15,11 +15,14 @@ Event = Mapping[str, Any]
 
 
 class EventReader:
-    """Reads `/-/events` with this query, on a connection of its own or on `line`. It is made once the stream begins."""
+    """Reads `/-/events` with this query, on a connection of its own or on `line`. It is made once the stream begins.
 
-    def __init__(self, api: Api, query: str = "", line: socket.socket | None = None) -> None:
+    `headers` are header lines, each ending in CRLF.
+    """
+
+    def __init__(self, api: Api, query: str = "", line: socket.socket | None = None, headers: str = "") -> None:
         self.socket = line or api.dial()
-        self.socket.sendall(f"GET /-/events{query} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        self.socket.sendall(f"GET /-/events{query} HTTP/1.0\r\nHost: localhost\r\n{headers}\r\n".encode())
         self._data = b""
         self.seen: list[Event] = []
         """All events so far, without the greeting."""

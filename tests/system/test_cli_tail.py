@@ -192,14 +192,18 @@ class RestartTests(SystemTestCase):
         self.assertIn("records no bodies", tail.message())
         self.addCleanup(tail.close)
         self.assertEqual(first.stop(), 0)
-        self.assertIn("the stream ended; connecting again", tail.message())
+        self.assertIn("the gateway's process stops, and the stream ended; connecting again", tail.message())
+        self.assertEqual(tail.event()["event"], "end")
         second = start(ports)
-        self.assertIn("connected again", tail.message())
+        moment = r"\d\d:\d\d:\d\d\.\d{3}"
+        self.assertRegex(
+            tail.message(), rf"connected again. What happened from {moment} to {moment} \(.*s\) is missing"
+        )
         self.assertEqual(tail.event()["event"], "hello")
         self.connect(second.ws + "/")
         self.assertEqual(tail.event()["event"], "connect")
         self.assertIn("records no bodies", tail.message())
-        second.stop()
+        second.kill()
         self.assertIn("the stream ended", tail.message())
         start(ports, CONSOLE="off")
         self.assertIn("CONSOLE=off", tail.message())

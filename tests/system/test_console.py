@@ -207,9 +207,27 @@ class BrokenStreamTests(ConsoleTestCase):
         self.wait_live()
         self.say(push())
         texts = [row.split("|")[-1] for row in self.rows()]
-        self.assertEqual(
-            texts, ["text", "The stream was cut: what happens now is not shown", "The stream goes on", "text"]
-        )
+        moment = r"\d\d:\d\d:\d\d\.\d{3}"
+        self.assertEqual((len(texts), texts[0], texts[3]), (4, "text", "text"))
+        self.assertEqual(texts[1], "The stream was cut: what happens now is not shown")
+        self.assertRegex(texts[2], f"The stream goes on. What happened from {moment} to {moment}, .* is missing$")
+
+    def test_last_line(self) -> None:
+        """A stream that ends by its last line is taken up at once, and that is said; what is missing of other processes
+        is a row that says which, whatever the filter.
+        """
+        self.page.fill("#filter", "event:push")
+        self.say({"event": "lost", "worker": "abcdefgh"}, {"event": "found", "worker": "abcdefgh"})
+        self.gateway.say({"event": "end"})
+        self.gateway.hang_up()
+        eventually(lambda: self.page.evaluate("window.wsaasConsole.events.ring.last") == 4)
+        self.wait_live()
+        self.frame()
+        texts = [row.split("|")[-1] for row in self.rows()]
+        self.assertIn("Events of the process abcdefgh are missing from here on", texts[0])
+        self.assertIn("Events of the process abcdefgh come from here on", texts[1])
+        self.assertIn("The gateway's process stops, and its stream ended", texts[2])
+        self.assertIn("The stream goes on. What happened from", texts[3])
 
 
 class DetailTests(ConsoleTestCase):

@@ -122,7 +122,7 @@ class EventTests(SharedTestCase):
         self.assertIn("event=mesage", answer.json()["message"])
 
     def test_stop(self) -> None:
-        """A stop tells the readers of the last DELETE, ends their streams, and waits for none of them."""
+        """A stop tells the readers of the last DELETE, ends their streams with a line, waiting for none of them."""
         gateway = self.gateway(self.backend())
         reader = EventReader(gateway.api)
         client = self.connect(gateway.ws + "/")
@@ -130,6 +130,7 @@ class EventTests(SharedTestCase):
         gateway.terminate()
         reader.until(is_a("disconnect", cause="drain"))
         self.assertRaises(EOFError, reader.until, is_a("nothing"))
+        self.assertEqual(reader.words()[-1], "end")
         self.assertEqual(gateway.wait(), 0)
         client.close()
 
@@ -231,7 +232,9 @@ class WorkerTests(SystemTestCase):
         self.assertEqual({reader.hello["workers"] for reader in readers}, {2})
 
     def test_worker_dies(self) -> None:
-        """A stream outlives the death of another worker, and has the events of the one that takes its place."""
+        """A stream outlives the death of another worker, and has the events of the one that takes its place; it says
+        from when to when there were none.
+        """
         gateway, workers = self.start()
         before = workers.pids
         (prefix, pid), (other, victim) = before.items()
@@ -251,10 +254,12 @@ class WorkerTests(SystemTestCase):
             id = self.stage.connects[-1].id
             client.close()
             reader.until(is_a("disconnect", prefix + id[8:])) if id[:8] == prefix else reader.poll()
-            if any(event["worker"] == new for event in reader.seen):
+            if any(event["worker"] == new and event["event"] != "found" for event in reader.seen):
                 break
         else:
             self.fail(f"no event of {new} in {reader.seen}")
+        noted = [(each["event"], each["worker"]) for each in reader.seen if each["event"] in ("lost", "found")]
+        self.assertEqual(noted, [("lost", other), ("found", new)])
 
     def test_replay(self) -> None:
         """Any worker replays the webhooks of all, and waits for a slow backend as the owner would."""

@@ -42,6 +42,7 @@ Handler = Callable[..., Awaitable[Answer]]
 METHODS = frozenset({b"GET", b"HEAD", b"PUT", b"POST", b"DELETE"})
 OTHER = b"OTHER"
 _OPERATION = b"/-/"
+_REPLAYS = b"/-/events/"
 
 _log = Logger()
 
@@ -79,7 +80,7 @@ class Api:
     `counters` counts pushes that are refused before the router hears of them.
     A request for a connection that is not here goes on to its owner, if that is one of the processes `elsewhere`.
     While `may_answer()` is false, this process may not say of any connection that something was done: all requests but
-    those below `/-/` are refused. Each answer is written as `dialect` returns it.
+    those below `/-/` are refused, and replays, which would wait. Each answer is written as `dialect` returns it.
     """
 
     def __init__(
@@ -192,8 +193,8 @@ class Gate(Resource):
 
 
 def _is_about_connections(path: bytes) -> bool:
-    """Say if a path is about connections: those below `/-/` are not, but for a stage `-` of the AWS dialect."""
-    return not path.startswith(_OPERATION) or rest_of(path) is not None
+    """Say if a path is about connections: those below `/-/` are not, but for replays and a stage `-` of AWS's."""
+    return not path.startswith(_OPERATION) or path.startswith(_REPLAYS) or rest_of(path) is not None
 
 
 def _as_signed(request: IRequest) -> SignedRequest:

@@ -1,7 +1,7 @@
 """The route of the event stream, `/-/events`: one line of JSON for each event, until the reader leaves.
 
 reader -> Watcher of this process -> the request's chunks
-             ^- the lines of each other process, which filters them itself
+             ^- the lines of each other process, which filters them itself, and notes of what is missing of them
 """
 
 from __future__ import annotations
@@ -30,14 +30,21 @@ class Followed(Protocol):
         """End them."""
 
 
-Follow = Callable[[bytes, Callable[[bytes], object]], Followed]
-"""Begins to read what all other processes answer to a request for this target, and gives each line to a callable."""
+Follow = Callable[[bytes, Callable[[bytes], object], Callable[[str, str], object]], Followed]
+"""Begins to read what all other processes answer to a request for this target. Gives each line to one callable; and a
+word to the other, with the prefix of a process: "lost" when its lines are missing, "found" when they come (again).
+"""
 
 
 def add_event_routes(
-    api: Api, stream: EventStream, hello: Callable[[], bytes], *, most: int = MAX_WATCHERS, follow: Follow | None = None
+    api: Api,
+    stream: EventStream,
+    hello: Callable[[], bytes],
+    *,
+    most: Callable[[], int] = lambda: MAX_WATCHERS,
+    follow: Follow | None = None,
 ) -> None:
-    """Add `/-/events`, for `most` readers at once. Each stream begins with the line that `hello()` gives, if any.
+    """Add `/-/events`, for `most()` readers at once. Each stream begins with the line that `hello()` gives, if any.
 
     `follow` reads the streams of the other processes, None if there are none.
     """
@@ -49,8 +56,8 @@ def add_event_routes(
         streamed = Streamed("application/x-ndjson")
         if request.method == b"HEAD":
             return streamed
-        if len(readers) >= most:
-            raise TooManyWatchers(f"{most} watch already, and no more may: close another stream first")
+        if len(readers) >= most():
+            raise TooManyWatchers(f"{most()} watch already, and no more may: close another stream first")
         over: Deferred[bool] = Deferred()
 
         def end(gone: bool = False) -> None:
@@ -62,7 +69,11 @@ def add_event_routes(
         streamed.begin(request, hello())
         watcher = stream.watch(filter, request.write, end)
         request.registerProducer(watcher, True)
-        followed = None if follow is None else follow(request.uri, watcher.offer)
+
+        def note(word: str, prefix: str) -> None:
+            watcher.offer(stream.note(word, prefix))
+
+        followed = None if follow is None else follow(request.uri, watcher.offer, note)
         gone = True
         try:
             gone = await over

@@ -62,6 +62,8 @@ class EventText:
             "refusal": self._refusal,
             "close": self._close,
             "skipped": self._skipped,
+            "lost": self._lost,
+            "found": self._found,
         }.get(name)
         return [] if format is None else format(event)
 
@@ -144,6 +146,16 @@ class EventText:
 
     def _skipped(self, event: Event) -> list[str]:
         said = f"{_int(event, 'count'):,} events are left out: this reader was too slow"
+        return [f"{MARGIN}{self._paint(said, YELLOW)}"]
+
+    def _lost(self, event: Event) -> list[str]:
+        said = f"events of the process {printable(str(event.get('worker')))} are missing from here on: it is not heard"
+        return [f"{MARGIN}{self._paint(said, YELLOW)}"]
+
+    def _found(self, event: Event) -> list[str]:
+        said = (
+            f"events of the process {printable(str(event.get('worker')))} come from here on; earlier ones are missing"
+        )
         return [f"{MARGIN}{self._paint(said, YELLOW)}"]
 
     def _first(self, arrow: str, name: str, target: str, facts: str, event: Event) -> str:

@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 from wsaas.cli.api_client import ApiClient, from_environment
@@ -13,9 +14,12 @@ from wsaas.cli.event_text import EventText
 from wsaas.cli.failures import DONE, NOT_REACHABLE, TRY_AGAIN, Failed
 from wsaas.cli.ids import resolve
 from wsaas.cli.terminal import Output
+from wsaas.cli.text import took
 
 PAUSES = (0.2, 0.5, 1.0, 2.0)
-"""Seconds before the first attempts to connect again; the last one stays."""
+"""Seconds before the first attempts to connect again; the last one stays. Behind a last line the first is at once."""
+UNCOUNTED = frozenset({"hello", "tick", "skipped", "end", "lost", "found"})
+"""Lines that are about the stream, and no events."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,12 +32,22 @@ class Tail:
     """Reads the stream and prints its events, `options.count` of them if that is set."""
 
     def __init__(
-        self, options: argparse.Namespace, api: ApiClient, output: Output, sleep: Callable[[float], object] = time.sleep
+        self,
+        options: argparse.Namespace,
+        api: ApiClient,
+        output: Output,
+        sleep: Callable[[float], object] = time.sleep,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._options = options
         self._api = api
         self._output = output
         self._sleep = sleep
+        self._wall_clock = wall_clock
+        self._heard_at = wall_clock()
+        """The moment of the last line, an empty one as well."""
+        self._ended = False
+        """True if that was the last line of a process that stops."""
         self._text = EventText(output.paint, output.columns, options.payloads)
         self._left = options.count
 
@@ -59,22 +73,26 @@ class Tail:
         """Yield the lines of one stream after another. The first one must succeed."""
         yield from self._stream(query)
         while True:
-            self._note("the stream ended; connecting again. What happens meanwhile is missing here")
+            why = "the gateway's process stops, and the stream ended" if self._ended else "the stream ended"
+            self._note(f"{why}; connecting again. What happens meanwhile is missing here")
             yield from self._again(query)
 
     def _stream(self, query: list[tuple[str, str]]) -> Iterator[bytes]:
         """Yield the lines of one stream."""
         try:
-            yield from self._api.stream(["-", "events"], query)
+            for line in self._api.stream(["-", "events"], query):
+                self._heard_at = self._wall_clock()
+                yield line
         except Failed as failed:
             if failed.code == "NOT_FOUND":
                 raise Failed(failed.code, "the gateway has no stream of events: CONSOLE=off", failed.status) from None
             raise
 
     def _again(self, query: list[tuple[str, str]]) -> Iterator[bytes]:
-        attempt = 0
+        began, attempt = self._heard_at, 0
         while True:
-            self._sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+            if attempt or not self._ended:
+                self._sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
             attempt += 1
             try:
                 stream = self._stream(query)
@@ -84,7 +102,8 @@ class Tail:
                     raise
                 continue
             if first is not None:
-                self._note("connected again")
+                self._ended = False
+                self._note(f"connected again. {missed(began, self._wall_clock())}")
                 yield first
                 yield from stream
                 return
@@ -111,7 +130,8 @@ class Tail:
         else:
             for shown in self._text.lines(event):
                 self._output.line(shown)
-        return name not in ("hello", "tick", "skipped")
+        self._ended = name == "end"
+        return name not in UNCOUNTED
 
     def _hello(self, event: dict[str, Any]) -> None:
         recorded = event.get("console") == "payloads"
@@ -120,3 +140,9 @@ class Tail:
             self._note("the gateway records no bodies: start it with CONSOLE=payloads to see them")
         if self._output.to_terminal:
             self._output.note(f"* watching wsaas {event.get('version') or ''}; Ctrl-C ends".replace("  ", " "))
+
+
+def missed(since: float, until: float) -> str:
+    """Say of which time the events are missing; moments are in seconds since the epoch."""
+    begin, end = (f"{datetime.fromtimestamp(each).astimezone():%H:%M:%S.%f}"[:12] for each in (since, until))
+    return f"What happened from {begin} to {end} ({took(max(0.0, until - since) * 1000)}) is missing here"

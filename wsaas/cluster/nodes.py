@@ -15,7 +15,15 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger, LogLevel
 
 from wsaas.cluster.member import Fate
-from wsaas.cluster.siblings import MAX_AT_ONCE, Done, Missing, Sibling, SiblingRequest, SiblingResult
+from wsaas.cluster.siblings import (
+    MAX_AT_ONCE,
+    PATIENT_AT_ONCE,
+    Done,
+    Missing,
+    Sibling,
+    SiblingRequest,
+    SiblingResult,
+)
 from wsaas.cluster.table import MemberRow, Table
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.telemetry.log_limit import LogLimit
@@ -38,7 +46,7 @@ class Nodes:
     """The other processes of the cluster, by the prefixes of their ids.
 
     `head` is the header lines that say to them that this is one of them. `wall_clock()` is the time in seconds since
-    the epoch. Bound: a Sibling for each row of the table.
+    the epoch. Bound: two Siblings for each row of the table, one of them for patient requests.
     """
 
     _log = Logger()
@@ -60,15 +68,27 @@ class Nodes:
         self._head = head
         self._wall_clock = wall_clock
         self._at_once = at_once
-        self._siblings: dict[str, tuple[str, Sibling]] = {}
+        self._siblings: dict[tuple[str, bool], tuple[str, Sibling]] = {}
+        """By prefix, and whether it is for patient requests; each with its address."""
         self._limit = LogLimit(reactor)
 
     def prefixes(self) -> list[str]:
         """Return the prefixes of all others, in order, and let go of those that are gone."""
         there = self._table.others()
-        for prefix in set(self._siblings).difference(there):
-            self._siblings.pop(prefix)[1].retire()
+        for key in [key for key in self._siblings if key[0] not in there]:
+            self._siblings.pop(key)[1].retire()
         return there
+
+    def place(self, prefix: str) -> tuple[IStreamClientEndpoint, bytes] | None:
+        """Return where a process is reached, and the header lines for it; None if that is not known: Places."""
+        row = self._table.get(prefix)
+        if row is None:
+            return None
+        try:
+            endpoint, host = self._reach(row.address)
+        except ValueError:
+            return None
+        return endpoint, b"Host: %b\r\n%b" % (host, self._head_for(prefix))
 
     def there(self, prefix: str) -> bool:
         """Say if the process of this prefix may be alive, as far as was heard."""
@@ -96,7 +116,7 @@ class Nodes:
             await self._siblings.popitem()[1][1].close()
 
     def _send(self, prefix: str, row: MemberRow, request: SiblingRequest, done: Done) -> None:
-        sibling = self._sibling(prefix, row)
+        sibling = self._sibling(prefix, row, request.patience > 0)
         if sibling is None:
             done(Missing.UNREACHABLE)
         else:
@@ -134,9 +154,9 @@ class Nodes:
             lambda failure: self._log.failure("a request to another process failed", failure)
         )
 
-    def _sibling(self, prefix: str, row: MemberRow) -> Sibling | None:
+    def _sibling(self, prefix: str, row: MemberRow, patient: bool) -> Sibling | None:
         """Return the connections to a process; None if its address is none."""
-        known = self._siblings.get(prefix)
+        known = self._siblings.get((prefix, patient))
         if known is not None and known[0] == row.address:
             return known[1]
         if known is not None:
@@ -154,7 +174,11 @@ class Nodes:
                 reason=str(error),
             )
             return None
-        head = b"%bWSAAS-To: %b\r\n" % (self._head, prefix.encode("ascii"))
-        sibling = Sibling(self._reactor, endpoint, self._wall_clock, self._at_once, host, head)
-        self._siblings[prefix] = row.address, sibling
+        head = self._head_for(prefix)
+        at_once = PATIENT_AT_ONCE if patient else self._at_once
+        sibling = Sibling(self._reactor, endpoint, self._wall_clock, at_once, host, head)
+        self._siblings[prefix, patient] = row.address, sibling
         return sibling
+
+    def _head_for(self, prefix: str) -> bytes:
+        return b"%bWSAAS-To: %b\r\n" % (self._head, prefix.encode("ascii"))

@@ -8,7 +8,7 @@ import { Detail } from './detail.js'
 import { announce, h, icon, replace, snippet, write } from './dom.js'
 import { Events } from './events.js'
 import { load as loadSentences } from './explain.js'
-import { duration } from './format.js'
+import { clock, duration, milliseconds } from './format.js'
 import { Groups, groupDetail } from './groups.js'
 import { installKeys, helpContent } from './keys.js'
 import { Stream } from './stream.js'
@@ -199,6 +199,12 @@ function drawUptime() {
   write(byId('uptime'), started === null || connected !== 'live' ? '' : `up ${duration((Date.now() - started) / 1000)}`)
 }
 
+/** Say which time is missing: from when something was heard last until now. */
+function missed(since) {
+  const [from, to] = [since, Date.now()].map(moment => clock(new Date(moment).toISOString()))
+  return `from ${from} to ${to}, ${milliseconds(Date.now() - since)},`
+}
+
 const stream = new Stream(event => {
   if (event.event === 'hello') {
     hello = event
@@ -209,8 +215,8 @@ const stream = new Stream(event => {
   client.hear(event)
   events.add(event)
 }, (state, detailOf) => {
-  if (state === 'waiting' && connected === 'live') events.note('The stream was cut: what happens now is not shown')
-  if (state === 'live' && connected === 'waiting') events.note('The stream goes on')
+  if (state === 'waiting' && connected === 'live') events.note(`${detailOf.ended ? "The gateway's process stops, and its stream ended" : 'The stream was cut'}: what happens now is not shown`)
+  if (state === 'live' && connected === 'waiting') events.note(`The stream goes on. What happened ${missed(detailOf.since)} is missing`)
   if (state === 'refused') refusedBecause = detailOf.message
   if (state === 'waiting') waitingBecause = detailOf.problem instanceof ApiError ? detailOf.problem.message : 'Not reachable'
   // A short break is nothing to speak of: the words change once it is known that the gateway is not there.

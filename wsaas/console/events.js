@@ -6,6 +6,7 @@ import { h, icon, replace, write } from './dom.js'
 import { matches, needsGateway, parameters, parse } from './filter.js'
 import { count, plural } from './format.js'
 import { List, latestButton } from './list.js'
+import { isNote } from './model.js'
 import { Ring } from './ring.js'
 
 const FAILURES = 'status:4xx,5xx,error'
@@ -93,7 +94,7 @@ export class Events {
 
   draw() {
     const kept = this.frozen ?? this.ring.trim()
-    const shown = this.terms.length ? kept.filter(event => event.event === 'note' || matches(this.terms, event)) : kept.slice()
+    const shown = this.terms.length ? kept.filter(event => isNote(event) || matches(this.terms, event)) : kept.slice()
     this.list.show(shown)
     const filtered = this.terms.length ? `${count(shown.length)} of ` : ''
     write(byId('event-count'), kept.length ? `${filtered}${plural(kept.length, 'event')}${this.leftOut ? `, ${count(this.leftOut)} left out` : ''}` : '')

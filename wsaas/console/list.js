@@ -5,7 +5,7 @@
 
 import { clock, bytes, milliseconds, shortId } from './format.js'
 import { h, icon, write } from './dom.js'
-import { direction, judge, methodOf, nameOf, statusText, summary, totalTime } from './model.js'
+import { direction, isNote, judge, methodOf, nameOf, statusText, summary, totalTime } from './model.js'
 
 const SPARE = 4 // rows made beyond those in sight
 const COLUMNS = [
@@ -119,7 +119,7 @@ export class List {
   }
 
   fill(row, event) {
-    row.verdict = judge(event) + (event.id ? '' : ' nobody') + (event.event === 'skipped' || event.event === 'note' ? ' note' : '')
+    row.verdict = judge(event) + (event.id ? '' : ' nobody') + (isNote(event) ? ' note' : '')
     row.element.id = `event-${event.seq}`
     write(row.time, clock(event.time))
     write(row.direction, direction(event))

@@ -4,10 +4,13 @@ import { bodyText, bytes, count, milliseconds, plural } from './format.js'
 
 const WEBHOOKS = new Set(['connect', 'message', 'messages', 'refresh', 'disconnect', 'retry'])
 const METHODS = { connect: 'POST', message: 'PUT', messages: 'PUT', refresh: 'POST', disconnect: 'DELETE' }
-const NAMES = { group_push: 'group push', skipped: 'left out' }
+const NAMES = { group_push: 'group push', skipped: 'left out', lost: 'missing', found: 'found' }
 // Ends of a connection that somebody wanted; all other causes are worth a look.
 const WANTED_ENDS = new Set(['client', 'api', 'backend', 'drain'])
 const GOOD = new Set(['accepted', 'delivered', 'acknowledged', 'sent', 'queued', 'ok'])
+
+// Lines about the stream itself, which no filter leaves out.
+const NOTES = new Set(['skipped', 'lost', 'found', 'note'])
 
 export const GOES_TO_BACKEND = '→'
 export const GOES_TO_CLIENT = '←'
@@ -17,6 +20,11 @@ const NOTE = '·'
 /** Say if the event is a request to the backend. */
 export function isWebhook(event) {
   return WEBHOOKS.has(event.event)
+}
+
+/** Say if the event is a line about the stream itself. */
+export function isNote(event) {
+  return NOTES.has(event.event)
 }
 
 /** Return the event's name in words. */
@@ -43,7 +51,7 @@ export function judge(event) {
   const { event: kind, status, outcome } = event
   if (kind === 'retry' || outcome === 'close_requested') return 'warn'
   if (kind === 'refusal') return 'bad'
-  if (kind === 'skipped') return 'warn'
+  if (kind === 'skipped' || kind === 'lost' || kind === 'found') return 'warn'
   if (kind === 'close') return event.cause && !WANTED_ENDS.has(event.cause) ? 'warn' : 'ok'
   if (kind === 'disconnect') return GOOD.has(outcome) || (status >= 200 && status < 300) || status === 404 || status === 410 ? 'ok' : 'bad'
   if (isWebhook(event)) return status >= 200 && status < 300 && (outcome === undefined || GOOD.has(outcome)) ? 'ok' : 'bad'
@@ -83,6 +91,8 @@ function parts(event) {
     case 'broadcast': return [event.group, reach(event), preview(event)]
     case 'refusal': return [event.code, event.path, event.remote_address, event.message]
     case 'skipped': return [`${plural(event.count, 'event')} left out: this page could not read as fast as they came`]
+    case 'lost': return [`Events of the process ${event.worker} are missing from here on: it is not heard`]
+    case 'found': return [`Events of the process ${event.worker} come from here on; earlier ones are missing`]
     default: return [event.text, event.message]
   }
 }

@@ -15,6 +15,8 @@ export class Stream {
     this.abort = null
     this.run = 0
     this.query = ''
+    this.heardAt = null // when something came last, be it an empty line
+    this.ended = false // by a last line
   }
 
   /** Begin, or begin anew with other parameters. */
@@ -34,7 +36,8 @@ export class Stream {
         })
         if (run !== this.run) return
         delay = FIRST_DELAY
-        this.onState('live')
+        this.ended = false
+        this.onState('live', { since: this.heardAt })
         await this.read(response.body.getReader(), run)
       } catch (error) {
         problem = error
@@ -44,8 +47,10 @@ export class Stream {
         this.onState('refused', problem)
         return
       }
-      const wait = delay * (0.75 + Math.random() / 2)
-      this.onState('waiting', { problem, wait })
+      // Behind a last line another process takes over, perhaps at once.
+      const wait = this.ended ? 0 : delay * (0.75 + Math.random() / 2)
+      this.onState('waiting', { problem, wait, ended: this.ended })
+      this.ended = false
       await this.sleep(wait)
       delay = Math.min(delay * 2, LONGEST_DELAY)
     }
@@ -76,6 +81,7 @@ export class Stream {
         watch()
         const { value, done } = await reader.read()
         if (done || run !== this.run) return
+        this.heardAt = Date.now()
         const lines = (rest + decoder.decode(value, { stream: true })).split('\n')
         rest = lines.pop()
         if (rest.length > LONGEST_LINE) throw new Error('the gateway sent a line without an end')
@@ -93,6 +99,8 @@ export class Stream {
     } catch {
       return
     }
-    if (event && typeof event.event === 'string' && event.event !== 'tick') this.onEvent(event)
+    if (!event || typeof event.event !== 'string' || event.event === 'tick') return
+    if (event.event === 'end') this.ended = true
+    else this.onEvent(event)
   }
 }

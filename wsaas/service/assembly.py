@@ -199,7 +199,7 @@ def assemble(
 
     def forwarding() -> Forwarding | None:
         if node is not None:
-            return node.join(gateway, router, ready)
+            return node.join(gateway, router, ready, watching.add_own_routes)
         return None if worker is None else worker.join(gateway, router, ready, stop, scrape, watching.add_own_routes)
 
     reactor_delay = ReactorDelay(reactor, time.monotonic)
@@ -230,7 +230,7 @@ def assemble(
         )
 
     def add_more(api: Api) -> None:
-        watching.add_routes(api, worker)
+        watching.add_routes(api, None if others is None else others.others)
         if node is not None:
             node.add_routes(api)
         add_metrics_route(api, scrape.answer)

@@ -111,8 +111,6 @@ class Drain:
 
     async def _stop_the_api(self, ports: Sequence[IListeningPort], api: ApiSite) -> None:
         worker, node, connections = self._parts.worker, self._parts.node, api.context.connections
-        if self._parts.events is not None:
-            self._parts.events.stop()
         if worker is not None:
             worker.leave()
             worker.api.stop_listening()
@@ -121,6 +119,8 @@ class Drain:
             await node.leave()
         for port in ports:
             await maybeDeferred(port.stopListening)
+        if self._parts.events is not None:  # a reader that comes again finds another process, and not this one
+            self._parts.events.stop()
         others = worker or node
         if others is not None:
             await self._wait_while(

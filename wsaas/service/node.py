@@ -24,6 +24,7 @@ from wsaas.cluster.claims import Claims
 from wsaas.cluster.cluster_journal import ClusterJournal, LocalJournal
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
+from wsaas.cluster.event_streams import OtherProcesses
 from wsaas.cluster.forwarding import Forwarding, missing_answer
 from wsaas.cluster.gate import GatedSender
 from wsaas.cluster.lives import Lives
@@ -114,8 +115,17 @@ class Node:
         self._journal = ClusterJournal(local, self.may_speak)
         return self._journal
 
-    def join(self, gateway: Gateway, router: Router, ready: Callable[[], bool]) -> Forwarding:
-        """Be one of the nodes, and return the others. `ready()` says if this one is ready."""
+    def join(
+        self,
+        gateway: Gateway,
+        router: Router,
+        ready: Callable[[], bool],
+        add_routes: Callable[[Api, OtherProcesses], object],
+    ) -> Forwarding:
+        """Be one of the nodes, and return the others. `ready()` says if this one is ready.
+
+        The others ask by the routes that `add_routes` adds, too.
+        """
         settings, reactor, prefix = self._settings, self._reactor, gateway.prefix
         keys, table, self._token = Keys(settings.cluster_name), Table(prefix), secrets.token_hex(16)
         self._member = member = Member(
@@ -164,6 +174,7 @@ class Node:
         self._turns = Turns(reactor, self._engine, keys, self._token)
         self._life.given(copy, self._claims, votes)
         self._forwarding = Forwarding(reactor, self._nodes, prefix)
+        self.others = others = OtherProcesses(reactor, self._forwarding, self._nodes)
         self._lines = self._forwarding.lines = NodeLines(
             reactor,
             table,
@@ -173,6 +184,11 @@ class Node:
             lambda reason: missing_answer(reason).serialize(),
             self._forwarding.push_slowly,
         )
+
+        def add_more(api: Api) -> None:
+            votes.add_routes(api)
+            add_routes(api, others)
+
         self._site = sibling_site(
             reactor,
             router,
@@ -182,7 +198,7 @@ class Node:
             tokens=settings.api_token,
             prefix=prefix,
             may_answer=self.may_speak,
-            add_more=votes.add_routes,
+            add_more=add_more,
         )
         self._site.max_connections = NODE_FILES
         return self._forwarding

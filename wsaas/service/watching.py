@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wsaas.api.app import Api
 from wsaas.api.console import add_console_routes
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
-from wsaas.api.events import MAX_WATCHERS, add_event_routes
+from wsaas.api.events import add_event_routes
 from wsaas.api.replay import add_replay_route
 from wsaas.api.stats import FIGURES, add_figures_route, add_stats_route
 from wsaas.backend.replay import Replayer
@@ -28,7 +28,7 @@ from wsaas.telemetry.payloads import Payloads
 from wsaas.telemetry.recorder import Recorder
 
 if TYPE_CHECKING:
-    from wsaas.service.worker import Worker
+    from wsaas.cluster.event_streams import OtherProcesses
 
 CONSOLE = Path(__file__).resolve().parents[1] / "console"
 """The directory of the console's files, in the package."""
@@ -72,30 +72,30 @@ class Watching:
         if settings.console != "off":
             self.events = EventStream(monitor, reactor, self._lines, code_of)
 
-    def add_own_routes(self, api: Api, most: int) -> None:
-        """Add the routes by which other workers ask for what is here; `most` event streams at once."""
+    def add_own_routes(self, api: Api, others: OtherProcesses) -> None:
+        """Add the routes by which other processes ask for what is here: event streams for all of their readers."""
         add_figures_route(api, self._figures.read)
         if self.events is not None:
-            add_event_routes(api, self.events, lambda: b"", most=most)
+            add_event_routes(api, self.events, lambda: b"", most=lambda: max(1, others.count) * others.watchers)
             add_replay_route(api, self._replayer, self._patience)
 
-    def add_routes(self, api: Api, worker: Worker | None) -> None:
-        """Add the routes for those who watch; `worker` is None if this process is the only one."""
-        add_stats_route(api, partial(self._stats, worker))
+    def add_routes(self, api: Api, others: OtherProcesses | None) -> None:
+        """Add the routes for those who watch; `others` is None if this process is the only one."""
+        add_stats_route(api, partial(self._stats, others))
         if self.events is None:
             return
         add_console_routes(api, CONSOLE)
         add_replay_route(api, self._replayer, self._patience)
-        if worker is None:
-            add_event_routes(api, self.events, self._hello, most=MAX_WATCHERS)
+        if others is None:
+            add_event_routes(api, self.events, self._hello)
         else:
-            add_event_routes(api, self.events, self._hello, most=worker.watchers, follow=worker.follow)
+            add_event_routes(api, self.events, self._hello, most=lambda: others.watchers, follow=others.follow)
 
-    async def _stats(self, worker: Worker | None) -> dict[str, object]:
-        """Return the figures of all workers; one that does not answer is left out, and counted."""
+    async def _stats(self, others: OtherProcesses | None) -> dict[str, object]:
+        """Return the figures of all processes; one that does not answer is left out, and counted."""
         readings, unreached = [self._figures.read()], 0
-        if worker is not None:
-            gathered = await worker.gather(FIGURES)
+        if others is not None:
+            gathered = await others.gather(FIGURES)
             unreached = gathered.unreached
             readings += [
                 {name: value for name, value in answer.items() if name != "code"} for answer in gathered.answers

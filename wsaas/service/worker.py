@@ -7,7 +7,7 @@ adopts journals that are of nobody, and is in touch with its parent.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,9 @@ from twisted.logger import Logger
 
 from wsaas.api.app import Api
 from wsaas.api.elsewhere import Asked
-from wsaas.api.events import MAX_WATCHERS
 from wsaas.api.health import process_row
-from wsaas.api.merging import Gathered
 from wsaas.api.metrics import SAMPLES, add_samples_route
-from wsaas.cluster.event_streams import SiblingEvents
+from wsaas.cluster.event_streams import OtherProcesses, SocketPlaces, watchers_at_once
 from wsaas.cluster.forwarding import Forwarding, missing_answer
 from wsaas.cluster.push_lines import PushLines
 from wsaas.cluster.shared_counts import SharedCounts
@@ -42,9 +40,6 @@ from wsaas.settings.table import Settings
 SIBLING_FILES = 512
 """Connections to and from the other workers, at most, unless there are so many that each needs at least FEWEST."""
 FEWEST = 8
-WATCHER_FILES = 128
-"""Connections to and from the other workers for event streams, at most, unless each needs FEWEST_WATCHERS."""
-FEWEST_WATCHERS = 2
 
 
 def requests_at_once(count: int) -> int:
@@ -52,14 +47,9 @@ def requests_at_once(count: int) -> int:
     return max(FEWEST, min(MAX_AT_ONCE, SIBLING_FILES // 2 // max(1, count - 1)))
 
 
-def watchers_at_once(count: int) -> int:
-    """Return the number of event streams that one worker serves at once, each of which follows all others."""
-    return max(FEWEST_WATCHERS, min(MAX_WATCHERS, WATCHER_FILES // 2 // max(1, count - 1)))
-
-
 def sibling_files(count: int) -> int:
     """Return the number of files that a worker keeps free for the others."""
-    return 2 * (count - 1) * (requests_at_once(count) + watchers_at_once(count) + 1)  # one for the pushes
+    return 2 * (count - 1) * (requests_at_once(count) + watchers_at_once(count - 1) + 1)  # one for the pushes
 
 
 def settings_of(settings: Settings, identity: WorkerIdentity) -> Settings:
@@ -124,12 +114,12 @@ class Worker:
         ready: Callable[[], bool],
         stop: Callable[[], object],
         scrape: Scrape,
-        add_routes: Callable[[Api, int], object],
+        add_routes: Callable[[Api, OtherProcesses], object],
     ) -> Forwarding:
         """Be one of the workers, and return the others.
 
         `ready()` says if this one is ready; `stop()` is called when the parent is gone. The others ask for the
-        readings of `scrape`, and by the routes that `add_routes` adds, with so many event streams at once.
+        readings of `scrape`, and by the routes that `add_routes` adds.
         """
         self._gateway = gateway
         self._ready = ready
@@ -141,6 +131,8 @@ class Worker:
             self._reactor, self._sockets, self._wall_clock, lambda reason: missing_answer(reason).serialize()
         )
         self._forwarding = Forwarding(self._reactor, self._siblings, gateway.prefix, self._lines)
+        places = SocketPlaces(self._reactor, self._sockets)
+        self.others = OtherProcesses(self._reactor, self._forwarding, places, self._identity.count - 1)
         self._site = sibling_site(
             self._reactor,
             router,
@@ -185,23 +177,10 @@ class Worker:
         if self._lifeline is not None:
             self._lifeline.start()
 
-    def _add_routes(self, scrape: Scrape, add_routes: Callable[[Api, int], object], api: Api) -> None:
+    def _add_routes(self, scrape: Scrape, add_routes: Callable[[Api, OtherProcesses], object], api: Api) -> None:
         """Add the routes that the other workers ask for, beside those of the API."""
         add_samples_route(api, scrape.samples)
-        add_routes(api, (self._identity.count - 1) * self.watchers)
-
-    def gather(self, target: bytes) -> Awaitable[Gathered]:
-        """Ask all other workers for what is at this target."""
-        return self._forwarding.ask_all(Asked(b"GET", target))
-
-    def follow(self, target: bytes, heard: Callable[[bytes], object]) -> SiblingEvents:
-        """Begin to read the event streams of the other workers."""
-        return SiblingEvents(self._reactor, self._sockets, target, heard)
-
-    @property
-    def watchers(self) -> int:
-        """The number of event streams that this worker serves at once."""
-        return watchers_at_once(self._identity.count)
+        add_routes(api, self.others)
 
     @property
     def files(self) -> int:

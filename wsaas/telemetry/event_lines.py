@@ -87,6 +87,14 @@ class EventLines:
         """Return the first line of a stream."""
         return (self._begin("hello")[:-1] + "," + json.dumps(members, separators=(",", ":"))[1:] + "\n").encode("ascii")
 
+    def end(self) -> bytes:
+        """Return the last line of the stream of a process that stops."""
+        return (self._begin("end")[:-1] + "}\n").encode("ascii")
+
+    def note(self, word: str, prefix: str) -> bytes:
+        """Return a line that says a word of the stream of the process with this prefix."""
+        return (self._begin(word, prefix)[:-1] + "}\n").encode("ascii")
+
     def webhook(self, event: str, session: Session, attempt: Attempt) -> bytes:
         """Return the line of one try of a webhook."""
         told, number, _, answer, times, outcome, _ = attempt
@@ -177,12 +185,12 @@ class EventLines:
     def _of(self, session: Session, event: str) -> str:
         return f'{self._begin(event)}"id":"{session.id}","trace":"{session.trace_id}",'
 
-    def _begin(self, event: str) -> str:
+    def _begin(self, event: str, worker: str | None = None) -> str:
         """Return the members that all events have, and a comma."""
         second, milliseconds = divmod(int(self._wall_clock() * 1000), 1000)
         if second != self._second:
             self._second, self._date = second, iso8601(second)[:-4]
-        return f'{{"time":"{self._date}{milliseconds:03d}Z","event":"{event}","worker":"{self._prefix}",'
+        return f'{{"time":"{self._date}{milliseconds:03d}Z","event":"{event}","worker":"{worker or self._prefix}",'
 
 
 def outcome_word(outcome: Outcome | None, status: int) -> str:

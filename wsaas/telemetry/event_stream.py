@@ -59,9 +59,14 @@ class EventStream:
             if not self._watchers:
                 self._monitor.unwatch(self)
 
+    def note(self, word: str, prefix: str) -> bytes:
+        """Return the line that says a word of the stream of another process."""
+        return self._lines.note(word, prefix)
+
     def stop(self) -> None:
-        """Let all watchers go: the process stops."""
+        """Let all watchers go, with a last line: the process stops, and nothing happens in it any more."""
         for watcher in list(self._watchers):
+            watcher.offer(self._lines.end())
             watcher.end()
 
     # Observer

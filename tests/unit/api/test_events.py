@@ -22,9 +22,10 @@ HELLO = b'{"event":"hello"}\n'
 class FakeFollowed:
     """The streams of other processes, which the test plays."""
 
-    def __init__(self, target: bytes, heard: Any) -> None:
+    def __init__(self, target: bytes, heard: Any, note: Any) -> None:
         self.target = target
         self.heard = heard
+        self.note = note
         self.stopped = False
 
     def stop(self) -> None:
@@ -40,12 +41,12 @@ class EventsCase(WireCase):
         self.subject = Stage.open().session
         self.followed: list[FakeFollowed] = []
 
-        def follow(target: bytes, heard: Any) -> FakeFollowed:
-            self.followed.append(FakeFollowed(target, heard))
+        def follow(target: bytes, heard: Any, note: Any) -> FakeFollowed:
+            self.followed.append(FakeFollowed(target, heard, note))
             return self.followed[-1]
 
         def add_more(api: Api) -> None:
-            add_event_routes(api, self.stream, lambda: HELLO, most=2, follow=follow)
+            add_event_routes(api, self.stream, lambda: HELLO, most=lambda: 2, follow=follow)
 
         return api_site(
             self.clock,
@@ -155,11 +156,12 @@ class EventTests(EventsCase):
         self.assertIsNone(self.monitor.observer)
 
     def test_end(self) -> None:
-        """At a stop of the gateway a stream ends as it should, and its connection serves on."""
+        """At a stop of the gateway a stream ends as it should, by a last line, and its connection serves on."""
         wire = self.watch()
         self.read(wire)
         self.stream.stop()
-        self.assertEqual(wire.transport.value(), b"0\r\n\r\n")
+        self.assertTrue(wire.transport.value().endswith(b"\r\n0\r\n\r\n"))
+        self.assertIn(b'"event":"end","worker":"abcdefgh"}\n', wire.transport.value())
         wire.transport.clear()
         wire.send(f"GET /{HERE} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         self.assertEqual(wire.statuses(), [200])
@@ -172,6 +174,9 @@ class EventTests(EventsCase):
         self.followed[0].heard(b'{"event":"reply","worker":"other"}\n')
         self.stream.replied(self.subject, text("pong"))
         self.assertEqual([json.loads(line)["worker"] for line in self.read(wire)], ["other", "abcdefgh"])
+        self.followed[0].note("lost", "other")
+        (line,) = self.read(wire)
+        self.assertEqual(json.loads(line), {"time": "1970-01-01T00:00:00.000Z", "event": "lost", "worker": "other"})
 
 
 class TokenTests(EventsCase):

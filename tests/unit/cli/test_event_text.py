@@ -44,6 +44,14 @@ class TextTests(SynchronousTestCase):
         """The lines of an event; the time, which depends on the zone, as it must be left out."""
         return [re.sub(r"^\d\d:\d\d:56\.123", "T", line) for line in EventText(plain, **options).lines(event)]
 
+    def test_missing(self) -> None:
+        """What is missing of another process is said; the last line of a stream is said by tail itself."""
+        self.assertIn(
+            "events of the process abcdefgh are missing", *self.shown({"event": "lost", "worker": "abcdefgh"})
+        )
+        self.assertIn("events of the process abcdefgh come", *self.shown({"event": "found", "worker": "abcdefgh"}))
+        self.assertEqual(self.shown({"event": "end", "worker": "abcdefgh"}), [])
+
     def test_each(self) -> None:
         """Each kind of event has its two lines, or one; the arrows show which way it went."""
         for given, first, *second in (

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.cluster.member import Fate
 from wsaas.cluster.nodes import Nodes
-from wsaas.cluster.siblings import FORWARD_TIMEOUT, Missing, SiblingRequest, SiblingResult
+from wsaas.cluster.siblings import FORWARD_TIMEOUT, MAX_AT_ONCE, Missing, SiblingRequest, SiblingResult
 from wsaas.cluster.table import MemberRow, MemberState, Table
 from wsaas.http_client.exchange import HttpResponse
 
@@ -77,6 +77,17 @@ class NodesTests(SynchronousTestCase):
         for line in (b"PUT /x HTTP/1.1", b"Host: n2:8082", b"Authorization: Bearer t", b"WSAAS-To: " + Q.encode()):
             self.assertIn(line, head)
         self.assertIn(b"WSAAS-Expires: %d" % ((1e9 + FORWARD_TIMEOUT) * 1000), head)
+
+    def test_patient(self) -> None:
+        """Requests that may take long, receipts and replays, keep no other request waiting."""
+        self.known()
+        for _ in range(MAX_AT_ONCE):
+            self.ask(SiblingRequest(b"POST", b"/-/events/x/replay", patience=60.0))
+        self.assertEqual(len(self.reactor.tcpClients), MAX_AT_ONCE)
+        self.ask()
+        self.assertEqual(len(self.reactor.tcpClients), MAX_AT_ONCE + 1)
+        self.table.remove(Q)
+        self.assertEqual(self.nodes.prefixes(), [])
 
     def test_answers(self) -> None:
         """The owner's answer is passed on; 421 says that the address has another process: not delivered."""

@@ -166,6 +166,7 @@ class NodeSiteTests(SynchronousTestCase):
             ("POST", f"/@connections/{HERE}"),
             ("POST", f"/-/@connections/{HERE}"),
             ("DELETE", f"/-/%40connections/{HERE}"),
+            ("POST", f"/-/events/{HERE}_1_message/replay"),
         ):
             self.assertEqual(self.ask(method, target), 503)
         self.assertEqual(self.ask("GET", "/-/worker"), 200)

@@ -91,11 +91,15 @@ class WatchTests(StreamTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stop(self) -> None:
-        """A stop lets all watchers go."""
-        self.watch()
-        self.watch()
+        """A stop lets all watchers go, each with a last line, whatever its filter wants."""
+        _, written = self.watch()
+        _, filtered = self.watch(event="reply")
+        self.stream.replied(self.session, text("pong"))
         self.stream.stop()
         self.assertIsNone(self.monitor.observer)
+        self.assertEqual(
+            [[each["event"] for each in self.read(lines)] for lines in (written, filtered)], [["reply", "end"]] * 2
+        )
 
     def test_filters(self) -> None:
         """Each watcher gets what its own filter wants."""
