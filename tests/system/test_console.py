@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.support.chromium import DESK, PHONE, Visit, accessibility_flaws
 from tests.support.console_events import ADA, LIN, close, group_push, push, recorded, refusal, retried, some, webhook
 from tests.support.console_server import StandIn
+from tests.support.faults import FULL
 from tests.support.system_case import eventually
 
 ENDS, NONE = "\u00d7", "\u2013"
@@ -713,6 +714,12 @@ class PhoneTests(AccessibilityTests):
     """The same on a phone, where the details lie over the list."""
 
     size = PHONE
+
+    def test_views(self) -> None:
+        """axe finds nothing on a phone either; it takes a minute, so only in the full size."""
+        if not FULL:
+            raise SkipTest("it takes a minute; WSAAS_FAULTS=full runs it")
+        super().test_views()
 
     def test_width(self) -> None:
         """Nothing is wider than a phone, in any view, and what a thumb has to meet is large enough."""
