@@ -19,8 +19,8 @@ from json.encoder import encode_basestring_ascii as quoted
 
 from wsaas.backend.signing import sign
 from wsaas.core.events import Batch, Closed, Event, EventKind, Opened, Received
+from wsaas.core.identity import Identity
 from wsaas.core.model import Frame
-from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 from wsaas.http_client.exchange import Timing
 
@@ -105,7 +105,7 @@ class Contract:
         self._wall_clock = wall_clock
         self._bits = bits
 
-    def webhook(self, session: Session, event: Event) -> Webhook:
+    def webhook(self, session: Identity, event: Event) -> Webhook:
         """Return the webhook of `event`. Its timestamp, span and signature are those of this try."""
         match event:
             case Received():
@@ -122,7 +122,7 @@ class Contract:
                 return self._webhook(session, b"DELETE", 0, _DISCONNECT, b"application/json", body)
 
     def _webhook(
-        self, session: Session, method: bytes, sequence: int, event: bytes, content_type: bytes, body: bytes
+        self, session: Identity, method: bytes, sequence: int, event: bytes, content_type: bytes, body: bytes
     ) -> Webhook:
         notes = session.backend_notes
         if not isinstance(notes, Notes) or notes.repeated is not session.repeated:
@@ -147,7 +147,7 @@ class Contract:
         limit = self._max_message_size if method == b"PUT" else MAX_DECISION
         return Webhook(method, notes.webhook_id, head, body, limit)
 
-    def _notes(self, session: Session) -> Notes:
+    def _notes(self, session: Identity) -> Notes:
         repeated, id = session.repeated, session.id.encode()
         own = self._own_lines
         if repeated:
@@ -157,7 +157,7 @@ class Contract:
         head = b"%bWSAAS-Connection-Id: %b\r\ntraceparent: 00-%b-" % (own, id, session.trace_id.encode())
         return Notes(repeated, head, id)
 
-    def _connect_body(self, session: Session) -> bytes:
+    def _connect_body(self, session: Identity) -> bytes:
         handshake, id = session.handshake, session.id
         text = _CONNECT_BODY % (
             self._ws_uri,
@@ -173,7 +173,7 @@ class Contract:
         )
         return text.encode("ascii")
 
-    def _disconnect_body(self, session: Session, closed: Closed) -> bytes:
+    def _disconnect_body(self, session: Identity, closed: Closed) -> bytes:
         id = session.id
         text = _DISCONNECT_BODY % (
             self._ws_uri,

@@ -14,6 +14,7 @@ from wsaas.cli.command import Command
 from wsaas.cli.connect_arguments import add_connect_arguments
 from wsaas.cli.lambda_arguments import LAMBDA, add_lambda_arguments, add_lambda_routes
 from wsaas.cli.parser import Parser, choice
+from wsaas.cli.try_arguments import TRY, add_try_arguments
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -88,6 +89,7 @@ COMMANDS: Mapping[str, Command] = {
         "wsaas.cli.connect",
     ),
     **API_COMMANDS,
+    "try": Command(*TRY, add_try_arguments, "wsaas.cli.trial"),
     "lambda": Command(*LAMBDA, add_lambda_arguments, "wsaas.cli.lambda_backend"),
     "completion": Command(
         "print a shell's completions",

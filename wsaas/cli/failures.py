@@ -20,7 +20,7 @@ STATUSES = {
     USAGE: "wrong usage",
     NO_SUCH: "no such connection, group or webhook",
     NOT_ALLOWED: "not allowed: the token is missing or wrong (401, 403)",
-    NOT_REACHABLE: "the gateway cannot be reached",
+    NOT_REACHABLE: "the gateway cannot be reached; for wsaas try, the backend",
     TRY_AGAIN: "try again later: the client is too slow, or the gateway is not ready (429, 503)",
     INTERRUPTED: "interrupted by Ctrl-C",
 }

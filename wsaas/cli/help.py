@@ -28,7 +28,7 @@ def usage() -> str:
 
 GROUPS: Mapping[str, Sequence[str]] = {
     "The gateway": ("run", "check"),
-    "A backend": ("lambda",),
+    "A backend": ("try", "lambda"),
     "A client": ("connect",),
     "Its connections, over the API": (
         "ls",
@@ -59,5 +59,6 @@ SYNOPSES = {
     "completion": "completion SHELL",
     "help": "help [COMMAND]",
     "lambda": "lambda --route KEY=TARGET",
+    "try": "try [TARGET_ADDRESS]",
 }
 _WIDEST = max(len(SYNOPSES.get(name, name)) for name in COMMANDS)

@@ -18,6 +18,12 @@ def versions() -> str:
     return f"wsaas {_version('wsaas')} (Twisted {_version('Twisted')}, Python {platform.python_version()})"
 
 
+def user_agent() -> str:
+    """Return product and version for a User-Agent header, as the gateway has it."""
+    own = _version("wsaas")
+    return f"WSAAS/{own}" if own[0].isdigit() else "WSAAS"
+
+
 def _version(name: str) -> str:
     try:
         return version(name)

@@ -1,0 +1,1 @@
+"""Tries a backend as the gateway would use it: `wsaas try`."""

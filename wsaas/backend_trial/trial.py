@@ -1,0 +1,175 @@
+"""One trial of a backend: its made-up clients, and the webhooks that are sent for them, as the gateway sends them.
+
+Ids of made-up clients begin with PREFIX, so that a backend's author knows them in its log. A client that the backend
+has let in gets its disconnect webhook at the end, whatever happens before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from wsaas.backend.reply_stream import KINDS
+from wsaas.backend.requests import Contract
+from wsaas.backend.sender import Sender
+from wsaas.backend_trial.answers import Answered, Remarks, answered, streamed
+from wsaas.backend_trial.stream_reading import StreamReading
+from wsaas.core.events import Cause, CloseCode, Closed, Event, Opened, Received
+from wsaas.core.identity import Identity
+from wsaas.core.ids import ID_LENGTH, IdMint
+from wsaas.core.model import Frame, Handshake
+from wsaas.core.outcomes import Accepted, Acknowledged, Indeterminate
+from wsaas.core.records import Record
+from wsaas.http_client.body_stream import StreamedResponse
+from wsaas.http_client.exchange import Fault, HttpResponse
+from wsaas.net.http_grammar import OWS
+
+PREFIX = "WsaasTry"
+"""The beginning of the ids of made-up clients, in the place of the part that names a gateway's process."""
+ENDED = Closed(Cause.CLIENT, CloseCode.NORMAL, "", clean=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms on which the gateway and the backend speak. Durations are seconds, sizes bytes.
+
+    `handshake` is that of a made-up client; `message` a text that such clients send; `credentials` says if the
+    handshake has any. `keys` are those of WEBHOOK_SECRET.
+    """
+
+    address: str
+    local_address: str
+    handshake: Handshake
+    message: bytes
+    credentials: bool = False
+    keys: Sequence[bytes] = ()
+    ws_timeout: float = 30.0
+    webhook_timeout: float = 10.0
+    concurrency: int = 64
+    max_message_size: int = 1 << 20
+    message_content_type: str = "application/json"
+    user_agent: str = "WSAAS"
+
+
+@dataclass(slots=True)
+class Trial:
+    """The things that all checks of a backend share. `opened()` is the number of connections to the backend so far.
+
+    `random_bytes` must not be foreseeable, `bits(n)` is a random number of n bits.
+    """
+
+    terms: Terms
+    sender: Sender
+    clock: IReactorTime
+    wall_clock: Callable[[], float]
+    random_bytes: Callable[[int], bytes]
+    bits: Callable[[int], int]
+    opened: Callable[[], int]
+    answers: list[HttpResponse] = field(default_factory=list)
+    """All answers so far."""
+    present: dict[str, Client] = field(default_factory=dict)
+    """Clients that the backend may have let in, and of whose end it has not heard, by their ids."""
+    unreachable: bool = False
+    """Set if the first webhook could not be sent."""
+    main: Client | None = None
+    """The client whose messages most checks send, once it is let in."""
+
+    def client(self, handshake: Handshake | None = None) -> Client:
+        """Return a new client, of which the backend has not heard."""
+        return Client(self, self.terms.handshake if handshake is None else handshake)
+
+    def contract(self, keys: Sequence[bytes] | None = None, age: float = 0.0) -> Contract:
+        """Return what makes webhooks, by default as the gateway would; else with these keys, or as if in the past."""
+        terms = self.terms
+        return Contract(
+            local_address=terms.local_address,
+            ws_timeout=terms.ws_timeout,
+            message_content_type=terms.message_content_type,
+            max_message_size=terms.max_message_size,
+            secrets=terms.keys if keys is None else keys,
+            user_agent=terms.user_agent,
+            wall_clock=lambda: self.wall_clock() - age,
+            bits=self.bits,
+        )
+
+    async def send(self, identity: Identity, event: Event, contract: Contract | None = None) -> Answered:
+        """Send the webhook of an event, and return its answer."""
+        webhook = (self.contract() if contract is None else contract).webhook(identity, event)
+        begun = self.clock.seconds()
+        result: Deferred[Answered] = Deferred()
+        remarks = Remarks(self.clock, self.terms.address)
+
+        def done(answer: HttpResponse | Fault | Failure) -> None:
+            seconds = self.clock.seconds() - begun
+            if isinstance(answer, Failure):
+                result.errback(answer)
+                return
+            if isinstance(answer, HttpResponse):
+                self.answers.append(answer)
+            if isinstance(answer, StreamedResponse) and answer.stream is not None and answer.coding is None:
+                kind = (answer.header(b"wsaas-reply") or b"").strip(OWS).lower()
+                decoder = KINDS[kind](self.terms.max_message_size)
+                StreamReading(
+                    self.clock,
+                    decoder,
+                    answer.stream,
+                    lambda messages, flaw: result.callback(streamed(answer, seconds, messages, flaw)),
+                )
+            else:
+                result.callback(answered(identity.id, event, answer, seconds, remarks, self.wall_clock))
+
+        self.sender.send(webhook, done)
+        return await result
+
+    def let_in(self) -> Client:
+        """Return the client whose messages most checks send."""
+        assert self.main is not None, "a check that sends messages ran before that of the connect"
+        return self.main
+
+
+class Client:
+    """A made-up client of the gateway, and its connection."""
+
+    def __init__(self, trial: Trial, handshake: Handshake) -> None:
+        self._trial = trial
+        mint = IdMint(trial.random_bytes)
+        id = PREFIX + mint.mint()[len(PREFIX) : ID_LENGTH]
+        record = Record(id, trial.wall_clock(), handshake.repeated, mint.mint_trace())
+        self.identity = Identity(record, handshake)
+        self._sequence = 0
+
+    @property
+    def id(self) -> str:
+        return self.identity.id
+
+    async def connect(self, contract: Contract | None = None) -> Answered:
+        """Send the connect webhook; the same one again if it was sent before."""
+        again = self.id in self._trial.present
+        self._trial.present[self.id] = self
+        got = await self._trial.send(self.identity, Opened(self.identity.handshake), contract)
+        if isinstance(got.outcome, Accepted):
+            self.identity.repeated = got.outcome.repeated_with(self.identity.repeated)
+        elif not isinstance(got.outcome, Indeterminate) and not again:
+            self._trial.present.pop(self.id, None)
+        return got
+
+    async def say(self, payload: bytes, binary: bool = False, contract: Contract | None = None) -> Answered:
+        """Send the webhook of a new message."""
+        self._sequence += 1
+        return await self.repeat(payload, binary, contract)
+
+    async def repeat(self, payload: bytes, binary: bool = False, contract: Contract | None = None) -> Answered:
+        """Send the webhook of the last message again, with the same webhook-id."""
+        event = Received(self._sequence, Frame(payload, binary))
+        return await self._trial.send(self.identity, event, contract)
+
+    async def leave(self, contract: Contract | None = None, closed: Closed = ENDED) -> Answered:
+        """Send the disconnect webhook; the same one again if it was sent before."""
+        got = await self._trial.send(self.identity, closed, contract)
+        if contract is None and isinstance(got.outcome, Acknowledged):
+            self._trial.present.pop(self.id, None)
+        return got
