@@ -35,7 +35,8 @@ async def keep_alive(trial: Trial) -> Finding:
     if opened >= count:
         return warning(
             f"each of {count} messages needed a new connection, which takes time",
-            "let the backend's server keep connections (HTTP/1.1 keep-alive), a minute or so",
+            "in production take a server that keeps connections (HTTP/1.1 keep-alive); flask run, php -S and"
+            " gunicorn's sync workers close each",
         )
     more = f", with {opened} new {'one' if opened == 1 else 'ones'}" if opened else ""
     return passed(f"{count} messages went over the same connection{more}")

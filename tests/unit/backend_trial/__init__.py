@@ -1,1 +1,1 @@
-"""Tests of the webhooks' side."""
+"""Tests of the checks that `wsaas try` makes."""

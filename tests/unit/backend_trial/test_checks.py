@@ -265,7 +265,7 @@ FAULTS: dict[type[MadeUpBackend], tuple[str, Verdict, str, str]] = {
     Slower: ("speed", Verdict.FAILED, "near to WEBHOOK_TIMEOUT, 10 s", "raise WEBHOOK_TIMEOUT"),
     OneAtATime: ("at-once", Verdict.WARNING, "16 messages at once took 800 ms, one alone 50 ms", "more threads"),
     Breaks: ("at-once", Verdict.FAILED, "of 16 messages at once, 16 failed", "several at once"),
-    NoKeepAlive: ("keep-alive", Verdict.WARNING, "each of 10 messages needed a new connection", "keep connections"),
+    NoKeepAlive: ("keep-alive", Verdict.WARNING, "each of 10 messages needed a new connection", "keeps connections"),
     Endless: ("answer-length", Verdict.WARNING, "answers end with the connection", "Content-Length"),
     Compresses: ("uncompressed", Verdict.FAILED, "Content-Encoding: gzip", "Accept-Encoding: identity"),
     Credulous: ("wrong-signature", Verdict.FAILED, "not refused on POST, PUT and DELETE", "verify"),
