@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
@@ -68,6 +69,8 @@ class Engine:
         self._connection: EngineConnection | None = None
         self._serving: Deferred[None] | None = None
         self.events: EngineEvents | None = None
+        self.connections = 0
+        """The number of connections that there were: a new one may be to another server."""
         self.trouble: str | None = "not connected yet"
         """The reason why there is no connection; None while there is one."""
 
@@ -152,6 +155,7 @@ class Engine:
                 )
             else:
                 self._connection, self.trouble = connection, None
+                self.connections += 1
                 self._limit.emit(
                     self._log, LogLevel.info, "there", "connected to the engine {engine}", engine=self.address.shown
                 )
@@ -189,15 +193,15 @@ class Engine:
         timer = self._reactor.callLater(CONNECT_TIMEOUT, connecting.cancel)
         try:
             connection: EngineConnection = await connecting
-        except CancelledError:
+        except (CancelledError, ConnectingCancelledError):  # by the timer, or by `stop`
             if timer.active():
-                timer.cancel()
-                raise
+                raise CancelledError from None
             raise EngineAway("it does not answer") from None
         except Exception as error:
-            timer.cancel()
             raise EngineAway(cause(error)) from None
-        timer.cancel()
+        finally:
+            if timer.active():
+                timer.cancel()
         return connection
 
     async def _log_in(self, connection: EngineConnection) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.support.certificates import authority, issue, write
 from tests.support.gateway_process import free_port
@@ -33,6 +34,31 @@ class Heard:
 
     def engine_lost(self) -> None:
         self.said.append("lost")
+
+
+class SilentTests(SynchronousTestCase):
+    """A server whose network is gone: nothing answers, and nothing refuses."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.engine = Engine(self.reactor, parse("redis://127.0.0.1:6379"), ClientFiles(prefix="CLUSTER_"))
+        self.engine.start()
+
+    def test_tried_again(self) -> None:
+        """A connection that is not made within a second is given up, and tried again, and so on."""
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        for attempts in (2, 3, 4):
+            self.reactor.pump([0.1] * 14)
+            self.assertEqual(len(self.reactor.tcpClients), attempts)
+            self.assertEqual(self.engine.trouble, "it does not answer")
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_stopped(self) -> None:
+        """A connection that is being made when the gateway stops is given up, and not tried again."""
+        self.engine.stop()
+        self.reactor.pump([0.1] * 30)
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 
 class EngineTests(TestCase):
