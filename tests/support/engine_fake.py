@@ -19,6 +19,7 @@ class FakeEngine:
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
         self.there = True
+        self.connections = 1
         self.trouble: str | None = "away"
         self.events: Any = None
         self.held: list[Any] | None = None

@@ -1,8 +1,17 @@
-"""The interface by which the engine's copy of the journal tells what the answers to its batches say."""
+"""The state of a copy of the journal, and the events of it."""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Protocol
+
+
+class CopyState(Enum):
+    """The state of the copy."""
+
+    OFFLINE = "offline"
+    SYNCING = "syncing"
+    ONLINE = "online"
 
 
 class CopyEvents(Protocol):

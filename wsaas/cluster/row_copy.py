@@ -4,7 +4,8 @@
 
 Online, changes gather while one batch is under way, and leave with its answer. Offline, the journal on disk has to do;
 what lives is uploaded when the engine is back. A batch has a number, and its answer says that of the one before: if
-that is another one, the engine has lost batches (a replica took over), and everything is compared again.
+that is another one, the engine has lost batches (a replica took over), and everything is compared again. The number is
+asked for, too, after each new connection.
 
     field id[8:]        the record      (journal/rows.py)
     field id[8:] + "."  its end, once it has ended
@@ -13,14 +14,13 @@ that is another one, the engine has lost batches (a replica took over), and ever
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import Enum
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogLevel
 
-from wsaas.cluster.copy_events import CopyEvents
+from wsaas.cluster.copy_events import CopyEvents, CopyState
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused, Word
 from wsaas.cluster.scripts import Keys, Scripts
@@ -41,14 +41,6 @@ COMPARE_EVERY = 600.0
 Stored = Callable[[bool], None]
 Change = Record | Closed | None
 """The new content of a field; None to remove it."""
-
-
-class CopyState(Enum):
-    """The state of the copy."""
-
-    OFFLINE = "offline"
-    SYNCING = "syncing"
-    ONLINE = "online"
 
 
 class RowCopy:
@@ -90,6 +82,8 @@ class RowCopy:
         self.sequence = 0
         """The number of the last batch that was sent."""
         self._acknowledged = 0
+        self._connection = 0
+        """The engine's connection over which rows or the batch's number were last compared."""
         self.connections: Connections | None = None
         """The connections of this process."""
 
@@ -143,11 +137,13 @@ class RowCopy:
         self.renewed()
 
     def renewed(self) -> None:
-        """Hear that the engine answers: go online again, or compare the rows if that is due."""
+        """Hear that the engine answers: go online again, or compare what is to be compared."""
         if self._busy is not None:
             return
         if self._state is CopyState.OFFLINE:
             self._begin(self._compare(everything=True))
+        elif self._engine.connections != self._connection:
+            self._begin(self._compare_number())
         elif self._clock.seconds() >= self._compare_at and not self._pending:
             self._begin(self._compare(everything=False))
 
@@ -195,16 +191,19 @@ class RowCopy:
             for stored in each:
                 self._without(stored)
 
-    async def _compare(self, everything: bool) -> None:
+    async def _compare(self, everything: bool, lost: bool = False) -> None:
         """Find what the engine has and should not, and has not and should; `everything` is written anew."""
         assert self.connections is not None
+        if lost:
+            self._log.warn("the engine has lost what it had acknowledged: uploading all that lives")
         self._state = CopyState.SYNCING
+        self._connection = self._engine.connections
         self._compare_at = self._clock.seconds() + COMPARE_EVERY
         found = await self._engine.call("HKEYS", self._keys.key("c", self._own))
         there = {field.decode("ascii") for field in found}
         mine = self._pending.setdefault(self._own, {})
         wanted = set()
-        for field, change in self._fields(self.connections.records()):
+        for field, change in _fields(self._own, self.connections.records()):
             wanted.add(field)
             if everything or field not in there:
                 mine.setdefault(field, change)
@@ -215,13 +214,13 @@ class RowCopy:
         self._state = CopyState.ONLINE
         self._completing = True
 
-    def _fields(self, records: Iterable[Record]) -> Iterable[tuple[str, Change]]:
-        for record in records:
-            if record.id.startswith(self._own):
-                field = record.id[PREFIX_LENGTH:]
-                yield field, record
-                if record.closed is not None:
-                    yield f"{field}.", record.closed
+    async def _compare_number(self) -> None:
+        """Find out if a new connection is to a server that lacks the last batches: a replica that took over."""
+        self._connection = self._engine.connections
+        found = await self._engine.call("HGET", self._keys.key("m", self._own), "seq")
+        if found is not None and int(found) != self._acknowledged:
+            self._acknowledged = int(found)
+            await self._compare(everything=True, lost=True)
 
     def _flush_soon(self) -> None:
         """Send what nobody waits for, with what comes within PATIENCE: a batch of many costs little more than one."""
@@ -281,10 +280,19 @@ class RowCopy:
                 for stored in self._callbacks.pop(field, ()):
                     stored(True)
             if lost:
-                self._log.warn("the engine has lost what it had acknowledged: uploading all that lives")
-                await self._compare(everything=True)
+                await self._compare(everything=True, lost=True)
 
     def _encode(self, change: Record | Closed) -> str:
         if isinstance(change, Closed):
             return encode_closed(change)
         return encode_record(change, self._keep_authorization)
+
+
+def _fields(own: str, records: Iterable[Record]) -> Iterable[tuple[str, Change]]:
+    """Return the fields of the connections of this process."""
+    for record in records:
+        if record.id.startswith(own):
+            field = record.id[PREFIX_LENGTH:]
+            yield field, record
+            if record.closed is not None:
+                yield f"{field}.", record.closed

@@ -179,6 +179,28 @@ class RowCopyTests(SynchronousTestCase):
         self.put("e")
         self.assertEqual(len(self.batches()), 6)
 
+    def test_lost_batches_of_an_idle_node(self) -> None:
+        """A replica that took over without the last batches is found by the connection to it, although nothing is to be
+        written; one that has them gets nothing again.
+        """
+        self.put("a")
+        self.put("b")
+        earlier = self.twin.snapshot()
+        self.put("c")
+        self.copy.remove(record("a").id)
+        self.clock.advance(PATIENCE)
+        self.live.all = [record("b"), record("c")]
+        self.engine.connections += 1
+        self.copy.renewed()
+        self.assertEqual(len(self.batches()), 4)
+        self.twin.restore(earlier)
+        self.engine.connections += 1
+        self.copy.renewed()
+        self.assertEqual(set(self.rows), {field(name) for name in "bc"})
+        self.assertEqual(len(self.batches()), 5)
+        self.copy.renewed()
+        self.assertEqual(len(self.batches()), 5)
+
     def test_empty_engine(self) -> None:
         """An engine that knows nothing says so; once joined again, it has all that lives."""
         self.put("a")
