@@ -15,10 +15,24 @@ from wsaas.service.parts import Parts
 PACE = 0.1
 """Seconds between two batches of clients that a drain closes."""
 SMALLEST_BATCH = 50
+"""Clients of one batch at least; and in a cluster, for each of the other nodes, at most: 500 a second come to each."""
 HANDSHAKES = 2.0
 """Seconds in which a worker lets those in whose connection it has when it stops."""
 GOODBYES = 1.0
 """Seconds in which a worker answers requests that it has when it stops."""
+
+
+def batch_size(count: int, within: float, others: int = 0, longest: float = 0.0) -> int:
+    """Return the number of clients to close in one batch, so that all `count` are closed within this time, or sooner.
+
+    In a cluster the clients go to `others`, the nodes that stay. If these would get too many, it takes longer than
+    `within`, but not longer than `longest`.
+    """
+    gentle = SMALLEST_BATCH * others
+    batch = max(SMALLEST_BATCH, -(-count // max(1, int(within / PACE))))
+    if not gentle or batch <= gentle:
+        return batch
+    return min(batch, max(gentle, -(-count // max(1, int(longest / PACE)))))
 
 
 class Drain:
@@ -49,7 +63,7 @@ class Drain:
         if self._parts.node is not None and not self._hurried:
             await self._parts.node.drain(timeout)
         await self._stop_accepting(client_ports)
-        told = await self._close_everyone(min(timeout / 3, max(0.0, deadline - self._reactor.seconds()) / 2))
+        told = await self._close_everyone(timeout / 3, max(0.0, deadline - self._reactor.seconds()))
         await self._tell_the_backend(told, deadline)
         self._parts.courier.stop()
         self._parts.clients.keepalive.stop()
@@ -70,11 +84,24 @@ class Drain:
             await self._wait_while(lambda: clients.handshaking or gateway.handshaking, HANDSHAKES, PACE / 10)
             gateway.accepting = False
 
-    async def _close_everyone(self, within: float) -> int:
-        """Close all clients in batches, paced to spare them and the backend; return how many were still there."""
+    async def _close_everyone(self, within: float, left: float) -> int:
+        """Close all clients in batches, paced to spare them, the backend and the other nodes.
+
+        It takes `within` seconds, or longer if the others need that; `left` is what is left of DRAIN_TIMEOUT. Return
+        how many clients were still there.
+        """
         sessions, told = list(self._parts.gateway.registry), 0
-        batch = max(SMALLEST_BATCH, -(-len(sessions) // max(1, int(within / PACE))))
+        others = 0 if self._parts.node is None else self._parts.node.others
+        batch = batch_size(len(sessions), min(within, left / 2), others, left * 2 / 3)
         self._log.info("draining {count} connections", count=len(sessions))
+        if others and batch > SMALLEST_BATCH * others:
+            self._log.warn(
+                "each of the {others} other nodes gets {rate:.0f} connections a second, as DRAIN_TIMEOUT is short for "
+                "{count}",
+                others=others,
+                rate=batch / PACE / others,
+                count=len(sessions),
+            )
         for start in range(0, len(sessions), batch):
             for session in sessions[start : start + batch]:
                 told += self._parts.gateway.close_for_drain(session)

@@ -35,7 +35,7 @@ from wsaas.cluster.right import Right
 from wsaas.cluster.row_copy import RowCopy
 from wsaas.cluster.scripts import Keys
 from wsaas.cluster.sibling_site import sibling_site
-from wsaas.cluster.table import Table
+from wsaas.cluster.table import MemberState, Table
 from wsaas.cluster.turns import Turns
 from wsaas.cluster.votes import Votes
 from wsaas.core.gateway import Gateway
@@ -254,6 +254,11 @@ class Node:
     def answering(self) -> bool:
         """Say if another node waits for an answer of this one."""
         return any(connection.begun or connection.answering for connection in self._site.context.connections)
+
+    @property
+    def others(self) -> int:
+        """The number of other nodes to which the clients of this one can go, as far as is known."""
+        return sum(row.state is MemberState.LIVE for _, row in self._member.table.rows())
 
     async def members(self) -> list[dict[str, object]]:
         """Return what each node says of itself; of one that says nothing, what the engine knows."""
