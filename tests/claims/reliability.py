@@ -251,28 +251,41 @@ TESTS: Claims = {
         ],
         "a failover loses the engine's last writes": [
             "unit.cluster.test_row_copy.RowCopyTests.test_lost_batches",
-            "system.test_faults_cluster.FailoverTests.test_replica_promoted",
+            "unit.cluster.test_row_copy.RowCopyTests.test_lost_batches_of_an_idle_node",
+            "system.test_faults_failover.FailoverTests.test_lost_writes",
+            "system.test_faults_failover.FailoverTests.test_replica_promoted",
             "unit.cluster.test_claims.ClaimTests.test_claim_undone",
         ],
+        "the engine's master hangs or dies, and Sentinels promote a replica": [
+            "system.test_faults_failover.SentinelTests.test_failover",
+        ],
         "a node loses the engine, and nothing else": [
-            "system.test_faults_cluster.LinkTests.test_engine_only",
+            "system.test_faults_links.LinkTests.test_engine_only",
+            "system.test_faults_links.NamespaceTests.test_engine_only",
+            "unit.cluster.test_engine.SilentTests.test_tried_again",
         ],
         "a node loses the engine and the other nodes, and keeps its clients": [
-            "system.test_faults_cluster.LinkTests.test_alone",
+            "system.test_faults_links.LinkTests.test_alone",
+            "system.test_faults_links.NamespaceTests.test_alone",
         ],
         "most nodes lose the engine, and the rest has it": [
-            "system.test_faults_cluster.LinkTests.test_engine_with_the_minority",
+            "system.test_faults_links.LinkTests.test_engine_with_the_minority",
+            "system.test_faults_links.NamespaceTests.test_engine_with_the_minority",
         ],
         "all nodes are cut off from each other": [
-            "system.test_faults_cluster.LinkTests.test_all_apart",
+            "system.test_faults_links.LinkTests.test_all_apart",
+            "system.test_faults_links.NamespaceTests.test_all_apart",
         ],
         "a node stops in order": [
             "system.test_faults_cluster.DeathTests.test_drained",
             "system.test_faults_cluster.DeathTests.test_drain_cut_short",
             "unit.cluster.test_engine.EngineTests.test_turns",
         ],
+        "a node of many clients stops in order": [
+            "unit.service.test_drain.PaceTests.test_survivors",
+        ],
         "all of these in any order, under clients that come and go": [
-            "system.test_faults_cluster.ScheduleTests.test_schedules",
+            "system.test_faults_schedules.ScheduleTests.test_schedules",
         ],
     },
     "client-faults": {

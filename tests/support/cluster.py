@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.support.api_client import Api
@@ -27,29 +28,73 @@ class NodeLine(ApiLine):
 
 
 class Cluster:
-    """Nodes n1, n2, ... that share `redis` and a backend. `settings` are those of all."""
+    """Nodes n1, n2, ... that share `redis` and a backend. `settings` are those of all; `program` is what they run."""
 
-    def __init__(self, case: SystemTestCase, count: int, redis: Redis, backend: Any, **settings: str) -> None:
+    def __init__(
+        self,
+        case: SystemTestCase,
+        count: int,
+        redis: Redis,
+        backend: Any,
+        *,
+        program: str | None = None,
+        **settings: str,
+    ) -> None:
         self._case = case
         self.redis = redis
         self.backend = backend
         self._settings = settings
+        self._program = program
+        self._own: dict[str, dict[str, str]] = {}
         self.nodes: list[Gateway] = []
         for _ in range(count):
             self.add()
 
-    def add(self, **settings: str) -> Gateway:
-        """Start one more node, and wait until it is ready."""
-        number = len(self.nodes) + 1
+    def add(self, program: str | None = None, **settings: str) -> Gateway:
+        """Start one more node, and wait until it is ready. It may run another program than the rest."""
+        name = f"n{len(self.nodes) + 1}"
         node = self._case.watched(
             Gateway.start(
-                self._case.directory() / f"n{number}",
-                self.settings_of(f"n{number}"),
-                make=lambda ws_port, http_port: _peer_port(http_port, settings),
+                self._case.directory() / name,
+                self.settings_of(name),
+                make=lambda ws_port, http_port: self._place(name, ws_port, http_port, settings),
+                program=program or self._program,
+                within=self.within(name),
             )
         )
         self.nodes.append(node)
         return node
+
+    def again(self, at: int) -> Gateway:
+        """Start a node that has ended again: in its directory, with its settings and ports. Do not wait for it."""
+        old, name = self.nodes[at], f"n{at + 1}"
+        node = self._case.watched(
+            Gateway(
+                old.directory,
+                self.settings_of(name) | self._own[name],
+                ws_port=old.ws_port,
+                http_port=old.http_port,
+                api=old.api,
+                program=self._program,
+                within=self.within(name),
+            )
+        )
+        self.nodes[at] = node
+        return node
+
+    def own_settings(self, name: str, ws_port: int, http_port: int) -> dict[str, str]:
+        """The settings of one node that depend on its ports."""
+        return {"CLUSTER_ENDPOINT": f"tcp:{free_port()}:interface=127.0.0.1"}
+
+    def within(self, name: str) -> Sequence[str]:
+        """The command that runs a node."""
+        return ()
+
+    def _place(
+        self, name: str, ws_port: int, http_port: int, settings: Mapping[str, str]
+    ) -> tuple[Mapping[str, str], Api]:
+        self._own[name] = {**self.own_settings(name, ws_port, http_port), **settings}
+        return self._own[name], Api(http_port, token=TOKEN)
 
     def settings_of(self, name: str) -> dict[str, str]:
         """The settings of a node."""
@@ -72,8 +117,10 @@ class Cluster:
             eventually(lambda at=at: self._ready(at), PATIENCE)  # type: ignore[misc]
 
     def _ready(self, at: int) -> bool:
-        states = [row["state"] for row in self.rows(at)]
-        return states == ["ready"] * len(self.nodes)
+        if [row["state"] for row in self.rows(at)] == ["ready"] * len(self.nodes):
+            return True
+        time.sleep(0.05)  # each question goes to all nodes
+        return False
 
     def settled(self) -> None:
         """Wait until the engine is not calm any more."""
@@ -108,8 +155,3 @@ class Cluster:
     def resume(self, node: Gateway) -> None:
         """Let a stopped node go on."""
         os.kill(node.pid, signal.SIGCONT)
-
-
-def _peer_port(http_port: int, settings: Mapping[str, str]) -> tuple[Mapping[str, str], Api]:
-    endpoint = {"CLUSTER_ENDPOINT": f"tcp:{free_port()}:interface=127.0.0.1"}
-    return {**endpoint, **settings}, Api(http_port, token=TOKEN)

@@ -64,7 +64,7 @@ class Gateway:
     """One process. Its clients are at `ws`, its API at `api`; all that it prints goes into one file, or to `stdout`.
 
     `program` is the Python that is run, TWISTD if it is None; `twistd` are its options before wsaas, `arguments`
-    those after it.
+    those after it, `within` the command that runs all of it.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Gateway:
         program: str | None = None,
         twistd: Sequence[str] = ("-n", "--pidfile="),
         stdout: int | None = None,
+        within: Sequence[str] = (),
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
@@ -95,7 +96,7 @@ class Gateway:
         placed = {name: value for name, value in placed.items() if value}
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", program or TWISTD, *twistd, "wsaas", *arguments],
+                [*within, sys.executable, "-c", program or TWISTD, *twistd, "wsaas", *arguments],
                 cwd=directory,
                 env=environment(placed),
                 stdin=subprocess.DEVNULL,

@@ -6,19 +6,22 @@ A cut link carries nothing, and says nothing: what is sent waits, as it would on
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 Link = tuple[str, str]
 
 
 class Links:
-    """Proxies in one thread. `pids` says which process is which node; a link is named by both ends."""
+    """Proxies in one thread. A link is named by both ends; `pids` says which process is which node."""
 
     def __init__(self) -> None:
         self.pids: dict[int, str] = {}
         self._cut: set[Link] = set()
+        self._open: dict[int, _Pair] = {}
         self._moved: dict[tuple[str, int], tuple[str, int]] = {}
         self._changed = asyncio.Event()
         self._loop = asyncio.new_event_loop()
@@ -26,9 +29,18 @@ class Links:
         self._thread.start()
         self._servers: list[asyncio.Server] = []
 
-    def proxy(self, target: str, connect: tuple[str, int] | str) -> int:
-        """Begin to pass on to a target, at (host, port) or a unix socket; return the port of this end."""
-        return asyncio.run_coroutine_threadsafe(self._listen(target, connect), self._loop).result(10)
+    def proxy(
+        self,
+        target: str,
+        connect: tuple[str, int] | str,
+        source: str | None = None,
+        listen: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> int:
+        """Begin to pass on to a target, at (host, port) or a unix socket; return the port of this end.
+
+        `source` is the one that calls here, if there is only one.
+        """
+        return asyncio.run_coroutine_threadsafe(self._listen(target, connect, source, listen), self._loop).result(10)
 
     def cut(self, links: Iterable[Link]) -> None:
         """Cut these links, whichever end calls, and heal all others."""
@@ -59,19 +71,23 @@ class Links:
 
     def _set(self, cut: set[Link]) -> None:
         self._cut = cut
+        if cut:
+            self._name([pair for pair in self._open.values() if pair.source is None])
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def _listen(self, target: str, connect: tuple[str, int] | str) -> int:
+    async def _listen(
+        self, target: str, connect: tuple[str, int] | str, source: str | None, listen: tuple[str, int]
+    ) -> int:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
-                await self._serve(target, connect, reader, writer)
+                await self._serve(target, connect, source, reader, writer)
             except (OSError, asyncio.CancelledError):
                 pass
             finally:
                 writer.close()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=512)
+        server = await asyncio.start_server(serve, *listen, backlog=512)
         self._servers.append(server)
         port: int = server.sockets[0].getsockname()[1]
         return port
@@ -80,18 +96,29 @@ class Links:
         self,
         target: str,
         connect: tuple[str, int] | str,
+        source: str | None,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        source = self._source(writer.get_extra_info("peername")[1], writer.get_extra_info("sockname")[1])
-        link = source, target
-        await self._whole(link)
+        pair = _Pair(source, target, writer.get_extra_info("peername")[1], writer.get_extra_info("sockname")[1])
+        self._open[id(pair)] = pair
+        try:
+            if self._cut and source is None:
+                self._name([pair])
+            await self._join(pair, connect, reader, writer)
+        finally:
+            del self._open[id(pair)]
+
+    async def _join(
+        self, pair: _Pair, connect: tuple[str, int] | str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await self._whole(pair)
         if isinstance(connect, str):
             theirs, ours = await asyncio.open_unix_connection(connect)
         else:
             theirs, ours = await asyncio.open_connection(*self._moved.get(connect, connect))
         try:
-            ways = [self._pass_on(link, reader, ours), self._pass_on(link, theirs, writer)]
+            ways = [self._pass_on(pair, reader, ours), self._pass_on(pair, theirs, writer)]
             done, rest = await asyncio.wait(
                 [asyncio.ensure_future(way) for way in ways], return_when=asyncio.FIRST_COMPLETED
             )
@@ -101,39 +128,48 @@ class Links:
         finally:
             ours.close()
 
-    async def _pass_on(self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, pair: _Pair, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(65536):
-                await self._whole(link)
+                await self._whole(pair)
                 writer.write(data)
                 await writer.drain()
-            await self._whole(link)
+            await self._whole(pair)
         except OSError:
             pass
 
-    async def _whole(self, link: Link) -> None:
-        while link in self._cut:
+    async def _whole(self, pair: _Pair) -> None:
+        while (pair.source, pair.target) in self._cut:
             await self._changed.wait()
 
-    def _source(self, port: int, here: int) -> str:
-        """The node whose process has the other end, from /proc."""
-        inode = _inode(port, here)
+    def _name(self, pairs: Sequence[_Pair]) -> None:
+        """Find the sources of connections, from /proc: only while links are cut, as it takes a while."""
+        inodes = _inodes()
+        owners = {}
         for pid, name in list(self.pids.items()):
             try:
                 for link in Path(f"/proc/{pid}/fd").iterdir():
-                    try:
-                        if str(link.readlink()) == f"socket:[{inode}]":
-                            return name
-                    except OSError:
-                        continue
-            except OSError:
+                    owners[os.readlink(link)] = name
+            except OSError:  # it has ended, or closed a file
                 continue
-        return ""
+        for pair in pairs:
+            pair.source = owners.get(f"socket:[{inodes.get((pair.port, pair.here))}]")
 
 
-def _inode(local: int, remote: int) -> str:
+@dataclass(eq=False)
+class _Pair:
+    """A connection that is passed on: from the node `source`, which has `port`, to `target`, at `here`."""
+
+    source: str | None
+    target: str
+    port: int
+    here: int
+
+
+def _inodes() -> dict[tuple[int, int], str]:
+    """The inodes of all TCP sockets of this machine, by their ports and those of their peers."""
+    found = {}
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
-        if fields[1].endswith(f":{local:04X}") and fields[2].endswith(f":{remote:04X}"):
-            return fields[9]
-    return ""
+        found[int(fields[1][-4:], 16), int(fields[2][-4:], 16)] = fields[9]
+    return found
