@@ -91,7 +91,7 @@ class Drain:
         how many clients were still there.
         """
         sessions, told = list(self._parts.gateway.registry), 0
-        others = 0 if self._parts.node is None else self._parts.node.others
+        others = 0 if self._parts.node is None else self._parts.node.survivors
         batch = batch_size(len(sessions), min(within, left / 2), others, left * 2 / 3)
         self._log.info("draining {count} connections", count=len(sessions))
         if others and batch > SMALLEST_BATCH * others:

@@ -256,7 +256,7 @@ class Node:
         return any(connection.begun or connection.answering for connection in self._site.context.connections)
 
     @property
-    def others(self) -> int:
+    def survivors(self) -> int:
         """The number of other nodes to which the clients of this one can go, as far as is known."""
         return sum(row.state is MemberState.LIVE for _, row in self._member.table.rows())
 

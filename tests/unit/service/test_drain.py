@@ -50,7 +50,7 @@ class PaceTests(SynchronousTestCase):
 
         node = None
         if others is not None:
-            node = SimpleNamespace(others=others, copied=True, answering=False, drain=done, leave=done, stop=done)
+            node = SimpleNamespace(survivors=others, copied=True, answering=False, drain=done, leave=done, stop=done)
         parts: Any = SimpleNamespace(
             reactor=clock,
             settings=SimpleNamespace(drain_timeout=30.0),
