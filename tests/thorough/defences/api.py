@@ -420,7 +420,7 @@ DEFENCES = [
         "if False:",
         "unit.api.test_events.EventTests.test_reads_nothing",
     ),
-    without(READERS, EVENTS, "if len(readers) >= most:", "if False:", "unit.api.test_events.EventTests.test_bound"),
+    without(READERS, EVENTS, "if len(readers) >= most():", "if False:", "unit.api.test_events.EventTests.test_bound"),
     without(
         SHOWN,
         PAYLOADS,
