@@ -17,12 +17,17 @@ from wsaas.core.outcomes import Accepted
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.net.handshake_response import HandshakeResponse
 
+_PLAIN_OK = frozenset((b'{"code": "OK"}', b'{"code":"OK"}'))
+"""The bodies that let a client in and say nothing else, as most libraries write them: they are not parsed."""
+
 
 def decide(answer: HttpResponse, handshake: Handshake) -> tuple[Accepted | HandshakeResponse, list[Flaw]]:
     """Return the decision about the client of `handshake`, let in or answered with a refusal, and what was left out.
 
     Raises InvalidAnswer.
     """
+    if answer.body in _PLAIN_OK and not answer.truncated and answer.coding is None:
+        return Accepted(), []
     code, decision = read_code(answer)
     if code != "OK":
         return HandshakeResponse(403, code, foreign=True), []

@@ -6,7 +6,6 @@ at its end; `Phase` says how far it is.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -64,8 +63,10 @@ class ClientConnection(Protocol):
     # The socket's side
 
     def connectionMade(self) -> None:
-        with suppress(AttributeError, OSError):  # a UNIX socket may not know what that is
+        try:
             self.transport.setTcpNoDelay(True)
+        except (AttributeError, OSError):  # a UNIX socket may not know what that is
+            pass
         clock = self.context.clock
         self.liveness = Liveness(clock.seconds())
         self.send_buffer = SendBuffer(
@@ -214,14 +215,19 @@ class ClientConnection(Protocol):
         if self.phase is not _OPEN and self.phase is not _CLOSING:
             return
         owing = unacknowledged(self.transport) > 0
-        lingering = LingeringClose.of(self, owing=owing)
-        # What has come may be no answer to our Close, but something that the client said before it read all.
-        lingering.owing = owing
         if self.phase is _OPEN and close is not None:
             self.send_buffer.write(encode_close(*close))
         self.phase = Phase.LEAVING
         self.send_buffer.leave_fan_out()
         self._reader.stop()
+        fast_path = self.context.close_fast_path
+        if not owing and fast_path is not None and fast_path(self.transport):
+            self.context.keepalive.remove(self)
+            self.send_buffer.let_go()
+            return
+        lingering = LingeringClose.of(self, owing=owing)
+        # What has come may be no answer to our Close, but something that the client said before it read all.
+        lingering.owing = owing
         lingering.leave()
 
     def hear_no_more(self) -> None:

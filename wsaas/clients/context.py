@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReactorTime
 
 from wsaas.clients.backpressure import Backpressure
+from wsaas.clients.deadlines import Deadlines
 from wsaas.clients.frames import Encoder
 from wsaas.clients.handshake.pending import PendingHandshakes
 from wsaas.clients.handshake.policy import HandshakePolicy
@@ -23,6 +24,13 @@ class OwnedConnection(Protocol):
     """A connection as its owner sees it."""
 
     transport: Any
+
+
+class Lingering(Protocol):
+    """A connection that ends, as the timer of all those sees it."""
+
+    def look(self) -> None:
+        """Look at its client; see `LingeringClose`."""
 
 
 class ConnectionOwner(Protocol):
@@ -44,10 +52,14 @@ class MakeCodec(Protocol):
     def __call__(self, key: str = ..., subprotocol: str | None = None, offer: str | None = None) -> AutobahnCodec: ...
 
 
+ScanFastPath = Callable[[bytes], RequestHead | None]
+"""As `handshake.fast_path.scan`."""
 HeadFastPath = Callable[[RequestHead, bool], tuple[str, tuple[str, ...], str | None] | None]
 """As `handshake.fast_path.read_usual`."""
 FrameFastPath = Callable[[bytes, int], tuple[int, int] | None]
 """As `frames.measure`."""
+CloseFastPath = Callable[[Any], bool]
+"""As `EndOfTurn.close`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +80,11 @@ class ConnectionContext:
     owner: ConnectionOwner
     encoder: Encoder
     make_codec: MakeCodec
+    looks: Deadlines[Lingering]
+    scan_fast_path: ScanFastPath | None
     head_fast_path: HeadFastPath | None
     frame_fast_path: FrameFastPath | None
+    close_fast_path: CloseFastPath | None
     ws_timeout: float
     handshake_timeout: float
     max_message_size: int

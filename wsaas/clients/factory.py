@@ -13,12 +13,21 @@ from twisted.logger import Logger, LogLevel
 from wsaas.clients.admission import Admission
 from wsaas.clients.backpressure import Backpressure
 from wsaas.clients.connection import ClientConnection
-from wsaas.clients.context import ConnectionContext, FrameFastPath, HeadFastPath, OwnedConnection
+from wsaas.clients.context import (
+    CloseFastPath,
+    ConnectionContext,
+    FrameFastPath,
+    HeadFastPath,
+    OwnedConnection,
+    ScanFastPath,
+)
+from wsaas.clients.deadlines import Deadlines
 from wsaas.clients.frames import Encoder, measure
-from wsaas.clients.handshake.fast_path import read_usual
+from wsaas.clients.handshake.fast_path import read_usual, scan
 from wsaas.clients.handshake.pending import PendingHandshakes
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.keepalive import Keepalive
+from wsaas.clients.lingering_close import LOOK
 from wsaas.clients.progress import unacknowledged
 from wsaas.core.gateway import Gateway
 from wsaas.core.refusal import RefusalReason
@@ -60,8 +69,10 @@ class ClientFactory(WebSocketServerFactory):
         send_buffer: int,
         compression: bool,
         wall_clock: Callable[[], float],
+        scan_fast_path: ScanFastPath | None = scan,
         head_fast_path: HeadFastPath | None = read_usual,
         frame_fast_path: FrameFastPath | None = measure,
+        close_fast_path: CloseFastPath | None = None,
     ) -> None:
         super().__init__(reactor=clock, server="")
         self.admission = admission
@@ -92,8 +103,11 @@ class ClientFactory(WebSocketServerFactory):
             owner=self,
             encoder=Encoder(),
             make_codec=self._make_codec,
+            looks=Deadlines(clock, LOOK, lambda lingering: lingering.look()),
+            scan_fast_path=scan_fast_path,
             head_fast_path=head_fast_path,
             frame_fast_path=frame_fast_path,
+            close_fast_path=close_fast_path,
             ws_timeout=ws_timeout,
             handshake_timeout=handshake_timeout,
             max_message_size=max_message_size,

@@ -47,10 +47,22 @@ class LingeringClose:
     of the client is unread or still comes. So while something is `owing`, only our half of the connection is closed,
     behind all that was written; what the client still says is read and thrown away; and the client closes the rest.
 
-    There is one for each connection that ends, with one timer, which `stop` ends.
+    There is one for each connection that ends. It looks at the client again and again, by one timer for all of them
+    (`Deadlines`), until `stop`.
     """
 
-    __slots__ = ("_call", "_clock", "_connection", "_patience", "_progress", "_since", "_unwanted", "leaving", "owing")
+    __slots__ = (
+        "_call",
+        "_clock",
+        "_connection",
+        "_looks",
+        "_patience",
+        "_progress",
+        "_since",
+        "_unwanted",
+        "leaving",
+        "owing",
+    )
 
     def __init__(self, connection: EndingConnection, *, owing: bool) -> None:
         self._connection = connection
@@ -60,7 +72,10 @@ class LingeringClose:
         self._progress: Progress | None = None
         self._unwanted: int | None = None
         """Bytes that the client may still send; None for any number."""
-        self._call: IDelayedCall | None = self._clock.callLater(LOOK, self._look)
+        self._looks = connection.context.looks
+        self._looks.set(self)
+        self._call: IDelayedCall | None = None
+        """The last look, where that comes before LOOK is over."""
         self.owing = owing
         """Set while frames before the Close may be under way."""
         self.leaving = False
@@ -81,7 +96,7 @@ class LingeringClose:
         if self.owing:
             self._patience = LINGER
         if self._call is None:
-            self._call = self._clock.callLater(LOOK, self._look)
+            self._looks.set(self)
         if self.owing:
             self._connection.hear_no_more()
         self.close_if_written()
@@ -138,12 +153,14 @@ class LingeringClose:
             self.leave()
 
     def stop(self) -> None:
-        """Stop the timer: the connection is over."""
+        """Look no more: the connection is over."""
+        self._looks.drop(self)
         if self._call is not None:
             self._call.cancel()
             self._call = None
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Give the client up if it has taken, or said, nothing for too long; else look at it again."""
         transport = self._connection.transport
         now = self._clock.seconds()
         if self._progress is None:
@@ -153,7 +170,9 @@ class LingeringClose:
         patience = CLOSE_TIMEOUT if unacknowledged(transport) else self._patience
         left = self._since + patience - now
         self._call = None
-        if left > 0:
-            self._call = self._clock.callLater(min(LOOK, left), self._look)
+        if left >= LOOK:
+            self._looks.set(self)
+        elif left > 0:
+            self._call = self._clock.callLater(left, self.look)
         else:
             self.give_up()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Protocol
 
 from wsaas.core.census import Census, take_census
@@ -63,12 +62,12 @@ class Gateway:
         if not self.accepting:
             self.refuse(peer, Refusal(RefusalReason.NOT_READY))
             return
-        record = Record(
-            id=self._ids.mint(),
-            connected_at=self._wall_clock(),
-            repeated=handshake.repeated,
-            trace_id=handshake.trace_id or self._ids.mint_trace(),
-        )
+        trace_id = handshake.trace_id
+        if trace_id is None:
+            id, trace_id = self._ids.mint_both()
+        else:
+            id = self._ids.mint()
+        record = Record(id, self._wall_clock(), handshake.repeated, trace_id)
         session = Session(record, handshake, peer, self._limits, self)
         peer.session = session
         self.registry.add(session)
@@ -152,7 +151,10 @@ class Gateway:
         self._counters.closed[closed.cause] += 1
         lost_at = self.monitor.owed.lost(session.id, self._wall_clock())
         self._counters.connection_duration.observe(max(0.0, lost_at - session.connected_at))
-        closed = session.ending = replace(closed, at=lost_at)
+        # As dataclasses.replace does, at a fifth of its cost: each connection comes here.
+        closed = session.ending = Closed(
+            closed.cause, closed.code, closed.reason, closed.clean, closed.lost_messages, lost_at
+        )
         self._journal.closed(session.id, closed)
         if self.monitor.log_end is not None:
             self.monitor.log_end(session, closed)

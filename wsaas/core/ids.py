@@ -19,6 +19,8 @@ _LEFT_OVER = bytes(range(248, 256))
 _ENOUGH = 16
 """Bytes drawn beyond those that are needed: with more than that left over, more are drawn."""
 
+_TRACE_BYTES = 16
+
 RandomBytes = Callable[[int], bytes]
 """Gives so many bytes that nobody can predict, such as `secrets.token_bytes`."""
 
@@ -46,8 +48,17 @@ class IdMint:
         """Return a new connection id."""
         return self.prefix + _characters(ID_LENGTH - PREFIX_LENGTH, self._random_bytes)
 
+    def mint_both(self) -> tuple[str, str]:
+        """Return a new connection id and a new trace id, from one draw."""
+        drawn = self._random_bytes(_TRACE_BYTES + ID_LENGTH - PREFIX_LENGTH + _ENOUGH)
+        trace = drawn[:_TRACE_BYTES]
+        text = drawn[_TRACE_BYTES:].translate(_OF_BYTES, _LEFT_OVER)
+        if len(text) < ID_LENGTH - PREFIX_LENGTH or not trace.strip(b"\0"):
+            return self.mint(), self.mint_trace()
+        return self.prefix + text[: ID_LENGTH - PREFIX_LENGTH].decode("ascii"), trace.hex()
+
     def mint_trace(self) -> str:
         """Return a new trace id: 32 hexadecimal digits, not all of them 0 (W3C Trace Context, 3.2.2.3)."""
-        while not (drawn := self._random_bytes(16)).strip(b"\0"):
+        while not (drawn := self._random_bytes(_TRACE_BYTES)).strip(b"\0"):
             pass
         return drawn.hex()

@@ -40,6 +40,7 @@ from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.http_client.pool import Pool
 from wsaas.http_client.target import Target
+from wsaas.internals.end_of_turn import EndOfTurn
 from wsaas.internals.signals import Signals, exit_with
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
@@ -158,6 +159,7 @@ def assemble(
         send_buffer=settings.send_buffer,
         compression=settings.compression,
         wall_clock=time.time,
+        close_fast_path=EndOfTurn(reactor).close,
     )
     notifier = worker or Notifier.of(os.environ)
 

@@ -14,6 +14,7 @@ FACTORY = "wsaas/clients/factory.py"
 HEAD = "wsaas/clients/handshake/request_head.py"
 LINGERING = "wsaas/clients/lingering_close.py"
 OPENING = "wsaas/clients/handshake/opening.py"
+DEADLINES = "wsaas/clients/deadlines.py"
 PENDING = "wsaas/clients/handshake/pending.py"
 GRAMMAR = "wsaas/net/http_grammar.py"
 PROXY_HEADER = "wsaas/net/proxy_protocol.py"
@@ -44,7 +45,7 @@ LEAVES = "A client that leaves"
 ANYTHING = "Anything else"
 
 _FIRST = "        end = self.data.find(END, self._searched)"
-_START = "self._context.pending.add(self)"
+_START = "self._context.pending.set(self)"
 _NEVER = Edit(OPENING, f"        {_START}\n        host", "        host")
 _REST = "            if rest:\n"
 _STRANGE = r'FIELD_VALUE = r"[\t\x20-\x7e'
@@ -73,7 +74,7 @@ DEFENCES = [
         SLOW,
         OPENING,
         _FIRST,
-        f"        self._context.pending.discard(self)\n        {_START}\n{_FIRST}",
+        f"        {_START}\n{_FIRST}",
         "unit.clients.test_connection.HandshakeTests.test_slow",
     ),
     Defence(  # the time begins with the first byte, which one that stalls in TLS never sends
@@ -101,11 +102,16 @@ DEFENCES = [
     ),
     without(CROWD, FACTORY, "if self.admission.full:", "if False:"),
     without(CROWD, PENDING, ">= PATIENCE:", ">= 0:"),
-    without(CROWD, PENDING, "next(iter(self._since), None)", "next(reversed(self._since), None)"),
+    without(
+        CROWD,
+        DEADLINES,
+        "self._since.items():\n            return",
+        "reversed(self._since.items()):\n            return",
+    ),
     without(  # whoever has asked makes room, too
         CROWD,
         OPENING,
-        "self._head_received = True\n            self._context.pending.discard(self)",
+        "self._head_received = True\n            self._context.pending.drop(self)",
         "self._head_received = True",
     ),
     without(LONG, OPENING, " or (end < 0 and len(self.data) > MAX_HEAD)"),
@@ -242,8 +248,8 @@ DEFENCES = [
     without(  # the proxy is counted, whoever it speaks for
         FORWARDED,
         OPENING,
-        "if not self._context.policy.proxies.trusts(host) and not",
-        "if not",
+        "if not self._context.policy.proxies.trusts(host):\n",
+        "if True:\n",
         "unit.clients.test_admission.AddressTests.test_behind_a_proxy",
     ),
     without(FORWARDED, SERVICE, "settings.trusted_proxies", "()", _LIMITS),

@@ -264,6 +264,17 @@ class ResponseHeaderTests(DecisionTestCase):
 
 
 class CodeTests(DecisionTestCase):
+    def test_plain(self) -> None:
+        """An OK that is not parsed, as it says nothing else, means what it means when it is parsed; cut off or in a
+        coding it is as invalid as any other.
+        """
+        for body in (b'{"code": "OK"}', b'{"code":"OK"}'):
+            parsed = decide(answer(b" " + body), HANDSHAKE)
+            self.assertEqual(decide(answer(body), HANDSHAKE), parsed)
+            self.assertEqual(parsed, (Accepted(), []))
+            for bad in (HttpResponse(200, (), body, True), answer(body, (b"content-encoding", b"gzip"))):
+                self.assertRaises(InvalidAnswer, decide, bad, HANDSHAKE)
+
     def test_only_the_code(self) -> None:
         """A code that is text decides; members that nobody knows do not."""
         self.assertEqual(decide(answer(b'{"code":"OK"}'), HANDSHAKE), (Accepted(), []))

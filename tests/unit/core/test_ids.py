@@ -58,6 +58,24 @@ class MintTests(SynchronousTestCase):
 
 
 class TraceTests(SynchronousTestCase):
+    @examples(100)
+    @given(st.binary(min_size=56, max_size=56))
+    def test_both_at_once(self, drawn: bytes) -> None:
+        """Id and trace id of one draw are those that its bytes give to each by itself, and share none of them."""
+        mint = IdMint(drawing(bytes(8), drawn, b"\1" * 40, b"\2" * 16))
+        text = [byte for byte in drawn[16:] if byte < 248]
+        if len(text) < 24 or not any(drawn[:16]):
+            self.assertEqual(mint.mint_both(), ("0" * 8 + "1" * 24, "02" * 16))
+        else:
+            id = "0" * 8 + "".join(ALPHABET[byte % 62] for byte in text[:24])
+            self.assertEqual(mint.mint_both(), (id, drawn[:16].hex()))
+
+    def test_both_anew(self) -> None:
+        """Where the draw does not give them, both are drawn anew."""
+        for drawn in (b"\7" * 16 + b"\xff" * 17 + b"\7" * 23, bytes(16) + b"\7" * 40):
+            mint = IdMint(drawing(bytes(8), drawn, b"\1" * 40, b"\2" * 16))
+            self.assertEqual(mint.mint_both(), ("0" * 8 + "1" * 24, "02" * 16))
+
     def test_never_zero(self) -> None:
         """A trace id is 32 hexadecimal digits; the one of zeros, which the standard forbids, is never made."""
         mint = IdMint(drawing(bytes(8), bytes(16), bytes(15) + b"\xab"))

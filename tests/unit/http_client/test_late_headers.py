@@ -23,6 +23,7 @@ class RequestHeadersTests(SynchronousTestCase):
             *(("getRawHeaders", arguments) for arguments in ((b"x-a",), ("x-b",), (b"x",), ("x", ["y"]))),
             ("addRawHeader", ("x-a", "3")),
             ("addRawHeader", (b"x-c", b"3")),
+            ("addRawHeader", (b"Accept-Encoding", b"gzip")),
             ("removeHeader", (b"x-a",)),
             ("setRawHeaders", ("x-b", ["new"])),
             ("copy", ()),
@@ -40,6 +41,25 @@ class RequestHeadersTests(SynchronousTestCase):
                     sorted((name, sorted(values)) for name, values in ours.getAllRawHeaders()),
                     sorted((name, sorted(values)) for name, values in theirs.getAllRawHeaders()),
                     (name, arguments),
+                )
+
+    def test_accept_encoding(self) -> None:
+        """The Accept-Encoding that treq adds is there for all who ask, in copies, too, and beside a further one; it is
+        only not among the headers that go out.
+        """
+        for more in ((), (b"br",)):
+            ours, theirs = self.both()
+            for value in (b"gzip", *more):
+                ours.addRawHeader(b"Accept-Encoding", value)
+                theirs.addRawHeader(b"Accept-Encoding", value)
+            if not more:
+                self.assertEqual((list(ours.added()), list(ours.copy().added())), ([], []))
+            for headers in (ours.copy(), ours):
+                self.assertEqual((headers.hasHeader("accept-encoding"), headers.hasHeader(b"x")), (True, False))
+                self.assertEqual(headers.getRawHeaders("accept-encoding"), ["gzip", *(each.decode() for each in more)])
+                self.assertEqual(
+                    {name.lower(): values for name, values in headers.getAllRawHeaders()},
+                    {name.lower(): values for name, values in theirs.getAllRawHeaders()},
                 )
 
     def test_copies_are_apart(self) -> None:
@@ -62,6 +82,7 @@ class ResponseHeadersTests(SynchronousTestCase):
             *(("getRawHeaders", (name, [])) for name in (b"X-A", "x-b", b"Content-Encoding", "content-encoding")),
             ("addRawHeader", ("x-a", "4")),
             ("setRawHeaders", (b"Content-Encoding", [b"br"])),
+            ("setRawHeaders", (b"Content-Encoding", [b""])),
             *(("removeHeader", (name,)) for name in (b"x-a", b"Content-Encoding", "content-encoding")),
             ("copy", ()),
         ]
@@ -74,3 +95,15 @@ class ResponseHeadersTests(SynchronousTestCase):
             self.assertEqual(sorted(ours.getAllRawHeaders()), sorted(theirs.getAllRawHeaders()), (name, arguments))
             for key in (b"Content-Encoding", "content-encoding"):
                 self.assertEqual(ours.getRawHeaders(key), theirs.getRawHeaders(key))
+
+    def test_no_coding(self) -> None:
+        """The empty coding that treq puts back is there until it is taken away."""
+        for removed in (False, True):
+            for key in (b"Content-Encoding", "content-encoding"):
+                ours, theirs = ResponseHeaders(self.PAIRS), Headers({b"x-a": [b"1", b"3"], b"x-b": [b"2"]})
+                for headers in (ours, theirs):
+                    headers.setRawHeaders(b"Content-Encoding", [b""])
+                    if removed:
+                        headers.removeHeader(b"Content-Encoding")
+                self.assertEqual(ours.getRawHeaders(key), theirs.getRawHeaders(key))
+                self.assertEqual(sorted(ours.getAllRawHeaders()), sorted(theirs.getAllRawHeaders()))

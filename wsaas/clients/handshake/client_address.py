@@ -109,6 +109,7 @@ def party(host: str, path: str) -> str:
     return network(host) if is_public(host) else f"{network(host)} {path[:_DISTINCT]}"
 
 
+@lru_cache(maxsize=1024)  # asked twice in a handshake, and the answer is a search in tables
 def is_public(host: str) -> bool:
     """Say if it is an address of the internet. Another may stand for many: a proxy, a container's bridge."""
     address = parse(host)

@@ -51,6 +51,7 @@ class OpeningHandshake:
         "_head_received",
         "_key",
         "_offer",
+        "_peer",
         "_searched",
         "_subprotocols",
         "body_wanted",
@@ -61,6 +62,8 @@ class OpeningHandshake:
     def __init__(self, connection: OpeningConnection, context: ConnectionContext) -> None:
         self._connection = connection
         self._context = context
+        self._peer: str | None = None
+        """The address of the socket's other end, once it is certain; empty for a UNIX socket."""
         self.data = b""
         self._searched = 0
         """Bytes of the head that do not hold its end."""
@@ -81,10 +84,12 @@ class OpeningHandshake:
 
     def begin(self) -> None:
         """Count the client's time, and the connection against the client's address, if that is known by now."""
-        self._context.pending.add(self)
+        self._context.pending.set(self)
         host = self._peer_host()
-        if not self._context.policy.proxies.trusts(host) and not announced(self._connection.transport):
-            self._admit(host)
+        if not announced(self._connection.transport):
+            self._peer = host
+            if not self._context.policy.proxies.trusts(host):
+                self._admit(host)
 
     def receive(self, data: bytes) -> None:
         """Take what the client sent: the head, or what comes early behind it."""
@@ -122,12 +127,11 @@ class OpeningHandshake:
         """Wait for the client, which is refused, to close; it goes on making room for newcomers."""
         self._head_received = True
         self.data = b""
-        self._context.pending.discard(self)
-        self._context.pending.add(self)
+        self._context.pending.set(self)
 
     def stop(self) -> None:
         """Wait for nothing any more: the connection is over."""
-        self._context.pending.discard(self)
+        self._context.pending.drop(self)
 
     def too_slow(self) -> None:
         """Answer 408, since the head is not there in its time. A client that has not begun it is cut off: it may be a
@@ -148,6 +152,8 @@ class OpeningHandshake:
         self._connection.transport.abortConnection()
 
     def _peer_host(self) -> str:
+        if self._peer is not None:
+            return self._peer
         host: str = getattr(self._connection.transport.getPeer(), "host", "")
         return host
 
@@ -173,9 +179,9 @@ class OpeningHandshake:
             self._searched = max(0, len(self.data) - len(END) + 1)
         else:
             self._head_received = True
-            self._context.pending.discard(self)
+            self._context.pending.drop(self)
             try:
-                head = self._head = self._context.policy.read(self.data[:end])
+                head = self._head = self._context.policy.read(self.data[:end], self._context.scan_fast_path)
                 self.data = self.data[end + len(END) :]
                 self._enter(head)
             except MalformedHandshake as problem:

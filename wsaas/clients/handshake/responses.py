@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
+from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
@@ -68,12 +68,12 @@ RESPONSES: Mapping[RefusalReason, HandshakeResponse] = {
 
 def switching(key: str, subprotocol: str | None) -> bytes:
     """Return the answer that opens the connection (RFC 6455, 4.2.2)."""
-    proof = base64.b64encode(hashlib.sha1((key + _GUID).encode()).digest()).decode()
-    selected = "" if subprotocol is None else f"Sec-WebSocket-Protocol: {subprotocol}\r\n"
+    proof = b2a_base64(hashlib.sha1((key + _GUID).encode()).digest(), newline=False)
+    selected = b"" if subprotocol is None else b"Sec-WebSocket-Protocol: %b\r\n" % subprotocol.encode()
     return (
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
-        f"{selected}Sec-WebSocket-Accept: {proof}\r\n\r\n"
-    ).encode()
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
+        b"%bSec-WebSocket-Accept: %b\r\n\r\n" % (selected, proof)
+    )
 
 
 def with_headers(answer: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:

@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.client_harness import Client, Harness
 from tests.support.properties import rounds
-from wsaas.clients.handshake.fast_path import read_usual
-from wsaas.clients.handshake.request_head import MalformedHandshake, parse
+from wsaas.clients.handshake.fast_path import read_usual, scan
+from wsaas.clients.handshake.request_head import MAX_FIELDS, MalformedHandshake, RequestHead, parse
 
 LINES = [b"GET /room/7?a=1 HTTP/1.1", b"GET / HTTP/1.1", b"GET http://h/a?b HTTP/1.1",
          b"GET ws://[::1]:8?b HTTP/1.1", b"GET /a;b?c=%zz&d=[e]#f HTTP/1.1", b"GET //host/a HTTP/1.1",
@@ -56,6 +56,12 @@ def generated(random: Random) -> bytes:
     return b"\r\n".join(lines)
 
 
+def spoilt(random: Random, head: bytes) -> bytes:
+    """The head, in one of three cases with a byte changed, taken out or put in."""
+    at, byte = random.randrange(len(head)), random.choice(b"\r\n\t :\0\x7f\x85/aZ0").to_bytes(1, "big")
+    return random.choice([head, head, head[:at] + byte + head[at + random.randrange(2) :]])
+
+
 class DifferentialTests(SynchronousTestCase):
     def is_usual(self, head: bytes, compression: bool) -> bool:
         """Whether the fast path takes it."""
@@ -87,10 +93,51 @@ class DifferentialTests(SynchronousTestCase):
             head, options = generated(random), {"compression": random.random() < 0.2}
             early = random.choice([b"", b"", b"\x81\x82\0\0\0\0hi", b"\xff"])
             cut, choice = random.randrange(len(head) + 4), random.choice([0, 0, 1, -2, -1])
-            slowly = self.outcome(head, early, cut, choice, **options, head_fast_path=None)
+            slowly = self.outcome(head, early, cut, choice, **options, head_fast_path=None, scan_fast_path=None)
             self.assertEqual(self.outcome(head, early, cut, choice, **options), slowly, head)
             usual += self.is_usual(head, options["compression"])
         self.assertTrue(count / 3 < usual < count, usual)
+
+    def test_scanned_alike(self) -> None:
+        """A head that is scanned is read as on the slow path; one that is not is left to that."""
+        random, scanned, alike = Random(11), 0, 0
+        count = rounds(2000)
+        for _ in range(count):
+            head = spoilt(random, generated(random))
+            found = scan(head)
+            if found is not None:
+                scanned += 1
+                self.assertEqual(found, parse(head), head)
+            else:
+                alike += self.parsed(head) is None
+        self.assertTrue(count / 5 < scanned < count, scanned)
+        self.assertTrue(count / 20 < alike, alike)
+
+    def parsed(self, head: bytes) -> RequestHead | None:
+        try:
+            return parse(head)
+        except MalformedHandshake:
+            return None
+
+    def test_left_to_the_slow_path(self) -> None:
+        """A repeated header, a body, a target that is no path, too many headers, and whatever is malformed."""
+        first = b"GET / HTTP/1.1\r\nHost: a"
+        self.assertEqual(scan(first), parse(first))
+        for head in (
+            first + b"\r\nHOST: b",
+            first + b"\r\nContent-Length: 0",
+            first + b"\r\ntransfer-encoding: chunked",
+            b"GET http://h/ HTTP/1.1\r\nHost: a",
+            first + b"".join(b"\r\nX-%d: 1" % number for number in range(MAX_FIELDS)),
+            first + b"\r\n folded: 1",
+            first + b"\r\nX : 1",
+            first + b"\nX: 1",
+            first + b"\r\n",
+            b"",
+        ):
+            self.assertIsNone(scan(head), head)
+        most = b"GET / HTTP/1.1" + b"".join(b"\r\nX-%d: 1" % number for number in range(MAX_FIELDS))
+        self.assertEqual(scan(most), parse(most))
 
     def test_clients(self) -> None:
         """Browsers, and the libraries that most clients are written with, go the fast path."""

@@ -28,10 +28,10 @@ class PendingTests(SynchronousTestCase):
         """Each handshake has its own time, and hears once that it is over; one that is there in time hears nothing."""
         handshakes = [Handshake() for _ in range(4)]
         for handshake in handshakes:
-            self.pending.add(handshake)
+            self.pending.set(handshake)
             self.clock.advance(3)
         self.assertEqual([each.calls for each in handshakes], [["too slow"], [], [], []])
-        self.pending.discard(handshakes[1])
+        self.pending.drop(handshakes[1])
         self.clock.advance(3.9)
         self.assertEqual([each.calls for each in handshakes], [["too slow"], [], [], []])
         self.clock.advance(0.1)
@@ -43,22 +43,22 @@ class PendingTests(SynchronousTestCase):
         """There is a timer only while a handshake waits."""
         handshakes = [Handshake() for _ in range(2)]
         for handshake in handshakes:
-            self.pending.add(handshake)
-        self.pending.discard(handshakes[0])
+            self.pending.set(handshake)
+        self.pending.drop(handshakes[0])
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
-        self.pending.discard(handshakes[1])
-        self.pending.discard(handshakes[1])
+        self.pending.drop(handshakes[1])
+        self.pending.drop(handshakes[1])
         self.assertEqual((self.clock.getDelayedCalls(), len(self.pending)), ([], 0))
 
     def test_make_room(self) -> None:
         """The one that waits for longest makes room, if that is long enough."""
         handshakes = [Handshake() for _ in range(2)]
         for handshake in handshakes:
-            self.pending.add(handshake)
+            self.pending.set(handshake)
         self.pending.make_room()
         self.clock.advance(PATIENCE)
         self.pending.make_room()
         self.assertEqual([each.calls for each in handshakes], [["evict"], []])
-        self.pending.discard(handshakes[1])
+        self.pending.drop(handshakes[1])
         self.pending.make_room()
         self.assertEqual(handshakes[1].calls, [])

@@ -1,0 +1,110 @@
+"""Closing transports of Twisted's at the end of the reactor's turn."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet.interfaces import IReactorFDSet
+from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
+from twisted.internet.tcp import Server
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from wsaas.internals.end_of_turn import EndOfTurn
+
+_ADDRESS = ("127.0.0.1", 1)
+
+
+@implementer(IReactorFDSet)
+class Reactor(Clock):
+    """A clock that knows which transports are watched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watched: set[Any] = set()
+
+    def addReader(self, reader: Any) -> None:
+        self.watched.add(reader)
+
+    addWriter = addReader
+
+    def removeReader(self, reader: Any) -> None:
+        self.watched.discard(reader)
+
+    def removeWriter(self, writer: Any) -> None:
+        """Do nothing: a reader is watched as well."""
+
+    def removeAll(self) -> list[Any]:
+        return []
+
+    getReaders = getWriters = removeAll
+
+
+class Losing(Protocol):
+    """A protocol that notes how it lost its connection."""
+
+    lost: Any = None
+    raises = False
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost = reason.type.__name__
+        if self.raises:
+            raise ValueError("while it clears up")
+
+
+class EndOfTurnTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor = Reactor()
+        self.end_of_turn = EndOfTurn(self.reactor)
+
+    def server(self) -> tuple[Server, Losing, socket.socket]:
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        self.addCleanup(near.close)
+        self.addCleanup(far.close)
+        protocol = Losing()
+        server = Server(near, protocol, _ADDRESS, None, 0, self.reactor)  # type: ignore[arg-type]  # no port needed
+        protocol.makeConnection(server)
+        server.startReading()
+        return server, protocol, far
+
+    def test_closes(self) -> None:
+        """A transport is closed in good order when the turn is over, not before, and is watched no more; for all those
+        of one turn there is one timer.
+        """
+        several = [self.server() for _ in range(3)]
+        for server, _, _ in several:
+            self.assertTrue(self.end_of_turn.close(server))
+        self.assertEqual([protocol.lost for _, protocol, _ in several], [None] * 3)
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+        self.reactor.advance(0)
+        self.assertEqual([protocol.lost for _, protocol, _ in several], ["ConnectionDone"] * 3)
+        self.assertEqual([far.recv(1) for _, _, far in several], [b""] * 3)
+        self.assertEqual((self.reactor.watched, self.reactor.getDelayedCalls()), (set(), []))
+        self.assertFalse(self.end_of_turn.close(several[0][0]))
+
+    def test_lost_meanwhile(self) -> None:
+        """One that is lost in the same turn, in whatever way, loses its connection once; others are closed even if its
+        protocol raises.
+        """
+        (lost, its, _), (bad, raising, _), (good, closed, _) = (self.server() for _ in range(3))
+        raising.raises = True
+        for server in (lost, bad, good):
+            self.end_of_turn.close(server)
+        lost.abortConnection()
+        self.reactor.advance(0)
+        self.reactor.advance(0)
+        self.assertEqual((its.lost, raising.lost, closed.lost), ("ConnectionDone",) * 3)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_left_to_twisted(self) -> None:
+        """A transport that has something to write is not closed so, nor one that is no plain one, or closes already."""
+        waiting, closing = (self.server()[0] for _ in range(2))
+        waiting.write(b"x")
+        closing.loseConnection()
+        for transport in (waiting, closing, object()):
+            self.assertFalse(self.end_of_turn.close(transport))
+        self.reactor.advance(0)
+        self.assertTrue(waiting.connected)
