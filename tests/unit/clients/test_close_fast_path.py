@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from random import Random
 from typing import Any
 
@@ -91,10 +92,10 @@ class DifferentialTests(SynchronousTestCase):
     def test_alike(self) -> None:
         """Whatever happens to a connection, and in whatever order, all is as on the slow path."""
         random, fast = Random(5), EndOfTurn()
-        for _ in range(rounds(1000)):
+        for _ in range(rounds(300)):
             steps = self.steps(random)
             self.assertEqual(self.life(steps, close_fast_path=fast.close), self.life(steps), steps)
-        self.assertGreater(fast.closed, 100)
+        self.assertGreater(fast.closed, 30)
 
     def test_no_timer(self) -> None:
         """A client that closes, and has taken all before, costs no timer but that of the turn."""
@@ -105,3 +106,18 @@ class DifferentialTests(SynchronousTestCase):
         self.assertEqual((client.peer.lingering, client.transport.written), (None, b"\x88\x02\x03\xe8"))
         harness.clock.advance(0)
         self.assertEqual([call[0] for call in client.session.calls], ["disconnected"])
+
+    def test_owing(self) -> None:
+        """A client whose kernel has not acknowledged all takes the slow path, where only our half is closed."""
+        near, far = socket.socketpair()
+        self.addCleanup(near.close)
+        self.addCleanup(far.close)
+        fast = EndOfTurn()
+        for unread in (b"x" * 10, b""):
+            client = Harness(ws_timeout=0.0, close_fast_path=fast.close).open()
+            client.transport.getHandle = lambda: near  # type: ignore[attr-defined]  # as Twisted's transports have it
+            near.send(unread)
+            client.say(b"\x88\x80\0\0\0\0")
+            self.assertEqual((client.transport.ended, fast.closed), (bool(unread), 0 if unread else 1))
+            if unread:
+                far.recv(100)
