@@ -14,6 +14,7 @@ from twisted.python.usage import Options as UsageOptions
 
 from wsaas.internals.signals import Signals
 from wsaas.logs import say
+from wsaas.service.interpreter import own_build_note
 from wsaas.service.process import freeze_startup_objects, make_parent, make_root
 from wsaas.service.version import own_version
 from wsaas.settings.load import SettingsError, load
@@ -110,9 +111,10 @@ def engine_flaws(settings: Settings) -> tuple[list[str], list[str]]:
 
 
 def versions() -> str:
-    """Return the versions of WSAAS, Twisted and Python in one line."""
+    """Return the versions of WSAAS, Twisted and Python, and the build of Python, in one line."""
     own = own_version() or "(not installed)"
-    return f"wsaas {own} (Twisted {twisted.__version__}, Python {'.'.join(map(str, sys.version_info[:3]))})"
+    python = f"Python {'.'.join(map(str, sys.version_info[:3]))}, {own_build_note()}"
+    return f"wsaas {own} (Twisted {twisted.__version__}, {python})"
 
 
 def _option(name: str, repeats: bool, help: str) -> Callable[[Options, str], None]:

@@ -95,7 +95,9 @@ class OptionsTests(Case):
         """--version says ours, Twisted's and Python's, whatever the settings are."""
         end = self.assertRaises(SystemExit, self.parsed, "--version", WS_PORT="x")
         self.assertEqual((end.code, self.stdout.getvalue()), (0, versions() + "\n"))
-        self.assertTrue(re.fullmatch(r"wsaas \S.* \(Twisted [0-9.]+\S*, Python [0-9.]+\)", versions()), versions())
+        self.assertTrue(
+            re.fullmatch(r"wsaas \S.* \(Twisted [0-9.]+\S*, Python [0-9.]+, .*PGO.*\)", versions()), versions()
+        )
 
 
 class Child(Service):

@@ -105,7 +105,8 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "version": Command(
         "print the versions",
-        "Print the versions of WSAAS, Twisted and Python.",
+        "Print the versions of WSAAS, Twisted and Python, and whether this Python was built with a profile (PGO), "
+        "which makes the gateway faster.",
         (("wsaas version", ""),),
         lambda parser: None,
         "wsaas.cli.version",

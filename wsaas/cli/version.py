@@ -6,16 +6,19 @@ import argparse
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
+from wsaas.service.interpreter import own_build_note
+
 
 def run(options: argparse.Namespace) -> int:
-    """Print the versions of WSAAS, Twisted and Python in one line."""
+    """Print the versions of WSAAS, Twisted and Python, and the build of Python, in one line."""
     print(versions())
     return 0
 
 
 def versions() -> str:
     """Return the line, which is that of `wsaas run --version`."""
-    return f"wsaas {_version('wsaas')} (Twisted {_version('Twisted')}, Python {platform.python_version()})"
+    python = f"Python {platform.python_version()}, {own_build_note()}"
+    return f"wsaas {_version('wsaas')} (Twisted {_version('Twisted')}, {python})"
 
 
 def user_agent() -> str:
