@@ -12,9 +12,9 @@ import twisted
 from twisted.application.service import IService
 from twisted.python.usage import Options as UsageOptions
 
+from wsaas.internals.python_build import own_build_note
 from wsaas.internals.signals import Signals
 from wsaas.logs import say
-from wsaas.service.interpreter import own_build_note
 from wsaas.service.process import freeze_startup_objects, make_parent, make_root
 from wsaas.service.version import own_version
 from wsaas.settings.load import SettingsError, load

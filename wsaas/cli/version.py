@@ -6,7 +6,7 @@ import argparse
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from wsaas.service.interpreter import own_build_note
+from wsaas.internals.python_build import own_build_note
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""wsaas.service.interpreter: the build of the interpreter."""
+"""wsaas.internals.python_build: the build of the interpreter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sysconfig
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.service.interpreter import build_note, own_build_note
+from wsaas.internals.python_build import build_note, own_build_note
 
 
 class BuildTests(SynchronousTestCase):
