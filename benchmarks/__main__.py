@@ -13,13 +13,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import page, report
 from benchmarks.certificate import self_signed
-from benchmarks.driver import Load, Lost, Sink
+from benchmarks.driver import Load, Lost, Sink, Unable
 from benchmarks.peers.known import available, known
-from benchmarks.plots import draw
 from benchmarks.report import Results
-from benchmarks.systems import Place, System
+from benchmarks.systems import Place, System, Wsaas
 from benchmarks.works import Bench, Measure, Work, all_works, growing_works
 
 
@@ -42,8 +41,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--crowd", type=int, help="clients of broadcast and idle [default: 1000; with --quick 200]")
     parser.add_argument("--nice", type=int, default=0, help="nice value of all processes, for a machine that is busy")
     parser.add_argument("--json", type=Path, help="write all measurements into this file")
-    parser.add_argument("--docs", type=Path, help="write the tables and the plots into this directory")
-    parser.add_argument("--prefix", help="write the table of costs only, under a name that begins so")
+    parser.add_argument("--docs", type=Path, help="keep the measurements in this directory, with tables and plots")
+    parser.add_argument("--prefix", help="with --docs: keep them under this name, guarantees- say")
     options = parser.parse_args(argv)
     if options.quick:
         options.rounds, options.seconds, options.sizes = 1, 0.5, "100"
@@ -103,12 +102,15 @@ def measure(systems: Sequence[str], works: Sequence[Work], bench: Bench, rounds:
             for name in [*systems[first:], *systems[:first]]:
                 if not work.needs <= known()[kind(name)].can:
                     continue
-                system = stage.system(name, work.fresh)
+                used = Wsaas.varied(name, work.variant) if work.variant else name
+                system = stage.system(used, work.fresh)
                 try:
                     found = work.run(bench, system)
+                except Unable as error:
+                    found = Measure(0.0, 0, details={"error": str(error)})
                 except Lost as error:
                     found = Measure(0.0, 0, lost=1, details={"error": str(error)})
-                    stage.stop(name)
+                    stage.stop(used)
                     bench.load.ask("close")
                 results[work.name][name].append(found)
                 said = report.spell(found.cost, work.unit) if found.operations else found.details["error"]
@@ -147,12 +149,9 @@ def main(argv: Sequence[str]) -> int:
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
     if options.docs:
-        prefix = options.prefix or ("growth-" if options.growth else "")
-        if not options.prefix:
-            draw(found, options.docs)
-        for name, text in tables.items():
-            if text and (name == "costs" or not options.prefix):
-                (options.docs / f"{prefix}{name}.txt").write_text(text + "\n")
+        name = options.prefix.rstrip("-") if options.prefix else "growth" if options.growth else "results"
+        (options.docs / f"{name}.json").write_text(json.dumps(found, separators=(",", ":")) + "\n")
+        page.write(options.docs)
     ours = [each for row in results.values() for name in row if kind(name) == "wsaas" for each in row[name]]
     return 1 if any(each.lost for each in ours) else 0
 

@@ -15,6 +15,10 @@ class Lost(Exception):
     """Something did not arrive."""
 
 
+class Unable(Exception):
+    """A system cannot do a work at all, which is no fault of it."""
+
+
 class Sink:
     def __init__(self) -> None:
         self.process = subprocess.Popen(

@@ -2,9 +2,10 @@
 
     python -m benchmarks.load {sink's port}      reads JSON objects, one a line, and answers each with one line
 
-    {"do": "open", "url": "ws://.../{n}", "count": n}       connect clients, numbered from 0, that stay connected
+    {"do": "open", "url": "ws://.../{n}", "count": n}       connect clients, numbered from 0, that stay connected; with
+                                                            "source", from this address
     {"do": "close"}                                         close them all
-    {"do": "messages", "total": n, "size": bytes, "window": clients}
+    {"do": "messages", "total": n, "size": bytes, "window": clients, "depth": messages of each under way}
     {"do": "pushes", "port": p, "requests": [..], "total": n, "frames": n, "connections": n}
                                                             each makes `frames` frames; if several, one at a time
     {"do": "cycles", "url": .., "total": n, "width": n}     connect and close, `width` of them at a time
@@ -12,7 +13,8 @@
     {"do": "latency", "port": p, "requests": [..], "rate": per second, "seconds": s, "connections": n}
 
 A client sends its next message when the last one has reached the sink; a pusher sends its next request when the last
-one is answered. Only `latency` follows a timetable: it measures the time from a push's due moment to its frame.
+one is answered. Only `latency` follows a timetable, by looking at the clock all the time: it measures the time from a
+push's due moment to its frame.
 """
 
 from __future__ import annotations
@@ -41,6 +43,18 @@ REQUEST_TIMEOUT = 60.0
 """Seconds for one request or handshake."""
 STALL_TIMEOUT = 10.0
 """Seconds without progress after which missing frames count as lost."""
+
+
+PORTS = 8000
+"""Clients that connect from one address. With more than half of an address's ports (ip_local_port_range) in use towards
+one other, the kernel looks through thousands of them for each further connection, on the account of the load generator,
+which is then the limit: a rate lower than the gateway's makes each connect dearer, as fewer share a turn and a batch of
+the journal."""
+
+
+def source(number: int) -> str | None:
+    """Return the address from which the client of this number connects; None for any."""
+    return f"127.0.0.{1 + number // PORTS}" if number >= PORTS else None
 
 
 class Frames:
@@ -123,13 +137,14 @@ class Load:
         }[job["do"]](job)
         return {"seconds": time.monotonic() - began, **figures}
 
-    async def _connect(self, url: str) -> WSTransport:
+    async def _connect(self, url: str, source: str | None = None) -> WSTransport:
         transport, _ = await ws_connect(
             lambda: Client(self._frames),
             url,
             ssl_context=self._tls if url.startswith("wss:") else None,
             websocket_handshake_timeout=REQUEST_TIMEOUT,
             read_buffer_init_size=2048,
+            **({} if source is None else {"local_addr": (source, 0)}),
         )
         return transport
 
@@ -139,7 +154,9 @@ class Load:
 
         async def one_by_one() -> None:
             for number in numbers:
-                clients[number] = await self._connect(job["url"].replace("{n}", str(number)))
+                clients[number] = await self._connect(
+                    job["url"].replace("{n}", str(number)), job.get("source") or source(number)
+                )
 
         await asyncio.gather(*(one_by_one() for _ in range(32)))
         self._clients = [each for each in clients if each is not None]
@@ -157,10 +174,11 @@ class Load:
         return {"closed": len(clients)}
 
     async def _messages(self, job: Job) -> Figures:
-        total, window = job["total"], min(job["window"], len(self._clients), job["total"])
+        total, depth = job["total"], job.get("depth", 1)
+        window = min(job["window"], len(self._clients), job["total"] // depth)
         messages = [b"%08d" % number + b"m" * (job["size"] - 8) for number in range(window)]
         clients = self._clients
-        left, answered = total - window, 0
+        left, answered = total - window * depth, 0
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def heard(numbers: tuple[int, ...]) -> None:
@@ -175,7 +193,8 @@ class Load:
 
         self._heard = heard
         for number in range(window):
-            clients[number].send(WSMsgType.TEXT, messages[number])
+            for _ in range(depth):
+                clients[number].send(WSMsgType.TEXT, messages[number])
         await _until(done, lambda: answered)
         return {"sent": total - left, "answered": answered}
 
@@ -238,7 +257,7 @@ class Load:
                 number = len(due)
                 due.append(at)
                 pushers.submit(requests[number % len(requests)].replace(NUMBER, b"%08d" % number))
-            await asyncio.sleep(0.0005)
+            await asyncio.sleep(0)  # a timer would be late by as much as is to be measured
         await self._frames.reach(before + total)
         self._frames.look = None
         pushers.close()
@@ -249,6 +268,7 @@ class Load:
             "statuses": dict(pushers.statuses),
             "p50": late[len(late) // 2],
             "p99": late[len(late) * 99 // 100],
+            "p999": late[len(late) * 999 // 1000],
             "max": late[-1],
         }
 

@@ -1,6 +1,6 @@
 """Draws plots as SVG from the output of `--json`, with the standard library alone.
 
-    python -m benchmarks.plots results.json directory
+    python -m benchmarks.plots results.json directory [--growth]
 
 bars(...)  a block for each work, a bar for each system, each block on its own scale; a bar far longer than the first is
            cut off, and its figure gives its length
@@ -109,8 +109,8 @@ def _spell(cost: float, unit: str) -> str:
     return f"{cost:.1f} {unit}" if cost < 100 else f"{cost:.0f} {unit}"
 
 
-def draw(found: dict[str, Any], directory: Path) -> list[Path]:
-    """Draw the plots that these results allow. Return the files written."""
+def draw(found: dict[str, Any], directory: Path, *, grows: bool) -> list[Path]:
+    """Draw the plots of these results; `grows` if they are of --growth. Return the files written."""
     directory.mkdir(parents=True, exist_ok=True)
     works = found["works"]
     written = []
@@ -120,7 +120,7 @@ def draw(found: dict[str, Any], directory: Path) -> list[Path]:
         path.write_text(text)
         written.append(path)
 
-    if any(work.rpartition(" ")[2].isdigit() for work in works):
+    if grows:
         write("growth.svg", lines(works, "wsaas", "Processor time of one operation, as the crowd grows"))
     else:
         cpu = {work: each for work, each in works.items() if each["unit"] == "us"}
@@ -131,5 +131,5 @@ def draw(found: dict[str, Any], directory: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for path in draw(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])):
+    for path in draw(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), grows=sys.argv[3:] == ["--growth"]):
         print(path)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import subprocess
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from benchmarks.systems import ROOT
 from benchmarks.works import Measure, Work
+from wsaas.internals.python_build import own_build_note
 
 Results = dict[str, dict[str, list[Measure]]]
 """Measures by work and system, one of each round."""
@@ -50,7 +56,9 @@ def costs(works: Sequence[Work], systems: Sequence[str], results: Results) -> st
             measures = results[work.name][name]
             value = median(measures)
             lost = "!" if any(each.lost for each in measures) else ""
-            row.append(("failed" if measures else "") if value is None else spell(value, work.unit) + lost)
+            row.append(
+                (("failed" if lost else "-") if measures else "") if value is None else spell(value, work.unit) + lost
+            )
             if name != first:
                 times = ratio(measures, results[work.name][first])
                 row.append("" if times is None else f"{times:.2f}")
@@ -75,15 +83,17 @@ def rates(works: Sequence[Work], systems: Sequence[str], results: Results) -> st
 
 def latencies(systems: Sequence[str], results: Results) -> str:
     """Return the table of latencies; an empty string if none were measured."""
-    rows = [["system", "pushes/s", "p50 ms", "p99 ms", "longest ms"]]
-    for name in systems:
-        measures = [each for each in results["latency"][name] if each.operations]
-        if measures:
-            rate, *milliseconds = (
-                statistics.median(each.details[key] for each in measures) for key in ("rate", "p50", "p99", "max")
-            )
-            rows.append([name, f"{rate:.0f}", *(f"{each:.2f}" for each in milliseconds)])
-    return table(rows, left=1) if len(rows) > 1 else ""
+    rows = [["work", "system", "pushes/s", "p50 ms", "p99 ms", "p99.9 ms", "longest ms"]]
+    for work in [each for each in results if each.startswith("latency")]:
+        for name in systems:
+            measures = [each for each in results[work][name] if each.operations]
+            if measures:
+                rate, *milliseconds = (
+                    statistics.median(each.details[key] for each in measures)
+                    for key in ("rate", "p50", "p99", "p999", "max")
+                )
+                rows.append([work, name, f"{rate:.0f}", *(f"{each:.2f}" for each in milliseconds)])
+    return table(rows, left=2) if len(rows) > 1 else ""
 
 
 def table(rows: Sequence[Sequence[str]], left: int) -> str:
@@ -117,6 +127,17 @@ def targets(works: Sequence[Work]) -> list[Target]:
         return next((name for name in names if name.startswith(kind + " ")), kind)
 
     wanted = [
+        Target(smallest("message"), 1.3, "nchan"),
+        Target(smallest("message"), 0.25, "aiohttp"),
+        Target(f"{smallest('message')} TLS", 1.6, "nchan"),
+        Target(smallest("push"), 1.05, "nchan"),
+        Target(smallest("broadcast"), 0.8, "nchan"),
+        Target("connect", 0.7, "aiohttp"),
+        Target("connect", 2.8, "nchan"),
+        Target("connect TLS", 0.85, "aiohttp"),
+        Target("idle", 4.3 * 1024),
+        Target("batch of 8", 9),
+        Target("latency 5000/s", 2, "nchan"),
         Target(smallest("message"), 1 / 8, "plain"),
         Target(smallest("push"), 1 / 4, "plain"),
         Target(smallest("broadcast"), 1 / 2.5, "plain"),
@@ -124,14 +145,11 @@ def targets(works: Sequence[Work]) -> list[Target]:
         Target("idle", 1, "plain"),
         Target("idle", 12 * 1024),
         Target("idle TLS", 40 * 1024),
-        Target(smallest("message"), 2, "nchan"),
-        Target(smallest("push"), 2.5, "nchan"),
-        Target(smallest("broadcast"), 1, "nchan"),
         Target("idle", 1, "nchan"),
         Target("latency", 3),
     ]
     for work in works:
-        wanted.append(Target(work.name, 1 / 2.5 if work.name == smallest("message") else 1, "aiohttp"))
+        wanted.append(Target(work.name, 1, "aiohttp"))
         wanted.append(Target(work.name, 1, "pushpin"))
     return wanted
 
@@ -156,22 +174,52 @@ def verdicts(works: Sequence[Work], system: str, results: Results) -> str:
     return table(rows, left=2) if len(rows) > 1 else ""
 
 
+def _processor() -> str:
+    """Return the name of the processor, as Linux knows it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on, beside the code: machine, interpreter, commit and day."""
+    return {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "build": own_build_note(),
+        "processor": _processor(),
+        "processors": os.cpu_count(),
+        "open_files": os.sysconf("SC_OPEN_MAX"),
+        "load": os.getloadavg(),
+        "commit": _commit(),
+        "day": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+
+
+def _commit() -> str:
+    """Return the commit of this checkout; with a + if it has changes."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
 def as_json(works: Sequence[Work], results: Results) -> dict[str, Any]:
     """Return all measurements, round by round."""
     return {
-        "machine": {
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "processors": os.cpu_count(),
-            "open_files": os.sysconf("SC_OPEN_MAX"),
-            "load": os.getloadavg(),
-        },
+        "machine": machine(),
         "works": {
             work.name: {
                 "unit": "bytes" if work.unit == "KB" else work.unit,
                 "systems": {
                     name: {"median": median(measures), "rounds": [asdict(each) for each in measures]}
                     for name, measures in results[work.name].items()
+                    if measures
                 },
             }
             for work in works

@@ -3,7 +3,8 @@
     python -m benchmarks.sink        prints its port in one line, and ends at the end of its standard input
 
     POST   /{system}/{id}     connect      200 {"code": "OK"}
-    PUT    /{system}/{id}     message      the same; under /nchan/ a 204, because a 200 would be published
+    PUT    /{system}/{id}     message      the same, each message of a batch counted; under /nchan/ a 204, because a 200
+                                           would be published
     DELETE /{system}/{id}     disconnect   the same
     POST   /grip/{id}         WebSocket over HTTP (Pushpin), each event in it counted as one of the above
 
@@ -31,6 +32,8 @@ import uvloop
 OK = b'HTTP/1.1 200 OK\r\nServer: sink\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{"code": "OK"}'
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\nServer: sink\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+BATCH = b'{"messages": ['
+"""The beginning of the messages of one client in one request (WEBHOOK_BATCH)."""
 EVENTS = {b"POST": "connect", b"PUT": "message", b"DELETE": "disconnect"}
 
 
@@ -105,7 +108,11 @@ class Sink(asyncio.Protocol):
         else:
             event = EVENTS[method]
             self.transport.write(NO_CONTENT if event == "message" and system == "nchan" else OK)
-            self._tally.event(system, event, id, body)
+            if event == "message" and body.startswith(BATCH):
+                for each in json.loads(body)["messages"]:
+                    self._tally.event(system, event, id, each["text"].encode())
+            else:
+                self._tally.event(system, event, id, body)
 
     def _grip(self, id: str, body: bytes) -> None:
         """Answer WebSocket over HTTP: the body is a list of events, each a type, a hex length and content."""

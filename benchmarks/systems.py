@@ -41,6 +41,8 @@ class System:
     """Seconds after its handshake until a client receives pushes."""
     can: ClassVar[frozenset[str]] = frozenset(("tls", "broadcast"))
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    more_settings: dict[str, str] = field(default_factory=dict)
+    """Settings of the gateway beyond those of its variant."""
 
     def __post_init__(self) -> None:
         self.port, self.tls_port, self.api_port = free_ports(3)
@@ -123,13 +125,20 @@ class Wsaas(System):
     both, and `wsaas@DIRECTORY` the gateway of another checkout.
     """
 
-    can = System.can | {"group"}
+    can = System.can | {"group", "batch", "workers"}
     variants: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "journal-in-memory": {"STATE_DIR": "none"},
         "signed": {"WEBHOOK_SECRET": "whsec_YmVuY2htYXJrcy1iZW5jaG1hcmtzLWJlbmNobWFyaw=="},
         "token": {"API_TOKEN": "benchmarks-benchmarks-benchmarks"},
         "no-keepalive": {"WS_TIMEOUT": "0"},
+        "batches": {"WEBHOOK_BATCH": "8"},
     }
+
+    @staticmethod
+    def varied(name: str, variant: str) -> str:
+        """Return the name of a system with one more variant."""
+        head, at, tree = name.partition("@")
+        return f"{head}{'+' if ':' in head else ':'}{variant}{at}{tree}"
 
     def launch(self) -> None:
         head, _, tree = self.name.partition("@")
@@ -158,6 +167,7 @@ class Wsaas(System):
                 f"wsaas-tls:{self.tls_port}:interface=127.0.0.1:certificate={self.place.pem}",
                 "HTTP_PORT": str(self.api_port),
                 **settings,
+                **self.more_settings,
             },
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.accounting import cpu_seconds, memory_bytes
-from benchmarks.driver import Load, Lost, Sink
+from benchmarks.driver import Load, Lost, Sink, Unable
 from benchmarks.systems import System, Wsaas
 
 KB = 1024
@@ -20,6 +20,10 @@ REST_TIMEOUT = 20.0
 """Seconds in which a system must be at rest after its work."""
 REST_LOAD = 0.2
 """Processor load up to which a system counts as at rest: it may still ping its ten thousand clients."""
+UNSTABLE = 0.9
+"""The part of a system's highest rate from which on its latency grows with the duration of the measurement."""
+RATES = (5000, 12_000)
+"""Pushes a second at which latencies are compared."""
 STALL_TIMEOUT = 10.0
 """Seconds without a webhook after which missing webhooks count as lost."""
 
@@ -68,6 +72,8 @@ class Work:
     needs: frozenset[str] = frozenset()
     fresh: bool = False
     """True if the work needs a newly started system."""
+    variant: str = ""
+    """The variant of each system that does this work; see `Wsaas`."""
 
     @property
     def kind(self) -> str:
@@ -126,13 +132,16 @@ def _total(bench: Bench, warm: int, seconds: float, most: int = 200_000) -> int:
     return int(min(max(warm / seconds * bench.seconds, warm), most))
 
 
-def message(size: int, tls: bool = False, among: int = 0) -> Run:
-    """Measure a client's message until its webhook is answered, with `among` connections."""
+def message(size: int, tls: bool = False, among: int = 0, depth: int = 1) -> Run:
+    """Measure a client's message until its webhook is answered, with `among` connections.
+
+    Each client that sends has `depth` messages under way.
+    """
 
     def run(bench: Bench, system: System) -> Measure:
         _open(bench, system, among or bench.clients, tls=tls)
-        job = {"size": size, "window": bench.window}
-        warm = min(bench.window, bench.clients) * 5
+        job = {"size": size, "window": bench.window, "depth": depth}
+        warm = min(bench.window, bench.clients) * 5 * depth
         total = _total(bench, warm, bench.load.ask("messages", total=warm, **job)["seconds"])
         before = bench.sink.counts(system.slug)
         account = Account(bench, system)
@@ -277,21 +286,34 @@ def idle(tls: bool = False, among: int = 0) -> Run:
     return run
 
 
-def latency(bench: Bench, system: System) -> Measure:
-    """Measure the time from a push's due moment to its frame at the client, at half of the system's highest rate."""
-    ids = _open(bench, system, bench.clients)
-    job = {"port": system.api_port, "connections": bench.pushers * 2}
-    requests = [system.push(id, "@number@" + "p" * 92) for id in ids]
-    full = bench.load.ask("pushes", total=bench.clients * 8, requests=requests, frames=1, **job)
-    rate = bench.clients * 8 / full["seconds"] / 2
-    account = Account(bench, system)
-    figures = bench.load.ask("latency", requests=requests, rate=rate, seconds=bench.seconds, **job)
-    lost = figures["expected"] - figures["frames"]
-    measure = account.close(figures["expected"], figures["seconds"], lost, statuses=figures["statuses"], rate=rate)
-    measure.details |= {name: figures[name] * 1000 for name in ("p50", "p99", "max")}
-    measure.cost = figures["p99"] * 1000
-    _close(bench, system)
-    return measure
+def latency(rate: float = 0.0) -> Run:
+    """Measure the time from a push's due moment to its frame at the client, at this many pushes a second.
+
+    A rate of 0 is half of the system's highest. A system that cannot do a fixed rate raises Unable.
+    """
+
+    def run(bench: Bench, system: System) -> Measure:
+        ids = _open(bench, system, bench.clients)
+        job = {"port": system.api_port, "connections": bench.pushers * 2}
+        requests = [system.push(id, "@number@" + "p" * 92) for id in ids]
+        full = bench.load.ask("pushes", total=bench.clients * 8, requests=requests, frames=1, **job)
+        most = bench.clients * 8 / full["seconds"]
+        if rate > most * UNSTABLE:
+            _close(bench, system)
+            raise Unable(f"it does {most:.0f} pushes a second at most")
+        wanted = rate or most / 2
+        account = Account(bench, system)
+        figures = bench.load.ask("latency", requests=requests, rate=wanted, seconds=bench.seconds, **job)
+        lost = figures["expected"] - figures["frames"]
+        measure = account.close(
+            figures["expected"], figures["seconds"], lost, statuses=figures["statuses"], rate=wanted
+        )
+        measure.details |= {name: figures[name] * 1000 for name in ("p50", "p99", "p999", "max")}
+        measure.cost = figures["p99"] * 1000
+        _close(bench, system)
+        return measure
+
+    return run
 
 
 def all_works(sizes: Sequence[int]) -> list[Work]:
@@ -308,7 +330,18 @@ def all_works(sizes: Sequence[int]) -> list[Work]:
         Work(f"push {spell(sizes[0])} TLS", "us", push(sizes[0], tls=True), needs_tls),
         *(Work(f"broadcast {spell(size)}", "us", broadcast(size), needs_broadcast) for size in sizes),
         Work("mixed", "us", mixed),
-        Work("latency", "ms", latency),
+        Work("latency", "ms", latency()),
+        *(Work(f"latency {rate}/s", "ms", latency(rate)) for rate in RATES),
+        Work("batch of 8", "us", message(sizes[0], depth=8), frozenset(("batch",)), variant="batches"),
+        *(
+            Work(f"workers {name}", "us", run, frozenset(("workers", *needs)), variant="2-workers")
+            for name, run, *needs in (
+                ("connect", connect()),
+                (f"message {spell(sizes[0])}", message(sizes[0])),
+                (f"push {spell(sizes[0])}", push(sizes[0])),
+                (f"broadcast {spell(sizes[0])}", broadcast(sizes[0]), "broadcast"),
+            )
+        ),
     ]
 
 
