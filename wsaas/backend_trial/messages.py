@@ -95,8 +95,13 @@ async def repeated_message(trial: Trial) -> Finding:
 
 
 async def message_of_unknown(trial: Trial) -> Finding:
-    """A message of a connection that the backend does not know, as after its restart, does not make it fail."""
-    got = await trial.client().say(trial.terms.message)
+    """A message of a connection that the backend does not know, as after its restart, does not make it fail.
+
+    It has the headers that the backend has asked for, as messages then have, too.
+    """
+    client = trial.client()
+    client.identity.repeated = trial.let_in().identity.repeated
+    got = await client.say(trial.terms.message)
     if isinstance(got.outcome, Delivered | CloseRequested) and got.status is not None:
         then = ", and the connection is closed" if isinstance(got.outcome, CloseRequested) else ""
         return passed(f"a message of an unknown connection is answered {got.status}{then}")
