@@ -232,6 +232,7 @@ TESTS: Claims = {
         "a node is paused (stopped, a frozen machine) until it is claimed, and goes on": [
             "system.test_faults_cluster.PauseTests.test_stopped",
             "system.test_faults_cluster.PauseTests.test_without_the_fence",
+            "system.test_faults_links.CutAndClaimedTests.test_newcomers",
             "unit.cluster.test_model.ModelTests.test_all_rules",
             "unit.cluster.test_model.ModelTests.test_each_rule",
         ],

@@ -84,6 +84,8 @@ class FakeEngine:
                 got = ["0", [word for pair in rows.items() for word in pair]]
             case "WAIT":
                 got = min(int(rest[0]), self.replicas)
+            case "SMEMBERS" if key.startswith("t:"):
+                got = sorted(self.twin.told.get(key[2:], ()))
             case "SMEMBERS":
                 got = sorted(self.sets.get(key, ()))
             case "SADD":

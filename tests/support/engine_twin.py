@@ -36,6 +36,7 @@ class Twin:
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
     rows: dict[str, dict[str, str]] = field(default_factory=dict)
     owned: dict[str, set[str]] = field(default_factory=dict)
+    told: dict[str, set[str]] = field(default_factory=dict)
     version: int = 0
     pulse: int = 0
     calm: int = 0
@@ -117,6 +118,8 @@ class Twin:
             before = self.about[P]["seq"]
             self.about[P]["seq"] = seq
             return ["OK", before]
+        if gone := {each for each in deletions if not each.endswith(".")}:
+            self.told.setdefault(P, set()).update(gone)
         if P not in self.rows:
             del self.owner[P]
             self.owned.get(W, set()).discard(P)

@@ -16,6 +16,7 @@ from tests.support.fault_case import LONG, FaultCase, late, repeats, talk
 from tests.support.gateway_process import free_port
 from tests.support.links import Links
 from tests.support.namespaces import Networks, refused
+from tests.support.quick_cluster import QUICK
 from tests.support.redis_process import MISSING, Redis
 from tests.support.system_case import eventually
 
@@ -125,6 +126,34 @@ class LinkTests(FaultCase):
         for request in sorted(self.stage.messages, key=lambda each: each.arrived):
             bodies[request.id].append(request.body)
         self.assertEqual(set(map(tuple, bodies.values())), {(b"0", b"1", b"2", b"3", b"4")})
+
+
+class CutAndClaimedTests(FaultCase):
+    skip = MISSING or LONG
+
+    def test_newcomers(self) -> None:
+        """A node that is cut off from the engine lets clients in, which only its disk has; then it is stopped, claimed,
+        and ends. The node that has claimed it tells of those that the engine had, and its next start of the others:
+        each gets one DELETE.
+        """
+        links = Links()
+        self.addCleanup(links.stop)
+        cluster = self.linked(3, links, QUICK)
+        victim = cluster.nodes[0]
+        known = self.crowd(victim, 4)
+        links.cut([("n1", "engine")])
+        eventually(lambda: "renews its lease" in victim.log(), PATIENCE)
+        new = self.crowd(victim, 5)
+        cluster.stop(victim)
+        self.all_told(known)
+        links.cut([])
+        cluster.resume(victim)
+        self.assertEqual(victim.wait(), 3)
+        self.assertEqual(len(self.stage.disconnects), 4)
+        links.pids[cluster.again(0).pid] = "n1"
+        self.all_told(new)
+        cluster.all_ready()
+        self.assertEqual((late(self.stage.requests), repeats(self.stage.requests)), ([], []))
 
 
 class NamespaceTests(LinkTests):

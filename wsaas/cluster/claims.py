@@ -118,6 +118,14 @@ class Claims:
             await self._tell(prefix, answer[1])
         return True
 
+    async def lacking(self, prefix: str, here: list[Record]) -> list[Record]:
+        """Return those of an earlier life that the process which has claimed it does not tell of: the engine had lost
+        them, or never had them.
+        """
+        there = set(await self._engine.call("HKEYS", self._keys.key("c", prefix)))
+        there.update(await self._engine.call("SMEMBERS", self._keys.key("t", prefix)))
+        return [record for record in here if record.id[PREFIX_LENGTH:].encode("ascii") not in there]
+
     def revive_here(self, records: list[Record]) -> None:
         """Tell of connections that the journal on disk has; the engine's rows of them are not told of again."""
         self._untold.update(record.id for record in records)

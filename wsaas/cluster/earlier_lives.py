@@ -1,7 +1,7 @@
 """The earlier lives of this node: what they left on this disk, and in the engine, is told by exactly one process.
 
 the engine has the life              this process claims it with its token, and tells of it
-another node has claimed it          that one tells; the rows here are forgotten, unless the engine lacked some
+another node has claimed it          that one tells; this process tells what the engine lacked, and forgets the rest
 the engine knows nothing of it       this process tells what is on the disk
 the engine stays away                likewise; should it come back with rows, those are not told of again
 """
@@ -40,11 +40,11 @@ class EarlierLives:
         for prefix, life in reversed(self._earlier.items()):
             records = here.pop(prefix, [])
             if not await self._claims.own_life(prefix, life.token, records):
-                if life.copied:
-                    self._journal.disown([record.id for record in records])
-                    records = []
-                else:
-                    self._claims.revive_here(records)
+                lacking = await self._claims.lacking(prefix, records)
+                kept = {record.id for record in lacking}
+                self._journal.disown([record.id for record in records if record.id not in kept])
+                self._claims.revive_here(lacking)
+                records = lacking
             self._journal.earlier = [record for rest in here.values() for record in rest]
             if not records:
                 self._lives.settled(prefix)

@@ -9,12 +9,13 @@ Times are milliseconds of the engine's clock. P, Q, X stand for the prefix of a 
     m:P          hash         state (live, left, claimed), token, seq, view, owner, at
     c:P          hash         rows of P's connections
     owned:Q      set          prefixes that Q has claimed and not yet told of
+    t:P          set          connections of P of which the process that claimed P has told
     version      number       grows with each change of table
     pulse, calm  number       last renewal of any process; the moment until which nothing is claimed
     schema       number       1
 
-No key has a time to live but m:P, a day after it is over: a lease that were such a key would be invisible to the
-process that looks for what is over, and after a restart of the engine all leases would end at once.
+No key has a time to live but m:P and t:P, a day after P is over: a lease that were such a key would be invisible to
+the process that looks for what is over, and after a restart of the engine all leases would end at once.
 """
 
 from __future__ import annotations
@@ -118,6 +119,12 @@ if W == P then
   local before = redis.call('HGET', KEYS[2], 'seq')
   redis.call('HSET', KEYS[2], 'seq', seq)
   return {{'OK', tonumber(before or '-1')}}
+end
+if #ARGV > last then
+  for each = last + 1, #ARGV do
+    if string.sub(ARGV[each], -1) ~= '.' then redis.call('SADD', KEYS[5], ARGV[each]) end
+  end
+  redis.call('EXPIRE', KEYS[5], {REMEMBERED})
 end
 if redis.call('EXISTS', KEYS[3]) == 0 then
   redis.call('HDEL', KEYS[1], P)
@@ -257,7 +264,7 @@ class Keys:
 
     def write(self, writer: str, prefix: str) -> list[str]:
         """Return the keys of `write`."""
-        return self.all_of("owner", f"m:{prefix}", f"c:{prefix}", f"owned:{writer}")
+        return self.all_of("owner", f"m:{prefix}", f"c:{prefix}", f"owned:{writer}", f"t:{prefix}")
 
     def claim(self, claimer: str, prefix: str) -> list[str]:
         """Return the keys of `claim`."""

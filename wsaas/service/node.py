@@ -20,6 +20,7 @@ from wsaas.api.app import Api
 from wsaas.api.elsewhere import Asked
 from wsaas.api.params import Query
 from wsaas.api.responses import OK, ApiResponse
+from wsaas.cluster.addresses import check_address
 from wsaas.cluster.claims import Claims
 from wsaas.cluster.cluster_journal import ClusterJournal, LocalJournal
 from wsaas.cluster.engine import Engine
@@ -284,6 +285,7 @@ class Node:
         return self._report.row()
 
     def _reach(self, address: str) -> tuple[IStreamClientEndpoint, bytes]:
+        check_address(address, self._report.address)
         target = Target.from_address(self._reactor, address, self._files)
         return target.endpoint, target.host
 

@@ -244,14 +244,18 @@ class EarlierLifeTests(Case):
         self.assertEqual(told, {record("both", P).id: CLOSED, record("engine", P).id: None, record("disk", P).id: None})
 
     def test_claimed_by_another(self) -> None:
-        """What another node has claimed it tells; nothing is repeated, unless the engine lacked some of it."""
+        """What another node has claimed it tells, and none of that is told here; what the engine had lost when it was
+        claimed, or never had, is told here.
+        """
         for copied in (True, False):
             self.setUp()
-            self.member(P, P)
+            self.member(P, P, record("told", P, CLOSED), record("to be told", P))
             self.twin.claim(R, P, "token")
-            self.settle(self.lives(record("a", P), copied=copied))
-            self.assertEqual(len(self.revived), 0 if copied else 1)
-            self.assertEqual(self.disk.disowned, [record("a", P).id] if copied else [])
+            self.twin.write(R, P, 1, {}, [record("told", P).id[8:], record("told", P).id[8:] + "."])
+            lives = self.lives(record("told", P), record("to be told", P), record("lost", P), copied=copied)
+            self.settle(lives)
+            self.assertEqual([each.id for each in self.revived], [record("lost", P).id])
+            self.assertEqual(set(self.disk.disowned), {record("told", P).id, record("to be told", P).id})
 
     def test_unknown_to_the_engine(self) -> None:
         """What the engine has lost, and rows of a time without a cluster, are told from the disk."""

@@ -106,7 +106,7 @@ class ScriptTests(SynchronousTestCase):
                 case "write":
                     W = rng.choice([P, P, Q])
                     puts = {f"id{rng.randrange(6)}": str(rng.random()) for _ in range(rng.choice([0, 1, 2, 4]))}
-                    gone = [f"id{rng.randrange(6)}" for _ in range(rng.choice([0, 1, 6]))]
+                    gone = [f"id{rng.randrange(6)}{rng.choice(['', '.'])}" for _ in range(rng.choice([0, 1, 6]))]
                     seqs[P] += 1
                     want = twin.write(W, P, seqs[P], puts, gone)
                     pairs = [word for pair in puts.items() for word in pair]
@@ -125,6 +125,7 @@ class ScriptTests(SynchronousTestCase):
         for P in names:
             found = line.ask("HGETALL", KEYS.key("c", P))
             self.assertEqual(dict(zip(found[::2], found[1::2], strict=True)), twin.rows.get(P, {}))
+            self.assertEqual(set(line.ask("SMEMBERS", KEYS.key("t", P))), twin.told.get(P, set()))
 
     def test_unbroken(self) -> None:
         """A lease counts for a claim only once it is unbroken for four seconds: its process may have voted."""
