@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from typing import Any
 
 from tests.support.backend_answers import accept
@@ -198,6 +199,17 @@ class TransportTests(ClusterCase):
             for line in cluster.lines():
                 self.assertEqual(line.ask("PUT", f"/{id}", b"hello").status, 200)
                 self.assertEqual(client.recv(timeout=PATIENCE), "hello")
+        # Who may write to the engine gets no token by an address without TLS.
+        with socket.create_server(("127.0.0.1", 0)) as trap:
+            row = {"address": f"http://127.0.0.1:{trap.getsockname()[1]}", "node": "n", "state": "live", "version": ""}
+            redis.ask("HSET", "{wsaas}:m:Zzzzzzzz", "state", "live")
+            redis.ask("HSET", "{wsaas}:table", "Zzzzzzzz", json.dumps(row))
+            redis.ask("INCR", "{wsaas}:version")
+            eventually(lambda: len(cluster.rows()) == 3, PATIENCE)
+            for method in ("PUT", "GET"):
+                self.assertEqual(cluster.lines()[0].ask(method, "/Zzzzzzzz" + "0" * 24, b"hello").status, 503)
+            trap.settimeout(0.1)
+            self.assertRaises(TimeoutError, trap.accept)
 
 
 class SettingsTests(SystemTestCase):

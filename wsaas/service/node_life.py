@@ -108,17 +108,16 @@ class NodeLife:
     def fenced(self, sure: bool) -> None:
         """End: another node has claimed this one, and tells the backend of its connections.
 
-        If that is not sure, since the engine is empty, the next start tells of those that are on the disk.
+        The next start tells of those that only the disk has; of all of them if the claim is not sure, since the engine
+        is empty.
         """
         self._gateway.accepting = False
         if sure:
             self._log.error(
                 "another node has claimed this one, as it had not renewed its lease, and tells the backend of its "
-                "connections: ending with status {status}",
+                "connections: ending with status {status}; the next start tells it of those that only this disk has",
                 status=RESTART_STATUS,
             )
-            self._journal.disown([session.id for session in self._gateway.registry])
-            self._lives.settled(self._gateway.prefix)
         else:
             self._log.error(
                 "the engine has lost what it knew while this node had no lease: another one may have claimed it. "
