@@ -289,6 +289,33 @@ TESTS: Claims = {
             "system.test_faults_schedules.ScheduleTests.test_schedules",
         ],
     },
+    "cluster-sides": {
+        "a node is lost": [
+            "system.test_faults_cluster.DeathTests.test_lost_with_its_disk",
+        ],
+        "a node stops in order": [
+            "system.test_faults_cluster.DeathTests.test_drained",
+        ],
+        "a node is paused until it is claimed": [
+            "system.test_faults_cluster.PauseTests.test_stopped",
+        ],
+        "all nodes lose the engine": [
+            "system.test_faults_cluster.EngineTests.test_killed_and_empty",
+            "system.test_faults_cluster.EngineTests.test_stopped",
+        ],
+        "one node loses the engine": [
+            "system.test_faults_links.LinkTests.test_engine_only",
+        ],
+        "one node loses the engine and the other nodes": [
+            "system.test_faults_links.LinkTests.test_alone",
+        ],
+        "the engine fails over": [
+            "system.test_faults_failover.SentinelTests.test_failover",
+        ],
+        "more than half of the nodes are lost at once": [
+            "unit.cluster.test_claims.ClaimTests.test_no_quorum",
+        ],
+    },
     "client-faults": {
         "many vanish at once": [
             "system.test_faults_clients.CrowdTests.test_vanish",

@@ -65,6 +65,24 @@ class Cluster:
         self.nodes.append(node)
         return node
 
+    def begin(self, **settings: str) -> Gateway:
+        """Start one more node, and do not wait for it: `all_ready` does."""
+        name, ws_port, http_port = f"n{len(self.nodes) + 1}", free_port(), free_port()
+        more, api = self._place(name, ws_port, http_port, settings)
+        node = self._case.watched(
+            Gateway(
+                self._case.directory() / name,
+                self.settings_of(name) | dict(more),
+                ws_port=ws_port,
+                http_port=http_port,
+                api=api,
+                program=self._program,
+                within=self.within(name),
+            )
+        )
+        self.nodes.append(node)
+        return node
+
     def again(self, at: int) -> Gateway:
         """Start a node that has ended again: in its directory, with its settings and ports. Do not wait for it."""
         old, name = self.nodes[at], f"n{at + 1}"
@@ -117,8 +135,11 @@ class Cluster:
             eventually(lambda at=at: self._ready(at), PATIENCE)  # type: ignore[misc]
 
     def _ready(self, at: int) -> bool:
-        if [row["state"] for row in self.rows(at)] == ["ready"] * len(self.nodes):
-            return True
+        try:
+            if [row["state"] for row in self.rows(at)] == ["ready"] * len(self.nodes):
+                return True
+        except OSError:  # it does not listen yet
+            pass
         time.sleep(0.05)  # each question goes to all nodes
         return False
 

@@ -65,7 +65,7 @@ class FaultCase(SystemTestCase):
         cluster = Cluster(self, 0, redis, backend, program=program, **settings)
         for number in range(1, count + 1):
             name, port = f"n{number}", free_port()
-            node = cluster.add(
+            node = cluster.begin(
                 CLUSTER=f"redis://127.0.0.1:{links.proxy('engine', str(redis.path), name)}",
                 CLUSTER_ENDPOINT=f"tcp:{port}:interface=127.0.0.1",
                 CLUSTER_ADDRESS=f"http://127.0.0.1:{links.proxy(name, ('127.0.0.1', port))}",
