@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from wsaas.backend.requests import Webhook
 from wsaas.backend.signing import sign
+from wsaas.backend_trial.made_up_gateway import Calls
 from wsaas.http_client.exchange import Fault, HttpResponse
 
 KEY = bytes(range(32))
@@ -44,6 +45,8 @@ class MadeUpBackend:
         self.counts: dict[bytes, int] = {}
         self.seen: dict[bytes, HttpResponse] = {}
         self.requests: list[Webhook] = []
+        self.calls = Calls()
+        """The requests that it sends to the gateway's API."""
 
     # The Sender
 

@@ -27,7 +27,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "cluster": "api backend core http_client journal net telemetry",
         "demo": "settings telemetry",
         "lambda_backend": "backend http_client net",
-        "backend_trial": "backend core http_client net telemetry",
+        "backend_trial": "api backend core http_client net telemetry",
         "service": "api backend clients cluster core demo http_client internals journal logs net settings telemetry",
         "tap": "cluster internals logs net service settings",
         "cli": "backend_trial core http_client internals lambda_backend logs net settings tap",

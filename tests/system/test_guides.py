@@ -17,7 +17,7 @@ from docutils import nodes
 from twisted.trial.unittest import SkipTest
 
 from tests.support.browser import NAMES, Browser, installed
-from tests.support.gateway_process import CHECKOUT, Gateway, free_port
+from tests.support.gateway_process import Gateway, environment, free_port
 from tests.support.pages import DOCS, example, read, tables
 from tests.support.programs import need, node_modules
 from tests.support.system_case import SystemTestCase, eventually
@@ -94,7 +94,7 @@ class Guide(SystemTestCase):
         path = os.pathsep.join([str(tools), os.environ["PATH"]])
         return subprocess.run(
             ["bash", "-c", self.adapted(command)],
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT), "PATH": path, **environ},
+            env={**environment({"HTTP_PORT": str(self.gateway_.http_port)}), "PATH": path, **environ},
             capture_output=True,
             text=True,
             timeout=60,
@@ -282,7 +282,7 @@ class ReconnectTests(Guide):
             f"Math.random = () => {NEVER_LATER}\n"
             f"const url = 'data:text/javascript;base64,{base64.b64encode(library.encode()).decode()}'\n"
             "globalThis.ReconnectingWebSocket = (await import(url)).default\n"
-            f"globalThis.make = () => {{ {code}; return socket }}\n"
+            f"globalThis.make = () => {{ {code}; globalThis.options = options; return socket }}\n"
             "globalThis.once = (socket, event) => new Promise(resolve => "
             "socket.addEventListener(event, resolve, {once: true}))"
         )
@@ -361,6 +361,7 @@ class ReconnectTests(Guide):
         """The page's client fetches a token before each try, and gives up when it is told to log in."""
         self.load()
         code = self.adapted(example(PAGES["reconnecting"], "token"))
+        self.run_in_page("make().close()")
         self.run_in_page(
             "globalThis.answers = [new Response('first'), new Response('second'), new Response('', {status: 401})]\n"
             "globalThis.real = globalThis.fetch\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
-from wsaas.backend_trial import connects, ends, messages, signatures, traffic
+from wsaas.backend_trial import calls, connects, ends, messages, signatures, traffic
 from wsaas.backend_trial.findings import Finding, Verdict, failed, skipped
 from wsaas.backend_trial.trial import Client, Trial
 
@@ -49,6 +49,7 @@ CHECKS: Mapping[str, Check] = {
     "disconnect": Check("Disconnect", ends.disconnect),
     "repeated-disconnect": Check("Disconnect", ends.repeated_disconnect),
     "unknown-disconnect": Check("Disconnect", ends.disconnect_of_unknown),
+    "api": Check("Calls of the gateway's API", calls.api),
 }
 """All checks by their names, in the order in which they run."""
 

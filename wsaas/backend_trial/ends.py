@@ -17,7 +17,7 @@ _ENDED = replace(ENDED, reason="bye \N{WAVING HAND SIGN}")
 
 async def disconnect(trial: Trial) -> Finding:
     """The end of a connection is taken."""
-    got = await trial.let_in().leave(closed=_ENDED)
+    got = await (await trial.let_in()).leave(closed=_ENDED)
     return _judged(got, "the end of a connection")
 
 

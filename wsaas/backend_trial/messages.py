@@ -20,7 +20,7 @@ _SHOWN = 40
 async def message(trial: Trial) -> Finding:
     """A text of the kind that clients send is taken, and its reply can be sent."""
     payload = trial.terms.message
-    got = await trial.let_in().say(payload)
+    got = await (await trial.let_in()).say(payload)
     if got.refused and isinstance(got.outcome, Delivered):
         hint = "give a message that your clients send with --message" if got.status in (400, 404, 422) else None
         return failed(got.remark.sentence, f"{got.remark.remedy}. Or {hint}" if hint else got.remark.remedy)
@@ -30,7 +30,7 @@ async def message(trial: Trial) -> Finding:
 async def plain_text(trial: Trial) -> Finding:
     """A text that is no JSON is taken."""
     payload = TEXT.encode()
-    got = await trial.let_in().say(payload)
+    got = await (await trial.let_in()).say(payload)
     return (
         _flaw(got, "a text that is no JSON")
         or _mangled(got, payload, "a text", binary=False)
@@ -40,14 +40,14 @@ async def plain_text(trial: Trial) -> Finding:
 
 async def binary(trial: Trial) -> Finding:
     """A binary message is taken, and no byte of it is lost."""
-    got = await trial.let_in().say(BINARY, binary=True)
+    got = await (await trial.let_in()).say(BINARY, binary=True)
     found = _flaw(got, "a binary message") or _mangled(got, BINARY, "a binary message", binary=True)
     return found or passed(f"a binary message is taken: {_reply(got, BINARY, binary=True)}")
 
 
 async def empty(trial: Trial) -> Finding:
     """An empty message is taken."""
-    got = await trial.let_in().say(b"")
+    got = await (await trial.let_in()).say(b"")
     return _flaw(got, "an empty message") or passed(f"an empty message is taken: {_reply(got, b'', binary=False)}")
 
 
@@ -56,7 +56,7 @@ async def large(trial: Trial) -> Finding:
     size = min(LARGE, trial.terms.max_message_size)
     payload = trial.terms.message[:size].ljust(size)
     what = f"a message of {round(size / 1000)} KB"
-    got = await trial.let_in().say(payload)
+    got = await (await trial.let_in()).say(payload)
     if got.refused and isinstance(got.outcome, Delivered):
         # A limit that is exceeded is no refusal of this message: clients may send it as they may send others.
         return failed(
@@ -77,7 +77,7 @@ def _begins(whole: bytes, part: bytes) -> bool:
 
 async def repeated_message(trial: Trial) -> Finding:
     """A message that comes twice, with the same webhook-id, does no harm."""
-    client, payload = trial.let_in(), trial.terms.message
+    client, payload = await trial.let_in(), trial.terms.message
     first = await client.say(payload)
     second = await client.repeat(payload)
     if isinstance(second.outcome, CloseRequested) or not isinstance(second.outcome, Delivered):
@@ -100,7 +100,7 @@ async def message_of_unknown(trial: Trial) -> Finding:
     It has the headers that the backend has asked for, as messages then have, too.
     """
     client = trial.client()
-    client.identity.repeated = trial.let_in().identity.repeated
+    client.identity.repeated = (await trial.let_in()).identity.repeated
     got = await client.say(trial.terms.message)
     if isinstance(got.outcome, Delivered | CloseRequested) and got.status is not None:
         then = ", and the connection is closed" if isinstance(got.outcome, CloseRequested) else ""

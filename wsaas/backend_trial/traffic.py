@@ -30,7 +30,7 @@ async def keep_alive(trial: Trial) -> Finding:
     """One connection to the backend serves many webhooks."""
     before = trial.opened()
     for _ in range(SERIES // 2):
-        await trial.let_in().say(trial.terms.message)
+        await (await trial.let_in()).say(trial.terms.message)
     opened, count = trial.opened() - before, SERIES // 2
     if opened >= count:
         return warning(
@@ -77,7 +77,7 @@ async def speed(trial: Trial) -> Finding:
     clock, timeout = trial.clock, trial.terms.webhook_timeout
     begun, series = clock.seconds(), list[Answered]()
     while len(series) < SERIES and clock.seconds() - begun < LONGEST_SERIES:
-        series.append(await trial.let_in().say(trial.terms.message))
+        series.append(await (await trial.let_in()).say(trial.terms.message))
     broken = next((each for each in series if each.status is None), None)
     if broken is not None:
         return failed(f"one of {len(series)} messages has no answer: {broken.remark.sentence}", broken.remark.remedy)
@@ -95,7 +95,7 @@ async def at_once(trial: Trial) -> Finding:
     count = min(TOGETHER, trial.terms.concurrency)
     clients = [trial.client() for _ in range(count)]
     clock = trial.clock
-    alone = (await trial.let_in().say(trial.terms.message)).seconds
+    alone = (await (await trial.let_in()).say(trial.terms.message)).seconds
     connected = await together(clients, Client.connect)
     begun = clock.seconds()
     said = await together(clients, lambda client: client.say(trial.terms.message))

@@ -17,19 +17,23 @@ from wsaas.backend.reply_stream import KINDS
 from wsaas.backend.requests import Contract
 from wsaas.backend.sender import Sender
 from wsaas.backend_trial.answers import Answered, Remarks, answered, streamed
+from wsaas.backend_trial.made_up_gateway import MadeUpGateway, MadeUpPeer
 from wsaas.backend_trial.stream_reading import StreamReading
 from wsaas.core.events import Cause, CloseCode, Closed, Event, Opened, Received
 from wsaas.core.identity import Identity
 from wsaas.core.ids import ID_LENGTH, IdMint
 from wsaas.core.model import Frame, Handshake
-from wsaas.core.outcomes import Accepted, Acknowledged, Indeterminate
+from wsaas.core.outcomes import Accepted, Acknowledged, ConnectOutcome, Indeterminate
 from wsaas.core.records import Record
+from wsaas.core.session import Session
+from wsaas.core.states import State
 from wsaas.http_client.body_stream import StreamedResponse
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.net.http_grammar import OWS
 
 PREFIX = "WsaasTry"
 """The beginning of the ids of made-up clients, in the place of the part that names a gateway's process."""
+CLOSED_BY_API = Closed(Cause.API, CloseCode.NORMAL, "", clean=True)
 ENDED = Closed(Cause.CLIENT, CloseCode.NORMAL, "", clean=True)
 
 
@@ -53,6 +57,7 @@ class Terms:
     max_message_size: int = 1 << 20
     message_content_type: str = "application/json"
     user_agent: str = "WSAAS"
+    api_tokens: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,10 +74,13 @@ class Trial:
     random_bytes: Callable[[int], bytes]
     bits: Callable[[int], int]
     opened: Callable[[], int]
+    gateway: MadeUpGateway
     answers: list[HttpResponse] = field(default_factory=list)
     """All answers so far."""
     present: dict[str, Client] = field(default_factory=dict)
     """Clients that the backend may have let in, and of whose end it has not heard, by their ids."""
+    pushed: int = 0
+    """Messages that the backend has pushed to clients that are gone."""
     unreachable: bool = False
     """Set if the first webhook could not be sent."""
     main: Client | None = None
@@ -125,9 +133,13 @@ class Trial:
         self.sender.send(webhook, done)
         return await result
 
-    def let_in(self) -> Client:
-        """Return the client whose messages most checks send."""
+    async def let_in(self) -> Client:
+        """Return the client whose messages most checks send; a new one if the backend has closed that."""
         assert self.main is not None, "a check that sends messages ran before that of the connect"
+        if self.main.closed:
+            await self.main.leave(closed=CLOSED_BY_API)
+            self.main = self.client()
+            await self.main.connect()
         return self.main
 
 
@@ -140,21 +152,38 @@ class Client:
         id = PREFIX + mint.mint()[len(PREFIX) : ID_LENGTH]
         record = Record(id, trial.wall_clock(), handshake.repeated, mint.mint_trace())
         self.identity = Identity(record, handshake)
+        self._record = record
+        self._session: Session | None = None
+        self._peer: MadeUpPeer | None = None
         self._sequence = 0
 
     @property
     def id(self) -> str:
         return self.identity.id
 
+    @property
+    def closed(self) -> bool:
+        """Say if the backend has closed the connection, over the API."""
+        return self._peer is not None and self._peer.closed
+
+    @property
+    def pushed(self) -> int:
+        """The messages that the backend has pushed to it."""
+        return 0 if self._peer is None else self._peer.pushed
+
     async def connect(self, contract: Contract | None = None) -> Answered:
         """Send the connect webhook; the same one again if it was sent before."""
-        again = self.id in self._trial.present
-        self._trial.present[self.id] = self
-        got = await self._trial.send(self.identity, Opened(self.identity.handshake), contract)
+        trial, again = self._trial, self.id in self._trial.present
+        trial.present[self.id] = self
+        if self._session is None:
+            self._session, self._peer = trial.gateway.session(self._record, self.identity.handshake)
+        got = await trial.send(self.identity, Opened(self.identity.handshake), contract)
         if isinstance(got.outcome, Accepted):
             self.identity.repeated = got.outcome.repeated_with(self.identity.repeated)
         elif not isinstance(got.outcome, Indeterminate) and not again:
-            self._trial.present.pop(self.id, None)
+            trial.present.pop(self.id, None)
+        if not again and isinstance(got.outcome, ConnectOutcome):
+            self._session.resolve(got.outcome)
         return got
 
     async def say(self, payload: bytes, binary: bool = False, contract: Contract | None = None) -> Answered:
@@ -169,7 +198,13 @@ class Client:
 
     async def leave(self, contract: Contract | None = None, closed: Closed = ENDED) -> Answered:
         """Send the disconnect webhook; the same one again if it was sent before."""
+        session = self._session
+        if session is not None and contract is None:
+            session.disconnected(closed.cause, closed.code, closed.reason, closed.clean)
         got = await self._trial.send(self.identity, closed, contract)
         if contract is None and isinstance(got.outcome, Acknowledged):
-            self._trial.present.pop(self.id, None)
+            if self._trial.present.pop(self.id, None) is not None:
+                self._trial.pushed += self.pushed
+            if session is not None and session.state is State.LEAVING:
+                session.resolve(got.outcome)
         return got

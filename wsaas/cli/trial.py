@@ -15,6 +15,7 @@ from twisted.internet.task import react
 
 from wsaas.backend_trial.caller import Caller
 from wsaas.backend_trial.checks import run as run_checks
+from wsaas.backend_trial.made_up_gateway import MadeUpGateway
 from wsaas.backend_trial.trial import Terms, Trial
 from wsaas.cli.failures import DONE, FAILED, INTERRUPTED, NOT_REACHABLE, Failed, Misused
 from wsaas.cli.terminal import Output
@@ -67,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
 
 async def _try(reactor: Any, caller: Caller, terms: Terms, options: argparse.Namespace, report: Report) -> bool:
     """Run the checks, and print them. Return False if the backend cannot be reached."""
+    gateway = MadeUpGateway(reactor, terms.max_message_size)
+    gateway.listen(reactor, terms.local_address, terms.api_tokens)
     trial = Trial(
         terms,
         caller.sender,
@@ -75,11 +78,13 @@ async def _try(reactor: Any, caller: Caller, terms: Terms, options: argparse.Nam
         secrets.token_bytes,
         random.getrandbits,
         caller.opened,
+        gateway,
     )
     try:
         reached = await run_checks(trial, options.timeout, options.skip, report.add)
     finally:
         await caller.close()
+        await gateway.stop()
     report.end()
     return reached
 
@@ -160,6 +165,7 @@ def terms_of(options: argparse.Namespace, settings: Settings) -> Terms:
         max_message_size=settings.max_message_size,
         message_content_type=settings.message_content_type,
         user_agent=user_agent(),
+        api_tokens=settings.api_token,
     )
 
 

@@ -14,7 +14,7 @@ CHECKS = (
     *("message", "plain-text", "binary", "empty", "large", "repeated-message", "unknown-message"),
     *("speed", "keep-alive", "at-once", "answer-length", "uncompressed"),
     *("wrong-signature", "no-signature", "old-signature", "rotated-secret"),
-    *("disconnect", "repeated-disconnect", "unknown-disconnect"),
+    *("disconnect", "repeated-disconnect", "unknown-disconnect", "api"),
 )
 """The names of the checks, as wsaas/backend_trial has them."""
 MESSAGE = '{"action": "try"}'
@@ -24,7 +24,7 @@ _DESCRIPTION = (
     "Try a backend without a gateway: send it the webhooks of made-up clients, with the gateway's own HTTP client and "
     "its settings, and say of each check what was found, and what to do. Their ids begin with WsaasTry. Settings such "
     "as TARGET_ADDRESS, WEBHOOK_SECRET, WEBHOOK_TIMEOUT and MESSAGE_CONTENT_TYPE are read as the gateway reads them. "
-    "There is no gateway behind ws_uri: what the backend pushes to these clients is lost."
+    "Unless a gateway runs there, it answers at LOCAL_ADDRESS as the gateway's API does, for what the backend pushes."
 )
 _EXAMPLES = (
     ("wsaas try http://localhost:3000/websocket", "a backend on this machine"),

@@ -15,6 +15,7 @@ from tests.support.made_up_backend import KEY, RIGHT, Answer, MadeUpBackend, ans
 from wsaas.backend.requests import Webhook
 from wsaas.backend_trial.checks import CHECKS, run
 from wsaas.backend_trial.findings import Finding, Verdict
+from wsaas.backend_trial.made_up_gateway import MadeUpGateway
 from wsaas.backend_trial.trial import PREFIX, Terms, Trial
 from wsaas.core.model import Handshake
 from wsaas.http_client.body_stream import BodyStream, StreamedResponse
@@ -239,6 +240,13 @@ class FailsOnUnknownEnds(MadeUpBackend):
         return answer(500)
 
 
+class PushesWithoutToken(MadeUpBackend):
+    def let_in(self, fields: Any) -> Answer:
+        self.calls.answered(b"GET", b"/gone", 404, 20, 0.1, "127.0.0.1")
+        self.calls.answered(b"PUT", b"/id", 401, 20, 0.1, "127.0.0.1")
+        return say({"code": "OK"})
+
+
 FAULTS: dict[type[MadeUpBackend], tuple[str, Verdict, str, str]] = {
     NotOk: ("connect", Verdict.FAILED, 'which is not "OK": the client gets 403', 'say {"code": "OK"}'),
     BadDetails: ("connect", Verdict.WARNING, 'left 1 of "groups" out', "mend that"),
@@ -278,6 +286,7 @@ FAULTS: dict[type[MadeUpBackend], tuple[str, Verdict, str, str]] = {
     RefusesEnds: ("disconnect", Verdict.WARNING, "was answered 400", "answer 2xx"),
     FailsOnRepeatedEnds: ("repeated-disconnect", Verdict.FAILED, "the same end again", "answer 2xx"),
     FailsOnUnknownEnds: ("unknown-disconnect", Verdict.FAILED, "an unknown connection: a disconnect", "404 and 410"),
+    PushesWithoutToken: ("api", Verdict.WARNING, "requests to the gateway's API (PUT) got 401", "the API_TOKEN"),
 }
 """Backends with one fault each: the check that finds it, the verdict, words of the sentence, words of the remedy."""
 ALSO = {
@@ -319,7 +328,10 @@ class Tried:
             lambda count: b"".join(next(drawn).to_bytes(4, "big") for _ in range(count))[-count:],
             lambda bits: 1,
             self.backend.opened,
+            MadeUpGateway(clock, 1 << 20),
         )
+        self.trial.gateway.calls = self.backend.calls
+        self.trial.gateway.listening = True
         self.reached: list[bool] = []
         checks = run(self.trial, seconds, left_out, lambda name, finding, seconds: self.add(name, finding))
         Deferred.fromCoroutine(checks).addCallback(self.reached.append)
@@ -425,6 +437,24 @@ class OtherTests(SynchronousTestCase):
         tried = Tried(Stateless)
         self.assertEqual(tried.of(Verdict.PASSED), list(CHECKS), tried.findings)
         self.assertIn("OK, subprotocol v2.chat, 2 groups, 1 header", tried.findings["connect"].sentence)
+
+    def test_calls(self) -> None:
+        """Calls of the API that are answered well pass, and so does 404 for a client that is gone."""
+
+        class Pushes(MadeUpBackend):
+            def let_in(self, fields: Any) -> Answer:
+                for status in (200, 404):
+                    self.calls.answered(b"PUT", b"/id", status, 20, 0.1, "127.0.0.1")
+                return say({"code": "OK"})
+
+        finding = Tried(Pushes).findings["api"]
+        self.assertEqual(finding.verdict, Verdict.PASSED)
+        self.assertIn("requests are answered, and 0 messages pushed", finding.sentence)
+        tried = Tried(Pushes)
+        tried.trial.gateway.listening = False
+        checked = Deferred.fromCoroutine(CHECKS["api"].run(tried.trial))
+        self.assertEqual(self.successResultOf(checked).verdict, Verdict.SKIPPED)
+        self.assertIn("asked nothing", Tried(MadeUpBackend).findings["api"].sentence)
 
     def test_skip(self) -> None:
         """A check that is left out sends nothing."""
