@@ -133,6 +133,8 @@ class Wsaas(System):
         "no-keepalive": {"WS_TIMEOUT": "0"},
         "batches": {"WEBHOOK_BATCH": "8"},
     }
+    scheduled: ClassVar[Mapping[str, Sequence[str]]] = {"nice": ("nice", "-n", "-15"), "fifo": ("chrt", "-f", "10")}
+    """Variants that the scheduler prefers to other processes; only root may have them."""
 
     @staticmethod
     def varied(name: str, variant: str) -> str:
@@ -146,12 +148,17 @@ class Wsaas(System):
         directory = self.place.directory / self.slug
         directory.mkdir(exist_ok=True)
         settings: dict[str, str] = {}
+        prefix: list[str] = []
         for each in filter(None, variant.split("+")):
             workers = re.fullmatch("([0-9]+)-workers", each)
-            settings |= {"WORKERS": workers[1]} if workers else self.variants[each]
+            if each in self.scheduled:
+                prefix += self.scheduled[each]
+            else:
+                settings |= {"WORKERS": workers[1]} if workers else self.variants[each]
         self.token = settings.get("API_TOKEN")
         self.spawn(
             [
+                *prefix,
                 sys.executable,
                 "-c",
                 "import sys, os; os.chdir(sys.argv.pop(1)); from twisted.scripts.twistd import run; run()",

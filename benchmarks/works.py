@@ -352,7 +352,8 @@ def growing_works(counts: Sequence[int], groups: Sequence[int]) -> list[Work]:
     for count in counts:
         works += [
             Work(f"idle of {count}", "KB", idle(among=count), fresh=True),
-            Work(f"connect among {count}", "us", connect(among=count)),
+            # Without pings: those of ten thousand clients would stand on the account of the connects.
+            Work(f"connect among {count}", "us", connect(among=count), variant="no-keepalive"),
             Work(f"message among {count}", "us", message(size, among=count)),
             Work(f"push among {count}", "us", push(size, among=count)),
             Work(f"broadcast to {count}", "us", broadcast(size, among=count), frozenset(("broadcast",))),

@@ -3,7 +3,7 @@
 The layers of treq and twisted.web make a few calls for each request: copy its headers, ask whether it has a Cookie, add
 an Accept-Encoding, ask the response for its Content-Encoding and take that out or put it back. Here these calls need no
 table. Any other call first fills the table, and after that this is a Headers like any other. What it saves is in
-docs/performance.rst.
+docs/performance_history.rst.
 """
 
 from __future__ import annotations

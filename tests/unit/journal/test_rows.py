@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from binascii import crc32
 
 from hypothesis import given, settings
@@ -39,6 +40,14 @@ class RowsTests(SynchronousTestCase):
         """Any connection comes back as it was, header bytes included, from plain ASCII."""
         text = encode_record(record, keep_authorization=True).encode("ascii")
         self.assertEqual(decode_record(text), record)
+
+    @settings(deadline=None)
+    @given(RECORD)
+    def test_as_json(self, record: Record) -> None:
+        """A record is written as the JSON of its parts."""
+        headers = [part.decode("latin-1") for header in record.repeated for part in header]
+        expected = json.dumps((record.id, record.connected_at, record.trace_id, headers))
+        self.assertEqual(encode_record(record, keep_authorization=True)[8:], expected)
 
     @settings(deadline=None)
     @given(CLOSED)
