@@ -64,6 +64,14 @@ class Answered:
             return self.remarks[0]
         return Remark(f"the answer is {self.status or self.answer}", "look at the backend's log")
 
+    def told_of(self, what: str) -> str:
+        """Return the sentence of the first line, with `what` as its subject instead of the kind of the event."""
+        sentence = self.remark.sentence
+        for kind in ("a message ", "a connect ", "a disconnect "):
+            if sentence.startswith(kind):
+                return f"{what} {sentence.removeprefix(kind)}"
+        return f"{what}: {sentence}"
+
 
 class Remarks(AnswerLog):
     """The gateway's log of answers, kept instead of written."""

@@ -74,7 +74,7 @@ async def wrong_token(trial: Trial) -> Finding:
             "everyone is let in, with a made-up token, too", "if clients need a token, give a right one with --token"
         )
     return failed(
-        f"with a wrong token, {got.remark.sentence}", f"answer 401 or 403, which reach the client; {got.remark.remedy}"
+        got.told_of("a client with a wrong token"), f"answer 401 or 403, which reach the client; {got.remark.remedy}"
     )
 
 
@@ -100,7 +100,7 @@ async def odd_client(trial: Trial) -> Finding:
     if isinstance(got.outcome, Refused) and got.refused:
         return passed(f"a client with an odd path, query and User-Agent is refused: {_answer(got)}")
     return failed(
-        f"with an odd path, query and User-Agent, {got.remark.sentence}",
+        got.told_of("a connect with an odd path, query and User-Agent"),
         "any stranger can send that: take the members of the connect webhook as text that may be anything",
     )
 
@@ -116,6 +116,6 @@ async def repeated_connect(trial: Trial) -> Finding:
     if isinstance(second.outcome, Accepted):
         return passed("the same connect again is answered OK, too")
     return failed(
-        f"the same connect again is not answered OK: {second.remark.sentence}",
+        second.told_of("the same connect again"),
         "a connect may come twice, if its connection breaks: answer the same webhook-id as the first time",
     )

@@ -38,7 +38,7 @@ async def disconnect_of_unknown(trial: Trial) -> Finding:
 
 def _judged(got: Answered, what: str) -> Finding:
     if not isinstance(got.outcome, Acknowledged):
-        return failed(f"{what}: {got.remark.sentence}", f"{KNOWN}. {got.remark.remedy}")
+        return failed(got.told_of(what), f"{KNOWN}; {got.remark.remedy}")
     if got.remarks:
-        return warning(f"{what}: {got.remark.sentence}", KNOWN)
+        return warning(got.told_of(what), KNOWN)
     return passed(f"{what} is answered {got.status}")

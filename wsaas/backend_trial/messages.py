@@ -14,6 +14,9 @@ LARGE = 900_000
 """Bytes of the large message; less, if MAX_MESSAGE_SIZE is."""
 MANGLED = "read and answer the body as bytes; as text, bytes that are no UTF-8 are lost"
 REMEMBER = "remember the last webhook-id of each connection, and answer a repeat without acting on it again"
+BINARY_TAKEN = "the route must take application/octet-stream, unparsed; or leave it, if your clients send text only"
+EMPTY_TAKEN = "the route must take an empty body, unparsed; or leave it, if your clients send none"
+NOT_UNDERSTOOD = frozenset({400, 411, 415, 422})
 _SHOWN = 40
 
 
@@ -41,14 +44,16 @@ async def plain_text(trial: Trial) -> Finding:
 async def binary(trial: Trial) -> Finding:
     """A binary message is taken, and no byte of it is lost."""
     got = await (await trial.let_in()).say(BINARY, binary=True)
-    found = _flaw(got, "a binary message") or _mangled(got, BINARY, "a binary message", binary=True)
+    found = _flaw(got, "a binary message", BINARY_TAKEN) or _mangled(got, BINARY, "a binary message", binary=True)
     return found or passed(f"a binary message is taken: {_reply(got, BINARY, binary=True)}")
 
 
 async def empty(trial: Trial) -> Finding:
     """An empty message is taken."""
     got = await (await trial.let_in()).say(b"")
-    return _flaw(got, "an empty message") or passed(f"an empty message is taken: {_reply(got, b'', binary=False)}")
+    return _flaw(got, "an empty message", EMPTY_TAKEN) or passed(
+        f"an empty message is taken: {_reply(got, b'', binary=False)}"
+    )
 
 
 async def large(trial: Trial) -> Finding:
@@ -59,9 +64,7 @@ async def large(trial: Trial) -> Finding:
     got = await (await trial.let_in()).say(payload)
     if got.refused and isinstance(got.outcome, Delivered):
         # A limit that is exceeded is no refusal of this message: clients may send it as they may send others.
-        return failed(
-            f"{what}: {got.remark.sentence}", f"{got.remark.remedy}; or set MAX_MESSAGE_SIZE to what it takes"
-        )
+        return failed(got.told_of(what), f"{got.remark.remedy}; or set MAX_MESSAGE_SIZE to what it takes")
     if got.replies and got.replies[0].payload != payload and _begins(payload, got.replies[0].payload):
         kept = len(got.replies[0].payload)
         return failed(
@@ -81,11 +84,9 @@ async def repeated_message(trial: Trial) -> Finding:
     first = await client.say(payload)
     second = await client.repeat(payload)
     if isinstance(second.outcome, CloseRequested) or not isinstance(second.outcome, Delivered):
-        return failed(f"the same message again: {second.remark.sentence}", REMEMBER)
+        return failed(second.told_of("the same message again"), REMEMBER)
     if second.refused and not first.refused:
-        return warning(
-            f"the same message again: {second.remark.sentence}", f"answer 2xx: it was taken before. {REMEMBER}"
-        )
+        return warning(second.told_of("the same message again"), f"answer 2xx: it was taken before. {REMEMBER}")
     if first.replies and second.replies and first.replies != second.replies:
         return warning(
             f"the same message again has another reply: {_shown(first)}, then {_shown(second)}. Did it count twice?",
@@ -106,19 +107,21 @@ async def message_of_unknown(trial: Trial) -> Finding:
         then = ", and the connection is closed" if isinstance(got.outcome, CloseRequested) else ""
         return passed(f"a message of an unknown connection is answered {got.status}{then}")
     return failed(
-        f"of an unknown connection, {got.remark.sentence}",
+        got.told_of("a message of an unknown connection"),
         "answer 410 to what is unknown, for instance after a restart: the client is closed, and connects again",
     )
 
 
-def _flaw(got: Answered, what: str = "") -> Finding | None:
-    """Return the finding about a message that was not taken, or whose reply cannot be sent; None if all is well."""
-    sentence = f"{what}: {got.remark.sentence}" if what else got.remark.sentence
+def _flaw(got: Answered, what: str = "a message", taking: str | None = None) -> Finding | None:
+    """Return the finding about a message that was not taken, or whose reply cannot be sent; None if all is well.
+
+    `taking` is the remedy where the backend does not understand this kind of message.
+    """
     if not got.remarks:
         return None
     if isinstance(got.outcome, Delivered) and got.refused:
-        return warning(sentence, got.remark.remedy)
-    return failed(sentence, got.remark.remedy)
+        return warning(got.told_of(what), taking if taking and got.status in NOT_UNDERSTOOD else got.remark.remedy)
+    return failed(got.told_of(what), got.remark.remedy)
 
 
 def _mangled(got: Answered, payload: bytes, what: str, *, binary: bool) -> Finding | None:

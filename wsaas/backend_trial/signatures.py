@@ -26,7 +26,7 @@ async def rotated_secret(trial: Trial) -> Finding:
         await client.leave()
         return passed("of two signatures one is right, and the client is let in")
     return failed(
-        f"with two signatures, of which one is right, {got.remark.sentence}",
+        got.told_of("a connect with two signatures, of which one is right,"),
         "webhook-signature is a list with spaces: take the webhook if any of them is right",
     )
 

@@ -106,7 +106,7 @@ async def at_once(trial: Trial) -> Finding:
         if bad:
             return failed(
                 f"of {count} {what} at once, {len(bad)} failed: {bad[0].remark.sentence}",
-                f"let the backend serve several at once (WEBHOOK_CONCURRENCY). {bad[0].remark.remedy}",
+                f"let the backend serve several at once (WEBHOOK_CONCURRENCY); {bad[0].remark.remedy}",
             )
     if alone >= TELLING and took >= 0.8 * count * alone:
         return warning(

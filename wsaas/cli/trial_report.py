@@ -21,6 +21,7 @@ _COLOURS = {
 _LABEL = 2 + max(map(len, LABELS.values()))
 _NAME = 2 + max(map(len, CHECKS))
 _INDENT = 2
+_TO_DO = "To do:"
 NARROW = 72
 """Columns below which a sentence stands under the name of its check, and not beside it."""
 
@@ -35,6 +36,8 @@ class Report:
         self._rows: list[dict[str, Any]] = []
         self._seconds = 0.0
         self._title = ""
+        self._remedy: str | None = None
+        """That of the check before."""
         self._skipped: list[str] = []
         """The names of checks that were left out for the same reason, one after another, and are not printed yet."""
         self._reason: Finding | None = None
@@ -127,8 +130,10 @@ class Report:
         if not narrow:
             rows += [indent + line for line in sentence[1:]]
         if finding.remedy is not None:
-            remedy = self._wrapped(f"To do: {finding.remedy}", columns - len(indent))
-            rows += [indent + line for line in remedy]
+            same = finding.remedy == self._remedy
+            first, *rest = self._wrapped(f"{_TO_DO} {'the same' if same else finding.remedy}", columns - len(indent))
+            rows += [indent + first.replace(_TO_DO, paint(_TO_DO, BOLD), 1), *(indent + line for line in rest)]
+        self._remedy = finding.remedy
         return rows
 
     def _wrapped(self, text: str, columns: int) -> list[str]:

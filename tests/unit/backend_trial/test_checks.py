@@ -98,6 +98,11 @@ class BinaryAsText(MadeUpBackend):
         return super().reply(said, b"text")
 
 
+class TakesNoBinary(MadeUpBackend):
+    def reply(self, said: bytes, kind: bytes) -> Answer:
+        return super().reply(said, kind) if kind == b"text" else answer(415)
+
+
 class FailsOnEmpty(MadeUpBackend):
     def reply(self, said: bytes, kind: bytes) -> Answer:
         return super().reply(said, kind) if said else answer(500)
@@ -257,15 +262,16 @@ FAULTS: dict[type[MadeUpBackend], tuple[str, Verdict, str, str]] = {
     TakesNoMessage: ("message", Verdict.FAILED, "was answered 405", "must take PUT"),
     ClosesOnMessages: ("message", Verdict.FAILED, "closed with 1008", "CSRF guard"),
     UnknownReply: ("message", Verdict.FAILED, "WSAAS-Reply is none of", "mend that"),
-    ParsesJson: ("plain-text", Verdict.WARNING, "no JSON: a message was answered 400", "MESSAGE_CONTENT_TYPE"),
+    ParsesJson: ("plain-text", Verdict.WARNING, "a text that is no JSON was answered 400", "MESSAGE_CONTENT_TYPE"),
     Latin1: ("plain-text", Verdict.FAILED, "a text comes back changed", "as bytes"),
     DecodesBinary: ("binary", Verdict.FAILED, "a binary message comes back changed", "as bytes"),
     BinaryAsText: ("binary", Verdict.FAILED, "byte 128 is not UTF-8", "mend that"),
-    FailsOnEmpty: ("empty", Verdict.FAILED, "an empty message: a message was answered 500", "log says why"),
-    RefusesEmpty: ("empty", Verdict.WARNING, "an empty message: a message was answered 422", "take any body"),
-    RefusesLarge: ("large", Verdict.FAILED, "900 KB: a message was answered 413", "MAX_MESSAGE_SIZE"),
+    TakesNoBinary: ("binary", Verdict.WARNING, "a binary message was answered 415", "application/octet-stream"),
+    FailsOnEmpty: ("empty", Verdict.FAILED, "an empty message was answered 500", "log says why"),
+    RefusesEmpty: ("empty", Verdict.WARNING, "an empty message was answered 422", "empty body"),
+    RefusesLarge: ("large", Verdict.FAILED, "900 KB was answered 413", "MAX_MESSAGE_SIZE"),
     CutsLarge: ("large", Verdict.FAILED, "900 KB came back with 65536 bytes", "whole body"),
-    FailsOnRepeats: ("repeated-message", Verdict.FAILED, "the same message again: a message got no", "webhook-id"),
+    FailsOnRepeats: ("repeated-message", Verdict.FAILED, "the same message again got no", "webhook-id"),
     RefusesRepeats: ("repeated-message", Verdict.WARNING, "was answered 409", "answer 2xx"),
     CountsRepeats: ("repeated-message", Verdict.WARNING, "Did it count twice?", "webhook-id"),
     FailsOnUnknown: ("unknown-message", Verdict.FAILED, "was answered 500", "answer 410"),
@@ -284,8 +290,8 @@ FAULTS: dict[type[MadeUpBackend], tuple[str, Verdict, str, str]] = {
     ReadsOneSignature: ("rotated-secret", Verdict.FAILED, "was answered 401", "a list with spaces"),
     FailsOnEnds: ("disconnect", Verdict.FAILED, "was answered 503", "answer 2xx"),
     RefusesEnds: ("disconnect", Verdict.WARNING, "was answered 400", "answer 2xx"),
-    FailsOnRepeatedEnds: ("repeated-disconnect", Verdict.FAILED, "the same end again", "answer 2xx"),
-    FailsOnUnknownEnds: ("unknown-disconnect", Verdict.FAILED, "an unknown connection: a disconnect", "404 and 410"),
+    FailsOnRepeatedEnds: ("repeated-disconnect", Verdict.FAILED, "the same end again was answered 500", "answer 2xx"),
+    FailsOnUnknownEnds: ("unknown-disconnect", Verdict.FAILED, "an unknown connection was answered 500", "404 and 410"),
     PushesWithoutToken: ("api", Verdict.WARNING, "requests to the gateway's API (PUT) got 401", "the API_TOKEN"),
 }
 """Backends with one fault each: the check that finds it, the verdict, words of the sentence, words of the remedy."""
