@@ -90,6 +90,7 @@ TESTS: Claims = {
         ],
         "1008": [
             "system.test_message.AnswerTests.test_401",
+            "system.test_expiry.RefreshTests.test_no_answer",
             "unit.clients.test_flood.FragmentTests.test_too_many",
             "unit.core.test_session.ConnectTests.test_no_room_for_a_queued_push",
         ],

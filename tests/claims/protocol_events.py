@@ -20,6 +20,9 @@ TESTS: Claims = {
             "unit.backend.test_courier.MonitorTests.test_attempts",
             "unit.backend.test_sender.PoolSenderTests.test_timing",
         ],
+        "refresh": [
+            "unit.telemetry.test_event_stream.LineTests.test_refresh",
+        ],
         "disconnect": [
             "unit.telemetry.test_event_stream.LineTests.test_connect",
         ],

@@ -158,6 +158,11 @@ TESTS: Claims = {
             "system.test_handshake.AcceptTests.test_bad_response_headers",
             "unit.backend.test_decision.ResponseHeaderTests.test_bounds",
         ],
+        "expires_in": [
+            "unit.backend.test_refresh_answers.ExpiresInTests.test_number",
+            "unit.backend.test_refresh_answers.ExpiresInTests.test_no_number",
+            "unit.backend.test_refresh.RefreshTests.test_asked",
+        ],
     },
     "message-answers": {
         "2xx": [
@@ -258,6 +263,42 @@ TESTS: Claims = {
             "system.test_streams.DrainTests.test_crash",
         ],
     },
+    "refresh-body": {
+        "code": [
+            "system.test_expiry.RefreshTests.test_a_life",
+        ],
+        "ws_uri": [
+            "system.test_expiry.RefreshTests.test_a_life",
+        ],
+        "id": [
+            "system.test_expiry.RefreshTests.test_a_life",
+        ],
+        "expired_at": [
+            "unit.backend.test_requests.ContractTests.test_refresh",
+            "unit.core.test_expiry.ExpiryTests.test_same_question",
+        ],
+    },
+    "refresh-answers": {
+        "2xx, JSON with the code OK": [
+            "unit.backend.test_refresh_answers.RefreshAnswerTests.test_ok",
+            "unit.backend.test_refresh.RefreshTests.test_headers",
+            "unit.backend.test_refresh.RefreshTests.test_order",
+            "system.test_expiry.RestartTests.test_headers",
+        ],
+        "2xx, JSON with any other code": [
+            "system.test_expiry.RefreshTests.test_a_life",
+            "unit.backend.test_refresh.RefreshTests.test_not_kept",
+            "unit.backend.test_refresh_answers.RefreshAnswerTests.test_close_code",
+        ],
+        "4xx, but 408, 425 and 429": [
+            "unit.backend.test_refresh_answers.RefreshAnswerTests.test_4xx",
+        ],
+        "anything else, or none": [
+            "system.test_expiry.RefreshTests.test_no_answer",
+            "unit.backend.test_refresh.RefreshTests.test_patience",
+            "unit.backend.test_refresh_answers.RefreshAnswerTests.test_failures",
+        ],
+    },
     "disconnect-body": {
         "code": [
             "system.test_disconnect.CauseTests.test_client",
@@ -324,6 +365,10 @@ TESTS: Claims = {
         ],
         "unknown_connect": [
             "system.test_connect.AnswerTests.test_not_json",
+        ],
+        "expired": [
+            "system.test_expiry.RefreshTests.test_a_life",
+            "system.test_expiry.RefreshTests.test_no_answer",
         ],
     },
     "disconnect-answers": {

@@ -30,6 +30,11 @@ def overlapping(requests: list[Request]) -> list[tuple[Request, Request]]:
     return [(a, b) for a, b in pairwise(ordered) if a.answered is None or b.arrived < a.answered]
 
 
+def is_refresh(request: Request) -> bool:
+    """A second POST of a connection, told from the first one by its header only."""
+    return request.header("WSAAS-Event") == "refresh"
+
+
 class Stage:
     """The backend as the clients of one path meet it. Answers are used in turn; the last one stays."""
 
@@ -38,6 +43,7 @@ class Stage:
         self._answers: dict[str, list[Answer]] = {
             "connect": [accept()],
             "message": [reply()],
+            "refresh": [accept()],
             "disconnect": [reply()],
         }
 
@@ -47,13 +53,17 @@ class Stage:
     def on_message(self, *answers: Answer) -> None:
         self._answers["message"] = list(answers)
 
+    def on_refresh(self, *answers: Answer) -> None:
+        self._answers["refresh"] = list(answers)
+
     def on_disconnect(self, *answers: Answer) -> None:
         self._answers["disconnect"] = list(answers)
 
     def answer_to(self, request: Request) -> Answer:
         """Remember the request and take the next answer."""
         self.requests.append(request)
-        answers = self._answers.get(EVENTS.get(request.method, ""), [reply(405)])
+        event = "refresh" if is_refresh(request) else EVENTS.get(request.method, "")
+        answers = self._answers.get(event, [reply(405)])
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
     def of(self, method: str) -> list[Request]:
@@ -61,7 +71,11 @@ class Stage:
 
     @property
     def connects(self) -> list[Request]:
-        return self.of("POST")
+        return [request for request in self.of("POST") if not is_refresh(request)]
+
+    @property
+    def refreshes(self) -> list[Request]:
+        return [request for request in self.of("POST") if is_refresh(request)]
 
     @property
     def messages(self) -> list[Request]:
@@ -93,7 +107,7 @@ class Server:
 
     def stage_of(self, request: Request) -> Stage:
         """By the client's path, which only the connect webhook says; later ones by the id."""
-        if request.method == "POST":
+        if request.method == "POST" and not is_refresh(request):
             try:
                 path = request.json()["path"]
             except (ValueError, KeyError, TypeError):

@@ -12,7 +12,7 @@ from wsaas.core.errors import GatewayError
 from wsaas.core.events import Closed, Event
 from wsaas.core.model import Frame, Handshake, Limits
 from wsaas.core.observer import Attempt, Push, RefusedHandshake
-from wsaas.core.outcomes import Accepted, Indeterminate, Outcome, Refused
+from wsaas.core.outcomes import Accepted, Indeterminate, Kept, Outcome, Refused
 from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
@@ -20,6 +20,8 @@ from wsaas.core.session import Session
 from wsaas.core.states import State
 
 ID = "abcdefgh" + "0" * 24
+DUE = 1700003600.0
+"""The moment at which the time of a session is over, whenever that is."""
 VETOED = Refused(Refusal(RefusalReason.VETOED))
 TIMED_OUT = Indeterminate(Refusal(RefusalReason.TIMEOUT))
 
@@ -89,11 +91,42 @@ class FakePeer:
         self.calls.say("resume", self.session)
 
 
+class FakeTimer:
+    """The time of a session that expires; the test lets it end."""
+
+    def __init__(self, seconds: float, over: Callable[[], object]) -> None:
+        self.seconds = seconds
+        self.over = over
+        self.runs = True
+
+    def cancel(self) -> None:
+        assert self.runs
+        self.runs = False
+
+
 class FakeOwner:
-    """Whoever keeps one session."""
+    """Whoever keeps one session. `timer` is the last one of its expiry, if it has one."""
 
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
+        self.timer: FakeTimer | None = None
+
+    def run_out(self, session: Session) -> None:
+        """The time is over, if it runs."""
+        if self.timer is not None and self.timer.runs:
+            self.timer.runs = False
+            self.timer.over()
+            self.wake(session)
+
+    def _start(self, session: Session) -> None:
+        def call_later(seconds: float, over: Callable[[], object]) -> FakeTimer:
+            assert self.timer is None or not self.timer.runs
+            self.timer = FakeTimer(seconds, over)
+            return self.timer
+
+        expiry = session.expiry
+        if expiry is not None and session.state is State.OPEN:
+            expiry.start(call_later, lambda: expiry.fall_due(DUE))
 
     def wake(self, session: Session) -> None:
         self.calls.say("wake", session)
@@ -105,7 +138,11 @@ class FakeOwner:
         peer.refuse(refusal)
 
     def opened(self, session: Session) -> None:
-        pass
+        self._start(session)
+
+    def kept(self, session: Session, kept: Kept) -> None:
+        self.calls.say("kept", session)
+        self._start(session)
 
     def replied(self, session: Session, frame: Frame) -> None:
         session.outgoing.replies += 1

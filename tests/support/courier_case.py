@@ -85,7 +85,14 @@ class CourierTestCase(SynchronousTestCase):
         self.registry = Registry()
         self.router = Router(self.registry, 1000, self.monitor)
         self.gateway = Gateway(
-            self.registry, MemoryJournal(), self.courier, limits, lambda: 0.0, Random(0).randbytes, self.monitor
+            self.registry,
+            MemoryJournal(),
+            self.courier,
+            limits,
+            lambda: 0.0,
+            Random(0).randbytes,
+            self.monitor,
+            self.clock.callLater,
         )
         self.gateway.accepting = True
 

@@ -13,7 +13,7 @@ from itertools import count
 from random import Random
 
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
-from wsaas.core.events import Cause, Closed, Event, Opened, Received
+from wsaas.core.events import Cause, Closed, Event, Opened, Received, Refresh
 from wsaas.core.gateway import Gateway
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame, Handshake, Limits
@@ -23,18 +23,22 @@ from wsaas.core.outcomes import (
     Acknowledged,
     CloseRequested,
     Delivered,
+    Expired,
     Indeterminate,
+    Kept,
     Outcome,
     Refused,
     Undelivered,
 )
 from wsaas.core.pushes import Pushed
+from wsaas.core.receipts import MAX_RECEIPTS, Receipt
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.core.session import Session
 from wsaas.core.states import LIVE, State
+from wsaas.core.streams import MOST_WAITING
 
 MAX_MESSAGE = 600
 
@@ -68,14 +72,28 @@ class Story:
     """DELETEs that were answered, in all lives."""
     crashed: bool = False
     """Whether the gateway died before it was over, or before the journal had written that it was."""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    """Those that the connect answer asked for."""
+    headers: list[tuple[tuple[bytes, bytes], ...]] = field(default_factory=lambda: [()])
+    """Those that the backend asked for, after each answer that did: the connect's first."""
+    lasts: float | None = None
+    """For how many seconds the backend has accepted it."""
+    due: bool = False
+    """Whether that time is over, and the question not answered."""
+    asked: int = 0
+    """How many times it was over."""
+    receipts: list[ModelReceipt] = field(default_factory=list)
+    """Those of pushes with a ping."""
+    streams: list[ModelStream] = field(default_factory=list)
     synced: Record | None = None
     """What the journal said of it when last everything was written."""
 
     def end(self, cause: Cause, code: int, reason: str = "") -> None:
         if self.ending is None:
             self.ending = (cause, code, reason)
+
+    def say_headers(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        """The backend asks for these; each replaces that of its name."""
+        names = {name for name, _ in headers}
+        self.headers.append((*(each for each in self.headers[-1] if each[0] not in names), *headers))
 
     @property
     def connecting(self) -> bool:
@@ -94,6 +112,77 @@ class Story:
     def accepted(self) -> bool:
         """Whether its 101 waits for the journal."""
         return self.answer == "accepted" and not self.client.handshaken and self.ending is None and not self.crashed
+
+
+@dataclass
+class ModelTimer:
+    """The time of one connection."""
+
+    session: Session
+    seconds: float
+    over: Callable[[], object]
+    runs: bool = True
+
+    def cancel(self) -> None:
+        assert self.runs
+        self.runs = False
+
+
+class ModelReceipt:
+    """The receipt of one push, and the number of its ping."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.receipt = Receipt(self._settle)
+        self.settled: bool | None = None
+
+    def _settle(self, received: bool) -> None:
+        assert self.settled is None, "settled twice"
+        self.settled = received
+
+
+class ModelStream:
+    """A reply that the backend writes by and by. It is over once it has ended, or was cancelled."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self.held: Frame | None = None
+        """The message for which the client had no room."""
+        self.sent: list[Frame] = []
+        self._send: Callable[[Frame], bool] | None = None
+        self._ended: Callable[[], None] | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self._send is not None and not self.over
+
+    def start(self, send: Callable[[Frame], bool], ended: Callable[[], None]) -> None:
+        assert not self.over and self._send is None
+        self._send, self._ended = send, ended
+
+    def resume(self) -> None:
+        assert self.runs
+        frame, self.held = self.held, None
+        if frame is not None:
+            self.write(frame)
+
+    def cancel(self) -> None:
+        assert not self.over
+        self.over = True
+
+    # What the backend does
+
+    def write(self, frame: Frame) -> None:
+        assert self.runs and self.held is None
+        if self._send(frame):
+            self.sent.append(frame)
+        elif not self.over:
+            self.held = frame
+
+    def end(self) -> None:
+        assert self.runs and self.held is None
+        self.over = True
+        self._ended()
 
 
 class Client:
@@ -118,6 +207,8 @@ class Client:
         """Whether the head of the oldest unread message was read."""
         self.buffer: deque[Frame] = deque()
         self.written: list[Frame] = []
+        self.pings: list[bytes] = []
+        self.pings_read = 0
 
     @property
     def session(self) -> Session | None:
@@ -159,6 +250,8 @@ class Client:
         if room:
             self.written.append(frame)
             self.buffer.append(frame)
+            if ping is not None:
+                self.pings.append(ping)
         elif self.story is not None and frame in self.story.pushes:  # one that was queued before the 101
             self.story.end(Cause.TOO_SLOW, 1008)
         self._find_out()
@@ -204,8 +297,18 @@ class Client:
             self.story.end(Cause.TOO_BIG, 1009, "too long")
         self.session.fail(Cause.TOO_BIG, 1009, "too long")
 
+    def pong(self, payload: bytes) -> None:
+        """Say that all up to this ping is read, whether that is so or not."""
+        if self.session is not None:
+            number = int(payload.split()[1]) if payload in self.pings else 0
+            waiting = [each for each in self.story.receipts if each.settled is None]
+            self.session.outgoing.ponged(payload)
+            for each in waiting:
+                assert each.settled is (True if each.number <= number else None), (each.number, payload)
+
     def take_what_was_written(self) -> None:
         self.buffer.clear()
+        self.pings_read = len(self.pings)
         if self.session is not None:
             self.session.writable()
 
@@ -343,6 +446,8 @@ class ModelCourier:
                 return Accepted() if good else Indeterminate(Refusal(RefusalReason.NO_ANSWER))
             case Received():
                 return Delivered(self._world.frame("reply", 20)) if good else Undelivered()
+            case Refresh():
+                return Kept(expires_in=60.0) if good else Expired()
             case Closed():
                 return Acknowledged()
 
@@ -357,6 +462,7 @@ class World:
         self.stories: dict[str, Story] = {}
         self._numbers = count()
         self._random = Random(0)
+        self.timers: list[ModelTimer] = []
         self.start()
 
     def start(self) -> None:
@@ -365,11 +471,35 @@ class World:
         monitor = Monitor()
         self.router = Router(self.registry, MAX_MESSAGE, monitor)
         self.courier = ModelCourier(self, self.eager)
+        self.timers.clear()
         self.gateway = Gateway(
-            self.registry, self.journal, self.courier, self.limits, lambda: 0.0, self._random.randbytes, monitor
+            self.registry,
+            self.journal,
+            self.courier,
+            self.limits,
+            lambda: 0.0,
+            self._random.randbytes,
+            monitor,
+            self._call_later,
         )
         self.gateway.revive(list(self.journal.disk.values()))
         self.gateway.accepting = True
+
+    def _call_later(self, seconds: float, over: Callable[[], object]) -> ModelTimer:
+        timer = ModelTimer(over.args[1].args[0], seconds, over)
+        self.timers.append(timer)
+        return timer
+
+    def time_ends(self, timer: ModelTimer) -> None:
+        """The time of one connection is over."""
+        story = self.stories[timer.session.id]
+        assert story.open and story.lasts == timer.seconds and not story.due
+        timer.runs, story.due = False, True
+        story.asked += 1
+        timer.over()
+
+    def running(self) -> list[ModelTimer]:
+        return [timer for timer in self.timers if timer.runs]
 
     def frame(self, kind: str, length: int) -> Frame:
         """A message like no other, of this length or a little more."""
@@ -381,17 +511,25 @@ class World:
         self.gateway.connect(client, client.handshake)
         return client
 
-    def push(self, story: Story, frame: Frame) -> None:
+    def push(self, story: Story, frame: Frame, receipt: bool = False) -> None:
         client = story.client
+        waiting = sum(each.settled is None for each in story.receipts)
+        wanted = ModelReceipt(len(client.pings) + 1) if receipt else None
         if not (story.connecting or story.accepted or story.open):
             expected: object = NoSuchConnection
         elif story.open:
             expected = Pushed.SENT if client.has_room(frame) else ClientTooSlow
+            if wanted is not None:
+                if waiting >= MAX_RECEIPTS:
+                    expected = ClientTooSlow
+                elif expected is Pushed.SENT:
+                    story.receipts.append(wanted)
         else:
             size = sum(len(each.payload) + OVERHEAD for each in [*story.pushes, frame])
             expected = Pushed.QUEUED if size <= self.limits.send_buffer or not story.pushes else ClientTooSlow
         try:
-            result: object = self.router.push(story.id, frame.payload, frame.binary)
+            asked = None if wanted is None else wanted.receipt
+            result: object = self.router.push(story.id, frame.payload, frame.binary, asked)
         except (NoSuchConnection, ClientTooSlow) as error:
             result = type(error)
         assert result is expected, (result, expected)
@@ -440,6 +578,9 @@ class World:
         self.journal.crash(rolls)
         for story in self.stories.values():
             story.client.session = None
+            story.lasts, story.due = None, False
+            story.streams.clear()
+            story.receipts.clear()
             story.told.clear()
             revived = self.journal.disk.get(story.id)
             # G2: what the backend may have accepted, and was not told the end of, is in the journal.
@@ -447,10 +588,12 @@ class World:
             if revived or not story.over:
                 story.crashed = True
                 story.over = False
-            if revived and story.client.handshaken:
-                assert set(story.headers) <= set(revived.repeated), "let in, and what its DELETE must have is lost"
+            if revived:
+                age = self._age(story, revived)
+                if story.client.handshaken:
+                    assert age > 0 or story.headers[0] == story.headers[1], "let in, and its DELETE lacks the headers"
             if revived and story.synced:
-                assert set(story.synced.repeated) <= set(revived.repeated), (story.synced, revived)
+                assert self._age(story, story.synced) <= age, (story.synced, revived)
                 assert story.synced.closed in (None, revived.closed), (story.synced, revived)
         self.start()
 
@@ -472,9 +615,15 @@ class World:
                 assert story.answer == "accepted" and story.told[0] == "POST" and "DELETE" not in story.told
                 assert sequence == story.taken + 1 and frame is story.read[story.taken], (sequence, story)
                 assert not story.gave_up
+                assert not story.due, "a message overtakes the refresh"
                 if story.open:
                     assert self._written(story, b"reply") == story.replies, "a message overtakes a reply"
                 story.told.append("PUT")
+            case Refresh(sequence):
+                # G1: once the time is over, for a connection that is there, or whose messages wait.
+                assert story.due and sequence == story.asked and "DELETE" not in story.told and not story.gave_up
+                assert story.open or len(story.read) > story.taken
+                story.told.append("REFRESH")
             case Closed():
                 # G2: one in a life, and only for what may have been accepted.
                 assert "DELETE" not in story.told and not (story.answer == "refused" and not story.crashed)
@@ -486,7 +635,7 @@ class World:
                     # G3: what was read and not taken is said to be lost, and is lost only if it was given up.
                     assert event.lost_messages == len(story.read) - story.taken, (event, story)
                     assert story.gave_up or not event.lost_messages
-                    assert session.repeated == base + story.headers
+                    assert session.repeated == base + story.headers[-1]
                 elif story.synced and story.synced.closed:
                     assert event == story.synced.closed
                 elif story.ending is None or event.cause is Cause.RESTART:
@@ -494,7 +643,7 @@ class World:
                 else:
                     assert (event.cause, event.code, event.reason) == story.ending, (event, story)
                     assert event.lost_messages == len(story.read) - story.taken, (event, story)
-                assert session.repeated in (base, base + story.headers)
+                assert session.repeated in [base + headers for headers in story.headers]
                 story.told.append("DELETE")
 
     def answered(self, session: Session, outcome: Outcome) -> None:
@@ -503,15 +652,25 @@ class World:
         match outcome:
             case Accepted():
                 story.answer = "accepted"
-                story.headers = outcome.headers
+                story.say_headers(outcome.headers)
+                story.lasts = outcome.expires_in
             case Refused():
                 story.answer = "refused"
                 story.over = True
             case Indeterminate():
                 story.answer = "unclear"
                 story.end(Cause.UNKNOWN_CONNECT, 1006)
+            case Kept(headers, expires_in):
+                story.say_headers(headers)
+                story.lasts, story.due = expires_in, False
+            case Expired(code, reason):
+                story.due = False
+                story.gave_up = True
+                story.end(Cause.EXPIRED, code, reason)
             case Delivered(reply):
                 story.taken += 1
+                if outcome.stream is not None:
+                    story.streams.append(outcome.stream)
                 if reply is not None and story.open:
                     story.replies.append(reply)
             case CloseRequested(code):
@@ -527,8 +686,8 @@ class World:
 
     def headers_not_kept(self, id: str) -> None:
         story = self.stories[id]
-        assert not story.client.handshaken
-        story.end(Cause.UNKNOWN_CONNECT, 1006)
+        if not story.client.handshaken:  # else they are those of a refresh, which the journal keeps in mind
+            story.end(Cause.UNKNOWN_CONNECT, 1006)
 
     def sync(self) -> None:
         self.journal.sync()
@@ -536,7 +695,7 @@ class World:
             for story in self.stories.values():
                 story.synced = self.journal.disk.get(story.id)
                 if story.synced and not story.crashed:
-                    assert story.synced.repeated == story.client.handshake.repeated + story.headers, story
+                    assert story.synced.repeated == story.client.handshake.repeated + story.headers[-1], story
                     assert story.synced.closed or "DELETE" not in story.told, story
 
     # What holds between any two steps
@@ -573,7 +732,7 @@ class World:
             assert session in self.courier.in_flight or session in self.courier.ready, (session.state, session.pending)
         else:
             assert client.session is session
-            assert not session.lane or client.buffer, "a reply waits for a client that has room"
+            assert not session.lane or client.buffer or self._full(story), "a reply waits for a client that has room"
         if story.crashed:
             assert session.state is State.LEAVING and not session.lane and session.peer is None
             return
@@ -586,6 +745,14 @@ class World:
         assert written == (story.pushes if story.open else story.pushes[: len(written)]), (written, story)
         replies = self._written(story, b"reply")
         assert replies == story.replies[: len(replies)] and len(story.replies) - len(replies) <= 1
+        self._check_streams(story)
+        # The time of a connection runs, or is over and asked about, while it is open.
+        timers = sum(timer.session is session for timer in self.running())
+        assert timers == (story.open and story.lasts is not None and not story.due), story
+        if story.open:
+            assert (session.expiry is not None) == (story.lasts is not None), story
+        else:
+            assert all(each.settled is not None for each in story.receipts), "a receipt waits for a client that goes"
         # Bounds.
         assert session.lane.size <= max(self.limits.receive_buffer, MAX_MESSAGE + OVERHEAD)
         assert client.waiting <= max(self.limits.send_buffer, MAX_MESSAGE)
@@ -597,6 +764,26 @@ class World:
             assert facts.messages_out == len(client.written)
         if client.session is session and client.paused:
             assert session.lane, "nobody reads from the client, and nothing will resume it"
+
+    def _check_streams(self, story: Story) -> None:
+        """One runs, in the order in which they came; none outlives its connection; what they sent was written."""
+        live = [stream for stream in story.streams if not stream.over]
+        assert story.open or not live, "a stream outlives its connection"
+        assert [stream.runs for stream in live] == [True, *[False] * (len(live) - 1)][: len(live)]
+        assert len(live) <= MOST_WAITING + 1
+        sent = [frame for stream in story.streams for frame in stream.sent]
+        assert self._written(story, b"stream") == sent
+        assert all(not stream.held or story.client.buffer for stream in live), "a stream waits for a client with room"
+
+    def _full(self, story: Story) -> bool:
+        return sum(not stream.over for stream in story.streams) > MOST_WAITING
+
+    def _age(self, story: Story, record: Record) -> int:
+        """The last of the backend's answers whose headers are in the record: none is 0, that of the connect 1."""
+        base = story.client.handshake.repeated
+        ages = [age for age, headers in enumerate(story.headers) if base + headers == record.repeated]
+        assert ages, (record, story)
+        return ages[-1]
 
     def _payloads(self, story: Story) -> set[bytes]:
         return {frame.payload for frame in story.client.written}

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut
 
-METHODS: Mapping[str, str] = {"connect": "POST", "message": "PUT", "disconnect": "DELETE"}
+METHODS: Mapping[str, str] = {"connect": "POST", "message": "PUT", "refresh": "POST", "disconnect": "DELETE"}
 MAX_SHOWN = 200
 """Characters of the backend's text that one line shows."""
 OURS = frozenset(

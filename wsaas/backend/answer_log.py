@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.logger import Logger, LogLevel
 
 from wsaas.backend.advice import MAX_SHOWN, advice, is_decision, is_page, shown_location
+from wsaas.backend.answer_json import Flaw
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.telemetry.log_limit import LogLimit, with_left_out
 
@@ -63,37 +65,53 @@ class AnswerLog:
             remedy=advice(event, url, answer),
         )
 
-    def other_code(self, id: str, code: str, then: str) -> None:
-        """Log that a connect was answered with another code than OK. `then` is the consequence."""
+    def left_out(self, id: str, flaws: Iterable[Flaw], of: str) -> None:
+        """Log what was left out of an answer that is good otherwise. `of` says which, such as "the OK to a connect"."""
+        for flaw in flaws:
+            self.warn(
+                f"flaw of {flaw.member}",
+                id,
+                'the gateway left {count} of "{member}" out of {answer}: {reason}',
+                count=flaw.count,
+                member=flaw.member,
+                answer=of,
+                reason=flaw.reason,
+            )
+
+    def other_code(self, event: str, id: str, code: str, then: str) -> None:
+        """Log that an event was answered with another code than OK. `then` is the consequence."""
         if code.strip().upper() == "OK":
             self.warn(
-                "connect code ok",
+                f"{event} code ok",
                 id,
-                'a connect was answered with the code {code}, which is not "OK": {then}. To do: say {{"code": "OK"}}',
+                'a {event} was answered with the code {code}, which is not "OK": {then}. To do: say {{"code": "OK"}}',
+                event=event,
                 code=_printable(code[:MAX_SHOWN]),
                 then=then,
             )
         else:
             self.emit(
                 LogLevel.info,
-                "connect other code",
+                f"{event} other code",
                 id,
-                'a connect was answered with the code {code}, which is not "OK": {then}',
+                'a {event} was answered with the code {code}, which is not "OK": {then}',
+                event=event,
                 code=_printable(code[:MAX_SHOWN]),
                 then=then,
             )
 
-    def invalid(self, id: str, answer: HttpResponse, reason: str, then: str) -> None:
-        """Log that a connect got a 2xx which cannot be understood. `then` is the consequence."""
-        remedy = 'answer {"code": "OK"} to let a client in'
+    def invalid(self, event: str, id: str, answer: HttpResponse, reason: str, then: str) -> None:
+        """Log that an event got a 2xx which cannot be understood. `then` is the consequence."""
+        remedy = f'answer {{"code": "OK"}} to {"let a client in" if event == "connect" else "keep the client"}'
         if is_page(answer):
             remedy = (
                 "a page for people answers there: TARGET_ADDRESS must lead to the route that decides about connects"
             )
         self.warn(
-            "connect invalid",
+            f"{event} invalid",
             id,
-            "a connect was answered {status}, but {reason}: {then}. To do: {remedy}",
+            "a {event} was answered {status}, but {reason}: {then}. To do: {remedy}",
+            event=event,
             status=answer.status,
             reason=reason,
             then=then,

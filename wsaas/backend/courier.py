@@ -4,10 +4,10 @@
                                              |
                                              +-> waiting (backoff) -> ready
 
-Each kind of event has a breaker of its own. While that of connects is open, connects are turned away but for a few
-probes. Deliveries of the other kinds wait to be probes; those that failed because the backend could not be reached are
-ready again when a webhook of their kind reaches it. Any other failure concerns only its cause: a message waits for its
-own backoff, and connects from an address whose connects fail are turned away.
+Each kind of event has a breaker of its own. While that of connects is open, all but a few probes are turned away.
+Deliveries of the other kinds wait to be probes; those that failed because the backend could not be reached are ready
+again when a webhook of their kind reaches it. Any other failure concerns only its cause: a message waits for its own
+backoff, and connects from an address whose connects fail are turned away.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.health import Change, unreached
 from wsaas.backend.reply_stream import ReplyStreams
 from wsaas.backend.requests import Contract
-from wsaas.backend.responses import DELIVERED, NO_ANSWER, Retry, read
+from wsaas.backend.responses import DELIVERED, NO_ANSWER, read
+from wsaas.backend.retries import Retry
 from wsaas.backend.sender import Sender
 from wsaas.core.counters import DURATIONS
 from wsaas.core.events import Cause, CloseCode, EventKind
 from wsaas.core.monitor import Monitor
-from wsaas.core.outcomes import Acknowledged, Indeterminate, Outcome, Undelivered
+from wsaas.core.outcomes import Acknowledged, Expired, Indeterminate, Outcome, Undelivered
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.retry import LONGEST_DELAY, Attempted, GiveUp, decide
 from wsaas.core.session import Session
@@ -48,9 +49,8 @@ class Courier:
     Each session is here at most once: ready, in flight or waiting. So the queues are bounded by the number of
     connections, and what a session holds is bounded by its lane.
 
-    `patience` says for how many seconds an event of a kind is tried, from its first try; connects are tried once.
-    `wall_clock()` is the time in seconds since the epoch, `random()` a number from 0 to 1; `address` is the backend's,
-    for the log. `streams` sends streamed replies on.
+    An event is tried for its patience, in seconds from its first try: a refresh for that of messages, a connect once.
+    `wall_clock()` is the time in seconds since the epoch, `random()` a number from 0 to 1; `address` is the backend's.
     """
 
     _log = Logger()
@@ -80,12 +80,13 @@ class Courier:
         self._random = random
         self._monitor = monitor
         counters = monitor.counters.webhooks
-        traffic = (
+        traffic = (  # in the order of their turns
+            Traffic(counters, EventKind.REFRESH, Breaker(random), message_patience, Expired()),
             Traffic(counters, EventKind.MESSAGE, Breaker(random), message_patience, Undelivered()),
             Traffic(counters, EventKind.CONNECT, Breaker(random, PROBES // 2), 0.0, Indeterminate(NO_ANSWER)),
             Traffic(counters, EventKind.DISCONNECT, Breaker(random), disconnect_patience, Acknowledged()),
         )
-        self._traffic: dict[EventKind, Traffic] = {each.kind: each for each in traffic}
+        self._traffic = {each.kind: each for each in traffic}
         self._dispatcher = Dispatcher(
             clock, random, concurrency, traffic, send=self._send, turn_away=self._turn_away, give_up=self._give_up
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 from wsaas.backend.answer_headers import repeated_headers, response_headers
 from wsaas.backend.answer_json import Flaw, LeftOut, read_code, shown
+from wsaas.backend.refresh_answers import read_expires_in
 from wsaas.core.groups import MAX_GROUPS, name_flaw
 from wsaas.core.model import Handshake
 from wsaas.core.outcomes import Accepted
@@ -39,6 +40,7 @@ def decide(answer: HttpResponse, handshake: Handshake) -> tuple[Accepted | Hands
         _groups(decision.get("groups"), flaws),
         repeated_headers(decision.get("headers"), flaws),
         response_headers(decision.get("response_headers"), flaws),
+        read_expires_in(decision.get("expires_in"), flaws),
     )
     return accepted, flaws
 

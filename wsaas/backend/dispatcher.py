@@ -70,8 +70,10 @@ class Dispatcher:
 
     def load(self) -> dict[EventKind, Load]:
         """Return the webhooks of each kind at this moment."""
+        in_flight = dict(self._shares.in_flight)
+        in_flight[EventKind.MESSAGE] -= in_flight[EventKind.REFRESH]
         return {
-            each.kind: Load(self._shares.in_flight[each.kind], each.ready.size + each.pausing, each.breaker.open)
+            each.kind: Load(in_flight[each.kind], each.ready.size + each.pausing, each.breaker.open)
             for each in self._traffic
         }
 
@@ -120,6 +122,7 @@ class Dispatcher:
                     ready = traffic.ready
                     if (
                         ready.size
+                        and shares.room(traffic.kind)  # or each of many parties would be asked for in vain
                         and (delivery := ready.take(traffic.may_probe if traffic.breaker.open else traffic.may_go))
                         is not None
                     ):

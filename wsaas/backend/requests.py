@@ -3,6 +3,7 @@
     Opened    POST    {TARGET_ADDRESS}/{id}   JSON: the new connection          webhook-id {id}_0_connect
     Received  PUT     {TARGET_ADDRESS}/{id}   the message's bytes, as they are   webhook-id {id}_{n}_message, n from 1
     Batch     PUT     {TARGET_ADDRESS}/{id}   JSON: the messages                 webhook-id {id}_{n}_messages
+    Refresh   POST    {TARGET_ADDRESS}/{id}   JSON: the time is over             webhook-id {id}_{n}_refresh, n from 1
     Closed    DELETE  {TARGET_ADDRESS}/{id}   JSON: cause and code               webhook-id {id}_0_disconnect
 
 Of connect and disconnect there is one each in a connection's life; their sequence is always 0, so that a DELETE which
@@ -18,7 +19,7 @@ from json.encoder import encode_basestring
 from json.encoder import encode_basestring_ascii as quoted
 
 from wsaas.backend.signing import sign
-from wsaas.core.events import Batch, Closed, Event, EventKind, Opened, Received
+from wsaas.core.events import Batch, Closed, Event, EventKind, Opened, Received, Refresh
 from wsaas.core.identity import Identity
 from wsaas.core.model import Frame
 from wsaas.core.timestamps import iso8601
@@ -30,6 +31,7 @@ MAX_DECISION = 65536
 _CONNECT = EventKind.CONNECT.value.encode()
 _MESSAGE = EventKind.MESSAGE.value.encode()
 _MESSAGES = b"messages"
+_REFRESH = EventKind.REFRESH.value.encode()
 _DISCONNECT = EventKind.DISCONNECT.value.encode()
 
 # JSON as json.dumps writes it, at half the cost: only what a client or the backend chose needs to be `quoted`.
@@ -37,6 +39,7 @@ _CONNECT_BODY = (
     '{"code": "NEW_CONNECTION", "ws_uri": %s%s", "timeout": %d, "id": "%s", "path": %s, "query": %s, "origin": %s,'
     ' "remote_address": %s, "subprotocols": [%s], "headers": {%s}}'
 )
+_REFRESH_BODY = '{"code": "REFRESH", "ws_uri": %s%s", "id": "%s", "expired_at": "%s"}'
 _DISCONNECT_BODY = (
     '{"code": "CONNECTION_CLOSE", "ws_uri": %s%s", "id": "%s", "cause": "%s", "close_code": %d, "close_reason": %s,'
     ' "clean": %s, "connected_at": "%s", "lost_messages": %d}'
@@ -117,6 +120,9 @@ class Contract:
                 return self._webhook(session, b"PUT", messages[0].sequence, _MESSAGES, b"application/json", body)
             case Opened():
                 return self._webhook(session, b"POST", 0, _CONNECT, b"application/json", self._connect_body(session))
+            case Refresh(sequence, expired_at):
+                text = _REFRESH_BODY % (self._ws_uri, session.id, session.id, iso8601(expired_at))
+                return self._webhook(session, b"POST", sequence, _REFRESH, b"application/json", text.encode("ascii"))
             case Closed():
                 body = self._disconnect_body(session, event)
                 return self._webhook(session, b"DELETE", 0, _DISCONNECT, b"application/json", body)

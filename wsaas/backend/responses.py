@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 from wsaas.backend.answer_json import UNASKED, InvalidAnswer
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.batch_answers import read_batch
 from wsaas.backend.decision import decide
-from wsaas.core.events import Batch, CloseCode, Closed, Event, Opened, Received
+from wsaas.backend.refresh_answers import read_refresh
+from wsaas.backend.retries import TRY_AGAIN, Retry, retry_after
+from wsaas.core.events import Batch, CloseCode, Closed, Event, Opened, Received, Refresh
 from wsaas.core.model import Frame, Handshake
 from wsaas.core.outcomes import (
     Acknowledged,
@@ -37,7 +37,6 @@ _REASONS = {502: RefusalReason.NO_ANSWER, 503: RefusalReason.BACKEND_FAILED, 504
 _TO_THE_CLIENT = (b"www-authenticate", b"retry-after")
 MAX_REFUSAL = 16384
 """Bytes of a body that the client of a refused connect gets. In the place of a longer one it gets the gateway's own."""
-_TRY_AGAIN = frozenset({408, 425, 429})
 FROM_BETWEEN = frozenset({502, 504, 520, 524})
 """Statuses of a proxy that cannot know whether the request arrived. (520 to 524 are Cloudflare's.)"""
 # Envoy says 503 as well when the backend's connection ends after the request was sent.
@@ -48,14 +47,6 @@ DELIVERED = Delivered()
 as delivered, is another object.)
 """
 CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "TOO_MANY_REQUESTS"}
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """The webhook is to be sent again, and not before `retry_after` seconds if the backend said so."""
-
-    reason: str
-    retry_after: float | None = None
 
 
 OpenStream = Callable[[bytes, BodyStream], ReplyStream]
@@ -84,6 +75,8 @@ def read(
             return _message(id, answer, wall_clock, answer_log, batch=len(messages))
         case Opened(handshake):
             return _connect(id, answer, handshake, answer_log)
+        case Refresh():
+            return read_refresh(id, answer, wall_clock, answer_log)
         case Closed():
             return _disconnect(id, answer, wall_clock, answer_log)
 
@@ -147,20 +140,12 @@ def _decided(id: str, answer: HttpResponse, handshake: Handshake, answer_log: An
         decision, flaws = decide(answer, handshake)
     except InvalidAnswer as error:
         response = unclear or _BAD_GATEWAY
-        answer_log.invalid(id, answer, str(error), _then(response, indeterminate=True))
+        answer_log.invalid("connect", id, answer, str(error), _then(response, indeterminate=True))
         return Indeterminate(_refusal(response))
     if isinstance(decision, HandshakeResponse):
-        answer_log.other_code(id, decision.code, _then(unclear or decision, unclear is not None))
+        answer_log.other_code("connect", id, decision.code, _then(unclear or decision, unclear is not None))
         return Indeterminate(_refusal(unclear)) if unclear else Refused(_refusal(decision))
-    for flaw in flaws:
-        answer_log.warn(
-            f"flaw of {flaw.member}",
-            id,
-            'the gateway left {count} of "{member}" out of the OK to a connect: {reason}',
-            count=flaw.count,
-            member=flaw.member,
-            reason=flaw.reason,
-        )
+    answer_log.left_out(id, flaws, "the OK to a connect")
     return decision
 
 
@@ -183,7 +168,7 @@ def _message(
     if status in _CLOSES:
         answer_log.not_ok("message", id, answer, f"the connection is closed with {_CLOSES[status]}")
         return CloseRequested(_CLOSES[status])
-    if status in _TRY_AGAIN or status >= 500:
+    if status in TRY_AGAIN or status >= 500:
         answer_log.not_ok("message", id, answer, "it is sent again")
         return Retry(f"status {status}", retry_after(answer, wall_clock))
     answer_log.not_ok("message", id, answer, "it is not sent again, and the connection goes on")
@@ -217,15 +202,7 @@ def _batch(id: str, answer: HttpResponse, answer_log: AnswerLog, count: int) -> 
                 reason=str(error),
             )
         return DELIVERED
-    for flaw in flaws:
-        answer_log.warn(
-            f"flaw of {flaw.member}",
-            id,
-            'the gateway left {count} of "{member}" out of the answer to a batch: {reason}',
-            count=flaw.count,
-            member=flaw.member,
-            reason=flaw.reason,
-        )
+    answer_log.left_out(id, flaws, "the answer to a batch")
     if taken == 0:
         answer_log.not_ok("message", id, answer, "none of the batch was accepted, and it is sent again")
         return Retry('"accepted" is 0')
@@ -269,23 +246,9 @@ def _disconnect(
         answer_log.not_ok("disconnect", id, answer, "it is sent again")
         return Retry(str(answer))
     status = answer.status
-    if 200 <= status < 300 or (400 <= status < 500 and status not in _TRY_AGAIN):
+    if 200 <= status < 300 or (400 <= status < 500 and status not in TRY_AGAIN):
         if status >= 400 and status not in (404, 410):
             answer_log.not_ok("disconnect", id, answer, "it is not sent again")
         return Acknowledged()
     answer_log.not_ok("disconnect", id, answer, "it is sent again")
     return Retry(f"status {status}", retry_after(answer, wall_clock))
-
-
-def retry_after(answer: HttpResponse, wall_clock: Callable[[], float]) -> float | None:
-    """Return Retry-After in seconds from now (RFC 9110, 10.2.3: a number or a date); None if absent or senseless."""
-    value = answer.header(b"retry-after")
-    if value is None:
-        return None
-    text = value.strip(OWS).decode("latin-1")
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - wall_clock())
-    except (ValueError, OverflowError):
-        return None

@@ -34,6 +34,9 @@ _OUTCOMES = {
     ("message", "refused"): "refused; the connection goes on",
     ("message", "close_requested"): "delivered; the backend wants the connection closed",
     ("message", "undelivered"): "given up; the connection is closed",
+    ("refresh", "accepted"): "the client is kept",
+    ("refresh", "refused"): "the client is not kept: the connection is closed",
+    ("refresh", "undelivered"): "given up; the connection is closed",
     ("disconnect", "acknowledged"): "acknowledged",
     ("disconnect", "undelivered"): "given up",
 }

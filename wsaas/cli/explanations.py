@@ -21,7 +21,7 @@ CLOSE_CODES = {
     1005: "no code was given",
     1006: "the connection was lost, without a Close",
     1007: "a text message was not UTF-8",
-    1008: "not allowed: the backend answered 401 or 403, or the client read too slowly",
+    1008: "not allowed: the backend answered 401 or 403, or keeps the client no longer; or the client read too slowly",
     1009: "a message was too big",
     1010: "an extension is missing",
     1011: "an error in the server: its log says more",
@@ -107,7 +107,12 @@ ANSWERS: dict[str, dict[str, str]] = {
     "refresh": {
         "2xx": "the backend keeps the client",
         "refused": "the backend's answer has another code than OK: the connection is closed",
-        "4xx": "the backend no longer accepts this client: the connection is closed with 1008",
+        "3xx": f"redirects are not followed: {_REPEATED}",
+        "408": f"the backend had no time: {_REPEATED}",
+        "425": f"the backend could not answer yet: {_REPEATED}",
+        "429": f"the backend has too much to do: {_REPEATED}",
+        "4xx": "the backend no longer accepts this client: the connection is closed, with 1008 unless the answer has "
+        "another code",
         "5xx": f"the backend failed: {_REPEATED}",
         "none": f"no answer came: {_REPEATED}",
         "undelivered": "the backend did not answer until MESSAGE_PATIENCE was over: the connection is closed with 1008",

@@ -1,6 +1,7 @@
 """The events of a connection that the backend is told of, one webhook for each, and the ways in which it may end.
 
 Handshake -> Opened -> ConnectOutcome;  Frame -> Received or Batch -> MessageOutcome;  Closed -> Acknowledged
+Refresh -> RefreshOutcome
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ class EventKind(Enum):
 
     CONNECT = "connect"
     MESSAGE = "message"
+    REFRESH = "refresh"
     DISCONNECT = "disconnect"
 
     __hash__ = object.__hash__  # Enum's own is a call of Python, and kinds are keys at each message
@@ -37,6 +39,7 @@ class Cause(Enum):
     DRAIN = "drain"
     RESTART = "restart"
     UNKNOWN_CONNECT = "unknown_connect"
+    EXPIRED = "expired"
 
 
 class CloseCode:
@@ -83,6 +86,18 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Refresh:
+    """The time for which the backend accepted a connection is over: POST.
+
+    `sequence` counts the connection's refreshes from 1; `expired_at` is the moment at which the time was over.
+    """
+
+    kind: ClassVar[EventKind] = EventKind.REFRESH
+    sequence: int
+    expired_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """A connection is over: DELETE. `lost_messages` were read from the client and never taken by the backend.
 
@@ -98,4 +113,4 @@ class Closed:
     at: float | None = None
 
 
-Event = Opened | Received | Batch | Closed
+Event = Opened | Received | Batch | Refresh | Closed

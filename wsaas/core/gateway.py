@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from wsaas.core.census import Census, take_census
 from wsaas.core.events import Cause, CloseCode, Closed
+from wsaas.core.expiry import CallLater, ExpiryTimers
 from wsaas.core.ids import IdMint, RandomBytes
 from wsaas.core.interfaces import Journal, Peer
 from wsaas.core.model import Frame, Handshake, Limits
 from wsaas.core.monitor import Monitor
 from wsaas.core.observer import Observer
-from wsaas.core.outcomes import Accepted
+from wsaas.core.outcomes import Accepted, Kept
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.core.registry import Registry
@@ -33,6 +35,7 @@ class Gateway:
     """Owns the sessions of one process: makes them as clients connect, forgets them when nothing is left to say.
 
     `wall_clock()` is the time in seconds since the epoch; `random_bytes` is for ids; `monitor` counts what happens.
+    `call_later` is for connections whose time will be over: of each there is one call at most.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Gateway:
         wall_clock: Callable[[], float],
         random_bytes: RandomBytes,
         monitor: Monitor,
+        call_later: CallLater,
     ) -> None:
         self.registry = registry
         self.monitor = monitor
@@ -53,6 +57,7 @@ class Gateway:
         self.wake = backend.wake
         self._limits = limits
         self._wall_clock = wall_clock
+        self._timers = ExpiryTimers(call_later, wall_clock)
         self._ids = IdMint(random_bytes)
         self.accepting = False
         """Set while newcomers are let in: not while the process starts or drains."""
@@ -126,6 +131,8 @@ class Gateway:
 
     def opened(self, session: Session) -> None:
         self._counters.opened += 1
+        if session.expiry is not None:
+            self._timers.start(session.expiry, partial(self.wake, session))
         if self.monitor.observer is not None:
             self.monitor.observer.connected(session)
 
@@ -139,6 +146,12 @@ class Gateway:
             self.registry.join(session, accepted.groups)
         if accepted.headers:
             self._journal.accepted(record_of(session), session.recorded)
+
+    def kept(self, session: Session, kept: Kept) -> None:
+        if kept.headers:
+            self._journal.accepted(record_of(session), session.recorded)
+        if session.expiry is not None and session.state is State.OPEN:
+            self._timers.start(session.expiry, partial(self.wake, session))
 
     def closing(self, session: Session) -> None:
         if self.monitor.observer is not None and session.ending is not None:

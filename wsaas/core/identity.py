@@ -15,6 +15,7 @@ class Identity:
     __slots__ = (
         "backend_notes",
         "connected_at",
+        "fan_out_entry",
         "groups",
         "handshake",
         "id",
@@ -33,3 +34,11 @@ class Identity:
         self.groups: AbstractSet[str] = NO_GROUPS
         self.backend_notes: object = None
         """Kept for the courier: what it would otherwise make anew for each event."""
+        self.fan_out_entry: object = None
+        """Kept for the client's end, and its fan-out."""
+
+    def repeat(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        """Add to the headers that are repeated; each replaces those of its name, in upper or lower case."""
+        if headers:
+            names = {name.lower() for name, _ in headers}
+            self.repeated = (*(header for header in self.repeated if header[0].lower() not in names), *headers)

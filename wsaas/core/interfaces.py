@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from wsaas.core.events import Cause, Closed
 from wsaas.core.model import Frame
-from wsaas.core.outcomes import Accepted
+from wsaas.core.outcomes import Accepted, Kept
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal
 
@@ -98,6 +98,9 @@ class SessionOwner(Protocol[S]):
         If the answer had headers, the 101 waits: the session hears by `recorded` whether they outlast a crash.
         """
 
+    def kept(self, session: S, kept: Kept, /) -> None:
+        """Hear that the backend keeps a connection whose time was over. If it has a new one, that begins now."""
+
     def refuse(self, peer: Peer, refusal: Refusal, /) -> None:
         """Refuse the client, which the session has let go of."""
 
@@ -142,7 +145,8 @@ class Journal(Protocol):
     def accepted(self, record: Record, stored: Callable[[bool], None]) -> None:
         """The connect was accepted, and `repeated` has grown; `stored(True)` once that is safe.
 
-        `stored(False)` if it is not safe yet: the journal keeps the record in mind and writes it when it can.
+        `stored(False)` if it is not safe yet: the journal keeps the record in mind and writes it when it can. Called
+        again when the answer to a refresh has headers.
         """
 
     def closed(self, id: str, closed: Closed) -> None:

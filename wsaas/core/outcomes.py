@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wsaas.core.events import CloseCode
 from wsaas.core.model import Frame
 from wsaas.core.refusal import Refusal
 from wsaas.core.streams import ReplyStream
@@ -13,20 +14,15 @@ from wsaas.core.streams import ReplyStream
 class Accepted:
     """The backend said OK to a connect. `headers` are repeated on every later webhook of the connection.
 
-    `response_headers` are for the client, as it is let in.
+    `response_headers` are for the client, as it is let in. `expires_in` is the seconds after which the backend is asked
+    again, None for never.
     """
 
     subprotocol: str | None = None
     groups: tuple[str, ...] = ()
     headers: tuple[tuple[bytes, bytes], ...] = ()
     response_headers: tuple[tuple[bytes, bytes], ...] = ()
-
-    def repeated_with(self, repeated: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:
-        """Return `repeated` with these headers added; each replaces those of its name, in upper or lower case."""
-        if not self.headers:
-            return repeated
-        names = {name.lower() for name, _ in self.headers}
-        return (*(header for header in repeated if header[0].lower() not in names), *self.headers)
+    expires_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +72,30 @@ MessageOutcome = Delivered | CloseRequested | Undelivered
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The backend keeps a connection whose time was over. `headers` are repeated as those of Accepted are.
+
+    `expires_in` is the seconds after which it is asked again, None for never.
+    """
+
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    expires_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The backend keeps the connection no longer, or did not say that it does while patience lasted."""
+
+    code: int = CloseCode.POLICY
+    reason: str = ""
+
+
+RefreshOutcome = Kept | Expired
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """The disconnect was answered, or given up: nothing is left to say of the connection."""
 
 
-Outcome = ConnectOutcome | MessageOutcome | Acknowledged
+Outcome = ConnectOutcome | MessageOutcome | RefreshOutcome | Acknowledged

@@ -7,24 +7,34 @@ once. In a state where an input means nothing the method does nothing: a table t
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from wsaas.core.batch import make_lane
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
 from wsaas.core.events import Cause, CloseCode, Closed, Event, EventKind, Opened
+from wsaas.core.expiry import Expiry
 from wsaas.core.identity import Identity
 from wsaas.core.interfaces import Peer, SessionOwner
 from wsaas.core.model import Frame, Handshake, Limits
-from wsaas.core.outcomes import Accepted, CloseRequested, Delivered, Indeterminate, Outcome, Refused, Undelivered
+from wsaas.core.outcomes import (
+    Accepted,
+    CloseRequested,
+    Delivered,
+    Expired,
+    Indeterminate,
+    Kept,
+    Outcome,
+    Refused,
+    Undelivered,
+)
 from wsaas.core.outgoing import Outgoing
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
+from wsaas.core.sending import send, send_replies, stream_reply
 from wsaas.core.states import BEFORE_THE_ANSWER, WHEN_CLOSED, WHEN_DISCONNECTED, State
-from wsaas.core.streams import ReplyStream
 
 _CONNECTING, _ACCEPTED, _OPEN, _LEAVING = State.CONNECTING, State.ACCEPTED, State.OPEN, State.LEAVING
-_CONNECT, _MESSAGE, _DISCONNECT = EventKind.CONNECT, EventKind.MESSAGE, EventKind.DISCONNECT
+_CONNECT, _MESSAGE, _REFRESH, _DISCONNECT = EventKind
 _SENT, _QUEUED = Pushed.SENT, Pushed.QUEUED  # Enum looks its members up anew each time
 _UNKNOWN = Closed(Cause.UNKNOWN_CONNECT, CloseCode.ABNORMAL, "", clean=False)
 
@@ -36,7 +46,7 @@ class Session(Identity):
     to send. Bounds: `lane` bounds what waits for the backend, `outgoing` what waits for the client.
     """
 
-    __slots__ = ("_owner", "bytes_out", "ending", "fan_out_entry", "lane", "messages_out", "outgoing", "peer", "state")
+    __slots__ = ("_owner", "bytes_out", "ending", "expiry", "lane", "messages_out", "outgoing", "peer", "state")
 
     def __init__(
         self,
@@ -52,7 +62,7 @@ class Session(Identity):
         self.state = State.STARTING if ending is None else _LEAVING
         self.lane, self.outgoing = make_lane(limits), Outgoing(limits.send_buffer)
         self.messages_out = self.bytes_out = 0
-        self.fan_out_entry: object = None
+        self.expiry: Expiry | None = None
         self._owner, self.ending = owner, ending
         """`ending` is the DELETE that will end it, once that is known; its lost messages are certain at the end."""
 
@@ -74,7 +84,7 @@ class Session(Identity):
     def writable(self) -> None:
         """Hear that a frame which found no room may find it now."""
         replies, self.outgoing.unsent = self.outgoing.unsent, ()
-        if replies and self.state is _OPEN and self._reply(*replies):
+        if replies and self.state is _OPEN and send_replies(self, self._owner, *replies):
             self._owner.wake(self)
         if self.outgoing.streams is not None:
             self.outgoing.streams.resume()
@@ -101,6 +111,8 @@ class Session(Identity):
         state = self.state
         if state is not _OPEN and state in BEFORE_THE_ANSWER:
             return _CONNECT
+        if self.expiry is not None and self.expiry.due is not None and (state is _OPEN or self.lane.messages):
+            return _REFRESH
         if self.outgoing.unsent or (self.outgoing.streams is not None and self.outgoing.streams.full):
             return None
         if self.lane.messages:
@@ -116,6 +128,8 @@ class Session(Identity):
             if self.state is State.STARTING:
                 self.state = _CONNECTING
             return Opened(self.handshake)
+        if pending is _REFRESH and self.expiry is not None:
+            return self.expiry.due
         return self.ending if pending is _DISCONNECT else None
 
     def resolve(self, outcome: Outcome) -> None:
@@ -126,9 +140,9 @@ class Session(Identity):
                 if self.state is _LEAVING:
                     self._conclude()
                 elif reply is not None and self.state is _OPEN:
-                    self._reply(reply, *outcome.further)
+                    send_replies(self, self._owner, reply, *outcome.further)
                 if outcome.stream is not None:
-                    _stream(self, outcome.stream)
+                    stream_reply(self, self._owner, outcome.stream)
                 if self.lane.refused is not None:
                     self.lane.relieve(self.peer)
             case Accepted():
@@ -146,6 +160,11 @@ class Session(Identity):
                 self._dismiss(Cause.BACKEND, code)
             case Undelivered():
                 self._dismiss(Cause.UNDELIVERED, CloseCode.TRY_AGAIN_LATER)
+            case Kept():
+                self._keep(outcome)
+            case Expired(code, reason):
+                if self.state is not _LEAVING or self.lane.messages:  # else its end was told
+                    self._dismiss(Cause.EXPIRED, code, reason)
             case _:  # Acknowledged
                 self._forget()
 
@@ -175,7 +194,7 @@ class Session(Identity):
         """Send a message to the client. Raises NoSuchConnection, ClientTooSlow."""
         state = self.state
         if state is _OPEN:
-            if not _send(self, frame):
+            if not send(self, frame):
                 raise ClientTooSlow("the client has not read what was sent before; try again later")
             return _SENT
         if state is _CONNECTING or state is _ACCEPTED:
@@ -202,7 +221,7 @@ class Session(Identity):
 
     def _accept(self, accepted: Accepted) -> None:
         """Open the connection, or tell the backend of the end if the client has left meanwhile."""
-        self.repeated = accepted.repeated_with(self.repeated)
+        self.repeat(accepted.headers)
         peer = self.peer
         if peer is None:
             self._owner.accepted(self, accepted)
@@ -210,6 +229,8 @@ class Session(Identity):
             return
         self.subprotocol, self.outgoing.headers = accepted.subprotocol, accepted.response_headers
         self.handshake, self.state = self.handshake.remembered, _ACCEPTED if accepted.headers else _OPEN
+        if accepted.expires_in is not None:
+            self.expiry = Expiry(accepted.expires_in)
         self._owner.accepted(self, accepted)
         if not accepted.headers:
             self._open(peer)
@@ -220,26 +241,25 @@ class Session(Identity):
         self.outgoing.accept(peer, self.subprotocol)
         self._owner.opened(self)
         for frame in self.outgoing.take_pushes():
-            if self.state is _OPEN and not _send(self, frame):
+            if self.state is _OPEN and not send(self, frame):
                 self.close(Cause.TOO_SLOW, CloseCode.POLICY, "")
 
-    def _reply(self, *frames: Frame) -> bool:
-        """Send what the backend answered, and return True; or keep what finds no room, and return False."""
-        for at, frame in enumerate(frames):
-            if not _send(self, frame):
-                if self.state is _OPEN:  # else the client was found gone
-                    self.outgoing.unsent = frames[at:]
-                break
-            self._owner.replied(self, frame)
-        return not self.outgoing.unsent
+    def _keep(self, kept: Kept) -> None:
+        """Go on with a connection whose time was over, for as long as the backend says."""
+        self.repeat(kept.headers)
+        if kept.expires_in is None:
+            self.expiry = None
+        elif self.expiry is not None:
+            self.expiry.renew(kept.expires_in)
+        self._owner.kept(self, kept)
 
-    def _dismiss(self, cause: Cause, code: int) -> None:
+    def _dismiss(self, cause: Cause, code: int, reason: str = "") -> None:
         """Give up the messages that wait: the backend takes no more of this connection."""
         self.lane.give_up()
         peer = self.peer
         if self.state is _OPEN and peer is not None:
-            self._end(State.DISMISSED, Closed(cause, code, "", clean=False))
-            peer.close(code, "")
+            self._end(State.DISMISSED, Closed(cause, code, reason, clean=False))
+            peer.close(code, reason)
         elif self.state is State.CLOSING:
             self.state = State.DISMISSED
         else:  # the client has left
@@ -252,6 +272,8 @@ class Session(Identity):
         if state is _LEAVING or state is State.ABANDONED:
             self.peer = None
         self.ending = ending
+        if self.expiry is not None:
+            self.expiry.stop()
         self.outgoing.clear()
         self._owner.closing(self)
         if state is _LEAVING:
@@ -270,29 +292,3 @@ class Session(Identity):
         self.peer = None
         self.outgoing.clear()
         self._owner.forget(self)
-
-
-def _send(session: Session, frame: Frame) -> bool:
-    """Send a message to the client and count it; return False if there is no room for it."""
-    assert session.peer is not None
-    if not session.peer.send(frame):
-        return False
-    session.messages_out += 1
-    session.bytes_out += len(frame.payload)
-    return True
-
-
-def _stream(session: Session, stream: ReplyStream) -> None:
-    """Send on a reply that the backend is still writing, unless its client is gone, or going."""
-    if session.state is not _OPEN:
-        stream.cancel()
-    else:
-        session.outgoing.stream(stream, partial(_send_on, session), partial(session._owner.wake, session))
-
-
-def _send_on(session: Session, frame: Frame) -> bool:
-    """Send a message of a stream; return False if there is no room for it."""
-    if session.state is not _OPEN or not _send(session, frame):
-        return False
-    session._owner.replied(session, frame)
-    return True

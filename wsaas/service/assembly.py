@@ -134,7 +134,7 @@ def assemble(
         journal = node.journal(None if isinstance(journal, MemoryJournal) else journal)
     registry = Registry()
     limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer, settings.webhook_batch)
-    gateway = Gateway(registry, journal, courier, limits, time.time, secrets.token_bytes, monitor)
+    gateway = Gateway(registry, journal, courier, limits, time.time, secrets.token_bytes, monitor, reactor.callLater)
     clients = ClientFactory(
         reactor,
         gateway,

@@ -19,7 +19,9 @@ from wsaas.core.outcomes import (
     Acknowledged,
     CloseRequested,
     Delivered,
+    Expired,
     Indeterminate,
+    Kept,
     Outcome,
     Refused,
     Undelivered,
@@ -40,9 +42,10 @@ _WORDS: dict[type[object], str] = {
     Indeterminate: "unknown",
     CloseRequested: "close_requested",
     Undelivered: "undelivered",
+    Kept: "accepted",
 }
 _AGAIN = frozenset({NO_ANSWER, 408, 425, 429})
-_METHODS = {"connect": "POST", "message": "PUT", "disconnect": "DELETE"}
+_METHODS = {"connect": "POST", "message": "PUT", "refresh": "POST", "disconnect": "DELETE"}
 
 
 class Answer(Protocol):
@@ -199,6 +202,8 @@ def outcome_word(outcome: Outcome | None, status: int) -> str:
         return "retried"
     if isinstance(outcome, Delivered):
         return "delivered" if status // 100 == 2 else "refused"
+    if isinstance(outcome, Expired):
+        return "refused" if status // 100 in (2, 4) and status not in _AGAIN else "undelivered"
     if isinstance(outcome, Acknowledged):
         return "acknowledged" if status // 100 in (2, 4) and status not in _AGAIN else "undelivered"
     return _WORDS[type(outcome)]

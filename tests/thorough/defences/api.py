@@ -238,8 +238,8 @@ DEFENCES = [
     without(  # bytes that can be predicted from earlier ones
         ID,
         SERVICE,
-        "limits, time.time, secrets.token_bytes, monitor)",
-        "limits, time.time, random.randbytes)",
+        "limits, time.time, secrets.token_bytes, monitor, reactor.callLater)",
+        "limits, time.time, random.randbytes, monitor, reactor.callLater)",
         "unit.service.test_assembly.AssemblyTests.test_ids",
     ),
     without(

@@ -18,17 +18,21 @@ from tests.support.backend_wires import LIMIT, PoolTestCase
 from tests.support.properties import examples
 from tests.thorough.fuzz.inputs import ANSWERS, CUTS, Guard, decisions, pieces
 from wsaas.backend.answer_log import AnswerLog
-from wsaas.backend.responses import Retry, read
+from wsaas.backend.refresh_answers import LONGEST, SHORTEST
+from wsaas.backend.responses import read
+from wsaas.backend.retries import Retry
 from wsaas.clients.handshake.responses import response_to, serialize
-from wsaas.core.events import Cause, Closed, Event, Opened, Received
+from wsaas.core.events import Cause, Closed, Event, Opened, Received, Refresh
 from wsaas.core.model import Frame, Handshake
-from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Indeterminate, Refused
+from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Expired, Indeterminate, Kept, Refused
+from wsaas.core.router import MAX_REASON
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.telemetry.log_limit import LogLimit
 
 EVENTS: tuple[Event, ...] = (
     Opened(Handshake("/", "", None, "192.0.2.1", subprotocols=("v1",))),
     Received(1, Frame(b"hello", False)),
+    Refresh(1, 1795428000.0),
     Closed(Cause.CLIENT, 1000, "", True),
 )
 HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*")
@@ -44,11 +48,13 @@ class Meaning(SynchronousTestCase):
         for event in EVENTS:
             outcome = read("a" * 32, event, answer, now, AnswerLog(LogLimit(Clock()), "http://backend"))
             match outcome:
-                case Accepted(subprotocol, groups, headers):
-                    self.assertIn(subprotocol, (None, "v1"))
-                    for group in groups:
-                        group.encode()
-                    for name, value in headers:
+                case Accepted() | Kept():
+                    if isinstance(outcome, Accepted):
+                        self.assertIn(outcome.subprotocol, (None, "v1"))
+                        for group in outcome.groups:
+                            group.encode()
+                    self.assertTrue(outcome.expires_in is None or SHORTEST <= outcome.expires_in <= LONGEST)
+                    for name, value in outcome.headers:
                         self.assertTrue(HEADER.fullmatch(name + b": " + value), (name, value))
                         self.assertNotIn(name.lower(), (b"authorization", b"content-length", b"host", b"wsaas-event"))
                 case Refused(refusal):
@@ -67,6 +73,9 @@ class Meaning(SynchronousTestCase):
                         reply.payload.decode()
                 case CloseRequested(code):
                     self.assertIn(code, (1000, 1008))
+                case Expired(code, reason):
+                    self.assertTrue(code in (1000, 1008) or 3000 <= code <= 4999, code)
+                    self.assertLessEqual(len(reason.encode()), MAX_REASON)
                 case Acknowledged():
                     self.assertIsInstance(event, Closed)
                 case _:

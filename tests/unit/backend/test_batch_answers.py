@@ -8,7 +8,8 @@ from typing import Any
 from tests.support.answer_case import AnswerTestCase
 from tests.support.http_responses import answer
 from wsaas.backend.batch_answers import MAX_REPLIES
-from wsaas.backend.responses import DELIVERED, Retry
+from wsaas.backend.responses import DELIVERED
+from wsaas.backend.retries import Retry
 from wsaas.core.events import Batch, Received
 from wsaas.core.model import Frame
 from wsaas.core.outcomes import CloseRequested, Delivered

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsaas.backend.concurrency import Shares
 from wsaas.core.events import EventKind
 
-CONNECT, MESSAGE, DISCONNECT = EventKind
+CONNECT, MESSAGE, REFRESH, DISCONNECT = EventKind
 
 
 class SharesTests(SynchronousTestCase):
@@ -25,11 +25,24 @@ class SharesTests(SynchronousTestCase):
 
     def test_quarter_is_kept(self) -> None:
         """One kind alone gets all but a quarter for each other kind, and those get theirs."""
-        for kind in EventKind:
+        kinds = (CONNECT, MESSAGE, DISCONNECT)
+        for kind in kinds:
             shares = Shares(64)
             self.assertEqual(self.fill(shares, kind), 32)
-            others = [other for other in EventKind if other is not kind]
+            others = [other for other in kinds if other is not kind]
             self.assertEqual([self.fill(shares, other) for other in others], [16, 16])
+
+    def test_refreshes(self) -> None:
+        """Refreshes count as messages, an eighth of all places at most; a small total lets one be sent."""
+        shares = Shares(64)
+        self.assertEqual(self.fill(shares, REFRESH), 8)
+        self.assertFalse(shares.room(REFRESH))
+        self.assertEqual([self.fill(shares, kind) for kind in (MESSAGE, CONNECT, DISCONNECT)], [24, 16, 16])
+        shares.release(REFRESH, "0")
+        self.assertTrue(shares.room(REFRESH) and shares.room(MESSAGE))
+        self.assertEqual([self.fill(shares, kind) for kind in (MESSAGE, REFRESH)], [1, 0])
+        self.assertFalse(any(shares.room(kind) for kind in EventKind))
+        self.assertEqual(self.fill(Shares(1), REFRESH), 1)
 
     def test_borrowed_is_given_back(self) -> None:
         """A place that is free again goes to whoever asks, within the total."""

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.properties import examples
-from wsaas.backend.requests import Contract, Webhook
-from wsaas.core.events import Cause, Closed, Opened, Received
+from wsaas.backend.requests import MAX_DECISION, Contract, Webhook
+from wsaas.core.events import Cause, Closed, Opened, Received, Refresh
 from wsaas.core.gateway import record_of
 from wsaas.core.model import Frame, Handshake, Limits
-from wsaas.core.outcomes import Accepted
 from wsaas.core.records import Record
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
@@ -108,6 +107,23 @@ class ContractTests(SynchronousTestCase):
         self.assertEqual(binary.body, b"\xff\0")
         self.assertEqual(headers_of(binary)["content-type"], "application/octet-stream")
 
+    def test_refresh(self) -> None:
+        """A refresh is a POST with a number of its own in the webhook-id; it says since when the time is over."""
+        webhook = self.contract().webhook(self.session(), Refresh(3, NOW))
+        self.assertEqual((webhook.method, webhook.limit), (b"POST", MAX_DECISION))
+        self.assertEqual(
+            json.loads(webhook.body),
+            {
+                "code": "REFRESH",
+                "ws_uri": f"http://gateway:8081/{ID}",
+                "id": ID,
+                "expired_at": iso8601(NOW),
+            },
+        )
+        headers = headers_of(webhook)
+        self.assertEqual(headers["webhook-id"], f"{ID}_3_refresh")
+        self.assertEqual((headers["wsaas-event"], headers["content-type"]), ("refresh", "application/json"))
+
     @examples(200)
     @given(TEXT, TEXT, st.none() | TEXT, TEXT, st.lists(TEXT, max_size=3), st.dictionaries(TEXT, TEXT, max_size=3))
     def test_connect_json(
@@ -185,7 +201,7 @@ class ContractTests(SynchronousTestCase):
         session = self.session(*forwarded)
         self.assertEqual(headers_of(self.contract().webhook(session, Opened(HANDSHAKE)))["user-agent"], "Firefox")
         asked = ((b"COOKIE", b"c=d"), (b"User-Agent", b"mine"), (b"Accept", b"text/plain"))
-        session.repeated = Accepted(headers=asked).repeated_with(session.repeated)
+        session.repeat(asked)
         unused: Any = None
         closed = Closed(Cause.RESTART, 1006, "", False)
         revived = Session(record_of(session), HANDSHAKE, None, Limits(1000, 1000, 1000), unused, closed)

@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.support.answer_case import ADDRESS, ID, NOW, AnswerTestCase
 from tests.support.http_responses import answer
-from wsaas.backend.responses import MAX_REFUSAL, Retry
+from wsaas.backend.responses import MAX_REFUSAL
+from wsaas.backend.retries import Retry
 from wsaas.core.events import Cause, Closed, Opened, Received
 from wsaas.core.model import Frame, Handshake
 from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Indeterminate, Refused

@@ -63,6 +63,11 @@ class TextTests(SynchronousTestCase):
                 "              <-- 200         accepted (12 ms), 14 B",
             ),
             (
+                webhook("refresh", 200, "accepted", method="POST"),
+                "T  --> refresh     YfB2dCa7  POST",
+                "              <-- 200         the client is kept (12 ms)",
+            ),
+            (
                 webhook("message", 503, "undelivered", type="text", attempt=3),
                 "T  --> message     YfB2dCa7  PUT text, 128 B (attempt 3)",
                 "              <-- 503         given up; the connection is closed (12 ms)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import VETOED, Calls, FakeBackend, FakeJournal, FakeObserver, FakePeer, hello, text
@@ -46,6 +47,7 @@ class MonitorTestCase(SynchronousTestCase):
             lambda: self.now,
             lambda length: next(drawn) * length,
             self.monitor,
+            Clock().callLater,
         )
         self.gateway.accepting = True
 

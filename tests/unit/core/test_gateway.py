@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.task import Clock
 
-from tests.support.core_fakes import VETOED, Calls, FakeBackend, FakeJournal, FakePeer, hello, text
+from tests.support.core_fakes import VETOED, FakePeer, hello, text
+from tests.support.gateway_case import NOW, GatewayTestCase
 from wsaas.core.events import Cause, Closed, Opened, Received
 from wsaas.core.gateway import Gateway, record_of
 from wsaas.core.groups import MAX_GROUPS
@@ -15,47 +16,9 @@ from wsaas.core.model import Limits
 from wsaas.core.monitor import Monitor
 from wsaas.core.outcomes import Accepted, Acknowledged, Delivered
 from wsaas.core.records import Record
-from wsaas.core.registry import Registry
-from wsaas.core.router import Router
-from wsaas.core.session import Session
 from wsaas.core.states import State
 
-NOW = 1700000000.5
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-
-
-class GatewayTestCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.calls = Calls()
-        self.journal = FakeJournal(self.calls)
-        self.backend = FakeBackend(self.calls)
-        self.registry = Registry()
-        self.monitor = Monitor()
-        self.router = Router(self.registry, 1000, self.monitor)
-        self.gateway = Gateway(
-            self.registry,
-            self.journal,
-            self.backend,
-            Limits(1000, 1000, 1000),
-            lambda: NOW,
-            secrets.token_bytes,
-            self.monitor,
-        )
-        self.gateway.accepting = True
-
-    def connect(self, **handshake: object) -> Session:
-        """A client whose record is on its way into the journal."""
-        peer = FakePeer(self.calls)
-        self.gateway.connect(peer, hello(**handshake))
-        assert peer.session is not None
-        return peer.session
-
-    def open(self, accepted: Accepted) -> Session:
-        session = self.connect()
-        self.journal.stored.pop()(True)
-        session.next_event()
-        session.resolve(accepted)
-        return session
 
 
 class ConnectTests(GatewayTestCase):
@@ -91,7 +54,14 @@ class ConnectTests(GatewayTestCase):
     def test_accepts_nobody_by_itself(self) -> None:
         """A new gateway is not ready until somebody says so."""
         gateway = Gateway(
-            self.registry, self.journal, self.backend, Limits(1, 1, 1), lambda: 0.0, secrets.token_bytes, Monitor()
+            self.registry,
+            self.journal,
+            self.backend,
+            Limits(1, 1, 1),
+            lambda: 0.0,
+            secrets.token_bytes,
+            Monitor(),
+            Clock().callLater,
         )
         self.assertFalse(gateway.accepting)
 

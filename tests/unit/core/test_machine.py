@@ -24,10 +24,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import TIMED_OUT, VETOED
 from tests.support.properties import examples
-from tests.support.world import MAX_MESSAGE, Client, Story, World
-from wsaas.core.events import Cause, Closed, EventKind, Opened, Received
+from tests.support.world import MAX_MESSAGE, Client, ModelStream, Story, World
+from wsaas.core.events import Cause, Closed, EventKind, Opened, Received, Refresh
 from wsaas.core.model import Limits
-from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Outcome, Undelivered
+from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Expired, Kept, Outcome, Undelivered
 
 WHICH = st.integers(0, 3)
 LENGTHS = st.sampled_from([0, 20, 100, 300, MAX_MESSAGE - 20])
@@ -36,6 +36,15 @@ ACCEPTED = st.builds(
     subprotocol=st.just("v1"),
     groups=st.sampled_from([(), ("a",), ("a", "b")]),
     headers=st.sampled_from([(), ((b"X-User", b"42"),)]),
+    expires_in=st.sampled_from([None, 60.0]),
+)
+REFRESHED = st.one_of(
+    st.builds(
+        Kept,
+        headers=st.sampled_from([(), ((b"X-User", b"43"),), ((b"X-Token", b"t"),)]),
+        expires_in=st.sampled_from([None, 60.0, 60.0]),
+    ),
+    st.sampled_from([Expired(), Expired(4001, "over")]),
 )
 REJECTED = st.sampled_from([VETOED, TIMED_OUT])
 
@@ -49,11 +58,20 @@ class GatewayMachine(RuleBasedStateMachine):
         journal_at_once=st.booleans(),
         eager=st.sampled_from([True, True, False]),
         clients=st.integers(1, 3),
+        expires_in=st.sampled_from([None, 60.0]),
     )
-    def begin(self, receive_buffer: int, send_buffer: int, journal_at_once: bool, eager: bool, clients: int) -> None:
+    def begin(
+        self,
+        receive_buffer: int,
+        send_buffer: int,
+        journal_at_once: bool,
+        eager: bool,
+        clients: int,
+        expires_in: float | None,
+    ) -> None:
         self.world = World(Limits(MAX_MESSAGE, receive_buffer, send_buffer), journal_at_once, eager)
         for _ in range(clients):
-            self.connect_and_be_answered([], [], False, Accepted())
+            self.connect_and_be_answered([], [], False, Accepted(expires_in=expires_in))
 
     # Whom a step concerns
 
@@ -140,6 +158,15 @@ class GatewayMachine(RuleBasedStateMachine):
         if client.handshaken:
             client.break_a_rule()
 
+    @precondition(lambda self: any(client.pings_read for client in self.clients()))
+    @rule(which=WHICH, ping=st.integers(0, 3), forged=st.sampled_from([None, None, b"", b"receipt 99", b"receipt x"]))
+    def client_pongs(self, which: int, ping: int, forged: bytes | None) -> None:
+        """It answers a ping that it has read, the latest or an earlier one; or says what it likes."""
+        clients = [client for client in self.clients() if client.pings_read]
+        client = clients[-1 - which % len(clients)]
+        read = client.pings[: client.pings_read]
+        client.pong(read[-1 - ping % len(read)] if forged is None else forged)
+
     # The backend and its courier
 
     @precondition(lambda self: self.world.courier.ready)
@@ -163,16 +190,69 @@ class GatewayMachine(RuleBasedStateMachine):
             st.just(Delivered()),
             LENGTHS,
             LENGTHS,
-            st.sampled_from([CloseRequested(1008), CloseRequested(1000), Undelivered()]),
+            st.sampled_from([CloseRequested(1008), CloseRequested(1000), Undelivered(), "stream"]),
         ),
+        refresh=REFRESHED,
     )
-    def backend_answers(self, which: int, connect: Outcome, message: Outcome | int) -> None:
-        """`message` is an outcome, or the length of a reply."""
+    def backend_answers(self, which: int, connect: Outcome, message: Outcome | int | str, refresh: Outcome) -> None:
+        """`message` is an outcome, or the length of a reply, or a stream begins."""
         courier = self.world.courier
         session, event = list(courier.in_flight.items())[which % len(courier.in_flight)]
         if isinstance(event, Received) and isinstance(message, int):
             message = Delivered(self.world.frame("reply", message))
-        courier.answer(session, {Opened: connect, Received: message, Closed: Acknowledged()}[type(event)])
+        if message == "stream":
+            message = Delivered(stream=ModelStream())
+        outcomes = {Opened: connect, Received: message, Refresh: refresh, Closed: Acknowledged()}
+        courier.answer(session, outcomes[type(event)])
+
+    @precondition(lambda self: self.world.running())
+    @rule(which=WHICH, speaks=st.integers(0, 2), answer=st.none() | REFRESHED)
+    def time_ends(self, which: int, speaks: int, answer: Outcome | None) -> None:
+        """The time of a connection is over, perhaps in the middle of a talk; the question may be answered at once."""
+        world = self.world
+        running = world.running()
+        timer = running[which % len(running)]
+        session = timer.session
+        if speaks:
+            client = world.stories[session.id].client
+            client.unread.extend(world.frame("message", 20) for _ in range(speaks))
+            client.pump()
+        if timer.runs:
+            world.time_ends(timer)
+            if session in world.courier.ready:
+                world.courier.send(session)
+            if answer is not None and isinstance(world.courier.in_flight.get(session), Refresh):
+                world.courier.answer(session, answer)
+
+    @precondition(lambda self: self.clients())
+    @rule(which=WHICH, count=st.integers(1, 5))
+    def backend_streams(self, which: int, count: int) -> None:
+        """A client says so much, and each message that goes out is answered by a stream."""
+        client, courier = self.a_client(which), self.world.courier
+        session = client.session
+        client.unread.extend(self.world.frame("message", 20) for _ in range(count))
+        client.pump()
+        for _ in range(count):
+            if session in courier.ready and session.pending is EventKind.MESSAGE:
+                courier.send(session)
+            if isinstance(courier.in_flight.get(session), Received):
+                courier.answer(session, Delivered(stream=ModelStream()))
+
+    def streams(self) -> list[ModelStream]:
+        """Those that run, and that wait for no room."""
+        every = [stream for story in self.world.stories.values() for stream in story.streams]
+        return [stream for stream in every if stream.runs and stream.held is None]
+
+    @precondition(lambda self: self.streams())
+    @rule(which=WHICH, lengths=st.lists(LENGTHS, max_size=3), ends=st.booleans())
+    def stream_goes_on(self, which: int, lengths: list[int], ends: bool) -> None:
+        streams = self.streams()
+        stream = streams[-1 - which % len(streams)]
+        for length in lengths:
+            if stream.runs and stream.held is None:
+                stream.write(self.world.frame("stream", length))
+        if ends and stream.runs and stream.held is None:
+            stream.end()
 
     @precondition(lambda self: self.world.courier.in_flight)
     @rule()
@@ -227,6 +307,11 @@ class GatewayMachine(RuleBasedStateMachine):
     @rule(which=WHICH, length=LENGTHS)
     def push(self, which: int, length: int) -> None:
         self.world.push(self.a_story(which), self.world.frame("push", length))
+
+    @precondition(busy)
+    @rule(which=WHICH, length=LENGTHS)
+    def push_with_receipt(self, which: int, length: int) -> None:
+        self.world.push(self.a_story(which), self.world.frame("push", length), receipt=True)
 
     @precondition(busy)
     @rule(which=WHICH, code=st.sampled_from([1000, 4001]))

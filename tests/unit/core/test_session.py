@@ -142,11 +142,12 @@ class ConnectTests(SynchronousTestCase):
     def test_headers_replaced(self) -> None:
         """A header that the connect answer asked for replaces the handshake's of the same name, in any case."""
         forwarded = ((b"Authorization", b"a"), (b"Cookie", b"b"), (b"x-user", b"7"))
-        accepted = Accepted(headers=((b"COOKIE", b"c"), (b"X-User", b"42")))
-        self.assertEqual(
-            accepted.repeated_with(forwarded), ((b"Authorization", b"a"), (b"COOKIE", b"c"), (b"X-User", b"42"))
-        )
-        self.assertIs(Accepted().repeated_with(forwarded), forwarded)
+        session = Stage.open().session
+        session.repeated = forwarded
+        session.repeat(())
+        self.assertIs(session.repeated, forwarded)
+        session.repeat(((b"COOKIE", b"c"), (b"X-User", b"42")))
+        self.assertEqual(session.repeated, ((b"Authorization", b"a"), (b"COOKIE", b"c"), (b"X-User", b"42")))
 
     def test_record_of_the_end(self) -> None:
         """The record says how it ended once nothing but the DELETE is left: not while messages wait, or may come."""

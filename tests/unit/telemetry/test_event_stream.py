@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.core_fakes import ID, Stage, hello, text
 from wsaas.backend.requests import Webhook
 from wsaas.core.errors import GatewayError, NoSuchConnection
-from wsaas.core.events import Cause, Closed, Event, Opened, Received
+from wsaas.core.events import Cause, Closed, Event, Opened, Received, Refresh
 from wsaas.core.model import Frame
 from wsaas.core.monitor import Monitor
 from wsaas.core.observer import Attempt, Push, RefusedHandshake, Times
@@ -21,7 +21,9 @@ from wsaas.core.outcomes import (
     Acknowledged,
     CloseRequested,
     Delivered,
+    Expired,
     Indeterminate,
+    Kept,
     Outcome,
     Refused,
     Undelivered,
@@ -191,6 +193,23 @@ class LineTests(StreamTestCase):
             {name: line[name] for name in ("cause", "close_code", "close_reason", "clean", "lost_messages")},
             {"cause": "client", "close_code": 1001, "close_reason": 'by"e', "clean": True, "lost_messages": 2},
         )
+
+    def test_refresh(self) -> None:
+        """A refresh says whether the client is kept, and a client that is not is refused, or nothing could be asked."""
+        for outcome, status, word in (
+            (Kept(expires_in=60.0), 200, "accepted"),
+            (Expired(4001), 200, "refused"),
+            (Expired(), 401, "refused"),
+            (Expired(), 503, "undelivered"),
+            (Expired(), 429, "undelivered"),
+        ):
+            answer = HttpResponse(status, (), b"{}", False)
+            line = self.line("tried", self.session, self.attempt(Refresh(2, 0.0), outcome, answer))
+            self.assertEqual((line["event"], line["outcome"], line["status"]), ("refresh", word, status))
+        unsent = Attempt(Refresh(2, 0.0), 0, None, None, None, Expired())
+        line = self.line("tried", self.session, unsent)
+        self.assertEqual((line["method"], line["webhook_id"]), ("POST", f"{ID}_2_refresh"))
+        self.assertEqual((line["status"], line["outcome"]), (None, "undelivered"))
 
     def test_ways(self) -> None:
         """The line of a message that was delivered is the same by the fast path as by the slow one."""
