@@ -131,7 +131,7 @@ class Gateway:
 
     def opened(self, session: Session) -> None:
         self._counters.opened += 1
-        if session.expiry is not None:
+        if session.expiry is not None and session.state is State.OPEN:  # else the 101 found the client gone
             self._timers.start(session.expiry, partial(self.wake, session))
         if self.monitor.observer is not None:
             self.monitor.observer.connected(session)

@@ -50,6 +50,15 @@ class ExpiryTests(GatewayTestCase):
         session.resolve(Accepted(expires_in=60.0))
         self.assertEqual((session.state, self.clock.getDelayedCalls()), (State.LEAVING, []))
 
+    def test_gone_at_the_101(self) -> None:
+        """A client that the 101 finds gone has no timer."""
+        self.calls.then["accept"] = lambda: session.disconnected(Cause.NETWORK, 1006, "", False)
+        session = self.connect()
+        self.journal.stored.pop()(True)
+        session.next_event()
+        session.resolve(Accepted(expires_in=60.0))
+        self.assertEqual((session.state, self.clock.getDelayedCalls()), (State.LEAVING, []))
+
     def test_one_timer(self) -> None:
         """A connection has one timer at most, and none once it ends in whatever way."""
         for end in (
