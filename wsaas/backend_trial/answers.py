@@ -9,7 +9,8 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from wsaas.backend.answer_log import AnswerLog
-from wsaas.backend.responses import Retry, read
+from wsaas.backend.responses import read
+from wsaas.backend.retries import Retry
 from wsaas.core.events import Event
 from wsaas.core.model import Frame
 from wsaas.core.outcomes import Accepted, Acknowledged, Delivered, Indeterminate, Outcome, Refused

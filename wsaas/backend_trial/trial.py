@@ -179,7 +179,7 @@ class Client:
             self._session, self._peer = trial.gateway.session(self._record, self.identity.handshake)
         got = await trial.send(self.identity, Opened(self.identity.handshake), contract)
         if isinstance(got.outcome, Accepted):
-            self.identity.repeated = got.outcome.repeated_with(self.identity.repeated)
+            self.identity.repeat(got.outcome.headers)
         elif not isinstance(got.outcome, Indeterminate) and not again:
             trial.present.pop(self.id, None)
         if not again and isinstance(got.outcome, ConnectOutcome):
