@@ -249,7 +249,8 @@ class Session(Identity):
         self.repeat(kept.headers)
         if kept.expires_in is None:
             self.expiry = None
-        elif self.expiry is not None:
+        else:
+            assert self.expiry is not None
             self.expiry.renew(kept.expires_in)
         self._owner.kept(self, kept)
 
