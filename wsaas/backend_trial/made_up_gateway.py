@@ -20,7 +20,7 @@ from wsaas.core.events import Closed
 from wsaas.core.interfaces import Peer, SessionInput
 from wsaas.core.model import Frame, Handshake, Limits
 from wsaas.core.monitor import Monitor
-from wsaas.core.outcomes import Accepted
+from wsaas.core.outcomes import Accepted, Kept
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal
 from wsaas.core.registry import Registry
@@ -158,6 +158,9 @@ class MadeUpGateway:
             self._registry.join(session, accepted.groups)
         if accepted.headers:
             session.recorded(True)
+
+    def kept(self, session: Session, kept: Kept) -> None:
+        """Do nothing: the trial decides how long a connection lasts."""
 
     def refuse(self, peer: Peer, refusal: Refusal) -> None:
         """Do nothing: there is nobody to tell."""
