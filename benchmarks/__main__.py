@@ -19,7 +19,7 @@ from benchmarks.driver import Load, Lost, Sink, Unable
 from benchmarks.peers.known import available, known
 from benchmarks.report import Results
 from benchmarks.systems import Place, System, Wsaas
-from benchmarks.works import Bench, Measure, Work, all_works, growing_works
+from benchmarks.works import Bench, Measure, Work, all_works, cluster_works, growing_works
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -29,6 +29,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--systems", help=f"comma-separated, of {', '.join(known())} [default: all installed; for --growth wsaas]"
     )
+    parser.add_argument("--cluster", action="store_true", help="what a cluster of one, two and three nodes costs")
     parser.add_argument("--workers", help="comma-separated: the gateway with each of these numbers of workers")
     parser.add_argument("--only", help="comma-separated kinds of work: idle, connect, message, push, ...")
     parser.add_argument("--sizes", default="100,1024,16384", help="payloads in bytes [default: %(default)s]")
@@ -49,12 +50,16 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     if options.workers:
         options.systems = ",".join(f"wsaas:{number}-workers" for number in options.workers.split(","))
     default = ["wsaas"] if options.growth else ["wsaas", "plain"] if options.quick else available()
+    if options.cluster:
+        default = ["wsaas:token", "cluster:1", "cluster:2", "cluster:3"]
     options.systems = options.systems.split(",") if options.systems else default
     for name in options.systems:
         if kind(name) not in known():
             parser.error(f"no system is called {name}")
     sizes, crowds = ([int(each) for each in getattr(options, name).split(",")] for name in ("sizes", "crowds"))
     works = growing_works(crowds, [each // 10 for each in crowds[:1]] + crowds) if options.growth else all_works(sizes)
+    if options.cluster:
+        works = cluster_works(options.crowd or 300)
     kinds = options.only.split(",") if options.only else {work.kind for work in works}
     options.works = [work for work in works if work.kind in kinds]
     return options
@@ -140,6 +145,7 @@ def main(argv: Sequence[str]) -> int:
         stack.callback(stage.clear)
         results = measure(options.systems, options.works, bench, options.rounds, stage)
     tables = {"costs": report.costs(options.works, options.systems, results)}
+    tables["engines"] = report.engines(options.works, options.systems, results)
     if not options.growth:
         tables["rates"] = report.rates(options.works, options.systems, results)
         tables["latencies"] = report.latencies(options.systems, results)
@@ -149,11 +155,12 @@ def main(argv: Sequence[str]) -> int:
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
     if options.docs:
-        name = options.prefix.rstrip("-") if options.prefix else "growth" if options.growth else "results"
+        kept = "growth" if options.growth else "cluster" if options.cluster else "results"
+        name = options.prefix.rstrip("-") if options.prefix else kept
         (options.docs / f"{name}.json").write_text(json.dumps(found, separators=(",", ":")) + "\n")
         page.write(options.docs)
-    ours = [each for row in results.values() for name in row if kind(name) == "wsaas" for each in row[name]]
-    return 1 if any(each.lost for each in ours) else 0
+    ours = {name for row in results.values() for name in row if kind(name) in ("wsaas", "cluster")}
+    return 1 if any(each.lost for row in results.values() for name in ours for each in row[name]) else 0
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
     python -m benchmarks.load {sink's port}      reads JSON objects, one a line, and answers each with one line
 
     {"do": "open", "url": "ws://.../{n}", "count": n}       connect clients, numbered from 0, that stay connected; with
-                                                            "source", from this address
+                                                            "source", from this address; to each of several URLs,
+                                                            between spaces, in turn
     {"do": "close"}                                         close them all
     {"do": "messages", "total": n, "size": bytes, "window": clients, "depth": messages of each under way}
     {"do": "pushes", "port": p, "requests": [..], "total": n, "frames": n, "connections": n}
@@ -155,7 +156,7 @@ class Load:
         async def one_by_one() -> None:
             for number in numbers:
                 clients[number] = await self._connect(
-                    job["url"].replace("{n}", str(number)), job.get("source") or source(number)
+                    _numbered(job["url"], number), job.get("source") or source(number)
                 )
 
         await asyncio.gather(*(one_by_one() for _ in range(32)))
@@ -271,6 +272,11 @@ class Load:
             "p999": late[len(late) * 999 // 1000],
             "max": late[-1],
         }
+
+
+def _numbered(url: str, number: int) -> str:
+    urls = url.split()
+    return urls[number % len(urls)].replace("{n}", str(number))
 
 
 async def _until(done: asyncio.Future[None], progress: Callable[[], int]) -> None:

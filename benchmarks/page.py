@@ -4,6 +4,7 @@
 
 DIRECTORY/results.json       of `python -m benchmarks --docs DIRECTORY`
 DIRECTORY/growth.json        of `python -m benchmarks --growth --docs DIRECTORY`
+DIRECTORY/cluster.json       of `python -m benchmarks --cluster --docs DIRECTORY`
 DIRECTORY/guarantees.json    the same with `--prefix guarantees-`
 DIRECTORY/many.json          of `python -m benchmarks.many --json DIRECTORY/many.json`
 
@@ -75,7 +76,7 @@ def described(found: dict[str, Any]) -> str:
 def texts_of(directory: Path) -> dict[str, str]:
     """Return the texts for the page by their files' names."""
     texts = {}
-    for name in ("results", "growth", "guarantees"):
+    for name in ("results", "growth", "cluster", "guarantees"):
         path = directory / f"{name}.json"
         if not path.exists():
             continue
@@ -84,6 +85,9 @@ def texts_of(directory: Path) -> dict[str, str]:
         prefix = "" if name == "results" else f"{name}-"
         texts[f"{prefix}costs.txt"] = report.costs(works, systems, results)
         texts[f"{prefix}machine.txt"] = described(found)
+        if name == "cluster":
+            texts["cluster-engines.txt"] = report.engines(works, systems, results)
+            texts["cluster-latencies.txt"] = report.latencies(systems, results)
         if name == "results":
             texts["rates.txt"] = report.rates(works, systems, results)
             texts["latencies.txt"] = report.latencies(systems, results)

@@ -66,6 +66,20 @@ def costs(works: Sequence[Work], systems: Sequence[str], results: Results) -> st
     return table(rows, left=2)
 
 
+def engines(works: Sequence[Work], systems: Sequence[str], results: Results) -> str:
+    """Return a table of what each operation costs the engine of a cluster, in us; an empty string without one."""
+    measured = {name for row in results.values() for name in row for each in row[name] if each.engine_cpu is not None}
+    with_engine = [name for name in systems if name in measured]
+    rows = [["the engine's part", *with_engine]]
+    for work in works:
+        row = [work.name]
+        for name in with_engine:
+            value = median(results[work.name][name], lambda each: (each.engine_cpu or 0.0) / each.operations * 1e6)
+            row.append("" if value is None else spell(value, "us"))
+        rows.append(row)
+    return table(rows, left=1) if with_engine else ""
+
+
 def rates(works: Sequence[Work], systems: Sequence[str], results: Results) -> str:
     """Return a table of operations in a second, and of the processor load meanwhile: 100 % is one processor."""
     rows = [["work", *(cell for name in systems for cell in (name, "busy"))]]

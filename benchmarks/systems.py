@@ -43,6 +43,8 @@ class System:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     more_settings: dict[str, str] = field(default_factory=dict)
     """Settings of the gateway beyond those of its variant."""
+    engine: subprocess.Popen[bytes] | None = None
+    """The server that a cluster needs beside its own processes."""
 
     def __post_init__(self) -> None:
         self.port, self.tls_port, self.api_port = free_ports(3)
@@ -95,18 +97,23 @@ class System:
         return family(each.pid for each in self.processes)
 
     def stop(self) -> None:
-        for process in self.processes:
+        all = [*self.processes, *([self.engine] if self.engine else [])]
+        for process in all:
             process.terminate()
-        for process in self.processes:
+        for process in all:
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
         self.processes.clear()
+        self.engine = None
 
     def url(self, *, tls: bool = False, crowd: bool = False) -> str:
-        """Return the URL for clients; `{n}` stands for a client's number. With `crowd`, clients receive broadcasts."""
+        """Return the URL for clients; `{n}` stands for a client's number. With `crowd`, clients receive broadcasts.
+
+        Several, between spaces, are for clients that are spread over all of them.
+        """
         return f"wss://127.0.0.1:{self.tls_port}/{{n}}" if tls else f"ws://127.0.0.1:{self.port}/{{n}}"
 
     def push(self, id: str, body: str) -> str:
@@ -143,10 +150,7 @@ class Wsaas(System):
         return f"{head}{'+' if ':' in head else ':'}{variant}{at}{tree}"
 
     def launch(self) -> None:
-        head, _, tree = self.name.partition("@")
-        variant = head.partition(":")[2]
-        directory = self.place.directory / self.slug
-        directory.mkdir(exist_ok=True)
+        variant = self.name.partition("@")[0].partition(":")[2]
         settings: dict[str, str] = {}
         prefix: list[str] = []
         for each in filter(None, variant.split("+")):
@@ -156,6 +160,16 @@ class Wsaas(System):
             else:
                 settings |= {"WORKERS": workers[1]} if workers else self.variants[each]
         self.token = settings.get("API_TOKEN")
+        endpoints = (
+            f"tcp:{self.port}:interface=127.0.0.1 "
+            f"wsaas-tls:{self.tls_port}:interface=127.0.0.1:certificate={self.place.pem}"
+        )
+        self.gateway(self.place.directory / self.slug, endpoints, self.api_port, settings)
+
+    def gateway(self, directory: Path, endpoints: str, api_port: int, settings: Mapping[str, str]) -> None:
+        """Start one gateway in a directory of its own."""
+        tree = self.name.partition("@")[2]
+        directory.mkdir(exist_ok=True)
         self.spawn(
             [
                 *prefix,
@@ -170,9 +184,8 @@ class Wsaas(System):
             {
                 "PYTHONPATH": str(Path(tree).resolve()) if tree else str(ROOT),
                 "TARGET_ADDRESS": self.target,
-                "WS_ENDPOINT": f"tcp:{self.port}:interface=127.0.0.1 "
-                f"wsaas-tls:{self.tls_port}:interface=127.0.0.1:certificate={self.place.pem}",
-                "HTTP_PORT": str(self.api_port),
+                "WS_ENDPOINT": endpoints,
+                "HTTP_PORT": str(api_port),
                 **settings,
                 **self.more_settings,
             },

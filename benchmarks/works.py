@@ -56,6 +56,7 @@ class Measure:
     load_cpu: float = 0.0
     sink_cpu: float = 0.0
     lost: int = 0
+    engine_cpu: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,7 +86,8 @@ class Account:
 
     def __init__(self, bench: Bench, system: System) -> None:
         self._bench = bench
-        self._groups = (system.pids(), [bench.load.process.pid], [bench.sink.process.pid])
+        engine = [system.engine.pid] if system.engine else []
+        self._groups = (system.pids(), [bench.load.process.pid], [bench.sink.process.pid], engine)
         self._began = [cpu_seconds(each) for each in self._groups]
 
     def close(self, operations: int, seconds: float, lost: int, **details: Any) -> Measure:
@@ -95,8 +97,12 @@ class Account:
         while (now := cpu_seconds(self._groups[0])) - before > REST_LOAD * 0.1 and time.monotonic() < deadline:
             before = now
             time.sleep(0.1)
-        cpu, load, sink = (cpu_seconds(each) - began for each, began in zip(self._groups, self._began, strict=True))
-        return Measure(cpu / operations * 1e6, operations, seconds, cpu, load, sink, lost, details)
+        cpu, load, sink, engine = (
+            cpu_seconds(each) - began for each, began in zip(self._groups, self._began, strict=True)
+        )
+        measure = Measure(cpu / operations * 1e6, operations, seconds, cpu, load, sink, lost, details=details)
+        measure.engine_cpu = engine if self._groups[3] else None
+        return measure
 
 
 def _open(bench: Bench, system: System, count: int, *, tls: bool = False, crowd: bool = False) -> list[str]:
@@ -195,7 +201,7 @@ def group(size: int, members: int, among: int) -> Run:
 
     def run(bench: Bench, system: System) -> Measure:
         assert isinstance(system, Wsaas)
-        ids = _open(bench, system, among)
+        ids = _open(bench, system, among, crowd=True)
         joins = [system.join("some", id) for id in ids[:members]]
         job = {"port": system.api_port, "frames": 0, "connections": bench.pushers}
         statuses = bench.load.ask("pushes", requests=joins, total=members, **job)["statuses"]
@@ -286,6 +292,16 @@ def idle(tls: bool = False, among: int = 0) -> Run:
     return run
 
 
+def rest(bench: Bench, system: System) -> Measure:
+    """Measure a second of one process without clients: renewals of its lease, and all else that it does on its own."""
+    _close(bench, system)
+    account = Account(bench, system)
+    began = time.monotonic()
+    time.sleep(bench.seconds * 5)
+    seconds = time.monotonic() - began
+    return account.close(max(1, round(seconds * len(system.processes))), seconds, 0)
+
+
 def latency(rate: float = 0.0) -> Run:
     """Measure the time from a push's due moment to its frame at the client, at this many pushes a second.
 
@@ -342,6 +358,19 @@ def all_works(sizes: Sequence[int]) -> list[Work]:
                 (f"broadcast {spell(sizes[0])}", broadcast(sizes[0]), "broadcast"),
             )
         ),
+    ]
+
+
+def cluster_works(members: int) -> list[Work]:
+    """Return the works of --cluster. The clients are at the last node, and pushes go to the first one."""
+    grouped = frozenset(("group",))
+    return [
+        Work("connect", "us", connect()),
+        Work("push 100 B", "us", push(100)),
+        Work("push 16 KB", "us", push(16 * KB)),
+        Work(f"group of {members}", "us", group(100, members, members), grouped),
+        Work("latency", "ms", latency()),
+        Work("rest", "us", rest, grouped),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from benchmarks.cluster import Cluster
 from benchmarks.peers import nchan, pushpin
 from benchmarks.systems import Aiohttp, Plain, System, Wsaas
 
@@ -12,6 +13,7 @@ def known() -> dict[str, type[System]]:
     """Return all systems by name, the gateway first."""
     return {
         "wsaas": Wsaas,
+        "cluster": Cluster,
         "plain": Plain,
         "aiohttp": Aiohttp,
         "nchan": nchan.Nchan,
@@ -22,6 +24,7 @@ def known() -> dict[str, type[System]]:
 def available() -> list[str]:
     """Return the names of the systems that are installed."""
     missing = set()
+    missing.add("cluster")  # by --cluster only
     if not find_spec("aiohttp"):
         missing.add("aiohttp")
     if not nchan.installed():

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from benchmarks.accounting import cpu_seconds, family, memory_bytes
+from benchmarks.cluster import installed
 
 ROOT = Path(__file__).resolve().parents[2]
 ENOUGH = 300
@@ -83,6 +84,24 @@ class RunTests(SynchronousTestCase):
         (run,) = json.loads(found.read_text())["runs"]
         self.assertEqual((run["connections"], run["missing_deletes"], run["gone_while_idle"]), (20, 0, 0))
         self.assertIn("DELETEs missing", done.stdout)
+
+    def test_cluster(self) -> None:
+        """The rows of a cluster are measured on two nodes, the engine by itself, and nothing is lost."""
+        if not installed():
+            raise SkipTest("redis-server is not installed")
+        done, found, directory = self.run_benchmarks(
+            *("--cluster", "--systems", "cluster:2"),
+            *("--quick", "--seconds", "0.05", "--clients", "16", "--crowd", "20"),
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(
+            list(found["works"]), ["connect", "push 100 B", "push 16 KB", "group of 20", "latency", "rest"]
+        )
+        for work, row in found["works"].items():
+            (measure,) = row["systems"]["cluster:2"]["rounds"]
+            self.assertEqual(measure["lost"], 0, (work, measure))
+            self.assertIsNotNone(measure["engine_cpu"], work)
+        self.assertIn("the engine's part", (directory / "cluster-engines.txt").read_text())
 
     def test_unknown(self) -> None:
         """A system that nobody knows is refused before anything starts."""
