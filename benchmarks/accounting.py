@@ -40,6 +40,15 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return total * TICK
 
 
+def run_seconds(pids: Iterable[int]) -> float:
+    """Return the time for which the threads of these processes ran, to the nanosecond; not that of ended children."""
+    total = 0
+    for pid in pids:
+        for thread in (PROC / str(pid) / "task").iterdir():
+            total += int((thread / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
 def memory_bytes(pids: Iterable[int]) -> int:
     """Return the proportional set size: shared memory counts once."""
     total = 0

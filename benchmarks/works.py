@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.accounting import cpu_seconds, memory_bytes
+from benchmarks.accounting import cpu_seconds, memory_bytes, run_seconds
 from benchmarks.driver import Load, Lost, Sink, Unable
 from benchmarks.systems import System, Wsaas
 
@@ -295,11 +295,14 @@ def idle(tls: bool = False, among: int = 0) -> Run:
 def rest(bench: Bench, system: System) -> Measure:
     """Measure a second of one process without clients: renewals of its lease, and all else that it does on its own."""
     _close(bench, system)
-    account = Account(bench, system)
-    began = time.monotonic()
+    pids, engine = system.pids(), [system.engine.pid] if system.engine else []
+    began, before, engine_before = time.monotonic(), run_seconds(pids), run_seconds(engine)
     time.sleep(bench.seconds * 5)
-    seconds = time.monotonic() - began
-    return account.close(max(1, round(seconds * len(system.processes))), seconds, 0)
+    seconds, cpu = time.monotonic() - began, run_seconds(pids) - before
+    each = seconds * len(system.processes)
+    measure = Measure(cpu / each * 1e6, max(1, round(each)), seconds, cpu)
+    measure.engine_cpu = run_seconds(engine) - engine_before if engine else None
+    return measure
 
 
 def latency(rate: float = 0.0) -> Run:
