@@ -33,9 +33,8 @@ class Cluster(Wsaas):
 
     def __post_init__(self) -> None:
         count = int(self.name.partition("@")[0].partition(":")[2] or 2)
-        self._ports = free_ports(count)
-        self._api_ports = free_ports(count)
-        self._peer_ports = free_ports(count)
+        ports = free_ports(3 * count)
+        self._ports, self._api_ports, self._peer_ports = ports[::3], ports[1::3], ports[2::3]
         self.port, self.api_port, self.tls_port = self._ports[-1], self._api_ports[0], 0
 
     def launch(self) -> None:
