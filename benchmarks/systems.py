@@ -164,10 +164,17 @@ class Wsaas(System):
             f"tcp:{self.port}:interface=127.0.0.1 "
             f"wsaas-tls:{self.tls_port}:interface=127.0.0.1:certificate={self.place.pem}"
         )
-        self.gateway(self.place.directory / self.slug, endpoints, self.api_port, settings)
+        self.gateway(self.place.directory / self.slug, endpoints, self.api_port, settings, prefix)
 
-    def gateway(self, directory: Path, endpoints: str, api_port: int, settings: Mapping[str, str]) -> None:
-        """Start one gateway in a directory of its own."""
+    def gateway(
+        self,
+        directory: Path,
+        endpoints: str,
+        api_port: int,
+        settings: Mapping[str, str],
+        prefix: Sequence[str] = (),
+    ) -> None:
+        """Start one gateway in a directory of its own; `prefix` is the command that runs it."""
         tree = self.name.partition("@")[2]
         directory.mkdir(exist_ok=True)
         self.spawn(
