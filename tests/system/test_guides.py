@@ -24,7 +24,7 @@ from tests.support.system_case import SystemTestCase, eventually
 from tests.support.websocket_client import refused
 from tests.support.wsgi_server import WsgiServer
 
-PAGES = {name: DOCS / f"{name}.rst" for name in ("presence", "receipts", "devices", "reconnecting")}
+PAGES = {name: DOCS / f"{name}.rst" for name in ("presence", "receipts", "devices", "reconnecting", "expiring_tokens")}
 COMMAND = f"""#!/bin/sh
 exec {sys.executable} -c 'import sys; from wsaas.cli.main import main; sys.exit(main())' "$@"
 """
@@ -393,6 +393,57 @@ class ReconnectTests(Guide):
         self.close(4001)
         run.join(10)
         self.assertEqual(codes, [4001])
+
+    def test_expiry(self) -> None:
+        """The page's client stays as long as it has sent a valid token, and then gets 4401."""
+        self.load()
+        names = self.serve("expiring_tokens", "tokens")
+        read = names["read"]
+        asked: list[str] = []
+
+        def shortened(token: str) -> Any:
+            """Read a token, of which only two seconds are left at the connect, and one later."""
+            asked.append(token)
+            found = read(token)
+            return found and (found[0], 2.0 if len(asked) == 1 else 1.0)
+
+        names["read"] = shortened
+        with names["app"].test_client() as client:
+            answers = [client.get("/token").get_json() for _ in range(2)]
+        self.assertEqual(self.run_in_page("make().close(); return 1"), 1)
+        code = self.adapted(example(PAGES["expiring_tokens"], "client"))
+        self.run_in_page(
+            f"const answers = {json.dumps(answers)}; globalThis.delays = []\n"
+            "globalThis.real = [fetch, setTimeout]\n"
+            "globalThis.fetch = (url, ...rest) =>\n"
+            "  url === '/token' ? Response.json(answers.shift()) : real[0](url, ...rest)\n"
+            "globalThis.setTimeout = (call, delay, ...rest) => {\n"
+            "  delays.push(delay); return real[1](call, delay, ...rest) }\n"
+            f"const [socket, renew] = (() => {{ {code}; return [socket, renew] }})(); globalThis.socket = socket\n"
+            "await once(socket, 'open'); globalThis.ended = once(socket, 'close'); await renew()"
+        )
+        self.assertEqual(self.run_in_page("return delays.filter(each => each === 540000).length"), 2)
+        self.assertEqual(eventually(lambda: [*names["newest"].values()]), [answers[1]["token"]])
+        self.run_in_page("globalThis.heard = once(socket, 'message'); socket.send(JSON.stringify('hi'))")
+        self.assertEqual(self.run_in_page("return (await heard).data"), "ada says hi")
+        eventually(lambda: asked[2:] == [answers[1]["token"]])  # read when it came, and at the refresh
+        names["newest"].clear()
+        self.assertEqual(
+            self.run_in_page("const {code, reason} = await ended; return [code, reason]"), [4401, "token expired"]
+        )
+        self.assertFalse(
+            self.run_in_page("[globalThis.fetch, globalThis.setTimeout] = real; return socket.shouldReconnect")
+        )
+        self.end()
+
+    def test_expired(self) -> None:
+        """A client with a token that is no token, or has expired, gets 401."""
+        names = self.serve("expiring_tokens", "tokens")
+        names["LIFETIME"] = -1
+        with names["app"].test_client() as client:
+            old = client.get("/token").get_json()["token"]
+        for token in (old, "nonsense"):
+            self.assertEqual(refused(f"{self.gateway_.ws}/?access_token={token}").status, 401)
 
 
 class CompleteTests(Guide):
