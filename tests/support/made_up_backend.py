@@ -93,6 +93,8 @@ class MadeUpBackend:
         return before
 
     def new(self, webhook: Webhook, headers: dict[bytes, bytes]) -> Answer:
+        if headers[b"WSAAS-Event"] == b"refresh":
+            return self.refresh()
         if webhook.method == b"POST":
             return self.connect(webhook, headers)
         if webhook.method == b"PUT":
@@ -109,7 +111,10 @@ class MadeUpBackend:
         return headers.get(b"Authorization") == RIGHT
 
     def let_in(self, fields: Any) -> Answer:
-        return say({"code": "OK"})
+        return say({"code": "OK", "expires_in": 600})
+
+    def refresh(self) -> Answer:
+        return say({"code": "OK", "expires_in": 300})
 
     def message(self, webhook: Webhook, headers: dict[bytes, bytes]) -> Answer:
         if webhook.id not in self.known:

@@ -414,7 +414,7 @@ class ReconnectTests(Guide):
         code = self.adapted(example(PAGES["expiring_tokens"], "client"))
         self.run_in_page(
             f"const answers = {json.dumps(answers)}; globalThis.delays = []\n"
-            "globalThis.real = [fetch, setTimeout]\n"
+            "globalThis.real = [fetch.bind(globalThis), setTimeout.bind(globalThis)]\n"
             "globalThis.fetch = (url, ...rest) =>\n"
             "  url === '/token' ? Response.json(answers.shift()) : real[0](url, ...rest)\n"
             "globalThis.setTimeout = (call, delay, ...rest) => {\n"

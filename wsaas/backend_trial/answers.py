@@ -68,7 +68,7 @@ class Answered:
     def told_of(self, what: str) -> str:
         """Return the sentence of the first line, with `what` as its subject instead of the kind of the event."""
         sentence = self.remark.sentence
-        for kind in ("a message ", "a connect ", "a disconnect "):
+        for kind in ("a message ", "a connect ", "a refresh ", "a disconnect "):
             if sentence.startswith(kind):
                 return f"{what} {sentence.removeprefix(kind)}"
         return f"{what}: {sentence}"

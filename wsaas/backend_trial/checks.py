@@ -30,6 +30,7 @@ CHECKS: Mapping[str, Check] = {
     "wrong-token": Check("Connect", connects.wrong_token),
     "repeated-connect": Check("Connect", connects.repeated_connect),
     "odd-client": Check("Connect", connects.odd_client),
+    "refresh": Check("Connect", connects.refresh),
     "message": Check("Messages", messages.message),
     "plain-text": Check("Messages", messages.plain_text, "message"),
     "binary": Check("Messages", messages.binary, "message"),

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 from wsaas.backend_trial.answers import Answered
 from wsaas.backend_trial.findings import Finding, failed, passed, skipped, warning
-from wsaas.backend_trial.trial import Trial
-from wsaas.core.outcomes import Accepted, Refused
+from wsaas.backend_trial.trial import ENDED, Trial
+from wsaas.core.events import Cause, CloseCode, Closed
+from wsaas.core.outcomes import Accepted, Expired, Kept, Refused
 from wsaas.http_client.exchange import NotSent
 
 WRONG = "wsaas-try-wrong-token"
 """The credential that no backend may know."""
+EXPIRED = Closed(Cause.EXPIRED, CloseCode.POLICY, "", clean=True)
 ODD_PATH = "/wsaas%20try/%F0%9F%8E%88//..%2f"
 ODD_QUERY = "a=1&a=2&%00=%FF&=&" + "x" * 1000
 LOOK_AT_CREDENTIALS = (
@@ -27,7 +29,7 @@ async def connect(trial: Trial) -> Finding:
     trial.unreachable = isinstance(got.answer, NotSent)
     if not isinstance(got.outcome, Accepted):
         return failed(got.remark.sentence, _remedy(trial, got))
-    trial.main = client
+    trial.main, trial.expires_in = client, got.outcome.expires_in
     if got.remarks:
         return warning(f"the client is let in, but {got.remark.sentence}", got.remark.remedy)
     also = "".join(f", {each}" for each in _details(got.outcome))
@@ -118,4 +120,25 @@ async def repeated_connect(trial: Trial) -> Finding:
     return failed(
         second.told_of("the same connect again"),
         "a connect may come twice, if its connection breaks: answer the same webhook-id as the first time",
+    )
+
+
+async def refresh(trial: Trial) -> Finding:
+    """A backend that has let a client in for a time only decides when it is asked again."""
+    if trial.expires_in is None:
+        return skipped("the answer to the connect has no expires_in: the backend is not asked again")
+    client = trial.client()
+    got = await client.connect()
+    if not isinstance(got.outcome, Accepted):
+        return failed(got.told_of("the connect of another client"), got.remark.remedy)
+    got = await client.refresh()
+    await client.leave(closed=EXPIRED if isinstance(got.outcome, Expired) else ENDED)
+    if isinstance(got.outcome, Kept):
+        how_long = "for good" if got.outcome.expires_in is None else f"for {got.outcome.expires_in:g} s"
+        return passed(f"after expires_in the client stays, {how_long}")
+    if isinstance(got.outcome, Expired):
+        return passed(f"after expires_in the client is closed with {got.outcome.code}")
+    return failed(
+        got.told_of("a refresh, after expires_in,"),
+        f"answer OK, or another code or a 4xx to close the connection; {got.remark.remedy}",
     )

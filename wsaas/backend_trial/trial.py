@@ -19,11 +19,11 @@ from wsaas.backend.sender import Sender
 from wsaas.backend_trial.answers import Answered, Remarks, answered, streamed
 from wsaas.backend_trial.made_up_gateway import MadeUpGateway, MadeUpPeer
 from wsaas.backend_trial.stream_reading import StreamReading
-from wsaas.core.events import Cause, CloseCode, Closed, Event, Opened, Received
+from wsaas.core.events import Cause, CloseCode, Closed, Event, Opened, Received, Refresh
 from wsaas.core.identity import Identity
 from wsaas.core.ids import ID_LENGTH, IdMint
 from wsaas.core.model import Frame, Handshake
-from wsaas.core.outcomes import Accepted, Acknowledged, ConnectOutcome, Indeterminate
+from wsaas.core.outcomes import Accepted, Acknowledged, ConnectOutcome, Indeterminate, Kept
 from wsaas.core.records import Record
 from wsaas.core.session import Session
 from wsaas.core.states import State
@@ -83,6 +83,8 @@ class Trial:
     """Messages that the backend has pushed to clients that are gone."""
     unreachable: bool = False
     """Set if the first webhook could not be sent."""
+    expires_in: float | None = None
+    """Seconds after which the backend wants to be asked about the main client again; None for never."""
     main: Client | None = None
     """The client whose messages most checks send, once it is let in."""
 
@@ -195,6 +197,14 @@ class Client:
         """Send the webhook of the last message again, with the same webhook-id."""
         event = Received(self._sequence, Frame(payload, binary))
         return await self._trial.send(self.identity, event, contract)
+
+    async def refresh(self) -> Answered:
+        """Send the webhook by which the backend is asked again, after the time of its answer to the connect."""
+        trial = self._trial
+        got = await trial.send(self.identity, Refresh(1, trial.wall_clock()))
+        if isinstance(got.outcome, Kept):
+            self.identity.repeat(got.outcome.headers)
+        return got
 
     async def leave(self, contract: Contract | None = None, closed: Closed = ENDED) -> Answered:
         """Send the disconnect webhook; the same one again if it was sent before."""

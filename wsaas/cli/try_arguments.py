@@ -10,7 +10,7 @@ from wsaas.cli.connect_arguments import header
 from wsaas.cli.parser import Parser, choice
 
 CHECKS = (
-    *("connect", "wrong-token", "repeated-connect", "odd-client"),
+    *("connect", "wrong-token", "repeated-connect", "odd-client", "refresh"),
     *("message", "plain-text", "binary", "empty", "large", "repeated-message", "unknown-message"),
     *("speed", "keep-alive", "at-once", "answer-length", "uncompressed"),
     *("wrong-signature", "no-signature", "old-signature", "rotated-secret"),

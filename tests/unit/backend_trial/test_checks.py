@@ -36,7 +36,7 @@ class NotOk(MadeUpBackend):
 
 class BadDetails(MadeUpBackend):
     def let_in(self, fields: Any) -> Answer:
-        return say({"code": "OK", "groups": [7]})
+        return say({"code": "OK", "groups": [7], "expires_in": 600})
 
 
 class NoVeto(MadeUpBackend):
@@ -56,7 +56,12 @@ class RefusesRepeatedConnects(MadeUpBackend):
 
 class FailsForOddPaths(MadeUpBackend):
     def let_in(self, fields: Any) -> Answer:
-        return say({"code": "OK"}) if fields["path"].startswith("/room/") else answer(500)
+        return super().let_in(fields) if fields["path"].startswith("/room/") else answer(500)
+
+
+class FailsOnRefresh(MadeUpBackend):
+    def refresh(self) -> Answer:
+        return say({"no": "code"})
 
 
 class TakesNoMessage(MadeUpBackend):
@@ -249,7 +254,7 @@ class PushesWithoutToken(MadeUpBackend):
     def let_in(self, fields: Any) -> Answer:
         self.calls.answered(b"GET", b"/gone", 404, 20, 0.1, "127.0.0.1")
         self.calls.answered(b"PUT", b"/id", 401, 20, 0.1, "127.0.0.1")
-        return say({"code": "OK"})
+        return super().let_in(fields)
 
 
 FAULTS: dict[type[MadeUpBackend], tuple[str, Verdict, str, str]] = {
@@ -259,6 +264,7 @@ FAULTS: dict[type[MadeUpBackend], tuple[str, Verdict, str, str]] = {
     FailsWithoutToken: ("wrong-token", Verdict.FAILED, "was answered 500", "answer 401 or 403"),
     RefusesRepeatedConnects: ("repeated-connect", Verdict.FAILED, "was answered 409", "the same webhook-id"),
     FailsForOddPaths: ("odd-client", Verdict.FAILED, "was answered 500", "any stranger can send that"),
+    FailsOnRefresh: ("refresh", Verdict.FAILED, "a refresh, after expires_in, was answered 200", "answer OK, or"),
     TakesNoMessage: ("message", Verdict.FAILED, "was answered 405", "must take PUT"),
     ClosesOnMessages: ("message", Verdict.FAILED, "closed with 1008", "CSRF guard"),
     UnknownReply: ("message", Verdict.FAILED, "WSAAS-Reply is none of", "mend that"),
@@ -441,7 +447,8 @@ class OtherTests(SynchronousTestCase):
                 return headers.get(b"X-User") == b"42"
 
         tried = Tried(Stateless)
-        self.assertEqual(tried.of(Verdict.PASSED), list(CHECKS), tried.findings)
+        self.assertEqual(tried.of(Verdict.SKIPPED), ["refresh"])
+        self.assertEqual(len(tried.of(Verdict.PASSED)), len(CHECKS) - 1, tried.findings)
         self.assertIn("OK, subprotocol v2.chat, 2 groups, 1 header", tried.findings["connect"].sentence)
 
     def test_calls(self) -> None:
@@ -451,7 +458,7 @@ class OtherTests(SynchronousTestCase):
             def let_in(self, fields: Any) -> Answer:
                 for status in (200, 404):
                     self.calls.answered(b"PUT", b"/id", status, 20, 0.1, "127.0.0.1")
-                return say({"code": "OK"})
+                return super().let_in(fields)
 
         finding = Tried(Pushes).findings["api"]
         self.assertEqual(finding.verdict, Verdict.PASSED)
@@ -461,6 +468,28 @@ class OtherTests(SynchronousTestCase):
         checked = Deferred.fromCoroutine(CHECKS["api"].run(tried.trial))
         self.assertEqual(self.successResultOf(checked).verdict, Verdict.SKIPPED)
         self.assertIn("asked nothing", Tried(MadeUpBackend).findings["api"].sentence)
+
+    def test_expiry(self) -> None:
+        """Asked again, a backend may keep the client for a time or for good, or close it with a code of its own."""
+
+        class Decides(MadeUpBackend):
+            def refresh(self) -> Answer:
+                return self.decision
+
+            decision: Answer
+
+        for decision, words in (
+            (say({"code": "OK", "expires_in": 300}), "the client stays, for 300 s"),
+            (say({"code": "OK"}), "the client stays, for good"),
+            (say({"code": "NO", "close_code": 4401}), "closed with 4401"),
+            (answer(401), "closed with 1008"),
+        ):
+            Decides.decision = decision
+            tried = Tried(Decides)
+            self.assertEqual(tried.of(Verdict.PASSED), list(CHECKS), tried.findings)
+            self.assertIn(words, tried.findings["refresh"].sentence)
+            causes = {json.loads(each.body)["cause"] for each in tried.backend.requests if each.method == b"DELETE"}
+            self.assertEqual("expired" in causes, "closed" in words)
 
     def test_skip(self) -> None:
         """A check that is left out sends nothing."""
@@ -507,7 +536,7 @@ class OtherTests(SynchronousTestCase):
                     super().send(webhook, done)
 
         tried = Tried(Hangs, seconds=30.0)
-        self.assertEqual((list(tried.findings)[-1], tried.reached), ("odd-client", []))
+        self.assertEqual((list(tried.findings)[-1], tried.reached), ("refresh", []))
         tried.backend.clock.advance(30)
         self.assertIn("the time of the trial is over", tried.findings["message"].sentence)
         self.assertEqual(tried.findings["plain-text"].sentence, "needs the check message to pass")
@@ -522,7 +551,7 @@ class OtherTests(SynchronousTestCase):
                 if webhook.method == b"POST":
                     super().send(webhook, done)
 
-        tried = Tried(Hangs, ["wrong-token", "repeated-connect", "odd-client"], seconds=30.0)
+        tried = Tried(Hangs, ["wrong-token", "repeated-connect", "odd-client", "refresh"], seconds=30.0)
         tried.backend.clock.advance(30)
         self.assertEqual(tried.reached, [])
         tried.backend.clock.advance(2)
