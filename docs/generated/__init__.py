@@ -42,6 +42,9 @@ def directive(make: Make) -> type[Directive]:
         final_argument_whitespace = True
 
         def run(self) -> list[nodes.Node]:
+            environment = getattr(self.state.document.settings, "env", None)
+            if environment is not None:  # Sphinx's, which else would not know that the source has changed
+                environment.note_reread()
             lines = make(" ".join(self.arguments).split()).split("\n")
             self.state_machine.insert_input(lines, f"{make.__module__}")
             return []

@@ -55,14 +55,13 @@ def of_operation(method: str, path: str, operation: Schema) -> list[str]:
     if given:
         rows = [[f"``{each['name']}``", with_code(each.get("description", "")) or "."] for each in given]
         lines += table(["parameter", "meaning"], [25, 75], rows)
-    rows = []
+    bodies: dict[str, list[str]] = {}
     for status, answer in sorted(operation["responses"].items()):
         if status not in OF_ALL:
             name = schema_of(answer)
-            rows.append(
-                [f"``{status}``", f"`{name} object`_" if name else ", ".join(answer.get("content", ())) or "no body"]
-            )
-    return lines + table(["status", "body"], [25, 75], rows)
+            body = f"`{name} object`_" if name else ", ".join(answer.get("content", ())) or "no body"
+            bodies.setdefault(body, []).append(f"``{status}``")
+    return lines + table(["status", "body"], [25, 75], ([", ".join(its), body] for body, its in bodies.items()))
 
 
 def schema_of(answer: Schema) -> str:

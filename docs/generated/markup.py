@@ -11,7 +11,7 @@ WIDTH = 110
 
 def escaped(text: str) -> str:
     """Return plain text such that nothing in it is markup."""
-    return re.sub(r"([\\*`|]|(?<=\w)_(?!\w))", r"\\\1", text)
+    return re.sub(r"([\\*`|@]|(?<=\w)_(?!\w))", r"\\\1", text)
 
 
 def with_code(text: str) -> str:

@@ -30,7 +30,11 @@ class _TableOfContents(Directive):
     """Sphinx's toctree, which renders nothing here."""
 
     has_content = True
-    option_spec = {"caption": directives.unchanged_required, "maxdepth": directives.nonnegative_int}  # noqa: RUF012
+    option_spec = {  # noqa: RUF012
+        "caption": directives.unchanged_required,
+        "maxdepth": directives.nonnegative_int,
+        "hidden": directives.flag,
+    }
 
     def run(self) -> list[nodes.Node]:
         return []

@@ -69,7 +69,7 @@ class PartsTests(SynchronousTestCase):
         for method, path, operation in api.operations(document):
             text = sections[f"{method} {path}"]
             for status in set(operation["responses"]) - api.OF_ALL:
-                self.assertIn(f"\n{status}\n", f"{text}\n")
+                self.assertRegex(text, rf"\b{status}\b")
             for each in operation.get("parameters", ()):
                 self.assertTrue(each["in"] == "path" or f"\n{each['name']}\n" in text, each)
             self.assertNotIn("{", re.search(r"^curl .*$", text, re.M)[0].replace('{"hello": "world"}', ""))  # type: ignore[index]
@@ -91,7 +91,7 @@ class MarkupTests(SynchronousTestCase):
 
     def test_escaped(self) -> None:
         """Text that looks like markup is shown as it is written."""
-        for text in ("a *b* c", "whsec_...", "`a`_ b", "|a| b", r"a\b", "WS_PORT of __init__", "**a**"):
+        for text in ("a *b* c", "whsec_...", "`a`_ b", "|a| b", r"a\b", "WS_PORT of __init__", "**a**", "/@a to b"):
             self.assertEqual(self.shown(escaped(text)).astext(), text)
 
     def test_code(self) -> None:

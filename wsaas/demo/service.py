@@ -86,7 +86,8 @@ def demo_service(reactor: Any, settings: Settings, clients_at: Callable[[], str 
 
     def hints() -> list[str]:
         api, clients = settings.local_address, clients_at()
-        console = [f"watch in a browser:   {api}/-/console"] if settings.console != "off" else []
+        opened = settings.http_endpoint or settings.api_token  # otherwise the start has said where the console is
+        console = [f"watch in a browser:   {api}/-/console"] if opened and settings.console != "off" else []
         connect = [f"connect a client:     {command(sys.argv[0])} connect {clients}/"] if clients else []
         return [
             *console,

@@ -29,11 +29,16 @@ def log_settings(log: Logger, settings: Settings) -> None:
 
 
 def log_ports(log: Logger, settings: Settings, clients: Ports, api: Ports) -> None:
-    """Log the addresses on which the gateway listens, and how to open an API that is for this machine only."""
+    """Log the addresses on which the gateway listens; of an API that is for this machine only, its console, and how to
+    open it to others.
+    """
     for what, ports in (("clients", clients), ("the API", api)):
         for port in ports:
             log.info("listening for {what} on {address}", what=what, address=format_address(port.getHost()))
     if not (settings.http_endpoint or settings.api_token):
+        if settings.console != "off":
+            place: Any = api[0].getHost()
+            log.info("the console, for a browser: http://localhost:{port}/-/console", port=place.port)
         log.info("the API is for this machine only: to open it to others, set API_TOKEN_FILE or API_TOKEN")
 
 

@@ -74,14 +74,15 @@ class ServiceTests(SynchronousTestCase):
             self.assertEqual((listening, interface), (port, "127.0.0.1"))
 
     def test_hints(self) -> None:
-        """The console's address and three commands to copy: they fit the settings, and never show the token."""
+        """Three commands to copy, and the console's address where the start does not say it: they fit the settings, and
+        never show the token.
+        """
         self.patch(sys, "argv", ["/nowhere/twistd"])
         self.patch(sys, "executable", "/nowhere/python")
         _, _, hints = self.start()
         self.assertEqual(
             [hint.partition(":")[2].strip() for hint in hints],
             [
-                "http://localhost:8081/-/console",
                 "wsaas connect ws://localhost:8080/",
                 "curl http://localhost:8081/connections",
                 "curl -X PUT -d hello http://localhost:8081/broadcast",

@@ -49,14 +49,24 @@ class SettingsTests(SynchronousTestCase):
 
 
 class PortTests(SynchronousTestCase):
+    def lines(self, api: object, **environ: str) -> list[str]:
+        with capturedLogs() as logs:
+            log_ports(Logger(), load({}, environ), [port(IPV4)], [port(api)])
+        return [str(formatEvent(event)) for event in logs]
+
     def test_ports(self) -> None:
-        """Each port is named, and what opens the API where it is closed."""
-        for environ, more in (({}, 1), ({"API_TOKEN": "0123456789abcdef"}, 0), ({"HTTP_ENDPOINT": "unix:/x"}, 0)):
-            with capturedLogs() as logs:
-                log_ports(Logger(), load({}, environ), [port(IPV4)], [port(UNIXAddress(b"/run/x"))])
-            lines = [str(formatEvent(event)) for event in logs]
-            self.assertEqual(lines[:2], ["listening for clients on 127.0.0.1:8080", "listening for the API on /run/x"])
-            self.assertEqual(len(lines), 2 + more)
+        """Each port is named."""
+        lines = self.lines(UNIXAddress(b"/run/x"), HTTP_ENDPOINT="unix:/run/x")
+        self.assertEqual(lines, ["listening for clients on 127.0.0.1:8080", "listening for the API on /run/x"])
+
+    def test_for_this_machine_only(self) -> None:
+        """Where the API is closed, the log says where its console is, if that is on, and how to open the API."""
+        console, closed = "the console, for a browser: http://localhost:8081/-/console", "the API is for this machine"
+        api = IPv4Address("TCP", "127.0.0.1", 8081)
+        _, _, first, second = self.lines(api)
+        self.assertEqual((first, second[: len(closed)]), (console, closed))
+        self.assertNotIn(console, self.lines(api, CONSOLE="off"))
+        self.assertEqual(len(self.lines(api, API_TOKEN="0123456789abcdef")), 2)
 
     def test_addresses(self) -> None:
         """Addresses are written as people write them."""
