@@ -233,6 +233,7 @@ TESTS: Claims = {
             "system.test_faults_cluster.PauseTests.test_stopped",
             "system.test_faults_cluster.PauseTests.test_without_the_fence",
             "system.test_faults_links.CutAndClaimedTests.test_newcomers",
+            "unit.service.test_node_life.FencedTests.test_the_disk_is_kept",
             "unit.cluster.test_model.ModelTests.test_all_rules",
             "unit.cluster.test_model.ModelTests.test_each_rule",
         ],
