@@ -70,6 +70,9 @@ TESTS: Claims = {
         "GET /-/cluster": [
             "system.test_workers.ThreeTests.test_list_of_workers",
         ],
+        "POST /-/cluster/{prefix}/claim": [
+            "system.test_cluster.OneServiceTests.test_engine_away",
+        ],
         "GET /-/events": [
             "system.test_events.EventTests.test_a_life",
             "system.test_events.EventTests.test_filters",

@@ -10,21 +10,34 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 from openapi_spec_validator import validate
-from twisted.internet.defer import succeed
-from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.api_case import ApiCase
-from tests.support.api_fakes import HERE, router_of
+from tests.support.api_fakes import HERE
 from tests.support.pages import ROOT, protocol
+from wsaas.api.access import Access
+from wsaas.api.app import Api
 from wsaas.api.documents import add_document_routes, document
-from wsaas.api.server.site import api_site
+from wsaas.core.counters import Counters
+from wsaas.internals.signals import Signals
+from wsaas.service.assembly import assemble
+from wsaas.service.node import Node
+from wsaas.settings.load import load
 
 TABLES = protocol()
 PROBES = ("/-/healthy", "/-/ready")
 PAGE = "/-/console"
-LATER = ("/-/metrics", "/-/events", "/-/stats", "/-/console", "/-/events/{webhook-id}/replay")
-"""Paths whose routes are added by `add_more`, which the tests of their own modules call."""
+PARTS_OF_THE_PAGE = ("/-/console/", "/-/console/<path:name>")
+"""Files of the console, which are no part of the API."""
+OF_ROUTES = {
+    "<id:id>_<name:rest>": "{webhook-id}",
+    "<id:id>": "{id}",
+    "<name:id>": "{id}",
+    "<name:group>": "{group}",
+    "<name:prefix>": "{prefix}",
+}
+"""The variable parts of routes, and their names in the document."""
 Schema = dict[str, Any]
 
 
@@ -46,6 +59,13 @@ def statuses(cell: str) -> set[str]:
     return set(re.findall(r"\b[2-5]\d\d\b", cell))
 
 
+def rules(site: Any) -> list[Any]:
+    """The routes of a site, behind its gate."""
+    while not hasattr(site, "_app"):
+        site = site._inside
+    return list(site._app.url_map.iter_rules())
+
+
 class DocumentTests(SynchronousTestCase):
     def test_valid(self) -> None:
         """The document is valid by the specification; each operation has an id of its own and a known tag."""
@@ -64,19 +84,44 @@ class DocumentTests(SynchronousTestCase):
         self.assertEqual(set(operations()), rows)
 
     def test_routes(self) -> None:
-        """Its operations are the routes of the site, no more and no fewer."""
-        site = api_site(
-            Clock(), router_of(), tokens=(), max_message_size=1, ready=lambda: True, members=lambda: succeed([])
-        )
-        inside: Any = site.resource
-        while not hasattr(inside, "_app"):
-            inside = inside._inside
+        """Its operations are the routes of a whole gateway, one of a cluster included, no more and no fewer."""
+        reactor: Any = MemoryReactorClock()
+        settings = load({}, {"STATE_DIR": "none", "CONSOLE": "payloads"})
+        assemble(reactor, settings, False, Signals()).privilegedStartService()
+        of_node = Api(Access(()), Counters())
+        Node.add_routes(object.__new__(Node), of_node)
         found = set()
-        for rule in inside._app.url_map.iter_rules():
-            path = re.sub(r"<name:group>", "{group}", re.sub(r"<(?:id|name):id>", "{id}", rule.rule))
-            if not path.startswith("/<stage:"):
+        for rule in [*rules(reactor.tcpServers[0][1].resource), *rules(of_node.resource())]:
+            path = rule.rule
+            for part, name in OF_ROUTES.items():
+                path = path.replace(part, name)
+            if not path.startswith("/<stage:") and path not in PARTS_OF_THE_PAGE:
                 found |= {f"{method} {path}" for method in rule.methods - {"HEAD", "OPTIONS"}}
-        self.assertEqual({each for each in operations() if each.partition(" ")[2] not in LATER}, found)
+        self.assertEqual(set(operations()), found)
+
+    def test_examples(self) -> None:
+        """Each body and each parameter has an example, as importers need it, and it is valid."""
+        webhooks = [each for methods in openapi()["webhooks"].values() for each in methods.values()]
+        for operation in [*operations().values(), *webhooks]:
+            holders = [operation.get("requestBody", {}), *operation["responses"].values()]
+            parts = [(kind, part) for holder in holders for kind, part in holder.get("content", {}).items()]
+            parts += [(parameter["name"], parameter) for parameter in operation.get("parameters", [])]
+            for kind, part in parts:
+                if kind != "application/octet-stream":
+                    self.assertIn("example", part, (operation["operationId"], kind))
+                    # With the components in it, references lead somewhere.
+                    validator = Draft202012Validator({**part["schema"], "components": openapi()["components"]})
+                    self.assertEqual(list(validator.iter_errors(part["example"])), [], (operation["operationId"], kind))
+
+    def test_headers_of_webhooks(self) -> None:
+        """The headers that it names are those of the protocol, and each webhook has its own event and webhook-id."""
+        documented = {row[0] for row in TABLES["headers"]}
+        for name, methods in openapi()["webhooks"].items():
+            for operation in methods.values():
+                examples = {each["name"]: each["example"] for each in operation["parameters"]}
+                self.assertLessEqual(set(examples), documented)
+                self.assertEqual(examples["WSAAS-Event"], name)
+                self.assertTrue(examples["webhook-id"].endswith(f"_{name}"), name)
 
     def test_statuses(self) -> None:
         """Each operation has the statuses of its row, and those of a missing token and a wrong Host."""
