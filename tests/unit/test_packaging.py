@@ -45,8 +45,10 @@ class PackagingTests(SynchronousTestCase):
         self.assertEqual(imported([*ROOT.glob("wsaas/**/*.py"), *ROOT.glob("twisted/**/*.py")]), declared)
 
     def test_test_requirements(self) -> None:
-        """The further imports of the tests are declared for them."""
-        declared = names(CONFIG["options"]["install_requires"]) | names(CONFIG["options.extras_require"]["test"])
+        """The further imports of the tests are declared for them, those of one environment of tox for that."""
+        declared = names(CONFIG["options"]["install_requires"])
+        for extra in ("test", "schemathesis"):
+            declared |= names(CONFIG["options.extras_require"][extra])
         self.assertEqual(imported(ROOT.glob("tests/**/*.py")) - declared, set())
 
     def test_packages(self) -> None:
