@@ -1,7 +1,7 @@
 """Run by schemathesis in its own process (SCHEMATHESIS_HOOKS): ids of connections that are there.
 
-Of what it makes up, no id would ever be that of a connection. So two of three that are well-formed become live ones, and
-so does the id in the webhook-id of a replay.
+Of what it makes up, no id would ever be that of a connection. So two of three that are well-formed become live ones,
+and so does the id in the webhook-id of a replay.
 """
 
 from __future__ import annotations
