@@ -134,6 +134,8 @@ class Measurements:
             for status, count in _attempts(webhooks).items():
                 readings.put("wsaas_webhook_attempts_total", count, event, status)
             readings.put_histogram("wsaas_webhook_duration_seconds", webhooks.duration, event, epoch=epoch)
+        readings.put("wsaas_streamed_replies_total", counters.streams.ended, "ended")
+        readings.put("wsaas_streamed_replies_total", counters.streams.cut, "cut")
         for kind, load in self._load().items():
             waiting = max(0, messages - load.in_flight) if kind is EventKind.MESSAGE else load.waiting
             readings.put("wsaas_webhooks_in_flight", load.in_flight, kind.value)

@@ -86,6 +86,12 @@ METRICS = (
         ("event",),
         "1 while the backend cannot be reached with this event and only probes are sent.",
     ),
+    Metric(
+        "wsaas_streamed_replies_total",
+        "counter",
+        ("outcome",),
+        "Streamed replies that are over: ended by the backend, or cut short.",
+    ),
     Metric("wsaas_pushes_total", "counter", ("kind", "code"), "Pushes by the code of their answer."),
     Metric("wsaas_receive_buffer_bytes", "gauge", (), "Bytes of messages that the backend has not taken.", "bytes"),
     Metric("wsaas_send_buffer_bytes", "gauge", (), "Bytes that wait to be written to clients.", "bytes"),

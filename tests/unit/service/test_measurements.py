@@ -111,6 +111,12 @@ class MeasurementsTests(SynchronousTestCase):
         self.counters.webhooks[EventKind.DISCONNECT].abandoned = 3
         self.assertEqual(self.read("wsaas_disconnects_abandoned_total"), 3)
 
+    def test_streams(self) -> None:
+        """Streamed replies by their end."""
+        self.counters.streams.ended, self.counters.streams.cut = 4, 2
+        for outcome, count in (("ended", 4), ("cut", 2)):
+            self.assertEqual(self.read("wsaas_streamed_replies_total", outcome=outcome), count)
+
     def test_durations(self) -> None:
         """The moment of an exemplar is that of the wall clock."""
         duration = self.counters.webhooks[EventKind.CONNECT].duration
