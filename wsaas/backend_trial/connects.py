@@ -53,7 +53,7 @@ def _remedy(trial: Trial, got: Answered) -> str:
         missing.append("--token or -H, if clients need credentials")
     if not trial.terms.keys:
         missing.append("WEBHOOK_SECRET, if the backend checks signatures")
-    if got.refused and missing:
+    if missing and (got.status in (401, 403) or (got.refused and got.status == 200)):
         return f"{got.remark.remedy}. Give {'; '.join(missing)}"
     return got.remark.remedy
 

@@ -76,7 +76,7 @@ class Trial:
     opened: Callable[[], int]
     gateway: MadeUpGateway
     answers: list[HttpResponse] = field(default_factory=list)
-    """All answers so far."""
+    """All answers so far, without their bodies."""
     present: dict[str, Client] = field(default_factory=dict)
     """Clients that the backend may have let in, and of whose end it has not heard, by their ids."""
     pushed: int = 0
@@ -119,7 +119,7 @@ class Trial:
                 result.errback(answer)
                 return
             if isinstance(answer, HttpResponse):
-                self.answers.append(answer)
+                self.answers.append(HttpResponse(answer.status, answer.headers, b"", False))
             if isinstance(answer, StreamedResponse) and answer.stream is not None and answer.coding is None:
                 kind = (answer.header(b"wsaas-reply") or b"").strip(OWS).lower()
                 decoder = KINDS[kind](self.terms.max_message_size)

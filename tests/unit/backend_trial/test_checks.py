@@ -420,6 +420,13 @@ class OtherTests(SynchronousTestCase):
         self.assertEqual(tried.of(Verdict.SKIPPED), list(CHECKS)[1:])
         self.assertEqual((tried.reached, len(tried.backend.requests)), ([True], 1))
 
+        class Elsewhere(MadeUpBackend):
+            def answer(self, webhook: Webhook, headers: Headers) -> Answer:
+                return answer(404)
+
+        tried = Tried(Elsewhere, keys=(), credentials=False)
+        self.assertNotIn("--token", str(tried.findings["connect"].remedy))
+
     def test_basic(self) -> None:
         """Where clients have Basic credentials, the wrong ones are Basic, too."""
 
