@@ -53,6 +53,7 @@ class Cluster(Wsaas):
                 "CLUSTER": f"unix://{path}",
                 "CLUSTER_ENDPOINT": f"tcp:{self._peer_ports[number]}:interface=127.0.0.1",
                 "NODE": f"n{number}",
+                "HTTP_ENDPOINT": f"tcp:{self._api_ports[number]}:interface=127.0.0.1",
             }
             directory = self.place.directory / f"{self.slug}-{number}"
             self.gateway(directory, f"tcp:{port}:interface=127.0.0.1", self._api_ports[number], settings)
