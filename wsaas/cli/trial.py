@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         react(lambda reactor: Deferred.fromCoroutine(trial(reactor)))
     except SystemExit as ended:
-        if ended.code and status == DONE:
-            return INTERRUPTED
+        if ended.code:  # a bug of ours, which Twisted has printed
+            return FAILED
     if failures:
         raise failures[0]
     return status
