@@ -132,7 +132,7 @@ class Wsaas(System):
     both, and `wsaas@DIRECTORY` the gateway of another checkout.
     """
 
-    can = System.can | {"group", "batch", "workers"}
+    can = System.can | {"group", "batch", "workers", "events"}
     variants: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "journal-in-memory": {"STATE_DIR": "none"},
         "signed": {"WEBHOOK_SECRET": "whsec_YmVuY2htYXJrcy1iZW5jaG1hcmtzLWJlbmNobWFyaw=="},
@@ -207,6 +207,10 @@ class Wsaas(System):
 
     def push(self, id: str, body: str) -> str:
         return request("PUT", f"/{id}", body, self.token)
+
+    def events(self) -> str:
+        """Return the request that begins the stream of events."""
+        return request("GET", "/-/events", "", self.token)
 
     def broadcast(self, body: str) -> str:
         return request("PUT", "/broadcast", body, self.token)

@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.accounting import cpu_seconds, memory_bytes, run_seconds
 from benchmarks.driver import Load, Lost, Sink, Unable
+from benchmarks.event_reader import Reader
 from benchmarks.systems import System, Wsaas
 
 KB = 1024
@@ -156,6 +157,23 @@ def message(size: int, tls: bool = False, among: int = 0, depth: int = 1) -> Run
         cut = (total - missing) * size != bench.sink.counts(system.slug)["bytes"] - before["bytes"]
         measure = account.close(total, figures["seconds"], abs(missing) + cut)
         _close(bench, system)
+        return measure
+
+    return run
+
+
+def watched(size: int) -> Run:
+    """Measure a client's message while one reader has all events. The reader's own time is not counted."""
+
+    def run(bench: Bench, system: System) -> Measure:
+        assert isinstance(system, Wsaas)
+        reader = Reader(system)
+        try:
+            measure = message(size)(bench, system)
+        finally:
+            lines = reader.stop()
+        if lines["message"] < measure.operations or lines["skipped"]:
+            raise Lost(f"{lines['message']} events of {measure.operations} messages, {lines['skipped']} times skipped")
         return measure
 
     return run
@@ -344,6 +362,7 @@ def all_works(sizes: Sequence[int]) -> list[Work]:
         Work("connect", "us", connect()),
         Work("connect TLS", "us", connect(tls=True), needs_tls),
         *(Work(f"message {spell(size)}", "us", message(size)) for size in sizes),
+        Work(f"watched message {spell(sizes[0])}", "us", watched(sizes[0]), frozenset(("events",))),
         Work(f"message {spell(sizes[0])} TLS", "us", message(sizes[0], tls=True), needs_tls),
         *(Work(f"push {spell(size)}", "us", push(size)) for size in sizes),
         Work(f"push {spell(sizes[0])} TLS", "us", push(sizes[0], tls=True), needs_tls),

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wsaas.core.errors import GatewayError
-from wsaas.core.events import Closed, Event
+from wsaas.core.events import Closed, Event, Received
 from wsaas.core.model import Frame, Handshake, Limits
-from wsaas.core.observer import Attempt, Push, RefusedHandshake
+from wsaas.core.observer import Attempt, DeliveryMoments, Push, RefusedHandshake
 from wsaas.core.outcomes import Accepted, Indeterminate, Kept, Outcome, Refused
 from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.records import Record
@@ -202,12 +202,18 @@ class FakeObserver:
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.attempts: list[Attempt] = []
+        self.wants_requests = True
 
     def connected(self, session: Session) -> None:
         self.heard.append(f"connected {session.id[-1]} {session.handshake.path}")
 
     def refused(self, refused: RefusedHandshake) -> None:
         self.heard.append(f"refused {refused.remote_address} {refused.path}: {refused.message}")
+
+    def delivered(
+        self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
+    ) -> None:
+        self.heard.append(f"delivered {session.id[-1]} {message.sequence} {number}")
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         became = f"again in {attempt.retry_in}" if attempt.outcome is None else type(attempt.outcome).__name__

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.breaker import PROBES, Breaker
-from wsaas.backend.delivery import Delivery, Traffic, Watched, attempt_of
+from wsaas.backend.delivery import Delivery, Traffic, Watched, attempt_of, tell
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.health import Change, unreached
 from wsaas.backend.reply_stream import ReplyStreams
@@ -249,7 +249,7 @@ class Courier:
     def _resolve(self, delivery: Delivery, outcome: Outcome) -> None:
         session, observer = delivery.session, self._monitor.observer
         if observer is not None and (event := delivery.event or session.next_event()) is not None:
-            observer.tried(session, attempt_of(delivery, event, outcome))
+            tell(observer, delivery, event, outcome)
         session.resolve(outcome)
         # Only now may it be woken: while it was resolved it was still here.
         del self._deliveries[session]

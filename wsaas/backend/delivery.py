@@ -11,12 +11,13 @@ from twisted.internet.interfaces import IDelayedCall
 from wsaas.backend.breaker import Breaker
 from wsaas.backend.fair_queue import FairQueue
 from wsaas.backend.requests import Webhook
+from wsaas.backend.responses import DELIVERED
 from wsaas.core.counters import WebhookCounters
-from wsaas.core.events import Event, EventKind
-from wsaas.core.observer import Attempt, Times
+from wsaas.core.events import Event, EventKind, Received
+from wsaas.core.observer import Attempt, DeliveryMoments, Observer, Times
 from wsaas.core.outcomes import Outcome
 from wsaas.core.session import Session
-from wsaas.http_client.exchange import Timing
+from wsaas.http_client.exchange import HttpResponse, Timing
 
 
 class Traffic:
@@ -62,6 +63,14 @@ class Watched(Timing):
         self.answered_at = 0.0
         self.answer: object = None
         webhook.timing = self
+
+    @property
+    def moments(self) -> DeliveryMoments | None:
+        """The moments of a try that was answered by a 2xx; None for any other."""
+        answer, begun, first_byte = self.answer, self.begun, self.first_byte
+        if begun is None or first_byte is None or not isinstance(answer, HttpResponse) or answer.status // 100 != 2:
+            return None
+        return self.due, self.sent_at, begun, first_byte, self.answered_at
 
     @property
     def times(self) -> Times | None:
@@ -126,6 +135,17 @@ class Delivery:
         """The moment at which its wait was last ended early."""
         self.watched: Watched | None = None
         """The try under way, if an observer watched when it began."""
+
+
+def tell(observer: Observer, delivery: Delivery, event: Event, outcome: Outcome) -> None:
+    """Tell an observer of a try that is over, or of an event that is given up between two tries, and of the outcome."""
+    watched = delivery.watched
+    if outcome is DELIVERED and watched is not None and type(event) is Received and not observer.wants_requests:
+        moments = watched.moments
+        if moments is not None:
+            observer.delivered(delivery.session, event, delivery.tries, watched.answer, moments)
+            return
+    observer.tried(delivery.session, attempt_of(delivery, event, outcome))
 
 
 def attempt_of(delivery: Delivery, event: Event, outcome: Outcome | None, retry_in: float | None = None) -> Attempt:

@@ -130,7 +130,7 @@ class FrameReader:
         if self._finishing:
             self._hand_over()
         else:
-            self._owner.liveness.heard(self._context.clock.seconds())
+            self._owner.liveness.listens(self._context.clock.seconds())
             self._read()
 
     def _read(self) -> None:

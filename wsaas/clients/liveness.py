@@ -31,10 +31,10 @@ ENDS = {
 class Liveness:
     """The memory of one client's signs of life. Moments and durations are seconds of one clock."""
 
-    __slots__ = ("_hung_up_at", "_pinged_at", "_progress", "_took_at", "heard_at")
+    __slots__ = ("_hung_up_at", "_listens_since", "_pinged_at", "_progress", "_took_at", "heard_at")
 
     def __init__(self, now: float) -> None:
-        self.heard_at = now
+        self.heard_at = self._listens_since = now
         self._pinged_at = 0.0
         self._took_at = 0.0
         self._hung_up_at: float | None = None
@@ -42,8 +42,13 @@ class Liveness:
         """Kept while it is doubtful that the client is still there."""
 
     def heard(self, now: float) -> None:
-        """Note that something came, or that the gateway listens again after it did not."""
+        """Note that something came."""
         self.heard_at = now
+        self._hung_up_at = None
+
+    def listens(self, now: float) -> None:
+        """Note that the gateway listens again after it did not: the client has a whole timeout from now on."""
+        self._listens_since = now
         self._hung_up_at = None
 
     def pinged(self, now: float) -> None:
@@ -55,7 +60,7 @@ class Liveness:
 
         The transport tells if the client takes something, and, if it is not read from, whether it hung up.
         """
-        if full_since is None and self._hung_up_at is None and now - self.heard_at < timeout * 5 / 8:
+        if full_since is None and self._hung_up_at is None and now - self._since < timeout * 5 / 8:
             self._progress = None
         elif self._progress is None:
             self._progress = Progress(transport)
@@ -81,9 +86,14 @@ class Liveness:
             elif now - max(self._hung_up_at, self._took_at) >= timeout * 3 / 4:
                 return Verdict.HUNG_UP
             return Verdict.FINE
-        silent = now - max(self.heard_at, self._took_at)
+        silent = now - max(self._since, self._took_at)
         if silent >= timeout:
             return Verdict.GONE if full_since is None else Verdict.TOO_SLOW
-        if silent >= timeout / 2 and self._pinged_at <= self.heard_at:
+        if silent >= timeout / 2 and self._pinged_at <= self._since:
             return Verdict.SILENT
         return Verdict.FINE
+
+    @property
+    def _since(self) -> float:
+        """The moment since which the client could be heard, and was not."""
+        return max(self.heard_at, self._listens_since)

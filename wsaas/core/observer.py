@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from wsaas.core.errors import GatewayError
-from wsaas.core.events import Closed, Event
+from wsaas.core.events import Closed, Event, Received
 from wsaas.core.model import Frame
 from wsaas.core.outcomes import Outcome
 from wsaas.core.pushes import Pushed, PushKind
@@ -44,6 +44,11 @@ class Attempt(NamedTuple):
     times: Times | None
     outcome: Outcome | None
     retry_in: float | None = None
+
+
+DeliveryMoments = tuple[float, float, float, float, float]
+"""The moments of a message's try, in seconds of one clock: it was due, it was sent, there was a connection for it, the
+first byte of the answer came, and the last one."""
 
 
 class Push(NamedTuple):
@@ -79,6 +84,15 @@ class RefusedHandshake(NamedTuple):
 class Observer(Protocol):
     """Hears what happens, as it happens. It must neither raise nor act on it."""
 
+    @property
+    def wants_requests(self) -> bool:
+        """True if it hears of each try by `tried`, with the webhook; else of most by `delivered`, which costs less."""
+
+    def delivered(
+        self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
+    ) -> None:
+        """Hear of the last try of a message, which was delivered, and the answer says no more: instead of `tried`."""
+
     def connected(self, session: Session) -> None:
         """Hear that a client got its 101."""
 
@@ -112,6 +126,13 @@ class Observers:
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = observers
+        self.wants_requests = any(each.wants_requests for each in observers)
+
+    def delivered(
+        self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
+    ) -> None:
+        for each in self._observers:
+            each.delivered(session, message, number, answer, moments)
 
     def connected(self, session: Session) -> None:
         for each in self._observers:

@@ -8,9 +8,9 @@ from typing import Protocol, cast
 from twisted.logger import Logger
 
 from wsaas.core.errors import GatewayError
-from wsaas.core.events import Closed
+from wsaas.core.events import Closed, Received
 from wsaas.core.model import Frame
-from wsaas.core.observer import Attempt, Push, RefusedHandshake
+from wsaas.core.observer import Attempt, DeliveryMoments, Push, RefusedHandshake
 from wsaas.core.pushes import TO_ONE, Pushed, PushKind
 from wsaas.core.session import Session
 
@@ -48,6 +48,13 @@ class DebugLog:
 
     def refused(self, refused: RefusedHandshake) -> None:
         """Log nothing: the line of the connect says it, or a warning."""
+
+    wants_requests = True
+
+    def delivered(
+        self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
+    ) -> None:
+        """Never called: it wants the requests."""
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         if attempt.request is None or attempt.times is None:

@@ -10,18 +10,15 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from wsaas.core.events import Received
-from wsaas.core.observer import Attempt, Times
-from wsaas.core.outcomes import Delivered
+from wsaas.core.observer import DeliveryMoments
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
+from wsaas.telemetry.numbers import SHORT, milliseconds, short_durations
 
-LateLine = tuple[Any, ...]
-"""A line that is written when it is sent: a function, and its arguments. It keeps no payload."""
-_DELIVERED = (
-    '{"time":"%s%03dZ","event":"message","worker":"@worker@","id":"%s","trace":"%s","webhook_id":"%s_%d_message",'
-    '"method":"PUT","attempt":%d,"status":%d,"outcome":"delivered","bytes":%d,"answer_bytes":%d,'
-    '"times":{"queue":%.3f,"connect":%.3f,"first_byte":%.3f,"total":%.3f},"type":"%s"}\n'
-)
+LateLine = list[Any]
+"""A line that is written when it is first sent: until then what it is made of, and then it alone."""
+LONGEST_KEPT = 3072
+"""Bytes of the longest message that such a line keeps until then."""
 
 
 class Answer(Protocol):
@@ -38,70 +35,64 @@ class DeliveredLines:
 
     def __init__(self, wall_clock: Callable[[], float], prefix: str) -> None:
         self._wall_clock = wall_clock
-        self._line = _DELIVERED.replace("@worker@", prefix)
-        self._second = -1
-        self._date = ""
+        self._prefix = prefix
+        self._second = self._millisecond = -1
+        self._date = self._begin = ""
+        self._short: tuple[str, ...] = ()
+        self._alike: tuple[int, ...] = ()
+        self._middle = self._end = ""
+        """The parts of the last line that say these numbers: the next line often has the same."""
 
-    def of(self, session: Session, attempt: Attempt) -> LateLine | None:
-        """Return the line of a message that was delivered; None for any other try."""
-        told, number, _, answer, times, outcome, _ = attempt
-        if (
-            outcome.__class__ is not Delivered
-            or told.__class__ is not Received
-            or times is None
-            or times.connect is None
-            or times.first_byte is None
-        ):
-            return None
-        frame, found = told.frame, cast(Answer, answer)
-        if found.status // 100 != 2:
-            return None
-        size, answer_size = len(frame.payload), len(found.body)
-        return (
-            self._write,
-            self._wall_clock(),
-            session,
-            told.sequence,
-            number,
-            found.status,
-            size,
-            answer_size,
-            times,
-            frame.binary,
-        )
+    def of(
+        self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
+    ) -> LateLine:
+        """Return the line of a message that was delivered."""
+        return [self._wall_clock(), session, message, number, answer, moments]
 
-    def _write(
-        self,
-        moment: float,
-        session: Session,
-        sequence: int,
-        number: int,
-        status: int,
-        size: int,
-        answer_size: int,
-        times: Times,
-        binary: bool,
-    ) -> bytes:
-        id = session.id
-        queue, connect, first_byte, total = times
-        second, milliseconds = divmod(int(moment * 1000), 1000)
+    def written(self, late: LateLine) -> bytes:
+        """Return a line as it is sent."""
+        if len(late) == 1:
+            return cast(bytes, late[0])
+        moment, session, message, number, found, (due, sent_at, begun, first_byte, answered_at) = late
+        millisecond = int(moment * 1000)
+        if millisecond != self._millisecond:
+            self._begin_of(millisecond)
+        id, frame, answer = session.id, message.frame, cast(Answer, found)
+        alike = number, answer.status, len(frame.payload), len(answer.body), frame.binary
+        if alike != self._alike:
+            self._alike, self._middle, self._end = alike, *_around_times(*alike)
+        # As `milliseconds` writes them, mostly without the calls.
+        queue = int((sent_at - due) * 1e6 + 0.5)
+        connect = int((begun - sent_at) * 1e6 + 0.5)
+        first = int((first_byte - sent_at) * 1e6 + 0.5)
+        total = int((answered_at - sent_at) * 1e6 + 0.5)
+        short = self._short
+        line = (
+            f'{self._begin}{id}","trace":"{session.trace_id}","webhook_id":"{id}_{message.sequence}{self._middle}'
+            f"{short[queue] if 0 <= queue < SHORT else milliseconds(sent_at - due)},"
+            f'"connect":{short[connect] if 0 <= connect < SHORT else milliseconds(begun - sent_at)},'
+            f'"first_byte":{short[first] if 0 <= first < SHORT else milliseconds(first_byte - sent_at)},'
+            f'"total":{short[total] if 0 <= total < SHORT else milliseconds(answered_at - sent_at)}{self._end}'
+        ).encode("ascii")
+        late[:] = (line,)
+        return line
+
+    def _begin_of(self, millisecond: int) -> None:
+        """Keep the beginning of the lines of a moment: several have the same."""
+        second = millisecond // 1000
         if second != self._second:
             self._second, self._date = second, iso8601(second)[:-4]
-        line = self._line % (
-            self._date,
-            milliseconds,
-            id,
-            session.trace_id,
-            id,
-            sequence,
-            number,
-            status,
-            size,
-            answer_size,
-            queue * 1000,
-            connect * 1000,  # type: ignore[operator]  # `of` has looked
-            first_byte * 1000,  # type: ignore[operator]
-            total * 1000,
-            "binary" if binary else "text",
+            self._short = short_durations()
+        self._millisecond = millisecond
+        self._begin = (
+            f'{{"time":"{self._date}{millisecond % 1000:03d}Z","event":"message","worker":"{self._prefix}","id":"'
         )
-        return line.encode("ascii")
+
+
+def _around_times(number: int, status: int, size: int, answer_size: int, binary: bool) -> tuple[str, str]:
+    """Return what stands in a line between the sequence and the times, and what behind them."""
+    middle = (
+        f'_message","method":"PUT","attempt":{number},"status":{status},"outcome":"delivered",'
+        f'"bytes":{size},"answer_bytes":{answer_size},"times":{{"queue":'
+    )
+    return middle, f'}},"type":"{"binary" if binary else "text"}"}}\n'

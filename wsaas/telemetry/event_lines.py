@@ -30,6 +30,7 @@ from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 from wsaas.telemetry.delivered_lines import DeliveredLines
 from wsaas.telemetry.event_filter import NO_ANSWER
+from wsaas.telemetry.numbers import milliseconds
 from wsaas.telemetry.payloads import Payloads, Request, body_members, in_an_object
 
 _WEBHOOK = (
@@ -219,11 +220,11 @@ def webhook_id(session: Session, attempt: Attempt) -> str:
 
 
 def _times(times: Times) -> str:
-    connect = "null" if times.connect is None else f"{times.connect * 1000:.3f}"
-    first_byte = "null" if times.first_byte is None else f"{times.first_byte * 1000:.3f}"
+    connect = "null" if times.connect is None else milliseconds(times.connect)
+    first_byte = "null" if times.first_byte is None else milliseconds(times.first_byte)
     return (
-        f'{{"queue":{times.queue * 1000:.3f},"connect":{connect},"first_byte":{first_byte},'
-        f'"total":{times.total * 1000:.3f}}}'
+        f'{{"queue":{milliseconds(times.queue)},"connect":{connect},"first_byte":{first_byte},'
+        f'"total":{milliseconds(times.total)}}}'
     )
 
 

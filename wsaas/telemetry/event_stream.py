@@ -6,18 +6,19 @@ event -> is there a watcher whose filter wants it? -> one line of JSON -> each s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, cast
 
 from twisted.logger import Logger
 
 from wsaas.core.errors import GatewayError
-from wsaas.core.events import Closed, EventKind
+from wsaas.core.events import Closed, EventKind, Received
 from wsaas.core.groups import NO_GROUPS
 from wsaas.core.model import Frame
 from wsaas.core.monitor import Monitor
-from wsaas.core.observer import Attempt, Push, RefusedHandshake
+from wsaas.core.observer import Attempt, DeliveryMoments, Push, RefusedHandshake
 from wsaas.core.pushes import TO_ONE, Pushed, PushKind
 from wsaas.core.session import Session
+from wsaas.telemetry.delivered_lines import LONGEST_KEPT, Answer, DeliveredLines
 from wsaas.telemetry.event_filter import EventFilter
 from wsaas.telemetry.event_lines import EventLines, status_of
 from wsaas.telemetry.watcher import Watcher
@@ -42,10 +43,13 @@ class EventStream:
         self._lines = lines
         self._code_of = code_of
         self._watchers: list[Watcher] = []
+        self._delivered = lines.delivered or DeliveredLines(lambda: 0.0, "")
+        self.wants_requests = lines.delivered is None
+        """With payloads, each webhook is written as it was sent."""
 
     def watch(self, filter: EventFilter, write: Callable[[bytes], object], end: Callable[[], object]) -> Watcher:
         """Begin to write what happens; see Watcher. The caller ends it by `unwatch`."""
-        watcher = Watcher(self._clock, filter, write, end)
+        watcher = Watcher(self._clock, filter, write, end, self._delivered.written)
         self._watchers.append(watcher)
         if len(self._watchers) == 1:
             self._monitor.watch(self)
@@ -78,14 +82,23 @@ class EventStream:
         id = getattr(refused.session, "id", None)
         self._tell("refusal", id, (), status_of(refused.response), self._lines.refusal, refused, id)
 
+    def delivered(
+        self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
+    ) -> None:
+        late = None
+        for watcher in self._watchers:
+            filter = watcher.filter
+            if filter.everything or (
+                filter.some_delivered
+                and filter.wants("message", session.id, session.groups, cast(Answer, answer).status)
+            ):
+                if late is None:
+                    late = self._delivered.of(session, message, number, answer, moments)
+                    if len(message.frame.payload) > LONGEST_KEPT:
+                        self._delivered.written(late)
+                watcher.offer_late(late)
+
     def tried(self, session: Session, attempt: Attempt) -> None:
-        late = None if self._lines.delivered is None else self._lines.delivered.of(session, attempt)
-        if late is not None:
-            for watcher in self._watchers:
-                filter = watcher.filter
-                if filter.everything or filter.wants("message", session.id, session.groups, status_of(attempt.answer)):
-                    watcher.offer_late(late)
-            return
         event = _WEBHOOKS[attempt.event.kind] if attempt.outcome is not None else "retry"
         status = status_of(attempt.answer)
         self._tell(event, session.id, session.groups, status, self._lines.webhook, event, session, attempt)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from wsaas.core.errors import GatewayError
-from wsaas.core.events import Closed
+from wsaas.core.events import Closed, Received
 from wsaas.core.model import Frame
-from wsaas.core.observer import Attempt, Push, RefusedHandshake
+from wsaas.core.observer import Attempt, DeliveryMoments, Push, RefusedHandshake
 from wsaas.core.session import Session
 from wsaas.telemetry.event_lines import webhook_id
 from wsaas.telemetry.payloads import Request
@@ -47,6 +47,13 @@ class Recorder:
     def find(self, webhook_id: str) -> Recorded | None:
         """Return the webhook of this id, if it is still there."""
         return self._recorded.get(webhook_id)
+
+    wants_requests = True
+
+    def delivered(
+        self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
+    ) -> None:
+        """Never called: it wants the requests."""
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         """Keep the webhook."""

@@ -14,9 +14,9 @@ from hashlib import sha256
 from typing import Literal, Protocol, cast
 
 from wsaas.core.errors import GatewayError
-from wsaas.core.events import Closed
+from wsaas.core.events import Closed, Received
 from wsaas.core.model import Frame
-from wsaas.core.observer import Attempt, Push, RefusedHandshake
+from wsaas.core.observer import Attempt, DeliveryMoments, Push, RefusedHandshake
 from wsaas.core.session import Session
 
 Attribute = str | int | float | bool
@@ -61,6 +61,13 @@ class Tracing:
         self._export = export
         self._address = address
         self._wall_clock = wall_clock
+
+    wants_requests = True
+
+    def delivered(
+        self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
+    ) -> None:
+        """Never called: it wants the requests."""
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         request, times = cast(Request | None, attempt.request), attempt.times

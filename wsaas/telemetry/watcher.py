@@ -12,10 +12,10 @@ MAX_EVENTS = 256
 """Events that wait for a watcher that does not read; further ones are counted, and left out."""
 MAX_BYTES = 1 << 20
 """Bytes of these events; one alone may have more."""
-LATE_SIZE = 512
-"""Bytes that a line counts for which is not written yet."""
-FLUSH_AT = 64
-FLUSH_AFTER = 0.025
+LATE_SIZE = MAX_BYTES // MAX_EVENTS
+"""Bytes that a line counts for which is not written yet: it keeps its message until then."""
+FLUSH_AT = 192
+FLUSH_AFTER = 0.05
 """Events, and seconds, that wait to be written together: a write for each would cost more than the event."""
 TICK = 15.0
 """Seconds between two empty lines, which keep proxies awake and find out that the watcher is gone."""
@@ -28,16 +28,22 @@ class Watcher:
 
     It is a push producer (IPushProducer), which its transport pauses: MAX_EVENTS and MAX_BYTES wait then, and the next
     line says how many more there were. `end` is called if the watcher is to be let go: at a stop of the process, or
-    after PATIENCE.
+    after PATIENCE. `written` writes the lines that are not written when they are offered.
     """
 
     def __init__(
-        self, clock: Any, filter: EventFilter, write: Callable[[bytes], object], end: Callable[[], object]
+        self,
+        clock: Any,
+        filter: EventFilter,
+        write: Callable[[bytes], object],
+        end: Callable[[], object],
+        written: Callable[[LateLine], bytes],
     ) -> None:
         self.filter = filter
         self.end = end
         self._clock = clock
         self._write = write
+        self._written = written
         self._lines: list[bytes | LateLine] = []
         self._size = 0
         self._skipped = 0
@@ -53,7 +59,16 @@ class Watcher:
 
     def offer_late(self, line: LateLine) -> None:
         """Do the same with a line that is not written yet."""
-        self._offer(line, LATE_SIZE)
+        # As _offer does, without the call: each message of a busy gateway comes here.
+        lines = self._lines
+        count = len(lines)
+        if self._skipped or count >= MAX_EVENTS or self._size > MAX_BYTES - LATE_SIZE:
+            self._skipped += 1
+            return
+        lines.append(line)
+        self._size += LATE_SIZE
+        if self._flush_call is None or count >= FLUSH_AT - 1:
+            self._flush_soon()
 
     def _offer(self, line: bytes | LateLine, size: int) -> None:
         lines = self._lines
@@ -62,8 +77,11 @@ class Watcher:
             return
         lines.append(line)
         self._size += size
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if not self._paused:
-            if len(lines) >= FLUSH_AT:
+            if len(self._lines) >= FLUSH_AT:
                 self._flush()
             elif self._flush_call is None:
                 self._flush_call = self._clock.callLater(FLUSH_AFTER, self._flush)
@@ -101,7 +119,8 @@ class Watcher:
             lines.append(b'{"event":"skipped","count":%d}\n' % self._skipped)
             self._skipped = 0
         if lines:
-            self._write(b"".join([each if isinstance(each, bytes) else each[0](*each[1:]) for each in lines]))
+            written = self._written
+            self._write(b"".join([written(each) if each.__class__ is list else each for each in lines]))  # type: ignore[misc]
 
     def _cancel_flush(self) -> None:
         if self._flush_call is not None:

@@ -171,7 +171,7 @@ DEFENCES = [
         "system.test_disconnect.KeepaliveTests.test_silent",
     ),
     without(VANISHES, CONNECTION, "buffer.write(encode_control(PING))", "pass"),
-    without(VANISHES, PULSE, " and self._pinged_at <= self.heard_at", ""),
+    without(VANISHES, PULSE, " and self._pinged_at <= self._since", ""),
     Defence(
         FORBIDDEN,
         (

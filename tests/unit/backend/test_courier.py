@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -457,6 +457,31 @@ class MonitorTests(CourierTestCase):
         self.assertEqual(
             [(each.number, each.request is None) for each in observer.attempts], [(1, True), (2, False), (3, True)]
         )
+
+    def test_delivered(self) -> None:
+        """An observer that wants no requests hears of a delivered message by its moments; of all else as others do."""
+        self.clock.advance(100)
+        observer = FakeObserver()
+        observer.wants_requests = False
+        heard: list[Any] = []
+        self.patch(observer, "delivered", lambda *arguments: heard.append(arguments))
+        self.monitor.watch(observer)
+        _, session = self.open()
+        for answer in (HttpResponse(404, (), b"", False), Lost("reset"), OK, OK):
+            self.say(session, b"hi")
+            timing = self.sender.waiting[0][0].timing
+            assert timing is not None
+            timing.begun = timing.first_byte = now = self.clock.seconds()
+            self.clock.advance(0.5)
+            self.sender.answer(answer)
+            self.clock.advance(2)
+        self.sender.answer(OK)
+        told = [line.split(maxsplit=2)[2] for line in observer.heard if line.startswith("tried")]
+        others = ["connect Accepted 1", "message Delivered 1", "message again in 0.2 1", "message Delivered 1"]
+        self.assertEqual(told, others)  # the last one has no moments
+        self.assertEqual([(each[2], each[3]) for each in heard], [(2, OK), (1, OK)])
+        _, sent_at, begun, first_byte, answered_at = heard[0][4]
+        self.assertEqual((sent_at, begun, first_byte, answered_at), (now - 2.5,) * 3 + (now - 2.0,))
 
     def test_known_answer(self) -> None:
         """An answer that is not read, since it is the same as an earlier one, is counted all the same."""

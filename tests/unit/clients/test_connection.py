@@ -865,3 +865,14 @@ class KeepaliveTests(SynchronousTestCase):
         self.assertEqual(client.peer.last_active_at, before)
         client.send(Pong())
         self.assertEqual(client.peer.last_active_at, before + 3)
+
+    def test_last_active_paused(self) -> None:
+        """A client from which the gateway did not read for a time was last heard before that."""
+        client = self.harness.open()
+        client.send(Pong())
+        before = client.peer.last_active_at
+        client.peer.pause_reading()
+        self.harness.clock.advance(10)
+        client.peer.resume_reading()
+        self.harness.clock.advance(1)
+        self.assertEqual(client.peer.last_active_at, before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from sys import getrefcount
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -32,6 +33,7 @@ from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.http_client.exchange import HttpResponse, TimedOut
 from wsaas.net.handshake_response import HandshakeResponse
+from wsaas.telemetry.delivered_lines import LONGEST_KEPT
 from wsaas.telemetry.event_filter import EventFilter
 from wsaas.telemetry.event_lines import EventLines
 from wsaas.telemetry.event_stream import EventStream
@@ -40,6 +42,8 @@ from wsaas.telemetry.watcher import FLUSH_AFTER, MAX_EVENTS, Watcher
 TRACE = "ab" * 16
 CLOSED = Closed(Cause.CLIENT, 1001, 'by"e', True, 2)
 NO = Refusal(RefusalReason.VETOED)
+NO_CONTENT = HttpResponse(204, (), b"", False)
+MOMENTS = (0.0, 0.001, 0.001, 0.002, 0.002)
 MESSAGE_ID = f"{ID}_7_message"
 HEAD = f"WSAAS-Event: message\r\nX: webhook-id: no\r\nwebhook-id: {MESSAGE_ID}\r\nwebhook-timestamp: 1\r\n".encode()
 
@@ -212,12 +216,53 @@ class LineTests(StreamTestCase):
         self.assertEqual((line["status"], line["outcome"]), (None, "undelivered"))
 
     def test_ways(self) -> None:
-        """The line of a message that was delivered is the same by the fast path as by the slow one."""
-        event, answer = Received(7, Frame(b"hello", True)), HttpResponse(204, (), b"", False)
-        fast = self.line("tried", self.session, self.attempt(event, Delivered(), answer))
-        self.lines.delivered = None
-        self.assertEqual(self.line("tried", self.session, self.attempt(event, Delivered(), answer)), fast)
-        self.assertEqual((fast["webhook_id"], fast["status"], fast["type"]), (MESSAGE_ID, 204, "binary"))
+        """The line of a message that was delivered is the same by the fast path as by the slow one, whatever its times,
+        its size, its answer, and the number of its tries.
+        """
+        started = 1795865000.0
+        for due, sent_at, begun, first_byte, answered_at in (
+            (0.0, 0.0, 0.0, 0.0, 0.0),
+            (0.0, 0.0000124, 0.0000126, 0.0009996, 0.0099994),
+            (0.0, 0.0099996, 0.0200001, 0.5, 61.25),
+            (1.0, 0.5, 0.4, 0.3, 0.2),  # the clock was set back
+        ):
+            for event, number, answer in (
+                (Received(7, Frame(b"hello", True)), 1, HttpResponse(204, (), b"", False)),
+                (Received(7, Frame(b"x" * 5000, False)), 3, HttpResponse(200, (), b"pong", False)),
+            ):
+                moments = tuple(started + each for each in (due, sent_at, begun, first_byte, answered_at))
+                at = moments[1]
+                times = Times(at - moments[0], moments[2] - at, moments[3] - at, moments[4] - at)
+                attempt = self.attempt(event, Delivered(), answer, number=number, times=times)
+                if not event.frame.binary:
+                    attempt = attempt._replace(request=Webhook(b"PUT", ID.encode(), HEAD, event.frame.payload, 0))
+                fast = self.line("delivered", self.session, event, number, answer, moments)
+                self.assertEqual(self.line("tried", self.session, attempt), fast)
+                self.assertEqual((fast["webhook_id"], fast["attempt"]), (MESSAGE_ID, number))
+
+    def test_shared(self) -> None:
+        """All readers get the same line of a message that was delivered, which is written once."""
+        watchers = [
+            self.watch(),
+            self.watch(event="message"),
+            self.watch(event="reply"),
+            self.watch(status="4xx,error"),
+        ]
+        self.stream.delivered(self.session, Received(7, text("hello")), 1, NO_CONTENT, MOMENTS)
+        self.clock.advance(FLUSH_AFTER)
+        found = [written for _, written in watchers]
+        self.assertEqual([len(each) for each in found], [1, 1, 0, 0])
+        self.assertIs(found[0][0], found[1][0])
+
+    def test_long_message(self) -> None:
+        """A line that waits for its reader keeps no long message."""
+        watcher, _ = self.watch()
+        watcher.pauseProducing()
+        for size, kept in ((LONGEST_KEPT, True), (LONGEST_KEPT + 1, False)):
+            payload = b"x" * size
+            before = getrefcount(payload)
+            self.stream.delivered(self.session, Received(7, Frame(payload, False)), 1, NO_CONTENT, MOMENTS)
+            self.assertEqual(getrefcount(payload) > before, kept)
 
     def test_late(self) -> None:
         """A line that is written when it is sent has the moment of its event, and keeps its bound and its place."""
@@ -225,7 +270,7 @@ class LineTests(StreamTestCase):
         event, answer = Received(7, text("hello")), HttpResponse(200, (), b"", False)
         watcher.pauseProducing()
         for _ in range(MAX_EVENTS + 2):
-            self.stream.tried(self.session, self.attempt(event, Delivered(), answer))
+            self.stream.delivered(self.session, event, 1, answer, MOMENTS)
             self.now += 1
         self.stream.replied(self.session, text("pong"))
         watcher.resumeProducing()
@@ -234,7 +279,7 @@ class LineTests(StreamTestCase):
         self.assertEqual((len(lines), lines[-1]), (MAX_EVENTS + 1, {"event": "skipped", "count": 2}))
         self.stream.unwatch(watcher)
         _, nothing = self.watch(status="5xx")
-        self.stream.tried(self.session, self.attempt(event, Delivered(), answer))
+        self.stream.delivered(self.session, event, 1, answer, MOMENTS)
         self.assertEqual(self.read(nothing), [])
 
     def test_unseen(self) -> None:

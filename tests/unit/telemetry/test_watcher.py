@@ -14,7 +14,9 @@ class WatcherTests(SynchronousTestCase):
         self.clock = Clock()
         self.written: list[bytes] = []
         self.ended: list[str] = []
-        self.watcher = Watcher(self.clock, EventFilter(), self.written.append, lambda: self.ended.append("end"))
+        self.watcher = Watcher(
+            self.clock, EventFilter(), self.written.append, lambda: self.ended.append("end"), lambda late: late[0]
+        )
 
     def offer(self, *numbers: int) -> None:
         for number in numbers:
