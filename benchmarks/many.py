@@ -33,8 +33,8 @@ from benchmarks.systems import Place, Wsaas
 
 WS_TIMEOUT = 20.0
 """Seconds. A silent client is pinged after half of it."""
-SPARE_FILES = 600
-"""Open files of a process that are not for clients: the gateway keeps some for webhooks, the API and its journal."""
+SPARE_FILES = 1500
+"""Open files of a process that are not for clients: they are for webhooks, streams, the API and other workers."""
 PATIENCE = 60.0
 """Seconds without progress after which DELETEs count as missing."""
 
