@@ -62,12 +62,16 @@ def sizing(works: Sequence[Work], system: str, results: Results) -> str:
 
 
 def described(found: dict[str, Any]) -> str:
-    """Return a paragraph on the machine, the interpreter and the commit of a file."""
+    """Return a paragraph on the machine, the interpreter and the commit of a file.
+
+    `kept` says of a file of which only a part was kept what that is.
+    """
     machine = found["machine"]
     measured = [each["rounds"] for row in found["works"].values() for each in row["systems"].values()]
     rounds = max(map(len, measured), default=0)
+    how = machine.get("kept", f"{rounds} round{'s' * (rounds != 1)}")
     return (
-        f"Measured on {machine['day']}, commit {machine['commit']}, {rounds} round{'s' * (rounds != 1)}. The machine: "
+        f"Measured on {machine['day']}, commit {machine['commit']}, {how}. The machine: "
         f"{machine['processors']} processors ({machine['processor']}), {machine['system']}. The interpreter: Python "
         f"{machine['python']}, {machine['build']}."
     )

@@ -102,11 +102,12 @@ def latencies(systems: Sequence[str], results: Results) -> str:
         for name in systems:
             measures = [each for each in results[work][name] if each.operations]
             if measures:
-                rate, *milliseconds = (
-                    statistics.median(each.details[key] for each in measures)
-                    for key in ("rate", "p50", "p99", "p999", "max")
-                )
-                rows.append([work, name, f"{rate:.0f}", *(f"{each:.2f}" for each in milliseconds)])
+                rate = statistics.median(each.details["rate"] for each in measures)
+                row = [work, name, f"{rate:.0f}"]
+                for key in ("p50", "p99", "p999", "max"):
+                    found = [each.details[key] for each in measures if key in each.details]
+                    row.append(f"{statistics.median(found):.2f}" if found else "")
+                rows.append(row)
     return table(rows, left=2) if len(rows) > 1 else ""
 
 
