@@ -49,9 +49,9 @@ def spell(value: float, unit: str) -> str:
 def costs(works: Sequence[Work], systems: Sequence[str], results: Results) -> str:
     """Return a table with a row for each work: each system's cost, and its ratio to the first system's."""
     first = systems[0]
-    rows = [["work", "", *(cell for name in systems for cell in ((name,) if name == first else (name, "times")))]]
+    rows = [["work", *(cell for name in systems for cell in ((name,) if name == first else (name, "times")))]]
     for work in works:
-        row = [work.name, work.unit]
+        row = [f"{work.name}, {work.unit}"]
         for name in systems:
             measures = results[work.name][name]
             value = median(measures)
@@ -63,7 +63,7 @@ def costs(works: Sequence[Work], systems: Sequence[str], results: Results) -> st
                 times = ratio(measures, results[work.name][first])
                 row.append("" if times is None else f"{times:.2f}")
         rows.append(row)
-    return table(rows, left=2)
+    return table(rows, left=1)
 
 
 def engines(works: Sequence[Work], systems: Sequence[str], results: Results) -> str:

@@ -54,7 +54,7 @@ class PageTests(SynchronousTestCase):
                 "results",
                 file(connect={"wsaas": [cost, cost, 2 * cost], "nchan": [10.0] * 3}, idle={"wsaas": [4096.0]}),
             )
-            self.assertIn(f"connect  us   {cost:.1f}   10.0", self.text("costs.txt"))
+            self.assertIn(f"connect, us   {cost:.1f}   10.0", self.text("costs.txt"))
             self.assertIn(f"connect                      {1e6 / cost:,.0f}", self.text("sizing.txt"))
             self.assertIn(f">{cost:.1f} us<", self.text("cost.svg"))
         self.assertIn("2026-11-28, commit abc, 3 rounds.", self.text("machine.txt"))

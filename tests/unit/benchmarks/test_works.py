@@ -93,9 +93,9 @@ class ReportTests(SynchronousTestCase):
     def test_costs(self) -> None:
         """Medians, and of the rounds' ratios to the first system; a mark for what was lost, a word for what failed."""
         lines = [line.split() for line in costs(self.works, ["wsaas", "plain"], self.results).splitlines()]
-        self.assertIn(["connect", "us", "500", "900", "1.80"], lines)
-        self.assertIn(["message", "100", "B", "us", "90.0", "900!", "10.00"], lines)
-        self.assertIn(["idle", "KB", "10.0", "failed"], lines)
+        self.assertIn(["connect,", "us", "500", "900", "1.80"], lines)
+        self.assertIn(["message", "100", "B,", "us", "90.0", "900!", "10.00"], lines)
+        self.assertIn(["idle,", "KB", "10.0", "failed"], lines)
 
     def test_verdicts(self) -> None:
         """A target is met or not, and one that was not measured is not spoken of."""
