@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -148,16 +149,18 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", type=Path, help="write the figures into this file")
     options = parser.parse_args(argv)
     each = options.connections or most - SPARE_FILES
+    # A run ended by SIGTERM must stop its processes.
+    signal.signal(signal.SIGTERM, lambda *ignored: sys.exit(1))
     runs = []
     try:
         for workers in map(int, options.workers.split(",")):
             runs.append(measure(workers, each * workers, options.seconds))
+            print(spell(runs), flush=True)
+            if options.json:
+                options.json.write_text(json.dumps({"machine": machine(), "runs": runs}, indent=1) + "\n")
     except Lost as error:
         print(error, file=sys.stderr)
         return 1
-    print(spell(runs))
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine(), "runs": runs}, indent=1) + "\n")
     return 1 if any(run["missing_deletes"] or run["gone_while_idle"] for run in runs) else 0
 
 
