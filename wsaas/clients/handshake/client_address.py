@@ -78,6 +78,7 @@ class Proxies:
         return found
 
 
+@lru_cache(maxsize=1024)
 def _spelled(host: str) -> str:
     address = parse(host)
     return host if address is None else str(address)

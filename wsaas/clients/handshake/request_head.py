@@ -139,6 +139,8 @@ def repeated(head: RequestHead, names: frozenset[bytes]) -> tuple[tuple[bytes, b
     A single value is unchanged. Several values are joined without the empty ones: by commas (RFC 9110, 5.3), cookies
     by semicolons (RFC 6265, 5.4; RFC 9113, 8.2.3, since HTTP/2 may split them).
     """
+    if names.isdisjoint(head.fields):
+        return ()
     return tuple(
         (_SPELLED.get(name, name), _SEPARATORS.get(name, b", ").join(filter(None, values)))
         for name, values in head.fields.items()
