@@ -69,7 +69,7 @@ def described(found: dict[str, Any]) -> str:
     machine = found["machine"]
     measured = [each["rounds"] for row in found["works"].values() for each in row["systems"].values()]
     rounds = max(map(len, measured), default=0)
-    how = machine.get("kept", f"{rounds} round{'s' * (rounds != 1)}")
+    how = machine.get("kept", f"{rounds} round{'s' * (rounds != 1)}" if rounds else "one run of each")
     return (
         f"Measured on {machine['day']}, commit {machine['commit']}, {how}. The machine: "
         f"{machine['processors']} processors ({machine['processor']}), {machine['system']}. The interpreter: Python "
@@ -99,7 +99,9 @@ def texts_of(directory: Path) -> dict[str, str]:
             texts["sizing.txt"] = sizing(works, systems[0], results)
     path = directory / "many.json"
     if path.exists():
-        texts["many.txt"] = many.spell(json.loads(path.read_text())["runs"])
+        found = json.loads(path.read_text())
+        texts["many.txt"] = many.spell(found["runs"])
+        texts["many-machine.txt"] = described({"works": {}, **found})
     return texts
 
 
