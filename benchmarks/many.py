@@ -126,7 +126,9 @@ ROWS = (
 
 def spell(runs: Sequence[dict[str, Any]]) -> str:
     """Return the table of these runs."""
-    rows = [["", *(f"{run['workers']} process" + ("es" if run["workers"] > 1 else "") for run in runs)]]
+    rows = [
+        ["very many clients", *(f"{run['workers']} process" + ("es" if run["workers"] > 1 else "") for run in runs)]
+    ]
     for label, form in ROWS:
         cells = []
         for run in runs:

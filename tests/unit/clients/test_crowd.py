@@ -35,6 +35,7 @@ class Accepting:
 
 class CrowdTests(SynchronousTestCase):
     def setUp(self) -> None:
+        self.harness = Harness(ws_timeout=30.0)
         self.registry = Registry()
         random = Random(1)
         gateway = Gateway(
@@ -45,9 +46,9 @@ class CrowdTests(SynchronousTestCase):
             lambda: 1e9,
             lambda length: bytes(random.choices(range(1, 248), k=length)),  # each stands for a character of an id
             Monitor(),
+            self.harness.clock.callLater,
         )
         gateway.accepting = True
-        self.harness = Harness(ws_timeout=30.0)
         factory = self.harness.factory
         factory.context = replace(factory.context, gateway=gateway)
 
