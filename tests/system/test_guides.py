@@ -24,7 +24,10 @@ from tests.support.system_case import SystemTestCase, eventually
 from tests.support.websocket_client import refused
 from tests.support.wsgi_server import WsgiServer
 
-PAGES = {name: DOCS / f"{name}.rst" for name in ("presence", "receipts", "devices", "reconnecting", "expiring_tokens")}
+PAGES = {
+    name: DOCS / f"{name}.rst"
+    for name in ("presence", "receipts", "devices", "reconnecting", "expiring_tokens", "trying")
+}
 COMMAND = f"""#!/bin/sh
 exec {sys.executable} -c 'import sys; from wsaas.cli.main import main; sys.exit(main())' "$@"
 """
@@ -91,7 +94,7 @@ class Guide(SystemTestCase):
         tools.mkdir(parents=True)
         (tools / "wsaas").write_text(COMMAND)
         (tools / "wsaas").chmod(0o755)
-        path = os.pathsep.join([str(tools), os.environ["PATH"]])
+        path = os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]])
         return subprocess.run(
             ["bash", "-c", self.adapted(command)],
             env={**environment({"HTTP_PORT": str(self.gateway_.http_port)}), "PATH": path, **environ},
@@ -444,6 +447,28 @@ class ReconnectTests(Guide):
             old = client.get("/token").get_json()["token"]
         for token in (old, "nonsense"):
             self.assertEqual(refused(f"{self.gateway_.ws}/?access_token={token}").status, 401)
+
+
+class TryingTests(Guide):
+    def test_ci(self) -> None:
+        """The page's lines for CI write a report of the Flask recipe, and end with status 0."""
+        need("curl")
+        folder = self.directory()
+        folder.mkdir(parents=True)
+        (folder / "backend.py").write_text(example(DOCS / "recipes.rst", "flask"))
+        port = str(free_port())
+        lines = example(PAGES["trying"], "ci").replace("3000", port)
+        target = f"http://localhost:{port}/websocket"
+        command = f"cd {folder}; {lines} status=$?; kill $!; exit $status"
+        ran = self.bash(command, TARGET_ADDRESS=target)
+        report = json.loads((folder / "report.json").read_text())
+        self.assertEqual((ran.returncode, report["failed"], report["warnings"], report["target"]), (0, 0, 0, target))
+        self.assertEqual(set(report["checks"][0]), {"check", "verdict", "sentence", "remedy", "milliseconds"})
+
+    def test_first(self) -> None:
+        """The page's first command, of a backend that is not there, is status 5."""
+        command = example(PAGES["trying"], "first").replace("3000", str(free_port()))
+        self.assertEqual(self.bash(command).returncode, 5)
 
 
 class CompleteTests(Guide):

@@ -30,7 +30,7 @@ _EXAMPLES = (
     ("wsaas try http://localhost:3000/websocket", "a backend on this machine"),
     ("wsaas try :5000/ws --token eyJhbGciOi...", "clients need a token"),
     ("wsaas try --path '/room/7?lang=en' --message '{\"say\": \"hi\"}'", "a client as yours are"),
-    ("wsaas try --secret-file secret --strict --json | jq .checks", "in CI: warnings fail, too"),
+    ("wsaas try --strict --json > report.json", "in CI: warnings fail, too"),
 )
 TRY = ("try a backend, without a gateway", _DESCRIPTION, _EXAMPLES)
 """Summary, description and examples of the command."""
