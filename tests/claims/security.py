@@ -111,6 +111,7 @@ TESTS: Claims = {
         "A frame that announces 2^40 bytes": [
             "unit.clients.test_connection.MessageTests.test_too_big",
             "thorough.fuzz.test_bombs.BombTests.test_long_frame",
+            "unit.clients.test_frames.DifferentialTests.test_alike",
         ],
         "A message whose fragments never end": [
             "thorough.fuzz.test_bombs.BombTests.test_endless_message",
@@ -127,10 +128,12 @@ TESTS: Claims = {
             "unit.clients.test_flood.RateTests.test_every_kind_counts",
             "unit.clients.test_flood.TurnTests.test_turns",
             "system.test_limits.RateTests.test_flood",
+            "unit.clients.test_frames.DifferentialTests.test_one_by_one",
         ],
         "Messages faster than the backend takes them": [
             "system.test_order.BacklogTests.test_memory",
             "unit.clients.test_connection.MessageTests.test_pause",
+            "unit.clients.test_frames.DifferentialTests.test_one_by_one",
         ],
         "Pings without reading the pongs": [
             "unit.clients.test_connection.SendBufferTests.test_ping_flood",
@@ -162,6 +165,7 @@ TESTS: Claims = {
             "unit.clients.test_connection.MessageTests.test_frames_in_a_frame",
             "thorough.fuzz.test_clients.FrameFuzz.test_anything",
             "thorough.fuzz.test_clients.FrameFuzz.test_cuts",
+            "unit.clients.test_frames.DifferentialTests.test_takes_the_same",
         ],
         "Anything else, by the hundred thousand": [
             "thorough.fuzz.test_clients.FrameFuzz.test_meanwhile",

@@ -65,6 +65,26 @@ class Shares:
         held = self._held[kind]
         held[party] = held.get(party, 0) + 1
 
+    def pass_on(self, kind: EventKind, giver: str, taker: str) -> bool:
+        """Give a party's place to a webhook of the same kind that waits, of this or another party.
+
+        As `release`, `allow` and `acquire` in one step. Return False, and change nothing, if that one may not be sent.
+        """
+        in_flight = self.in_flight[kind] - 1
+        free = self._free + 1 - self._kept_free
+        if in_flight < self._kept:
+            free += self._kept - in_flight - 1
+        held = self._held[kind]
+        if in_flight >= GREED * free and held.get(taker, 0) - (giver == taker) >= GREED * free:
+            return False
+        if giver != taker:
+            held[taker] = held.get(taker, 0) + 1
+            if left := held[giver] - 1:
+                held[giver] = left
+            else:
+                del held[giver]
+        return True
+
     def release(self, kind: EventKind, party: str) -> None:
         if kind is _REFRESH:
             self.in_flight[_REFRESH] -= 1

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wsaas.backend.answer_log import AnswerLog
@@ -25,6 +25,8 @@ from wsaas.backend.breaker import PROBES, Breaker
 from wsaas.backend.delivery import Delivery, Traffic, Watched, attempt_of, tell
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.health import Change, unreached
+from wsaas.backend.health_log import log_change
+from wsaas.backend.message_fast_path import MessageFastPath
 from wsaas.backend.reply_stream import ReplyStreams
 from wsaas.backend.requests import Contract
 from wsaas.backend.responses import DELIVERED, NO_ANSWER, read
@@ -51,6 +53,7 @@ class Courier:
 
     An event is tried for its patience, in seconds from its first try: a refresh for that of messages, a connect once.
     `wall_clock()` is the time in seconds since the epoch, `random()` a number from 0 to 1; `address` is the backend's.
+    A `fast_path` of None switches that of messages off.
     """
 
     _log = Logger()
@@ -69,6 +72,7 @@ class Courier:
         monitor: Monitor,
         streams: ReplyStreams,
         address: str = "",
+        fast_path: MessageFastPath | None = None,
     ) -> None:
         self._clock = clock
         self._seconds = clock.seconds  # each message reads it
@@ -88,15 +92,29 @@ class Courier:
         )
         self._traffic = {each.kind: each for each in traffic}
         self._dispatcher = Dispatcher(
-            clock, random, concurrency, traffic, send=self._send, turn_away=self._turn_away, give_up=self._give_up
+            clock,
+            random,
+            concurrency,
+            traffic,
+            send=self._send if fast_path is None else fast_path.send,
+            turn_away=self._turn_away,
+            give_up=self._give_up,
         )
         self.load = self._dispatcher.load
         self._deliveries: dict[Session, Delivery] = {}
         self._stopped = False
-        self._plain_answer: object = None
-        """Fast path: the last answer that said of a message that it is delivered, and nothing else. For the same bytes
-        the HTTP client gives the same object again (`LastResponse`), and that is not read again. Bound: one answer.
-        """
+        if fast_path is not None:
+            fast_path.join(
+                contract,
+                self._dispatcher,
+                self._traffic[_MESSAGE],
+                self._deliveries,
+                monitor,
+                send=self._send,
+                answered=self._answered,
+                offer=self._offer,
+                broken=self._broken,
+            )
 
     def wake(self, session: Session) -> None:
         """Send the session's event, if it has one, now or in its turn. Do nothing if the session is already here."""
@@ -107,6 +125,7 @@ class Courier:
         """Send nothing more. Answers to webhooks in flight are ignored from now on."""
         self._stopped = True
         self._dispatcher.stop()
+        self._traffic[_MESSAGE].plain_answer = None
         for delivery in self._deliveries.values():
             if delivery.waiting is not None:
                 delivery.waiting.cancel()
@@ -164,7 +183,7 @@ class Courier:
         if watched is not None:
             watched.answer, watched.answered_at = answer, now
         try:
-            if answer is self._plain_answer and traffic.kind is _MESSAGE and not traffic.breaker.failures:
+            if answer is traffic.plain_answer and traffic.kind is _MESSAGE and not traffic.breaker.failures:
                 counters.answers[2] += 1
                 self._resolve(delivery, DELIVERED)
             else:
@@ -197,44 +216,18 @@ class Courier:
         elif not 200 <= answer.status < 300:
             counters.refused += 1
         elif result is DELIVERED:
-            self._plain_answer = answer
+            delivery.traffic.plain_answer = answer
         if delivery.traffic.kind is _DISCONNECT:
             self._monitor.owed.answered(delivery.session.id, self._wall_clock())
         self._resolve(delivery, result)
 
     def _changed(self, change: Change, delivery: Delivery, answer: HttpResponse | Fault) -> None:
         """Log that an answer has changed what may be sent. If the backend is back, end the waits for it."""
-        traffic, id = delivery.traffic, delivery.session.id
-        reason = str(answer) if isinstance(answer, Fault) else f"status {answer.status}"
+        log_change(self._answer_log, change, delivery, answer)
         if change is Change.CLOSED:
-            self._answer_log.emit(
-                LogLevel.info,
-                f"back {traffic.kind.value}",
-                id,
-                "the backend is back: it answers {event} webhooks again",
-                event=traffic.kind.value,
-            )
             for each in list(self._deliveries.values()):
-                if each.traffic is traffic:
+                if each.traffic is delivery.traffic:
                     self._hurry(each)
-        elif change is Change.OPENED:
-            self._answer_log.emit(
-                LogLevel.error,
-                f"away {traffic.kind.value}",
-                id,
-                "the backend cannot be reached ({reason}): a few {event} webhooks a second are sent until one succeeds",
-                event=traffic.kind.value,
-                reason=reason,
-            )
-        else:
-            self._answer_log.warn(
-                "paced",
-                id,
-                "the backend fails at connects from {client} ({reason}): a few a second are sent until one succeeds,"
-                " and the other clients from there get 503",
-                client=delivery.session.handshake.remote_address,
-                reason=reason,
-            )
 
     def _hurry(self, delivery: Delivery) -> None:
         """End a delivery's wait; but not twice within LONGEST_DELAY, so that there is a backoff all the same."""

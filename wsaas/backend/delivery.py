@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from wsaas.backend.breaker import Breaker
 from wsaas.backend.fair_queue import FairQueue
+from wsaas.backend.message_exchange import MessageExchange
 from wsaas.backend.requests import Webhook
 from wsaas.backend.responses import DELIVERED
 from wsaas.core.counters import WebhookCounters
@@ -27,7 +28,18 @@ class Traffic:
     one that is tried no more. Of `counters` it takes those of its kind.
     """
 
-    __slots__ = ("breaker", "counters", "given_up", "kind", "may_go", "may_probe", "patience", "pausing", "ready")
+    __slots__ = (
+        "breaker",
+        "counters",
+        "given_up",
+        "kind",
+        "may_go",
+        "may_probe",
+        "patience",
+        "pausing",
+        "plain_answer",
+        "ready",
+    )
 
     def __init__(
         self,
@@ -43,6 +55,10 @@ class Traffic:
         self.given_up = given_up
         self.counters = counters[kind]
         self.ready: FairQueue[Delivery] = FairQueue()
+        self.plain_answer: object = None
+        """Fast path: the last answer that said of a message that it is delivered, and nothing else. For the same bytes
+        the HTTP client gives the same object again (`LastResponse`), and that is not read again. Bound: one answer.
+        """
         self.pausing = 0
         """Deliveries that have failed, and wait for their next try."""
         self.may_go: Callable[[str], bool]
@@ -105,6 +121,7 @@ class Delivery:
         "began",
         "due",
         "event",
+        "exchange",
         "hurried_at",
         "may_hurry",
         "party",
@@ -133,6 +150,8 @@ class Delivery:
         """True if it waits only because the backend could not be reached; known while it waits for its next try."""
         self.hurried_at = -inf
         """The moment at which its wait was last ended early."""
+        self.exchange: MessageExchange | None = None
+        """That of its tries on the fast path (`message_fast_path`)."""
         self.watched: Watched | None = None
         """The try under way, if an observer watched when it began."""
 

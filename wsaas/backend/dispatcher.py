@@ -137,6 +137,39 @@ class Dispatcher:
         if self._outages:
             self._plan_round()
 
+    def pass_on(self, delivery: Delivery, following: Delivery | None) -> bool:
+        """Give the place of a delivery, which is in flight no more, to the next one of its kind, and send that.
+
+        `following` is the next event of the same session, if it has one of this kind; it is submitted as well.
+
+        Fast path: as `release`, `submit` and `pump`, where a place goes from one delivery to the next. Return False,
+        with nothing changed, where these must decide.
+        """
+        shares, traffic = self._shares, delivery.traffic
+        if self._busy or self._outages or shares.offers:
+            return False
+        ready = traffic.ready
+        if ready.size:
+            for each in self._traffic:
+                if each.ready.size:
+                    break
+            party = next(iter(ready.parties))
+            if each is not traffic or not shares.pass_on(traffic.kind, delivery.party, party):
+                return False
+            if following is not None:
+                ready.append(following)
+            following = ready.take_of(party)
+        elif following is None or not shares.pass_on(traffic.kind, delivery.party, following.party):
+            return False
+        self._busy = True
+        try:
+            self._send(following)
+        finally:
+            self._busy = False
+        if shares.offers or self._outages:
+            self.pump()
+        return True
+
     def note(self, delivery: Delivery, answer: HttpResponse | Fault) -> Sequence[Change]:
         """Judge the backend by an answer, and act on what that changes."""
         traffic = delivery.traffic

@@ -42,16 +42,21 @@ class FairQueue(Generic[T]):
 
     def take(self, admit: Callable[[str], bool]) -> T | None:
         """Take the next item of the first party that `admit` allows. That party's next turn is after all others."""
-        for party, waiting in self.parties.items():
+        for party in self.parties:
             if admit(party):
-                item = waiting.popleft()
-                if waiting:
-                    self.parties.move_to_end(party)
-                else:
-                    del self.parties[party]
-                self.size -= 1
-                return item
+                return self.take_of(party)
         return None
+
+    def take_of(self, party: str) -> T:
+        """Take the next item of a party, which must have one."""
+        waiting = self.parties[party]
+        item = waiting.popleft()
+        if waiting:
+            self.parties.move_to_end(party)
+        else:
+            del self.parties[party]
+        self.size -= 1
+        return item
 
     def remove(self, unwanted: Callable[[T], bool]) -> list[T]:
         """Take out all that are unwanted."""

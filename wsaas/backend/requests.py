@@ -127,6 +127,39 @@ class Contract:
                 body = self._disconnect_body(session, event)
                 return self._webhook(session, b"DELETE", 0, _DISCONNECT, b"application/json", body)
 
+    def message_form(self, path: bytes, after_path: bytes) -> bytes:
+        """Return the form for `message`, for a path without the id and for what the HTTP client puts behind it."""
+        signature = b"webhook-signature: %b\r\n" if self._secrets else b"%b"
+        return (
+            b"PUT %b%%b%b%%d\r\n" % (path.replace(b"%", b"%%"), after_path.replace(b"%", b"%%"))
+            + b"%b%016x-01\r\nContent-Type: %b\r\nWSAAS-Event: message\r\nwebhook-id: %b_%d_message\r\n"
+            + b"webhook-timestamp: %d\r\n%b\r\n%b".replace(b"%b", signature, 1)
+        )
+
+    def message(self, session: Identity, event: Received, form: bytes) -> bytes:
+        """Return the whole request that the HTTP client makes of a message's webhook (`message_form`).
+
+        Fast path: as `webhook` and `Pool.exchange`, in one step.
+        """
+        notes = session.backend_notes
+        if not isinstance(notes, Notes) or notes.repeated is not session.repeated:
+            notes = session.backend_notes = self._notes(session)
+        frame, id = event.frame, notes.webhook_id
+        payload, timestamp, secrets = frame.payload, int(self._wall_clock()), self._secrets
+        signature = sign(secrets, b"%b_%d_message" % (id, event.sequence), timestamp, payload) if secrets else b""
+        return form % (
+            id,
+            len(payload),
+            notes.head,
+            1 + self._bits(63),
+            b"application/octet-stream" if frame.binary else self._text,
+            id,
+            event.sequence,
+            timestamp,
+            signature,
+            payload,
+        )
+
     def _webhook(
         self, session: Identity, method: bytes, sequence: int, event: bytes, content_type: bytes, body: bytes
     ) -> Webhook:

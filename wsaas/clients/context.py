@@ -16,6 +16,7 @@ from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.handshake.request_head import RequestHead
 from wsaas.clients.keepalive import Keepalive
 from wsaas.core.gateway import Gateway
+from wsaas.core.model import Frame
 from wsaas.core.refusal import RefusalReason
 from wsaas.internals.autobahn import AutobahnCodec
 
@@ -60,6 +61,8 @@ FrameFastPath = Callable[[bytes, int], tuple[int, int] | None]
 """As `frames.measure`."""
 CloseFastPath = Callable[[Any], bool]
 """As `EndOfTurn.close`."""
+MessageFastPath = Callable[[bytes], Frame | None]
+"""As `frames.take_only`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class ConnectionContext:
     head_fast_path: HeadFastPath | None
     frame_fast_path: FrameFastPath | None
     close_fast_path: CloseFastPath | None
+    message_fast_path: MessageFastPath | None
     ws_timeout: float
     handshake_timeout: float
     max_message_size: int

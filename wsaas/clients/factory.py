@@ -18,11 +18,12 @@ from wsaas.clients.context import (
     ConnectionContext,
     FrameFastPath,
     HeadFastPath,
+    MessageFastPath,
     OwnedConnection,
     ScanFastPath,
 )
 from wsaas.clients.deadlines import Deadlines
-from wsaas.clients.frames import Encoder, measure
+from wsaas.clients.frames import Encoder, measure, take_only
 from wsaas.clients.handshake.fast_path import read_usual, scan
 from wsaas.clients.handshake.pending import PendingHandshakes
 from wsaas.clients.handshake.policy import HandshakePolicy
@@ -73,6 +74,7 @@ class ClientFactory(WebSocketServerFactory):
         head_fast_path: HeadFastPath | None = read_usual,
         frame_fast_path: FrameFastPath | None = measure,
         close_fast_path: CloseFastPath | None = None,
+        message_fast_path: MessageFastPath | None = take_only,
     ) -> None:
         super().__init__(reactor=clock, server="")
         self.admission = admission
@@ -108,6 +110,7 @@ class ClientFactory(WebSocketServerFactory):
             head_fast_path=head_fast_path,
             frame_fast_path=frame_fast_path,
             close_fast_path=close_fast_path,
+            message_fast_path=message_fast_path,
             ws_timeout=ws_timeout,
             handshake_timeout=handshake_timeout,
             max_message_size=max_message_size,

@@ -87,9 +87,20 @@ class FrameReader:
 
     def receive(self, data: bytes) -> None:
         """Take what the client sent, and read the frames that are whole."""
-        self._owner.liveness.heard(self._context.clock.seconds())
+        context, flow = self._context, self.flow
+        self._owner.liveness.heard(context.clock.seconds())
+        if not (self._data or flow.paused or self._reading) and context.message_fast_path is not None:
+            slow = self._slow
+            if (slow is None or slow.between_messages) and (frame := context.message_fast_path(data)) is not None:
+                length = len(frame.payload)
+                if length <= context.max_message_size:
+                    self._session.announce(length)
+                    if not flow.paused:
+                        flow.only_frame()
+                        self._session.received(frame)
+                        return
         self._data = self._data + data if self._data else data
-        self.flow.begin_turn()
+        flow.begin_turn()
         self._read()
 
     def drained(self) -> None:

@@ -57,14 +57,23 @@ class ReadControl:
         """Begin to count the frames of a turn of the reactor."""
         self._turn = TURN
 
+    def only_frame(self) -> None:
+        """Count the only frame of a turn: as `begin_turn` and `frame`."""
+        self._turn = TURN - 1
+        if self._pace.count():
+            self._defer_if_due()
+
     def frame(self) -> None:
         """Count a frame, and pause if that was one too many."""
         self._turn -= 1
         spent = self._pace.count()
         if spent or self._turn <= 0:
-            wait = self._pace.pause(self._clock.seconds()) if spent and not self._closed else 0.0
-            if wait or self._turn <= 0:
-                self._defer(wait)
+            self._defer_if_due(spent)
+
+    def _defer_if_due(self, spent: bool = True) -> None:
+        wait = self._pace.pause(self._clock.seconds()) if spent and not self._closed else 0.0
+        if wait or self._turn <= 0:
+            self._defer(wait)
 
     def _defer(self, seconds: float) -> None:
         self.pause(PACE)

@@ -32,6 +32,15 @@ class GatedSender:
         else:
             self._send(webhook, answered)
 
+    @property
+    def closed(self) -> bool:
+        """True while webhooks and answers are held: for those that go past `send`, on the fast path of messages."""
+        return bool(self._held) or not self._may_speak()
+
+    def hold(self, step: Callable[[], object]) -> None:
+        """Take this step in its turn, when the right is back."""
+        self._held.append(step)
+
     def release(self) -> None:
         """Let go of what is held, as far as the right lasts."""
         while self._held and self._may_speak():

@@ -1,9 +1,6 @@
 """One keep-alive HTTP/1.1 connection to the backend: one request at a time, its answer parsed by llhttp.
 
-OPENING -> IDLE <-> BUSY -> GONE         OPENING: connected, the TLS handshake is under way
-             \\________\\-> CLOSING -> GONE     CLOSING: given up, waiting for the transport to say so
-
-Every connection is in exactly one of these phases, and has one deadline, whose meaning the phase gives: the exchange's
+Every connection is in exactly one phase (phase.py), and has one deadline, whose meaning the phase gives: the exchange's
 own, the end of idling, or the end of patience with a close. response_parser.py bounds how much a backend can make the
 gateway hold, the deadline for how long.
 """
@@ -11,7 +8,6 @@ gateway hold, the deadline for how long.
 from __future__ import annotations
 
 import socket
-from enum import Enum
 from math import inf
 from typing import Protocol, cast
 
@@ -33,6 +29,7 @@ from wsaas.http_client.body_stream import BodyStream
 from wsaas.http_client.causes import cause
 from wsaas.http_client.deadline import Deadline
 from wsaas.http_client.exchange import Exchange, Fault, Lost, NotSent, TimedOut
+from wsaas.http_client.phase import Phase
 from wsaas.http_client.request_writer import RequestWriter
 from wsaas.http_client.response_parser import LastResponse, ResponseParser
 from wsaas.net.tls_client import refuses_certificate
@@ -57,16 +54,6 @@ class PoolCallbacks(Protocol):
         """Send an exchange again: its reused connection ended before a byte of an answer came."""
 
 
-class Phase(Enum):
-    """The phases that the head of this module draws."""
-
-    OPENING = "opening"
-    IDLE = "idle"
-    BUSY = "busy"
-    CLOSING = "closing"
-    GONE = "gone"
-
-
 _IDLE, _BUSY = Phase.IDLE, Phase.BUSY
 
 
@@ -88,6 +75,7 @@ class Connection(protocol.Protocol):
         self._deadline = Deadline(clock, self._deadline_reached)
         self._used = False
         self._parser = ResponseParser(last)
+        self._last = last
         self._body: BodyStream | None = None
         """The body that is read while it comes, from its head on."""
         self._silence = 0.0
@@ -108,9 +96,14 @@ class Connection(protocol.Protocol):
         self._phase = _BUSY
         self._exchange = exchange
         exchange.connection = self
-        self._parser.expect(exchange.limit, exchange.streams)
+        parser, deadline = self._parser, self._deadline
+        if parser.received or parser.limit != exchange.limit or parser.streams is not exchange.streams:
+            parser.expect(exchange.limit, exchange.streams)
         exchange.sent += 1
-        self._deadline.move(exchange.deadline)
+        if (moment := exchange.deadline) < deadline.rings_at:
+            deadline.move(moment)
+        else:  # as `move` does, without the call
+            deadline.moment = moment
         if exchange.timing is not None:
             exchange.timing.begun = self._clock.seconds()
         self._writer.write(exchange.request)  # type: ignore[union-attr]  # set by connectionMade
@@ -172,7 +165,9 @@ class Connection(protocol.Protocol):
                 self._owner.retired(self)
                 self.drop()
             return
-        exchange = self._exchange
+        exchange, last = self._exchange, self._last
+        if last is not None and data == last.data and exchange is not None and self._finish_alike(exchange, last):
+            return
         if exchange is not None and exchange.timing is not None and exchange.timing.first_byte is None:
             exchange.timing.first_byte = self._clock.seconds()
         fault = self._parser.feed(data)
@@ -236,6 +231,26 @@ class Connection(protocol.Protocol):
             self._deadline.move(self._clock.seconds() + self._silence)
             if self._acknowledging is not None:
                 acknowledge(self._acknowledging)
+
+    def _finish_alike(self, exchange: Exchange, last: LastResponse) -> bool:
+        """Fast path: end an exchange whose answer came in the same bytes as the last one, as `feed` and `_finish` do,
+        without the parser. Return False if they must. A connection that was given no LastResponse has only these.
+        """
+        answer, parser, deadline = last.answer, self._parser, self._deadline
+        if answer is None or parser.received or len(answer.body) > parser.limit or exchange.timing is not None:
+            return False
+        if self._writer.unwritten or (parser.streams is not None and not last.no_stream):  # type: ignore[union-attr]
+            return False
+        self._exchange, self._used, self._phase = None, True, _IDLE
+        exchange.answered_at = now = self._clock.seconds()
+        if (moment := now + self._idle_timeout) < deadline.rings_at:
+            deadline.move(moment)
+        else:  # as `move` does, without the call
+            deadline.moment = moment
+        self._owner.freed(self)
+        exchange.connection = None
+        exchange.end(answer)
+        return True
 
     def _finish(self) -> None:
         """End the exchange with its answer. The connection is free before that: it may be used again at once."""

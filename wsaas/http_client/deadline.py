@@ -15,22 +15,24 @@ class Deadline:
     deadline of an exchange that is answered in time costs no timer.
     """
 
-    __slots__ = ("_clock", "_moment", "_reached", "_timer", "_timer_at")
+    __slots__ = ("_clock", "_reached", "_timer", "moment", "rings_at")
 
     def __init__(self, clock: IReactorTime, reached: Callable[[], None]) -> None:
         self._clock = clock
         self._reached: Callable[[], None] | None = reached
-        self._moment = inf
+        self.moment = inf
+        """The moment to which it was moved last."""
         self._timer: IDelayedCall | None = None
-        self._timer_at = inf
+        self.rings_at = inf
+        """The moment at which the timer rings. A later moment may be set as it is, without `move`: a message does."""
 
     def move(self, moment: float) -> None:
         """Let the deadline be at this moment, by the clock, and not at the one before."""
-        self._moment = moment
-        if moment < self._timer_at:
+        self.moment = moment
+        if moment < self.rings_at:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer_at = moment
+            self.rings_at = moment
             self._timer = self._clock.callLater(max(0.0, moment - self._clock.seconds()), self._ring)
 
     def end(self) -> None:
@@ -41,8 +43,8 @@ class Deadline:
             self._timer = None
 
     def _ring(self) -> None:
-        self._timer, self._timer_at = None, inf
-        if self._moment > self._clock.seconds():
-            self.move(self._moment)
+        self._timer, self.rings_at = None, inf
+        if self.moment > self._clock.seconds():
+            self.move(self.moment)
         elif self._reached is not None:
             self._reached()

@@ -110,6 +110,7 @@ class Exchange:
 
     __slots__ = (
         "_done",
+        "answered_at",
         "connecting",
         "connection",
         "deadline",
@@ -142,6 +143,8 @@ class Exchange:
         self.timing = timing
         self.connecting: Deferred[Any] | None = None
         self.connection: Droppable | None = None
+        self.answered_at = 0.0
+        """The moment of its answer, where that was one that the fast path took."""
         self._done: Callable[[HttpResponse | Fault], object] | None = done
 
     def end(self, result: HttpResponse | Fault) -> None:

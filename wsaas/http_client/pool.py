@@ -22,7 +22,10 @@ from wsaas.http_client.response_parser import LastResponse
 
 
 class Pool:
-    """HTTP/1.1 exchanges with one origin. `host` is the Host header's value; durations are seconds."""
+    """HTTP/1.1 exchanges with one origin. `host` is the Host header's value; durations are seconds.
+
+    Fast path: an answer in the same bytes as the last one is not parsed again, unless `remember` is False.
+    """
 
     def __init__(
         self,
@@ -33,15 +36,17 @@ class Pool:
         max_idle: int,
         idle_timeout: float = 30.0,
         connect_timeout: float = 5.0,
+        remember: bool = True,
     ) -> None:
         self.clock = clock
         self.host = host
         self._endpoint = endpoint
-        self._factory = _Connections(self, clock, idle_timeout)
+        self._factory = _Connections(self, clock, idle_timeout, LastResponse() if remember else None)
         self._max_idle = max_idle
         self._connect_timeout = connect_timeout
         # Nothing here decodes an answer, so none may be compressed. Without the header any may be (RFC 9110, 12.5.3).
-        self._after_path = b" HTTP/1.1\r\nHost: " + host + b"\r\nAccept-Encoding: identity\r\nContent-Length: "
+        self.after_path = b" HTTP/1.1\r\nHost: " + host + b"\r\nAccept-Encoding: identity\r\nContent-Length: "
+        """The part of each request between its path and the length of its body."""
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
         self._connecting: set[Exchange] = set()
@@ -70,13 +75,17 @@ class Pool:
         An answer for whose head `streams` is true is a StreamedResponse, as soon as its head is there; for its body
         `timeout` is the time between two parts of it.
         """
-        request = b"%b %b%b%d\r\n%b\r\n%b" % (method, path, self._after_path, len(body), head, body)
+        request = b"%b %b%b%d\r\n%b\r\n%b" % (method, path, self.after_path, len(body), head, body)
         exchange = Exchange(request, limit, self.clock.seconds() + timeout, done, timing, streams, timeout)
+        self.begin(exchange)
+        return exchange
+
+    def begin(self, exchange: Exchange) -> None:
+        """Send the request of an exchange, over the newest idle connection or a new one."""
         if self._idle:
             self._idle.pop().begin(exchange)
         else:
             self._connect(exchange)
-        return exchange
 
     def close(self) -> Deferred[None]:
         """End all connections. Exchanges under way fail, later ones at once. Fires when the last connection is gone."""
@@ -184,11 +193,11 @@ class _Connections(Factory):
 
     noisy = False
 
-    def __init__(self, pool: Pool, clock: IReactorTime, idle_timeout: float) -> None:
+    def __init__(self, pool: Pool, clock: IReactorTime, idle_timeout: float, last: LastResponse | None) -> None:
         self._pool = pool
         self._clock = clock
         self._idle_timeout = idle_timeout
-        self._last = LastResponse()
+        self._last = last
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
         connection = Connection(self._pool, self._clock, self._idle_timeout, self._last)

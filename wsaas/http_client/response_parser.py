@@ -35,11 +35,13 @@ class LastResponse:
     these are not parsed again. One for all connections of a pool; of LONGEST_REMEMBERED bytes at most.
     """
 
-    __slots__ = ("answer", "data")
+    __slots__ = ("answer", "data", "no_stream")
 
     def __init__(self) -> None:
         self.data = b""
         self.answer: HttpResponse | None = None
+        self.no_stream = False
+        """True if a `streams` has said that this is none to be read while it comes; else nobody was asked."""
 
 
 class ResponseParser:
@@ -64,14 +66,15 @@ class ResponseParser:
         """
         self.received = 0
         self.reusable = self.whole = self.streaming = False
-        self._limit = limit
-        self._streams = streams
+        self.limit = limit
+        self.streams = streams
 
     def feed(self, data: bytes) -> Fault | None:
         """Parse the next bytes; return a Fault if they make no answer."""
         if self.received == 0:
             last = self._last
-            if data == last.data and last.answer is not None and len(last.answer.body) <= self._limit:
+            known = last.answer is not None and len(last.answer.body) <= self.limit
+            if known and data == last.data and (last.no_stream or self.streams is None):
                 self.received = len(data)
                 self._known = last.answer
                 self.whole = self.reusable = True
@@ -87,7 +90,7 @@ class ResponseParser:
 
     def _begin(self) -> None:
         """Set up for an answer that must be parsed."""
-        self._room = self._limit
+        self._room = self.limit
         self._status = 0
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
@@ -111,6 +114,7 @@ class ResponseParser:
         answer = HttpResponse(self._status, tuple(self._headers), b"".join(self._body), self._room < 0)
         if self._piece and self.reusable:
             self._last.data, self._last.answer = self._piece, answer
+            self._last.no_stream = self.streams is not None
         return answer
 
     def streamed(self, stream: BodyStream) -> StreamedResponse:
@@ -147,7 +151,7 @@ class ResponseParser:
             if not 100 <= status <= 599 or status == 101 or parser.get_http_version() not in ("1.1", "1.0"):
                 raise Lost("the answer's first line has an impossible status or version")
             self._part = Part.BODY
-            if self._streams is not None and status >= 200 and self._streams(status, self._headers):
+            if self.streams is not None and status >= 200 and self.streams(status, self._headers):
                 self.streaming = True
                 self._piece = b""
                 self._around = 0
@@ -218,7 +222,7 @@ class ResponseParser:
             if self.streaming:
                 return self._feed_stream(data)
             before = HEAD_LIMIT
-        allowed = self._limit + OVERHEAD_LIMIT - before
+        allowed = self.limit + OVERHEAD_LIMIT - before
         fault = self._feed(data[:allowed])
         if len(data) > allowed:
             self.reusable = False

@@ -35,7 +35,7 @@ READING = Reliance(
     attributes=("socket", "protocol"),
     sample=lambda: tcp.Connection(_NoSocket(), None, object()),  # type: ignore[arg-type]  # it only keeps them
 )
-"""What `tcp.Connection.doRead` uses, and the reactor's own step for a connection that is over."""
+"""The names that `tcp.Connection.doRead` uses, and the reactor's own step for a connection that is over."""
 _READABLE = select.EPOLLIN
 _log = Logger()
 

@@ -24,6 +24,7 @@ from wsaas.api.server.site import ApiSite, api_site
 from wsaas.api.sigv4 import Signatures
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.courier import Courier
+from wsaas.backend.message_fast_path import MessageFastPath
 from wsaas.backend.reply_stream import ReplyStreams
 from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender, Sender
@@ -90,8 +91,8 @@ def assemble(
     backend = Target.from_address(reactor, settings.target_address, files)
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
     sender: Sender = PoolSender(pool, backend, settings.webhook_timeout)
-    if node is not None:
-        sender = node.gate(sender)
+    gate = None if node is None else node.gate(sender)
+    sender = gate or sender
     monitor = Monitor()
     if settings.log_level == "debug":
         monitor.watch(debug_log(backend.url))
@@ -124,6 +125,7 @@ def assemble(
             monitor.counters.streams,
         ),
         address=backend.url,
+        fast_path=MessageFastPath(pool, backend, settings.webhook_timeout, settings.max_message_size, gate),
     )
     journal: MemoryJournal | SqliteJournal | ClusterJournal = MemoryJournal()
     if settings.state_dir is not None:

@@ -49,15 +49,24 @@ _MADE = "        clock = self.context.clock\n        self.liveness"
 
 _BOTH = ("thorough.fuzz.test_clients.FrameFuzz.test_meanwhile", "thorough.fuzz.test_process.AssaultTests.test_frames")
 
+_ALONE = "unit.clients.test_frames.DifferentialTests.test_takes_the_same"
+_ONE_BY_ONE = "unit.clients.test_frames.DifferentialTests.test_one_by_one"
 _IN_A_FRAME = ("unit.clients.test_connection.MessageTests.test_frames_in_a_frame",)
 
 DEFENCES = [
     Defence(HUGE, (_MOST,)),
-    without(  # one that is whole at once
+    without(  # one that is whole at once, behind another
         HUGE,
         READER,
         "if length > self._context.max_message_size:",
         "if False:",
+        "unit.clients.test_frames.DifferentialTests.test_alike",
+    ),
+    without(  # one that is all of a read
+        HUGE,
+        READER,
+        "if length <= context.max_message_size:",
+        "if True:",
         "unit.clients.test_connection.MessageTests.test_too_big",
     ),
     Defence(ENDLESS, (_MOST,), ("thorough.fuzz.test_bombs.BombTests.test_endless_message",)),
@@ -87,11 +96,13 @@ DEFENCES = [
     without(FLOOD, FLOW, "if wait or self._turn <= 0:", "if wait:", "unit.clients.test_flood.TurnTests.test_turns"),
     without(FLOOD, FLOW, "            self._transport.pauseProducing()", "            pass"),
     without(FLOOD, READER, _SHORT_FRAME, "                    session"),
+    without(FLOOD, READER, "flow.only_frame()", "pass", _ONE_BY_ONE),
     without(FLOOD, SLOW, "        flow.frame()\n", "        pass\n"),
     without(FLOOD, READER, "self._data[size:]\n        self.flow.frame()", "self._data[size:]"),
     without(FLOOD, SERVICE, "=settings.message_rate", "=0", "system.test_limits.RateTests.test_flood"),
     without(FASTER, CONNECTION, "self._reader.flow.pause(LANE)", "pass"),
-    without(FASTER, READER, "session.announce(length)", "pass", "unit.clients.test_connection.MessageTests.test_pause"),
+    without(FASTER, READER, "session.announce(length)\n                    frame", "frame", _ONE_BY_ONE),
+    without(FASTER, READER, "self._session.announce(length)", "pass", _ONE_BY_ONE),
     without(FASTER, READER, "session.announce(expected)", "pass", "system.test_order.BacklogTests.test_memory"),
     without(FASTER, SERVICE, "settings.receive_buffer", "10**9", "system.test_order.BacklogTests.test_memory"),
     without(FASTER, LANE, "not self.messages or self.size", "True or self.size"),
@@ -187,7 +198,12 @@ DEFENCES = [
         FRAMES,
         "payload.decode()\n    except UnicodeDecodeError:\n        return None",
         "payload.decode()\n    except UnicodeDecodeError:\n        pass",
+        _ALONE,
     ),
+    without(FORBIDDEN, FRAMES, "first == _TEXT and not payload.isascii()", "False", _ALONE),
+    without(FORBIDDEN, FRAMES, "if first != _TEXT and first != _BINARY:", "if first & 8:", _ALONE),
+    without(FORBIDDEN, FRAMES, "== MASKED | length:", "& 127 == length:", _ALONE),
+    without(FORBIDDEN, FRAMES, "(length := length - 2) >= 126", "(length := length - 2) >= 0", _ALONE),
     without(FORBIDDEN, FRAMES, " if start + MASK_LENGTH + length <= len(data) else None"),
     without(FORBIDDEN, FACTORY, "webStatus=False,", "webStatus=False, utf8validateIncoming=False,"),
     without(FORBIDDEN, FACTORY, "failByDrop=False", "failByDrop=True"),

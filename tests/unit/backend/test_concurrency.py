@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from random import Random
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.backend.concurrency import Shares
@@ -84,3 +87,32 @@ class SharesTests(SynchronousTestCase):
             shares.release(kind, party)
         self.assertEqual([held for held in shares._held.values() if held], [])
         self.assertEqual(self.fill(shares, CONNECT), 32)
+
+    def test_pass_on(self) -> None:
+        """A place is passed on exactly where it could be released, asked for and acquired; else nothing changes."""
+        random, passed = Random(3), 0
+        for _ in range(3000):
+            one, other = Shares(random.choice((1, 3, 8, 16))), Shares(0)
+            held: list[tuple[EventKind, str]] = []
+            for _ in range(20):
+                kind, party = random.choice(list(EventKind)), random.choice("aaabc")
+                if one.allow(kind, party):
+                    one.acquire(kind, party)
+                    held.append((kind, party))
+            messages = [party for kind, party in held if kind is MESSAGE]
+            if not messages:
+                continue
+            giver, taker = random.choice(messages), random.choice("aaabc")
+            other.__dict__.update(deepcopy(one.__dict__))
+            before = deepcopy(one.__dict__)
+            other.release(MESSAGE, giver)
+            allowed = other.allow(MESSAGE, taker)
+            self.assertEqual(one.pass_on(MESSAGE, giver, taker), allowed)
+            if allowed:
+                passed += 1
+                other.acquire(MESSAGE, taker)
+                other.offers -= 1
+                self.assertEqual(one.__dict__, other.__dict__)
+            else:
+                self.assertEqual(one.__dict__, before)
+        self.assertTrue(500 < passed < 2900, passed)

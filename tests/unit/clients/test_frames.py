@@ -24,6 +24,7 @@ from wsaas.clients.frames import (
     read_close,
     take,
     take_control,
+    take_only,
 )
 from wsaas.core.model import Frame
 
@@ -157,15 +158,24 @@ odd = st.sampled_from(
 
 
 class DifferentialTests(SynchronousTestCase):
-    def outcome(self, pieces: list[bytes], short: bool) -> tuple[Any, ...]:
-        """All that comes of these bytes, with or without the fast path."""
-        options = {} if short else {"frame_fast_path": None}
+    def outcome(self, steps: list[bytes | int], **options: Any) -> tuple[Any, ...]:
+        """All that comes of these bytes, and of so much room in the lane from then on, with or without fast paths."""
         harness = Harness(max_message_size=2500, **options)
         client = harness.open()
-        for piece in pieces:
-            client.say(piece)
+        seen: list[Any] = []
+        for step in steps:
+            if isinstance(step, bytes):
+                if client.transport.reading:
+                    client.say(step)
+            else:
+                client.session.room = step
+                client.peer.resume_reading()
+                harness.clock.advance(0.01)
+            seen.append((client.transport.reading, client.peer.phase, client.peer.liveness.heard_at))
+        client.session.room = 10**9
+        client.peer.resume_reading()
         harness.clock.pump([0.1] * 20)
-        return client.session.calls, client.session.received_frames, client.transport.written
+        return seen, client.session.calls, client.session.received_frames, client.transport.written
 
     @examples(60)
     @given(st.lists(messages | messages | messages | odd, max_size=8), st.lists(st.integers(0, 10000), max_size=5))
@@ -173,5 +183,39 @@ class DifferentialTests(SynchronousTestCase):
         """With and without the fast path the same is received, answered and closed, however the bytes are cut."""
         stream = b"".join(sent)
         marks = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
-        pieces = [stream[start:stop] for start, stop in pairwise(marks)]
-        self.assertEqual(self.outcome(pieces, True), self.outcome(pieces, False))
+        pieces: list[bytes | int] = [stream[start:stop] for start, stop in pairwise(marks)]
+        slow = self.outcome(pieces, frame_fast_path=None, message_fast_path=None)
+        self.assertEqual(self.outcome(pieces), slow)
+        self.assertEqual(self.outcome(pieces, message_fast_path=None), slow)
+        self.assertEqual(self.outcome(pieces, frame_fast_path=None), slow)
+
+    @examples(100)
+    @given(st.lists(messages | messages | messages | odd | st.sampled_from([0, 10, 600, 10**9]), max_size=25))
+    def test_one_by_one(self, steps: list[bytes | int]) -> None:
+        """A read that is one whole frame, and nothing else, is heard as without that fast path, while the lane has room
+        and while it has none, and at a rate that a client exceeds.
+        """
+        for options in ({}, {"message_rate": 4}):
+            slow = self.outcome(steps, frame_fast_path=None, message_fast_path=None, **options)
+            self.assertEqual(self.outcome(steps, **options), slow)
+
+    @examples(200)
+    @given(messages | odd, st.lists(st.tuples(st.integers(0, 12), st.integers(0, 255)), max_size=2), st.integers(-2, 2))
+    def test_takes_the_same(self, data: bytes, changes: list[tuple[int, int]], more: int) -> None:
+        """What is taken in one step is what is measured and taken in two, and is all of the data."""
+        changed = bytearray(data[:more] if more < 0 else data + bytes(more))
+        for at, byte in changes:
+            if at < len(changed):
+                changed[at] = byte
+        data = bytes(changed)
+        found, expected = measure(data, 0), None
+        if found is not None and sum(found) + 4 == len(data) and found[1] <= 1024:
+            expected = take(data, 0, *found)
+        self.assertEqual(take_only(data), expected)
+
+    def test_usual_is_taken(self) -> None:
+        """A message by itself, of up to 1,024 bytes, is taken in one step."""
+        for size in (size for size in SIZES if size <= 1024):
+            for event, binary in ((BytesMessage(data=b"x" * size), True), (TextMessage(data="x" * size), False)):
+                self.assertEqual(take_only(spelled(event)), Frame(b"x" * size, binary))
+        self.assertEqual(take_only(spelled(TextMessage(data="\u20ac"))), Frame(b"\xe2\x82\xac", False))

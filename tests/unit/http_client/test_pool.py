@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TCPTimedOutError
 
-from tests.support.backend_wires import OK, PoolTestCase
-from wsaas.http_client.exchange import Lost, NotSent, TimedOut
+from tests.support.backend_wires import OK, PoolTestCase, waiting
+from wsaas.http_client.body_stream import StreamedResponse
+from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, TimedOut
+from wsaas.http_client.pool import Pool
+from wsaas.http_client.response_parser import ResponseParser
 
 
 class ReuseTests(PoolTestCase):
@@ -29,6 +34,47 @@ class ReuseTests(PoolTestCase):
         self.exchange(b"3")
         self.assertEqual(len(self.backend.wires), 2)
         self.assertTrue(self.backend.wires[1].requests().endswith(b"\r\n\r\n3"))
+
+    def test_same_answer_other_limit(self) -> None:
+        """An answer in the same bytes as the last one is cut at the limit of its own exchange."""
+        for limit in (1000, 1000, 1):
+            waiting = self.exchange(limit=limit)
+            self.backend.wires[0].answer(OK)
+            answer = self.answered(waiting)
+            self.assertEqual((answer.body, answer.truncated), (b"OK"[:limit], limit == 1))
+        self.assertTrue(self.backend.wires[0].aborted)
+
+    def test_same_answer_as_stream(self) -> None:
+        """An answer that nobody asked to stream, in the same bytes to a request whose answer may stream, does."""
+        streamed = b"HTTP/1.1 200 OK\r\nWSAAS-Reply: lines\r\nContent-Length: 4\r\n\r\none\n"
+        answers: list[object] = []
+        for streams in (None, None, lambda status, headers: True):
+            self.pool.exchange(b"PUT", b"/x", b"", b"", 100, 10.0, answers.append, None, streams)
+            self.backend.wires[0].answer(streamed)
+        self.assertEqual([type(each) for each in answers], [HttpResponse, HttpResponse, StreamedResponse])
+
+    def test_same_answer_without_memory(self) -> None:
+        """A pool that shall not remember the last answer parses each one."""
+        for remember, fed in ((True, 1), (False, 3)):
+            pool = Pool(self.clock, self.backend, b"backend.example", max_idle=2, remember=remember)
+            self.backend.wires.clear()
+            count: list[bytes] = []
+            original = ResponseParser.feed
+
+            def feed(
+                parser: ResponseParser, data: bytes, count: list[bytes] = count, original: Any = original
+            ) -> Fault | None:
+                count.append(data)
+                fault: Fault | None = original(parser, data)
+                return fault
+
+            self.patch(ResponseParser, "feed", feed)
+            for _ in range(3):
+                waiting_for = waiting(pool, b"/x", b"", b"", 100, 10.0)
+                self.backend.wires[0].answer(OK)
+                self.answered(waiting_for)
+            self.patch(ResponseParser, "feed", original)
+            self.assertEqual(len(count), fed)
 
     def test_newest_first(self) -> None:
         """The connection that was used last is used next."""

@@ -1,0 +1,195 @@
+"""The fast path of messages, against the slow path."""
+
+from __future__ import annotations
+
+import gc
+from itertools import product
+from random import Random
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.message_world import MessageWorld, Options, make_schedule, play
+from tests.support.properties import rounds
+from wsaas.backend.message_exchange import MessageExchange
+from wsaas.core.events import EventKind, Received
+from wsaas.core.model import Frame
+from wsaas.core.session import Session
+
+OPTIONS = (
+    Options(),
+    Options(),
+    Options(concurrency=3),
+    Options(concurrency=1),
+    Options(concurrency=16),
+    Options(gated=True),
+    Options(gated=True, concurrency=4),
+    Options(signed=True),
+    Options(batch=3),
+)
+
+
+ROUNDS = 120
+
+
+class DifferentialTests(SynchronousTestCase):
+    def compare(self, seed: int, steps: int) -> MessageWorld:
+        """Play a schedule both ways, and return the world with the fast path."""
+        random = Random(seed)
+        options = random.choice(OPTIONS)
+        schedule = make_schedule(random, options, steps)
+        fast, slow = (play(options, schedule, way) for way in (True, False))
+        if fast.seen != slow.seen:
+            pairs = list(zip(fast.seen, slow.seen, strict=False))
+            at = next((at for at, (one, other) in enumerate(pairs) if one != other), len(pairs))
+            lines = [f"seed {seed}, {options}", *fast.seen[max(0, at - 30) : at + 3], "but:", *slow.seen[at : at + 3]]
+            self.fail("\n".join(map(str, lines)))
+        return fast
+
+    def test_alike(self) -> None:
+        """With and without the fast path the same requests leave in the same order, and sessions, shares, breakers,
+        counters and observers are the same after each step: whatever the backend answers, fails at or leaves open, and
+        whoever pauses, closes or stops in between.
+        """
+        sent = answered = 0
+        for seed in range(rounds(ROUNDS)):
+            fast = self.compare(seed, 60).fast_path
+            assert fast is not None
+            sent += fast.sent
+            answered += fast.answered_fast
+        self.flushLoggedErrors()
+        self.assertGreater(sent, 10 * rounds(ROUNDS))
+        self.assertGreater(answered, 5 * rounds(ROUNDS))
+
+
+class StepTests(SynchronousTestCase):
+    """What a schedule meets too seldom."""
+
+    def world(self, sessions: int, **options: Any) -> MessageWorld:
+        world = MessageWorld(Options(**options), True)
+        for which in range(sessions):
+            world.connect(0, 2 * which)
+            world.answer(0, "ok")
+        world.say(0, 1)
+        world.answer(0, "ok")  # the slow path reads it, and it is known from now on
+        return world
+
+    def test_place_is_handed_on(self) -> None:
+        """A message that waits for its place is sent in the place of one that is answered, both on the fast path."""
+        world = self.world(3, concurrency=1)
+        assert world.fast_path is not None
+        for which in range(3):
+            world.say(which, 2)
+            world.say(which, 3)
+        world.note()
+        for _ in range(6):
+            world.answer(0, "ok")
+        self.assertEqual((world.fast_path.sent, world.fast_path.answered_fast), (7, 6))
+        self.assertEqual([session.lane.received for session in world.sessions], [3, 2, 2])
+        self.assertEqual([len(session.lane) for session in world.sessions], [0, 0, 0])
+
+    def test_wait_is_measured(self) -> None:
+        """The wait of a message for its place begins when its session's last message was answered."""
+        world = self.world(2, concurrency=1)
+        world.say(0, 2)
+        world.say(1, 3)
+        world.say(0, 4)
+        world.clock.advance(1.0)
+        world.answer(0, "ok")
+        world.clock.advance(2.0)
+        world.monitor.watch(world.observer)
+        world.answer(0, "ok")
+        world.answer(0, "ok")
+        times = [attempt.times for attempt in world.observer.attempts]
+        self.assertEqual(times[0], None)  # nobody watched when it was sent
+        assert times[1] is not None
+        self.assertEqual(times[1].queue, 2.0)
+
+    def test_renewed(self) -> None:
+        """An exchange that is used again counts anew how often it was sent: a message whose second try finds no backend
+        was sent once, and one whose first try finds none was not.
+        """
+        world = self.world(1)
+        world.say(0, 2)
+        world.answer(0, "ok")
+        world.say(0, 3)
+        world.say(0, 4)
+        world.answer(0, "ok")
+        for wire in world.backend.wires:
+            wire.end()
+        world.backend.refusing = True
+        exchange = MessageExchange(1, 1.0)
+        exchange.sent, exchange.answered_at = 3, 5.0
+        exchange.renew(b"x", 7.0, lambda answer: None)
+        self.assertEqual((exchange.sent, exchange.answered_at, exchange.deadline), (0, 0.0, 7.0))
+
+    def test_freed(self) -> None:
+        """What a message takes is freed when it is answered, and does not wait for the garbage collector; a delivery
+        that waits for its place keeps no request.
+        """
+        world = self.world(2, concurrency=1)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(50):
+                world.say(0, 2)
+                world.answer(0, "ok")
+            self.assertLess(gc.collect(), 50)
+        finally:
+            gc.enable()
+        world.say(0, 2)
+        world.say(0, 3)
+        world.say(1, 4)
+        world.answer(0, "ok")
+        [waiting] = [each for each in world.courier._deliveries.values() if each.event is None]
+        assert waiting.exchange is not None
+        self.assertEqual((waiting.session, waiting.exchange.request), (world.sessions[0], b""))
+
+    def test_bug(self) -> None:
+        """A bug on the fast path closes the connection that it concerns, and gives its place back."""
+        world = self.world(2, concurrency=1)
+        world.say(0, 2)
+        world.say(1, 3)
+        original = Session.resolve
+
+        def fail(*_: object) -> None:
+            self.patch(Session, "resolve", original)
+            raise KeyError("a bug")
+
+        self.patch(Session, "resolve", fail)
+        world.answer(0, "ok")
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.assertIn("close 1011", world.calls)
+        world.answer(0, "ok")
+        self.assertEqual([len(session.lane) for session in world.sessions], [0, 0])
+        self.patch(world.fast_path, "_make_request", fail)
+        world.say(1, 4)
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.assertEqual(world.calls.count("close 1011"), 2)
+        self.assertEqual(world.courier._dispatcher._shares.in_flight[EventKind.MESSAGE], 0)
+
+
+class RequestTests(SynchronousTestCase):
+    def test_bytes(self) -> None:
+        """The whole request is that of the slow path: signed or not, text or binary, behind any path and host."""
+        for signed, binary, path in product((False, True), (False, True), (b"", b"/a%20b", b"/%b%d")):
+            world = MessageWorld(Options(signed=signed), True)
+            world.connect(0, 1)
+            world.answer(0, "ok")
+            session = world.sessions[0]
+            event = Received(7, Frame(b"%d \xff\0", binary))
+            contract = world.fast_path._make_request.__self__  # type: ignore[union-attr,attr-defined]
+            contract._bits = lambda n: 5
+            after = b" HTTP/1.1\r\nHost: 100%d\r\nContent-Length: "
+            webhook = contract.webhook(session, event)
+            whole = contract.message(session, event, contract.message_form(path + b"/", after))
+            expected = b"PUT %b/%b%b%d\r\n%b\r\n%b" % (
+                path,
+                webhook.id,
+                after,
+                len(webhook.body),
+                webhook.head,
+                webhook.body,
+            )
+            self.assertEqual(whole, expected)
+            self.assertEqual(b"webhook-signature" in whole, signed)

@@ -1,0 +1,151 @@
+"""The fast path of messages: from a lane to the backend and back, without the objects between.
+
+The courier's slow path makes of each message an event, a delivery, a webhook and an exchange, and asks the dispatcher
+for a place in flight; of each answer an outcome, and a place that is free. Under load almost every message waits for
+its place, and is sent when another one is answered. This path takes such a message, and only such a one: it is in the
+lane of a session that has nothing else to tell, the breaker has seen no failure, nobody watches, and the answer is the
+last one again, which said that the message is delivered and nothing else. It sends the same bytes in the same order,
+counts the same, and leaves whatever is unusual to the slow path, at each of its two steps (`send`, `answered`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from twisted.python.failure import Failure
+
+from wsaas.backend.delivery import Delivery, Traffic
+from wsaas.backend.dispatcher import Dispatcher
+from wsaas.backend.message_exchange import MessageExchange
+from wsaas.backend.requests import Contract
+from wsaas.backend.responses import DELIVERED
+from wsaas.core.counters import DURATIONS
+from wsaas.core.events import EventKind, Received
+from wsaas.core.monitor import Monitor
+from wsaas.core.session import Session
+from wsaas.http_client.exchange import Fault, HttpResponse
+from wsaas.http_client.pool import Pool
+from wsaas.http_client.target import Target
+
+Answer = HttpResponse | Fault | Failure
+_MESSAGE = EventKind.MESSAGE  # Enum looks its members up anew each time
+
+
+class Gate(Protocol):
+    """Keeps webhooks back, and answers, while this process may not speak."""
+
+    @property
+    def closed(self) -> bool:
+        """True while webhooks and answers are kept back."""
+
+    def hold(self, step: Callable[[], object]) -> None:
+        """Take this step when the gate is open again, behind all that waits."""
+
+
+class MessageFastPath:
+    """Sends messages over the pool, and hears their answers, for one courier. `timeout` is as that of PoolSender, and
+    `limit` is for the body of an answer, in bytes.
+
+    Bound: a session's delivery and its exchange are used again while the session has more to tell, and not kept longer.
+    """
+
+    def __init__(self, pool: Pool, target: Target, timeout: float, limit: int, gate: Gate | None = None) -> None:
+        self._begin = pool.begin
+        self._seconds = pool.clock.seconds
+        self._around_id = target.base_path + b"/", pool.after_path
+        self._timeout = timeout
+        self._limit = limit
+        self._gate = gate
+
+    def join(
+        self,
+        contract: Contract,
+        dispatcher: Dispatcher,
+        traffic: Traffic,
+        deliveries: dict[Session, Delivery],
+        monitor: Monitor,
+        *,
+        send: Callable[[Delivery], object],
+        answered: Callable[[Delivery, Answer], object],
+        offer: Callable[[Session], object],
+        broken: Callable[[Failure, Delivery], object],
+    ) -> None:
+        """Work for a courier, with these parts of it. `send` and `answered` are its slow path."""
+        self._make_request = contract.message
+        self._form = contract.message_form(*self._around_id)
+        self._dispatcher = dispatcher
+        self._traffic = traffic
+        self._deliveries = deliveries
+        self._monitor = monitor
+        self._slow_send, self._slow_answered, self._offer, self._broken = send, answered, offer, broken
+
+    def send(self, delivery: Delivery) -> None:
+        """Send a delivery, which has its place in flight."""
+        session = delivery.session
+        if (
+            delivery.traffic is not self._traffic
+            or delivery.event is not None
+            or self._monitor.observer is not None
+            or session.pending is not _MESSAGE
+            or (self._gate is not None and self._gate.closed)
+            or type(event := session.lane.head) is not Received
+        ):
+            self._slow_send(delivery)
+            return
+        delivery.event = event
+        delivery.tries = 1
+        delivery.began = delivery.sent_at = now = self._seconds()
+        try:
+            exchange = delivery.exchange
+            if exchange is None:
+                exchange = delivery.exchange = MessageExchange(self._limit, self._timeout)
+            request = self._make_request(session, event, self._form)
+            exchange.renew(request, now + self._timeout, partial(self.answered, delivery))
+            self._begin(exchange)
+        except Exception:
+            self._dispatcher.release(_MESSAGE, delivery.party)
+            self._broken(Failure(), delivery)
+
+    def answered(self, delivery: Delivery, answer: Answer) -> None:
+        """Hear the answer of a delivery that `send` has sent."""
+        traffic = self._traffic
+        if self._gate is not None and self._gate.closed:
+            self._gate.hold(partial(self._slow_answered, delivery, answer))
+            return
+        if answer is not traffic.plain_answer or traffic.breaker.failures or self._monitor.observer is not None:
+            self._slow_answered(delivery, answer)
+            return
+        session, exchange, party, dispatcher = delivery.session, delivery.exchange, delivery.party, self._dispatcher
+        assert exchange is not None
+        exchange.request = b""  # as long as a message, and the next one may wait for long
+        now = exchange.answered_at or self._seconds()
+        seconds = now - delivery.sent_at
+        counters = traffic.counters
+        duration = counters.duration
+        # As in the courier, and there as Histogram.observe does.
+        bucket = bisect_left(DURATIONS, seconds)
+        duration.counts[bucket] += 1
+        duration.sum += seconds
+        if bucket > 3:
+            duration.exemplars[bucket] = (session.trace_id, seconds, now)
+        counters.answers[2] += 1
+        try:
+            session.resolve(DELIVERED)
+            pending = session.pending
+        except Exception:
+            dispatcher.release(_MESSAGE, party)
+            self._broken(Failure(), delivery)
+        else:
+            if pending is _MESSAGE:
+                delivery.event, delivery.tries, delivery.began = None, 0, now
+                if dispatcher.pass_on(delivery, delivery):
+                    return
+            del self._deliveries[session]
+            if pending is None and dispatcher.pass_on(delivery, None):
+                return
+            dispatcher.release(_MESSAGE, party)
+            self._offer(session)
+        dispatcher.pump()
