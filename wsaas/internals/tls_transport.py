@@ -1,4 +1,7 @@
-"""Twisted's TLS transport for a server, with direct writes: each TLS record goes to the socket at once."""
+"""Twisted's TLS transport for a server, with direct writes: each TLS record goes to the socket at once.
+
+It also reads a record that comes by itself without asking OpenSSL for more.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtoc
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from wsaas.internals.direct_write import writer
@@ -34,13 +38,20 @@ def _sample() -> object:
 RELIANCE = Reliance(
     part="writing TLS records directly",
     plainly="Twisted's TLS transports write, a turn of the reactor later",
-    names=("twisted.protocols.tls:TLSMemoryBIOProtocol._flushSendBIO",),
+    names=tuple(
+        f"twisted.protocols.tls:TLSMemoryBIOProtocol.{name}"
+        for name in ("_aborted", "_flushReceiveBIO", "_flushSendBIO", "_handshakeDone", "_lostTLSConnection")
+    ),
     attributes=("_creatorCallable", "_tlsConnection", "_appSendBuffer"),
     sample=_sample,
 )
-"""The method that moves records from OpenSSL's buffer to the transport below, and the attributes that makeConnection
-sets.
+"""The methods that move data between OpenSSL's buffers, the transport below and the protocol above, and the attributes
+that say how far the connection is, or that makeConnection sets.
 """
+_HEADER = 5
+"""Bytes of a record's header: its type, a version, and two bytes of the length of what follows (RFC 8446, 5.1)."""
+_LONGEST_READ = 2**15
+"""Bytes to ask OpenSSL for, as Twisted does: more than a record can have."""
 
 
 class DirectTlsTransport(TLSMemoryBIOProtocol):
@@ -66,15 +77,69 @@ class DirectTlsTransport(TLSMemoryBIOProtocol):
         self._write_records(records)
 
 
+class RecordTlsTransport(DirectTlsTransport):
+    """Fast path: a DirectTlsTransport that reads a record which is all of a read in one step.
+
+    Twisted reads until OpenSSL says, by an exception, that there is no more, and asks then, with another exception, if
+    there is something to send. After one whole record that gave data of the client's neither can be. OpenSSL does all
+    the rest: this class only follows where records end. All else that comes, or that OpenSSL says, is Twisted's.
+
+    Bound: a header that has not come whole, _HEADER - 1 bytes.
+    """
+
+    _to_come = 0
+    """Bytes of the last record that are still to come."""
+    _header = b""
+    """The part of the next record's header that has come."""
+
+    def dataReceived(self, data: bytes) -> None:
+        if (
+            self._to_come
+            or self._header
+            or len(data) <= _HEADER
+            or len(data) != _HEADER + (data[3] << 8 | data[4])
+            or not self._handshakeDone
+            or self._lostTLSConnection
+            or self._appSendBuffer
+        ):
+            self._follow(data)
+            super().dataReceived(data)
+            return
+        connection = self._tlsConnection
+        connection.bio_write(data)
+        try:
+            received = connection.recv(_LONGEST_READ)
+        except (SSL.WantReadError, SSL.ZeroReturnError):  # it was no data of the application, but TLS's own
+            self._flushReceiveBIO()
+        except SSL.Error:
+            self._tlsShutdownFinished(Failure())
+            self._flushSendBIO()
+        else:
+            if not self._aborted:
+                self.wrappedProtocol.dataReceived(received)
+
+    def _follow(self, data: bytes) -> None:
+        """Follow the records to the end of `data`."""
+        data = self._header + data
+        at = self._to_come
+        while len(data) - at >= _HEADER:
+            at += _HEADER + (data[at + 3] << 8 | data[at + 4])
+        self._header = data[at:]
+        self._to_come = max(0, at - len(data))
+
+
 def tls_server_factory(
-    creator: IOpenSSLServerConnectionCreator, factory: IProtocolFactory, clock: IReactorTime
+    creator: IOpenSSLServerConnectionCreator,
+    factory: IProtocolFactory,
+    clock: IReactorTime,
+    transport: type[DirectTlsTransport] = RecordTlsTransport,
 ) -> TLSMemoryBIOFactory:
     """Return a factory that puts server TLS below the protocols of another factory.
 
     The transports write each record at once, unless the installed Twisted lacks a name in `RELIANCE`. Neither kind
     buffers small writes, as TLSMemoryBIOFactory's default protocol does to join them: a frame is hardly ever followed
-    by another in the same turn.
+    by another in the same turn. A `transport` of DirectTlsTransport switches the fast path of reading off.
     """
     made = TLSMemoryBIOFactory(creator, False, factory, clock=clock)
-    made.protocol = DirectTlsTransport if RELIANCE.holds() else TLSMemoryBIOProtocol
+    made.protocol = transport if RELIANCE.holds() else TLSMemoryBIOProtocol
     return made
