@@ -96,6 +96,10 @@ TESTS: Claims = {
             "unit.telemetry.test_figures.FigureTests.test_one_process",
             "unit.telemetry.test_figures.FigureTests.test_lately",
         ],
+        "GET /-/events/{webhook-id}": [
+            "unit.api.test_replay.ReplayTests.test_recorded",
+            "system.test_cli_tail.TailTests.test_payloads",
+        ],
         "POST /-/events/{webhook-id}/replay": [
             "system.test_events.PayloadTests.test_replay",
             "system.test_events.WorkerTests.test_replay",

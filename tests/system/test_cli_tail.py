@@ -83,8 +83,9 @@ class Tail:
 class TailTests(SharedTestCase):
     settings: ClassVar[Settings] = {"CONSOLE": "payloads"}
 
-    def wsaas(self, *arguments: str, stdin: bytes = b"", columns: int = 0) -> Ended:
-        return wsaas(*arguments, stdin=stdin, columns=columns, environ={"HTTP_PORT": str(self.gw.http_port)})
+    def wsaas(self, *arguments: str, stdin: bytes = b"", columns: int = 0, **environ: str) -> Ended:
+        environ = {"HTTP_PORT": str(self.gw.http_port), **environ}
+        return wsaas(*arguments, stdin=stdin, columns=columns, environ=environ)
 
     def tail(self, *arguments: str, **options: Any) -> Tail:
         tail = Tail(self.gw.http_port, *arguments, **options)
@@ -163,6 +164,18 @@ class TailTests(SharedTestCase):
         self.assertEqual(self.stage.messages[-1].body, b"other")
         self.assertIn("\x1b[31m500", self.wsaas("replay", found[1], "--body", "-", stdin=b"\xff", columns=80).out)
         self.assertEqual(self.stage.messages[-1].body, b"\xff")
+        editor = self.directory() / "editor"
+        editor.parent.mkdir(parents=True, exist_ok=True)
+        editor.write_text("#!/bin/sh\n[ $1 = -x ] && grep -q one $2 && echo 'uno' > $2\n")
+        editor.chmod(0o755)
+        self.assertEqual(self.wsaas("replay", found[1], "--edit", VISUAL=f"{editor} -x").status, 0)
+        self.assertEqual(self.stage.messages[-1].body, b"uno")
+        self.assertEqual(self.wsaas("replay", found[1], "--edit", "--body", "x").status, 2)
+        sent = len(self.stage.messages)
+        for program, said in (("false", "false ended with status 1: nothing is sent"), ("/nowhere", "set EDITOR")):
+            ended = self.wsaas("replay", found[1], "--edit", EDITOR=program)
+            self.assertEqual((ended.status, said in ended.err), (1, True), ended.err)
+        self.assertEqual(len(self.stage.messages), sent)
         self.assertEqual({each.header("webhook-id") for each in self.stage.messages}, {found[1]})
         for known, status in ((f"{'a' * 32}_1_message", 3), ("nothing", 2)):
             self.assertEqual(self.wsaas("replay", known).status, status)

@@ -34,6 +34,8 @@ class StartTests(SynchronousTestCase):
             (("ls", *nowhere), 5),
             (("push", "a" * 32, "x", *nowhere), 5),
             (("cluster", *nowhere), 5),
+            (("tail", *nowhere), 5),
+            (("replay", f"{'a' * 32}_1_message", "--edit", *nowhere), 5),
             (("nothing",), 2),
         ):
             result = run(WITHOUT_TWISTED.replace("main()", f"main({[*arguments]!r})"))

@@ -1,4 +1,6 @@
-"""The route by which a recorded webhook is sent to the backend again: `POST /-/events/{webhook-id}/replay`."""
+"""The routes of recorded webhooks: `GET /-/events/{webhook-id}`, and `POST /-/events/{webhook-id}/replay`, by which one
+is sent to the backend again.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,14 @@ from wsaas.api.params import Query
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.errors import BadRequest
 from wsaas.core.observer import Times
-from wsaas.telemetry.payloads import Answer, answer_members
+from wsaas.telemetry.payloads import Answer, Request, answer_members, body_members, shown_headers
 
 
 class Replays(Protocol):
     """Sends recorded webhooks again."""
 
-    def recorded(self, webhook_id: str, /) -> bool:
-        """Say if this webhook can be replayed."""
+    def recorded(self, webhook_id: str, /) -> Request | None:
+        """Return a webhook that can be replayed; None for any other."""
 
     def may_begin(self, webhook_id: str, /) -> bool:
         """Say if no other replay of its connection is under way, and not too many in all."""
@@ -33,18 +35,31 @@ class Replays(Protocol):
 
 
 def add_replay_route(api: Api, replays: Replays | None, patience: float) -> None:
-    """Add the route. `replays` is None if nothing is recorded. A replay takes `patience` seconds at most."""
+    """Add the routes. `replays` is None if nothing is recorded. A replay takes `patience` seconds at most."""
+
+    def recorded(webhook_id: str) -> tuple[Replays, Request]:
+        if replays is None:
+            raise NotRecorded("webhooks are recorded with CONSOLE=payloads only: set that, and let it happen again")
+        found = replays.recorded(webhook_id)
+        if found is None:
+            raise NotRecorded("no webhook of this id is recorded: it is too long, or newer ones have taken its place")
+        return replays, found
+
+    @api.route(f"{EVENTS}/<id:id>_<name:rest>", "GET")
+    async def read(request: IRequest, query: Query, id: str, rest: str) -> ApiResponse:
+        _, found = recorded(f"{id}_{rest}")
+        lines = (line.partition(b": ") for line in found.head.split(b"\r\n")[:-1])
+        headers = shown_headers((name, value) for name, _, value in lines)
+        body = body_members(found.body, len(found.body))
+        return ApiResponse(200, {**OK, "method": found.method.decode("ascii"), "headers": headers, **body})
 
     @api.route(f"{EVENTS}/<id:id>_<name:rest>/replay", "POST", patience=patience)
     async def replay(request: IRequest, query: Query, id: str, rest: str) -> ApiResponse:
-        if replays is None:
-            raise NotRecorded("webhooks are recorded with CONSOLE=payloads only: set that, and let it happen again")
         webhook_id, body = f"{id}_{rest}", new_body(request.content.read())
-        if not replays.recorded(webhook_id):
-            raise NotRecorded("no webhook of this id is recorded: it is too long, or newer ones have taken its place")
-        if not replays.may_begin(webhook_id):
+        known, _ = recorded(webhook_id)
+        if not known.may_begin(webhook_id):
             raise ReplayUnderWay("another replay of this connection is under way: wait for its answer")
-        answer, times = await replays.replay(webhook_id, body)
+        answer, times = await known.replay(webhook_id, body)
         if isinstance(answer, BaseException):
             raise NoAnswer(f"the backend did not answer the replay: {answer}")
         return ApiResponse(200, {**OK, **answer_members(cast(Answer, answer)), "times": in_milliseconds(times)})

@@ -47,9 +47,9 @@ class Replayer:
         self._wall_clock = wall_clock
         self._under_way: set[bytes] = set()
 
-    def recorded(self, webhook_id: str) -> bool:
-        """Say if this webhook can be replayed."""
-        return self._recorder.find(webhook_id) is not None
+    def recorded(self, webhook_id: str) -> Recorded | None:
+        """Return a webhook that can be replayed; None for any other."""
+        return self._recorder.find(webhook_id)
 
     def may_begin(self, webhook_id: str) -> bool:
         """Say if no other replay of its connection is under way, and not too many in all."""

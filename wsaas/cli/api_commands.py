@@ -157,6 +157,7 @@ API_COMMANDS: Mapping[str, Command] = {
         "client, and nothing is closed, retried or counted. It works after the connection is over, too.",
         (
             ("wsaas replay WEBHOOK_ID", "as wsaas tail shows it in brackets"),
+            ("wsaas replay WEBHOOK_ID --edit", "edit its body first, in $EDITOR"),
             ('wsaas replay WEBHOOK_ID --body \'{"action": "other"}\'', "with another body"),
             ("wsaas replay WEBHOOK_ID --body @message.json --json | jq .status", ""),
         ),

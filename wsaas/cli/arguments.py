@@ -205,6 +205,9 @@ def add_replay_arguments(parser: Parser) -> None:
         metavar="TEXT",
         help="sent instead of the recorded body; - stands for standard input, @FILE for the contents of a file",
     )
+    parser.add_argument(
+        "--edit", action="store_true", help="edit the recorded body first, with the program that VISUAL or EDITOR names"
+    )
 
 
 def webhook_id_type(text: str) -> str:

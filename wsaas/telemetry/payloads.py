@@ -85,9 +85,9 @@ def shown_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return shown
 
 
-def body_members(body: bytes) -> dict[str, object]:
-    """Return the beginning of a body, as text if it is UTF-8, and its size."""
-    part = body[:MAX_SHOWN]
+def body_members(body: bytes, most: int = MAX_SHOWN) -> dict[str, object]:
+    """Return the beginning of a body, `most` bytes of it, as text if it is UTF-8, and its size."""
+    part = body[:most]
     try:
         text = part.decode()
     except UnicodeDecodeError as error:

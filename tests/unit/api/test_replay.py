@@ -12,6 +12,7 @@ from tests.support.api_fakes import HERE
 from wsaas.api.replay import add_replay_route
 from wsaas.core.observer import Times
 from wsaas.http_client.exchange import Fault, HttpResponse, TimedOut
+from wsaas.telemetry.recorder import Recorded
 
 WEBHOOK = f"{HERE}_7_message"
 
@@ -24,8 +25,9 @@ class FakeReplays:
         self.asked: list[tuple[str, bytes | None]] = []
         self.answer: HttpResponse | Fault = HttpResponse(404, ((b"a", b"b"),), b"no", False)
 
-    def recorded(self, webhook_id: str) -> bool:
-        return webhook_id == WEBHOOK
+    def recorded(self, webhook_id: str) -> Recorded | None:
+        head = b"Authorization: Bearer s3cret\r\nContent-Type: application/json\r\n"
+        return Recorded(b"PUT", HERE.encode(), head, b"x" * 20_000) if webhook_id == WEBHOOK else None
 
     def may_begin(self, webhook_id: str) -> bool:
         return self.free
@@ -43,6 +45,14 @@ class ReplayTests(ApiCase):
 
     def replay(self, body: bytes | None = None, webhook: str = WEBHOOK) -> Got:
         return self.ask("POST", f"-/events/{webhook}/replay", body)
+
+    def test_recorded(self) -> None:
+        """A recorded webhook is shown whole, so that it can be edited; secrets in its headers are not."""
+        got = self.ask("GET", f"-/events/{WEBHOOK}")
+        headers = {"authorization": "***", "content-type": "application/json"}
+        wanted = {"code": "OK", "method": "PUT", "headers": headers, "body": "x" * 20_000, "size": 20_000}
+        self.assertEqual((got.status, got.json), (200, wanted))
+        self.assertEqual(self.ask("GET", f"-/events/{HERE}_8_message").json["code"], "NOT_RECORDED")
 
     def test_answer(self) -> None:
         """The backend's answer is shown, whatever its status, with the times in milliseconds."""
