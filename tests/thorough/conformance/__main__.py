@@ -4,6 +4,7 @@ python -m tests.thorough.conformance                          sections 1 to 10: 
 python -m tests.thorough.conformance --compression            with 12 and 13, messages of up to 8 KiB: four minutes
 python -m tests.thorough.conformance --compression --full     all 517 cases: about an hour
 python -m tests.thorough.conformance --cases '1.*,7.7.*'      some of them
+python -m tests.thorough.conformance --nodes                  through a node that is not the clients' own
 python -m tests.thorough.conformance --prepare                only install the suite
 """
 
@@ -35,6 +36,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--python", type=Path, help="the Python 2.7 to make the environment with")
     parser.add_argument("--prepare", action="store_true", help="only make the Python 2.7 environment, and end")
     parser.add_argument("--workers", type=int, default=1, help="the gateway's WORKERS")
+    parser.add_argument("--nodes", action="store_true", help="two nodes; the backend pushes to the other one")
     parser.add_argument("--url", help="run against the echo server there instead of starting a gateway")
     parser.add_argument("--within", type=float, default=7200, help="seconds that the cases may take in all")
     options = parser.parse_args(given)
@@ -52,6 +54,25 @@ def patterns(options: argparse.Namespace) -> tuple[str, ...]:
     return BASIC + (COMPRESSION_FULL if options.full else COMPRESSION)
 
 
+def against_ours(
+    options: argparse.Namespace, suite: Suite, directory: Path, cases: list[str], report: Path
+) -> tuple[list[verdict.Verdict], str | None]:
+    """Run the cases against a gateway, or two nodes, started for that; the verdicts, and what else was wrong."""
+    if options.nodes:
+        from tests.thorough.conformance.nodes import TwoNodes
+
+        nodes = TwoNodes(directory, compression=options.compression)
+        try:
+            return suite.run(nodes.ws, cases, report, options.within), nodes.finish()
+        finally:
+            nodes.kill()
+    gateway = gateways.echo(directory / "gateway", compression=options.compression, workers=options.workers)
+    try:
+        return suite.run(gateway.ws, cases, report, options.within), gateways.finish(gateway)
+    finally:
+        gateway.kill()
+
+
 def run(options: argparse.Namespace, suite: Suite, directory: Path) -> bool:
     """Run, print the counts and every failure; whether all passed."""
     report = (options.report or directory / "report").resolve()
@@ -60,12 +81,7 @@ def run(options: argparse.Namespace, suite: Suite, directory: Path) -> bool:
     if options.url:
         verdicts, problem = suite.run(options.url, cases, report, options.within), None
     else:
-        gateway = gateways.echo(directory / "gateway", compression=options.compression, workers=options.workers)
-        try:
-            verdicts = suite.run(gateway.ws, cases, report, options.within)
-            problem = gateways.finish(gateway)
-        finally:
-            gateway.kill()
+        verdicts, problem = against_ours(options, suite, directory, cases, report)
     failed = verdict.failures(verdicts)
     for each in failed[:SHOWN]:
         print(verdict.explain(each, report))

@@ -12,24 +12,28 @@ from tests.support.gateway_process import Gateway, free_port
 from tests.thorough.conformance.suite import NEEDS
 
 
-def echo(directory: Path, *, compression: bool, workers: int = 1) -> Gateway:
-    """Started and ready. The caller stops it."""
-    settings = {
+def settings(directory: Path, *, compression: bool) -> dict[str, str]:
+    """The settings of a gateway that the suite is run against, whose state is kept in the directory."""
+    return {
         "MAX_MESSAGE_SIZE": str(NEEDS),
         "RECEIVE_BUFFER": str(2 * NEEDS),
         "SEND_BUFFER": str(2 * NEEDS),
         "WEBHOOK_TIMEOUT": "60000",
         "COMPRESSION": "on" if compression else "off",
         "MESSAGE_RATE": "0",  # cases of 65,536 fragments are not to wait
-        "WORKERS": str(workers),
         "STATE_DIR": str(directory / "state"),
         "LOG_STYLE": "never",
     }
 
+
+def echo(directory: Path, *, compression: bool, workers: int = 1) -> Gateway:
+    """Started and ready. The caller stops it."""
+    given = {**settings(directory, compression=compression), "WORKERS": str(workers)}
+
     def make(ws_port: int, http_port: int) -> tuple[Mapping[str, str], Api]:
         return {"TARGET_ADDRESS": f"http://127.0.0.1:{free_port()}/websocket"}, Api(http_port)
 
-    return Gateway.start(directory, settings, arguments=["--demo"], make=make)
+    return Gateway.start(directory, given, arguments=["--demo"], make=make)
 
 
 def finish(gateway: Gateway) -> str | None:
