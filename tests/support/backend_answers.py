@@ -79,6 +79,14 @@ class Gate:
         if not self._opened.done():
             self._opened.set_result(None)
 
+    @property
+    def is_open(self) -> bool:
+        return self._opened.done()
+
+    def wait(self, within: float) -> None:
+        """Wait, in the test's thread, until it is open; TimeoutError if that takes longer."""
+        self._opened.result(within)
+
     async def passed(self) -> None:
         await asyncio.shield(asyncio.wrap_future(self._opened))
 

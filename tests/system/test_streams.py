@@ -8,9 +8,12 @@ import json
 from collections.abc import Iterable
 from typing import ClassVar
 
+from websockets.sync.client import ClientConnection
 from wsproto.events import Message
 
 from tests.support.backend_answers import Answer, Exchange, Gate, head, reply
+from tests.support.backend_server import Backend
+from tests.support.gateway_process import Gateway
 from tests.support.system_case import Settings, SharedTestCase, SystemTestCase, eventually
 from tests.support.websocket_client import PATIENCE, TEXT, closing, frame
 
@@ -165,7 +168,7 @@ class StreamTests(SharedTestCase):
                 self.assertEqual(closing(connection)[0], 4001)
             else:
                 connection.close()
-            aborted._opened.result(PATIENCE)
+            aborted.wait(PATIENCE)
             self.assertEqual(self.ended()["lost_messages"], 0)
             self.assertEqual(self.stage.bodies, [b"go"])
 
@@ -177,7 +180,7 @@ class StreamTests(SharedTestCase):
             self.stage.on_message(stream("lines", [b"one\n", bad, b"never\n"], aborted=aborted))
             connection.send("go")
             self.assertEqual(connection.recv(timeout=PATIENCE), "one")
-            aborted._opened.result(PATIENCE)
+            aborted.wait(PATIENCE)
         self.stage.on_message(reply(200, b"end", [("WSAAS-Reply", "text")]))
         connection.send("end?")
         self.assertEqual(connection.recv(timeout=PATIENCE), "end")
@@ -213,7 +216,7 @@ class BoundTests(SharedTestCase):
         async def beating(exchange: Exchange) -> bool:
             await exchange.write(head(200, [("WSAAS-Reply", "events"), ("Transfer-Encoding", "chunked")]))
             await exchange.write(chunk(b"data: one\n\n", CHUNKED))
-            while not gate._opened.done():
+            while not gate.is_open:
                 await exchange.write(chunk(b": alive\n", CHUNKED))
                 await asyncio.sleep(0.1)
             await exchange.write(chunk(b"data: two\n\n", CHUNKED) + b"0\r\n\r\n")
@@ -239,38 +242,36 @@ class BoundTests(SharedTestCase):
         connection = self.client()
         connection.send("go")
         self.assertEqual(connection.recv(timeout=PATIENCE), "one")
-        aborted._opened.result(PATIENCE)
+        aborted.wait(PATIENCE)
         eventually(lambda: "(no further part in time)" in self.gw.log(), PATIENCE)
         self.assertEqual(self.stage.bodies, [b"go"])
 
 
 class DrainTests(SystemTestCase):
-    def test_drain(self) -> None:
-        """A drain closes the client with 1012 behind the lines that are sent, and aborts the request."""
+    def streaming(self) -> tuple[Backend, Gateway, ClientConnection, Gate]:
+        """A gateway in the middle of a stream; the gate opens when it hangs up on the backend, whose stage is /x."""
         backend, aborted = self.backend(), Gate()
         gateway = self.gateway(backend)
-        stage = backend.stage("/x")
-        stage.on_message(stream("lines", [b"one\n"], aborted=aborted))
+        backend.stage("/x").on_message(stream("lines", [b"one\n"], aborted=aborted))
         connection = self.connect(gateway.ws + "/x")
         connection.send("go")
         self.assertEqual(connection.recv(timeout=PATIENCE), "one")
+        return backend, gateway, connection, aborted
+
+    def test_drain(self) -> None:
+        """A drain closes the client with 1012 behind the lines that are sent, and aborts the request."""
+        backend, gateway, connection, aborted = self.streaming()
         gateway.terminate()
         self.assertEqual(closing(connection)[0], 1012)
-        aborted._opened.result(PATIENCE)
+        aborted.wait(PATIENCE)
         self.assertEqual(gateway.wait(PATIENCE), 0)
-        self.assertEqual(self.only(lambda: stage.disconnects).json()["cause"], "drain")
+        self.assertEqual(self.only(lambda: backend.stage("/x").disconnects).json()["cause"], "drain")
 
     def test_crash(self) -> None:
         """After a crash the stream is not repeated: its message was delivered. The DELETE says restart."""
-        backend, aborted = self.backend(), Gate()
-        gateway = self.gateway(backend)
-        stage = backend.stage("/x")
-        stage.on_message(stream("lines", [b"one\n"], aborted=aborted))
-        connection = self.connect(gateway.ws + "/x")
-        connection.send("go")
-        self.assertEqual(connection.recv(timeout=PATIENCE), "one")
+        backend, gateway, _, aborted = self.streaming()
         gateway.kill()
-        aborted._opened.result(PATIENCE)
+        aborted.wait(PATIENCE)
         self.gateway(backend, STATE_DIR=str(gateway.directory / "wsaas-state"))
-        end = self.only(lambda: stage.disconnects, PATIENCE)
-        self.assertEqual((json.loads(end.body)["cause"], stage.bodies), ("restart", [b"go"]))
+        end = self.only(lambda: backend.stage("/x").disconnects, PATIENCE)
+        self.assertEqual((json.loads(end.body)["cause"], backend.stage("/x").bodies), ("restart", [b"go"]))
