@@ -105,10 +105,13 @@ class FakeTimer:
 
 
 class FakeOwner:
-    """Whoever keeps one session. `timer` is the last one of its expiry, if it has one."""
+    """Whoever keeps one session. `timer` is the last one of its expiry, if it has one; `speaks` says if replies may be
+    sent.
+    """
 
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
+        self.speaks = True
         self.timer: FakeTimer | None = None
 
     def run_out(self, session: Session) -> None:
@@ -143,6 +146,9 @@ class FakeOwner:
     def kept(self, session: Session, kept: Kept) -> None:
         self.calls.say("kept", session)
         self._start(session)
+
+    def may_reply(self) -> bool:
+        return self.speaks
 
     def replied(self, session: Session, frame: Frame) -> None:
         session.outgoing.replies += 1

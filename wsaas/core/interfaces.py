@@ -107,6 +107,9 @@ class SessionOwner(Protocol[S]):
     def opened(self, session: S, /) -> None:
         """Hear that the client has its 101."""
 
+    def may_reply(self) -> bool:
+        """Say if a reply may be sent now. If not, the session hears `writable` when it may be."""
+
     def replied(self, session: S, frame: Frame, /) -> None:
         """Hear that a reply of the backend's was sent to the client."""
 

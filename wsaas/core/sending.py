@@ -60,4 +60,12 @@ def stream_reply(session: S, owner: SessionOwner[S], stream: ReplyStream) -> Non
     if session.state is not _OPEN:
         stream.cancel()
     else:
-        session.outgoing.stream(stream, partial(send_reply, session, owner), partial(owner.wake, session))
+        session.outgoing.stream(stream, partial(_send_on, session, owner), partial(owner.wake, session))
+
+
+def _send_on(session: S, owner: SessionOwner[S], frame: Frame) -> bool:
+    """Send a message of a stream; return False if there is no room for it, or it may not be sent now.
+
+    Other replies come with an answer, which is acted upon only while replies may be sent.
+    """
+    return owner.may_reply() and send_reply(session, owner, frame)

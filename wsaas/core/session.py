@@ -82,7 +82,9 @@ class Session(Identity):
             self.lane.lost += 1
 
     def writable(self) -> None:
-        """Hear that a frame which found no room may find it now."""
+        """Hear that a frame which found no room may find it now, or that replies may be sent again."""
+        if (self.outgoing.unsent or self.outgoing.streams is not None) and not self._owner.may_reply():
+            return
         replies, self.outgoing.unsent = self.outgoing.unsent, ()
         if replies and self.state is _OPEN and send_replies(self, self._owner, *replies):
             self._owner.wake(self)

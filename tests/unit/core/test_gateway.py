@@ -282,3 +282,28 @@ class ReviveTests(GatewayTestCase):
         two.resolve(Acknowledged())
         self.assertEqual(self.calls, [f"journal forget {id * 32}" for id in "ab"])
         self.assertEqual(len(self.registry), 0)
+
+
+class RightTests(GatewayTestCase):
+    def test_replies(self) -> None:
+        """Replies that were held while the process might not speak are sent when it may, and once."""
+        session, calls = self.open(Accepted()), self.calls
+        for frame in ("one", "two"):
+            session.received(text(frame))
+        session.next_event()
+        assert isinstance(session.peer, FakePeer)
+        session.peer.full = True
+        session.resolve(Delivered(text("reply")))
+        self.gateway.reply_again()  # nothing is held
+        session.peer.full = False
+        may = False
+        self.gateway.may_speak = lambda: may
+        calls.flush()
+        session.writable()
+        self.gateway.reply_again()
+        self.assertEqual(calls, [])
+        may = True
+        self.gateway.reply_again()
+        self.assertEqual(calls, ["send reply", "wake"])
+        self.gateway.reply_again()
+        self.assertEqual(len(calls), 2)

@@ -270,6 +270,21 @@ class MessageTests(SynchronousTestCase):
         stage.session.writable()
         self.assertEqual(stage.calls[4:], [])
 
+    def test_held_reply_without_the_right(self) -> None:
+        """A reply for which there was no room is not sent while no reply may be, although there is room now."""
+        stage = Stage.open("one", "two")
+        stage.next_event()
+        stage.peer.full = True
+        stage.resolve(Delivered(text("reply")))
+        stage.calls.flush()
+        stage.peer.full, stage.owner.speaks = False, False
+        stage.session.writable()
+        self.assertEqual((stage.calls, stage.next_event()), ([], None))
+        stage.owner.speaks = True
+        stage.session.writable()
+        self.assertEqual(stage.calls, ["send reply", "wake"])
+        self.assertEqual(deliver_all(stage), ["two"])
+
     def test_held_reply_of_a_client_that_goes(self) -> None:
         """A held reply holds nothing up once the client is let go: what it sent is delivered, then the DELETE."""
         for leave, readable in itertools.product(("close", "fail", "disconnected"), (True, False)):

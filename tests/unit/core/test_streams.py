@@ -56,6 +56,18 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(self.stage.calls, ["send one", "send stopped", "send two"])
         self.assertEqual(self.stage.session.messages_out, 3)
 
+    def test_no_right(self) -> None:
+        """A message of a stream is not sent while no reply may be; the stream hears when it may, in its place."""
+        stream = self.answer("a")
+        self.stage.owner.speaks = False
+        self.assertFalse(stream.send(text("one")))
+        self.stage.session.writable()  # there is room, and no right
+        self.assertEqual((stream.did, self.stage.calls), (["start"], []))
+        self.stage.owner.speaks = True
+        self.stage.session.writable()
+        self.assertTrue(stream.send(text("one")))
+        self.assertEqual((stream.did, self.stage.calls), (["start", "resume"], ["send one"]))
+
     def test_no_room(self) -> None:
         """A message for which there is no room is left to the stream, which hears when there may be some; nobody else's
         message waits for it.
