@@ -6,14 +6,11 @@ Online, changes gather while one batch is under way, and leave with its answer. 
 what lives is uploaded when the engine is back. A batch has a number, and its answer says that of the one before: if
 that is another one, the engine has lost batches (a replica took over), and everything is compared again. The number is
 asked for, too, after each new connection.
-
-    field id[8:]        the record      (journal/rows.py)
-    field id[8:] + "."  its end, once it has ended
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -23,28 +20,29 @@ from twisted.logger import Logger, LogLevel
 from wsaas.cluster.copy_events import CopyEvents, CopyState
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused, Word
+from wsaas.cluster.row_fields import Change, encode_change, fields_of
 from wsaas.cluster.scripts import Keys, Scripts
 from wsaas.core.events import Closed
 from wsaas.core.ids import PREFIX_LENGTH
 from wsaas.core.interfaces import Connections
 from wsaas.core.records import Record
-from wsaas.journal.rows import encode_closed, encode_record
 from wsaas.telemetry.log_limit import LogLimit
 
 MAX_BATCH = 1000
 """Fields that one batch changes, at most."""
 PATIENCE = 0.02
 """Seconds for which the ends of connections wait for more to send."""
+GATHERING = 0.004
+"""Seconds for which new connections do, beside a journal on disk, which gathers them for 5 ms before it writes."""
 COMPARE_EVERY = 600.0
 """Seconds between two comparisons of all rows, which find what no answer told."""
 
 Stored = Callable[[bool], None]
-Change = Record | Closed | None
-"""The new content of a field; None to remove it."""
 
 
 class RowCopy:
-    """The rows of process `own`. `alone` says if a row that only the journal on disk has is safe.
+    """The rows of process `own`. `alone` says if a row that only the journal on disk has is safe. New rows wait
+    `gathering` seconds for others: no connect is later for that if the journal on disk takes as long.
 
     Bounds: a change for each field of a connection that lives, and one for each row of the claimed processes.
     """
@@ -61,6 +59,7 @@ class RowCopy:
         *,
         keep_authorization: bool,
         alone: bool,
+        gathering: float = 0.0,
     ) -> None:
         self._clock = clock
         self._engine = engine
@@ -70,6 +69,7 @@ class RowCopy:
         self._events = events
         self._keep_authorization = keep_authorization
         self._alone = alone
+        self._gathering = gathering
         self._limit = LogLimit(clock)
         self._state = CopyState.OFFLINE
         self._pending: dict[str, dict[str, Change]] = {}
@@ -112,13 +112,16 @@ class RowCopy:
         if record.closed is not None:
             self._change(self._own, f"{field}.", record.closed)
         self._callbacks.setdefault(field, []).append(stored)
-        self._flush()
+        if self._gathering:
+            self._flush_within(self._gathering)
+        else:
+            self._flush()
 
     def closed(self, id: str, closed: Closed) -> None:
         """Keep how a connection of this process ended."""
         if self._state is not CopyState.OFFLINE and id.startswith(self._own):
             self._change(self._own, f"{id[PREFIX_LENGTH:]}.", closed)
-            self._flush_soon()
+            self._flush_within(PATIENCE)
 
     def remove(self, id: str) -> None:
         """Forget a connection of this process, or of one that it has claimed: nothing is left to say of it."""
@@ -126,7 +129,7 @@ class RowCopy:
         if prefix != self._own or self._state is not CopyState.OFFLINE:
             self._change(prefix, field, None)
             self._change(prefix, f"{field}.", None)
-            self._flush_soon()
+            self._flush_within(PATIENCE)
 
     # What the membership tells
 
@@ -203,7 +206,7 @@ class RowCopy:
         there = {field.decode("ascii") for field in found}
         mine = self._pending.setdefault(self._own, {})
         wanted = set()
-        for field, change in _fields(self._own, self.connections.records()):
+        for field, change in fields_of(self._own, self.connections.records()):
             wanted.add(field)
             if everything or field not in there:
                 mine.setdefault(field, change)
@@ -222,10 +225,13 @@ class RowCopy:
             self._acknowledged = int(found)
             await self._compare(everything=True, lost=True)
 
-    def _flush_soon(self) -> None:
-        """Send what nobody waits for, with what comes within PATIENCE: a batch of many costs little more than one."""
-        if self._flushing is None and self._busy is None:
-            self._flushing = self._clock.callLater(PATIENCE, self._flush)
+    def _flush_within(self, seconds: float) -> None:
+        """Send what waits, with what comes meanwhile: a batch of many costs the engine little more than one of one."""
+        if self._flushing is None:
+            if self._busy is None:
+                self._flushing = self._clock.callLater(seconds, self._flush)
+        elif self._flushing.active() and self._flushing.getTime() > self._clock.seconds() + seconds:
+            self._flushing.reset(seconds)
 
     def _flush(self) -> None:
         """Send the next batch, if none is under way."""
@@ -260,7 +266,7 @@ class RowCopy:
             if change is None:
                 removals.append(field)
             else:
-                puts += (field, self._encode(change))
+                puts += (field, encode_change(change, self._keep_authorization))
         words = (self._own, prefix, self.sequence, len(puts) // 2, *puts, *removals)
         try:
             answer = await self._engine.run(self._scripts.write, self._keys.write(self._own, prefix), words)
@@ -281,18 +287,3 @@ class RowCopy:
                     stored(True)
             if lost:
                 await self._compare(everything=True, lost=True)
-
-    def _encode(self, change: Record | Closed) -> str:
-        if isinstance(change, Closed):
-            return encode_closed(change)
-        return encode_record(change, self._keep_authorization)
-
-
-def _fields(own: str, records: Iterable[Record]) -> Iterable[tuple[str, Change]]:
-    """Return the fields of the connections of this process."""
-    for record in records:
-        if record.id.startswith(own):
-            field = record.id[PREFIX_LENGTH:]
-            yield field, record
-            if record.closed is not None:
-                yield f"{field}.", record.closed

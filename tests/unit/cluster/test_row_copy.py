@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.engine_fake import FakeEngine
 from tests.support.engine_twin import Twin
-from wsaas.cluster.row_copy import COMPARE_EVERY, MAX_BATCH, PATIENCE, RowCopy
+from wsaas.cluster.row_copy import COMPARE_EVERY, GATHERING, MAX_BATCH, PATIENCE, RowCopy
 from wsaas.cluster.scripts import Keys
 from wsaas.core.events import Cause, Closed
 from wsaas.core.records import Record
@@ -118,6 +118,24 @@ class RowCopyTests(SynchronousTestCase):
         copy.joined()
         copy.put(record("a", secret=b"secret"), lambda safe: None)
         self.assertNotIn("secret", self.rows[field("a")])
+
+    def test_gathering(self) -> None:
+        """Beside a journal on disk new rows wait for others, but not longer than that journal takes."""
+        engine: Any = self.engine
+        copy = RowCopy(
+            self.clock, engine, Keys("x"), P, self.heard, keep_authorization=True, alone=True, gathering=GATHERING
+        )
+        copy.connections = self.live
+        copy.joined()
+        before = len(self.batches())
+        copy.remove(record("x").id)  # nobody waits for that
+        for name in "abc":
+            copy.put(record(name), lambda safe: self.stored.append(("", safe)))
+            self.clock.advance(GATHERING / 4)
+        self.assertEqual((len(self.batches()) - before, self.stored), (0, []))
+        self.clock.advance(GATHERING / 4)
+        self.assertEqual((len(self.batches()) - before, len(self.stored)), (1, 3))
+        self.assertEqual(len(self.rows), 3)
 
     def test_batches(self) -> None:
         """What comes while a batch is under way leaves in one; what came and went within it leaves no row."""
