@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.support.api_client import Api
 from tests.support.gateway_process import Gateway, free_port
 from tests.support.redis_process import Redis
+from tests.support.same_answers import rows
 from tests.support.system_case import SystemTestCase, eventually
-from tests.support.workers import ApiLine, Reply, resume
+from tests.support.workers import ApiLine, line_to, resume
 from wsaas.core.ids import PREFIX_LENGTH
 
 TOKEN = "the-token-of-the-cluster"
@@ -23,12 +24,15 @@ PATIENCE = 60.0
 class NodeLine(ApiLine):
     """A kept-alive connection of the API to one node, with the token."""
 
-    def ask(self, method: str, target: str, body: bytes = b"", headers: str = "") -> Reply:
-        return super().ask(method, target, body, f"Authorization: Bearer {TOKEN}\r\n{headers}")
+    def send(self, method: str, target: str, body: bytes = b"", headers: str = "") -> None:
+        super().send(method, target, body, f"Authorization: Bearer {TOKEN}\r\n{headers}")
 
 
 class Cluster:
-    """Nodes n1, n2, ... that share `redis` and a backend. `settings` are those of all; `program` is what they run."""
+    """Nodes n1, n2, ... that share `redis` and a backend, each with as many processes as WORKERS says.
+
+    `settings` are those of all; `program` is what they run.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Cluster:
         self._settings = settings
         self._program = program
         self._own: dict[str, dict[str, str]] = {}
+        self.each = int(settings.get("WORKERS", "1"))
         self.nodes: list[Gateway] = []
         for _ in range(count):
             self.add()
@@ -83,13 +88,15 @@ class Cluster:
         self.nodes.append(node)
         return node
 
-    def again(self, at: int) -> Gateway:
-        """Start a node that has ended again: in its directory, with its settings and ports. Do not wait for it."""
+    def again(self, at: int, **settings: str) -> Gateway:
+        """Start a node that has ended again: in its directory, with its settings and ports, and these. Do not wait for
+        it.
+        """
         old, name = self.nodes[at], f"n{at + 1}"
         node = self._case.watched(
             Gateway(
                 old.directory,
-                self.settings_of(name) | self._own[name],
+                self.settings_of(name) | self._own[name] | settings,
                 ws_port=old.ws_port,
                 http_port=old.http_port,
                 api=old.api,
@@ -102,7 +109,7 @@ class Cluster:
 
     def own_settings(self, name: str, ws_port: int, http_port: int) -> dict[str, str]:
         """The settings of one node that depend on its ports."""
-        return {"CLUSTER_ENDPOINT": f"tcp:{free_port()}:interface=127.0.0.1"}
+        return {"CLUSTER_ENDPOINT": f"tcp:{free_port(self.each)}:interface=127.0.0.1"}
 
     def within(self, name: str) -> Sequence[str]:
         """The command that runs a node."""
@@ -132,11 +139,13 @@ class Cluster:
     def all_ready(self) -> None:
         """Wait until each node knows all others, and nothing is calm any more."""
         for at in range(len(self.nodes)):
-            eventually(lambda at=at: self._ready(at), PATIENCE)  # type: ignore[misc]
+            eventually(lambda at=at: self._ready(lambda: self.rows(at)), PATIENCE)  # type: ignore[misc]
+        for line in self.process_lines() if self.each > 1 else ():
+            eventually(lambda line=line: self._ready(lambda: rows(line.ask("GET", "/-/cluster"))["members"]), PATIENCE)  # type: ignore[misc]
 
-    def _ready(self, at: int) -> bool:
+    def _ready(self, members: Callable[[], list[dict[str, Any]]]) -> bool:
         try:
-            if [row["state"] for row in self.rows(at)] == ["ready"] * len(self.nodes):
+            if [row["state"] for row in members()] == ["ready"] * len(self.nodes) * self.each:
                 return True
         except OSError:  # it does not listen yet
             pass
@@ -162,6 +171,11 @@ class Cluster:
     def lines(self) -> list[NodeLine]:
         """A connection of the API to each node."""
         return [self.line(node) for node in self.nodes]
+
+    def process_lines(self) -> list[ApiLine]:
+        """A connection of the API to each worker of each node."""
+        nodes = {f"n{number}": node for number, node in enumerate(self.nodes, 1)}
+        return [line_to(self._case, nodes[row["node"]], row["pid"], NodeLine) for row in self.rows()]
 
     def owner(self, id: str) -> Gateway:
         """The node that has the connection."""

@@ -15,6 +15,7 @@ from itertools import combinations
 from tests.support.engine_twin import Rules, Twin
 from wsaas.cluster.member import RENEW_EVERY
 from wsaas.cluster.right import Right
+from wsaas.cluster.view import NOBODY, View
 
 STEP = 0.1
 ENGINE = -1
@@ -29,15 +30,18 @@ class Process:
     rate: float
     clock: float
     next: float
+    node: str = ""
     version: int = -1
-    others: frozenset[str] = frozenset()
+    view: View = NOBODY
     paused: float = 0.0
+    deaf: float = 0.0
+    """Seconds for which it answers no other, and renews its lease all the same."""
     crashed: bool = False
     ended: bool = False
 
     @property
-    def there(self) -> bool:
-        return not (self.crashed or self.ended or self.paused > 0)
+    def answers(self) -> bool:
+        return not (self.crashed or self.ended or self.paused > 0 or self.deaf > 0)
 
 
 @dataclass
@@ -46,6 +50,7 @@ class Seen:
 
     violation: str | None = None
     claims: int = 0
+    proofs: int = 0
     votes: int = 0
     relays: int = 0
 
@@ -69,13 +74,20 @@ class Model:
         self.twin = Twin(variant.rules, now=1_000_000_000)
         self.snapshot = self.twin.snapshot()
         self.up = True
-        names = [letter * 8 for letter in "ABCDE"[: rng.choice([2, 3, 4, 5])]]
+        # Some nodes have several processes (WORKERS): these share a machine and what it can reach.
+        sizes = rng.choice([(1, 1), (1, 1, 1), (1, 1, 1, 1), (1, 1, 1, 1, 1), (2, 2), (2, 1, 1), (3, 1, 1), (2, 2, 2)])
+        nodes = [number for number, size in enumerate(sizes) for _ in range(size)]
+        names = [letter * 8 for letter in "ABCDEFG"[: len(nodes)]]
         self.processes = {
-            name: Process(name, variant.right(), 1 + rng.uniform(-0.01, 0.01), clock := rng.uniform(0, 100), clock)
-            for name in names
+            name: Process(
+                name, variant.right(), 1 + rng.uniform(-0.01, 0.01), clock := rng.uniform(0, 100), clock, str(node)
+            )
+            for name, node in zip(names, nodes, strict=True)
         }
-        self.ids: dict[str | int, int] = {name: number for number, name in enumerate(names)}
+        self.ids: dict[str | int, int] = dict(zip(names, nodes, strict=True))
         self.cut: set[tuple[int, int]] = set()
+        self.without_engine: set[str] = set()
+        """Processes that alone on their node do not reach the engine."""
         self.told: set[str] = set()
         self.seen = Seen()
 
@@ -88,6 +100,7 @@ class Model:
                 if process.crashed:
                     continue
                 process.clock += STEP * process.rate
+                process.deaf -= STEP
                 if process.paused > 0:
                     process.paused -= STEP
                     continue
@@ -105,17 +118,23 @@ class Model:
         rng, chance = self.rng, self.rng.random()
         if chance < 0.004:
             sides = rng.choice([1, 1, 2, 2, 3])
-            where = {number: rng.randrange(sides) for number in (ENGINE, *self.ids.values())}
+            where = {number: rng.randrange(sides) for number in (ENGINE, *sorted(set(self.ids.values())))}
             self.cut = {(a, b) for a, b in combinations(sorted(where), 2) if where[a] != where[b]}
         elif chance < 0.006:
-            link = (ENGINE, rng.choice(list(self.ids.values())))
-            self.cut.symmetric_difference_update([link])
+            name = rng.choice(list(self.processes))
+            if rng.random() < 0.5:
+                self.cut.symmetric_difference_update([(ENGINE, self.ids[name])])
+            else:
+                self.without_engine.symmetric_difference_update([name])
         elif chance < 0.008:
             self.up = not self.up if rng.random() < 0.7 else True
         elif chance < 0.010:
             process = rng.choice(list(self.processes.values()))
             if process.paused <= 0:
                 process.paused = rng.choice([1, 3, 6, 12, 30])
+            for other in self.processes.values():  # a process, or all of a node: it has no file for a connection left
+                if other.node == process.node and rng.random() < 0.5:
+                    other.deaf = rng.choice([3, 12, 30])
         elif chance < 0.011:
             rng.choice(list(self.processes.values())).crashed = True
         elif chance < 0.0115:
@@ -135,6 +154,8 @@ class Model:
         return [name for name, about in self.twin.about.items() if about["state"] == "claimed"]
 
     def _linked(self, a: str | int, b: str | int) -> bool:
+        if b == ENGINE and a in self.without_engine:
+            return False
         first, second = self.ids.get(a, ENGINE), self.ids.get(b, ENGINE)
         return (min(first, second), max(first, second)) not in self.cut
 
@@ -153,21 +174,22 @@ class Model:
             if right.unsure(process.clock):
                 self._fence(process)
                 return
-            right.sending(process.clock, ())
+            right.sending(process.clock)
             if self.twin.join(name, "t", "", 0)[0] != "OK":
                 self._fence(process)
                 return
-            right.renewed(process.clock, ())
-        view = process.others
+            right.renewed(process.clock)
+        view = process.view
         right.sending(process.clock, view)
-        answer = self.twin.renew(name, " ".join(sorted({name, *view})), "", process.version)
+        answer = self.twin.renew(name, view.encode(name), "", process.version)
         if answer[0] != "OK":
             self._fence(process)
             return
         self._renewed(process, view, answer[2])
+        self._prove(process)
         for expired in answer[4]:
             other = self.processes[expired]
-            if expired == name or (self._linked(name, expired) and other.there):
+            if expired == name or (self._linked(name, expired) and other.answers):
                 continue
             if self.twin.claim(name, expired)[0] == "OK":
                 self.seen.claims += 1
@@ -178,10 +200,19 @@ class Model:
                     other.paused = min(other.paused, 2 * STEP)
                     return
 
-    def _renewed(self, process: Process, view: frozenset[str], version: int) -> None:
+    def _prove(self, process: Process) -> None:
+        """Claim those on the same node that have crashed, sometimes: the lock of their journal proves that."""
+        for name, other in self.processes.items():
+            if other.crashed and other.node == process.node and self.rng.random() < 0.3:
+                if self.twin.claim(process.name, name, "t")[0] == "OK":
+                    self.seen.proofs += 1
+                    self.told.add(name)
+
+    def _renewed(self, process: Process, view: View, version: int) -> None:
         process.right.renewed(process.clock, view)
         process.version = version
-        process.others = frozenset(self.twin.members) - {process.name}
+        others = [name for name in self.twin.members if name != process.name]
+        process.view = View.of(process.node, [(name, self.processes[name].node) for name in others])
 
     def _fence(self, process: Process) -> None:
         process.right.refused()
@@ -194,14 +225,14 @@ class Model:
         without = []
         for voter in sorted(right.voters()):
             peer = self.processes[voter]
-            if not peer.there or not self._linked(process.name, voter):
+            if not peer.answers or not self._linked(process.name, voter):
                 continue
             if not peer.right.leased(peer.clock):
                 without.append(voter)
             elif self.up and self._linked(voter, ENGINE):
-                view = process.others
+                view = process.view
                 right.sending(clock, view)
-                answer = self.twin.renew(process.name, " ".join(sorted({process.name, *view})), "", process.version)
+                answer = self.twin.renew(process.name, view.encode(process.name), "", process.version)
                 if answer[0] == "OK":
                     self._renewed(process, view, answer[2])
                     self.seen.relays += 1

@@ -133,7 +133,8 @@ class Twin:
             return ["UNKNOWN"]
         if m["state"] == "claimed":
             return ["CLAIMED", self.owner.get(P, m["owner"])]
-        if not (token and token == m["token"]) and m["state"] != "left":
+        proved = bool(token) and token == m["token"]
+        if not proved and m["state"] != "left":
             if self.rules.calm and self.now < self.calm:
                 return ["CALM", self.calm - self.now]
             renewed = self.members.get(P, 0)
@@ -144,16 +145,18 @@ class Twin:
                 return ["ALIVE", self.now - renewed]
             if not word and self.now - self.members.get(Q, 0) >= LEASE:
                 return ["NOT_LEASED"]
-            views = [V for V in m["view"].split() if not isinstance(self.since.get(V), tuple)]
-            leased = sum(self._leased(V) for V in views)
+            seen, leased = self.nodes_of(P, m["view"])
             address = _address(self.table.get(P))
             replaced = address is not None and address == _address(self.table.get(Q))
-            if self.rules.quorum and not word and not replaced and leased * 2 < len(views):
-                return ["NO_QUORUM", leased, len(views)]
+            if self.rules.quorum and not word and not replaced and leased * 2 < seen:
+                return ["NO_QUORUM", leased, seen]
+        over = proved or m["state"] == "left"
         m |= {"state": "claimed", "owner": Q}
         self.owner[P] = Q
         self.members.pop(P, None)
         self.since.pop(P, None)
+        if over:
+            self.since[P] = ("left", self.now)
         self.table.pop(P, None)
         mine = self.owned.setdefault(Q, set())
         mine.add(P)
@@ -165,6 +168,16 @@ class Twin:
             del self.owner[P]
             mine.discard(P)
         return ["OK", sorted(mine)]
+
+    def nodes_of(self, P: str, view: str) -> tuple[int, int]:
+        """The number of nodes in a view of P, and of those that are there."""
+        seen = leased = 0
+        for node in view.split():
+            names = node.split(",")
+            others = [V for V in names if V != P and not isinstance(self.since.get(V), tuple)]
+            seen += bool(others) or P in names
+            leased += bool(others) and all(self._leased(V) for V in others)
+        return seen, leased
 
     def _leased(self, V: str) -> bool:
         at, since = self.members.get(V, 0), self.since.get(V)

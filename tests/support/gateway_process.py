@@ -26,25 +26,29 @@ class NeverReady(Exception):
     """The gateway ended, or did not become ready in time; says what it logged."""
 
 
-def free_port() -> int:
-    """A port that nobody listens on, and that no other test is given as long as this process lives.
+def free_port(following: int = 0) -> int:
+    """A port that nobody listens on, and that no other test is given as long as this process lives; and so many that
+    follow it.
 
     It is not one of those that the kernel gives to outgoing connections. Of two tests with the same port, one would
     find the other's gateway ready, and its own not yet listening.
     """
     while True:
-        port = random.choice(_candidates())
-        name = socket.socket(socket.AF_UNIX)
+        first = random.choice(_candidates())
+        names = [socket.socket(socket.AF_UNIX) for _ in range(following + 1)]
         try:
-            # An abstract name: of all processes one can have it, and it is free again when that process ends.
-            name.bind(f"\0wsaas-test-port-{port}")
-            with socket.socket() as probe:
-                probe.bind(("0.0.0.0", port))
+            for port, name in enumerate(names, first):
+                # An abstract name: of all processes one can have it, and it is free again when that process ends.
+                name.bind(f"\0wsaas-test-port-{port}")
+                with socket.socket() as probe:
+                    probe.bind(("0.0.0.0", port))
         except OSError:
-            name.close()
+            for name in names:
+                name.close()
         else:
-            name.detach()  # open as long as this process lives
-            return port
+            for name in names:
+                name.detach()  # open as long as this process lives
+            return first
 
 
 @cache

@@ -94,39 +94,50 @@ class Workers:
         return self.pids[id[:PREFIX_LENGTH]]
 
     def line(self, pid: int) -> ApiLine:
-        """A connection of the API to this worker; the kernel deals them out, so that it takes some."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            line = socket.create_connection(("127.0.0.1", self.gateway.http_port), PATIENCE)
-            if self._accepted_by(line) == pid:
-                found = ApiLine(self.gateway.http_port, pid, line)
-                self._case.addCleanup(found.close)
-                return found
-            line.close()
-        raise AssertionError(f"no connection reached worker {pid}")
+        """A connection of the API to this worker."""
+        return line_to(self._case, self.gateway, pid)
 
     def lines(self) -> list[ApiLine]:
         """A connection of the API to each worker."""
         return [self.line(pid) for pid in self.pids.values()]
 
-    def _accepted_by(self, line: socket.socket) -> int | None:
-        """The process that has the other end, from /proc, once it is accepted."""
-        ours, theirs = line.getsockname()[1], self.gateway.http_port
-        inode = eventually(lambda: _inode(theirs, ours))
-        for pid in eventually(lambda: self.children()):
-            if any(_link(each) == f"socket:[{inode}]" for each in Path(f"/proc/{pid}/fd").iterdir()):
-                return pid
-        return None
-
     def children(self) -> list[int]:
         """The pids of the parent's processes."""
-        path = Path(f"/proc/{self.gateway.pid}/task/{self.gateway.pid}/children")
-        return [int(pid) for pid in path.read_text().split()]
+        return children(self.gateway)
 
     def stop(self, pid: int) -> None:
         """Stop a worker where it stands; it goes on after the test, whatever happens."""
         os.kill(pid, signal.SIGSTOP)
         self._case.addCleanup(resume, pid)
+
+
+def line_to(case: SystemTestCase, gateway: Gateway, pid: int, kind: type[ApiLine] = ApiLine) -> ApiLine:
+    """A connection of the API to this worker of a gateway; the kernel deals them out, so that it takes some."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        line = socket.create_connection(("127.0.0.1", gateway.http_port), PATIENCE)
+        if _accepted_by(gateway, line) == pid:
+            found = kind(gateway.http_port, pid, line)
+            case.addCleanup(found.close)
+            return found
+        line.close()
+    raise AssertionError(f"no connection reached worker {pid}")
+
+
+def children(gateway: Gateway) -> list[int]:
+    """The pids of a parent's processes."""
+    path = Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children")
+    return [int(pid) for pid in path.read_text().split()]
+
+
+def _accepted_by(gateway: Gateway, line: socket.socket) -> int | None:
+    """The process that has the other end, from /proc, once it is accepted."""
+    ours, theirs = line.getsockname()[1], gateway.http_port
+    inode = eventually(lambda: _inode(theirs, ours))
+    for pid in eventually(lambda: children(gateway)):
+        if any(_link(each) == f"socket:[{inode}]" for each in Path(f"/proc/{pid}/fd").iterdir()):
+            return pid
+    return None
 
 
 def resume(pid: int) -> None:
@@ -140,8 +151,8 @@ def resume(pid: int) -> None:
 def _inode(local: int, remote: int) -> str | None:
     """The inode of the socket on loopback between these ports, if it is accepted."""
     wanted = f":{local:04X}", f":{remote:04X}"
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
+    lines = [line for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
+    for fields in map(str.split, lines):
         if fields[1].endswith(wanted[0]) and fields[2].endswith(wanted[1]) and fields[9] != "0":
             return fields[9]
     return None

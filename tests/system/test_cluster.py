@@ -13,17 +13,9 @@ from tests.support.cluster import PATIENCE, TOKEN, Cluster
 from tests.support.gateway_process import free_port
 from tests.support.python_process import run
 from tests.support.redis_process import MISSING, Redis
+from tests.support.same_answers import BINARY, SLOW, assert_alike, rows, sent_by
 from tests.support.system_case import SystemTestCase, eventually
 from tests.support.websocket_client import closing
-from tests.support.workers import Reply
-
-SLOW = "X-Slow: \t\r\n"
-"""A header that the fast path does not take."""
-BINARY = "Content-Type: application/octet-stream\r\n"
-
-
-def rows(reply: Reply) -> Any:
-    return json.loads(reply.body)
 
 
 class ClusterCase(SystemTestCase):
@@ -57,49 +49,16 @@ class OneServiceTests(ClusterCase):
         clients = self.clients(cluster)
         lines = cluster.lines()
         cluster.settled()
-        for id in clients:
-            gone, unknown = id[:8] + "0" * 24, "00000000" + id[8:]
-            requests = [
-                ("PUT", f"/{id}", b"hello", ""),
-                ("PUT", f"/{id}", b"\xff\x00", BINARY),
-                ("PUT", f"/{id}", b"\xff\x00", ""),
-                ("PUT", f"/{id}", b"x" * 10000, ""),
-                ("PUT", f"/{id}", b"hello", "Content-Encoding: gzip\r\n"),
-                ("PUT", f"/{id}?nonsense=1", b"hello", ""),
-                ("GET", f"/{id}?nonsense=1", b"", ""),
-                ("DELETE", f"/{id}?code=1001", b"", ""),
-                ("DELETE", f"/{id}?code=4000&reason={'x' * 124}", b"", ""),
-                ("POST", f"/{id}", b"", ""),
-                ("PUT", f"/groups/a%2Fb%20c/{id}", b"", ""),
-                ("DELETE", f"/groups/a%2Fb%20c/{id}", b"", ""),
-                ("DELETE", f"/groups/never/{id}", b"", ""),
-                ("PUT", f"/groups/{'g' * 257}/{id}", b"", ""),
-                *((method, f"/{gone}", b"", "") for method in ("PUT", "GET", "HEAD", "DELETE")),
-                *((method, f"/{unknown}", b"", "") for method in ("PUT", "GET", "HEAD", "DELETE")),
-                ("PUT", f"/groups/g/{gone}", b"", ""),
-                ("PUT", f"/groups/g/{unknown}", b"", ""),
-            ]
-            for method, target, body, headers in requests:
-                replies = {
-                    (line.pid, slow): line.ask(method, target, body, headers + slow)
-                    for line in lines
-                    for slow in ("", SLOW)
-                }
-                self.assertEqual(len(set(replies.values())), 1, (method, target, replies))
+        assert_alike(self, lines, clients)
         for id, client in clients.items():
-            sent: list[str | bytes] = ["mark"]
-            self.assertEqual(lines[0].ask("PUT", f"/{id}", b"mark").status, 200)
+            sent = sent_by(2 * len(lines))
             for line in lines:
                 for number in range(20):
                     text, binary = f"{line.pid} {number}", os.urandom(number + 1)
                     self.assertEqual(line.ask("PUT", f"/{id}", text.encode()).status, 200)
                     self.assertEqual(line.ask("PUT", f"/{id}", binary, BINARY).status, 200)
                     sent += [text, binary]
-            got: list[str | bytes] = []
-            while not got or got[-1] != sent[-1]:
-                got.append(client.recv(timeout=PATIENCE))
-            self.assertEqual(got[got.index("mark") :], sent)
-            self.assertEqual(got[: got.index("mark")], ["hello"] * 4 + [b"\xff\x00"] * 4 + ["x" * 10000] * 4)
+            self.assertEqual([client.recv(timeout=PATIENCE) for _ in sent], sent)
         for (id, client), line in zip(clients.items(), reversed(lines), strict=True):
             self.assertEqual(line.ask("DELETE", f"/{id}?code=4001&reason=by%20any").status, 200)
             self.assertEqual(closing(client), (4001, "by any"))
@@ -218,9 +177,10 @@ class SettingsTests(SystemTestCase):
         return ran.stderr
 
     def test_contradictions(self) -> None:
-        """A cluster needs the API token, and one process for each node."""
+        """A cluster needs the API token; each of several workers needs a port of its own in it."""
         self.assertIn("needs API_TOKEN", self.check(CLUSTER="unix:///nowhere"))
-        self.assertIn("must be 1 with CLUSTER", self.check(CLUSTER="unix:///nowhere", API_TOKEN=TOKEN, WORKERS="2"))
+        settings = {"CLUSTER": "unix:///nowhere", "API_TOKEN": TOKEN, "WORKERS": "2"}
+        self.assertIn("must have a TCP port", self.check(**settings, CLUSTER_ENDPOINT="unix:/x"))
 
     def test_doubts(self) -> None:
         """An engine without password or TLS, and an open endpoint, are warned of; the password is not shown."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -19,16 +18,10 @@ from tests.support.backend_answers import accept
 from tests.support.certificates import authority, issue, write
 from tests.support.gateway_process import Gateway, free_port
 from tests.support.python_process import run
+from tests.support.same_answers import BINARY, SLOW, assert_alike, rows, sent_by
 from tests.support.system_case import SharedTestCase, SystemTestCase, eventually
 from tests.support.websocket_client import PONG, closing, frame, handshake, refused
 from tests.support.workers import PATIENCE, ApiLine, Reply, Workers, resume
-
-SLOW = "X-Slow: \t\r\n"
-"""A header that the fast path does not take."""
-
-
-def rows(reply: Reply) -> Any:
-    return json.loads(reply.body)
 
 
 class ThreeTests(SharedTestCase):
@@ -73,56 +66,10 @@ class ThreeTests(SharedTestCase):
         """Each request about one connection has the same answer from every worker, on the fast path and the slow."""
         clients = self.one_of_each()
         lines = self.workers.lines()
-        for id in clients:
-            gone = id[:8] + "0" * 24
-            unknown = "00000000" + id[8:]
-            binary = "Content-Type: application/octet-stream\r\n"
-            requests = [
-                ("PUT", f"/{id}", b"hello", ""),
-                ("PUT", f"/{id}", b"\xff\x00", binary),
-                ("PUT", f"/{id}", b"\xff\x00", ""),
-                ("PUT", f"/{id}", b"x" * 10000, ""),
-                ("PUT", f"/{id}", b"hello", "Content-Encoding: gzip\r\n"),
-                ("PUT", f"/{id}?nonsense=1", b"hello", ""),
-                ("GET", f"/{id}?nonsense=1", b"", ""),
-                ("DELETE", f"/{id}?code=1001", b"", ""),
-                ("DELETE", f"/{id}?code=4000&reason={'x' * 124}", b"", ""),
-                ("POST", f"/{id}", b"", ""),
-                ("PUT", f"/groups/a%2Fb%20c/{id}", b"", ""),
-                ("DELETE", f"/groups/a%2Fb%20c/{id}", b"", ""),
-                ("DELETE", f"/groups/never/{id}", b"", ""),
-                ("PUT", f"/groups/../{id}", b"", ""),
-                ("PUT", f"/groups/{'g' * 257}/{id}", b"", ""),
-                *(("PUT", f"/{target}?except={id}&except=short", b"x", "") for target in ("broadcast", "groups/g")),
-                ("DELETE", f"/groups/g?except={id}&except=short", b"", ""),
-                *(("PUT", f"/{id}?receipt={bad}", b"x", "") for bad in ("0", "60001", "5s")),
-                ("PUT", f"/{id}?receipt=60000", b"\xff", ""),
-                *(("PUT", f"/{nobody}?receipt=60000", b"x", "") for nobody in (gone, unknown)),
-                ("GET", "/groups?limit=0", b"", ""),
-                *((method, f"/{gone}", b"", "") for method in ("PUT", "GET", "HEAD", "DELETE")),
-                *((method, f"/{unknown}", b"", "") for method in ("PUT", "GET", "HEAD", "DELETE")),
-                *((method, f"/prod/@connections/{gone}", b"", "") for method in ("POST", "GET", "DELETE")),
-                *((method, f"/%40connections/{unknown}", b"", "") for method in ("POST", "GET", "DELETE")),
-                ("POST", f"/@connections/{id}", b"hello", ""),
-                ("POST", f"/@connections/{id}", b"\xff\x00", ""),
-                ("POST", f"/@connections/{id}", b"x" * 10000, ""),
-                ("POST", "/@connections/L0SM9cOFvHcCIhw=", b"hello", ""),
-                ("PUT", f"/@connections/{id}", b"hello", ""),
-                ("PUT", f"/groups/g/{gone}", b"", ""),
-                ("PUT", f"/groups/g/{unknown}", b"", ""),
-            ]
-            for method, target, body, headers in requests:
-                replies = {
-                    (line.pid, slow): line.ask(method, target, body, headers + slow)
-                    for line in lines
-                    for slow in ("", SLOW)
-                }
-                self.assertEqual(len(set(replies.values())), 1, (method, target, replies))
-            known = [rows(line.ask("GET", f"/{id}")) for line in lines]
-            self.assertEqual(
-                [{**each, "last_active_at": ""} for each in known], [{**known[0], "last_active_at": ""}] * 3
-            )
-            self.assertEqual([line.ask("HEAD", f"/{id}").status for line in lines], [200] * 3)
+        assert_alike(self, lines, clients)
+        for client in clients.values():
+            wanted = sent_by(2 * len(lines))
+            self.assertEqual([client.recv(timeout=PATIENCE) for _ in wanted], wanted)
 
     def test_receipts(self) -> None:
         """A push with a receipt is answered by any worker when the client's pong is there, or its time is over, later
@@ -163,8 +110,7 @@ class ThreeTests(SharedTestCase):
                 for number in range(20):
                     text, binary = f"{line.pid} {number}", os.urandom(number)
                     self.assertEqual(line.ask("PUT", f"/{id}", text.encode()).status, 200)
-                    kind = "Content-Type: application/octet-stream\r\n"
-                    self.assertEqual(line.ask("PUT", f"/{id}", binary, kind).status, 200)
+                    self.assertEqual(line.ask("PUT", f"/{id}", binary, BINARY).status, 200)
                     sent += [text, binary]
             self.assertEqual([client.recv(timeout=PATIENCE) for _ in sent], sent)
         for (id, client), line in zip(clients.items(), lines, strict=True):

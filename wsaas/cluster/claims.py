@@ -80,6 +80,8 @@ class Claims:
         self._telling: set[str] = set()
         self._untold: set[str] = set()
         self._no_quorum_since: dict[str, float] = {}
+        self._on_disk: set[str] = set()
+        """Connections of earlier lives that the disk had. Bound: the journals that this process found or adopted."""
         self.told_already: set[str] = set()
         """Connections of earlier lives that were told while the engine was away."""
 
@@ -105,18 +107,19 @@ class Claims:
             self._begin(prefix, self._tell_all(prefix, answer[1]))
         return str(answer[0].decode("ascii"))
 
-    async def own_life(self, prefix: str, token: str, here: list[Record]) -> bool:
-        """Claim an earlier life of this node, which is over for certain, and tell of its connections.
-
-        `here` are those that the journal on disk has. Return False if another process has claimed it.
-        """
+    async def own_life(self, prefix: str, token: str) -> bool:
+        """Claim an earlier life of this node, which is over for certain; False if another process has claimed it."""
         answer = await self._ask(prefix, token)
-        if answer[0] == b"CLAIMED" and answer[1] != self._own.encode("ascii"):
-            return False
-        self.revive_here(here)
-        if answer[0] == b"OK":
-            await self._tell(prefix, answer[1])
-        return True
+        return bool(answer[0] != b"CLAIMED" or answer[1] == self._own.encode("ascii"))
+
+    async def tell_own_life(self, prefix: str) -> None:
+        """Tell of the connections that the engine has of an earlier life, and of those that it had claimed itself.
+
+        Fails with EngineAway if that is to be tried again.
+        """
+        if not await self._replicated():
+            raise EngineAway("too few replicas have the claim of an earlier life")
+        await self._tell(prefix, await self._engine.call("SMEMBERS", self._keys.key("owned", self._own)))
 
     async def lacking(self, prefix: str, here: list[Record]) -> list[Record]:
         """Return those of an earlier life that the process which has claimed it does not tell of: the engine had lost
@@ -128,6 +131,7 @@ class Claims:
 
     def revive_here(self, records: list[Record]) -> None:
         """Tell of connections that the journal on disk has; the engine's rows of them are not told of again."""
+        self._on_disk.update(record.id for record in records)
         self._untold.update(record.id for record in records)
         self._revive(records)
 
@@ -212,9 +216,11 @@ class Claims:
         return False
 
     async def _tell(self, prefix: str, owned: list[bytes]) -> None:
-        """Revive the rows of a process, and of those that it had claimed itself and not told of."""
+        """Revive the rows of a process, and of those that it had claimed itself and not told of; not those of a process
+        that another step claims, which tells them itself.
+        """
         for name in {prefix, *(each.decode("ascii") for each in owned)}:
-            if name not in self._telling:
+            if name not in self._telling and (name == prefix or name not in self._under_way):
                 self._telling.add(name)
                 try:
                     await self._tell_rows(name, await self._rows(name))
@@ -240,7 +246,7 @@ class Claims:
                     if record is None:
                         self._log.error("a row of {prefix} in the engine cannot be read", prefix=prefix)
                     self._remove(id)
-                elif id not in self._untold:
+                elif id not in self._untold and id not in self._on_disk:
                     records.append(record)
         for start in range(0, len(records), PAGE):
             page = records[start : start + PAGE]

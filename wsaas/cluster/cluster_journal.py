@@ -38,7 +38,7 @@ class ClusterJournal:
     """Journal. `local` is None with STATE_DIR=none. While `may_speak()` is false, newcomers are refused."""
 
     def __init__(self, local: LocalJournal | None, may_speak: Callable[[], bool]) -> None:
-        self._local = local
+        self.local = local
         self._may_speak = may_speak
         self.copy: RowCopy | None = None
         """Set before `start`."""
@@ -50,26 +50,26 @@ class ClusterJournal:
     @property
     def healthy(self) -> bool:
         """False while new connections are refused."""
-        return self._local is None or self._local.healthy
+        return self.local is None or self.local.healthy
 
     @property
     def size(self) -> int:
         """Bytes of the files on disk."""
-        return 0 if self._local is None else self._local.size
+        return 0 if self.local is None else self.local.size
 
     def start(self, connections: Connections) -> list[Record]:
         """Open the journal on disk. What an earlier process left there is kept until the engine says who tells it."""
         assert self.copy is not None
         self.copy.connections = connections
-        if self._local is not None:
-            self.earlier = self._local.start(connections)
+        if self.local is not None:
+            self.earlier = self.local.start(connections)
         return []
 
     async def _stop(self) -> None:
         if self.copy is not None:
             self.copy.stop()
-        if self._local is not None:
-            await self._local.stop()
+        if self.local is not None:
+            await self.local.stop()
 
     def stop(self) -> Deferred[None]:
         """Close the journal on disk."""
@@ -80,40 +80,40 @@ class ClusterJournal:
             stored(False)
             return
         assert self.copy is not None
-        if self._local is None:
+        if self.local is None:
             self.copy.put(record, stored)
         else:
             both = _Both(stored)
-            self._local.opened(record, both.heard)
+            self.local.opened(record, both.heard)
             self.copy.put(record, both.heard)
 
     def accepted(self, record: Record, stored: Stored) -> None:
         assert self.copy is not None
-        if self._local is None:
+        if self.local is None:
             self.copy.put(record, stored)
         else:
             both = _Both(stored)
-            self._local.accepted(record, both.heard)
+            self.local.accepted(record, both.heard)
             self.copy.put(record, both.heard)
 
     def closed(self, id: str, closed: Closed) -> None:
         assert self.copy is not None
-        if self._local is not None:
-            self._local.closed(id, closed)
+        if self.local is not None:
+            self.local.closed(id, closed)
         self.copy.closed(id, closed)
 
     def forget(self, id: str) -> None:
         assert self.copy is not None
-        if self._local is not None:
-            self._local.forget(id)
+        if self.local is not None:
+            self.local.forget(id)
         self.copy.remove(id)
         self.forgotten(id)
 
     def disown(self, ids: list[str]) -> None:
         """Forget connections that another process tells of now; the engine's rows are not this one's any more."""
-        if self._local is not None:
+        if self.local is not None:
             for id in ids:
-                self._local.forget(id)
+                self.local.forget(id)
 
 
 class _Both:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from twisted.logger import Logger
 
+FILE = "cluster.json"
+
 
 @dataclass(slots=True)
 class Life:
@@ -30,24 +32,27 @@ class Lives:
     _log = Logger()
 
     def __init__(self, directory: Path | None, own: str) -> None:
-        self._path = None if directory is None else directory / "cluster.json"
+        self._path = None if directory is None else directory / FILE
         self._own = own
         self._lives: dict[str, Life] = {}
 
     def begin(self, token: str) -> dict[str, Life]:
         """Read the file, add this life to it, and return the earlier ones by their prefixes."""
         if self._path is not None:
-            try:
-                read = json.loads(self._path.read_text("ascii"))
-                self._lives = {prefix: Life(**fields) for prefix, fields in read.items()}
-            except FileNotFoundError:
-                pass
-            except (OSError, ValueError, TypeError, AttributeError) as error:
-                self._log.error("{path} cannot be read: {reason}", path=str(self._path), reason=str(error))
+            self._lives = self._read(self._path)
         earlier = dict(self._lives)
         self._lives[self._own] = Life(token)
         self._write()
         return earlier
+
+    def take(self, directory: Path) -> dict[str, Life]:
+        """Read the lives in another directory, keep them in this one as well, and return them by their prefixes."""
+        taken, own = self._read(directory / FILE), self._lives
+        if not own and self._path is not None:  # this life has not begun
+            own = self._read(self._path)
+        self._lives = taken | own
+        self._write()
+        return taken
 
     def copied(self, copied: bool) -> None:
         """Note whether the engine has every row of this life."""
@@ -59,6 +64,15 @@ class Lives:
         """Note that nothing is left to say of a life."""
         if self._lives.pop(prefix, None) is not None:
             self._write()
+
+    def _read(self, path: Path) -> dict[str, Life]:
+        try:
+            return {prefix: Life(**fields) for prefix, fields in json.loads(path.read_text("ascii")).items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            self._log.error("{path} cannot be read: {reason}", path=str(path), reason=str(error))
+            return {}
 
     def _write(self) -> None:
         if self._path is None:

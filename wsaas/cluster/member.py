@@ -20,6 +20,7 @@ from wsaas.cluster.engine_connection import EngineAway, EngineRefused
 from wsaas.cluster.right import Right
 from wsaas.cluster.scripts import SCHEMA, Keys, Scripts
 from wsaas.cluster.table import MemberRow, Table
+from wsaas.cluster.view import View
 from wsaas.telemetry.log_limit import LogLimit
 
 RENEW_EVERY = 1.0
@@ -199,12 +200,12 @@ class Member:
             self._fenced(sure=False)
             return
         if self.engine.there:
-            self.right.sending(sent, ())
+            self.right.sending(sent)
         words = (self.prefix, self._token, self._own_row().encode(), self.sequence())
         answer = await self.engine.run(self.scripts.join, self.keys.state(self.prefix), words)
         if answer[0] == b"OK":
             # Its view is itself alone for the engine, until the next renewal, which follows at once.
-            self.right.renewed(sent, ())
+            self.right.renewed(sent)
             self._took(answer)
             self.known = True
             self._log.info(
@@ -228,26 +229,29 @@ class Member:
         else:
             self._fenced()
 
-    def renewal(self) -> tuple[float, tuple[str, str, str, int]]:
-        """Return a renewal to be sent now, and its moment: this prefix, the view, the row, the table's version."""
-        sent, view = self._boottime(), self.table.others()
+    def renewal(self) -> tuple[float, View, tuple[str, str, str, int]]:
+        """Return a renewal to be sent now: its moment, its view, and this prefix, the view's text, the row, the
+        table's version.
+        """
+        sent, row = self._boottime(), self._own_row()
+        view = View.of(row.node, self.table.nodes())
         self.right.sending(sent, view)
-        return sent, (self.prefix, " ".join([self.prefix, *view]), self._own_row().encode(), self.table.version)
+        return sent, view, (self.prefix, view.encode(self.prefix), row.encode(), self.table.version)
 
-    def relayed(self, sent: float, view: str, answer: list[Any]) -> bool:
-        """Take the engine's answer to a renewal that another process has sent on; return if it renewed the lease."""
+    def relayed(self, sent: float, view: View, answer: list[Any]) -> bool:
+        """Take the engine's answer to a renewal, perhaps sent on by another process; return if it renewed the lease."""
         if answer[0] == b"OK":
-            self.right.renewed(sent, view.split()[1:])
+            self.right.renewed(sent, view)
             self._took(answer)
         elif answer[0] == b"FENCED":
             self._fenced()
         return bool(answer[0] == b"OK")
 
     async def _renew(self) -> None:
-        sent, words = self.renewal()
+        sent, view, words = self.renewal()
         known = self.table.version
         answer = await self.engine.run(self.scripts.renew, self.keys.state(self.prefix), words)
-        if self.relayed(sent, words[1], answer):
+        if self.relayed(sent, view, answer):
             if self.table.version != known:  # should this process die now, those that are no more must not count
                 self._clock.callLater(0, self.hurry)
             if self.events is not None:

@@ -1,4 +1,5 @@
-"""The connections by which pushes reach the other nodes of a cluster.
+"""The connections by which pushes reach the other processes of a cluster: on this node by their sockets, the others by
+their addresses.
 
 A push to a process that is not in the table, or could not be reached, takes the slow way: that one asks the engine.
 """
@@ -10,7 +11,9 @@ from typing import Any
 
 from wsaas.cluster.nodes import Reach
 from wsaas.cluster.push_line import Done, PushLine
+from wsaas.cluster.push_lines import PushLines
 from wsaas.cluster.siblings import Missing
+from wsaas.cluster.sockets import SiblingSockets
 from wsaas.cluster.table import Table
 
 _UNREACHED = b""
@@ -20,7 +23,7 @@ Push = Callable[[str, bytes, bool, Done], object]
 
 
 class NodeLines:
-    """The lines to all other nodes, by the prefixes of their ids. Bound: one for each row of the table.
+    """The lines to all other processes, by the prefixes of their ids. Bound: one for each row of the table.
 
     `missing(reason)` returns the answer to a push that is not answered; `slowly` sends one on the slow way.
     """
@@ -43,13 +46,14 @@ class NodeLines:
         self._missing = missing
         self._slowly = slowly
         self._lines: dict[str, tuple[str, PushLine]] = {}
+        self._beside: PushLines | None = None
+
+    def by_sockets(self, sockets: SiblingSockets) -> None:
+        """Reach the processes of this node by their sockets from now on."""
+        self._beside = PushLines(self._reactor, sockets, self._wall_clock, self._unreached)
 
     def push(self, prefix: str, id: str, payload: bytes, binary: bool, done: Done) -> None:
         """Send a push to the process of this prefix; `done` is called once, perhaps before this returns."""
-        line = self._line(prefix)
-        if line is None:
-            self._slowly(id, payload, binary, done)
-            return
 
         def answered(answer: bytes) -> None:
             if answer is _UNREACHED:  # nothing was delivered: the slow way finds out if the process is over
@@ -57,10 +61,19 @@ class NodeLines:
             else:
                 done(answer)
 
-        line.push(id, payload, binary, answered)
+        if self._beside is not None and prefix not in self._lines and self._beside.reach(prefix):
+            self._beside.push(prefix, id, payload, binary, answered)
+            return
+        line = self._line(prefix)
+        if line is None:
+            self._slowly(id, payload, binary, done)
+        else:
+            line.push(id, payload, binary, answered)
 
     def close(self) -> None:
         """End all connections."""
+        if self._beside is not None:
+            self._beside.close()
         while self._lines:
             self._lines.popitem()[1][1].close()
 
@@ -82,11 +95,14 @@ class NodeLines:
             self._wall_clock,
             lambda: self._table.get(prefix) is not None,
             lambda: self._over(prefix),
-            lambda reason: self._missing(reason) if reason is Missing.SILENT else _UNREACHED,
+            self._unreached,
             b"Host: %b\r\n%bWSAAS-To: %b\r\n" % (host, self._head, prefix.encode("ascii")),
         )
         self._lines[prefix] = row.address, line
         return line
+
+    def _unreached(self, reason: Missing) -> bytes:
+        return self._missing(reason) if reason is Missing.SILENT else _UNREACHED
 
     def _over(self, prefix: str) -> None:
         known = self._lines.pop(prefix, None)

@@ -1,6 +1,7 @@
-"""Requests to the other processes of the cluster, over the network: to the address that each has told the engine.
+"""Requests to the other processes of the cluster: to the address that each has told the engine, and on this machine by
+the socket of each.
 
-    prefix -> the table, else the engine -> its Sibling -> HttpResponse, or what is Missing
+    prefix -> a socket here, else the table, else the engine -> its Sibling -> HttpResponse, or what is Missing
 
 What could not be reached, or did not answer, is looked up once more: the engine knows if it is over meanwhile.
 """
@@ -23,6 +24,7 @@ from wsaas.cluster.siblings import (
     Sibling,
     SiblingRequest,
     SiblingResult,
+    Siblings,
 )
 from wsaas.cluster.table import MemberRow, Table
 from wsaas.http_client.exchange import HttpResponse
@@ -71,13 +73,15 @@ class Nodes:
         self._siblings: dict[tuple[str, bool], tuple[str, Sibling]] = {}
         """By prefix, and whether it is for patient requests; each with its address."""
         self._limit = LogLimit(reactor)
+        self.beside: Siblings | None = None
+        """The other processes of this node, if it has several."""
 
     def prefixes(self) -> list[str]:
         """Return the prefixes of all others, in order, and let go of those that are gone."""
         there = self._table.others()
         for key in [key for key in self._siblings if key[0] not in there]:
             self._siblings.pop(key)[1].retire()
-        return there
+        return there if self.beside is None else sorted({*there, *self.beside.prefixes()})
 
     def place(self, prefix: str) -> tuple[IStreamClientEndpoint, bytes] | None:
         """Return where a process is reached, and the header lines for it; None if that is not known: Places."""
@@ -92,10 +96,13 @@ class Nodes:
 
     def there(self, prefix: str) -> bool:
         """Say if the process of this prefix may be alive, as far as was heard."""
-        return self._table.get(prefix) is not None
+        return self._is_beside(prefix) or self._table.get(prefix) is not None
 
     def ask(self, prefix: str, request: SiblingRequest, done: Done) -> None:
         """Send a request to the process of this prefix; `done` is called once, perhaps before this returns."""
+        if self.beside is not None and self._is_beside(prefix):
+            self.beside.ask(prefix, request, lambda result: self._answered(prefix, request, result, done))
+            return
         row = self._table.get(prefix)
         if row is not None:
             self._send(prefix, row, request, done)
@@ -114,6 +121,9 @@ class Nodes:
         """End all connections."""
         while self._siblings:
             await self._siblings.popitem()[1][1].close()
+
+    def _is_beside(self, prefix: str) -> bool:
+        return self.beside is not None and self.beside.there(prefix)
 
     def _send(self, prefix: str, row: MemberRow, request: SiblingRequest, done: Done) -> None:
         sibling = self._sibling(prefix, row, request.patience > 0)
@@ -136,7 +146,7 @@ class Nodes:
                 )
                 result = Missing.UNREACHABLE
             done(result)
-        elif result is Missing.UNREACHABLE or request.method in LOOK_UP_AGAIN:
+        elif result is Missing.UNREACHABLE or (result is Missing.SILENT and request.method in LOOK_UP_AGAIN):
             missing = result
 
             def found(fate: Fate) -> None:

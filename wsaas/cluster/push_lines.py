@@ -42,6 +42,10 @@ class PushLines:
             line = self._lines[prefix] = self._line(prefix)
         line.push(id, payload, binary, done)
 
+    def reach(self, prefix: str) -> bool:
+        """Say if the process of this prefix has a socket here, or a connection to one."""
+        return prefix in self._lines or self._sockets.there(prefix)
+
     def close(self) -> None:
         """End all connections."""
         while self._lines:

@@ -2,8 +2,8 @@
 
     it never joined            nobody can claim what the engine does not know: it may speak
     its lease runs             nobody may claim it before the lease is out
-    votes                      the engine is lost, and more than half of those that it last saw say that their leases
-                               are out, too: then nobody has a quorum to claim it, and it may speak for VOTE seconds
+    votes                      the engine is lost, and more than half of the nodes that it last saw have no lease, too:
+                               then nobody has a quorum to claim it, and it may speak for VOTE seconds
     fenced                     it was claimed, and never speaks again
 
 Moments are seconds of a clock that also counts while the machine is suspended (CLOCK_BOOTTIME). No I/O happens here.
@@ -15,6 +15,7 @@ from collections.abc import Collection
 from math import inf
 
 from wsaas.cluster import scripts
+from wsaas.cluster.view import NOBODY, View
 
 MARGIN = 0.2
 LEASE = scripts.LEASE / 1000 - MARGIN
@@ -31,9 +32,8 @@ UNBROKEN = 1.5
 class Right:
     """The right of one process, by the moments of its renewals and votes.
 
-    `members` are the sets of processes, itself left out, that the engine may have as this one's last view of the
-    cluster: that of the last renewal that was answered, and those sent since. Bound: one for each second without an
-    answer, at most MAX_VIEWS different ones.
+    It keeps the views that the engine may have as this one's last: that of the last renewal that was answered, and
+    those sent since. Bound: one for each second without an answer, at most MAX_VIEWS different ones.
     """
 
     MAX_VIEWS = 64
@@ -41,7 +41,7 @@ class Right:
     def __init__(self) -> None:
         self._lease_until = self._votes_until = -inf
         self._renewed = -inf
-        self._views: list[frozenset[str]] = []
+        self._views: list[View] = []
         self.joined = False
         self.fenced = False
 
@@ -61,7 +61,7 @@ class Right:
         """Say if a claim may have come: an engine that does not know this process may have forgotten that, too."""
         return self.joined and not self.may_speak(now) and not self.votes_count(now)
 
-    def sending(self, now: float, view: Collection[str]) -> None:
+    def sending(self, now: float, view: View = NOBODY) -> None:
         """Note that a renewal is sent, with the members that this process knows of.
 
         Before the first one nobody can have claimed it: it has a lease already when that is sent.
@@ -69,16 +69,15 @@ class Right:
         if not self.joined:
             self.joined = True
             self._renewed, self._lease_until = now, now + LEASE
-        seen = frozenset(view)
-        if seen not in self._views:
-            self._views.append(seen)
+        if view not in self._views:
+            self._views.append(view)
             del self._views[: -self.MAX_VIEWS]
 
-    def renewed(self, sent: float, view: Collection[str]) -> None:
+    def renewed(self, sent: float, view: View = NOBODY) -> None:
         """Note that the engine has the renewal that was sent at this moment with this view."""
         if sent + LEASE > self._lease_until:
             self._renewed, self._lease_until = sent, sent + LEASE
-        self._views = [frozenset(view)]
+        self._views = [view]
 
     def refused(self) -> None:
         """Note that this process was claimed."""
@@ -89,20 +88,17 @@ class Right:
 
         For a claim, the engine must know others that this process knew: none ever comes to one that knew nobody.
         """
-        return now < self._renewed + LATCH or now < self._votes_until + UNBROKEN or not any(self._views)
+        return now < self._renewed + LATCH or now < self._votes_until + UNBROKEN or not self.voters()
 
     def voters(self) -> frozenset[str]:
         """Return the processes whose votes count."""
-        return frozenset().union(*self._views)
+        return frozenset().union(*(view.prefixes() for view in self._views))
 
     def voted(self, asked: float, now: float, without_lease: Collection[str]) -> bool:
         """Note which processes said that their leases are out, when asked at this moment; return if that is enough."""
         if self.fenced or now < self._lease_until or not self.votes_count(now):
             return False
-        enough = all(self._is_majority(view, without_lease) for view in self._views)
+        enough = all(view.is_majority(without_lease) for view in self._views)
         if enough:
             self._votes_until = max(self._votes_until, asked + VOTE)
         return enough
-
-    def _is_majority(self, view: frozenset[str], without_lease: Collection[str]) -> bool:
-        return 2 * (1 + len(view.intersection(without_lease))) > len(view) + 1

@@ -3,10 +3,11 @@
 Times are milliseconds of the engine's clock. P, Q, X stand for the prefix of a process, which is its name here.
 
     members      sorted set   P -> last renewal; 0: it left in order, and rows of it are left
-    since        hash         P -> start of its unbroken lease; "left {time}" for a minute after it left in order
+    since        hash         P -> start of its unbroken lease; "left {time}" for a minute after it left in order, or
+                              its token has proved that it is over
     owner        hash         P -> P while it lives, Q once Q has claimed it; gone when its last row is
     table        hash         P -> JSON: address, node, state, version; only of members
-    m:P          hash         state (live, left, claimed), token, seq, view, owner, at
+    m:P          hash         state (live, left, claimed), token, seq, view (view.py), owner, at
     c:P          hash         rows of P's connections
     owned:Q      set          prefixes that Q has claimed and not yet told of
     t:P          set          connections of P of which the process that claimed P has told
@@ -134,15 +135,16 @@ end
 return {{'OK', -1}}
 """
 
-# With the token, which only the process itself knew, its end is proved; with the operator's word, or as its address has
-# another process now, the others need not be asked.
+# With the token, which only the process itself knew, its end is proved: it gives no vote any more, and is not missed
+# for a quorum. With the operator's word, or as its address has another process now, the others need not be asked.
 _CLAIM = f"""
 local Q, P, token, word = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if Q == P then return {{'ALIVE', 0}} end
 local f = redis.call('HMGET', KEYS[5], 'state', 'token', 'view', 'owner')
 if not f[1] then return {{'UNKNOWN'}} end
 if f[1] == 'claimed' then return {{'CLAIMED', redis.call('HGET', KEYS[3], P) or f[4]}} end
-if not (token ~= '' and token == f[2]) and f[1] ~= 'left' then
+local proved = token ~= '' and token == f[2]
+if not proved and f[1] ~= 'left' then
   local calm = tonumber(redis.call('GET', KEYS[10]) or '0')
   if now < calm then return {{'CALM', calm - now}} end
   local renewed = tonumber(redis.call('ZSCORE', KEYS[1], P) or '0')
@@ -154,15 +156,21 @@ if not (token ~= '' and token == f[2]) and f[1] ~= 'left' then
   local mine = tonumber(redis.call('ZSCORE', KEYS[1], Q) or '0')
   if word == '' and now - mine >= {LEASE} then return {{'NOT_LEASED'}} end
   local seen, leased = 0, 0
-  for V in string.gmatch(f[3], '%S+') do
-    local since = redis.call('HGET', KEYS[2], V) or ''
-    if string.sub(since, 1, 4) ~= 'left' then
-      seen = seen + 1
-      local at = tonumber(redis.call('ZSCORE', KEYS[1], V) or '0')
-      if at <= now and now - at < {LEASE} and since ~= '' and now - tonumber(since) >= {LEASE} then
-        leased = leased + 1
+  for node in string.gmatch(f[3], '%S+') do
+    local own, others, all = false, 0, true
+    for V in string.gmatch(node, '[^,]+') do
+      local since = redis.call('HGET', KEYS[2], V) or ''
+      if V == P then own = true
+      elseif string.sub(since, 1, 4) ~= 'left' then
+        others = others + 1
+        local at = tonumber(redis.call('ZSCORE', KEYS[1], V) or '0')
+        if not (at <= now and now - at < {LEASE} and since ~= '' and now - tonumber(since) >= {LEASE}) then
+          all = false
+        end
       end
     end
+    if own or others > 0 then seen = seen + 1 end
+    if others > 0 and all then leased = leased + 1 end
   end
   local function address(X) return string.match(redis.call('HGET', KEYS[4], X) or '', '"address": "([^"]+)"') end
   local replaced = address(P) and address(P) == address(Q)
@@ -171,7 +179,11 @@ end
 redis.call('HSET', KEYS[5], 'state', 'claimed', 'owner', Q, 'at', now)
 redis.call('HSET', KEYS[3], P, Q)
 redis.call('ZREM', KEYS[1], P)
-redis.call('HDEL', KEYS[2], P)
+if proved or f[1] == 'left' then
+  redis.call('HSET', KEYS[2], P, 'left ' .. string.format('%.0f', now))
+else
+  redis.call('HDEL', KEYS[2], P)
+end
 redis.call('HDEL', KEYS[4], P)
 redis.call('SADD', KEYS[8], P)
 for _, X in ipairs(redis.call('SMEMBERS', KEYS[7])) do

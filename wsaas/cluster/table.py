@@ -75,6 +75,10 @@ class Table:
         """Return all others, in the order of their prefixes."""
         return sorted(self._rows.items())
 
+    def nodes(self) -> list[tuple[str, str]]:
+        """Return the prefix of each that can be asked, with the name of its node."""
+        return [(prefix, row.node) for prefix, row in self._rows.items() if row.state is not MemberState.LEFT]
+
     def others(self) -> list[str]:
         """Return the prefixes of those that can be asked, in order."""
         return sorted(prefix for prefix, row in self._rows.items() if row.state is not MemberState.LEFT)

@@ -1,7 +1,7 @@
 """The others, asked when the engine does not answer: does one of them have it, and whose leases are out?
 
 one has the engine            it renews this process's lease (relay)
-more than half have no lease  nobody can claim this process, and it goes on (votes)
+most nodes have no lease       nobody can claim this process, and it goes on (votes)
 neither                       it may be claimed, and is silent once its own lease is out
 """
 
@@ -153,12 +153,12 @@ class Votes:
 
     async def _relay(self, prefix: str) -> bool:
         """Have another process renew the lease of this one; return if it did."""
-        sent, words = self._member.renewal()
+        sent, view, words = self._member.renewal()
         body = json.dumps(dict(zip(("prefix", "view", "row", "known"), words, strict=True))).encode("ascii")
         content = _content(await self._send(prefix, b"POST", RELAY, body))
         if content is None or not isinstance(content.get("answer"), list):
             return False
-        done = self._member.relayed(sent, words[1], _bytes(content["answer"]))
+        done = self._member.relayed(sent, view, _bytes(content["answer"]))
         if done:
             self._limit.emit(
                 self._log,

@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -29,6 +30,8 @@ _NAME = re.compile(r"worker-([0-9]{1,6})")
 LOOK_EVERY = 5.0
 """Seconds between two looks at a journal that another process holds."""
 _FILE = "journal.sqlite"
+_LIVES = "cluster.json"
+"""The file that a node of a cluster keeps beside its journal (`cluster/lives.py`)."""
 
 
 def worker_directory(state_dir: Path, number: int) -> Path:
@@ -62,12 +65,30 @@ def set_aside(state_dir: Path, count: int, clock: Callable[[], float], wall_cloc
     place = next(place for place in places if not (place / _FILE).exists())
     place.mkdir(mode=0o700, exist_ok=True)
     path.rename(place / _FILE)
+    with suppress(FileNotFoundError):  # which is there after a cluster
+        (state_dir / _LIVES).rename(place / _LIVES)
+
+
+def _nothing(directory: Path) -> None:
+    """Take nothing from a directory but its journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heir:
+    """The process that adopts journals: its own journal, and `revive`, by which it sends the DELETEs.
+
+    `take` is called with each directory once the journal has all of it, right before the directory is removed.
+    """
+
+    journal: Journal
+    revive: Callable[[Iterable[Record]], object]
+    take: Callable[[Path], object] = _nothing
 
 
 class Adoption:
     """Adopts the journals of `state_dir` that are of no worker from 1 to `count`: at the start, and as they get free.
 
-    `revive` sends the DELETEs. Each look at a journal reads all of it, in the reactor's thread.
+    Each look at a journal reads all of it, in the reactor's thread.
     """
 
     _log = Logger()
@@ -77,8 +98,7 @@ class Adoption:
         reactor: IReactorTime,
         state_dir: Path,
         count: int,
-        journal: Journal,
-        revive: Callable[[Iterable[Record]], object],
+        heir: Heir,
         *,
         keep_authorization: bool,
         wall_clock: Callable[[], float],
@@ -86,8 +106,7 @@ class Adoption:
         self._reactor = reactor
         self._state_dir = state_dir
         self._count = count
-        self._journal = journal
-        self._revive = revive
+        self._heir = heir
         self._keep_authorization = keep_authorization
         self._wall_clock = wall_clock
         self._under_way: dict[Path, Disk] = {}
@@ -121,7 +140,7 @@ class Adoption:
         self._under_way[directory] = disk
         open_ones = [_Waiting(record) for record in records]
         if not records:
-            self._finish(directory)
+            self._finish(directory, [])
             return
         self._log.warn(
             "{count} connections are in the journal of a process that is no more, {directory}: telling the backend",
@@ -135,31 +154,32 @@ class Adoption:
                 self._stored(directory, open_ones)
 
         for each in open_ones:
-            self._journal.opened(each.record, lambda safe, each=each: stored(each, safe))  # type: ignore[misc]
+            self._heir.journal.opened(each.record, lambda safe, each=each: stored(each, safe))  # type: ignore[misc]
             if each.record.closed is not None:
-                self._journal.closed(each.record.id, each.record.closed)
+                self._heir.journal.closed(each.record.id, each.record.closed)
 
     def _stored(self, directory: Path, waiting: list[_Waiting]) -> None:
         """Send the DELETEs of those that are in this process's journal; if others are not, the rest stays for later."""
         safe = [each.record for each in waiting if each.safe]
         if len(safe) == len(waiting):
-            self._finish(directory)
-            self._revive(safe)
+            self._finish(directory, safe)
         else:
             for record in safe:
-                self._journal.forget(record.id)
+                self._heir.journal.forget(record.id)
             self._under_way.pop(directory).close()
 
-    def _finish(self, directory: Path) -> None:
-        """Remove a journal of which everything is in this process's own."""
+    def _finish(self, directory: Path, records: list[Record]) -> None:
+        """Remove a journal of which everything is in this process's own, and send the DELETEs."""
+        self._heir.take(directory)
         disk = self._under_way.pop(directory)
         disk.store.close()
-        for name in (_FILE, f"{_FILE}-wal", f"{_FILE}-shm", "journal.lock"):
+        for name in (_FILE, f"{_FILE}-wal", f"{_FILE}-shm", "journal.lock", _LIVES):
             with suppress(OSError):
                 os.unlink(directory / name)
         disk.close()
         with suppress(OSError):  # a damaged file may have been kept there, for people to look at
             directory.rmdir()
+        self._heir.revive(records)
 
 
 class _Waiting:

@@ -86,7 +86,8 @@ def assemble(
     if settings.cluster is not None:
         from wsaas.service.node import Node
 
-        node = Node(reactor, settings, time.time, boottime, random.random, lambda: stop_at_once())
+        number = None if identity is None else identity.number
+        node = Node(reactor, settings, time.time, boottime, random.random, lambda: stop_at_once(), number)
     files = ClientFiles(settings.target_ca, settings.target_cert, settings.target_key)
     backend = Target.from_address(reactor, settings.target_address, files)
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
@@ -199,12 +200,13 @@ def assemble(
         with suppress(ReactorNotRunning):  # something else has begun to stop it
             reactor.stop()
 
-    others = worker or node
+    others = node or worker
 
     def forwarding() -> Forwarding | None:
-        if node is not None:
-            return node.join(gateway, router, ready, watching.add_own_routes)
-        return None if worker is None else worker.join(gateway, router, ready, stop, scrape, watching.add_own_routes)
+        of_cluster = None if node is None else node.join(gateway, router, ready, watching.add_own_routes)
+        if worker is None:
+            return of_cluster
+        return worker.join(gateway, router, ready, stop, scrape, watching.add_own_routes, node, of_cluster)
 
     reactor_delay = ReactorDelay(reactor, time.monotonic)
 

@@ -91,7 +91,7 @@ class Drain:
         how many clients were still there.
         """
         sessions, told = list(self._parts.gateway.registry), 0
-        others = 0 if self._parts.node is None else self._parts.node.survivors
+        others = 0 if self._parts.node is None else self._parts.node.report.survivors
         batch = batch_size(len(sessions), min(within, left / 2), others, left * 2 / 3)
         self._log.info("draining {count} connections", count=len(sessions))
         if others and batch > SMALLEST_BATCH * others:
@@ -148,14 +148,17 @@ class Drain:
             await maybeDeferred(port.stopListening)
         if self._parts.events is not None:  # a reader that comes again finds another process, and not this one
             self._parts.events.stop()
-        others = worker or node
-        if others is not None:
+        others = [each for each in (node, worker) if each is not None]
+        if others:
             await self._wait_while(
-                lambda: others.answering or any(each.begun or each.answering for each in connections),
+                lambda: (
+                    any(each.answering for each in others) or any(each.begun or each.answering for each in connections)
+                ),
                 GOODBYES,
                 PACE / 10,
             )
-            await others.stop()
+        for each in others:
+            await each.stop()
 
     async def _wait_while(self, busy: Callable[[], object], within: float, every: float) -> None:
         """Wait until `busy()` is false, which is looked at every so many seconds, `within` seconds at most."""

@@ -30,7 +30,7 @@ from wsaas.service.startup_log import (
 )
 
 if TYPE_CHECKING:
-    from wsaas.service.adoption import Adoption
+    from wsaas.service.adoption import Adoption, Heir
 
 LAST_WORDS = 10.0
 """Seconds that the end may take beyond DRAIN_TIMEOUT: the journal's last batch, goodbyes on the API."""
@@ -86,14 +86,15 @@ class Daemon(Service):
 
     def _limit_connections(self, api: ApiSite) -> None:
         """Let in as many clients as there is room for, and are wished."""
-        settings, others = self._parts.settings, self._parts.worker or self._parts.node
+        settings = self._parts.settings
+        others = [each.files for each in (self._parts.worker, self._parts.node) if each is not None]
         files = open_files()
         try:
             room = capacity(
                 settings.max_connections,
                 settings.webhook_concurrency,
                 files,
-                stream_files(settings.max_streams, files) + (0 if others is None else others.files),
+                stream_files(settings.max_streams, files) + sum(others),
             )
         except ValueError as error:
             raise StartFailed(str(error)) from None
@@ -126,7 +127,7 @@ class Daemon(Service):
         parts.gateway.revive(owed)
         parts.clients.keepalive.start()
         if parts.worker is not None:
-            parts.worker.start(parts.journal)
+            parts.worker.start(self._heir())
         else:
             self._adopt()
         log_ports(self._log, parts.settings, self._client_ports, self._api_ports)
@@ -151,12 +152,18 @@ class Daemon(Service):
                 self._parts.reactor,
                 Path(state_dir),
                 0,
-                self._parts.journal,
-                self._parts.gateway.revive,
+                self._heir(),
                 keep_authorization=self._parts.settings.journal_authorization,
                 wall_clock=time.time,
             )
             self._adoption.look()
+
+    def _heir(self) -> Heir:
+        """Return what is to become of journals that this process adopts."""
+        from wsaas.service.adoption import Heir
+
+        node = self._parts.node
+        return Heir(self._parts.journal, self._parts.gateway.revive) if node is None else node.heir()
 
     def stopService(self) -> Deferred[None]:
         super().stopService()

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint
-from twisted.web.iweb import IRequest
 
 from wsaas.api.app import Api
 from wsaas.api.elsewhere import Asked
-from wsaas.api.params import Query
-from wsaas.api.responses import OK, ApiResponse
 from wsaas.cluster.addresses import check_address
+from wsaas.cluster.claim_route import add_claim_route
 from wsaas.cluster.claims import Claims
 from wsaas.cluster.cluster_journal import ClusterJournal, LocalJournal
 from wsaas.cluster.engine import Engine
-from wsaas.cluster.engine_connection import EngineAway, EngineRefused
 from wsaas.cluster.event_streams import OtherProcesses
 from wsaas.cluster.forwarding import Forwarding, missing_answer
 from wsaas.cluster.gate import GatedSender
@@ -33,16 +31,19 @@ from wsaas.cluster.member import Member
 from wsaas.cluster.node_lines import NodeLines
 from wsaas.cluster.nodes import Nodes
 from wsaas.cluster.right import Right
-from wsaas.cluster.row_copy import RowCopy
+from wsaas.cluster.row_copy import GATHERING, RowCopy
 from wsaas.cluster.scripts import Keys
 from wsaas.cluster.sibling_site import sibling_site
-from wsaas.cluster.table import MemberState, Table
+from wsaas.cluster.siblings import Siblings
+from wsaas.cluster.sockets import SiblingSockets
+from wsaas.cluster.table import Table
 from wsaas.cluster.turns import Turns
 from wsaas.cluster.votes import Votes
 from wsaas.core.gateway import Gateway
 from wsaas.core.router import Router
 from wsaas.http_client.target import Target
 from wsaas.net.tls_client import ClientFiles
+from wsaas.service.adoption import Heir
 from wsaas.service.launch import StartFailed
 from wsaas.service.listening import listen
 from wsaas.service.node_life import RESTART_STATUS, NodeLife
@@ -52,14 +53,6 @@ from wsaas.settings.table import Settings
 
 NODE_FILES = 512
 """Files that are kept free for connections to and from the other nodes, and to the engine."""
-
-
-_WORDS = {
-    "UNKNOWN": "no process of the cluster has this prefix",
-    "CLAIMED": "another node has claimed it already",
-    "ALIVE": "it has renewed its lease within the last seven seconds: it is there",
-    "CALM": "the engine was away: wait some seconds, until all nodes are back",
-}
 
 
 def replicas_of(settings: Settings) -> int:
@@ -72,7 +65,8 @@ def replicas_of(settings: Settings) -> int:
 class Node:
     """The node of this process. `boottime()` also counts while the machine is suspended.
 
-    `end()` ends the process at once; its exit status is then `status`.
+    `end()` ends the process at once; its exit status is then `status`. `number` is that of a worker, if the node has
+    several.
     """
 
     files = NODE_FILES
@@ -85,6 +79,7 @@ class Node:
         boottime: Callable[[], float],
         random: Callable[[], float],
         end: Callable[[], object],
+        number: int | None = None,
     ) -> None:
         assert settings.cluster is not None
         self._reactor = reactor
@@ -93,6 +88,7 @@ class Node:
         self.boottime = boottime
         self._random = random
         self._end = end
+        self._number = number
         self._files = ClientFiles(settings.cluster_ca, settings.cluster_cert, settings.cluster_key, "CLUSTER_")
         self._engine = Engine(reactor, settings.cluster, self._files, random)
         self.right = Right()
@@ -128,14 +124,23 @@ class Node:
         The others ask by the routes that `add_routes` adds, too.
         """
         settings, reactor, prefix = self._settings, self._reactor, gateway.prefix
+        self._gateway, gateway.may_speak = gateway, self.may_speak
         keys, table, self._token = Keys(settings.cluster_name), Table(prefix), secrets.token_hex(16)
         self._member = member = Member(
-            reactor, self.boottime, self._engine, keys, prefix, self._token, self._row, self.right, table
+            reactor,
+            self.boottime,
+            self._engine,
+            keys,
+            prefix,
+            self._token,
+            lambda: self.report.row(),
+            self.right,
+            table,
         )
-        self._report = NodeReport(settings, gateway, member, self.ports, self.boottime, ready)
+        self.report = NodeReport(settings, self._number, gateway, member, self.ports, self.boottime, ready)
         head = b"Authorization: Bearer %b\r\n" % settings.api_token[0].encode("ascii")
         self._nodes = Nodes(reactor, table, member.look_up, self._reach, head, self._wall_clock)
-        votes = Votes(reactor, member, self._nodes, self.boottime)
+        self._votes = votes = Votes(reactor, member, self._nodes, self.boottime)
         votes.granted = self._released
         durable = settings.state_dir is not None
         self._life = member.events = NodeLife(
@@ -157,6 +162,7 @@ class Node:
             self._life,
             keep_authorization=settings.journal_authorization,
             alone=durable,
+            gathering=GATHERING if durable else 0.0,
         )
         member.sequence = lambda: copy.sequence
         self._claims = Claims(
@@ -172,7 +178,7 @@ class Node:
             random=self._random,
         )
         self._journal.forgotten = self._claims.told
-        self._turns = Turns(reactor, self._engine, keys, self._token)
+        self._turns = Turns(reactor, self._engine, keys, self.report.name, self._token)
         self._life.given(copy, self._claims, votes)
         self._forwarding = Forwarding(reactor, self._nodes, prefix)
         self.others = others = OtherProcesses(reactor, self._forwarding, self._nodes)
@@ -185,24 +191,35 @@ class Node:
             lambda reason: missing_answer(reason).serialize(),
             self._forwarding.push_slowly,
         )
-
-        def add_more(api: Api) -> None:
-            votes.add_routes(api)
-            add_routes(api, others)
-
         self._site = sibling_site(
             reactor,
             router,
             max_message_size=settings.max_message_size,
-            about=self._report.about,
+            about=self.report.about,
             wall_clock=self._wall_clock,
             tokens=settings.api_token,
             prefix=prefix,
             may_answer=self.may_speak,
-            add_more=add_more,
+            add_more=partial(self.add_routes_for_others, add_routes, others),
         )
         self._site.max_connections = NODE_FILES
         return self._forwarding
+
+    def by_sockets(self, sockets: SiblingSockets, siblings: Siblings) -> None:
+        """Reach the other workers of this node by their sockets."""
+        self._nodes.beside = siblings
+        self._lines.by_sockets(sockets)
+
+    def add_routes_for_others(
+        self, add_routes: Callable[[Api, OtherProcesses], object], others: OtherProcesses, api: Api
+    ) -> None:
+        """Add the routes by which the others ask whether this process has a lease, have theirs renewed, and watch."""
+        self._votes.add_routes(api)
+        add_routes(api, others)
+
+    def heir(self) -> Heir:
+        """Return what is to become of journals that this process adopts: the engine says who tells of them."""
+        return Heir(self._journal.local or self._journal, self._life.adopt, self._life.take)
 
     def listen(self) -> None:
         """Listen for the other nodes. Raises StartFailed."""
@@ -228,7 +245,7 @@ class Node:
         self._claims.stop()
         if not self.right.fenced:
             await self._turns.acquire(within / 2, within)
-        self._report.draining = True
+        self.report.draining = True
         self._member.hurry()
 
     async def leave(self) -> None:
@@ -256,39 +273,23 @@ class Node:
         """Say if another node waits for an answer of this one."""
         return any(connection.begun or connection.answering for connection in self._site.context.connections)
 
-    @property
-    def survivors(self) -> int:
-        """The number of other nodes to which the clients of this one can go, as far as is known."""
-        return sum(row.state is MemberState.LIVE for _, row in self._member.table.rows())
-
     async def members(self) -> list[dict[str, object]]:
         """Return what each node says of itself; of one that says nothing, what the engine knows."""
         gathered = await self._forwarding.ask_all(Asked(b"GET", b"/-/worker"))
-        return self._report.members(gathered.answers)
+        return self.report.members(gathered.answers)
 
     def add_routes(self, api: Api) -> None:
         """Add the route of the operator's word that a process is over."""
-
-        @api.route("/-/cluster/<name:prefix>/claim", "POST")
-        async def claim(request: IRequest, query: Query, prefix: str) -> ApiResponse:
-            try:
-                word = await self._claims.by_word(prefix)
-            except (EngineAway, EngineRefused) as error:
-                return ApiResponse(503, {"code": "ENGINE_AWAY", "message": f"the engine does not answer: {error}"})
-            if word == "OK":
-                return ApiResponse(200, OK)
-            return ApiResponse(409, {"code": word, "message": _WORDS.get(word, "the engine refuses the claim")})
+        add_claim_route(api, self._claims)
 
     # Steps
 
-    def _row(self) -> Any:
-        return self._report.row()
-
     def _reach(self, address: str) -> tuple[IStreamClientEndpoint, bytes]:
-        check_address(address, self._report.address)
+        check_address(address, self.report.address)
         target = Target.from_address(self._reactor, address, self._files)
         return target.endpoint, target.host
 
     def _released(self) -> None:
         if self._gate is not None:
             self._gate.release()
+        self._gateway.reply_again()

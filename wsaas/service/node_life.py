@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,6 +19,7 @@ from wsaas.cluster.member import Member
 from wsaas.cluster.row_copy import RowCopy
 from wsaas.cluster.votes import Votes
 from wsaas.core.gateway import Gateway
+from wsaas.core.records import Record
 
 SAY_AGAIN = 10.0
 """Seconds between two log lines about an engine that is awaited."""
@@ -65,6 +67,15 @@ class NodeLife:
         """Get the parts that hear of this one themselves."""
         self._copy, self._claims, self._votes = copy, claims, votes
         self._earlier = EarlierLives(self._journal, self._lives, claims, self._gateway.prefix)
+
+    def take(self, directory: Path) -> None:
+        """Note the earlier lives in a directory that is adopted."""
+        self._earlier.take(directory)
+
+    def adopt(self, records: Iterable[Record]) -> None:
+        """Settle adopted lives, with these connections, as earlier ones of this process."""
+        self._earlier.adopt(records)
+        self._member.hurry()
 
     def start(self, token: str, begin: Callable[[], object]) -> None:
         """Join. `begin()` is called once clients may come: when the engine has this node, or stays away."""

@@ -18,11 +18,14 @@ _TLS = ("ssl:", "tls:", "wsaas-tls:")
 
 
 class NodeReport:
-    """Says of this node, and of the others, what is known. `ports` are those at which the others reach this one."""
+    """Says of this node, and of the others, what is known. `ports` are those at which the others reach this one, worker
+    `number` of the node if it has several.
+    """
 
     def __init__(
         self,
         settings: Settings,
+        number: int | None,
         gateway: Gateway,
         member: Member,
         ports: Sequence[IListeningPort],
@@ -30,6 +33,7 @@ class NodeReport:
         ready: Callable[[], bool],
     ) -> None:
         self._settings = settings
+        self._number = number
         self._gateway = gateway
         self._member = member
         self._ports = ports
@@ -59,6 +63,7 @@ class NodeReport:
         return {
             "prefix": self._gateway.prefix,
             "node": self.name,
+            **({} if self._number is None else {"worker": self._number}),
             "pid": os.getpid(),
             "address": self.address,
             "state": state,
@@ -66,6 +71,15 @@ class NodeReport:
             "connections": self._gateway.registry.count,
             "version": own_version() or "",
         }
+
+    @property
+    def survivors(self) -> int:
+        """The number of other processes to which the clients of this one can go, as far as is known; this one's part of
+        them, if its node has several.
+        """
+        rows = [row for _, row in self._member.table.rows()]
+        live = sum(row.state is MemberState.LIVE for row in rows)
+        return min(live, max(1, live // (1 + sum(row.node == self.name for row in rows))))
 
     def members(self, answers: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
         """Return the list of all: `answers` are what the others say of themselves, the engine knows of the rest."""

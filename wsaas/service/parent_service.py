@@ -178,9 +178,16 @@ class ParentService(Service):
         try:
             files = open_files()
             streams = stream_files(-(-self._settings.max_streams // self._count), files)
-            capacity(wanted, webhooks, files, sibling_files(self._count) + streams)
+            capacity(wanted, webhooks, files, sibling_files(self._count) + streams + self._node_files())
         except ValueError as error:
             raise StartFailed(str(error)) from None
+
+    def _node_files(self) -> int:
+        if self._settings.cluster is None:
+            return 0
+        from wsaas.service.node import NODE_FILES
+
+        return NODE_FILES
 
     def _free(self, number: int) -> bool:
         """Say if no earlier life of this worker has its journal any more."""

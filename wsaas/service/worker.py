@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
 
 from twisted.logger import Logger
 
@@ -27,15 +28,18 @@ from wsaas.cluster.sibling_site import sibling_site
 from wsaas.cluster.siblings import MAX_AT_ONCE, Siblings
 from wsaas.cluster.sockets import SiblingSockets
 from wsaas.core.gateway import Gateway
-from wsaas.core.interfaces import Journal
 from wsaas.core.router import Router
 from wsaas.net.shared_ports import InheritedPort, SharingReactor
-from wsaas.service.adoption import Adoption, worker_directory
+from wsaas.service.adoption import Adoption, Heir, worker_directory
 from wsaas.service.lifeline import Lifeline
 from wsaas.service.scrape import Scrape
 from wsaas.service.systemd import Notifier
 from wsaas.service.worker_identity import WorkerIdentity
+from wsaas.settings.endpoints import with_port_added
 from wsaas.settings.table import Settings
+
+if TYPE_CHECKING:
+    from wsaas.service.node import Node
 
 SIBLING_FILES = 512
 """Connections to and from the other workers, at most, unless there are so many that each needs at least FEWEST."""
@@ -53,7 +57,8 @@ def sibling_files(count: int) -> int:
 
 
 def settings_of(settings: Settings, identity: WorkerIdentity) -> Settings:
-    """Return the settings of one worker: its directory, and its part of the limits, which is never none at all.
+    """Return the settings of one worker: its directory, its port in a cluster, and its part of the limits, which is
+    never none at all.
 
     MAX_CONNECTIONS_PER_ADDRESS is not divided: one address has few connections, which the kernel deals out at random.
     """
@@ -61,7 +66,13 @@ def settings_of(settings: Settings, identity: WorkerIdentity) -> Settings:
     def share(total: int) -> int:
         return max(1, identity.share(total)) if total else 0
 
-    state_dir = settings.state_dir
+    state_dir, address = settings.state_dir, settings.cluster_address
+    if settings.cluster is not None:
+        settings = replace(
+            settings,
+            cluster_endpoint=tuple(with_port_added(each, identity.number) for each in settings.cluster_endpoint),
+            cluster_address=None if address is None else _with_port_added(address, identity.number),
+        )
     return replace(
         settings,
         state_dir=None if state_dir is None else str(worker_directory(Path(state_dir), identity.number)),
@@ -70,6 +81,14 @@ def settings_of(settings: Settings, identity: WorkerIdentity) -> Settings:
         connect_rate=share(settings.connect_rate),
         max_connections=share(settings.max_connections),
     )
+
+
+def _with_port_added(address: str, number: int) -> str:
+    """Return a URL with a port as one whose port is greater by `number`."""
+    url = urlsplit(address)
+    assert url.port is not None  # which the settings were checked for
+    host = url.netloc.rpartition(":")[0]
+    return urlunsplit((url.scheme, f"{host}:{url.port + number}", url.path, url.query, url.fragment))
 
 
 class Worker:
@@ -115,8 +134,10 @@ class Worker:
         stop: Callable[[], object],
         scrape: Scrape,
         add_routes: Callable[[Api, OtherProcesses], object],
+        node: Node | None = None,
+        of_cluster: Forwarding | None = None,
     ) -> Forwarding:
-        """Be one of the workers, and return the others.
+        """Be one of the workers, and return the others: in a cluster those `of_cluster`, of which this one is `node`.
 
         `ready()` says if this one is ready; `stop()` is called when the parent is gone. The others ask for the
         readings of `scrape`, and by the routes that `add_routes` adds.
@@ -137,10 +158,13 @@ class Worker:
             self._reactor,
             router,
             max_message_size=self._settings.max_message_size,
-            about=self._about,
+            about=self._about if node is None else node.report.about,
             wall_clock=self._wall_clock,
-            add_more=partial(self._add_routes, scrape, add_routes),
+            may_answer=None if node is None else node.may_speak,
+            add_more=partial(self._add_routes, scrape, add_routes, node),
         )
+        if node is not None:
+            node.by_sockets(self._sockets, self._siblings)
         self._site.max_connections = sibling_files(self._identity.count)
         inheritance = self._identity.inheritance
         if inheritance is not None:
@@ -152,9 +176,9 @@ class Worker:
 
             self._lifeline = Lifeline(self._reactor, inheritance, ready, orphaned)
         scrape.gather = lambda: self._forwarding.ask_all(Asked(b"GET", SAMPLES))
-        return self._forwarding
+        return of_cluster or self._forwarding
 
-    def start(self, journal: Journal) -> None:
+    def start(self, heir: Heir) -> None:
         """Listen for the others, and adopt what is of nobody. The journal is open, with which an earlier life of this
         worker is over: its name is taken away.
         """
@@ -168,8 +192,7 @@ class Worker:
                 self._reactor,
                 Path(self._settings.state_dir),
                 self._identity.count,
-                journal,
-                self._gateway.revive,
+                heir,
                 keep_authorization=self._settings.journal_authorization,
                 wall_clock=self._wall_clock,
             )
@@ -177,10 +200,15 @@ class Worker:
         if self._lifeline is not None:
             self._lifeline.start()
 
-    def _add_routes(self, scrape: Scrape, add_routes: Callable[[Api, OtherProcesses], object], api: Api) -> None:
+    def _add_routes(
+        self, scrape: Scrape, add_routes: Callable[[Api, OtherProcesses], object], node: Node | None, api: Api
+    ) -> None:
         """Add the routes that the other workers ask for, beside those of the API."""
         add_samples_route(api, scrape.samples)
-        add_routes(api, self.others)
+        if node is None:
+            add_routes(api, self.others)
+        else:
+            node.add_routes_for_others(add_routes, node.others, api)
 
     @property
     def files(self) -> int:

@@ -63,12 +63,28 @@ def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Ite
         if known("API_TOKEN") and not values["API_TOKEN"]:
             yield given["CLUSTER"].line("needs API_TOKEN, the same on all nodes: they know each other by it")
         if known("WORKERS") and values["WORKERS"] != 1:
-            yield given["WORKERS"].line("must be 1 with CLUSTER: run one node for each process, on a port of its own")
+            yield from _ports_of_workers(values, given)
     if known("FORWARD_HEADERS", "ALLOWED_ORIGINS"):
         if "cookie" in values["FORWARD_HEADERS"] and not values["ALLOWED_ORIGINS"]:
             yield given["FORWARD_HEADERS"].line(
                 "must not name Cookie without ALLOWED_ORIGINS: browsers send cookies from the pages of any site"
             )
+
+
+def _ports_of_workers(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
+    """Yield one line for each setting by which the workers of a node would have no port of their own in the cluster."""
+    highest = 65535 - (values["WORKERS"] or 64)
+    for each in values.get("CLUSTER_ENDPOINT") or ():
+        place = listens_at(each)
+        if place is None or place[1] > highest:
+            yield given["CLUSTER_ENDPOINT"].line(
+                f"must have a TCP port up to {highest} with WORKERS: worker 1 has the one above it, and so on"
+            )
+    address = values.get("CLUSTER_ADDRESS")
+    if address and not 0 < (urlsplit(address).port or 0) <= highest:
+        yield given["CLUSTER_ADDRESS"].line(
+            f"must name a port from 1 to {highest} with WORKERS: worker 1 is reached at the one above it, and so on"
+        )
 
 
 def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
@@ -80,7 +96,10 @@ def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[st
         if 0 < values[name] < workers:
             yield f"{name}={values[name]}: each of {workers} workers gets at least 1, so that the total is {workers}"
     engine = values["CLUSTER"]
-    if engine is not None:
+    if engine is None:
+        for name in (name for name in given if name.startswith("CLUSTER_") and not given[name].default):
+            yield f"{given[name].label} has no effect: CLUSTER is not set, so this gateway is no node of a cluster"
+    else:
         if not engine.private and not engine.tls:
             yield "CLUSTER: without TLS (rediss://) whoever is on the way sees the Authorization values of clients"
         if not engine.private and engine.password is None:

@@ -177,6 +177,16 @@ def listens_at(endpoint: str) -> tuple[str, int] | None:
     return (found.get("interface", ""), int(found["port"])) if found.get("port") else None
 
 
+def with_port_added(endpoint: str, number: int) -> str:
+    """Return a valid endpoint string that has a TCP port, with a port that is greater by `number`. Port 0 stays 0."""
+    around = f"{_AROUND}:" if endpoint.startswith(f"{_AROUND}:") else ""
+    kind, *fields = _fields(endpoint.removeprefix(around))
+    for at, (name, value) in enumerate(_named(kind, fields)):
+        if name == "port" and int(value):
+            fields[at] = ("port=" if "=" in fields[at] else "") + str(int(value) + number)
+    return around + ":".join([kind, *fields])
+
+
 def with_backlog(endpoint: str) -> str:
     """Add a backlog of BACKLOG to an endpoint of plain TCP that names none.
 

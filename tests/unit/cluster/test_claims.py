@@ -15,6 +15,7 @@ from tests.support.engine_fake import FakeEngine
 from tests.support.engine_twin import Twin
 from wsaas.cluster.claims import MOST_REVIVED, SAY_AFTER, TRY_AGAIN, Claims
 from wsaas.cluster.earlier_lives import EarlierLives
+from wsaas.cluster.engine_connection import EngineAway
 from wsaas.cluster.lives import Life, Lives
 from wsaas.cluster.scripts import CLAIM_AFTER, Keys
 from wsaas.core.events import Cause, Closed
@@ -273,6 +274,64 @@ class EarlierLifeTests(Case):
         self.settle(earlier)
         self.assertEqual([each.id for each in self.revived], [record("a", P).id, record("b", P).id])
         self.assertEqual(self.removed, [record("a", P).id])
+
+    def test_adopted(self) -> None:
+        """Lives of a directory that is adopted are settled as earlier ones: by whom the engine says, and once."""
+        self.member(P, P, record("both", P), record("engine", P))
+        self.member(Q, Q)
+        earlier = self.lives()
+        self.settle(earlier)
+        told = len(self.revived)
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        (directory / "cluster.json").write_text(json.dumps({"S" * 8: {"token": "token"}, R: {"token": "token"}}))
+        self.member("S" * 8, "S" * 8, record("c", "S" * 8))
+        self.member(R, R, record("d", R))
+        self.twin.claim(P, R, "token")
+        earlier.take(directory)
+        earlier.adopt([record("c", "S" * 8), record("d", R), record("old", "Z" * 8)])
+        self.assertFalse(earlier.settled)
+        self.settle(earlier)
+        self.assertEqual(
+            [each.id for each in self.revived[told:]], [record("c", "S" * 8).id, record("old", "Z" * 8).id]
+        )
+        self.assertEqual(self.disk.disowned, [record("d", R).id])
+        path = self.file._path
+        assert path is not None
+        self.assertEqual(set(json.loads(path.read_text())), {"S" * 8, Q})
+
+    def test_told_before_the_engine(self) -> None:
+        """What the disk had is not told again by the engine's rows, though its DELETE may be answered by then."""
+        self.member(P, P, record("a", P))
+        self.member(Q, Q)
+        earlier = self.lives(record("a", P))
+        revive = self.claims._revive
+
+        def answered_at_once(records: Iterable[Record]) -> None:
+            records = list(records)
+            revive(records)
+            for each in records:
+                self.claims.told(each.id)
+
+        self.claims._revive = answered_at_once
+        self.settle(earlier)
+        self.assertEqual([each.id for each in self.revived], [record("a", P).id])
+
+    def test_engine_lost_meanwhile(self) -> None:
+        """If the engine goes away while a life is settled, what was told is not told again when it is back."""
+        self.member(P, P, record("a", P), record("b", P))
+        self.member(Q, Q)
+        earlier = self.lives(record("a", P))
+        self.engine.held = []
+        settling = Deferred.fromCoroutine(earlier.settle())
+        deferred, claimed = self.engine.held.pop()
+        self.engine.there = False
+        deferred.callback(claimed)
+        self.failureResultOf(settling, EngineAway)
+        self.assertEqual([each.id for each in self.revived], [record("a", P).id])
+        self.engine.there, self.engine.held = True, None
+        self.settle(earlier)
+        self.assertEqual([each.id for each in self.revived], [record("a", P).id, record("b", P).id])
 
     def test_file(self) -> None:
         """The file has each life until it is settled; without a directory there is none; nonsense is no life."""

@@ -202,20 +202,26 @@ class EngineTests(TestCase):
         return Deferred.fromCoroutine(run())
 
     def test_turns(self) -> Any:
-        """One drains after another; the turn of one that is gone ends by itself; without the engine nobody waits."""
+        """One node drains after another; the turn of one that is gone ends by itself; without the engine nobody waits.
+        The processes of a node have its turn together, until the last is done.
+        """
 
         async def run() -> None:
             redis = self.server()
             engine = self.engine(redis.address)
             await self.until(lambda: engine.there)
-            first, second = (Turns(reactor, engine, Keys("x"), token) for token in ("a", "b"))
+            first, second, beside = (Turns(reactor, engine, Keys("x"), *each) for each in ("a1", "b1", "a2"))
             await first.acquire(1, 30)
             waiting = Deferred.fromCoroutine(second.acquire(20, 30))
             await deferLater(reactor, 0.5)  # type: ignore[arg-type]
             self.assertFalse(waiting.called)
             await second.release()  # not its own
             self.assertEqual(await engine.call("GET", Keys("x").key("drain")), b"a")
+            await beside.acquire(1, 30)
             await first.release()
+            await deferLater(reactor, 0.5)  # type: ignore[arg-type]
+            self.assertFalse(waiting.called)
+            await beside.release()
             await waiting
             self.assertEqual(await engine.call("GET", Keys("x").key("drain")), b"b")
             self.assertGreater(await engine.call("PTTL", Keys("x").key("drain")), 30_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -12,6 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.cluster.node_lines import NodeLines
+from wsaas.cluster.sockets import SiblingSockets
 from wsaas.cluster.table import MemberRow, MemberState, Table
 
 P, Q = "P" * 8, "Q" * 8
@@ -66,6 +68,24 @@ class NodeLinesTests(SynchronousTestCase):
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes"
         protocol.dataReceived(answer)
         self.assertEqual((self.heard, self.slow), ([answer], []))
+        self.push()
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+
+    def test_by_socket(self) -> None:
+        """A push to a process of this node goes to its socket; the slow way, if nothing listens there any more."""
+        directory = Path(self.mktemp())
+        sockets = SiblingSockets(directory, P)
+        self.addCleanup(sockets.close)
+        self.lines.by_sockets(sockets)
+        self.known()
+        (directory / f"{Q}.sock").touch()
+        self.push()
+        self.assertEqual((self.reactor.tcpClients, len(self.reactor.unixClients)), ([], 1))
+        self.reactor.unixClients[-1][1].clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+        self.assertEqual((self.heard.pop(), self.slow), (b"slow", [ID]))
+        (directory / f"{Q}.sock").unlink()
+        self.lines.close()
+        self.lines.by_sockets(sockets)
         self.push()
         self.assertEqual(len(self.reactor.tcpClients), 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -11,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.cluster.member import Fate
 from wsaas.cluster.nodes import Nodes
-from wsaas.cluster.siblings import FORWARD_TIMEOUT, MAX_AT_ONCE, Missing, SiblingRequest, SiblingResult
+from wsaas.cluster.siblings import FORWARD_TIMEOUT, MAX_AT_ONCE, Missing, SiblingRequest, SiblingResult, Siblings
+from wsaas.cluster.sockets import SiblingSockets
 from wsaas.cluster.table import MemberRow, MemberState, Table
 from wsaas.http_client.exchange import HttpResponse
 
@@ -157,6 +159,25 @@ class NodesTests(SynchronousTestCase):
         self.known()
         self.ask()
         self.assertEqual(len(self.reactor.tcpClients), 1)
+
+    def test_beside(self) -> None:
+        """A process of this node is asked by its socket, and is one of all; the engine judges of one that is not there
+        any more.
+        """
+        directory = Path(self.mktemp())
+        sockets = SiblingSockets(directory, P)
+        self.addCleanup(sockets.close)
+        self.nodes.beside = Siblings(self.reactor, sockets, lambda: 1e9)
+        for prefix in (Q, "R" * 8):
+            (directory / f"{prefix}.sock").touch()
+        self.known()
+        self.assertEqual(self.nodes.prefixes(), [Q, "R" * 8])
+        for fate, result in ((Fate.UNSURE, Missing.UNREACHABLE), (Fate.OVER, Missing.OVER)):
+            self.fate = fate
+            self.ask()
+            self.reactor.unixClients[-1][1].clientConnectionFailed(None, _refused())
+            self.assertIs(self.heard.pop(), result)
+        self.assertEqual(self.reactor.tcpClients, [])
 
     def test_prefixes(self) -> None:
         """All are asked that can be: not those that left."""

@@ -5,6 +5,12 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.cluster.right import LATCH, LEASE, UNBROKEN, VOTE, Right
+from wsaas.cluster.view import View
+
+
+def view_of(*names: str) -> View:
+    """A view of so many other nodes; of `beside`, the processes of this one's node, if it begins with a plus."""
+    return View.of("own", [(each.strip("+"), "own" if each.startswith("+") else each[0]) for each in names])
 
 
 class RightTests(SynchronousTestCase):
@@ -12,8 +18,8 @@ class RightTests(SynchronousTestCase):
         self.right = Right()
 
     def member(self, *view: str) -> None:
-        self.right.sending(100.0, view)
-        self.right.renewed(100.0, view)
+        self.right.sending(100.0, view_of(*view))
+        self.right.renewed(100.0, view_of(*view))
 
     def test_never_joined(self) -> None:
         """A process that the engine does not know cannot be claimed: it may speak."""
@@ -23,18 +29,18 @@ class RightTests(SynchronousTestCase):
 
     def test_first_renewal(self) -> None:
         """The first renewal begins a lease when it is sent; a later one once it is answered, from its sending."""
-        self.right.sending(100.0, ())
+        self.right.sending(100.0)
         self.assertTrue(self.right.may_speak(100 + LEASE - 0.01))
         self.assertFalse(self.right.may_speak(100 + LEASE))
-        self.right.sending(110.0, ())
+        self.right.sending(110.0)
         self.assertFalse(self.right.may_speak(110.0))
-        self.right.renewed(110.0, ())
+        self.right.renewed(110.0)
         self.assertTrue(self.right.may_speak(110 + LEASE - 0.01))
 
     def test_late_answer(self) -> None:
         """An answer to an earlier renewal shortens no lease."""
         self.member()
-        self.right.renewed(99.0, ())
+        self.right.renewed(99.0)
         self.assertTrue(self.right.may_speak(100 + LEASE - 0.01))
 
     def test_majority(self) -> None:
@@ -55,10 +61,37 @@ class RightTests(SynchronousTestCase):
             self.assertEqual(self.right.may_speak(now + VOTE - 0.01), enough)
             self.assertFalse(self.right.may_speak(now + VOTE))
 
+    def test_nodes(self) -> None:
+        """A node with several processes has one vote, which any of them gives; for its own node a process needs one
+        beside it, if there is any.
+        """
+        now = 100 + LEASE
+        for view, votes, enough in (
+            ("b1 b2 c1 c2", "b1", True),
+            ("b1 b2 c1 c2", "b1 b2", True),
+            ("b1 b2 c1 d1", "b1 b2", False),
+            ("b1 b2 c1 d1", "b2 c1", True),
+            ("+a1 b1", "b1", False),
+            ("+a1 +a2 b1", "a2 b1", True),
+            ("+a1", "", False),
+            ("+a1", "a1", True),
+            ("+a1 b1 c1", "b1 c1", True),
+        ):
+            self.setUp()
+            self.member(*view.split())
+            self.assertEqual(self.right.voted(now, now, votes.split()), enough, (view, votes))
+
+    def test_text(self) -> None:
+        """The engine has the view as a word for each node, this process's own first."""
+        view = view_of("c1", "b2", "+a9", "b1")
+        self.assertEqual(view.encode("a1"), "a1,a9 b1,b2 c1")
+        self.assertEqual(View().encode("a1"), "a1")
+        self.assertEqual(view.prefixes(), {"a9", "b1", "b2", "c1"})
+
     def test_every_view(self) -> None:
         """A view that was sent and not answered may be the engine's: the votes must be a majority of that one, too."""
         self.member("b", "c")
-        self.right.sending(101.0, ("b", "c", "d", "e"))
+        self.right.sending(101.0, view_of("b", "c", "d", "e"))
         now = 100 + LEASE
         self.assertEqual(self.right.voters(), {"b", "c", "d", "e"})
         self.assertFalse(self.right.voted(now, now, "b"))
@@ -81,7 +114,7 @@ class RightTests(SynchronousTestCase):
         self.assertTrue(self.right.voted(now, now, "b"))
         now += VOTE + UNBROKEN
         self.assertFalse(self.right.voted(now, now, "b"))
-        self.right.renewed(now, ("b",))
+        self.right.renewed(now, view_of("b"))
         self.assertTrue(self.right.may_speak(now))
 
     def test_fence(self) -> None:
@@ -89,7 +122,7 @@ class RightTests(SynchronousTestCase):
         self.member("b")
         self.right.refused()
         self.assertFalse(self.right.may_speak(100.0))
-        self.right.renewed(101.0, ("b",))
+        self.right.renewed(101.0, view_of("b"))
         now = 101 + LEASE
         self.assertFalse(self.right.voted(now, now, "b"))
         self.assertFalse(self.right.may_speak(101.0))

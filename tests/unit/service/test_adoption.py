@@ -13,7 +13,7 @@ from wsaas.core.records import Record
 from wsaas.journal.disk import Disk
 from wsaas.journal.lock import Lock, is_free
 from wsaas.journal.pending_changes import Changes
-from wsaas.service.adoption import LOOK_EVERY, Adoption, orphans, set_aside, worker_directory
+from wsaas.service.adoption import LOOK_EVERY, Adoption, Heir, orphans, set_aside, worker_directory
 
 COUNT = 2
 CLOSED = Closed(Cause.CLIENT, 1001, "bye", clean=True)
@@ -57,12 +57,12 @@ class AdoptionTests(SynchronousTestCase):
         self.state_dir = Path(self.mktemp())
         self.journal = FakeJournal()
         self.revived: list[str] = []
+        self.taken: list[Path] = []
         self.adoption = Adoption(
             self.clock,  # type: ignore[arg-type]
             self.state_dir,
             COUNT,
-            self.journal,
-            self.revive,
+            Heir(self.journal, self.revive, self.taken.append),
             keep_authorization=True,
             wall_clock=lambda: 0.0,
         )
@@ -100,6 +100,7 @@ class AdoptionTests(SynchronousTestCase):
         self.assertEqual(self.journal.closes, {"b" * 32: CLOSED})
         self.assertEqual(self.journal.records["a" * 32].repeated, ((b"Authorization", b"secret"),))
         self.assertEqual([each.exists() for each in ours], [True, True])
+        self.assertEqual(sorted(self.taken), [old, empty])
         self.clock.advance(LOOK_EVERY)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -148,8 +149,10 @@ class AdoptionTests(SynchronousTestCase):
         """The journal of an only process becomes one that workers adopt; each time it has a place of its own."""
         for name in ("a", "b"):
             self.leave(self.state_dir, record(name))
+            (self.state_dir / "cluster.json").touch()
             set_aside(self.state_dir, COUNT, self.clock.seconds, lambda: 0.0)
             self.assertFalse((self.state_dir / "journal.sqlite").exists())
+            self.assertFalse((self.state_dir / "cluster.json").exists())
         self.assertEqual(orphans(self.state_dir, COUNT), [worker_directory(self.state_dir, n) for n in (0, 3)])
         self.adoption.look()
         self.journal.store(True, True)

@@ -50,7 +50,8 @@ class PaceTests(SynchronousTestCase):
 
         node = None
         if others is not None:
-            node = SimpleNamespace(survivors=others, copied=True, answering=False, drain=done, leave=done, stop=done)
+            report = SimpleNamespace(survivors=others)
+            node = SimpleNamespace(report=report, copied=True, answering=False, drain=done, leave=done, stop=done)
         parts: Any = SimpleNamespace(
             reactor=clock,
             settings=SimpleNamespace(drain_timeout=30.0),

@@ -39,6 +39,14 @@ class IdentityTests(SynchronousTestCase):
         self.assertEqual([each.max_connections for each in found], [251, 250, 250, 250])
         self.assertEqual({each.max_connections_per_address for each in found}, {5})
 
+    def test_cluster(self) -> None:
+        """A worker of a node has a port of its own in the cluster, and an address with that port, if one is given."""
+        environ = {"WORKERS": "2", "CLUSTER": "redis://:p@e", "API_TOKEN": "the-token-of-the-cluster"}
+        for address, expected in (("https://[::1]:9000", "https://[::1]:9002"), ("", None)):
+            settings = load({}, {**environ, "CLUSTER_ENDPOINT": "tcp:9000", "CLUSTER_ADDRESS": address})
+            found = settings_of(settings, WorkerIdentity(2, 2))
+            self.assertEqual((found.cluster_endpoint, found.cluster_address), (("tcp:9002",), expected))
+
     def test_files(self) -> None:
         """Files are kept free for the others: enough for some requests with each, and not most of them."""
         self.assertEqual([requests_at_once(count) for count in (1, 2, 3, 5, 9, 64)], [64, 64, 64, 64, 32, 8])

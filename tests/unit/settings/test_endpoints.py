@@ -12,7 +12,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.net.tls_endpoint import endpoint_from
-from wsaas.settings.endpoints import _ARGUMENTS, endpoints, listens_at
+from wsaas.settings.endpoints import _ARGUMENTS, endpoints, listens_at, with_port_added
 
 PORT = "its port must be a whole number from 0 to 65535"
 TYPES = "the types are haproxy, ssl, systemd, tcp, tcp6, tls, unix, wsaas-tls"
@@ -151,3 +151,18 @@ class GoodTests(SynchronousTestCase):
             "systemd:INET:0": None,
         }.items():
             self.assertEqual(listens_at(text), place, text)
+
+
+class PortAddedTests(SynchronousTestCase):
+    def test_port(self) -> None:
+        """The port is greater by as much, wherever it stands; all else stays as it was, a port of 0 too."""
+        for endpoint, expected in (
+            ("tcp:8082", "tcp:8085"),
+            ("tcp:port=8082:interface=10.0.0.1", "tcp:port=8085:interface=10.0.0.1"),
+            (r"tcp6:interface=\:\:1:port=80", r"tcp6:interface=\:\:1:port=83"),
+            (r"wsaas-tls:443:certificate=a\:443.pem", r"wsaas-tls:446:certificate=a\:443.pem"),
+            ("haproxy:tcp:80", "haproxy:tcp:83"),
+            ("tls:/certs:443", "tls:/certs:446"),
+            ("tcp:0:interface=127.0.0.1", "tcp:0:interface=127.0.0.1"),
+        ):
+            self.assertEqual(with_port_added(endpoint, 3), expected)

@@ -354,14 +354,26 @@ class Case(SynchronousTestCase):
 
 class ClusterTests(Case):
     def test_contradictions(self) -> None:
-        """A cluster needs the API token and one process for each node; names are looked at in a cluster only."""
+        """A cluster needs the API token, and a port for each worker; names are looked at in a cluster only."""
         cluster = {"CLUSTER": "redis://localhost", "API_TOKEN": TOKEN}
-        self.assertEqual(load({}, {"CLUSTER_NAME": "a b", "NODE": "\0"}).warnings, ())
+        self.assertEqual(load({}, {"NODE": "\0"}).warnings, ())
         for more, line in (
             ({"API_TOKEN": ""}, "CLUSTER=****: needs API_TOKEN, the same on all nodes: they know each other by it"),
-            (
-                {"WORKERS": "2"},
-                "WORKERS='2': must be 1 with CLUSTER: run one node for each process, on a port of its own",
+            *(
+                (
+                    {"WORKERS": "2", "CLUSTER_ENDPOINT": endpoint},
+                    f"CLUSTER_ENDPOINT='{endpoint}': must have a TCP port up to 65533 with WORKERS: worker 1 has the "
+                    "one above it, and so on",
+                )
+                for endpoint in ("unix:/run/n.sock", "tcp:65534")
+            ),
+            *(
+                (
+                    {"WORKERS": "0", "CLUSTER_ADDRESS": address},
+                    f"CLUSTER_ADDRESS='{address}': must name a port from 1 to 65471 with WORKERS: worker 1 is reached "
+                    "at the one above it, and so on",
+                )
+                for address in ("https://n1.example", "https://n1.example:65472")
             ),
             (
                 {"CLUSTER_NAME": "a b"},
@@ -371,6 +383,14 @@ class ClusterTests(Case):
         ):
             self.assertEqual(self.problems(cluster | more), (line,))
         self.assertEqual(load({}, cluster | {"CLUSTER_ENDPOINT": "unix:/run/n.sock"}).warnings, ())
+        workers = {"WORKERS": "2", "CLUSTER_ENDPOINT": "tcp:9000:interface=127.0.0.1"}
+        self.assertEqual(load({}, cluster | workers | {"CLUSTER_ADDRESS": "http://n1:9000"}).warnings, ())
+
+    def test_no_cluster(self) -> None:
+        """Settings of a cluster without CLUSTER are warned of, each by the name under which it was given."""
+        settings = load({"CLUSTER_REPLICAS": "1"}, {"CLUSTER_NAME": "a b", "NODE": "n1"})
+        why = "has no effect: CLUSTER is not set, so this gateway is no node of a cluster"
+        self.assertEqual(settings.warnings, (f"CLUSTER_NAME {why}", f"--cluster-replicas {why}"))
 
     def test_doubts(self) -> None:
         """An engine without password or TLS, and an endpoint of the nodes without TLS, are warned of."""
