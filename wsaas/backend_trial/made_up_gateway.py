@@ -168,6 +168,10 @@ class MadeUpGateway:
     def opened(self, session: Session) -> None:
         """Do nothing."""
 
+    def may_reply(self) -> bool:
+        """Say that replies may be sent: SessionOwner."""
+        return True
+
     def replied(self, session: Session, frame: Frame) -> None:
         """Do nothing."""
 

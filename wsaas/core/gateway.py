@@ -9,6 +9,7 @@ from typing import Protocol
 from wsaas.core.census import Census, take_census
 from wsaas.core.events import Cause, CloseCode, Closed
 from wsaas.core.expiry import CallLater, ExpiryTimers
+from wsaas.core.held_replies import HeldReplies
 from wsaas.core.ids import IdMint, RandomBytes
 from wsaas.core.interfaces import Journal, Peer
 from wsaas.core.model import Frame, Handshake, Limits
@@ -29,11 +30,6 @@ class Backend(Protocol):
 
     def wake(self, session: Session) -> None:
         """Send the event that `session.next_event()` gives, if any, and give its outcome to `session.resolve`."""
-
-
-def _always() -> bool:
-    """Say that replies may be sent: no other process ever tells of this one's connections."""
-    return True
 
 
 class Gateway:
@@ -66,9 +62,8 @@ class Gateway:
         self._ids = IdMint(random_bytes)
         self.accepting = False
         """Set while newcomers are let in: not while the process starts or drains."""
-        self.may_speak: Callable[[], bool] = _always
-        """Says if anything may be sent to a client in the backend's name: not always in a cluster."""
-        self._replies_held = False
+        self.replies = HeldReplies(registry)
+        self.may_reply = self.replies.may_reply
 
     def connect(self, peer: Peer, handshake: Handshake) -> None:
         """Give a client that asks to connect its session, or refuse it at once."""
@@ -103,13 +98,6 @@ class Gateway:
             self.registry.add(session)
             self.wake(session)
 
-    def reply_again(self) -> None:
-        """Send the replies that were held while this process might not speak, if it may now."""
-        if self._replies_held and self.may_speak():
-            self._replies_held = False
-            for session in self.registry:
-                session.writable()
-
     def records(self) -> list[Record]:
         """Return the journal's records of all connections."""
         return [record_of(session) for session in self.registry]
@@ -143,11 +131,6 @@ class Gateway:
     def refuse(self, peer: Peer, refusal: Refusal) -> None:
         self._counters.refused[refusal.reason] += 1
         peer.refuse(refusal)
-
-    def may_reply(self) -> bool:
-        may = self.may_speak()
-        self._replies_held = self._replies_held or not may
-        return may
 
     def opened(self, session: Session) -> None:
         self._counters.opened += 1

@@ -124,7 +124,7 @@ class Node:
         The others ask by the routes that `add_routes` adds, too.
         """
         settings, reactor, prefix = self._settings, self._reactor, gateway.prefix
-        self._gateway, gateway.may_speak = gateway, self.may_speak
+        self._gateway, gateway.replies.may_speak = gateway, self.may_speak
         keys, table, self._token = Keys(settings.cluster_name), Table(prefix), secrets.token_hex(16)
         self._member = member = Member(
             reactor,
@@ -292,4 +292,4 @@ class Node:
     def _released(self) -> None:
         if self._gate is not None:
             self._gate.release()
-        self._gateway.reply_again()
+        self._gateway.replies.release()

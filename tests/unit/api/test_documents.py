@@ -19,10 +19,10 @@ from tests.support.pages import ROOT, protocol
 from wsaas.api.access import Access
 from wsaas.api.app import Api
 from wsaas.api.documents import add_document_routes, document
+from wsaas.cluster.claim_route import add_claim_route
 from wsaas.core.counters import Counters
 from wsaas.internals.signals import Signals
 from wsaas.service.assembly import assemble
-from wsaas.service.node import Node
 from wsaas.settings.load import load
 
 TABLES = protocol()
@@ -89,7 +89,8 @@ class DocumentTests(SynchronousTestCase):
         settings = load({}, {"STATE_DIR": "none", "CONSOLE": "payloads"})
         assemble(reactor, settings, False, Signals()).privilegedStartService()
         of_node = Api(Access(()), Counters())
-        Node.add_routes(object.__new__(Node), of_node)
+        claims: Any = None
+        add_claim_route(of_node, claims)
         found = set()
         for rule in [*rules(reactor.tcpServers[0][1].resource), *rules(of_node.resource())]:
             path = rule.rule

@@ -294,16 +294,16 @@ class RightTests(GatewayTestCase):
         assert isinstance(session.peer, FakePeer)
         session.peer.full = True
         session.resolve(Delivered(text("reply")))
-        self.gateway.reply_again()  # nothing is held
+        self.gateway.replies.release()  # nothing is held
         session.peer.full = False
         may = False
-        self.gateway.may_speak = lambda: may
+        self.gateway.replies.may_speak = lambda: may
         calls.flush()
         session.writable()
-        self.gateway.reply_again()
+        self.gateway.replies.release()
         self.assertEqual(calls, [])
         may = True
-        self.gateway.reply_again()
+        self.gateway.replies.release()
         self.assertEqual(calls, ["send reply", "wake"])
-        self.gateway.reply_again()
+        self.gateway.replies.release()
         self.assertEqual(len(calls), 2)
