@@ -47,10 +47,17 @@ class Trying:
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
 
+    def hang_up(self) -> None:
+        """Read the first line of what it prints, and no more."""
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+        self._process.stdout.close()
+        self._process.stdout = None
+
     def ended(self) -> tuple[int, str, str]:
         """The status, and what it printed."""
         out, err = self._process.communicate(timeout=60)
-        return self._process.returncode, out, err
+        return self._process.returncode, out or "", err
 
 
 class TryTests(SystemTestCase):
@@ -66,7 +73,10 @@ class TryTests(SystemTestCase):
         self.assertLessEqual(connects, {request.id for request in backend.strays.disconnects})
 
     def test_good_and_bad(self) -> None:
-        """A good backend is status 0, one that fails 1, none 5; the API is there for what the backend pushes."""
+        """A good backend is status 0, one that fails 1, none 5; the API is there for what the backend pushes.
+
+        A report that nobody reads to its end is status 141, as a pipe ends other programs.
+        """
         good, failing = self.echoing(), self.echoing()
         api, nowhere = free_port(), free_port()
 
@@ -80,7 +90,8 @@ class TryTests(SystemTestCase):
         local = f"http://localhost:{api}"
         first = Trying(TARGET_ADDRESS=good.address, LOCAL_ADDRESS=local, API_TOKEN="a-token-of-the-api")
         second = Trying(failing.address, "--json")
-        absent = Trying(f"http://127.0.0.1:{nowhere}/x")
+        absent, unread = (Trying(f"http://127.0.0.1:{nowhere}/x") for _ in range(2))
+        unread.hang_up()
 
         status, out, err = first.ended()
         self.assertEqual((status, err), (0, ""), out)
@@ -106,6 +117,7 @@ class TryTests(SystemTestCase):
         status, out, err = absent.ended()
         self.assertEqual((status, err), (5, ""), out)
         self.assertIn("nothing listens there", out)
+        self.assertEqual(unread.ended(), (141, "", ""))
 
     def test_stopped(self) -> None:
         """Ctrl-C, and the end of the time, end a trial that waits; the backend hears of the ends of its clients."""

@@ -51,9 +51,11 @@ def _remedy(trial: Trial, got: Answered) -> str:
     missing = []
     if not trial.terms.credentials:
         missing.append("--token or -H, if clients need credentials")
-    if not trial.terms.keys:
+    if trial.terms.keys:
+        missing.append("another WEBHOOK_SECRET, if that of the backend is not the one that is set here")
+    else:
         missing.append("WEBHOOK_SECRET, if the backend checks signatures")
-    if missing and (got.status in (401, 403) or (got.refused and got.status == 200)):
+    if got.status in (401, 403) or (got.refused and got.status == 200):
         return f"{got.remark.remedy}. Give {'; '.join(missing)}"
     return got.remark.remedy
 

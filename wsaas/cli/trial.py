@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     terms = terms_of(options, settings)
     report = Report(Output(options.json), terms.address)
     status = INTERRUPTED
-    failures: list[Failed] = []
+    failures: list[Failed | BrokenPipeError] = []
 
     async def trial(reactor: Any) -> None:
         nonlocal status
@@ -53,6 +53,9 @@ def run(options: argparse.Namespace) -> int:
         try:
             reached = await begun
         except CancelledError:
+            return
+        except BrokenPipeError as error:  # the reader of the report has seen enough
+            failures.append(error)
             return
         status = NOT_REACHABLE if not reached else FAILED if report.failed(options.strict) else DONE
 

@@ -419,6 +419,8 @@ class OtherTests(SynchronousTestCase):
         self.assertIn("Give --token or -H, if clients need credentials; WEBHOOK_SECRET, if", str(finding.remedy))
         self.assertEqual(tried.of(Verdict.SKIPPED), list(CHECKS)[1:])
         self.assertEqual((tried.reached, len(tried.backend.requests)), ([True], 1))
+        tried = Tried(MadeUpBackend, keys=(b"another",))
+        self.assertIn("Give another WEBHOOK_SECRET, if that of the backend", str(tried.findings["connect"].remedy))
 
         class Elsewhere(MadeUpBackend):
             def answer(self, webhook: Webhook, headers: Headers) -> Answer:
