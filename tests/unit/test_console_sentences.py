@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.pages import protocol
 from tests.support.source import ROOT
-from wsaas.cli.explanations import ANSWERS, sentences
+from wsaas.cli.sentences import ANSWERS, sentences
 
 FILE = ROOT / "wsaas" / "console" / "explanations.json"
 

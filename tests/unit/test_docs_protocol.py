@@ -16,7 +16,7 @@ from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import api_site
 from wsaas.backend.requests import MAX_DECISION
 from wsaas.backend.responses import CODES
-from wsaas.cli.explanations import CLOSE_CODES
+from wsaas.cli.sentences import CLOSE_CODES
 from wsaas.clients.handshake.client_address import MAX_HOPS
 from wsaas.clients.handshake.opening import MAX_EARLY
 from wsaas.clients.handshake.request_head import MAX_FIELDS, MAX_HEAD

@@ -225,7 +225,8 @@ def _reply(id: str, answer: HttpResponse, answer_log: AnswerLog) -> Frame | None
     elif kind == b"binary":
         return Frame(answer.body, binary=True)
     elif kind != b"text":
-        flaw, reason = "of no kind", f"WSAAS-Reply is none of text, binary, lines and events but {header[:40]!r}"
+        shown = header[:40].decode("ascii", "backslashreplace")
+        flaw, reason = "of no kind", f"WSAAS-Reply is none of text, binary, lines and events but {shown}"
     else:
         try:
             answer.body.decode()

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import textwrap
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from wsaas.cli.sentences import INSTEAD_OF_OK, REFUSALS, effect
 from wsaas.cli.terminal import BLUE, BOLD, DIM, GREEN, RED, YELLOW
 from wsaas.cli.text import moment, number, padded, printable, short_id, shortened, size, span, took
 
@@ -87,7 +89,19 @@ class EventText:
             facts += [f"(attempt {_int(event, 'attempt')})"]
         said = " ".join(filter(None, (str(event.get("method") or ""), *facts)))
         first = self._first("-->", told, short_id(str(event.get("id") or "")), said, event)
-        return [first, *self._bodies(event, "request"), self._answer(told, event), *self._bodies(event, "answer")]
+        answer = [self._answer(told, event), *self._bodies(event, "answer"), *self._why(told, event)]
+        return [first, *self._bodies(event, "request"), *answer]
+
+    def _why(self, told: str, event: Event) -> list[str]:
+        """Return what an answer that is no success means, at the first of several tries; else nothing."""
+        status, outcome = event.get("status"), str(event.get("outcome") or "")
+        bad = not isinstance(status, int) or status >= 300 or outcome in ("refused", "unknown")
+        if not bad or (outcome == "retried" and _int(event, "attempt") > 1):
+            return []
+        text = printable(effect(told, status if isinstance(status, int) else None, outcome))
+        room = max(20, self._columns - len(MARGIN) - 4)
+        lines = textwrap.wrap(text, room, break_on_hyphens=False) if self._columns else [text] if text else []
+        return [f"{MARGIN}    {self._paint(line, YELLOW)}" for line in lines]
 
     def _answer(self, told: str, event: Event) -> str:
         status, times = event.get("status"), event.get("times")
@@ -139,7 +153,8 @@ class EventText:
         first = self._first(" x ", "refusal", short_id(str(event.get("id") or "-")), who, event)
         status = event.get("status")
         said = self._paint(f"{status} {printable(str(event.get('code') or ''))}", status_colour(status))
-        why = self._cut(f": {event.get('message')}" if event.get("message") else "", 22 + len(str(event.get("code"))))
+        message = event.get("message") or ("" if event.get("code") in REFUSALS else INSTEAD_OF_OK)
+        why = self._cut(f": {message}" if message else "", 22 + len(str(event.get("code"))))
         return [first, f"{MARGIN}    {said}{why}"]
 
     def _close(self, event: Event) -> list[str]:

@@ -1,5 +1,5 @@
 // Says in words why a client was refused, why a connection ended, and what an answer of the backend brings about.
-// The sentences are those of the command line: explanations.json is made from wsaas/cli/explanations.py.
+// The sentences are those of the command line: explanations.json is made from wsaas/cli/sentences.py.
 
 let sentences = { close_codes: {}, refusals: {}, statuses: {}, answers: {} }
 
@@ -25,7 +25,7 @@ export function answer(event) {
   const { status } = event
   if (event.outcome === 'undelivered' && rules.undelivered) return rules.undelivered
   if (status === null || status === undefined) return rules.none ?? ''
-  if (event.outcome === 'refused' && status < 300) return rules.refused ?? ''
+  if (['refused', 'unknown'].includes(event.outcome) && status < 300) return rules[event.outcome] ?? ''
   return rules[status] ?? rules[`${Math.floor(status / 100)}xx`] ?? ''
 }
 

@@ -71,11 +71,14 @@ class TextTests(SynchronousTestCase):
                 webhook("message", 503, "undelivered", type="text", attempt=3),
                 "T  --> message     YfB2dCa7  PUT text, 128 B (attempt 3)",
                 "              <-- 503         given up; the connection is closed (12 ms)",
+                "                  the backend did not take the message until MESSAGE_PATIENCE was over: the "
+                "connection is closed with 1013",
             ),
             (
                 webhook("retry", None, "retried", kind="message", type="binary", error="timeout", retry_in=1500),
                 "T  --> message     YfB2dCa7  PUT binary, 128 B",
                 "              <-- none        timeout: tried again in 1.50 s (12 ms)",
+                "                  no answer came: the same webhook is sent again, until MESSAGE_PATIENCE is over",
             ),
             (
                 webhook(
@@ -115,6 +118,25 @@ class TextTests(SynchronousTestCase):
             self.shown({"event": "skipped", "count": 37})[0].strip(), "37 events are left out: this reader was too slow"
         )
         self.assertEqual(self.shown({"event": "tick"}) + self.shown({"event": "new"}) + self.shown({}), [])
+
+    def test_why(self) -> None:
+        """A failure says what it means and what to do, once for all tries; a refusal by another code says that."""
+        for given, words in (
+            (webhook("connect", 200, "refused"), 'has another code than "OK"'),
+            (webhook("connect", 200, "unknown"), "is not JSON with a code"),
+            (webhook("connect", 302, "refused"), "redirects are not followed"),
+            (webhook("connect", 404, "refused"), "has no route {TARGET_ADDRESS}/{id} for POST"),
+            (webhook("connect", None, "refused", error="connection refused"), "look at TARGET_ADDRESS"),
+            (webhook("message", 400, "refused"), "MESSAGE_CONTENT_TYPE"),
+            (webhook("disconnect", 405, "acknowledged"), "for DELETE"),
+            (webhook("retry", 500, "retried", kind="message"), "the backend failed"),
+        ):
+            self.assertIn(words, self.shown(given)[2])
+            self.assertIn(words, " ".join(line.strip() for line in self.shown(given, columns=60)[2:]))
+        self.assertEqual(len(self.shown(webhook("retry", 500, "retried", kind="message", attempt=2))), 2)
+        self.assertEqual(len(self.shown(webhook("message", 204, "delivered"))), 2)
+        code = event("refusal", status=403, code="NAME_MISSING", message=None)
+        self.assertIn("403 NAME_MISSING: the backend answered this code instead of OK", self.shown(code)[1])
 
     def test_batch(self) -> None:
         """A webhook with several messages says how many."""

@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.pages import protocol
 from wsaas.cli.address import address
-from wsaas.cli.explanations import CLOSE_CODES, closed, refused, unreachable
+from wsaas.cli.explanations import closed, refused, unreachable
+from wsaas.cli.sentences import CLOSE_CODES, INSTEAD_OF_OK
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.net.tls_client import CertificateRefused
 
@@ -42,6 +43,11 @@ class RefusalTests(SynchronousTestCase):
             lines = refused(HttpResponse(int(status), (), body, False))
             self.assertTrue(lines[0].startswith(f"{status} ") and lines[0].endswith(f" {code}"), lines)
             self.assertEqual(len(lines), 2, lines)
+
+    def test_another_code(self) -> None:
+        """A code of the backend's own is said to be one; it is no matter of credentials."""
+        lines = refused(HttpResponse(403, (), b'{"code": "ok"}', False))
+        self.assertEqual(lines, ["403 Forbidden ok", INSTEAD_OF_OK])
 
 
 class UnreachableTests(SynchronousTestCase):
