@@ -14,6 +14,7 @@ from tests.support.console_events import ADA, LIN, close, group_push, push, reco
 from tests.support.console_server import StandIn
 from tests.support.faults import FULL
 from tests.support.system_case import eventually
+from wsaas.cli.sentences import ANSWERS, effect
 
 ENDS, NONE = "\u00d7", "\u2013"
 ROWS = ".space .row:not([hidden])"
@@ -534,6 +535,22 @@ class ConnectionTests(ConsoleTestCase):
 
 class ModuleTests(ConsoleTestCase):
     """The page's modules by themselves."""
+
+    def test_effects(self) -> None:
+        """Each answer of the backend is explained as `wsaas tail` explains it."""
+        cases = [
+            (event, status, outcome)
+            for event in ANSWERS
+            for status in (200, 302, 400, 403, 404, 405, 415, 500, 502, None)
+            for outcome in ("accepted", "refused", "unknown", "undelivered", "retried")
+        ]
+        said = self.page.evaluate(
+            "cases => import('/-/console/explain.js').then(m => m.load().then("
+            "() => cases.map(([event, status, outcome]) => m.answer({event, status, outcome}))))",
+            cases,
+        )
+        self.assertEqual(said, [effect(*case) for case in cases])
+        self.assertGreater(len(set(said)), 20)
 
     def test_values(self) -> None:
         """Figures, sizes, bytes, shell words, tokens and differences are written as they should."""
