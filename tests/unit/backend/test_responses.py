@@ -191,7 +191,7 @@ class MessageTests(AnswerTestCase):
         """
         for bad, words in (
             (answer(200, b"a\xff", wsaas_reply="text"), "says text, and byte 1 is not UTF-8"),
-            (answer(200, b"a", wsaas_reply="json"), "none of text, binary, lines and events but b'json'"),
+            (answer(200, b"a", wsaas_reply="json"), "none of text, binary, lines and events but json"),
             (answer(200, b"a", truncated=True, wsaas_reply="text"), "over MAX_MESSAGE_SIZE"),
             (
                 answer(200, b"a", wsaas_reply="text", content_encoding="gzip"),
