@@ -93,21 +93,24 @@ class TailTests(SharedTestCase):
         return tail
 
     def test_terminal(self) -> None:
-        """On a terminal an event is two lines, in colour and in columns; Ctrl-C ends it with the status of shells."""
+        """On a terminal an event is two lines, in colour and in columns, and a failure one more, with what it means; Ctrl-C
+        ends it with the status of shells.
+        """
         self.stage.on_message(reply(503), reply(200))
         tail = self.tail(terminal=True)
         self.assertIn("* watching wsaas", tail.message())
         client = self.client()
         id = self.connection_id()
         client.send("hello")
-        lines = [tail.line() for _ in range(6)]
+        lines = [tail.line() for _ in range(7)]
         plain = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in lines]
         self.assertRegex(plain[0], rf"^\d\d:\d\d:\d\d\.\d\d\d  --> connect     {id[8:16]}  POST {self.path} from 127")
         self.assertRegex(plain[1], r"^              <-- 200         accepted \(.*ms\), \d+ B  \[\w{32}_0_connect\]$")
         self.assertRegex(plain[2], r" --> message     \w{8}  PUT text, 5 B$")
         self.assertRegex(plain[3], r" <-- 503         tried again in ")
-        self.assertRegex(plain[4], r" --> message     \w{8}  PUT text, 5 B \(attempt 2\)$")
-        self.assertRegex(plain[5], r" <-- 200         delivered ")
+        self.assertRegex(plain[4], r"^ {18}the backend failed: the same webhook is sent again")
+        self.assertRegex(plain[5], r" --> message     \w{8}  PUT text, 5 B \(attempt 2\)$")
+        self.assertRegex(plain[6], r" <-- 200         delivered ")
         self.assertIn("\x1b[32m200", lines[1])
         self.assertIn("\x1b[31m503", lines[3])
         tail.process.send_signal(signal.SIGINT)
