@@ -93,8 +93,8 @@ class TailTests(SharedTestCase):
         return tail
 
     def test_terminal(self) -> None:
-        """On a terminal an event is two lines, in colour and in columns, and a failure one more, with what it means; Ctrl-C
-        ends it with the status of shells.
+        """On a terminal an event is two lines, in colour and in columns, and a failure one more, with what it means;
+        Ctrl-C ends it with the status of shells.
         """
         self.stage.on_message(reply(503), reply(200))
         tail = self.tail(terminal=True)
