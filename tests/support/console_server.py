@@ -22,15 +22,17 @@ POLICY = (
     "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-METRICS = """\
-# HELP wsaas_connections Connections that wait for their 101 (connecting), or are open.
-# TYPE wsaas_connections gauge
-wsaas_connections{state="open",worker="1"} 602.0
-wsaas_connections{state="open",worker="2"} 602.0
-wsaas_connections_limit{worker="1"} 5000.0
-wsaas_connections_limit{worker="2"} 5000.0
-process_start_time_seconds{worker="1"} 1.7958699e+09
-"""
+STATS: dict[str, object] = {
+    "state": "ready",
+    "uptime": 93.0,
+    "connections": 1204,
+    "limit": 10_000,
+    "waiting_disconnects": 0,
+    "oldest_waiting": None,
+    "webhook_p50": None,
+    "webhook_p99": None,
+    "counters": {"messages_received": 0, "messages_sent": 0, "webhook_attempts": 0, "webhook_failures": 0},
+}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -116,8 +118,7 @@ class StandIn:
         self.requests: list[tuple[str, str, bytes, dict[str, str]]] = []
         self.watchers: list[queue.Queue[bytes | None]] = []
         self.answers: dict[tuple[str, str], tuple[int, object]] = {
-            ("GET", "/-/metrics"): (200, METRICS),
-            ("GET", "/-/ready"): (200, {"code": "OK"}),
+            ("GET", "/-/stats"): (200, STATS),
             ("GET", "/connections"): (200, {"count": 0, "connections": [], "next": None}),
             ("GET", "/groups"): (200, {"count": 0, "groups": [], "next": None}),
             ("GET", "/-/cluster"): (200, {"workers": []}),

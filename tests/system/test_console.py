@@ -11,7 +11,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.support.chromium import DESK, PHONE, Visit, accessibility_flaws
 from tests.support.console_events import ADA, LIN, close, group_push, push, recorded, refusal, retried, some, webhook
-from tests.support.console_server import StandIn
+from tests.support.console_server import STATS, StandIn
 from tests.support.faults import FULL
 from tests.support.system_case import eventually
 from wsaas.cli.sentences import ANSWERS, effect
@@ -194,6 +194,24 @@ class StreamTests(ConsoleTestCase):
             self.assertEqual(self.page.locator("#pane-detail img, #pane-detail script, .grid img").count(), 0)
         self.assertEqual(self.page.title(), "WSAAS console")
         self.assertIn("<img src=x", self.rows()[0])
+
+
+class LongBodyTests(ConsoleTestCase):
+    expected_problems = ("404",)
+
+    def test_edit_long(self) -> None:
+        """A body of which the event has only a part is edited whole, or, if it is not there any more, not at all."""
+        event = recorded("x" * 100)
+        event["request"]["size"] = 20_000
+        path = f"/-/events/{event['webhook_id']}"
+        self.say(event)
+        self.row("message").click()
+        self.page.click("text=Edit and replay")
+        self.shows("#pane-detail .failed", "Not editable")
+        self.gateway.answers["GET", path] = (200, {"code": "OK", "body": "x" * 20_000, "size": 20_000})
+        self.page.click("text=Edit and replay")
+        self.page.wait_for_selector("#edited-body")
+        self.assertEqual(len(self.page.input_value("#edited-body")), 20_000)
 
 
 class BrokenStreamTests(ConsoleTestCase):
@@ -579,8 +597,6 @@ class ModuleTests(ConsoleTestCase):
 
 
 class PageTests(ConsoleTestCase):
-    expected_problems = ("503",)
-
     def test_nothing_chosen(self) -> None:
         """The pane of details says what to do as long as nothing is chosen."""
         self.page.click("#tab-detail")
@@ -612,20 +628,19 @@ class PageTests(ConsoleTestCase):
         first = self.page.evaluate("document.querySelectorAll('.tile').length")
         self.assertEqual(first, 6)
         shown = self.page.evaluate(
-            """readings => Promise.all(['tiles', 'figures'].map(name => import(`/-/console/${name}.js`))).then(
-                ([{Tiles}, {figuresOf}]) => {
-                    const root = document.createElement('dl')
-                    const tiles = new Tiles(root, () => {})
-                    for (const [now, text] of readings) tiles.take(figuresOf(text), now)
-                    const text = tile => tile.querySelector('dd').innerText.replace(/\\s+/g, ' ')
-                    return [...root.children].map(tile => [tile.className, text(tile)])
-                })""",
-            [[0, metrics(10)], [4000, metrics(14)]],
+            """readings => import('/-/console/tiles.js').then(({Tiles}) => {
+                const root = document.createElement('dl')
+                const tiles = new Tiles(root, () => {})
+                for (const [now, stats] of readings) tiles.take(stats, now)
+                const text = tile => tile.querySelector('dd').innerText.replace(/\\s+/g, ' ')
+                return [...root.children].map(tile => [tile.className, text(tile)])
+            })""",
+            [[0, stats(10)], [4000, stats(14, unreached=1)]],
         )
         self.assertEqual(
             [[kind.removeprefix("tile").strip(), text] for kind, text in shown],
             [
-                ["alarming", "9,600of 10,000"],
+                ["alarming", "9,600of 10,000, 1 not heard"],
                 ["", "250/s"],
                 ["", "1,204/s"],
                 ["", "3.8 msp99 18 ms"],
@@ -635,35 +650,25 @@ class PageTests(ConsoleTestCase):
         )
 
     def test_state(self) -> None:
-        """The state is that of the probe: ready, or not."""
+        """The state is that of the gateway: ready, or not."""
         self.shows("#state", "Ready")
-        self.gateway.answers["GET", "/-/ready"] = (503, {"code": "NOT_READY", "message": "the journal"})
+        self.gateway.answers["GET", "/-/stats"] = (200, {**STATS, "state": "unready"})
         self.shows("#state", "Not ready")
 
 
-def metrics(at: int) -> str:
-    """The metrics of two workers after this many seconds, as far as the tiles read them."""
-    lines = []
-    for worker in (1, 2):
-        label = f'worker="{worker}"'
-        values = {
-            'wsaas_connections{state="open",%s}': 4800,
-            "wsaas_connections_limit{%s}": 5000,
-            'wsaas_messages_received_total{type="text",%s}': at * 125,
-            'wsaas_messages_sent_total{via="push",%s}': at * 600,
-            'wsaas_messages_sent_total{via="reply",%s}': at * 2,
-            'wsaas_webhook_attempts_total{event="message",status="2xx",%s}': at * 90,
-            'wsaas_webhook_attempts_total{event="message",status="4xx",%s}': at * 5,
-            'wsaas_webhook_attempts_total{event="message",status="5xx",%s}': at * 5,
-            'wsaas_webhook_duration_seconds_bucket{event="message",le="0.0025",%s}': at * 0,
-            'wsaas_webhook_duration_seconds_bucket{event="message",le="0.005",%s}': at * 98,
-            'wsaas_webhook_duration_seconds_bucket{event="message",le="0.025",%s}': at * 99.5,
-            'wsaas_webhook_duration_seconds_bucket{event="message",le="+Inf",%s}': at * 100,
-            "wsaas_journal_pending_disconnects{%s}": 1,
-            "wsaas_journal_oldest_pending_seconds{%s}": 60 + worker - 1,
-        }
-        lines += [f"{name % label} {value}" for name, value in values.items()]
-    return "\n".join(lines)
+def stats(at: int, **members: object) -> dict[str, object]:
+    """The figures of a gateway after this many seconds, as far as the tiles read them."""
+    counters = {"messages_received": 250, "messages_sent": 1204, "webhook_attempts": 200, "webhook_failures": 10}
+    return {
+        "connections": 9600,
+        "limit": 10_000,
+        "waiting_disconnects": 2,
+        "oldest_waiting": 61.0,
+        "webhook_p50": 3.8,
+        "webhook_p99": 18.0,
+        "counters": {name: at * rate for name, rate in counters.items()},
+        **members,
+    }
 
 
 class AccessibilityTests(ConsoleTestCase):

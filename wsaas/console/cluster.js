@@ -3,8 +3,8 @@
 import { json } from './api.js'
 import { h, replace } from './dom.js'
 import { count } from './format.js'
+import { Polling } from './table.js'
 
-const EVERY = 5000
 const TITLES = { workers: 'Workers', nodes: 'Nodes', members: 'Nodes' }
 const NAMES = { pid: 'Process', prefix: 'Prefix of ids' }
 const LABELS = new Set(['worker', 'node', 'pid']) // numbers that count nothing
@@ -16,21 +16,15 @@ export class Cluster {
   constructor(root) {
     this.content = h('div', { class: 'cluster' })
     root.append(h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Processes' }, this.content))
-    this.timer = null
+    this.polling = new Polling(() => this.load(), error => replace(this.content, h('div', { class: 'empty' }, h('p', null, error.message))))
   }
 
   start() {
-    this.stop()
-    const again = async () => {
-      if (!document.hidden) await this.load().catch(error => replace(this.content, h('div', { class: 'empty' }, h('p', null, error.message))))
-      if (this.timer !== null) this.timer = setTimeout(again, EVERY)
-    }
-    this.timer = setTimeout(again, 0)
+    this.polling.start()
   }
 
   stop() {
-    clearTimeout(this.timer)
-    this.timer = null
+    this.polling.stop()
   }
 
   async load() {

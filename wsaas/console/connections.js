@@ -3,10 +3,10 @@
 import { ApiError, ORIGIN, curl, json, request } from './api.js'
 import { announce, copyButton, h, icon, replace } from './dom.js'
 import { ago, bytes, clock, count, shortId } from './format.js'
+import { Table } from './table.js'
 
 const PAGE = 100
 const AT_ONCE = 4 // requests: a browser has six connections to one host, and the stream takes one
-const EVERY = 5000
 
 const COLUMNS = [
   { name: 'id', label: 'Connection', value: each => each.id },
@@ -34,44 +34,23 @@ export async function mapped(items, work, atOnce = AT_ONCE) {
   return results.filter(Boolean)
 }
 
-export class Connections {
+export class Connections extends Table {
   /** `onOpen(id)` shows a connection's details; `emptyHint()` makes what stands in an empty table. */
   constructor(root, { onOpen, emptyHint }) {
+    const heads = COLUMNS.map(column => {
+      const button = h('button', { type: 'button', onclick: () => this.sortBy(column) }, column.label, h('span', { class: 'arrow', 'aria-hidden': 'true' }))
+      return h('th', { scope: 'col', class: `${column.name} ${column.number ? 'number' : ''}` }, button)
+    })
+    const more = h('button', { type: 'button', class: 'button', hidden: true, onclick: () => this.loadMore() }, 'Show more')
+    super(root, { name: 'connections', placeholder: 'Find by id, path, address or group', heads, more: h('div', { class: 'more' }, more) })
+    this.heads = heads
+    this.more = more
     this.onOpen = onOpen
     this.emptyHint = emptyHint
     this.sort = { column: COLUMNS[1], descending: false }
     this.items = []
     this.chosen = null
     this.wanted = PAGE
-    this.search = h('input', { type: 'search', class: 'filter', placeholder: 'Find by id, path, address or group', 'aria-label': 'Find connections' })
-    this.search.addEventListener('input', () => this.draw())
-    this.info = h('span', { class: 'faint' })
-    this.body = h('tbody')
-    this.heads = COLUMNS.map(column => {
-      const button = h('button', { type: 'button', onclick: () => this.sortBy(column) }, column.label, h('span', { class: 'arrow', 'aria-hidden': 'true' }))
-      return h('th', { scope: 'col', class: `${column.name} ${column.number ? 'number' : ''}` }, button)
-    })
-    this.table = h('table', { class: 'table', 'aria-label': 'Connections' }, h('thead', null, h('tr', null, this.heads)), this.body)
-    this.more = h('button', { type: 'button', class: 'button', hidden: true, onclick: () => this.loadMore() }, 'Show more')
-    this.empty = h('div', { class: 'empty', hidden: true })
-    root.append(
-      h('div', { class: 'toolbar' }, h('div', { class: 'filterbox' }, icon('search'), this.search), this.info),
-      h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Table of connections' }, this.table, this.empty, h('div', { class: 'more' }, this.more)))
-  }
-
-  /** Read the table now, and again while it is in sight. */
-  start() {
-    this.stop()
-    const again = async () => {
-      if (!document.hidden) await this.load().catch(() => {})
-      if (this.timer !== null) this.timer = setTimeout(again, EVERY)
-    }
-    this.timer = setTimeout(again, 0)
-  }
-
-  stop() {
-    clearTimeout(this.timer)
-    this.timer = null
   }
 
   async load() {
@@ -94,7 +73,7 @@ export class Connections {
   }
 
   draw() {
-    const words = this.search.value.trim().toLowerCase()
+    const words = this.words
     const { column, descending } = this.sort
     const shown = this.items.filter(each => !words || [each.id, each.path, each.remote_address, ...each.groups].some(text => text.toLowerCase().includes(words)))
     shown.sort((one, other) => {
@@ -105,13 +84,10 @@ export class Connections {
       if (each === column) this.heads[at].setAttribute('aria-sort', descending ? 'descending' : 'ascending')
       else this.heads[at].removeAttribute('aria-sort')
     })
-    replace(this.body, shown.map(each => this.row(each)))
     const unreached = this.unreached ? `; ${count(this.unreached)} workers did not answer` : ''
     this.info.textContent = this.count > this.items.length ? `${count(this.items.length)} of ${count(this.count)}, sorted among these${unreached}` : `${count(this.count)} open${unreached}`
     this.more.hidden = this.count <= this.items.length
-    this.table.hidden = shown.length === 0
-    this.empty.hidden = shown.length > 0
-    if (!shown.length) replace(this.empty, words ? [h('h2', null, 'No connection matches'), h('p', null, 'Clear the box above to see all of them.')] : this.emptyHint())
+    this.show(shown.map(each => this.row(each)), this.emptyHint)
   }
 
   row(each) {

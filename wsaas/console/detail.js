@@ -143,9 +143,20 @@ export class Detail {
     }
   }
 
-  /** Show the body in a box in which it can be changed before it is sent again. */
-  edit() {
-    const text = bodyText(this.event.request)
+  /** Show the body in a box in which it can be changed before it is sent again: all of it, not the part that is shown. */
+  async edit() {
+    const event = this.event
+    let text = bodyText(event.request)
+    if (text !== null && event.request.size > new Blob([text]).size) {
+      try {
+        text = (await json('GET', `/-/events/${encodeURIComponent(event.webhook_id)}`)).body ?? null
+      } catch (error) {
+        this.replays.set(event.webhook_id, h('div', { class: 'replayed' }, h('p', { class: 'failed' }, `Not editable: ${error.message}`)))
+        if (this.event === event) this.show(event)
+        return
+      }
+      if (this.event !== event) return
+    }
     const area = h('textarea', { class: 'code', rows: '10', spellcheck: 'false', id: 'edited-body' })
     area.value = text ?? ''
     const send = () => this.replay(area.value)

@@ -4,40 +4,17 @@ import { ORIGIN, curl, json } from './api.js'
 import { h, icon, replace, snippet } from './dom.js'
 import { count, plural, shortId } from './format.js'
 import { closeForm, pushBox } from './connections.js'
+import { Table } from './table.js'
 
-const EVERY = 5000
 const MEMBERS = 50
 
-export class Groups {
+export class Groups extends Table {
   constructor(root, { onOpen }) {
+    const heads = [h('th', { scope: 'col' }, 'Group'), h('th', { scope: 'col', class: 'number' }, 'Members')]
+    super(root, { name: 'groups', placeholder: 'Find a group', heads })
     this.onOpen = onOpen
     this.chosen = null
-    this.timer = null
-    this.after = []
-    this.info = h('span', { class: 'faint' })
-    this.search = h('input', { type: 'search', class: 'filter', placeholder: 'Find a group', 'aria-label': 'Find groups' })
-    this.search.addEventListener('input', () => this.draw())
-    this.body = h('tbody')
-    this.table = h('table', { class: 'table', 'aria-label': 'Groups' },
-      h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Group'), h('th', { scope: 'col', class: 'number' }, 'Members'))), this.body)
-    this.empty = h('div', { class: 'empty', hidden: true })
-    root.append(h('div', { class: 'toolbar' }, h('div', { class: 'filterbox' }, icon('search'), this.search), this.info),
-      h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Table of groups' }, this.table, this.empty))
     this.page = { count: 0, groups: [] }
-  }
-
-  start() {
-    this.stop()
-    const again = async () => {
-      if (!document.hidden) await this.load().catch(() => {})
-      if (this.timer !== null) this.timer = setTimeout(again, EVERY)
-    }
-    this.timer = setTimeout(again, 0)
-  }
-
-  stop() {
-    clearTimeout(this.timer)
-    this.timer = null
   }
 
   async load() {
@@ -46,15 +23,11 @@ export class Groups {
   }
 
   draw() {
-    const words = this.search.value.trim().toLowerCase()
-    const shown = this.page.groups.filter(each => each.name.toLowerCase().includes(words))
-    replace(this.body, shown.map(each => h('tr', { class: each.name === this.chosen ? 'chosen' : null, onclick: () => this.open(each.name) },
-      h('th', { scope: 'row' }, h('button', { type: 'button', class: 'rowlink' }, each.name)), h('td', { class: 'number' }, count(each.members)))))
+    const shown = this.page.groups.filter(each => each.name.toLowerCase().includes(this.words))
     this.info.textContent = this.page.count > this.page.groups.length ? `the first ${count(this.page.groups.length)} of ${count(this.page.count)}` : plural(this.page.count, 'group')
-    this.table.hidden = shown.length === 0
-    this.empty.hidden = shown.length > 0
-    if (shown.length) return
-    replace(this.empty, words ? [h('h2', null, 'No group matches'), h('p', null, 'Clear the box above to see all of them.')] : [
+    const rows = shown.map(each => h('tr', { class: each.name === this.chosen ? 'chosen' : null, onclick: () => this.open(each.name) },
+      h('th', { scope: 'row' }, h('button', { type: 'button', class: 'rowlink' }, each.name)), h('td', { class: 'number' }, count(each.members))))
+    this.show(rows, () => [
       h('h2', null, 'No groups yet'),
       h('p', null, 'A group exists while it has members. A backend adds a client by "groups" in its answer to the connect webhook, or at any time:'),
       snippet(curl(['-X', 'PUT', `${ORIGIN}/groups/room:7/{id}`])),

@@ -1,8 +1,8 @@
-// The six figures at the top, each with its last five minutes: readings of /-/metrics, and how two of them differ.
+// The six figures at the top, each with its last five minutes: readings of /-/stats, which are of all workers and nodes,
+// and how two of them differ.
 
-import { ApiError, request } from './api.js'
+import { json } from './api.js'
 import { h, svg, write } from './dom.js'
-import { figuresOf, quantile } from './figures.js'
 import { count, duration, figure, milliseconds } from './format.js'
 
 const EVERY = 2000
@@ -38,33 +38,31 @@ export class Tiles {
   }
 
   async read() {
-    const figures = figuresOf(await (await request('GET', '/-/metrics')).text())
-    this.take(figures, performance.now())
-    const ready = await request('GET', '/-/ready').then(() => true, error => !(error instanceof ApiError))
-    const state = figures.draining ? 'draining' : ready ? 'ready' : 'unready'
-    this.onReading(state, figures.started === null ? null : Date.now() / 1000 - figures.started)
+    const stats = await json('GET', '/-/stats')
+    this.take(stats, performance.now())
+    this.onReading(stats.state, stats.uptime)
   }
 
-  /** Take one reading; `now` is in ms. Rates are over the last two, times and failures over the last minute. */
-  take(figures, now) {
-    const last = this.readings.at(-1)
-    // A gateway that began anew counts from zero.
-    if (last && (figures.received < last.figures.received || figures.attempts < last.figures.attempts)) this.readings = []
-    this.readings.push({ figures, now })
+  /** Take one reading; `now` is in ms. Rates are over the last two, failures over the last minute. */
+  take(stats, now) {
+    const { counters } = stats
+    const last = this.readings.at(-1)?.counters
+    // A gateway that began anew counts from zero, and one of several that is not heard is missing in the sums.
+    if (last && Object.keys(counters).some(name => counters[name] < last[name])) this.readings = []
+    this.readings.push({ counters, now })
     while (this.readings.length > 2 && now - this.readings[1].now > MINUTE) this.readings.shift()
     const before = this.readings.at(-2)
     const oldest = this.readings[0]
-    const rate = name => (before ? ((figures[name] - before.figures[name]) / (now - before.now)) * 1000 : null)
-    const { connections, limit, waiting } = figures
-    this.set('connections', connections, count(connections), limit ? `of ${count(limit)}` : '', limit && connections / limit > 0.9)
-    this.set('in', rate('received'), figure(rate('received')), '')
-    this.set('out', rate('sent'), figure(rate('sent')), '')
-    const [p50, p99] = [0.5, 0.99].map(part => quantile(part, oldest === this.readings.at(-1) ? [] : oldest.figures.buckets, figures.buckets))
+    const rate = name => (before ? ((counters[name] - before.counters[name]) / (now - before.now)) * 1000 : null)
+    const { connections, limit, waiting_disconnects: waiting, oldest_waiting: longest, webhook_p50: p50, webhook_p99: p99, unreached } = stats
+    this.set('connections', connections, count(connections), [limit && `of ${count(limit)}`, unreached && `${unreached} not heard`].filter(Boolean).join(', '), unreached || (limit && connections / limit > 0.9))
+    this.set('in', rate('messages_received'), figure(rate('messages_received')), '')
+    this.set('out', rate('messages_sent'), figure(rate('messages_sent')), '')
     this.set('webhooks', p50 ?? 0, p50 === null ? '–' : milliseconds(p50), p99 === null ? '' : `p99 ${milliseconds(p99)}`)
-    const tries = figures.attempts - oldest.figures.attempts
-    const failing = tries > 0 ? (100 * (figures.failures - oldest.figures.failures)) / tries : 0
+    const tries = counters.webhook_attempts - oldest.counters.webhook_attempts
+    const failing = tries > 0 ? (100 * (counters.webhook_failures - oldest.counters.webhook_failures)) / tries : 0
     this.set('failing', failing, figure(failing), '', failing > 0)
-    this.set('waiting', waiting, count(waiting), figures.oldest >= 1 ? `oldest ${duration(figures.oldest)}` : '', waiting > 0 && figures.oldest >= 1)
+    this.set('waiting', waiting, count(waiting), longest >= 1 ? `oldest ${duration(longest)}` : '', waiting > 0 && longest >= 1)
   }
 
   set(name, value, shown, note, alarming = false) {

@@ -1,0 +1,67 @@
+// What the tables have in common: a reading every few seconds while they are in sight, a box to search, a line about
+// their size, and what stands in an empty one.
+
+import { h, icon, replace } from './dom.js'
+
+const EVERY = 5000
+
+/** Reads something now, and again while it is in sight: `read` resolves when that is done, `failed(error)` may say why not. */
+export class Polling {
+  constructor(read, failed = () => {}) {
+    this.read = read
+    this.failed = failed
+    this.timer = null
+  }
+
+  start() {
+    this.stop()
+    const again = async () => {
+      if (!document.hidden) await this.read().catch(this.failed)
+      if (this.timer !== null) this.timer = setTimeout(again, EVERY)
+    }
+    this.timer = setTimeout(again, 0)
+  }
+
+  stop() {
+    clearTimeout(this.timer)
+    this.timer = null
+  }
+}
+
+/** A table of many things, `name` in the plural. A subclass has `load()` and `draw()`; `heads` are its th elements. */
+export class Table {
+  constructor(root, { name, placeholder, heads, more = null }) {
+    this.name = name
+    this.search = h('input', { type: 'search', class: 'filter', placeholder, 'aria-label': `Find ${name}` })
+    this.search.addEventListener('input', () => this.draw())
+    this.info = h('span', { class: 'faint' })
+    this.body = h('tbody')
+    this.table = h('table', { class: 'table', 'aria-label': name.charAt(0).toUpperCase() + name.slice(1) }, h('thead', null, h('tr', null, heads)), this.body)
+    this.empty = h('div', { class: 'empty', hidden: true })
+    this.polling = new Polling(() => this.load())
+    root.append(
+      h('div', { class: 'toolbar' }, h('div', { class: 'filterbox' }, icon('search'), this.search), this.info),
+      h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Table of ${name}` }, this.table, this.empty, more))
+  }
+
+  start() {
+    this.polling.start()
+  }
+
+  stop() {
+    this.polling.stop()
+  }
+
+  /** What is searched for, in lower case. */
+  get words() {
+    return this.search.value.trim().toLowerCase()
+  }
+
+  /** Show these rows; if there are none, say that nothing matches, or what `hint()` makes. */
+  show(rows, hint) {
+    replace(this.body, rows)
+    this.table.hidden = rows.length === 0
+    this.empty.hidden = rows.length > 0
+    if (!rows.length) replace(this.empty, this.words ? [h('h2', null, `No ${this.name.slice(0, -1)} matches`), h('p', null, 'Clear the box above to see all of them.')] : hint())
+  }
+}
