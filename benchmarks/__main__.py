@@ -18,6 +18,7 @@ from benchmarks.certificate import self_signed
 from benchmarks.driver import Load, Lost, Sink, Unable
 from benchmarks.peers.known import available, known
 from benchmarks.report import Results
+from benchmarks.streams import stream_works
 from benchmarks.systems import Place, System, Wsaas
 from benchmarks.works import Bench, Measure, Work, all_works, cluster_works, growing_works
 
@@ -57,7 +58,9 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         if kind(name) not in known():
             parser.error(f"no system is called {name}")
     sizes, crowds = ([int(each) for each in getattr(options, name).split(",")] for name in ("sizes", "crowds"))
-    works = growing_works(crowds, [each // 10 for each in crowds[:1]] + crowds) if options.growth else all_works(sizes)
+    works = [*all_works(sizes), *stream_works()]
+    if options.growth:
+        works = growing_works(crowds, [each // 10 for each in crowds[:1]] + crowds)
     if options.cluster:
         works = cluster_works(options.crowd or 300)
     kinds = options.only.split(",") if options.only else {work.kind for work in works}

@@ -11,6 +11,9 @@
                                                             each makes `frames` frames; if several, one at a time
     {"do": "cycles", "url": .., "total": n, "width": n}     connect and close, `width` of them at a time
     {"do": "mixed", ...}                                    the fields of messages, pushes and cycles, all at once
+    {"do": "streams", "count": clients, "lines": n, "interval": seconds}
+                                                            each client asks for a stream; until each has a line
+    {"do": "lines", "total": n}                             waits for so many lines in all, the first ones included
     {"do": "latency", "port": p, "requests": [..], "rate": per second, "seconds": s, "connections": n}
 
 A client sends its next message when the last one has reached the sink; a pusher sends its next request when the last
@@ -134,6 +137,8 @@ class Load:
             "pushes": self._pushes,
             "cycles": self._cycles,
             "mixed": self._mixed,
+            "streams": self._streams,
+            "lines": self._lines,
             "latency": self._latency,
         }[job["do"]](job)
         return {"seconds": time.monotonic() - began, **figures}
@@ -243,6 +248,23 @@ class Load:
         )
         return {name: value for part in parts for name, value in part.items()}
 
+    async def _streams(self, job: Job) -> Figures:
+        count, before = job["count"], self._frames.count
+        self._late: list[float] = []
+        self._frames.look = lambda payload: self._late.append(time.monotonic() - float(payload.partition(b" ")[0]))
+        pause = job["interval"] / count  # so that their lines do not come together
+        for number, client in enumerate(self._clients[:count]):
+            client.send(WSMsgType.TEXT, b"%08d stream %d %f" % (number, job["lines"], job["interval"]))
+            await asyncio.sleep(pause)
+        await self._frames.reach(before + count)
+        return {"lines": len(self._late)}
+
+    async def _lines(self, job: Job) -> Figures:
+        await self._frames.reach(self._frames.count + job["total"] - len(self._late))
+        self._frames.look = None
+        late = sorted(self._late)
+        return {"lines": len(late), **_quantiles(late)}
+
     async def _latency(self, job: Job) -> Figures:
         total = int(job["rate"] * job["seconds"])
         pushers = await Pushers.open(job["port"], job["connections"])
@@ -267,11 +289,14 @@ class Load:
             "frames": len(late),
             "expected": total,
             "statuses": dict(pushers.statuses),
-            "p50": late[len(late) // 2],
-            "p99": late[len(late) * 99 // 100],
-            "p999": late[len(late) * 999 // 1000],
-            "max": late[-1],
+            **_quantiles(late),
         }
+
+
+def _quantiles(late: list[float]) -> Figures:
+    """Return quantiles of a sorted list, in seconds."""
+    parts = {"p50": len(late) // 2, "p99": len(late) * 99 // 100, "p999": len(late) * 999 // 1000}
+    return {**{name: late[at] for name, at in parts.items()}, "max": late[-1]}
 
 
 def _numbered(url: str, number: int) -> str:

@@ -4,7 +4,9 @@
 
     POST   /{system}/{id}     connect      200 {"code": "OK"}
     PUT    /{system}/{id}     message      the same, each message of a batch counted; under /nchan/ a 204, because a 200
-                                           would be published
+                                           would be published. A body of eight digits, "stream", a number of lines and
+                                           the seconds between two is answered by so many lines, each with the moment
+                                           at which it was written, by the clock that all processes share
     DELETE /{system}/{id}     disconnect   the same
     POST   /grip/{id}         WebSocket over HTTP (Pushpin), each event in it counted as one of the above
 
@@ -24,6 +26,7 @@ import json
 import re
 import struct
 import sys
+import time
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -34,6 +37,13 @@ NO_CONTENT = b"HTTP/1.1 204 No Content\r\nServer: sink\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 BATCH = b'{"messages": ['
 """The beginning of the messages of one client in one request (WEBHOOK_BATCH)."""
+STREAM = b" stream "
+STREAMED = (
+    b"HTTP/1.1 200 OK\r\nServer: sink\r\nWSAAS-Reply: lines\r\nContent-Type: text/plain\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
+LINE = 100
+"""Bytes of a line of a stream."""
 EVENTS = {b"POST": "connect", b"PUT": "message", b"DELETE": "disconnect"}
 
 
@@ -79,6 +89,26 @@ class Sink(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
+    def _stream(self, lines: int, interval: float) -> None:
+        """Answer by lines. Each is due at its own moment, however late the timer is for an earlier one."""
+        loop = asyncio.get_running_loop()
+        self.transport.write(STREAMED)
+        began, written = loop.time(), 0
+
+        def go_on() -> None:
+            nonlocal written
+            while written < lines and not self.transport.is_closing():
+                due = began + written * interval
+                if due > loop.time():
+                    loop.call_at(due, go_on)
+                    return
+                line = b"%.6f " % time.monotonic()
+                self.transport.write(b"%x\r\n%s\n\r\n" % (LINE + 1, line.ljust(LINE, b".")))
+                written += 1
+            self.transport.write(b"0\r\n\r\n")
+
+        go_on()
+
     def connection_lost(self, error: Exception | None) -> None:
         if self._tally.watcher is self.transport:
             self._tally.watcher = None
@@ -107,6 +137,11 @@ class Sink(asyncio.Protocol):
             self._control(id)
         else:
             event = EVENTS[method]
+            if event == "message" and body[8:].startswith(STREAM):
+                lines, interval = body[8 + len(STREAM) :].split()
+                self._tally.event(system, event, id, body)
+                self._stream(int(lines), float(interval))
+                return
             self.transport.write(NO_CONTENT if event == "message" and system == "nchan" else OK)
             if event == "message" and body.startswith(BATCH):
                 for each in json.loads(body)["messages"]:

@@ -132,13 +132,14 @@ class Wsaas(System):
     both, and `wsaas@DIRECTORY` the gateway of another checkout.
     """
 
-    can = System.can | {"group", "batch", "workers", "events"}
+    can = System.can | {"group", "batch", "streams", "workers", "events"}
     variants: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "journal-in-memory": {"STATE_DIR": "none"},
         "signed": {"WEBHOOK_SECRET": "whsec_YmVuY2htYXJrcy1iZW5jaG1hcmtzLWJlbmNobWFyaw=="},
         "token": {"API_TOKEN": "benchmarks-benchmarks-benchmarks"},
         "no-keepalive": {"WS_TIMEOUT": "0"},
         "batches": {"WEBHOOK_BATCH": "8"},
+        "streams": {"MAX_STREAMS": "2000"},
     }
     scheduled: ClassVar[Mapping[str, Sequence[str]]] = {"nice": ("nice", "-n", "-15"), "fifo": ("chrt", "-f", "10")}
     """Variants that the scheduler prefers to other processes; only root may have them."""

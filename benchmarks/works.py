@@ -106,7 +106,7 @@ class Account:
         return measure
 
 
-def _open(bench: Bench, system: System, count: int, *, tls: bool = False, crowd: bool = False) -> list[str]:
+def open_clients(bench: Bench, system: System, count: int, *, tls: bool = False, crowd: bool = False) -> list[str]:
     """Connect `count` clients. Return the ids of their connections."""
     before = bench.sink.counts(system.slug)["connect"]
     opened = bench.load.ask("open", url=system.url(tls=tls, crowd=crowd), count=count)["opened"]
@@ -117,7 +117,7 @@ def _open(bench: Bench, system: System, count: int, *, tls: bool = False, crowd:
     return [str(number) for number in range(count)] if system.clients_choose else bench.sink.ids(system.slug)[-count:]
 
 
-def _close(bench: Bench, system: System) -> None:
+def close_clients(bench: Bench, system: System) -> None:
     bench.load.ask("close")
     _arrive(bench, system, "disconnect", bench.sink.counts(system.slug)["connect"])
 
@@ -146,7 +146,7 @@ def message(size: int, tls: bool = False, among: int = 0, depth: int = 1) -> Run
     """
 
     def run(bench: Bench, system: System) -> Measure:
-        _open(bench, system, among or bench.clients, tls=tls)
+        open_clients(bench, system, among or bench.clients, tls=tls)
         job = {"size": size, "window": bench.window, "depth": depth}
         warm = min(bench.window, bench.clients) * 5 * depth
         total = _total(bench, warm, bench.load.ask("messages", total=warm, **job)["seconds"])
@@ -156,7 +156,7 @@ def message(size: int, tls: bool = False, among: int = 0, depth: int = 1) -> Run
         missing = _arrive(bench, system, "message", before["message"] + total)
         cut = (total - missing) * size != bench.sink.counts(system.slug)["bytes"] - before["bytes"]
         measure = account.close(total, figures["seconds"], abs(missing) + cut)
-        _close(bench, system)
+        close_clients(bench, system)
         return measure
 
     return run
@@ -183,7 +183,7 @@ def push(size: int, tls: bool = False, among: int = 0) -> Run:
     """Measure a push until its frame is at the client."""
 
     def run(bench: Bench, system: System) -> Measure:
-        ids = _open(bench, system, among or bench.clients, tls=tls)
+        ids = open_clients(bench, system, among or bench.clients, tls=tls)
         job = {
             "port": system.api_port,
             "requests": [system.push(id, "p" * size) for id in ids],
@@ -196,7 +196,7 @@ def push(size: int, tls: bool = False, among: int = 0) -> Run:
         figures = bench.load.ask("pushes", total=total, **job)
         lost = figures["expected"] - figures["frames"]
         measure = account.close(total, figures["seconds"], lost, statuses=figures["statuses"])
-        _close(bench, system)
+        close_clients(bench, system)
         return measure
 
     return run
@@ -206,9 +206,9 @@ def broadcast(size: int, among: int = 0) -> Run:
     """Measure a push to all, for each frame. The next one is sent when all clients have the last."""
 
     def run(bench: Bench, system: System) -> Measure:
-        _open(bench, system, among or bench.crowd, crowd=True)
+        open_clients(bench, system, among or bench.crowd, crowd=True)
         measure = _one_to_many(bench, system, system.broadcast("b" * size), among or bench.crowd)
-        _close(bench, system)
+        close_clients(bench, system)
         return measure
 
     return run
@@ -219,14 +219,14 @@ def group(size: int, members: int, among: int) -> Run:
 
     def run(bench: Bench, system: System) -> Measure:
         assert isinstance(system, Wsaas)
-        ids = _open(bench, system, among, crowd=True)
+        ids = open_clients(bench, system, among, crowd=True)
         joins = [system.join("some", id) for id in ids[:members]]
         job = {"port": system.api_port, "frames": 0, "connections": bench.pushers}
         statuses = bench.load.ask("pushes", requests=joins, total=members, **job)["statuses"]
         if statuses != {"200": members}:
             raise Lost(f"joining a group: {statuses}")
         measure = _one_to_many(bench, system, system.group("some", "g" * size), members)
-        _close(bench, system)
+        close_clients(bench, system)
         return measure
 
     return run
@@ -246,7 +246,7 @@ def connect(tls: bool = False, among: int = 0) -> Run:
 
     def run(bench: Bench, system: System) -> Measure:
         if among:
-            _open(bench, system, among)
+            open_clients(bench, system, among)
         job = {"url": system.url(tls=tls), "width": 16}
         warm = 64
         total = _total(bench, warm, bench.load.ask("cycles", total=warm, **job)["seconds"], most=10_000)
@@ -256,7 +256,7 @@ def connect(tls: bool = False, among: int = 0) -> Run:
         missing = _arrive(bench, system, "connect", before["connect"] + total)
         missing += _arrive(bench, system, "disconnect", before["connect"] + total - among)
         measure = account.close(total, figures["seconds"], abs(missing))
-        _close(bench, system)
+        close_clients(bench, system)
         return measure
 
     return run
@@ -264,7 +264,7 @@ def connect(tls: bool = False, among: int = 0) -> Run:
 
 def mixed(bench: Bench, system: System) -> Measure:
     """Measure a mix: twenty messages, ten pushes and one connection that opens and closes are one operation."""
-    ids = _open(bench, system, bench.clients)
+    ids = open_clients(bench, system, bench.clients)
 
     def job(total: int) -> dict[str, Any]:
         return {
@@ -287,7 +287,7 @@ def mixed(bench: Bench, system: System) -> Measure:
     lost += abs(_arrive(bench, system, "message", before["message"] + total * 20))
     lost += abs(_arrive(bench, system, "connect", before["connect"] + total))
     measure = account.close(total, figures["seconds"], lost, statuses=figures["statuses"])
-    _close(bench, system)
+    close_clients(bench, system)
     return measure
 
 
@@ -299,12 +299,12 @@ def idle(tls: bool = False, among: int = 0) -> Run:
         bench.load.ask("cycles", total=64, url=system.url(tls=tls), width=16)
         before = memory_bytes(system.pids())
         began = time.monotonic()
-        _open(bench, system, count, tls=tls)
+        open_clients(bench, system, count, tls=tls)
         # Some systems free a handshake's memory only later.
         time.sleep(1)
         used = memory_bytes(system.pids()) - before
         measure = Measure(used / count, count, time.monotonic() - began)
-        _close(bench, system)
+        close_clients(bench, system)
         return measure
 
     return run
@@ -312,7 +312,7 @@ def idle(tls: bool = False, among: int = 0) -> Run:
 
 def rest(bench: Bench, system: System) -> Measure:
     """Measure a second of one process without clients: renewals of its lease, and all else that it does on its own."""
-    _close(bench, system)
+    close_clients(bench, system)
     pids, engine = system.pids(), [system.engine.pid] if system.engine else []
     began, before, engine_before = time.monotonic(), run_seconds(pids), run_seconds(engine)
     time.sleep(bench.seconds * 5)
@@ -330,13 +330,13 @@ def latency(rate: float = 0.0) -> Run:
     """
 
     def run(bench: Bench, system: System) -> Measure:
-        ids = _open(bench, system, bench.clients)
+        ids = open_clients(bench, system, bench.clients)
         job = {"port": system.api_port, "connections": bench.pushers * 2}
         requests = [system.push(id, "@number@" + "p" * 92) for id in ids]
         full = bench.load.ask("pushes", total=bench.clients * 8, requests=requests, frames=1, **job)
         most = bench.clients * 8 / full["seconds"]
         if rate > most * UNSTABLE:
-            _close(bench, system)
+            close_clients(bench, system)
             raise Unable(f"it does {most:.0f} pushes a second at most")
         wanted = rate or most / 2
         account = Account(bench, system)
@@ -347,7 +347,7 @@ def latency(rate: float = 0.0) -> Run:
         )
         measure.details |= {name: figures[name] * 1000 for name in ("p50", "p99", "p999", "max")}
         measure.cost = figures["p99"] * 1000
-        _close(bench, system)
+        close_clients(bench, system)
         return measure
 
     return run

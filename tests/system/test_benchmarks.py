@@ -43,7 +43,7 @@ class RunTests(SynchronousTestCase):
         done, found, directory = self.run_benchmarks("--quick", "--seconds", "0.05", "--clients", "16", "--crowd", "20")
         self.assertEqual(done.returncode, 0, done.stderr)
         kinds = {work.split()[0] for work in found["works"]}
-        ours = {"batch", "watched", "workers"}
+        ours = {"batch", "stream", "watched", "workers"}
         self.assertEqual(kinds, {"idle", "connect", "message", "push", "broadcast", "mixed", "latency", *ours})
         for work, row in found["works"].items():
             self.assertEqual(set(row["systems"]), {"wsaas"} if work.split()[0] in ours else {"wsaas", "plain"}, work)

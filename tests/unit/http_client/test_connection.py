@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from tests.support.backend_wires import LIMIT, OK, PoolTestCase, SocketTransport
 from wsaas.http_client.acknowledging import FIRST_READS, QUICKACK
+from wsaas.http_client.body_stream import StreamedResponse
 from wsaas.http_client.connection import Connection
 from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent, TimedOut
 from wsaas.http_client.response_parser import HEAD_LIMIT, OVERHEAD_LIMIT, ResponseParser
@@ -559,6 +560,34 @@ class AcknowledgingTests(PoolTestCase):
         for _ in range(3):
             self.assertEqual(self.answer(OK[:-2], OK[-2:]), [True, False])
         self.assertEqual(self.answer(OK[:3], OK[3:-1], OK[-1:]), [True, True, False])
+
+    def test_stream(self) -> None:
+        """The head of a stream is acknowledged at once, and each part that comes soon behind another one."""
+
+        def read(answer: HttpResponse | Fault) -> None:
+            assert isinstance(answer, StreamedResponse) and answer.stream is not None
+            answer.stream.read(self)
+            answer.stream.resume()
+
+        self.connection.makeConnection(self.transport)
+        streams = lambda status, headers: True  # noqa: E731
+        self.connection.begin(Exchange(b"request", LIMIT, 100.0, read, None, streams, 100.0))
+        self.hurried()
+        found = []
+        for pause, part in (
+            (0, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            *((pause, b"1\r\nx\r\n") for pause in (0.01, 5, 0.1, 0.3, 0.1)),
+        ):
+            self.clock.advance(pause)
+            self.connection.dataReceived(part)
+            found.append(self.hurried())
+        self.assertEqual(found, [True, True, False, True, False, True])
+
+    def body_received(self, data: bytes) -> None:
+        """BodyConsumer: nothing of it matters here."""
+
+    def body_ended(self, fault: Fault | None) -> None:
+        """BodyConsumer."""
 
     def test_whole(self) -> None:
         """An answer that comes at once costs no call: its acknowledgement may travel with the next request."""
