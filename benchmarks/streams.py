@@ -29,10 +29,11 @@ def one_stream(bench: Bench, system: System) -> Measure:
 
 
 def many_streams(bench: Bench, system: System) -> Measure:
-    """Measure a line of many streams, each of which has one a second. They have all begun before."""
+    """Measure a line of many streams, each of which has one a second. They have all begun before, and end after it."""
     open_clients(bench, system, bench.crowd)
     each = max(3, round(bench.seconds * 4))
-    begun = bench.load.ask("streams", count=bench.crowd, lines=each, interval=interval(bench))["lines"]
+    lines = each + 10
+    begun = bench.load.ask("streams", count=bench.crowd, lines=lines, interval=interval(bench))["lines"]
     account = Account(bench, system)
     total = bench.crowd * each
     figures = bench.load.ask("lines", total=total)
