@@ -85,6 +85,7 @@ class Sink(asyncio.Protocol):
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._buffer = b""
+        self._gone = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -97,7 +98,9 @@ class Sink(asyncio.Protocol):
 
         def go_on() -> None:
             nonlocal written
-            while written < lines and not self.transport.is_closing():
+            while written < lines:
+                if self._gone:
+                    return
                 due = began + written * interval
                 if due > loop.time():
                     loop.call_at(due, go_on)
@@ -110,6 +113,7 @@ class Sink(asyncio.Protocol):
         go_on()
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._gone = True
         if self._tally.watcher is self.transport:
             self._tally.watcher = None
 
