@@ -36,9 +36,6 @@ from wsaas.net.tls_client import refuses_certificate
 
 # Seconds that a peer has to take part in a close.
 LINGER = 1.0
-# Seconds between two parts of a streaming body within which the second one is acknowledged at once. After a longer
-# pause the system has acknowledged by itself; and a call for each part of a slow stream costs a tenth of it.
-QUICK = 0.2
 
 
 class PoolCallbacks(Protocol):
@@ -82,8 +79,6 @@ class Connection(protocol.Protocol):
         self._body: BodyStream | None = None
         """The body that is read while it comes, from its head on."""
         self._silence = 0.0
-        self._part_at = 0.0
-        """The moment of the last part of that body."""
 
     # Calls of the pool
 
@@ -217,7 +212,6 @@ class Connection(protocol.Protocol):
             if exchange is None:
                 return
             body = self._body = BodyStream(self)
-            self._part_at = self._clock.seconds()
             self._silence, self._exchange, exchange.connection = exchange.silence, None, None
             self.pause_body()
             exchange.end(self._parser.streamed(body))
@@ -234,11 +228,9 @@ class Connection(protocol.Protocol):
         elif self._parser.whole:
             self._finish()
         elif not body.paused:
-            now = self._clock.seconds()
-            self._deadline.move(now + self._silence)
-            if now - self._part_at < QUICK and self._acknowledging is not None:
+            self._deadline.move((now := self._clock.seconds()) + self._silence)
+            if body.follows_soon(now) and self._acknowledging is not None:
                 acknowledge(self._acknowledging)
-            self._part_at = now
 
     def _finish_alike(self, exchange: Exchange, last: LastResponse) -> bool:
         """Fast path: end an exchange whose answer came in the same bytes as the last one, as `feed` and `_finish` do,
