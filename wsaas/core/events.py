@@ -11,6 +11,7 @@ from enum import Enum
 from typing import ClassVar
 
 from wsaas.core.model import Frame, Handshake
+from wsaas.core.values import value
 
 
 class EventKind(Enum):
@@ -68,7 +69,7 @@ class Opened:
     handshake: Handshake
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Received:
     """A client sent a message: PUT. `sequence` counts the connection's messages from 1."""
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from wsaas.core.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Frame:
     """One whole message, in either direction: its bytes, and whether it is binary or text (RFC 6455, 5.6)."""
 
