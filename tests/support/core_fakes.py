@@ -219,7 +219,7 @@ class FakeObserver:
     def delivered(
         self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
     ) -> None:
-        self.heard.append(f"delivered {session.id[-1]} {message.sequence} {number}")
+        self.heard.append(f"delivered {session.id[-1]} {message.sequence} {number} {moments}")
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         became = f"again in {attempt.retry_in}" if attempt.outcome is None else type(attempt.outcome).__name__

@@ -128,6 +128,8 @@ class Options:
     gated: bool = False
     signed: bool = False
     batch: int = 1
+    light: bool = False
+    """True if the observer wants no requests."""
 
 
 class MessageWorld:
@@ -146,6 +148,7 @@ class MessageWorld:
         spans = iter(range(1, 10**9))
         self.monitor = Monitor()
         self.observer = FakeObserver()
+        self.observer.wants_requests = not options.light
         self.fast_path = CountedFastPath(self.pool, target, TIMEOUT, MAX_MESSAGE_SIZE, self.gate) if fast else None
         self.courier = Courier(
             self.clock,

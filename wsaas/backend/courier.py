@@ -242,7 +242,7 @@ class Courier:
     def _resolve(self, delivery: Delivery, outcome: Outcome) -> None:
         session, observer = delivery.session, self._monitor.observer
         if observer is not None and (event := delivery.event or session.next_event()) is not None:
-            tell(observer, delivery, event, outcome)
+            tell(observer, session, event, delivery.tries, delivery.watched, outcome)
         session.resolve(outcome)
         # Only now may it be woken: while it was resolved it was still here.
         del self._deliveries[session]
@@ -262,7 +262,9 @@ class Courier:
             last=again.reason,
         )
         if self._monitor.observer is not None and delivery.event is not None:
-            self._monitor.observer.tried(session, attempt_of(delivery, delivery.event, None, decision.seconds))
+            self._monitor.observer.tried(
+                session, attempt_of(delivery.event, delivery.tries, delivery.watched, None, decision.seconds)
+            )
         delivery.watched = None
         delivery.may_hurry = unreached and again.retry_after is None
         delivery.waiting = self._clock.callLater(decision.seconds, self._retry, delivery)

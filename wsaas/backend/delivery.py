@@ -71,14 +71,15 @@ class Watched(Timing):
 
     __slots__ = ("answer", "answered_at", "due", "sent_at", "webhook")
 
-    def __init__(self, webhook: Webhook, due: float, sent_at: float) -> None:
+    def __init__(self, webhook: Webhook | None, due: float, sent_at: float) -> None:
         self.begun = self.first_byte = None
         self.webhook = webhook
         self.due = due
         self.sent_at = sent_at
         self.answered_at = 0.0
         self.answer: object = None
-        webhook.timing = self
+        if webhook is not None:
+            webhook.timing = self
 
     @property
     def moments(self) -> DeliveryMoments | None:
@@ -156,20 +157,22 @@ class Delivery:
         """The try under way, if an observer watched when it began."""
 
 
-def tell(observer: Observer, delivery: Delivery, event: Event, outcome: Outcome) -> None:
+def tell(
+    observer: Observer, session: Session, event: Event, tries: int, watched: Watched | None, outcome: Outcome
+) -> None:
     """Tell an observer of a try that is over, or of an event that is given up between two tries, and of the outcome."""
-    watched = delivery.watched
     if outcome is DELIVERED and watched is not None and type(event) is Received and not observer.wants_requests:
         moments = watched.moments
         if moments is not None:
-            observer.delivered(delivery.session, event, delivery.tries, watched.answer, moments)
+            observer.delivered(session, event, tries, watched.answer, moments)
             return
-    observer.tried(delivery.session, attempt_of(delivery, event, outcome))
+    observer.tried(session, attempt_of(event, tries, watched, outcome))
 
 
-def attempt_of(delivery: Delivery, event: Event, outcome: Outcome | None, retry_in: float | None = None) -> Attempt:
+def attempt_of(
+    event: Event, tries: int, watched: Watched | None, outcome: Outcome | None, retry_in: float | None = None
+) -> Attempt:
     """Return what an observer is told of a try that is over, or of an event that is given up between two tries."""
-    watched = delivery.watched
     if watched is None:
-        return Attempt(event, delivery.tries, None, None, None, outcome, retry_in)
-    return Attempt(event, delivery.tries, watched.webhook, watched.answer, watched.times, outcome, retry_in)
+        return Attempt(event, tries, None, None, None, outcome, retry_in)
+    return Attempt(event, tries, watched.webhook, watched.answer, watched.times, outcome, retry_in)

@@ -26,6 +26,7 @@ class MessageExchange(Exchange):
         self.deadline = deadline
         self.sent = 0
         self.answered_at = 0.0
+        self.timing = None
         self._done = done
 
 

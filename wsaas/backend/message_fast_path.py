@@ -3,9 +3,10 @@
 The courier's slow path makes of each message an event, a delivery, a webhook and an exchange, and asks the dispatcher
 for a place in flight; of each answer an outcome, and a place that is free. Under load almost every message waits for
 its place, and is sent when another one is answered. This path takes such a message, and only such a one: it is in the
-lane of a session that has nothing else to tell, the breaker has seen no failure, nobody watches, and the answer is the
-last one again, which said that the message is delivered and nothing else. It sends the same bytes in the same order,
-counts the same, and leaves whatever is unusual to the slow path, at each of its two steps (`send`, `answered`).
+lane of a session that has nothing else to tell, the breaker has seen no failure, no observer wants the webhook
+itself, and the answer is the last one again, which said that the message is delivered and nothing else. It sends the
+same bytes in the same order, counts the same, and leaves whatever is unusual to the slow path, at each of its two
+steps (`send`, `answered`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Protocol
 
 from twisted.python.failure import Failure
 
-from wsaas.backend.delivery import Delivery, Traffic
+from wsaas.backend.delivery import Delivery, Traffic, Watched, tell
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.message_exchange import MessageExchange
 from wsaas.backend.requests import Contract
@@ -88,7 +89,7 @@ class MessageFastPath:
         if (
             delivery.traffic is not self._traffic
             or delivery.event is not None
-            or self._monitor.observer is not None
+            or ((observer := self._monitor.observer) is not None and observer.wants_requests)
             or session.pending is not _MESSAGE
             or (self._gate is not None and self._gate.closed)
             or type(event := session.lane.head) is not Received
@@ -97,6 +98,7 @@ class MessageFastPath:
             return
         delivery.event = event
         delivery.tries = 1
+        due = delivery.began
         delivery.began = delivery.sent_at = now = self._seconds()
         try:
             exchange = delivery.exchange
@@ -104,6 +106,8 @@ class MessageFastPath:
                 exchange = delivery.exchange = MessageExchange(self._limit, self._timeout)
             request = self._make_request(session, event, self._form)
             exchange.renew(request, now + self._timeout, partial(self.answered, delivery))
+            if observer is not None:
+                exchange.timing = delivery.watched = Watched(None, due or now, now)
             self._begin(exchange)
         except Exception:
             self._dispatcher.release(_MESSAGE, delivery.party)
@@ -115,7 +119,12 @@ class MessageFastPath:
         if self._gate is not None and self._gate.closed:
             self._gate.hold(partial(self._slow_answered, delivery, answer))
             return
-        if answer is not traffic.plain_answer or traffic.breaker.failures or self._monitor.observer is not None:
+        watched, observer = delivery.watched, self._monitor.observer
+        if (
+            answer is not traffic.plain_answer
+            or traffic.breaker.failures
+            or (observer is not None and (watched is None or observer.wants_requests))
+        ):
             self._slow_answered(delivery, answer)
             return
         session, exchange, party, dispatcher = delivery.session, delivery.exchange, delivery.party, self._dispatcher
@@ -133,6 +142,11 @@ class MessageFastPath:
             duration.exemplars[bucket] = (session.trace_id, seconds, now)
         counters.answers[2] += 1
         try:
+            if watched is not None:
+                delivery.watched = None
+                if observer is not None and delivery.event is not None:
+                    watched.answer, watched.answered_at = answer, now
+                    tell(observer, session, delivery.event, delivery.tries, watched, DELIVERED)
             session.resolve(DELIVERED)
             pending = session.pending
         except Exception:

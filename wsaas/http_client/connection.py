@@ -166,10 +166,10 @@ class Connection(protocol.Protocol):
                 self.drop()
             return
         exchange, last = self._exchange, self._last
-        if last is not None and data == last.data and exchange is not None and self._finish_alike(exchange, last):
-            return
         if exchange is not None and exchange.timing is not None and exchange.timing.first_byte is None:
             exchange.timing.first_byte = self._clock.seconds()
+        if last is not None and data == last.data and exchange is not None and self._finish_alike(exchange, last):
+            return
         fault = self._parser.feed(data)
         if self._parser.streaming:
             self._stream(fault)
@@ -237,7 +237,7 @@ class Connection(protocol.Protocol):
         without the parser. Return False if they must. A connection that was given no LastResponse has only these.
         """
         answer, parser, deadline = last.answer, self._parser, self._deadline
-        if answer is None or parser.received or len(answer.body) > parser.limit or exchange.timing is not None:
+        if answer is None or parser.received or len(answer.body) > parser.limit:
             return False
         if self._writer.unwritten or (parser.streams is not None and not last.no_stream):  # type: ignore[union-attr]
             return False

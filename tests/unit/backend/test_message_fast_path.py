@@ -15,6 +15,7 @@ from wsaas.backend.message_exchange import MessageExchange
 from wsaas.core.events import EventKind, Received
 from wsaas.core.model import Frame
 from wsaas.core.session import Session
+from wsaas.http_client.exchange import Timing
 
 OPTIONS = (
     Options(),
@@ -26,6 +27,8 @@ OPTIONS = (
     Options(gated=True, concurrency=4),
     Options(signed=True),
     Options(batch=3),
+    Options(light=True),
+    Options(light=True, concurrency=2),
 )
 
 
@@ -105,6 +108,27 @@ class StepTests(SynchronousTestCase):
         assert times[1] is not None
         self.assertEqual(times[1].queue, 2.0)
 
+    def test_watched(self) -> None:
+        """An observer that wants no requests leaves messages on the fast path, and hears of their moments there; of one
+        that is not delivered, and of its answer, as from the slow path.
+        """
+        world = self.world(1, light=True)
+        assert world.fast_path is not None
+        world.monitor.watch(world.observer)
+        world.say(0, 2)
+        world.clock.advance(0.5)
+        world.answer(0, "ok")
+        self.assertEqual((world.fast_path.sent, world.fast_path.answered_fast), (2, 1))
+        moment = world.clock.seconds()
+        (heard,) = world.observer.heard
+        self.assertTrue(heard.startswith("delivered"))
+        self.assertTrue(heard.endswith(str((moment - 0.5, moment - 0.5, moment - 0.5, moment, moment))), heard)
+        world.say(0, 3)
+        world.answer(0, "away")
+        (attempt,) = world.observer.attempts
+        self.assertEqual((attempt.outcome, attempt.times is None), (None, False))
+        self.assertNotEqual(attempt.answer, None)
+
     def test_renewed(self) -> None:
         """An exchange that is used again counts anew how often it was sent: a message whose second try finds no backend
         was sent once, and one whose first try finds none was not.
@@ -119,9 +143,10 @@ class StepTests(SynchronousTestCase):
             wire.end()
         world.backend.refusing = True
         exchange = MessageExchange(1, 1.0)
-        exchange.sent, exchange.answered_at = 3, 5.0
+        exchange.sent, exchange.answered_at, exchange.timing = 3, 5.0, Timing()
         exchange.renew(b"x", 7.0, lambda answer: None)
         self.assertEqual((exchange.sent, exchange.answered_at, exchange.deadline), (0, 0.0, 7.0))
+        self.assertIsNone(exchange.timing)
 
     def test_freed(self) -> None:
         """What a message takes is freed when it is answered, and does not wait for the garbage collector; a delivery
