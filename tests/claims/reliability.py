@@ -226,6 +226,11 @@ TESTS: Claims = {
             "unit.cluster.test_claims.EarlierLifeTests.test_claimed_by_another",
             "unit.cluster.test_claims.EarlierLifeTests.test_alone",
         ],
+        "a worker of a node is killed, or the node, which starts again with other WORKERS": [
+            "system.test_cluster_workers.DeathTests.test_deaths",
+            "unit.cluster.test_claims.EarlierLifeTests.test_adopted",
+            "unit.cluster.test_claims.EarlierLifeTests.test_told_before_the_engine",
+        ],
         "the node that tells of a lost one is lost, too": [
             "system.test_faults_cluster.DeathTests.test_claimer_killed",
         ],
