@@ -77,8 +77,8 @@ ANSWERS: dict[str, dict[str, str]] = {
         "refused": 'the backend\'s answer has another code than "OK": the client got 403, with that code',
         "unknown": f'the backend\'s answer is not JSON with a code, such as {{"code": "OK"}}: the client got 502; '
         f"{_AND_A_DELETE}",
-        "403": "the client got the same status. If all get it, a guard of the framework (CSRF) refuses the POST",
-        "404": f"the client got the same status. If all get it, {_NO_ROUTE} POST",
+        "403": "the client got the same status. If all clients get it, a guard of the framework (CSRF) refuses POST",
+        "404": f"the client got the same status. If all clients get it, {_NO_ROUTE} POST",
         "405": f"the client got the same status: {_NO_ROUTE} POST",
         "3xx": "redirects are not followed: the client got 502. Set TARGET_ADDRESS to the address that answers itself",
         "4xx": "the client got the same status, with the body of the backend's answer",
@@ -92,7 +92,7 @@ ANSWERS: dict[str, dict[str, str]] = {
         "3xx": "redirects are not followed: the message counts as refused, and is not sent again. Set TARGET_ADDRESS "
         "to the address that answers itself, or let no login catch the webhooks",
         "400": f"{_REFUSED}. {_PARSED}",
-        "404": f"{_REFUSED}. If all get it, {_NO_ROUTE} PUT",
+        "404": f"{_REFUSED}. If all messages get it, {_NO_ROUTE} PUT",
         "405": f"{_REFUSED}: {_NO_ROUTE} PUT",
         "415": f"{_REFUSED}. {_PARSED}",
         "422": f"{_REFUSED}. {_PARSED}",
