@@ -34,7 +34,6 @@ class ClusterWorkersCase(SystemTestCase):
         self.stage = (backend := self.backend()).stage("/c")
         cluster = Cluster(self, 2, redis, backend, WORKERS="2", CONNECT_RATE="0", **settings)
         cluster.all_ready()
-        cluster.settled()
         return cluster
 
     def clients(self, cluster: Cluster, each: int, groups: list[str] | None = None) -> dict[str, Any]:
@@ -73,6 +72,7 @@ class OneServiceTests(ClusterWorkersCase):
         pushed to, listed and closed through each; what one that stops has is 504 or 503, and counted.
         """
         cluster = self.start(MAX_MESSAGE_SIZE="10000")
+        cluster.settled()
         clients = self.clients(cluster, 1)
         lines = cluster.process_lines()
         assert_alike(self, lines, clients)
