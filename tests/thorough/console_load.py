@@ -30,6 +30,9 @@ RECORD = """() => {
     let last = performance.now()
     const next = now => { window.frames_.push(now - last); last = now; requestAnimationFrame(next) }
     requestAnimationFrame(next)
+    window.tasks_ = []
+    new PerformanceObserver(list => window.tasks_.push(...list.getEntries().map(each => each.duration)))
+        .observe({entryTypes: ['longtask']})
 }"""
 
 
@@ -69,6 +72,7 @@ def main() -> int:
             shares: dict[str, list[float]] = {"alone": [], "watched": []}
             costs: dict[str, list[float]] = {"alone": [], "watched": []}
             frames: list[float] = []
+            tasks: list[float] = []
             for _ in range(options.rounds):
                 for phase in shares:
                     visit = None
@@ -76,6 +80,7 @@ def main() -> int:
                         visit = Visit()
                         visit.page.goto(f"http://127.0.0.1:{system.api_port}/-/console")
                         visit.page.wait_for_selector(".state.good")
+                        speak(load, options.rate, 1.0)
                         visit.page.evaluate(RECORD)
                     before, began = cpu_seconds(system.pids()), time.monotonic()
                     sent = speak(load, options.rate, options.seconds)
@@ -84,6 +89,7 @@ def main() -> int:
                     costs[phase].append(spent / sent * 1e6)
                     if visit is not None:
                         frames += visit.page.evaluate("window.frames_")
+                        tasks += visit.page.evaluate("window.tasks_")
                         print("the page shows:", visit.page.inner_text("#event-count"), file=sys.stderr)
                         visit.close()
                     print(f"{phase}: {sent / took:.0f} messages a second, {spent / took:.1%} of a processor")
@@ -96,6 +102,7 @@ def main() -> int:
     slow = percentile(frames, 0.99)
     print(f"watched: {median(more):.1%} of a processor more, {median(dearer):.1%} of what a message costs")
     print(f"frames: median {median(frames):.1f} ms, 99 of 100 within {slow:.1f} ms, longest {max(frames):.1f} ms")
+    print(f"tasks of the page over 50 ms: {len(tasks)}, longest {max(tasks, default=0.0):.0f} ms")
     return 1 if slow > SLOWEST else 0
 
 
