@@ -56,8 +56,13 @@ class ConsoleTestCase(SynchronousTestCase):
         self.frame()
 
     def frame(self) -> None:
-        """Wait until the page is drawn."""
-        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        """Wait until the page has drawn what it has."""
+        self.page.evaluate(
+            """new Promise(done => {
+                const look = () => (window.wsaasConsole.events.waiting ? requestAnimationFrame(look) : done())
+                requestAnimationFrame(() => requestAnimationFrame(look))
+            })"""
+        )
 
     def rows(self) -> list[str]:
         """Return the texts of the rows, from top to bottom."""

@@ -11,6 +11,7 @@ import { Ring } from './ring.js'
 
 const FAILURES = 'status:4xx,5xx,error'
 const MANY = 300 // events a second: from here on the gateway applies the filter
+const EVERY = 125 // ms between two drawings while more come
 const TYPING = 400 // ms
 
 const byId = id => document.getElementById(id)
@@ -27,6 +28,7 @@ export class Events {
     this.frozen = null // while paused: what is shown
     this.leftOut = 0
     this.waiting = false
+    this.drawnAt = 0
     this.arrivals = { second: 0, number: 0, before: 0 }
     this.unseenSince = 0
     this.build(onSelect, onOpen)
@@ -83,13 +85,18 @@ export class Events {
     this.soon()
   }
 
+  /** Draw with the next frame; where very many events come, EVERY ms at most: nobody reads faster. */
   soon() {
     if (this.waiting) return
     this.waiting = true
-    requestAnimationFrame(() => {
+    const draw = () => requestAnimationFrame(() => {
       this.waiting = false
+      this.drawnAt = performance.now()
       this.draw()
     })
+    const early = Math.max(this.arrivals.number, this.arrivals.before) > MANY ? this.drawnAt + EVERY - performance.now() : 0
+    if (early > 0) setTimeout(draw, early)
+    else draw()
   }
 
   draw() {
