@@ -21,6 +21,7 @@ class Rules:
     unbroken: bool = True
     calm: bool = True
     age: bool = True
+    steps: bool = True
 
 
 @dataclass
@@ -54,6 +55,10 @@ class Twin:
     def _pulse(self) -> None:
         if self.now - self.pulse > LEASE or self.now < self.pulse - 1000:
             self.calm = self.now + CALM
+        if self.now < self.pulse - 1000 and self.rules.steps:
+            for P, at in self.members.items():
+                if at > self.now:
+                    self.members[P] = self.now - LEASE
         self.pulse = self.now
 
     def _answer(self, known: int) -> list[Any]:

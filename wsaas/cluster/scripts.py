@@ -42,6 +42,11 @@ NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 
 _PULSE = f"""
 local pulse = tonumber(redis.call('GET', KEYS[7]) or '0')
 if now - pulse > {LEASE} or now < pulse - 1000 then redis.call('SET', KEYS[8], now + {CALM}) end
+if now < pulse - 1000 then -- the clock was set back: what was renewed before would count as a lease once more
+  for _, X in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.0f', now), '+inf')) do
+    redis.call('ZADD', KEYS[1], now - {LEASE}, X)
+  end
+end
 redis.call('SET', KEYS[7], now)
 """
 # Answers with the time, the version, how long calm lasts, who has expired, and the table if another one is known.
