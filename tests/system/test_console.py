@@ -679,12 +679,17 @@ def stats(at: int, **members: object) -> dict[str, object]:
 class AccessibilityTests(ConsoleTestCase):
     """axe finds nothing, in any view."""
 
+    usual = True
+    """Whether this form is looked at in the usual size, too: it takes a minute."""
+
     def flaws(self, what: str) -> list[str]:
         self.frame()
         return [f"{what}: {flaw}" for flaw in accessibility_flaws(self.page)]
 
     def test_views(self) -> None:
         """axe finds nothing in the views, in the details of an event, a connection and a group, and in the help."""
+        if not (self.usual or FULL):
+            raise SkipTest("it takes a minute; WSAAS_FAULTS=full runs it")
         self.gateway.connection(ADA, groups=["room:7"])
         self.gateway.answers["GET", "/groups"] = (200, {"count": 1, "groups": [{"name": "room:7", "members": 1}]})
         self.gateway.answers["GET", "/groups/room:7"] = (200, {"count": 1, "members": [ADA]})
@@ -735,18 +740,14 @@ class AccessibilityTests(ConsoleTestCase):
 
 class DarkAccessibilityTests(AccessibilityTests):
     dark = True
+    usual = False
 
 
 class PhoneTests(AccessibilityTests):
     """The same on a phone, where the details lie over the list."""
 
     size = PHONE
-
-    def test_views(self) -> None:
-        """axe finds nothing on a phone either; it takes a minute, so only in the full size."""
-        if not FULL:
-            raise SkipTest("it takes a minute; WSAAS_FAULTS=full runs it")
-        super().test_views()
+    usual = False
 
     def test_width(self) -> None:
         """Nothing is wider than a phone, in any view, and what a thumb has to meet is large enough."""
