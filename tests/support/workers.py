@@ -78,11 +78,16 @@ class Workers:
         return rows
 
     def all_ready(self) -> bool:
-        """Say if every worker is ready, and no connection of the API is refused."""
+        """Say if every worker is ready, and no connection of the API is refused.
+
+        The worker that answers may not have heard of a death yet: those that it names must be there.
+        """
         try:
-            return [row["state"] for row in self.rows()] == ["ready"] * self.count
+            rows = self.rows()
         except OSError:
             return False
+        there = [row["pid"] for row in rows if row["state"] == "ready"]
+        return len(there) == self.count and set(there) == set(self.children())
 
     @property
     def pids(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -228,7 +229,9 @@ class DeviceTests(Guide):
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-        asyncio.run(asyncio.wait_for(run(), 30))
+        # In a thread of its own: another test's browser may have left an event loop in this one.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, asyncio.wait_for(run(), 30)).result()
         self.assertTrue(gone.wait(10))
         self.end()
         self.assertFalse(names["call"]("CP-42", "8", "GetConfiguration", {}))
