@@ -137,7 +137,7 @@ class SystemTestCase(SynchronousTestCase):
 
     def connect(self, uri: str, **options: Any) -> ClientConnection:
         connection = client.connect(uri, **options)
-        self.addCleanup(connection.close)
+        self.addCleanup(client.leave, connection)
         return connection
 
     def raw(self, port: int, **options: Any) -> RawClient:

@@ -48,6 +48,12 @@ def connect(uri: str, **options: Any) -> ClientConnection:
     return connection
 
 
+def leave(connection: ClientConnection) -> None:
+    """Close a connection that no test needs any more; one with messages that nobody took does not answer a Close."""
+    connection.close_timeout = 0.5
+    connection.close()
+
+
 def refused(uri: str, **options: Any) -> Refusal:
     """Return the response to a client that must be refused."""
     try:
