@@ -127,6 +127,7 @@ class Parent(Service):
     def stopService(self) -> Deferred[None]:
         """Have all workers drain; fires when the last is gone."""
         super().stopService()
+        self._log.info("stopping {count} workers", count=len(self._processes))
         self._notifier.stopping(self._drain_within)
         self._looking.stop()
         for place in self._places.values():

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 
+@cache
 def own_version() -> str | None:
-    """Return the installed version, or None if the package is not installed."""
+    """Return the version that was installed when this process first asked, or None if the package is not installed.
+
+    Reading it takes milliseconds, and each renewal of a lease says it. An upgrade while this process runs does not
+    change what it runs.
+    """
     try:
         return version("wsaas")
     except PackageNotFoundError:

@@ -290,8 +290,12 @@ class StopTests(ParentTestCase):
         return self.parent.stopService()
 
     def test_stop(self) -> None:
-        """All are told at the same time that it is over, and drain; it ends after the last, with the worst status."""
-        stopped = self.stop()
+        """All are told at the same time that it is over, and drain; it ends after the last, with the worst status. The
+        log says so even if none of them has anything to say yet.
+        """
+        with capturedLogs() as logs:
+            stopped = self.stop()
+        self.assertEqual(formatEvent(logs[-1]), "stopping 3 workers")
         one, two, three = self.reactor.processes
         for process in (one, two, three):
             self.assertEqual(process.signals, [signal.SIGTERM])
