@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.api_client import Api
+from tests.support.preloaded import ForkedProcess, preloader
 from wsaas.settings.load import all_keys
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -68,8 +69,11 @@ class Gateway:
     """One process. Its clients are at `ws`, its API at `api`; all that it prints goes into one file, or to `stdout`.
 
     `program` is the Python that is run, TWISTD if it is None; `twistd` are its options before wsaas, `arguments`
-    those after it, `within` the command that runs all of it.
+    those after it, `within` the command that runs all of it. With none of these it is forked from a process that has
+    the modules already; `program=TWISTD` is the whole start.
     """
+
+    process: subprocess.Popen[bytes] | ForkedProcess
 
     def __init__(
         self,
@@ -98,15 +102,19 @@ class Gateway:
             **settings,
         }
         placed = {name: value for name, value in placed.items() if value}
+        command, environ = [*twistd, "wsaas", *arguments], environment(placed)
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*within, sys.executable, "-c", program or TWISTD, *twistd, "wsaas", *arguments],
-                cwd=directory,
-                env=environment(placed),
-                stdin=subprocess.DEVNULL,
-                stdout=log if stdout is None else stdout,
-                stderr=log,
-            )
+            if within or program or stdout is not None:
+                self.process = subprocess.Popen(
+                    [*within, sys.executable, "-c", program or TWISTD, *command],
+                    cwd=directory,
+                    env=environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log if stdout is None else stdout,
+                    stderr=log,
+                )
+            else:
+                self.process = preloader().start(TWISTD, command, directory, environ, log.fileno())
 
     @classmethod
     def start(

@@ -14,7 +14,7 @@ from websockets.typing import Subprotocol
 from tests.support.api_client import Api
 from tests.support.backend_answers import accept, reply, say, stall
 from tests.support.backend_server import Stage
-from tests.support.gateway_process import Gateway
+from tests.support.gateway_process import TWISTD, Gateway
 from tests.support.system_case import Settings, SharedTestCase, SystemTestCase, eventually
 from tests.support.websocket_client import BINARY, TEXT, close_frame, frame, handshake
 
@@ -189,6 +189,7 @@ class CanaryTests(LeakTestCase):
                     **settings,
                 },
                 make=api_on_loopback,
+                program=TWISTD,
             )
         )
         errors = list(self.life(gateway, backend.stage("/leak")))
