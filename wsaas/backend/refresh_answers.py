@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wsaas.backend.answer_headers import repeated_headers
-from wsaas.backend.answer_json import Flaw, InvalidAnswer, Number, kind, read_code, shown
+from wsaas.backend.answer_json import Flaw, InvalidAnswer, Number, kind, read_code, read_object, shown
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.retries import TRY_AGAIN, Retry, retry_after
 from wsaas.core.events import CloseCode
@@ -36,24 +36,22 @@ def read_refresh(
         answer_log.not_ok("refresh", id, answer, _AGAIN)
         return Retry(f"status {status}", retry_after(answer, wall_clock))
     flaws: list[Flaw] = []
-    try:
-        code, members = read_code(answer)
-    except InvalidAnswer as error:
-        if status < 400:
+    outcome: RefreshOutcome
+    if status >= 400:
+        outcome = _expired(_members(answer), flaws)
+        answer_log.not_ok("refresh", id, answer, _closed_with(outcome))
+    else:
+        try:
+            code, members = read_code(answer)
+        except InvalidAnswer as error:
             answer_log.invalid("refresh", id, answer, str(error), _AGAIN)
             return Retry(str(error))
-        code, members = "", {}
-    outcome: RefreshOutcome
-    if code == "OK" and status < 400:
-        headers = repeated_headers(members.get("headers"), flaws)
-        outcome = Kept(headers, read_expires_in(members.get("expires_in"), flaws))
-    else:
-        outcome = _expired(members, flaws)
-        then = f"the connection is closed with {outcome.code}"
-        if status < 400:
-            answer_log.other_code("refresh", id, code, then)
+        if code == "OK":
+            headers = repeated_headers(members.get("headers"), flaws)
+            outcome = Kept(headers, read_expires_in(members.get("expires_in"), flaws))
         else:
-            answer_log.not_ok("refresh", id, answer, then)
+            outcome = _expired(members, flaws)
+            answer_log.other_code("refresh", id, code, _closed_with(outcome))
     answer_log.left_out(id, flaws, "the answer to a refresh")
     return outcome
 
@@ -66,6 +64,18 @@ def read_expires_in(value: Any, flaws: list[Flaw]) -> float | None:
         flaws.append(Flaw("expires_in", 1, f"{shown(value)}: it is a number of seconds"))
         return None
     return min(LONGEST, max(SHORTEST, float(value)))
+
+
+def _members(answer: HttpResponse) -> dict[str, Any]:
+    """Return the members of the body of a 4xx, which needs no code, as its status decides; none of another body."""
+    try:
+        return read_object(answer)
+    except InvalidAnswer:
+        return {}
+
+
+def _closed_with(outcome: Expired) -> str:
+    return f"the connection is closed with {outcome.code}"
 
 
 def _expired(members: dict[str, Any], flaws: list[Flaw]) -> Expired:

@@ -49,12 +49,14 @@ class RefreshAnswerTests(AnswerTestCase):
         )
 
     def test_4xx(self) -> None:
-        """A 4xx closes in the same way, whatever its body is, and even if that says OK."""
+        """A 4xx closes in the same way, whatever its body is, and even if that says OK; its body needs no code."""
         for body in (b"", b"no", b"[]", b"{}", b"\xff", b'{"code": "OK"}', b'{"code": 1}'):
             for status in (400, 401, 403, 404, 410, 499):
                 self.assertEqual(self.read(answer(status, body)), Expired(1008, ""), (status, body))
         self.assertEqual(self.says(401, code="X", close_code=3000, close_reason="over"), Expired(3000, "over"))
         self.assertEqual(self.says(401, code="X", close_code=1008), Expired(1008))
+        self.assertEqual(self.says(403, close_code=4003, close_reason="over"), Expired(4003, "over"))
+        self.assertEqual(self.says(410, code=None, close_code=4003), Expired(4003))
 
     def test_failures(self) -> None:
         """All else is tried again: faults, 408, 425, 429, 5xx, 3xx, and a 2xx that makes no sense."""
