@@ -14,7 +14,7 @@ from wsaas.api.aws_dialect import ERRORS, GONE, MAYBE_SENT
 from wsaas.api.errors import INTERNAL_ERROR, TABLE
 from wsaas.api.server.limits import IDLE_TIMEOUT
 from wsaas.api.server.site import api_site
-from wsaas.backend.requests import MAX_DECISION
+from wsaas.backend.requests import MAX_DECISION, MESSAGES_PER_BATCH_ANSWER
 from wsaas.backend.responses import CODES
 from wsaas.cli.sentences import CLOSE_CODES
 from wsaas.clients.handshake.client_address import MAX_HOPS
@@ -33,6 +33,9 @@ LIMITS = {
     "Time for a client to read on what its own machine holds, when its connection is over": f"{LINGER:g} s",
     "Bytes that a client may send before its 101 without waiting": f"{MAX_EARLY} bytes",
     "Body of an answer to POST or DELETE": f"{MAX_DECISION} bytes",
+    "Body of an answer to a batch of messages": (
+        f"{MESSAGES_PER_BATCH_ANSWER} times MAX_MESSAGE_SIZE and {MAX_DECISION} bytes"
+    ),
     "Longest pause between two tries of a webhook": f"{LONGEST_DELAY:g} s",
     "Time for a request of the API to come": f"{inspect.signature(api_site).parameters['request_timeout'].default:g} s",
     "Time that a connection to the API may be idle, or leave its answers unread": f"{IDLE_TIMEOUT:g} s",

@@ -18,8 +18,8 @@ MAX_REPLIES = 1000
 _MEMBERS = (b"accepted", b"replies")
 
 
-def read_batch(answer: HttpResponse, count: int) -> tuple[int, tuple[Frame, ...], list[Flaw]]:
-    """Return how many of `count` messages are taken, the replies, and what was left out.
+def read_batch(answer: HttpResponse, count: int, longest: int) -> tuple[int, tuple[Frame, ...], list[Flaw]]:
+    """Return how many of `count` messages are taken, the replies of at most `longest` bytes, and what was left out.
 
     Raises InvalidAnswer if the answer may have these members, and cannot be read.
     """
@@ -28,7 +28,7 @@ def read_batch(answer: HttpResponse, count: int) -> tuple[int, tuple[Frame, ...]
     members = read_object(answer)
     flaws: list[Flaw] = []
     taken = _taken(members.get("accepted"), count, flaws)
-    return taken, _replies(members.get("replies"), flaws), flaws
+    return taken, _replies(members.get("replies"), longest, flaws), flaws
 
 
 def _taken(accepted: Any, count: int, flaws: list[Flaw]) -> int:
@@ -44,7 +44,7 @@ def _spelt(value: Any) -> str:
     return value[:20] if type(value) is Number else shown(value)
 
 
-def _replies(replies: Any, flaws: list[Flaw]) -> tuple[Frame, ...]:
+def _replies(replies: Any, longest: int, flaws: list[Flaw]) -> tuple[Frame, ...]:
     if replies is None:
         return ()
     if not isinstance(replies, list):
@@ -59,7 +59,10 @@ def _replies(replies: Any, flaws: list[Flaw]) -> tuple[Frame, ...]:
             left_out.add("a reply", f"an answer has at most {MAX_REPLIES}")
             continue
         try:
-            frames.append(_frame(reply))
+            frame = _frame(reply)
+            if len(frame.payload) > longest:
+                raise InvalidAnswer("it is over MAX_MESSAGE_SIZE")
+            frames.append(frame)
         except InvalidAnswer as error:
             left_out.add("a reply", str(error))
     left_out.into(flaws, "replies")

@@ -28,6 +28,10 @@ from wsaas.http_client.exchange import Timing
 # An answer's body beyond this is not read: a decision about a connection is short. A reply to a message may be as long
 # as a message.
 MAX_DECISION = 65536
+MESSAGES_PER_BATCH_ANSWER = 2
+"""Messages of MAX_MESSAGE_SIZE for which the answer to a batch has room beside the rest. JSON makes a reply longer: by
+a third in base64, and by an escape for each quotation mark.
+"""
 _CONNECT = EventKind.CONNECT.value.encode()
 _MESSAGE = EventKind.MESSAGE.value.encode()
 _MESSAGES = b"messages"
@@ -184,6 +188,8 @@ class Contract:
             signature = sign(self._secrets, b"%b_%d_%b" % (notes.webhook_id, sequence, event), timestamp, body)
             head += b"webhook-signature: %b\r\n" % signature
         limit = self._max_message_size if method == b"PUT" else MAX_DECISION
+        if event is _MESSAGES:
+            limit = MESSAGES_PER_BATCH_ANSWER * limit + MAX_DECISION
         return Webhook(method, notes.webhook_id, head, body, limit)
 
     def _notes(self, session: Identity) -> Notes:

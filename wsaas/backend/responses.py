@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import maxsize
 
 from wsaas.backend.answer_json import UNASKED, InvalidAnswer
 from wsaas.backend.answer_log import AnswerLog
@@ -71,8 +72,8 @@ def read(
     match event:
         case Received():
             return _message(id, answer, wall_clock, answer_log)
-        case Batch(messages):
-            return _message(id, answer, wall_clock, answer_log, batch=len(messages))
+        case Batch():
+            return _message(id, answer, wall_clock, answer_log, event)
         case Opened(handshake):
             return _connect(id, answer, handshake, answer_log)
         case Refresh():
@@ -154,7 +155,7 @@ def _message(
     answer: HttpResponse | Fault,
     wall_clock: Callable[[], float],
     answer_log: AnswerLog,
-    batch: int | None = None,
+    batch: Batch | None = None,
 ) -> MessageOutcome | Retry:
     if isinstance(answer, Fault):
         answer_log.not_ok("message", id, answer, "it is sent again")
@@ -163,7 +164,7 @@ def _message(
     if 200 <= status < 300:
         if batch is not None and answer.header(b"wsaas-reply") is None:
             return _batch(id, answer, answer_log, batch)
-        reply = _reply(id, answer, answer_log)
+        reply = _reply(id, answer, answer_log, maxsize if batch is None else batch.longest)
         return DELIVERED if reply is None else Delivered(reply)
     if status in _CLOSES:
         answer_log.not_ok("message", id, answer, f"the connection is closed with {_CLOSES[status]}")
@@ -189,10 +190,11 @@ def _streamed(
     return Delivered(stream=open_stream((answer.header(b"wsaas-reply") or b"").strip(OWS).lower(), body))
 
 
-def _batch(id: str, answer: HttpResponse, answer_log: AnswerLog, count: int) -> Delivered | Retry:
-    """Read what a 2xx says of the messages of a batch, of which there are `count`."""
+def _batch(id: str, answer: HttpResponse, answer_log: AnswerLog, batch: Batch) -> Delivered | Retry:
+    """Read what a 2xx says of the messages of a batch."""
+    count = len(batch.messages)
     try:
-        taken, replies, flaws = read_batch(answer, count)
+        taken, replies, flaws = read_batch(answer, count, batch.longest)
     except InvalidAnswer as error:
         if answer.truncated or answer.coding is not None:
             answer_log.warn(
@@ -212,13 +214,16 @@ def _batch(id: str, answer: HttpResponse, answer_log: AnswerLog, count: int) -> 
     return Delivered(replies[0] if replies else None, replies[1:], None if taken == count else taken)
 
 
-def _reply(id: str, answer: HttpResponse, answer_log: AnswerLog) -> Frame | None:
-    """Return the reply for the client, or None. A reply that cannot be sent is None with a warning."""
+def _reply(id: str, answer: HttpResponse, answer_log: AnswerLog, longest: int) -> Frame | None:
+    """Return the reply for the client, or None. A reply that cannot be sent is None with a warning.
+
+    It has `longest` bytes at most. (Of an answer to one message no more are read.)
+    """
     header = answer.header(b"wsaas-reply")
     if header is None:
         return None
     kind = header.strip(OWS).lower()
-    if answer.truncated:
+    if answer.truncated or len(answer.body) > longest:
         flaw, reason = "too long", "it is over MAX_MESSAGE_SIZE"
     elif answer.coding is not None:
         flaw, reason = "coded", f"it says {answer.coding}, which was not asked for: {UNASKED}"

@@ -35,7 +35,7 @@ class BatchLane(Lane):
                 break
             messages.append(message)
         self._in_flight = len(messages)
-        return Batch(tuple(messages))
+        return Batch(tuple(messages), self._most_bytes)
 
     def pop(self, taken: int | None = None) -> None:
         """Drop the messages of the batch in flight, or the first `taken` of them."""

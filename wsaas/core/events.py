@@ -6,8 +6,9 @@ Refresh -> RefreshOutcome
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from sys import maxsize
 from typing import ClassVar
 
 from wsaas.core.model import Frame, Handshake
@@ -80,10 +81,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A client sent these messages, one or more, in this order: one PUT (WEBHOOK_BATCH)."""
+    """A client sent these messages, one or more, in this order: one PUT (WEBHOOK_BATCH).
+
+    `longest` is the number of bytes that each of the replies may have.
+    """
 
     kind: ClassVar[EventKind] = EventKind.MESSAGE
     messages: tuple[Received, ...]
+    longest: int = field(default=maxsize, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def connect_event(webhook: Webhook, told: Mapping[str, Any], state: State, stage
         if value is not None:
             headers[name] = value
     event: Event = {"headers": headers, "multiValueHeaders": {name: [value] for name, value in headers.items()}}
-    pairs = parse_qsl(str(told.get("query") or ""), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+    pairs = _parameters(str(told.get("query") or ""))
     if pairs:
         values: dict[str, list[str]] = {}
         for name, value in pairs:
@@ -64,6 +64,11 @@ def connect_event(webhook: Webhook, told: Mapping[str, Any], state: State, stage
         event["multiValueQueryStringParameters"] = values
     context = _context(webhook, state, stage, CONNECT, "CONNECT")
     return {**event, "requestContext": context, "isBase64Encoded": False}
+
+
+def _parameters(query: str) -> list[tuple[str, str]]:
+    """Return names and values of a query: _MAX_PARAMETERS of them, and none of what any stranger adds behind those."""
+    return parse_qsl("&".join(query.split("&", _MAX_PARAMETERS)[:_MAX_PARAMETERS]), keep_blank_values=True)
 
 
 def message_event(webhook: Webhook, state: State, stage: str, route_key: str, body: bytes, binary: bool) -> Event:

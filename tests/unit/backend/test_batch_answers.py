@@ -81,6 +81,27 @@ class BatchAnswerTests(AnswerTestCase):
             f'left 2 of "replies" out of the answer to a batch: a reply: an answer has at most {MAX_REPLIES}', lines[0]
         )
 
+    def test_long_replies(self) -> None:
+        """A reply longer than a message may be is left out with a warning, also one that is the whole body."""
+        event, self.event = self.event, Batch(self.event.messages, longest=3)
+        with self.warnings() as lines:
+            outcome = self.says(
+                accepted=1, replies=[{"text": "\u00e9\u00e9"}, {"binary": "AP8A"}, {"binary": "AP8AAA=="}]
+            )
+        self.assertEqual(outcome, Delivered(Frame(b"\x00\xff\x00", True), taken=1))
+        self.assertIn(
+            'left 2 of "replies" out of the answer to a batch: a reply: it is over MAX_MESSAGE_SIZE', lines[0]
+        )
+        for kind in ("text", "binary"):
+            AnswerTestCase.setUp(self)
+            self.assertEqual(
+                self.read(answer(200, b"yes", wsaas_reply=kind)), Delivered(Frame(b"yes", kind == "binary"))
+            )
+            with self.warnings() as lines:
+                self.assertEqual(self.read(answer(200, b"four", wsaas_reply=kind)), DELIVERED)
+            self.assertIn("its reply was not sent: it is over MAX_MESSAGE_SIZE", lines[0])
+        self.event = event
+
     def test_not_read(self) -> None:
         """An answer that is cut or coded may have these members: all count as accepted, with a warning."""
         for cut in (answer(200, b"x", truncated=True), answer(200, b"x", content_encoding="gzip")):

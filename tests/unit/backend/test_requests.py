@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.properties import examples
 from wsaas.backend.requests import MAX_DECISION, Contract, Webhook
-from wsaas.core.events import Cause, Closed, Opened, Received, Refresh
+from wsaas.core.events import Batch, Cause, Closed, Opened, Received, Refresh
 from wsaas.core.gateway import record_of
 from wsaas.core.model import Frame, Handshake, Limits
 from wsaas.core.records import Record
@@ -106,6 +106,15 @@ class ContractTests(SynchronousTestCase):
         binary = self.contract().webhook(self.session(), Received(8, Frame(b"\xff\0", True)))
         self.assertEqual(binary.body, b"\xff\0")
         self.assertEqual(headers_of(binary)["content-type"], "application/octet-stream")
+
+    def test_batch(self) -> None:
+        """A batch is JSON, and its answer may have replies as long as a message, which JSON makes longer."""
+        messages = (Received(7, Frame(b"hi", binary=False)), Received(8, Frame(b"\x00\xff", binary=True)))
+        webhook = self.contract().webhook(self.session(), Batch(messages))
+        self.assertEqual((webhook.method, webhook.limit), (b"PUT", MAX_DECISION + 2 * 1000))
+        told = [{"webhook_id": f"{ID}_7_message", "text": "hi"}, {"webhook_id": f"{ID}_8_message", "binary": "AP8="}]
+        self.assertEqual(json.loads(webhook.body), {"messages": told})
+        self.assertEqual(headers_of(webhook)["webhook-id"], f"{ID}_7_messages")
 
     def test_refresh(self) -> None:
         """A refresh is a POST with a number of its own in the webhook-id; it says since when the time is over."""

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
 from wsaas.backend.signing import sign
-from wsaas.lambda_backend.app import LambdaBackend
+from wsaas.lambda_backend.app import MAX_REPLIES, LambdaBackend
 from wsaas.lambda_backend.events import request_id
 from wsaas.lambda_backend.routes import Selection
 from wsaas.lambda_backend.state import HEADER, read_state
@@ -242,6 +242,28 @@ class MessageTests(AppCase):
 
         self.targets["$default"].result = slow
         self.assertEqual(json.loads(self.ask("PUT", body, "messages")[2])["accepted"], 1)
+
+    def test_batch_with_long_replies(self) -> None:
+        """Long replies go back in an answer of their own, unescaped, so that the gateway reads it whole."""
+        messages = {"messages": [{"webhook_id": each, "text": each} for each in ("short", "long", "longer", "last")]}
+        long = {"short": "x", "long": "\u00e9\0" * (MAX_REPLIES // 3), "longer": "\u00e9" * MAX_REPLIES, "last": "y"}
+        self.targets["$default"].result = lambda call: {"body": long[call.event["body"]]}
+        sizes = []
+        while messages["messages"]:
+            _, _, answer = self.ask("PUT", json.dumps(messages).encode(), "messages")
+            told = json.loads(answer)
+            taken = messages["messages"][: told["accepted"]]
+            self.assertEqual(told["replies"], [{"text": long[each["text"]]} for each in taken])
+            del messages["messages"][: told["accepted"]]
+            sizes.append(
+                (told["accepted"], len(answer) < 200 + 2 * sum(len(long[each["text"]].encode()) for each in taken))
+            )
+        self.assertEqual([accepted for accepted, _ in sizes], [2, 1, 1])
+        self.assertTrue(sizes[1][1])
+        self.targets["$default"].result = {"body": "/wAA" * (MAX_REPLIES // 3), "isBase64Encoded": True}
+        messages["messages"] = [{"webhook_id": each, "text": each} for each in "ab"]
+        told = json.loads(self.ask("PUT", json.dumps(messages).encode(), "messages")[2])
+        self.assertEqual(told, {"accepted": 1, "replies": [{"binary": "/wAA" * (MAX_REPLIES // 3)}]})
 
 
 class NoResponseTests(AppCase):

@@ -97,6 +97,12 @@ class ConnectTests(SynchronousTestCase):
         self.assertEqual(event["headers"], {"Host": "localhost:8081", "X-Forwarded-For": "203.0.113.9"})
         self.assertEqual(event["requestContext"]["identity"], {"sourceIp": "203.0.113.9"})
 
+    def test_many_parameters(self) -> None:
+        """Of a query with very many parameters, as any stranger can send it, the event has the first 500."""
+        told = {**TOLD, "query": "&".join(f"a{number}" for number in range(7000))}
+        event = connect_event(Webhook(ID, "w", AT), told, connect_state(told, AT), "prod")
+        self.assertEqual(list(event["queryStringParameters"]), [f"a{number}" for number in range(500)])
+
     @examples(60)
     @given(
         st.dictionaries(
