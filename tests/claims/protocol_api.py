@@ -17,7 +17,9 @@ TESTS: Claims = {
             "system.test_api.ReceiptTests.test_only_the_latest",
             "system.test_api.ReceiptTests.test_before_the_101",
             "system.test_api.ReceiptTests.test_bound",
+            "system.test_api.ReceiptTests.test_callers_gone",
             "system.test_workers.ThreeTests.test_receipts",
+            "system.test_workers.ThreeTests.test_receipts_of_the_gone",
         ],
         "DELETE /{id}": [
             "system.test_api.CloseTests.test_code",

@@ -12,8 +12,10 @@ from wsproto.events import Ping
 
 from tests.support.api_client import Api, ApiAnswer
 from tests.support.backend_answers import Request, accept, calling
+from tests.support.held_receipts import hold, vanish
 from tests.support.system_case import Settings, SharedTestCase, eventually
 from tests.support.websocket_client import PATIENCE, PONG, closing, frame
+from tests.support.workers import ApiLine
 
 NOBODY = "a" * 32
 
@@ -222,17 +224,14 @@ class ReceiptTests(SharedTestCase):
         self.api.close(id)
         self.assertEqual({answer.result(PATIENCE).code for answer in waiting}, {"UNCONFIRMED"})
 
-    def test_caller_gone(self) -> None:
-        """A caller that hangs up leaves nothing behind: its message is sent, and the gateway goes on."""
+    def test_callers_gone(self) -> None:
+        """64 callers that hang up leave no place taken: their messages are sent, and 64 others wait instead of them."""
         client = self.raw_client()
         id = self.connection_id()
-        with self.api.dial() as line:
-            line.sendall(
-                b"PUT /%b?receipt=60000 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx" % id.encode()
-            )
-            while not isinstance(event := client.next(), Ping):
-                pass
-        client.send(frame(PONG, bytes(event.payload)))
+        for _ in range(2):
+            callers = hold(lambda: ApiLine(self.gw.http_port, self.gw.pid, self.api.dial()), id, client, 64)
+            self.assertEqual(self.api.request("PUT", f"/{id}?receipt=60000", b"x").status, 429)
+            vanish(callers)
         self.assertEqual(self.api.push(id, "next").status, 200)
 
 

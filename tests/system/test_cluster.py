@@ -10,7 +10,9 @@ from typing import Any
 from tests.support.backend_answers import accept
 from tests.support.certificates import authority, issue, write
 from tests.support.cluster import PATIENCE, TOKEN, Cluster
+from tests.support.expiring import assert_expires
 from tests.support.gateway_process import free_port
+from tests.support.held_receipts import hold, vanish
 from tests.support.python_process import run
 from tests.support.redis_process import MISSING, Redis
 from tests.support.same_answers import BINARY, SLOW, assert_alike, rows, sent_by
@@ -43,7 +45,8 @@ class ClusterCase(SystemTestCase):
 class OneServiceTests(ClusterCase):
     def test_answers(self) -> None:
         """Each request about one connection has the same answer from its owner and from another node, on the fast path
-        and the slow; what is pushed arrives, in order; a close does, too.
+        and the slow; what is pushed arrives, in order; a close does, too. So it is while the backend is asked about a
+        connection that expires; and callers of any node that hang up leave no receipt's place taken.
         """
         cluster = self.start(2, MAX_MESSAGE_SIZE="10000")
         clients = self.clients(cluster)
@@ -62,6 +65,11 @@ class OneServiceTests(ClusterCase):
         for (id, client), line in zip(clients.items(), reversed(lines), strict=True):
             self.assertEqual(line.ask("DELETE", f"/{id}?code=4001&reason=by%20any").status, 200)
             self.assertEqual(closing(client), (4001, "by any"))
+        assert_expires(self, self.stage, lines, lambda: self.connect(cluster.nodes[0].ws + "/c"))
+        silent = self.raw(cluster.nodes[0].ws_port).open("/c")
+        id = self.stage.connects[-1].id
+        for node in (*cluster.nodes, cluster.nodes[0]):
+            vanish(hold(lambda node=node: cluster.line(node), id, silent, 64))  # type: ignore[misc]
 
     def test_many(self) -> None:
         """Broadcast, groups, closes and lists are of all nodes' connections, through each of them; a node that stops is

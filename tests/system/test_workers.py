@@ -16,7 +16,9 @@ from wsproto.events import Ping
 from tests.support.api_client import Api
 from tests.support.backend_answers import accept
 from tests.support.certificates import authority, issue, write
+from tests.support.expiring import assert_expires
 from tests.support.gateway_process import Gateway, free_port
+from tests.support.held_receipts import hold, vanish
 from tests.support.python_process import run
 from tests.support.same_answers import BINARY, SLOW, assert_alike, rows, sent_by
 from tests.support.system_case import SharedTestCase, SystemTestCase, eventually
@@ -99,6 +101,20 @@ class ThreeTests(SharedTestCase):
         silent.send(frame(PONG, bytes(event.payload)))
         for line in lines:
             self.assertEqual(rows(line.receive()), {"code": "OK", "received": True})
+
+    def test_receipts_of_the_gone(self) -> None:
+        """Callers that hang up leave no place taken among the receipts of a connection, whichever worker they asked."""
+        silent = self.raw_client()
+        id = self.connection_id()
+        for _ in range(2):
+            callers = hold(lambda: ApiLine(self.gw.http_port, 0, self.api.dial()), id, silent, 64)
+            self.assertEqual(self.api.request("PUT", f"/{id}?receipt=60000", b"x").status, 429)
+            vanish(callers)
+        silent.leave()
+
+    def test_expiry(self) -> None:
+        """The backend is asked about a connection that expires, and meanwhile any worker speaks to it."""
+        assert_expires(self, self.stage, self.workers.lines(), self.client)
 
     def test_what_arrives(self) -> None:
         """What is pushed by any worker reaches the client as it is, in order, and a close does too."""

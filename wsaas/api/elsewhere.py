@@ -67,7 +67,8 @@ class Elsewhere(Protocol):
     def forward(self, id: str, request: IRequest, patience: float = 0.0) -> Awaitable[ApiResponse]:
         """Send a request to the process of this id; return its answer, or one that says why there is none.
 
-        With patience the answer may take so many seconds more than every answer may.
+        With patience the answer may take so many seconds more than every answer may. The caller that cancels what is
+        returned then gives the request up there, too.
         """
 
     def gather(self, request: IRequest, target: bytes | None = None) -> Awaitable[Gathered]:

@@ -25,7 +25,7 @@ from wsaas.api.merging import Gathered
 from wsaas.api.responses import ApiResponse
 from wsaas.cluster.push_line import LONGEST_MESSAGE
 from wsaas.cluster.shared_fan_out import SharedFanOut
-from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult
+from wsaas.cluster.siblings import Caller, Missing, SiblingRequest, SiblingResult
 from wsaas.core.errors import GatewayError, NoSuchConnection, OwnerSilent, OwnerUnreachable
 from wsaas.core.fanout import FanOut
 from wsaas.core.ids import PREFIX_LENGTH
@@ -95,8 +95,9 @@ class Forwarding:
 
     def forward(self, id: str, request: IRequest, patience: float = 0.0) -> Deferred[ApiResponse]:
         """Send a request to the process of this id."""
-        answered: Deferred[ApiResponse] = Deferred()
-        self._ask(id, replace(asked_again(request), patience=patience), answered.callback)
+        caller = Caller() if patience else None
+        answered: Deferred[ApiResponse] = Deferred(None if caller is None else lambda _: caller.leave())
+        self._ask(id, replace(asked_again(request), patience=patience), answered.callback, caller)
         return answered
 
     def gather(self, request: IRequest, target: bytes | None = None) -> Deferred[Gathered]:
@@ -107,9 +108,9 @@ class Forwarding:
         """Ask all other processes, at once. One whose answer makes no sense counts as not reached."""
         return Gathering(self._siblings, _request(asked)).gathered
 
-    def _ask(self, id: str, asked: Asked, done: Callable[[ApiResponse], object]) -> None:
-        prefix = id[:PREFIX_LENGTH]
-        self._siblings.ask(prefix, _request(asked), lambda result: done(self._answer(prefix, asked.method, result)))
+    def _ask(self, id: str, asked: Asked, done: Callable[[ApiResponse], object], caller: Caller | None = None) -> None:
+        prefix, request = id[:PREFIX_LENGTH], _request(asked, caller)
+        self._siblings.ask(prefix, request, lambda result: done(self._answer(prefix, asked.method, result)))
 
     def _answer(self, prefix: str, method: bytes, result: SiblingResult) -> ApiResponse:
         if isinstance(result, HttpResponse):
@@ -159,9 +160,9 @@ def missing_answer(reason: Missing) -> ApiResponse:
     return answer_to(_ERRORS[reason]()) or INTERNAL_ERROR
 
 
-def _request(asked: Asked) -> SiblingRequest:
+def _request(asked: Asked, caller: Caller | None = None) -> SiblingRequest:
     head = b"" if asked.media_type is None else b"Content-Type: %b\r\n" % asked.media_type
-    return SiblingRequest(asked.method, asked.target, head, asked.body, asked.patience)
+    return SiblingRequest(asked.method, asked.target, head, asked.body, asked.patience, caller=caller)
 
 
 def _json(response: HttpResponse) -> Mapping[str, object] | None:

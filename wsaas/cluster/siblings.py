@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -47,12 +48,33 @@ SiblingResult = HttpResponse | Missing
 Done = Callable[[SiblingResult], object]
 
 
+class Caller:
+    """The caller of a patient request, that may leave before the answer: then the request has no place any more."""
+
+    __slots__ = ("_give_up", "gone")
+
+    def __init__(self) -> None:
+        self.gone = False
+        self._give_up: Callable[[], object] | None = None
+
+    def waits(self, give_up: Callable[[], object] | None) -> None:
+        """Note how the request is given up at this moment; None if there is nothing to give up."""
+        self._give_up = give_up
+
+    def leave(self) -> None:
+        """Give the request up: its `done` need not be called any more."""
+        self.gone = True
+        give_up, self._give_up = self._give_up, None
+        if give_up is not None:
+            give_up()
+
+
 @dataclass(frozen=True, slots=True)
 class SiblingRequest:
     """A request as it is sent to a process: `head` is header lines, each ending in CRLF.
 
-    A patient one may be answered so many seconds later than others; it must be begun as early. `within` are the
-    seconds for the answer of one that is not.
+    A patient one may be answered so many seconds later than others; it must be begun as early. It has a `caller`, for
+    whom alone it is worth its place. `within` are the seconds for the answer of one that is not.
     """
 
     method: bytes
@@ -61,6 +83,7 @@ class SiblingRequest:
     body: bytes = b""
     patience: float = 0.0
     within: float = FORWARD_TIMEOUT
+    caller: Caller | None = field(default=None, compare=False)
 
 
 class SiblingPool(Pool):
@@ -107,13 +130,20 @@ class Sibling:
         self._retired = False
 
     def ask(self, request: SiblingRequest, done: Done) -> None:
-        """Send a request, as soon as there is a place for it; `done` hears of the answer within its time."""
+        """Send a request, as soon as there is a place for it; `done` hears of the answer within its time.
+
+        A caller that leaves hears nothing more: the process sees the end of its connection, behind the request.
+        """
+        if request.caller is not None and request.caller.gone:
+            return
         if self._under_way < self._at_once:
             self._send(request, self._reactor.seconds() + request.within, done)
             return
         waiting = _Waiting(request, done)
         waiting.timer = self._reactor.callLater(request.within, self._give_up, waiting)
         self._waiting.append(waiting)
+        if request.caller is not None:
+            request.caller.waits(lambda: self._forget(waiting))
 
     def retire(self) -> None:
         """End the connections once what is under way is answered: no request will follow."""
@@ -127,7 +157,14 @@ class Sibling:
 
     def _give_up(self, waiting: _Waiting) -> None:
         self._waiting.remove(waiting)
+        if waiting.request.caller is not None:
+            waiting.request.caller.waits(None)
         waiting.done(Missing.UNREACHABLE)
+
+    def _forget(self, waiting: _Waiting) -> None:
+        assert waiting.timer is not None
+        waiting.timer.cancel()
+        self._waiting.remove(waiting)
 
     def _send(self, request: SiblingRequest, deadline: float, done: Done) -> None:
         self._under_way += 1
@@ -135,11 +172,24 @@ class Sibling:
         expires = int((self._wall_clock() + timeout) / STEP) * 1000 * STEP
         head = b"%b%bWSAAS-Expires: %d\r\n" % (request.head, self._head, expires)
         timeout += request.patience
-        self._pool.exchange(
-            request.method, request.target, head, request.body, MAX_ANSWER, timeout, lambda got: self._ended(got, done)
-        )
+        ended: Callable[[HttpResponse | Fault], object]
+        caller = request.caller
+        if caller is None:
+            ended = partial(self._ended, done)
+        else:
+            caller.waits(lambda: self._left(exchange))
+            ended = partial(self._answered, caller, done)
+        exchange = self._pool.exchange(request.method, request.target, head, request.body, MAX_ANSWER, timeout, ended)
 
-    def _ended(self, got: HttpResponse | Fault, done: Done) -> None:
+    def _answered(self, caller: Caller, done: Done, got: HttpResponse | Fault) -> None:
+        caller.waits(None)
+        self._ended(done, got)
+
+    def _left(self, exchange: Exchange) -> None:
+        exchange.leave()
+        self._ended(_nobody, Lost("its caller has left"))
+
+    def _ended(self, done: Done, got: HttpResponse | Fault) -> None:
         self._under_way -= 1
         if self._waiting:
             next = self._waiting.popleft()
@@ -150,6 +200,10 @@ class Sibling:
         done(_result(got))
         if self._retired and not self._under_way:
             self._pool.close()
+
+
+def _nobody(result: SiblingResult) -> None:
+    """Hear an answer that nobody waits for."""
 
 
 def _result(got: HttpResponse | Fault) -> SiblingResult:

@@ -116,8 +116,8 @@ class Connection(protocol.Protocol):
             cast(ITCPTransport, self.transport).abortConnection()
 
     def close(self) -> None:
-        """End an idle connection in good order, or after LINGER without it."""
-        self._phase = Phase.CLOSING
+        """End the connection in good order, or after LINGER without it. An exchange on it hears nothing more."""
+        self._phase, self._exchange = Phase.CLOSING, None
         self._deadline.move(self._clock.seconds() + LINGER)
         cast(ITCPTransport, self.transport).loseConnection()
 

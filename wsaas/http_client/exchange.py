@@ -100,6 +100,9 @@ class Droppable(Protocol):
     def drop(self) -> None:
         """End the connection at once, and tell the exchange nothing more."""
 
+    def close(self) -> None:
+        """End the connection behind what is written, and tell the exchange nothing more."""
+
 
 class Exchange:
     """One request under way. `sent` counts the connections that it was written to.
@@ -171,3 +174,11 @@ class Exchange:
             self.connecting.cancel()
         if self.connection is not None:
             self.connection.drop()
+
+    def leave(self) -> None:
+        """Call `done` no more, and hang up behind the request, which still arrives if it was sent."""
+        self._done = None
+        if self.connecting is not None:
+            self.connecting.cancel()
+        if self.connection is not None:
+            self.connection.close()

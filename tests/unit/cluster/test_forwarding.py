@@ -8,6 +8,7 @@ from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
@@ -35,9 +36,10 @@ def asked_for(method: bytes, target: bytes, media_type: bytes | None = None, bod
 
 
 class FakeSiblings:
-    """Processes that answer with `results`, by prefix."""
+    """Processes that answer with `results`, by prefix; not at all without `answers`."""
 
     def __init__(self) -> None:
+        self.answers = True
         self.results: dict[str, SiblingResult] = {}
         self.gone: set[str] = set()
         self.asked: list[tuple[str, SiblingRequest]] = []
@@ -50,7 +52,8 @@ class FakeSiblings:
 
     def ask(self, prefix: str, request: SiblingRequest, done: Callable[[SiblingResult], object]) -> None:
         self.asked.append((prefix, request))
-        done(self.results[prefix])
+        if self.answers:
+            done(self.results[prefix])
 
 
 class Case(SynchronousTestCase):
@@ -83,6 +86,19 @@ class ForwardTests(Case):
         ((prefix, request), _) = self.siblings.asked
         self.assertEqual(prefix, THEIRS)
         self.assertEqual(request, SiblingRequest(b"PUT", b"/" + ID.encode(), b"Content-Type: text/plain\r\n", b"hello"))
+
+    def test_caller_gone(self) -> None:
+        """A caller of a patient request that hangs up gives the request up; any other request goes on to its end."""
+        request = asked_for(b"PUT", b"/" + ID.encode() + b"?receipt=9000", None, b"hello")
+        for patience in (9.0, 0.0):
+            self.siblings.answers = False
+            answered = self.forwarding.forward(ID, request, patience)
+            answered.cancel()
+            self.failureResultOf(answered, CancelledError)
+        (_, patient), (_, other) = self.siblings.asked
+        assert patient.caller is not None
+        self.assertTrue(patient.caller.gone)
+        self.assertIsNone(other.caller)
 
     def test_table(self) -> None:
         """Over: 404. Not reached: 503 with Retry-After. Silent: 504; nonsense likewise."""

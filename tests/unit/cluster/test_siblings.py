@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 
 from tests.support.backend_wires import OK, Backend, PoolTestCase
 from wsaas.cluster import siblings as module
-from wsaas.cluster.siblings import FORWARD_TIMEOUT, Missing, SiblingRequest, SiblingResult, Siblings
+from wsaas.cluster.siblings import FORWARD_TIMEOUT, Caller, Missing, SiblingRequest, SiblingResult, Siblings
 from wsaas.http_client.exchange import HttpResponse
 
 A, B = "aaaaaaaa", "bbbbbbbb"
@@ -151,6 +151,58 @@ class SiblingsTests(PoolTestCase):
         self.assertEqual(self.siblings.prefixes(), [])
         self.siblings.ask(A, SiblingRequest(b"PUT", b"/id", b"", b"", 60.0), heard.append)
         self.assertEqual(heard[3:], [Missing.OVER])
+
+    def test_caller_leaves(self) -> None:
+        """A caller that leaves gives its place up: the connection ends behind the request, and the next has the place.
+        A request that has no place yet is never sent; one that is answered has nothing to give up.
+        """
+        self.patch(module, "PATIENT_AT_ONCE", 2)
+        heard: list[SiblingResult] = []
+        callers = [Caller() for _ in range(6)]
+        for number, caller in enumerate(callers[:5]):
+            request = SiblingRequest(b"PUT", b"/%d" % number, b"", b"body", 60.0, caller=caller)
+            self.siblings.ask(A, request, heard.append)
+        wires = self.backend.wires
+        self.assertEqual(len(wires), 2)
+        callers[0].leave()
+        callers[0].leave()
+        self.assertTrue(wires[0].disconnecting)
+        self.assertFalse(wires[0].aborted)
+        wires[0].end()
+        self.assertTrue(wires[2].requests().startswith(b"PUT /2 "))
+        callers[3].leave()
+        wires[1].answer(OK)
+        callers[1].leave()
+        self.assertEqual([self.status([each]) for each in heard], [200])
+        self.assertIn(b"PUT /4 ", wires[1].requests())
+        self.assertFalse(wires[1].disconnecting)
+        wires[2].answer(OK)
+        wires[1].answer(OK)
+        self.assertEqual(len(heard), 3)
+        callers[5].leave()
+        self.siblings.ask(A, SiblingRequest(b"PUT", b"/5", b"", b"body", 60.0, caller=callers[5]), heard.append)
+        self.assertNotIn(b"/5", wires[1].requests() + wires[2].requests())
+        self.assertEqual((len(heard), len(wires)), (3, 3))
+
+    def test_caller_leaves_before_the_connection(self) -> None:
+        """A caller that leaves while its connection is being made has no connection made."""
+        self.backend.slow = True
+        caller = Caller()
+        heard: list[SiblingResult] = []
+        self.siblings.ask(A, SiblingRequest(b"PUT", b"/id", b"", b"body", 60.0, caller=caller), heard.append)
+        caller.leave()
+        self.assertEqual((self.backend.cancelled, heard, self.clock.getDelayedCalls()), (1, [], []))
+
+    def test_caller_waits_too_long(self) -> None:
+        """A request that had no place in its time has nothing to give up."""
+        self.patch(module, "PATIENT_AT_ONCE", 1)
+        heard: list[SiblingResult] = []
+        caller = Caller()
+        self.siblings.ask(A, SiblingRequest(b"PUT", b"/id", b"", b"body", 60.0), heard.append)
+        self.siblings.ask(A, SiblingRequest(b"PUT", b"/id", b"", b"body", 60.0, caller=caller), heard.append)
+        self.clock.advance(FORWARD_TIMEOUT)
+        self.assertEqual(heard, [Missing.UNREACHABLE])
+        caller.leave()
 
     def test_waits_too_long(self) -> None:
         """One that had no place in its time was certainly not sent; one that gets a place late has only the rest."""

@@ -365,6 +365,20 @@ class ConnectionTests(PoolTestCase):
         self.backend.wires[-1].answer(OK)
         self.answered(waiting)
 
+    def test_leave(self) -> None:
+        """An exchange that is left is not sent again: its connection, used before or not, is closed in good order."""
+        for number in range(2):
+            heard: list[HttpResponse | Fault] = []
+            exchange = self.pool.exchange(b"PUT", b"/x", b"", b"body", LIMIT, 10.0, heard.append)
+            exchange.leave()
+            wire = self.backend.wires[-1]
+            self.assertEqual((wire.disconnecting, wire.aborted), (True, False))
+            wire.answer(OK)
+            wire.end()
+            self.assertEqual((len(self.backend.wires), heard), (number + 1, []))
+            self.exchange()
+            self.backend.wires[-1].answer(OK)
+
     def test_cancel(self) -> None:
         """Cancelling an exchange drops its connection; what comes on it later is nobody's."""
         waiting = self.exchange()
