@@ -36,9 +36,10 @@ class ClusterWorkersCase(SystemTestCase):
         cluster.all_ready()
         return cluster
 
-    def clients(self, cluster: Cluster, each: int, groups: list[str] | None = None) -> dict[str, Any]:
+    def clients(self, cluster: Cluster, each: int, **accepted: object) -> dict[str, Any]:
         """Clients by their ids, so many at each worker; others have left."""
-        self.stage.on_connect(accept(groups=groups or []))
+        before = cluster.nodes[0].api.get("/connections").json()["count"]
+        self.stage.on_connect(accept(**accepted))
         kept: dict[str, Any] = {}
         prefixes = {row["prefix"]: row["node"] for row in cluster.rows()}
         counts: Counter[str] = Counter()
@@ -51,7 +52,7 @@ class ClusterWorkersCase(SystemTestCase):
                 counts[id[:8]] += 1
             else:
                 client.close()
-        count = len(kept)
+        count = before + len(kept)
         eventually(lambda: cluster.nodes[0].api.get("/connections").json()["count"] == count, PATIENCE)
         return kept
 
@@ -136,9 +137,13 @@ class DeathTests(ClusterWorkersCase):
     def test_deaths(self) -> None:
         """The connections of a worker that is killed are told of once each, by the one that follows it and proves its
         end, or by another that is quicker; so are those of a node's workers, if it is killed and one process follows.
+        Each DELETE has the headers of its connection's last refresh.
         """
         cluster = self.start()
-        clients = self.clients(cluster, 2)
+        self.stage.on_refresh(accept(expires_in=1000, headers={"X-Token": "new"}))
+        clients = self.clients(cluster, 2, expires_in=1, headers={"X-Token": "old"})
+        eventually(lambda: clients.keys() <= {each.id for each in self.stage.refreshes if each.answered}, PATIENCE)
+        clients |= self.clients(cluster, 1)  # these are stored, and what the others' refreshes brought before them
         (first,) = (row for row in cluster.rows() if (row["node"], row["worker"]) == ("n1", 1))
         os.kill(first["pid"], signal.SIGKILL)
         self.told_once(cluster, [id for id in clients if id[:8] == first["prefix"]])
@@ -150,11 +155,13 @@ class DeathTests(ClusterWorkersCase):
         node = cluster.nodes[1]
         theirs = [id for id in clients if id[:8] in {row["prefix"] for row in cluster.rows() if row["node"] == "n2"}]
         kill_all(node)
-        self.assertEqual(len(theirs), 4)
+        self.assertEqual(len(theirs), 6)
         cluster.again(1, WORKERS="1").wait_ready(PATIENCE)
         self.told_once(cluster, theirs)
-        causes = {request.json()["cause"] for request in self.stage.disconnects if request.id in clients}
-        self.assertEqual(causes, {"restart"})
+        told = [request for request in self.stage.disconnects if request.id in clients]
+        self.assertEqual({request.json()["cause"] for request in told}, {"restart"})
+        self.assertEqual([request.header("X-Token") for request in told].count("new"), 6)
+        self.assertNotIn("old", [request.header("X-Token") for request in told])
         self.assertEqual(list((node.directory / "wsaas-state").glob("worker-*")), [])
 
     def test_lost_with_its_disk(self) -> None:

@@ -11,12 +11,13 @@ import signal
 import threading
 import time
 
-from tests.support.backend_answers import accept, after, reply
+from tests.support.backend_answers import accept, after, reply, say
 from tests.support.cluster import PATIENCE, Cluster
 from tests.support.fault_case import FULL, FaultCase, late, repeats, talk
 from tests.support.gateway_process import TWISTD, Gateway
 from tests.support.redis_process import Redis
 from tests.support.system_case import eventually
+from tests.support.websocket_client import closing
 from tests.support.workers import resume
 
 MANY = 5000 if FULL else 300
@@ -123,12 +124,33 @@ class DeathTests(FaultCase):
         self.assertLessEqual(len(repeats(self.stage.requests)), 16)
 
     def test_engine_alone(self) -> None:
-        """With STATE_DIR=none the engine has it all: connections of a killed node are told by another."""
+        """With STATE_DIR=none the engine has it all: connections of a killed node are told by another, with the headers
+        of their last refresh; one that had expired before, and of whose end the backend had not heard, with that cause.
+        """
         cluster = self.cluster(2, STATE_DIR="none")
-        ids = list(self.crowd(cluster.nodes[0], 20))
-        cluster.nodes[0].kill()
+        victim = cluster.nodes[0]
+        self.stage.on_connect(accept(expires_in=1, headers={"X-Token": "old"}))
+        self.stage.on_refresh(say({"code": "REVOKED", "close_code": 4001}))
+        self.stage.on_disconnect(reply(503))
+        ((expired, client),) = self.crowd(victim, 1).items()
+        self.assertEqual(closing(client), (4001, ""))
+        eventually(lambda: self.stage.disconnects, PATIENCE)
+        self.stage.on_refresh(accept(expires_in=1000, headers={"X-Token": "new"}))
+        ids = list(self.crowd(victim, 20))
+        rows = f"{{wsaas}}:c:{expired[:8]}"
+        eventually(lambda: sum(b"new" in row for row in cluster.redis.ask("HVALS", rows)) == 20, PATIENCE)
+        victim.kill()
+        self.stage.on_disconnect(reply())
         self.all_told(ids)
-        self.assertEqual(repeats(self.stage.requests), [])
+        eventually(lambda: not cluster.redis.ask("EXISTS", rows), PATIENCE)
+        told = [request for request in self.stage.disconnects if request.id != expired]
+        self.assertEqual(repeats(told), [])
+        self.assertEqual({(each.header("X-Token"), each.json()["cause"]) for each in told}, {("new", "restart")})
+        first, *again = [request for request in self.stage.disconnects if request.id == expired]
+        self.assertEqual((first.json()["cause"], first.json()["close_code"], len(again) > 0), ("expired", 4001, True))
+        for each in again:
+            self.assertEqual(each.header("webhook-id"), first.header("webhook-id"))
+            self.assertEqual({**each.json(), "ws_uri": ""}, {**first.json(), "ws_uri": ""})  # it is the claimer's
 
     def test_drained(self) -> None:
         """A node that is stopped in order leaves nothing: each DELETE is sent by itself, and pushes are 404 at once."""
