@@ -25,22 +25,7 @@ def add_connect_arguments(parser: Parser) -> None:
         metavar="URL",
         help="such as localhost:8080, ws://localhost:8080/, wss://example.com/room/7, wss://user:password@example.com/",
     )
-    parser.add_argument(
-        *("-H", "--header"),
-        type=header,
-        action="append",
-        default=[],
-        metavar="'NAME: VALUE'",
-        help="sent with the handshake; can be repeated",
-    )
-    parser.add_argument(
-        *("-s", "--subprotocol"),
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="offered; can be repeated",
-    )
-    parser.add_argument("--token", help="the client's, sent as 'Authorization: Bearer TOKEN'")
+    add_handshake_arguments(parser)
     parser.add_argument(
         "--wait",
         type=seconds,
@@ -50,6 +35,26 @@ def add_connect_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--ca", metavar="FILE", complete=FILES, help="PEM certificate to trust, instead of the system's"
+    )
+
+
+def add_handshake_arguments(parser: Parser) -> None:
+    """Add what a client's handshake has beside its address."""
+    parser.add_argument("--token", help="the client's, sent as 'Authorization: Bearer TOKEN'")
+    parser.add_argument(
+        *("-H", "--header"),
+        type=header,
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="a header of the handshake; can be repeated",
+    )
+    parser.add_argument(
+        *("-s", "--subprotocol"),
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a subprotocol that the client offers; can be repeated",
     )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-
-from wsaas.cli.parser import Parser
+from wsaas.cli.parser import Parser, seconds_up_to
 
 MAX_SECONDS = 900.0
 _DESCRIPTION = (
@@ -21,17 +19,6 @@ _EXAMPLES = (
 )
 LAMBDA = ("be a backend that calls Lambda handlers", _DESCRIPTION, _EXAMPLES)
 """Summary, description and examples of the command."""
-
-
-def _seconds(text: str) -> float:
-    """Parse a number of seconds, up to the 15 minutes of Lambda."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= MAX_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, up to {MAX_SECONDS:g}")
-    return value
 
 
 def add_lambda_arguments(parser: Parser) -> None:
@@ -56,7 +43,7 @@ def add_lambda_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--timeout",
-        type=_seconds,
+        type=seconds_up_to(MAX_SECONDS),
         metavar="SECONDS",
         help="seconds for one handler [default: 29, or half a second less than WEBHOOK_TIMEOUT if that is less]",
     )

@@ -120,6 +120,21 @@ def whole(lowest: int, highest: int) -> Callable[[str], int]:
     return parsed
 
 
+def seconds_up_to(most: float) -> Callable[[str], float]:
+    """Return the type of an argument that is a number of seconds, more than none and at most so many."""
+
+    def parsed(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if 0 < value <= most:
+            return value
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, up to {most:g}")
+
+    return parsed
+
+
 def example_lines(examples: Sequence[Example], columns: int) -> list[str]:
     """Return the examples, indented: what each does beside it, or above it where the terminal is narrow."""
     widest = max((len(line) for line, _ in examples), default=0)

@@ -6,8 +6,8 @@ import argparse
 import re
 
 from wsaas.cli.arguments import FILES
-from wsaas.cli.connect_arguments import header
-from wsaas.cli.parser import Parser, choice
+from wsaas.cli.connect_arguments import add_handshake_arguments
+from wsaas.cli.parser import Parser, choice, seconds_up_to
 
 CHECKS = (
     *("connect", "wrong-token", "repeated-connect", "odd-client", "refresh"),
@@ -48,22 +48,7 @@ def add_try_arguments(parser: Parser) -> None:
         metavar="TARGET_ADDRESS",
         help="where the webhooks go [default: the setting TARGET_ADDRESS]",
     )
-    parser.add_argument("--token", help="the clients', sent as 'Authorization: Bearer TOKEN'")
-    parser.add_argument(
-        *("-H", "--header"),
-        type=header,
-        action="append",
-        default=[],
-        metavar="'NAME: VALUE'",
-        help="a header of the clients' handshake; can be repeated",
-    )
-    parser.add_argument(
-        *("-s", "--subprotocol"),
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="offered by the clients; can be repeated",
-    )
+    add_handshake_arguments(parser)
     parser.add_argument(
         "--path",
         type=client_path,
@@ -94,7 +79,7 @@ def add_try_arguments(parser: Parser) -> None:
     parser.add_argument("--strict", action="store_true", help="end with status 1 for a warning, too")
     parser.add_argument(
         "--timeout",
-        type=_seconds,
+        type=seconds_up_to(MAX_TIMEOUT),
         default=float(DEFAULT_TIMEOUT),
         metavar="SECONDS",
         help=f"for all checks together [default: {DEFAULT_TIMEOUT}]",
@@ -114,13 +99,3 @@ def client_path(text: str) -> str:
     if not re.fullmatch(r"/[!-\"$-~]*", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no path: it begins with /, and is ASCII without spaces and #")
     return text
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= MAX_TIMEOUT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, up to {MAX_TIMEOUT:g}")
-    return value

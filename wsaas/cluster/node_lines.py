@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wsaas.cluster.nodes import Reach
+from twisted.internet.interfaces import IStreamClientEndpoint
+
 from wsaas.cluster.push_line import Done, PushLine
 from wsaas.cluster.push_lines import PushLines
 from wsaas.cluster.siblings import Missing
@@ -18,6 +19,8 @@ from wsaas.cluster.table import Table
 
 _UNREACHED = b""
 
+Place = Callable[[str], tuple[IStreamClientEndpoint, bytes] | None]
+"""From a process's prefix to where it is reached, and the header lines for it; None if that is not known."""
 Push = Callable[[str, bytes, bool, Done], object]
 """Sends a push on the slow way: id, payload, binary, done."""
 
@@ -32,16 +35,14 @@ class NodeLines:
         self,
         reactor: Any,
         table: Table,
-        reach: Reach,
-        head: bytes,
+        place: Place,
         wall_clock: Callable[[], float],
         missing: Callable[[Missing], bytes],
         slowly: Push,
     ) -> None:
         self._reactor = reactor
         self._table = table
-        self._reach = reach
-        self._head = head
+        self._place = place
         self._wall_clock = wall_clock
         self._missing = missing
         self._slowly = slowly
@@ -85,10 +86,10 @@ class NodeLines:
             self._over(prefix)
         if row is None:
             return None
-        try:
-            endpoint, host = self._reach(row.address)
-        except ValueError:
+        found = self._place(prefix)
+        if found is None:
             return None
+        endpoint, head = found
         line = PushLine(
             self._reactor,
             endpoint,
@@ -96,7 +97,7 @@ class NodeLines:
             lambda: self._table.get(prefix) is not None,
             lambda: self._over(prefix),
             self._unreached,
-            b"Host: %b\r\n%bWSAAS-To: %b\r\n" % (host, self._head, prefix.encode("ascii")),
+            head,
         )
         self._lines[prefix] = row.address, line
         return line

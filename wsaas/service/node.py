@@ -185,8 +185,7 @@ class Node:
         self._lines = self._forwarding.lines = NodeLines(
             reactor,
             table,
-            self._reach,
-            head,
+            self._nodes.place,
             self._wall_clock,
             lambda reason: missing_answer(reason).serialize(),
             self._forwarding.push_slowly,

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.cluster.node_lines import NodeLines
+from wsaas.cluster.nodes import Nodes
 from wsaas.cluster.sockets import SiblingSockets
 from wsaas.cluster.table import MemberRow, MemberState, Table
 
@@ -26,11 +27,12 @@ class NodeLinesTests(SynchronousTestCase):
         self.table = Table(P)
         self.slow: list[str] = []
         self.heard: list[bytes] = []
+        look_up: Any = None
+        nodes = Nodes(self.reactor, self.table, look_up, self.reach, b"Authorization: Bearer t\r\n", lambda: 1e9)
         self.lines = NodeLines(
             self.reactor,
             self.table,
-            self.reach,
-            b"Authorization: Bearer t\r\n",
+            nodes.place,
             lambda: 1e9,
             lambda reason: reason.name.encode(),
             self.slowly,
