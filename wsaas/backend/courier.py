@@ -103,6 +103,7 @@ class Courier:
         self.load = self._dispatcher.load
         self._deliveries: dict[Session, Delivery] = {}
         self._stopped = False
+        self._make_delivery = fast_path.make_delivery if fast_path is not None else Delivery
         if fast_path is not None:
             fast_path.join(
                 contract,
@@ -132,9 +133,9 @@ class Courier:
         self._deliveries.clear()
 
     def _offer(self, session: Session) -> None:
-        kind = session.pending
+        kind = session.find_pending()
         if kind is not None and not self._stopped:
-            delivery = self._deliveries[session] = Delivery(session, self._traffic[kind])
+            delivery = self._deliveries[session] = self._make_delivery(session, self._traffic[kind])
             self._dispatcher.submit(delivery)
 
     def _turn_away(self, delivery: Delivery) -> None:

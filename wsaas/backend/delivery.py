@@ -31,6 +31,7 @@ class Traffic:
     __slots__ = (
         "breaker",
         "counters",
+        "earlier",
         "given_up",
         "kind",
         "may_go",
@@ -61,6 +62,8 @@ class Traffic:
         """
         self.pausing = 0
         """Deliveries that have failed, and wait for their next try."""
+        self.earlier: tuple[Traffic, ...]
+        """The traffic whose turn comes before this one's."""
         self.may_go: Callable[[str], bool]
         self.may_probe: Callable[[str], bool]
         """Return whether a delivery of this party may be sent now; `may_probe` while the breaker is open."""
@@ -151,7 +154,7 @@ class Delivery:
         """True if it waits only because the backend could not be reached; known while it waits for its next try."""
         self.hurried_at = -inf
         """The moment at which its wait was last ended early."""
-        self.exchange: MessageExchange | None = None
+        self.exchange: MessageExchange[Delivery] | None = None
         """That of its tries on the fast path (`message_fast_path`)."""
         self.watched: Watched | None = None
         """The try under way, if an observer watched when it began."""

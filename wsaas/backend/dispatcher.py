@@ -42,13 +42,15 @@ class Dispatcher:
         give_up: Callable[[Delivery, str], object],
     ) -> None:
         self._clock = clock
+        self._seconds = clock.seconds  # each message reads it
         self._shares = Shares(concurrency)
         self._health = Health(random)
         self._traffic = traffic
         self._send = send
         self._turn_away = turn_away
         self._give_up = give_up
-        for each in traffic:
+        for at, each in enumerate(traffic):
+            each.earlier = traffic[:at]
             each.may_go = partial(self._shares.allow, each.kind)
             # A connect is admitted, or turned away, before it waits.
             each.may_probe = each.may_go if each.kind is _CONNECT else partial(self._may_probe, each)
@@ -89,7 +91,7 @@ class Dispatcher:
             or (ready.size and (self._shares.offers or traffic.breaker.open))
             or not (traffic.may_probe if traffic.breaker.open else traffic.may_go)(party)
         ):
-            delivery.began = self._clock.seconds()
+            delivery.began = self._seconds()
             # In an outage a new one comes before those that have failed: the fault may be theirs.
             ready.append(delivery, traffic.breaker.open)
             if self._busy or traffic.breaker.open:
@@ -150,11 +152,11 @@ class Dispatcher:
             return False
         ready = traffic.ready
         if ready.size:
-            for each in self._traffic:
+            for each in traffic.earlier:
                 if each.ready.size:
-                    break
+                    return False
             party = next(iter(ready.parties))
-            if each is not traffic or not shares.pass_on(traffic.kind, delivery.party, party):
+            if not shares.pass_on(traffic.kind, delivery.party, party):
                 return False
             if following is not None:
                 ready.append(following)

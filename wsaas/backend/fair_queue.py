@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 
@@ -25,16 +25,18 @@ class FairQueue(Generic[T]):
     __slots__ = ("parties", "size")
 
     def __init__(self) -> None:
-        self.parties: OrderedDict[str, deque[T]] = OrderedDict()
-        """Parties with an item that waits, in the order of their turns."""
+        self.parties: OrderedDict[str, T | deque[T]] = OrderedDict()
+        """Parties with an item that waits, in the order of their turns. Most have one, which needs no deque."""
         self.size = 0
 
     def append(self, item: T, first: bool = False) -> None:
         """Put an item behind those of its party, or before them. A party without items gets the last turn."""
         waiting = self.parties.get(item.party)
         if waiting is None:
-            waiting = self.parties[item.party] = deque()
-        if first:
+            self.parties[item.party] = item
+        elif not isinstance(waiting, deque):
+            self.parties[item.party] = deque((item, waiting) if first else (waiting, item))
+        elif first:
             waiting.appendleft(item)
         else:
             waiting.append(item)
@@ -49,13 +51,16 @@ class FairQueue(Generic[T]):
 
     def take_of(self, party: str) -> T:
         """Take the next item of a party, which must have one."""
+        self.size -= 1
         waiting = self.parties[party]
+        if not isinstance(waiting, deque):
+            del self.parties[party]
+            return waiting
         item = waiting.popleft()
         if waiting:
             self.parties.move_to_end(party)
         else:
             del self.parties[party]
-        self.size -= 1
         return item
 
     def remove(self, unwanted: Callable[[T], bool]) -> list[T]:
@@ -63,7 +68,7 @@ class FairQueue(Generic[T]):
         removed: list[T] = []
         for party, waiting in list(self.parties.items()):
             kept: deque[T] = deque()
-            for item in waiting:
+            for item in _all(waiting):
                 (removed if unwanted(item) else kept).append(item)
             if kept:
                 self.parties[party] = kept
@@ -74,13 +79,17 @@ class FairQueue(Generic[T]):
 
     def remove_party(self, party: str) -> list[T]:
         """Take out all of a party."""
-        removed = list(self.parties.pop(party, ()))
+        removed = [] if (waiting := self.parties.pop(party, None)) is None else list(_all(waiting))
         self.size -= len(removed)
         return removed
 
     def remove_all(self) -> list[T]:
         """Take out all."""
-        removed = [item for waiting in self.parties.values() for item in waiting]
+        removed = [item for waiting in self.parties.values() for item in _all(waiting)]
         self.parties.clear()
         self.size = 0
         return removed
+
+
+def _all(waiting: T | deque[T]) -> Iterable[T]:
+    return waiting if isinstance(waiting, deque) else (waiting,)

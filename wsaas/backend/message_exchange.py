@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Generic, TypeVar
 
 from wsaas.backend.reply_stream import asks_for_stream
 from wsaas.http_client.exchange import Exchange, Fault, HttpResponse
 
+T = TypeVar("T")
 
-class MessageExchange(Exchange):
-    """The exchange of a delivery's message, and then of the next message of the same session.
 
-    Between two messages it refers to nothing: `done` refers to the delivery, and would never be freed but by the
+class MessageExchange(Exchange, Generic[T]):
+    """The exchange of a message, and then of further ones. `answered` hears what each one is for, and how it ended.
+
+    Between two messages it refers to nothing: what it is for refers to it in turn, and would never be freed but by the
     garbage collector, with a whole request.
     """
 
-    __slots__ = ()
+    __slots__ = ("_answered", "_of")
 
-    def __init__(self, limit: int, silence: float) -> None:
+    def __init__(self, limit: int, silence: float, answered: Callable[[T, HttpResponse | Fault], object]) -> None:
         super().__init__(b"", limit, 0.0, _nobody, None, asks_for_stream, silence)
+        self._answered = answered
+        self._of: T | None = None
 
-    def renew(self, request: bytes, deadline: float, done: Callable[[HttpResponse | Fault], object]) -> None:
-        """Begin anew, with another request. The exchange is new, or has ended."""
+    def renew(self, request: bytes, deadline: float, of: T) -> None:
+        """Begin anew, with another request, which is for `of`. The exchange is new, or has ended."""
         self.request = request
         self.deadline = deadline
         self.sent = 0
         self.answered_at = 0.0
         self.timing = None
-        self._done = done
+        self._of = of
+
+    def end(self, result: HttpResponse | Fault) -> None:
+        """Call `answered`, the first time."""
+        of, self._of = self._of, None
+        if of is not None:
+            self._answered(of, result)
+        else:
+            super().end(result)
+
+    def send_again(self) -> None:
+        """Make the answer a SecondAnswer: the request is about to be sent once more."""
+        of, self._of = self._of, None
+        if of is not None:
+            self._done = partial(self._answered, of)
+        super().send_again()
+
+    def cancel(self) -> None:
+        """Drop the connection, and call `answered` no more."""
+        self._of = None
+        super().cancel()
 
 
 def _nobody(result: HttpResponse | Fault) -> None:

@@ -24,8 +24,10 @@ from wsaas.backend.message_exchange import MessageExchange
 from wsaas.backend.requests import Contract
 from wsaas.backend.responses import DELIVERED
 from wsaas.core.counters import DURATIONS
-from wsaas.core.events import EventKind, Received
+from wsaas.core.events import EventKind
+from wsaas.core.lane import Lane
 from wsaas.core.monitor import Monitor
+from wsaas.core.plain_delivery import resolve_delivered
 from wsaas.core.session import Session
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.http_client.pool import Pool
@@ -33,6 +35,8 @@ from wsaas.http_client.target import Target
 
 Answer = HttpResponse | Fault | Failure
 _MESSAGE = EventKind.MESSAGE  # Enum looks its members up anew each time
+SPARE = 64
+"""Deliveries that are kept for the next sessions with a message."""
 
 
 class Gate(Protocol):
@@ -50,7 +54,8 @@ class MessageFastPath:
     """Sends messages over the pool, and hears their answers, for one courier. `timeout` is as that of PoolSender, and
     `limit` is for the body of an answer, in bytes.
 
-    Bound: a session's delivery and its exchange are used again while the session has more to tell, and not kept longer.
+    Bound: a delivery and its exchange are used again, by the same session while that has more to tell, and then by
+    another; SPARE of them are kept for that.
     """
 
     def __init__(self, pool: Pool, target: Target, timeout: float, limit: int, gate: Gate | None = None) -> None:
@@ -60,6 +65,7 @@ class MessageFastPath:
         self._timeout = timeout
         self._limit = limit
         self._gate = gate
+        self._spare: list[Delivery] = []
 
     def join(
         self,
@@ -83,29 +89,39 @@ class MessageFastPath:
         self._monitor = monitor
         self._slow_send, self._slow_answered, self._offer, self._broken = send, answered, offer, broken
 
+    def make_delivery(self, session: Session, traffic: Traffic) -> Delivery:
+        """Make the delivery of a session's event, or take a spare one."""
+        if traffic is not self._traffic or not self._spare:
+            return Delivery(session, traffic)
+        delivery = self._spare.pop()
+        delivery.session = session
+        delivery.party = session.handshake.party
+        delivery.began, delivery.tries = 0.0, 0
+        return delivery
+
     def send(self, delivery: Delivery) -> None:
         """Send a delivery, which has its place in flight."""
-        session = delivery.session
+        session, observer = delivery.session, self._monitor.observer
+        lane = session.lane
         if (
             delivery.traffic is not self._traffic
             or delivery.event is not None
-            or ((observer := self._monitor.observer) is not None and observer.wants_requests)
-            or session.pending is not _MESSAGE
+            or (observer is not None and observer.wants_requests)
+            or session.find_pending() is not _MESSAGE
             or (self._gate is not None and self._gate.closed)
-            or type(event := session.lane.head) is not Received
+            or type(lane) is not Lane
         ):
             self._slow_send(delivery)
             return
-        delivery.event = event
+        event = delivery.event = lane.messages[0]
         delivery.tries = 1
         due = delivery.began
         delivery.began = delivery.sent_at = now = self._seconds()
         try:
             exchange = delivery.exchange
             if exchange is None:
-                exchange = delivery.exchange = MessageExchange(self._limit, self._timeout)
-            request = self._make_request(session, event, self._form)
-            exchange.renew(request, now + self._timeout, partial(self.answered, delivery))
+                exchange = delivery.exchange = MessageExchange(self._limit, self._timeout, self.answered)
+            exchange.renew(self._make_request(session, event, self._form), now + self._timeout, delivery)
             if observer is not None:
                 exchange.timing = delivery.watched = Watched(None, due or now, now)
             self._begin(exchange)
@@ -147,8 +163,8 @@ class MessageFastPath:
                 if observer is not None and delivery.event is not None:
                     watched.answer, watched.answered_at = answer, now
                     tell(observer, session, delivery.event, delivery.tries, watched, DELIVERED)
-            session.resolve(DELIVERED)
-            pending = session.pending
+            resolve_delivered(session)
+            pending = session.find_pending()
         except Exception:
             dispatcher.release(_MESSAGE, party)
             self._broken(Failure(), delivery)
@@ -158,7 +174,12 @@ class MessageFastPath:
                 if dispatcher.pass_on(delivery, delivery):
                     return
             del self._deliveries[session]
-            if pending is None and dispatcher.pass_on(delivery, None):
+            passed_on = pending is None and dispatcher.pass_on(delivery, None)
+            if len(self._spare) < SPARE:
+                delivery.event = exchange.timing = None
+                del delivery.session  # to the next one it is another's
+                self._spare.append(delivery)
+            if passed_on:
                 return
             dispatcher.release(_MESSAGE, party)
             self._offer(session)

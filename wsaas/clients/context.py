@@ -69,12 +69,13 @@ MessageFastPath = Callable[[bytes], Frame | None]
 class ConnectionContext:
     """The same for all connections of one factory.
 
-    Timeouts are in seconds by `clock`; `wall_clock()` is in seconds since the epoch. A `ws_timeout` of 0 turns the
-    keepalive off. `message_rate` is in frames a second, 0 for no limit; `max_message_size` and, for a connection,
-    `send_buffer` are in bytes. None instead of a fast path switches it off.
+    Timeouts are in seconds by `clock`, whose time `seconds()` is as well; `wall_clock()` is in seconds since the epoch.
+    A `ws_timeout` of 0 turns the keepalive off. `message_rate` is in frames a second, 0 for no limit;
+    `max_message_size` and, for a connection, `send_buffer` are in bytes. None instead of a fast path switches it off.
     """
 
     clock: IReactorTime
+    seconds: Callable[[], float]
     wall_clock: Callable[[], float]
     gateway: Gateway
     policy: HandshakePolicy

@@ -97,6 +97,7 @@ class ClientFactory(WebSocketServerFactory):
         self.protocol = frame_protocol(self)
         self.context = ConnectionContext(
             clock=clock,
+            seconds=clock.seconds,
             wall_clock=wall_clock,
             gateway=gateway,
             policy=policy,

@@ -20,6 +20,9 @@ MASKED = 0x80
 MASK_LENGTH = 4
 _SMALL = 1024
 """Bytes up to which a big integer is the faster mask."""
+_REPEATED = tuple(sum(1 << 32 * at for at in range(words)) for words in range(_SMALL // MASK_LENGTH + 1))
+"""Factors, by words of four bytes: a mask times one of them is the mask so many times."""
+_from_bytes = int.from_bytes  # a method of a class is made anew each time
 _CONTROL_MAX = 125
 _SHORT_HEADER = 2 + MASK_LENGTH
 _LONGER = MASKED | 126
@@ -78,8 +81,9 @@ def take_only(data: bytes) -> Frame | None:
     first = data[0]
     if first != _TEXT and first != _BINARY:
         return None
-    key = int.from_bytes((mask * (length // 4 + 1))[:length], "little")
-    payload = (int.from_bytes(masked, "little") ^ key).to_bytes(length, "little")
+    words = length + 3 >> 2
+    key = _from_bytes(mask, "little") * _REPEATED[words]
+    payload = (_from_bytes(masked, "little") ^ key).to_bytes(words << 2, "little")[:length]
     if first == _TEXT and not payload.isascii():
         return take(data, 0, len(data) - length - MASK_LENGTH, length)
     return Frame(payload, first == _BINARY)
@@ -90,8 +94,8 @@ def _unmasked(data: bytes, start: int, length: int) -> bytes:
     mask, masked = data[start : start + MASK_LENGTH], data[start + MASK_LENGTH : start + MASK_LENGTH + length]
     if length > _SMALL:
         return bytes(create_xor_masker(mask, length).process(masked))
-    key = int.from_bytes((mask * (length // 4 + 1))[:length], "little")
-    return (int.from_bytes(masked, "little") ^ key).to_bytes(length, "little")
+    key = _from_bytes((mask * (length // 4 + 1))[:length], "little")
+    return (_from_bytes(masked, "little") ^ key).to_bytes(length, "little")
 
 
 def is_control(data: bytes) -> bool:

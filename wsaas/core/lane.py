@@ -65,12 +65,13 @@ class Lane:
         if frame.binary:
             self.binary += 1
         message = Received(self.received, frame)
-        if not self.messages:  # a deque would take 760 bytes, of every idle connection if it stayed
+        messages = self.messages
+        if not messages:  # a deque would take 760 bytes, of every idle connection if it stayed
             self.messages = (message,)
-        elif isinstance(self.messages, deque):
-            self.messages.append(message)
+        elif isinstance(messages, deque):
+            messages.append(message)
         else:
-            self.messages = deque((*self.messages, message))
+            self.messages = deque((*messages, message))
         self.size += length + OVERHEAD
 
     @property
@@ -80,9 +81,10 @@ class Lane:
 
     def pop(self, taken: int | None = None) -> None:
         """Drop the oldest message: the backend has taken it. (`taken` has a meaning for a batch only.)"""
-        self.size -= len(self.messages[0].frame.payload) + OVERHEAD
-        if isinstance(self.messages, deque) and len(self.messages) > 1:
-            self.messages.popleft()
+        messages = self.messages
+        self.size -= len(messages[0].frame.payload) + OVERHEAD
+        if len(messages) > 1 and isinstance(messages, deque):
+            messages.popleft()
         else:
             self.messages = ()
 

@@ -107,9 +107,8 @@ class Session(Identity):
 
     # The backend's side
 
-    @property
-    def pending(self) -> EventKind | None:
-        """The kind of event that `next_event` would give now."""
+    def find_pending(self) -> EventKind | None:
+        """Return the kind of event that `next_event` would give now."""
         state = self.state
         if state is not _OPEN and state in BEFORE_THE_ANSWER:
             return _CONNECT
@@ -120,6 +119,8 @@ class Session(Identity):
         if self.lane.messages:
             return _MESSAGE
         return _DISCONNECT if state is _LEAVING else None
+
+    pending = property(find_pending)
 
     def next_event(self) -> Event | None:
         """Return the event that the backend is told from here on, if any; a message again until it has an outcome."""

@@ -81,28 +81,30 @@ def replace_iteration(reactor: Any, *, read_plain_tcp: bool = True) -> bool:
     def do_iteration(timeout: float | None) -> None:
         for file, event in poll(-1 if timeout is None else timeout, len(selectables)):
             selectable = selectables.get(file)
-            if selectable is not None:  # else an earlier event of this turn has closed it
-                try:
-                    if event != _READABLE or type(selectable) not in plain or selectable.fileno() != file:
-                        serve(selectable, file, event)
-                    else:
-                        try:
-                            data = selectable.socket.recv(selectable.bufferSize)
-                        except BlockingIOError:
-                            continue
-                        except OSError:
+            try:
+                if event == _READABLE and type(selectable) in plain:
+                    try:
+                        data = selectable.socket.recv(selectable.bufferSize)
+                    except BlockingIOError:
+                        continue
+                    except OSError:
+                        if selectable.fileno() == file:
                             reactor._disconnectSelectable(selectable, CONNECTION_LOST, True)
-                            continue
-                        if data:
-                            try:
-                                selectable.protocol.dataReceived(data)
-                            except BaseException as error:  # as Twisted does
-                                log.err()
-                                reactor._disconnectSelectable(selectable, error, False)
-                        else:
-                            reactor._disconnectSelectable(selectable, CONNECTION_DONE, True)
-                except Exception:  # Twisted has handled the connection's own exceptions; this is one of the cleanup
-                    _log.failure("a failed connection could not be removed from the reactor")
+                        else:  # its socket is closed
+                            serve(selectable, file, event)
+                        continue
+                    if data:
+                        try:
+                            selectable.protocol.dataReceived(data)
+                        except BaseException as error:  # as Twisted does
+                            log.err()
+                            reactor._disconnectSelectable(selectable, error, False)
+                    else:
+                        reactor._disconnectSelectable(selectable, CONNECTION_DONE, True)
+                elif selectable is not None:  # else an earlier event of this turn has closed it
+                    serve(selectable, file, event)
+            except Exception:  # Twisted has handled the connection's own exceptions; this is one of the cleanup
+                _log.failure("a failed connection could not be removed from the reactor")
 
     reactor.doIteration = do_iteration
     return True

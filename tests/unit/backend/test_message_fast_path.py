@@ -11,11 +11,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.message_world import MessageWorld, Options, make_schedule, play
 from tests.support.properties import rounds
+from wsaas.backend.delivery import Delivery
 from wsaas.backend.message_exchange import MessageExchange
+from wsaas.backend.message_fast_path import SPARE
 from wsaas.core.events import EventKind, Received
+from wsaas.core.lane import Lane
 from wsaas.core.model import Frame
-from wsaas.core.session import Session
-from wsaas.http_client.exchange import Timing
+from wsaas.http_client.exchange import HttpResponse, SecondAnswer, Timing
 
 OPTIONS = (
     Options(),
@@ -142,9 +144,9 @@ class StepTests(SynchronousTestCase):
         for wire in world.backend.wires:
             wire.end()
         world.backend.refusing = True
-        exchange = MessageExchange(1, 1.0)
+        exchange = MessageExchange[str](1, 1.0, lambda of, answer: None)
         exchange.sent, exchange.answered_at, exchange.timing = 3, 5.0, Timing()
-        exchange.renew(b"x", 7.0, lambda answer: None)
+        exchange.renew(b"x", 7.0, "a message")
         self.assertEqual((exchange.sent, exchange.answered_at, exchange.deadline), (0, 0.0, 7.0))
         self.assertIsNone(exchange.timing)
 
@@ -170,18 +172,75 @@ class StepTests(SynchronousTestCase):
         assert waiting.exchange is not None
         self.assertEqual((waiting.session, waiting.exchange.request), (world.sessions[0], b""))
 
+    def test_spare(self) -> None:
+        """A delivery that is over is used again for the next session with a message, as a new one would be, and keeps
+        nothing of the last one meanwhile. Not more than SPARE are kept.
+        """
+        world = self.world(3)
+        assert world.fast_path is not None
+        world.monitor.watch(world.observer)
+        world.observer.wants_requests = False
+        world.say(0, 2)
+        world.clock.advance(1.0)
+        world.answer(0, "ok")
+        [spare] = world.fast_path._spare
+        self.assertFalse(hasattr(spare, "session"))
+        assert spare.exchange is not None
+        kept = spare.event, spare.watched, spare.exchange.request, spare.exchange.timing, spare.exchange.connection
+        self.assertEqual(kept, (None, None, b"", None, None))
+        world.say(1, 3)
+        self.assertIs(world.courier._deliveries[world.sessions[1]], spare)
+        self.assertEqual((world.fast_path._spare, spare.party), ([], world.sessions[1].handshake.party))
+        world.say(2, 4)
+        self.assertIsNot(world.courier._deliveries[world.sessions[2]], spare)
+        world.clock.advance(1.0)
+        world.observer.heard.clear()
+        world.answer(0, "ok")
+        moment = world.clock.seconds()
+        self.assertTrue(world.observer.heard[0].endswith(str((moment - 1.0,) * 3 + (moment,) * 2)))
+        world.answer(0, "ok")
+        for which in range(3):
+            world.say(which, 5)
+        world.fast_path._spare = [Delivery(spare.session, spare.traffic) for _ in range(SPARE - 1)]
+        for _ in range(3):
+            world.answer(0, "ok")
+        self.assertEqual(len(world.fast_path._spare), SPARE)
+
+    def test_exchange(self) -> None:
+        """An exchange says once how it ended, and for what; that the answer is the second one if it was sent again; and
+        nothing when it was cancelled.
+        """
+        heard: list[Any] = []
+        exchange = MessageExchange[str](1, 1.0, lambda of, answer: heard.append((of, answer)))
+        answer = HttpResponse(200, (), b"", False)
+        exchange.renew(b"x", 7.0, "one")
+        exchange.end(answer)
+        exchange.end(answer)
+        self.assertEqual(heard, [("one", answer)])
+        exchange.renew(b"x", 7.0, "two")
+        exchange.send_again()
+        exchange.send_again()
+        exchange.sent = 2
+        exchange.end(answer)
+        exchange.end(answer)
+        self.assertEqual(heard[1:], [("two", SecondAnswer(200, (), b"", False, 2))])
+        exchange.renew(b"x", 7.0, "three")
+        exchange.cancel()
+        exchange.end(answer)
+        self.assertEqual(len(heard), 2)
+
     def test_bug(self) -> None:
         """A bug on the fast path closes the connection that it concerns, and gives its place back."""
         world = self.world(2, concurrency=1)
         world.say(0, 2)
         world.say(1, 3)
-        original = Session.resolve
+        original = Lane.pop
 
         def fail(*_: object) -> None:
-            self.patch(Session, "resolve", original)
+            self.patch(Lane, "pop", original)
             raise KeyError("a bug")
 
-        self.patch(Session, "resolve", fail)
+        self.patch(Lane, "pop", fail)
         world.answer(0, "ok")
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
         self.assertIn("close 1011", world.calls)
