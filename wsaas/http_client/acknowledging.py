@@ -19,6 +19,8 @@ from twisted.internet.interfaces import ISystemHandle
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
+from wsaas.internals.tls_transport import RELIANCE, ClientTlsTransport
+
 # On Linux only; elsewhere nothing is acknowledged early.
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -38,6 +40,15 @@ class AcknowledgingTls(TLSMemoryBIOProtocol):
             connection = socket_below(self)
             if connection is not None:
                 acknowledge(connection)
+
+
+class DirectAcknowledgingTls(AcknowledgingTls, ClientTlsTransport):
+    """Fast path: the same, which writes directly, and reads a record by itself in one step."""
+
+
+def acknowledging_tls() -> type[AcknowledgingTls]:
+    """Return the class of the connections: the fast path, unless the installed Twisted lacks a name that it needs."""
+    return DirectAcknowledgingTls if RELIANCE.holds() else AcknowledgingTls
 
 
 def socket_below(transport: Any) -> socket.socket | None:

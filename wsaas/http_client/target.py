@@ -10,7 +10,7 @@ from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from wsaas.http_client.acknowledging import AcknowledgingTls
+from wsaas.http_client.acknowledging import acknowledging_tls
 from wsaas.http_client.resolver import NamedEndpoint
 from wsaas.net.http_grammar import DEFAULT_PORTS
 from wsaas.net.tls_client import ClientFiles, TlsEndpoint, Verifier
@@ -45,7 +45,7 @@ class Target:
         tls = None
         if url.scheme == "https":
             tls = Verifier(files, url.hostname)
-            endpoint = TlsEndpoint(reactor, endpoint, tls, AcknowledgingTls)
+            endpoint = TlsEndpoint(reactor, endpoint, tls, acknowledging_tls())
         name = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
         host = name if port == default_port else f"{name}:{port}"
         path = url.path.rstrip("/")

@@ -23,7 +23,7 @@ RELIANCE = Reliance(
 """The attributes in which Twisted's transport keeps what its socket has not taken."""
 
 
-_PLAIN = (tcp.Server, unix.Server)
+_PLAIN = (tcp.Server, unix.Server, tcp.Client)
 
 
 def can_write_through(transport: object) -> bool:

@@ -1,10 +1,11 @@
-"""Twisted's TLS transport for a server, with direct writes: each TLS record goes to the socket at once.
+"""Twisted's TLS transports, with direct writes: each TLS record goes to the socket at once.
 
-It also reads a record that comes by itself without asking OpenSSL for more.
+They also read a record that comes by itself without asking OpenSSL for more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,20 +55,10 @@ _LONGEST_READ = 2**15
 """Bytes to ask OpenSSL for, as Twisted does: more than a record can have."""
 
 
-class DirectTlsTransport(TLSMemoryBIOProtocol):
+class _DirectWriting(TLSMemoryBIOProtocol):
     """Twisted's TLS transport, which writes each record to the socket at once instead of in a later turn."""
 
-    def makeConnection(self, transport: Any) -> None:
-        """Begin as the base class does for a server, which writes nothing before the ClientHello.
-
-        The base class's loop over the transport's interfaces is left out: ProtocolWrapper provides them as well.
-        """
-        self._write_records = writer(transport)
-        self._tlsConnection = self.factory._creatorCallable(self)
-        self._appSendBuffer: list[bytes] = []
-        Protocol.makeConnection(self, transport)
-        self.factory.registerProtocol(self)
-        ProtocolWrapper.makeConnection(self, transport)
+    _write_records: Callable[[bytes], None]
 
     def _flushSendBIO(self) -> None:
         try:
@@ -77,11 +68,11 @@ class DirectTlsTransport(TLSMemoryBIOProtocol):
         self._write_records(records)
 
 
-class RecordTlsTransport(DirectTlsTransport):
-    """Fast path: a DirectTlsTransport that reads a record which is all of a read in one step.
+class _RecordReading(TLSMemoryBIOProtocol):
+    """Fast path: Twisted's TLS transport, which reads a record that is all of a read in one step.
 
     Twisted reads until OpenSSL says, by an exception, that there is no more, and asks then, with another exception, if
-    there is something to send. After one whole record that gave data of the client's neither can be. OpenSSL does all
+    there is something to send. After one whole record that gave data of the peer's neither can be. OpenSSL does all
     the rest: this class only follows where records end. All else that comes, or that OpenSSL says, is Twisted's.
 
     Bound: a header that has not come whole, _HEADER - 1 bytes.
@@ -113,7 +104,6 @@ class RecordTlsTransport(DirectTlsTransport):
             self._flushReceiveBIO()
         except SSL.Error:
             self._tlsShutdownFinished(Failure())
-            self._flushSendBIO()
         else:
             if not self._aborted:
                 self.wrappedProtocol.dataReceived(received)
@@ -126,6 +116,35 @@ class RecordTlsTransport(DirectTlsTransport):
             at += _HEADER + (data[at + 3] << 8 | data[at + 4])
         self._header = data[at:]
         self._to_come = max(0, at - len(data))
+
+
+class DirectTlsTransport(_DirectWriting):
+    """A server's TLS transport with direct writes."""
+
+    def makeConnection(self, transport: Any) -> None:
+        """Begin as the base class does for a server, which writes nothing before the ClientHello.
+
+        The base class's loop over the transport's interfaces is left out: ProtocolWrapper provides them as well.
+        """
+        self._write_records = writer(transport)
+        self._tlsConnection = self.factory._creatorCallable(self)
+        self._appSendBuffer: list[bytes] = []
+        Protocol.makeConnection(self, transport)
+        self.factory.registerProtocol(self)
+        ProtocolWrapper.makeConnection(self, transport)
+
+
+class RecordTlsTransport(_RecordReading, DirectTlsTransport):
+    """A server's TLS transport with direct writes, which reads a record by itself in one step."""
+
+
+class ClientTlsTransport(_RecordReading, _DirectWriting):
+    """A client's TLS transport with direct writes, which reads a record by itself in one step."""
+
+    def makeConnection(self, transport: Any) -> None:
+        """Begin as the base class does: with the ClientHello."""
+        self._write_records = writer(transport)
+        super().makeConnection(transport)
 
 
 def tls_server_factory(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 from unittest import SkipTest
 
 from twisted.internet.defer import Deferred
@@ -18,12 +19,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tests.support.backend_wires import LIMIT, OK, PoolTestCase, SocketTransport
-from wsaas.http_client.acknowledging import FIRST_READS, QUICKACK
+from wsaas.http_client import acknowledging
+from wsaas.http_client.acknowledging import FIRST_READS, QUICKACK, acknowledging_tls
 from wsaas.http_client.body_stream import StreamedResponse
 from wsaas.http_client.connection import Connection
 from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent, TimedOut
 from wsaas.http_client.response_parser import HEAD_LIMIT, OVERHEAD_LIMIT, ResponseParser
 from wsaas.http_client.target import Target
+from wsaas.internals import supported
+from wsaas.internals.supported import Reliance
+from wsaas.internals.tls_transport import ClientTlsTransport
 from wsaas.net.tls_client import ClientFiles
 
 L2 = (b"content-length", b"2")
@@ -629,6 +634,16 @@ class AcknowledgingTests(PoolTestCase):
             tls.dataReceived(bytes([byte]))
             found.append(self.hurried())
         self.assertEqual(found, [True] * FIRST_READS + [False] * 2)
+
+    def test_kind(self) -> None:
+        """TLS connections to the backend write each record at once, and read on the fast path; without a name of
+        Twisted's that it needs they are Twisted's own.
+        """
+        self.assertTrue(issubclass(acknowledging_tls(), ClientTlsTransport))
+        self.patch(supported, "_judged", {})
+        self.patch(supported, "_log", SimpleNamespace(warn=lambda text, **fields: None))
+        self.patch(acknowledging, "RELIANCE", Reliance("x", "plainly", names=("twisted.protocols.tls:Renamed",)))
+        self.assertIs(acknowledging_tls(), acknowledging.AcknowledgingTls)
 
     def test_unable(self) -> None:
         """An answer comes all the same over a socket that knows no such option, and over one that is closed."""

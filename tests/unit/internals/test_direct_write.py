@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from twisted.internet import tcp, unix
 from twisted.internet.testing import StringTransport
 
 from tests.support.sockets import SocketTestCase
@@ -16,6 +17,8 @@ class WritingTests(SocketTestCase):
     def test_which(self) -> None:
         """Plain TCP as this Twisted has it can be written through; anything else is left to its own write."""
         self.assertTrue(can_write_through(self.transport))
+        kinds = (tcp.Server, tcp.Client, unix.Server)
+        self.assertEqual([can_write_through(object.__new__(kind)) for kind in kinds], [True] * 3)
         self.assertFalse(can_write_through(StringTransport()))
 
     def test_at_once(self) -> None:

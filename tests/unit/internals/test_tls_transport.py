@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions, KeyPair
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
-from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from tests.support.properties import examples
 from wsaas.internals import supported, tls_transport
 from wsaas.internals.supported import Reliance
-from wsaas.internals.tls_transport import RELIANCE, DirectTlsTransport, RecordTlsTransport, tls_server_factory
+from wsaas.internals.tls_transport import (
+    RELIANCE,
+    ClientTlsTransport,
+    DirectTlsTransport,
+    RecordTlsTransport,
+    tls_server_factory,
+)
 
 
 class FallbackTests(SynchronousTestCase):
@@ -75,6 +85,94 @@ STEPS = st.lists(
 )
 
 
+KINDS: tuple[tuple[type[TLSMemoryBIOProtocol], type[TLSMemoryBIOProtocol]], ...] = (
+    (RecordTlsTransport, DirectTlsTransport),
+    (ClientTlsTransport, TLSMemoryBIOProtocol),
+)
+"""The fast path of each side, and the slow one."""
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class Unverified:
+    """Makes a client's connections, which take any certificate."""
+
+    def __init__(self, context: SSL.Context) -> None:
+        self.context = context
+
+    def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
+        connection = SSL.Connection(self.context)
+        connection.set_connect_state()
+        return connection
+
+
+class Near:
+    """One side of a connection, of some kind, over a transport in memory; `far` is the other side, by OpenSSL."""
+
+    def __init__(self, kind: type[TLSMemoryBIOProtocol], certificate: CertificateOptions, tls13: bool) -> None:
+        self.heard: list[Any] = []
+        self.clock = clock = Clock()
+        above = Factory.forProtocol(lambda: Noting(self.heard))  # type: ignore[arg-type]
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        if not tls13:
+            context.set_max_proto_version(SSL.TLS1_2_VERSION)
+        is_client = not issubclass(kind, DirectTlsTransport)
+        if is_client:
+            self.far = SSL.Connection(certificate.getContext())
+            self.far.set_accept_state()
+            factory = TLSMemoryBIOFactory(Unverified(context), True, above, clock=clock)
+            factory.protocol = kind
+        else:
+            self.far = SSL.Connection(context)
+            self.far.set_connect_state()
+            factory = tls_server_factory(certificate, above, clock, kind)  # type: ignore[arg-type]
+        self.tls: Any = factory.buildProtocol(None)  # type: ignore[arg-type]
+        self.below = below = StringTransportWithDisconnection()
+        below.protocol = self.tls
+        self.lose = lose = below.loseConnection
+
+        def lose_later() -> None:
+            self.heard.append("lose")
+            below.disconnecting = True
+            clock.callLater(0, lambda: below.connected and lose())
+
+        below.loseConnection = below.abortConnection = lose_later  # type: ignore[method-assign,assignment]
+        self.tls.makeConnection(below)
+
+    def shake_hands(self, *, one_by_one: bool = False) -> None:
+        """Complete the handshake; with each record read by itself if it goes `one_by_one`."""
+        for _ in range(4):
+            self.back()
+            try:
+                self.far.do_handshake()
+            except SSL.WantReadError:
+                pass
+            for data in records(self.outgoing()) if one_by_one else [self.outgoing()]:
+                if data:
+                    self.tls.dataReceived(data)
+
+    def back(self) -> None:
+        """Bring what was written to the other side."""
+        answer = self.below.value()
+        self.below.clear()
+        if answer:
+            self.far.bio_write(answer)
+
+    def outgoing(self) -> bytes:
+        """Return what the other side has to send."""
+        try:
+            return self.far.bio_read(1_000_000)
+        except SSL.WantReadError:
+            return b""
+
+
+def records(data: bytes) -> Iterator[bytes]:
+    """Take whole records apart."""
+    while data:
+        end = 5 + int.from_bytes(data[3:5], "big")
+        yield data[:end]
+        data = data[end:]
+
+
 class RecordTests(SynchronousTestCase):
     """Records that come by themselves, and all others, are read as Twisted reads them."""
 
@@ -82,72 +180,29 @@ class RecordTests(SynchronousTestCase):
         privateKey=(pair := KeyPair.generate()).original, certificate=pair.selfSignedCert(1, CN="x").original
     )
 
-    def play(self, steps: list[tuple[str, int, int]], kind: type[DirectTlsTransport], tls13: bool) -> list[Any]:
-        """Let a server hear these steps of a client; return what it heard, and what came back."""
-        heard: list[Any] = []
-        factory = Factory.forProtocol(lambda: Noting(heard))  # type: ignore[arg-type]
-        clock = Clock()
-        server: Any = tls_server_factory(self.certificate, factory, clock, kind).buildProtocol(None)  # type: ignore[arg-type]
-        below = StringTransportWithDisconnection()
-        below.protocol = server
-        lose = below.loseConnection
-
-        def lose_later() -> None:
-            below.disconnecting = True
-            clock.callLater(0, lambda: below.connected and lose())
-
-        below.loseConnection = below.abortConnection = lose_later  # type: ignore[method-assign,assignment]
-        server.makeConnection(below)
-        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-        if not tls13:
-            context.set_max_proto_version(SSL.TLS1_2_VERSION)
-        client = SSL.Connection(context)
-        client.set_connect_state()
-
-        def fetch() -> None:
-            try:
-                heard.append(client.recv(100_000))
-            except SSL.Error as error:
-                heard.append(type(error))
-
-        def back() -> None:
-            answer = below.value()
-            below.clear()
-            if answer:
-                client.bio_write(answer)
-
-        def outgoing() -> bytes:
-            try:
-                return client.bio_read(1_000_000)
-            except SSL.WantReadError:
-                return b""
-
-        for _ in range(4):
-            try:
-                client.do_handshake()
-            except SSL.WantReadError:
-                pass
-            if data := outgoing():
-                server.dataReceived(data)
-            back()
+    def play(self, steps: list[tuple[str, int, int]], kind: type[TLSMemoryBIOProtocol], tls13: bool) -> list[Any]:
+        """Let a peer of this kind hear these steps of the other one; return what it heard, and what came back."""
+        near = Near(kind, self.certificate, tls13)
+        near.shake_hands()
+        heard, below, far = near.heard, near.below, near.far
         waiting = b""
         for step, what, size in [*steps, ("read", 1, 0)]:
             if step == "say":
                 try:
-                    client.send(bytes([what]) * size)
+                    far.send(bytes([what]) * size)
                 except SSL.Error:
                     heard.append("unsaid")
-                waiting += outgoing()
+                waiting += near.outgoing()
                 continue
             if step == "push":
-                if server.connected and not server._aborted:
-                    server.write(b"push")
+                if near.tls.connected and not near.tls._aborted:
+                    near.tls.write(b"push")
             elif step == "bye":
                 try:
-                    client.shutdown()
+                    far.shutdown()
                 except SSL.Error:
                     heard.append("no bye")
-                waiting += outgoing()
+                waiting += near.outgoing()
             elif step == "garbage":
                 waiting += bytes([23, 3, 3, 0, what]) + bytes(what)
             elif step == "damage" and waiting:
@@ -155,22 +210,112 @@ class RecordTests(SynchronousTestCase):
             if step != "push" and below.connected and waiting:
                 end = what % len(waiting) if step == "cut" else len(waiting)
                 if end:
-                    server.dataReceived(waiting[:end])
+                    near.tls.dataReceived(waiting[:end])
                 waiting = waiting[end:]
-            back()
-            fetch()
+            near.back()
+            try:
+                heard.append(far.recv(100_000))
+            except SSL.Error as error:
+                heard.append(type(error))
             if what % 3:
-                clock.advance(0)
+                near.clock.advance(0)
             heard.append((below.connected, below.disconnecting, len(waiting)))
         if below.connected:
-            lose()
+            near.lose()
         return heard
 
     @given(STEPS, st.booleans())
     @examples(60)
     def test_as_twisted(self, steps: list[tuple[str, int, int]], tls13: bool) -> None:
-        """Whatever a client sends, and however it is cut, the protocol above hears the same, and so does the client."""
-        self.assertEqual(self.play(steps, RecordTlsTransport, tls13), self.play(steps, DirectTlsTransport, tls13))
+        """Whatever a client sends, and however it is cut, the protocol above hears the same, and so does the client.
+        It is the same for what a server sends.
+        """
+        for fast, slow in KINDS:
+            self.assertEqual(self.play(steps, fast, tls13), self.play(steps, slow, tls13))
+
+    def both(self, steps: list[tuple[str, int, int]]) -> list[Any]:
+        """Play the steps on each side and in each version of TLS, on both ways; return what the fast one heard last."""
+        heard: list[Any] = []
+        for (fast, slow), tls13 in product(KINDS, (True, False)):
+            heard = self.play(steps, fast, tls13)
+            self.assertEqual(heard, self.play(steps, slow, tls13), (fast, tls13))
+        return heard
+
+    def test_aborted(self) -> None:
+        """A protocol that has aborted its connection hears no record that the transport brings behind that."""
+        heard = self.both([("say", ord("a"), 1), ("read", 3, 0), ("say", ord("x"), 5), ("read", 3, 0)])
+        self.assertIn(b"a", heard)
+        self.assertNotIn(b"xxxxx", heard)
+
+    def test_ended(self) -> None:
+        """A connection that TLS has ended is ended once, whatever comes behind its end."""
+        for end in ("garbage", "bye"):
+            heard = self.both([(end, 30, 0), ("read", 3, 0), ("garbage", 30, 0), ("read", 3, 0)])
+            self.assertEqual(heard.count("lose"), 1 if end == "garbage" else 2)
+
+    def test_tickets(self) -> None:
+        """Records of TLS's own, which have no data, come and go: alone, in one read, and before data."""
+        for fast, slow in KINDS:
+            for kind in (fast, slow):
+                near = Near(kind, self.certificate, True)
+                near.shake_hands(one_by_one=True)
+                near.far.send(b"hello")
+                near.tls.dataReceived(near.outgoing())
+                near.tls.write(b"answer")
+                near.back()
+                self.assertEqual((near.heard, near.far.recv(100)), ([b"hello"], b"answer"))
+
+    def test_handshake_one_by_one(self) -> None:
+        """A handshake whose records come one by one is completed, and known to be: a close then says goodbye."""
+        for kind, tls13 in product((each for pair in KINDS for each in pair), (True, False)):
+            near = Near(kind, self.certificate, tls13)
+            near.shake_hands(one_by_one=True)
+            self.assertTrue(near.tls._handshakeDone)
+            near.far.send(b"c")
+            near.tls.dataReceived(near.outgoing())
+            near.back()
+            self.assertEqual(near.heard, [b"c"])
+            self.assertRaises(SSL.ZeroReturnError, near.far.recv, 100)
+
+    def test_waiting_writes(self) -> None:
+        """What OpenSSL could not take yet is offered again with the next record, before that is read."""
+        for pair in KINDS:
+            for kind in pair:
+                near = Near(kind, self.certificate, True)
+                near.shake_hands()
+                near.tls._appSendBuffer = [b"waited "]
+                near.far.send(b"w")
+                near.tls.dataReceived(near.outgoing())
+                near.back()
+                self.assertEqual(near.far.recv(100), b"waited ")
+                self.assertEqual(near.far.recv(100), b"answer")
+
+    def test_cut_like_a_record(self) -> None:
+        """The rest of a record, and a second one behind it, are read to their end though they look like one record: cut
+        within the header, or behind it.
+        """
+        for kind, cuts in product((each for pair in KINDS for each in pair), (range(1, 5), range(6, 117))):
+            near = Near(kind, self.certificate, True)
+            near.shake_hands()
+            found = False
+            while not found:  # until the bytes behind a cut happen to give a length that a second record can complete
+                near.far.send(b"x" * 100)
+                first = near.outgoing()
+                for cut in cuts:
+                    rest = len(first) - cut
+                    size = int.from_bytes(first[cut + 3 : cut + 5], "big") + 5 - rest - 22
+                    if rest > 5 and 0 < size <= 16384:
+                        found = True
+                        break
+                else:
+                    near.tls.dataReceived(first)
+            near.far.send(b"y" * size)
+            second = near.outgoing()
+            near.heard.clear()
+            near.tls.dataReceived(first[:cut])
+            near.tls.dataReceived(first[cut:] + second)
+            self.assertEqual(len(first[cut:] + second) - 5, int.from_bytes(first[cut + 3 : cut + 5], "big"))
+            self.assertEqual(near.heard, [b"x" * 100, b"y" * size], kind)
 
     def test_one_step(self) -> None:
         """A record by itself is read by one call; several ones, and those that are cut, by as many as it takes."""
