@@ -69,8 +69,8 @@ class Gateway:
     """One process. Its clients are at `ws`, its API at `api`; all that it prints goes into one file, or to `stdout`.
 
     `program` is the Python that is run, TWISTD if it is None; `twistd` are its options before wsaas, `arguments`
-    those after it, `within` the command that runs all of it. With none of these it is forked from a process that has
-    the modules already; `program=TWISTD` is the whole start.
+    those after it, `within` the command that runs all of it. Without these, and with no other variables than the
+    gateway's settings, it is forked from a process that has the modules already; `program=TWISTD` is the whole start.
     """
 
     process: subprocess.Popen[bytes] | ForkedProcess
@@ -104,7 +104,7 @@ class Gateway:
         placed = {name: value for name, value in placed.items() if value}
         command, environ = [*twistd, "wsaas", *arguments], environment(placed)
         with self._log.open("ab") as log:
-            if within or program or stdout is not None:
+            if within or program or stdout is not None or not settings.keys() <= set(all_keys()):
                 self.process = subprocess.Popen(
                     [*within, sys.executable, "-c", program or TWISTD, *command],
                     cwd=directory,
