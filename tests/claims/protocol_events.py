@@ -54,6 +54,17 @@ TESTS: Claims = {
         "skipped": [
             "unit.api.test_events.EventTests.test_slow_reader",
         ],
+        "sampled": [
+            "unit.telemetry.test_event_stream.SampledTests.test_messages",
+            "unit.telemetry.test_event_stream.SampledTests.test_filter_first",
+            "unit.telemetry.test_event_stream.SampledTests.test_failures",
+            "unit.telemetry.test_event_stream.SampledTests.test_failures_left_out",
+            "unit.telemetry.test_event_sample.SampleTests.test_spread",
+            "unit.api.test_events.RateTests.test_rate",
+            "system.test_events.EventTests.test_rate",
+            "system.test_events.WorkerTests.test_all_workers",
+            "system.test_cluster_watched.WatchedTests.test_any_node",
+        ],
         "lost": [
             "system.test_events.WorkerTests.test_worker_dies",
             "unit.cluster.test_event_streams.FollowTests.test_lost_and_found",

@@ -208,7 +208,10 @@ class FakeObserver:
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.attempts: list[Attempt] = []
-        self.wants_requests = True
+        self.wants_requests = self.wants_delivered = True
+
+    def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
+        self.heard.append(f"passed over {session.id[-1]} {message.sequence} {number}")
 
     def connected(self, session: Session) -> None:
         self.heard.append(f"connected {session.id[-1]} {session.handshake.path}")

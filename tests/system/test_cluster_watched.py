@@ -73,6 +73,11 @@ class WatchedTests(SystemTestCase):
             self.assertNotIn("unreached", stats)
         for reader in readers[1::2]:
             self.assertEqual(reader.words(), ["message", "message"])
+        some = self.reader(cluster.nodes[0], "?event=message&rate=2")
+        for id, client in clients.items():
+            for _ in range(3):
+                client.send("hello")
+            self.assertLess(some.until(is_a("sampled", worker=id[:8]))["count"], 3)
         first, second = cluster.nodes
         second.terminate()
         readers[3].until(is_a("end"))

@@ -95,6 +95,28 @@ class EventTests(SharedTestCase):
         self.assertEqual(failures.until(is_a("message"))["outcome"], "refused")
         self.assertEqual(len(failures.seen), 1)
 
+    def test_rate(self) -> None:
+        """A reader with a rate is shown so many messages, the failures among many as well, and the count of the others;
+        one beside it without a rate hears of all.
+        """
+        client = self.client()
+        id = self.stage.connects[-1].id
+        some, all = self.reader(f"?rate=1&id={id}"), self.reader(f"?id={id}")
+        self.stage.on_message(*[reply(200)] * 11, reply(400))
+        for _ in range(20):
+            client.send("x")
+        some.until(is_a("message", status=400))
+        some.until(lambda _: self.known(some) == 20)
+        eventually(lambda: all.poll() or all.words().count("message") == 20)
+        self.assertEqual(all.words().count("sampled"), 0)
+        self.assertLess(some.words().count("message"), 20)
+        client.close()
+
+    def known(self, reader: EventReader) -> int:
+        """The number of messages that were shown, and left out."""
+        left_out = [event["left_out"].get("message", 0) for event in reader.seen if event["event"] == "sampled"]
+        return sum(left_out) + reader.words().count("message")
+
     def test_stats(self) -> None:
         """The figures of the console's tiles follow what happens."""
         before = self.api.get("/-/stats").json()
@@ -211,6 +233,7 @@ class WorkerTests(SystemTestCase):
             for pid in workers.pids.values()
             for query in ("", "?event=message")
         ]
+        some = EventReader(gateway.api, "?event=message&rate=2")
         clients = self.crowd(gateway, workers)
         for reader in readers[::2]:
             for id in clients:
@@ -222,6 +245,9 @@ class WorkerTests(SystemTestCase):
         for id, client in clients.items():
             for reader in readers:
                 self.assertEqual(reader.until(is_a("message", id))["worker"], id[:8])
+            for _ in range(5):
+                client.send("x")
+            some.until(is_a("sampled", worker=id[:8]))
             client.close()
         for id in clients:
             readers[0].until(is_a("disconnect", id))

@@ -16,6 +16,7 @@ from wsaas.api.errors import TooManyWatchers
 from wsaas.api.params import Query
 from wsaas.api.responses import Streamed
 from wsaas.telemetry.event_filter import PARAMETERS, EventFilter
+from wsaas.telemetry.event_sample import RATE, rate_of
 from wsaas.telemetry.event_stream import EventStream
 
 MAX_WATCHERS = 16
@@ -42,17 +43,19 @@ def add_event_routes(
     hello: Callable[[], bytes],
     *,
     most: Callable[[], int] = lambda: MAX_WATCHERS,
+    processes: Callable[[], int] = lambda: 1,
     follow: Follow | None = None,
 ) -> None:
     """Add `/-/events`, for `most()` readers at once. Each stream begins with the line that `hello()` gives, if any.
 
-    `follow` reads the streams of the other processes, None if there are none.
+    `follow` reads the streams of the other processes, None if there are none. With them there are `processes()`, which
+    share what a reader wants to be shown a second evenly.
     """
     readers: set[object] = set()
 
-    @api.route(EVENTS, "GET", once=PARAMETERS)
+    @api.route(EVENTS, "GET", once=(*PARAMETERS, RATE))
     async def events(request: Any, query: Query) -> Streamed:
-        filter = EventFilter(query.one)
+        filter, rate = EventFilter(query.one), rate_of(query.one(RATE))
         streamed = Streamed("application/x-ndjson")
         if request.method == b"HEAD":
             return streamed
@@ -67,7 +70,7 @@ def add_event_routes(
         readers.add(over)
         request.notifyFinish().addErrback(lambda failure: end(True))
         streamed.begin(request, hello())
-        watcher = stream.watch(filter, request.write, end)
+        watcher = stream.watch(filter, request.write, end, None if rate is None else rate / processes())
         request.registerProducer(watcher, True)
 
         def note(word: str, prefix: str) -> None:

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.breaker import PROBES, Breaker
-from wsaas.backend.delivery import Delivery, Traffic, Watched, attempt_of, tell
+from wsaas.backend.delivery import Delivery, Traffic, attempt_of, note_answer, tell, watch
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.health import Change, unreached
 from wsaas.backend.health_log import log_change
@@ -161,7 +161,7 @@ class Courier:
         try:
             webhook = self._contract.webhook(session, delivery.event)
             if self._monitor.observer is not None:
-                delivery.watched = Watched(webhook, due or delivery.sent_at, delivery.sent_at)
+                watch(self._monitor.observer, delivery, webhook, due or delivery.sent_at)
             self._sender.send(webhook, partial(self._answered, delivery))
         except Exception:
             self._dispatcher.release(delivery.traffic.kind, delivery.party)
@@ -182,7 +182,7 @@ class Courier:
         if bucket > 3:  # a try of over 10 ms: a quicker one is not worth a search
             duration.exemplars[bucket] = (delivery.session.trace_id, seconds, now)
         if watched is not None:
-            watched.answer, watched.answered_at = answer, now
+            note_answer(delivery, watched, answer, now)
         try:
             if answer is traffic.plain_answer and traffic.kind is _MESSAGE and not traffic.breaker.failures:
                 counters.answers[2] += 1

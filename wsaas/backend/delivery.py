@@ -85,10 +85,16 @@ class Watched(Timing):
             webhook.timing = self
 
     @property
+    def succeeded(self) -> bool:
+        """True for a try that was answered by a 2xx."""
+        answer = self.answer
+        return isinstance(answer, HttpResponse) and answer.status // 100 == 2
+
+    @property
     def moments(self) -> DeliveryMoments | None:
-        """The moments of a try that was answered by a 2xx; None for any other."""
-        answer, begun, first_byte = self.answer, self.begun, self.first_byte
-        if begun is None or first_byte is None or not isinstance(answer, HttpResponse) or answer.status // 100 != 2:
+        """The moments of a try that was answered by a 2xx; None for any other, and if some of them are not known."""
+        begun, first_byte = self.begun, self.first_byte
+        if begun is None or first_byte is None or not self.succeeded:
             return None
         return self.due, self.sent_at, begun, first_byte, self.answered_at
 
@@ -104,6 +110,18 @@ class Watched(Timing):
             None if first_byte is None else first_byte - sent_at,
             self.answered_at - sent_at,
         )
+
+
+class PassedOver(Watched):
+    """The first try of a message that no observer wanted when it was sent."""
+
+    __slots__ = ()
+
+
+PASSED_OVER = PassedOver(None, 0.0, 0.0)
+"""Stands for each of them, since an object for each would cost more. A try that is answered on the slow path, as any is
+that failed, gets one of its own, with the moments that the delivery has.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +163,7 @@ class Delivery:
         self.began = 0.0
         """The moment of its first try; before that, when its wait for a place in flight began."""
         self.due: float
-        """The moment at which its wait for another try ended, once it has waited for one."""
+        """The moment at which its wait for another try ended, once it has waited for one; that of a try PASSED_OVER."""
         self.sent_at: float
         """The moment of its last try, once it has one."""
         self.tries = 0
@@ -160,6 +178,22 @@ class Delivery:
         """The try under way, if an observer watched when it began."""
 
 
+def watch(observer: Observer, delivery: Delivery, webhook: Webhook, due: float) -> None:
+    """Note for an observer that a try begins, which has its `sent_at` and number."""
+    first = delivery.tries == 1 and type(delivery.event) is Received
+    if first and not (observer.wants_delivered or observer.wants_requests):
+        delivery.watched, delivery.due = PASSED_OVER, due
+    else:
+        delivery.watched = Watched(webhook, due, delivery.sent_at)
+
+
+def note_answer(delivery: Delivery, watched: Watched, answer: object, answered_at: float) -> None:
+    """Keep the answer to a try, or its fault, for the observer that is told of it."""
+    if watched is PASSED_OVER:
+        watched = delivery.watched = PassedOver(None, delivery.due, delivery.sent_at)
+    watched.answer, watched.answered_at = answer, answered_at
+
+
 def tell(
     observer: Observer, session: Session, event: Event, tries: int, watched: Watched | None, outcome: Outcome
 ) -> None:
@@ -168,6 +202,9 @@ def tell(
         moments = watched.moments
         if moments is not None:
             observer.delivered(session, event, tries, watched.answer, moments)
+            return
+        if type(watched) is PassedOver and watched.succeeded:
+            observer.passed_over(session, event, tries, watched.answer)
             return
     observer.tried(session, attempt_of(event, tries, watched, outcome))
 

@@ -18,13 +18,13 @@ from typing import Protocol
 
 from twisted.python.failure import Failure
 
-from wsaas.backend.delivery import Delivery, Traffic, Watched, tell
+from wsaas.backend.delivery import PASSED_OVER, Delivery, Traffic, Watched, tell
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.message_exchange import MessageExchange
 from wsaas.backend.requests import Contract
 from wsaas.backend.responses import DELIVERED
 from wsaas.core.counters import DURATIONS
-from wsaas.core.events import EventKind
+from wsaas.core.events import EventKind, Received
 from wsaas.core.lane import Lane
 from wsaas.core.monitor import Monitor
 from wsaas.core.plain_delivery import resolve_delivered
@@ -123,7 +123,10 @@ class MessageFastPath:
                 exchange = delivery.exchange = MessageExchange(self._limit, self._timeout, self.answered)
             exchange.renew(self._make_request(session, event, self._form), now + self._timeout, delivery)
             if observer is not None:
-                exchange.timing = delivery.watched = Watched(None, due or now, now)
+                if observer.wants_delivered:
+                    exchange.timing = delivery.watched = Watched(None, due or now, now)
+                else:
+                    delivery.watched, delivery.due = PASSED_OVER, due or now
             self._begin(exchange)
         except Exception:
             self._dispatcher.release(_MESSAGE, delivery.party)
@@ -160,9 +163,12 @@ class MessageFastPath:
         try:
             if watched is not None:
                 delivery.watched = None
-                if observer is not None and delivery.event is not None:
-                    watched.answer, watched.answered_at = answer, now
-                    tell(observer, session, delivery.event, delivery.tries, watched, DELIVERED)
+                if observer is not None and type(delivery.event) is Received:
+                    if watched is PASSED_OVER:
+                        observer.passed_over(session, delivery.event, delivery.tries, answer)
+                    else:
+                        watched.answer, watched.answered_at = answer, now
+                        tell(observer, session, delivery.event, delivery.tries, watched, DELIVERED)
             resolve_delivered(session)
             pending = session.find_pending()
         except Exception:

@@ -88,10 +88,17 @@ class Observer(Protocol):
     def wants_requests(self) -> bool:
         """True if it hears of each try by `tried`, with the webhook; else of most by `delivered`, which costs less."""
 
+    @property
+    def wants_delivered(self) -> bool:
+        """False while it does not want to hear, by `delivered`, of messages that are sent now."""
+
     def delivered(
         self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
     ) -> None:
         """Hear of the last try of a message, which was delivered, and the answer says no more: instead of `tried`."""
+
+    def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
+        """Hear the same of a message that it did not want when that was sent: its moments are not known."""
 
     def connected(self, session: Session) -> None:
         """Hear that a client got its 101."""
@@ -127,6 +134,14 @@ class Observers:
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = observers
         self.wants_requests = any(each.wants_requests for each in observers)
+
+    @property
+    def wants_delivered(self) -> bool:
+        return any(each.wants_delivered for each in self._observers)
+
+    def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
+        for each in self._observers:
+            each.passed_over(session, message, number, answer)
 
     def delivered(
         self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments

@@ -76,7 +76,13 @@ class Watching:
         """Add the routes by which other processes ask for what is here: event streams for all of their readers."""
         add_figures_route(api, self._figures.read)
         if self.events is not None:
-            add_event_routes(api, self.events, lambda: b"", most=lambda: max(1, others.count) * others.watchers)
+            add_event_routes(
+                api,
+                self.events,
+                lambda: b"",
+                most=lambda: max(1, others.count) * others.watchers,
+                processes=lambda: 1 + others.count,
+            )
             add_replay_route(api, self._replayer, self._patience)
 
     def add_routes(self, api: Api, others: OtherProcesses | None) -> None:
@@ -89,7 +95,14 @@ class Watching:
         if others is None:
             add_event_routes(api, self.events, self._hello)
         else:
-            add_event_routes(api, self.events, self._hello, most=lambda: others.watchers, follow=others.follow)
+            add_event_routes(
+                api,
+                self.events,
+                self._hello,
+                most=lambda: others.watchers,
+                processes=lambda: 1 + others.count,
+                follow=others.follow,
+            )
 
     async def _stats(self, others: OtherProcesses | None) -> dict[str, object]:
         """Return the figures of all processes; one that does not answer is left out, and counted."""

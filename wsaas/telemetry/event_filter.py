@@ -29,6 +29,7 @@ MAX_VALUES = 100
 MAX_ENDING = 1000
 """Connections that are remembered as members of a group until their DELETE is answered."""
 _SUCCESS = 2
+_SUCCESSES = _SUCCESS - 10
 NO_ANSWER = 0
 """The status of a webhook that has no answer."""
 _MAX_SHOWN = 60
@@ -65,9 +66,16 @@ class EventFilter:
         self.everything = all(each is None for each in (self._ids, self._groups, self._events, self._statuses))
         """True without a parameter, which spares the question."""
         self.some_delivered = (self._events is None or "message" in self._events) and (
-            self._statuses is None or any(each < 0 or each // 100 == _SUCCESS for each in self._statuses)
+            self._statuses is None or any(each // 100 == _SUCCESS or each == _SUCCESSES for each in self._statuses)
         )
         """False if it wants no message that was delivered, whoever sent it."""
+        self.all_delivered = (
+            self.some_delivered
+            and self._ids is None
+            and self._groups is None
+            and (self._statuses is None or _SUCCESSES in self._statuses)
+        )
+        """True if it wants each of these."""
         self._ending: set[str] = set()
 
     def wants(self, event: str, id: str | None, groups: Collection[str], status: int | None) -> bool:

@@ -30,6 +30,7 @@ from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 from wsaas.telemetry.delivered_lines import DeliveredLines
 from wsaas.telemetry.event_filter import NO_ANSWER
+from wsaas.telemetry.event_sample import LeftOut
 from wsaas.telemetry.numbers import milliseconds
 from wsaas.telemetry.payloads import Payloads, Request, body_members, in_an_object
 
@@ -46,6 +47,7 @@ _WORDS: dict[type[object], str] = {
     Kept: "accepted",
 }
 _AGAIN = frozenset({NO_ANSWER, 408, 425, 429})
+_GONE = 404, 410
 _METHODS = {"connect": "POST", "message": "PUT", "refresh": "POST", "disconnect": "DELETE"}
 
 
@@ -94,6 +96,17 @@ class EventLines:
     def end(self) -> bytes:
         """Return the last line of the stream of a process that stops."""
         return (self._begin("end")[:-1] + "}\n").encode("ascii")
+
+    def sampled(self, left_out: LeftOut) -> bytes:
+        """Return the line that says how many events a reader was not shown."""
+        members = {
+            "count": sum(left_out.kinds.values()),
+            "failed": left_out.failed,
+            "shown": left_out.shown,
+            "duration": round(left_out.seconds * 1000),
+            "left_out": left_out.kinds,
+        }
+        return (self._begin("sampled") + json.dumps(members, separators=(",", ":"))[1:] + "\n").encode("ascii")
 
     def note(self, word: str, prefix: str) -> bytes:
         """Return a line that says a word of the stream of the process with this prefix."""
@@ -208,6 +221,13 @@ def outcome_word(outcome: Outcome | None, status: int) -> str:
     if isinstance(outcome, Acknowledged):
         return "acknowledged" if status // 100 in (2, 4) and status not in _AGAIN else "undelivered"
     return _WORDS[type(outcome)]
+
+
+def failed(attempt: Attempt, status: int) -> bool:
+    """Say if a try, whose answer had this status, is one of those that people look for when something is wrong."""
+    if isinstance(attempt.outcome, Acknowledged):
+        return status // 100 != 2 and status not in _GONE
+    return status // 100 != 2 or isinstance(attempt.outcome, Refused | Indeterminate | Expired)
 
 
 def webhook_id(session: Session, attempt: Attempt) -> str:

@@ -15,9 +15,9 @@ def short_durations() -> tuple[str, ...]:
 
 
 def milliseconds(seconds: float) -> str:
-    """Return a duration in milliseconds with three digits behind the point; 0 if the clock was set back meanwhile."""
+    """Return a duration in milliseconds, to the microsecond, as JSON has it; 0 if the clock was set back meanwhile."""
     return _text(max(0, int(seconds * 1e6 + 0.5)))
 
 
 def _text(microseconds: int) -> str:
-    return f"{microseconds // 1000}.{microseconds % 1000:03d}"
+    return repr(microseconds / 1000)

@@ -48,12 +48,15 @@ class Recorder:
         """Return the webhook of this id, if it is still there."""
         return self._recorded.get(webhook_id)
 
-    wants_requests = True
+    wants_requests = wants_delivered = True
 
     def delivered(
         self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
     ) -> None:
         """Never called: it wants the requests."""
+
+    def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
+        """Never called, for the same reason."""
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         """Keep the webhook."""

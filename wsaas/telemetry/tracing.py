@@ -62,12 +62,15 @@ class Tracing:
         self._address = address
         self._wall_clock = wall_clock
 
-    wants_requests = True
+    wants_requests = wants_delivered = True
 
     def delivered(
         self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
     ) -> None:
         """Never called: it wants the requests."""
+
+    def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
+        """Never called, for the same reason."""
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         request, times = cast(Request | None, attempt.request), attempt.times

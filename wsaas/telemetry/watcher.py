@@ -7,6 +7,7 @@ from typing import Any
 
 from wsaas.telemetry.delivered_lines import LateLine
 from wsaas.telemetry.event_filter import EventFilter
+from wsaas.telemetry.event_sample import EventSample
 
 MAX_EVENTS = 256
 """Events that wait for a watcher that does not read; further ones are counted, and left out."""
@@ -40,6 +41,8 @@ class Watcher:
         written: Callable[[LateLine], bytes],
     ) -> None:
         self.filter = filter
+        self.sample: EventSample | None = None
+        """The part of these that it is shown; None for all."""
         self.end = end
         self._clock = clock
         self._write = write
@@ -53,13 +56,24 @@ class Watcher:
         self._flush_call: Any = None
         self._tick_call = clock.callLater(TICK, self._tick)
 
-    def offer(self, line: bytes) -> None:
-        """Write a line of an event, which ends in a line feed, soon; or leave it out."""
-        self._offer(line, len(line))
+    @property
+    def reads(self) -> bool:
+        """False while it does not read what is written."""
+        return not self._paused
+
+    def offer(self, line: bytes) -> bool:
+        """Write a line of an event, which ends in a line feed, soon; or leave it out, and return False."""
+        lines, size = self._lines, len(line)
+        if self._skipped or len(lines) >= MAX_EVENTS or (lines and self._size + size > MAX_BYTES):
+            self._skipped += 1
+            return False
+        lines.append(line)
+        self._size += size
+        self._flush_soon()
+        return True
 
     def offer_late(self, line: LateLine) -> None:
         """Do the same with a line that is not written yet."""
-        # As _offer does, without the call: each message of a busy gateway comes here.
         lines = self._lines
         count = len(lines)
         if self._skipped or count >= MAX_EVENTS or self._size > MAX_BYTES - LATE_SIZE:
@@ -69,15 +83,6 @@ class Watcher:
         self._size += LATE_SIZE
         if self._flush_call is None or count >= FLUSH_AT - 1:
             self._flush_soon()
-
-    def _offer(self, line: bytes | LateLine, size: int) -> None:
-        lines = self._lines
-        if self._skipped or len(lines) >= MAX_EVENTS or (lines and self._size + size > MAX_BYTES):
-            self._skipped += 1
-            return
-        lines.append(line)
-        self._size += size
-        self._flush_soon()
 
     def _flush_soon(self) -> None:
         if not self._paused:

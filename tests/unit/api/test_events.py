@@ -33,6 +33,8 @@ class FakeFollowed:
 
 
 class EventsCase(WireCase):
+    processes = 1
+
     def new_site(self, *_: Any) -> ApiSite:
         self.monitor = Monitor()
         self.stream = EventStream(
@@ -46,7 +48,9 @@ class EventsCase(WireCase):
             return self.followed[-1]
 
         def add_more(api: Api) -> None:
-            add_event_routes(api, self.stream, lambda: HELLO, most=lambda: 2, follow=follow)
+            add_event_routes(
+                api, self.stream, lambda: HELLO, most=lambda: 2, processes=lambda: self.processes, follow=follow
+            )
 
         return api_site(
             self.clock,
@@ -120,7 +124,12 @@ class EventTests(EventsCase):
 
     def test_bad_values(self) -> None:
         """A parameter that means nothing is refused by its name and value; so is one that is not there."""
-        for query, shown in (("?event=mesage", "event=mesage"), ("?status=9", "status=9"), ("?x=1", "'x'")):
+        for query, shown in (
+            ("?event=mesage", "event=mesage"),
+            ("?status=9", "status=9"),
+            ("?rate=0", "rate: "),
+            ("?x=1", "'x'"),
+        ):
             wire = self.watch(query)
             (got,) = wire.answers()
             self.assertEqual((got.status, got.json["code"]), (400, "BAD_REQUEST"))
@@ -177,6 +186,28 @@ class EventTests(EventsCase):
         self.followed[0].note("lost", "other")
         (line,) = self.read(wire)
         self.assertEqual(json.loads(line), {"time": "1970-01-01T00:00:00.000Z", "event": "lost", "worker": "other"})
+
+
+class RateTests(EventsCase):
+    processes = 4
+
+    def test_rate(self) -> None:
+        """Readers with a rate are shown so many events a second, and told how many more there were. The processes share
+        the rate evenly: each is asked the same, and shows its part.
+        """
+        wire = self.watch("?rate=20&event=reply")
+        self.assertEqual(self.followed[0].target, b"/-/events?rate=20&event=reply")
+        self.read(wire)
+        for _ in range(12):
+            self.stream.replied(self.subject, text("pong"))
+        self.clock.advance(1)
+        lines = [json.loads(line) for line in self.read(wire)]
+        self.assertEqual([line["event"] for line in lines], ["reply"] * 5 + ["sampled"])
+        self.assertEqual((lines[-1]["count"], lines[-1]["left_out"]), (7, {"reply": 7}))
+        self.followed[0].heard(b'{"event":"sampled","worker":"other"}\n')
+        self.assertEqual(json.loads(self.read(wire)[0])["worker"], "other")
+        wire.hang_up()
+        self.assertEqual((self.monitor.observer, self.clock.getDelayedCalls()), (None, []))
 
 
 class TokenTests(EventsCase):

@@ -131,6 +131,33 @@ class StepTests(SynchronousTestCase):
         self.assertEqual((attempt.outcome, attempt.times is None), (None, False))
         self.assertNotEqual(attempt.answer, None)
 
+    def test_passed_over(self) -> None:
+        """Of a message that no observer wants no moments are kept: the observer hears that it was delivered. If it
+        failed, the observer hears of it as of any other, with the answer and the times that are known.
+        """
+        world = self.world(1, light=True)
+        assert world.fast_path is not None
+        world.observer.wants_delivered = False
+        world.monitor.watch(world.observer)
+        world.say(0, 2)
+        (delivery,) = world.courier._deliveries.values()
+        assert delivery.exchange is not None
+        self.assertIs(delivery.exchange.timing, None)
+        world.answer(0, "ok")
+        self.assertEqual((world.fast_path.sent, world.fast_path.answered_fast), (2, 1))
+        (heard,) = world.observer.heard
+        self.assertTrue(heard.startswith("passed over"), heard)
+        world.say(0, 3)
+        world.clock.advance(0.5)
+        world.answer(0, "away")
+        (attempt,) = world.observer.attempts
+        self.assertEqual((attempt.outcome, attempt.number), (None, 1))
+        self.assertEqual(attempt.times, (0.0, None, None, 0.5))
+        self.assertNotEqual(attempt.answer, None)
+        world.clock.advance(5)
+        world.answer(0, "ok")
+        self.assertTrue(world.observer.heard[-1].startswith("delivered"), "the second try is watched")
+
     def test_renewed(self) -> None:
         """An exchange that is used again counts anew how often it was sent: a message whose second try finds no backend
         was sent once, and one whose first try finds none was not.

@@ -19,6 +19,7 @@ def tell_all(observer: Observer) -> None:
     observer.refused(RefusedHandshake("192.0.2.1", "/", None, "no"))
     observer.tried(session, Attempt(Received(1, text("hi")), 1, None, None, None, Delivered()))
     observer.delivered(session, Received(2, text("hi")), 1, None, (0.0, 0.0, 0.0, 0.0, 0.0))
+    observer.passed_over(session, Received(3, text("hi")), 1, None)
     observer.replied(session, text("pong"))
     observer.pushed(Push(PushKind.BROADCAST, "", b"hi", False, Pushed.SENT, None, 1, 0))
     observer.close_asked(session.id, 1000, None)
@@ -36,7 +37,7 @@ class MonitorTests(SynchronousTestCase):
         monitor.watch(second)
         assert monitor.observer is not None
         tell_all(monitor.observer)
-        self.assertEqual(len(first.heard), 9)
+        self.assertEqual(len(first.heard), 10)
         self.assertEqual(first.heard, second.heard)
         monitor.unwatch(first)
         self.assertIs(monitor.observer, second)
@@ -49,11 +50,14 @@ class MonitorTests(SynchronousTestCase):
         observer = FakeObserver()
         tell_all(observer)
         self.assertEqual(observer.heard[-1], f"disconnected 0 {spell(Closed(Cause.CLIENT, 1000, '', True))}")
-        self.assertEqual(len(set(observer.heard)), 9)
+        self.assertEqual(len(set(observer.heard)), 10)
 
     def test_requests(self) -> None:
-        """Several observers want the requests if one of them does."""
+        """Several observers want the requests, or the messages that are delivered, if one of them does."""
         light, heavy = FakeObserver(), FakeObserver()
         light.wants_requests = False
         self.assertTrue(Observers([light, heavy]).wants_requests)
         self.assertFalse(Observers([light]).wants_requests)
+        light.wants_delivered = False
+        self.assertTrue(Observers([light, heavy]).wants_delivered)
+        self.assertFalse(Observers([light]).wants_delivered)

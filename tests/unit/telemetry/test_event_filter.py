@@ -42,6 +42,21 @@ class FilterTests(SynchronousTestCase):
         ]:
             self.assertEqual(filter_of(**parameters).wants(*event), wanted, (parameters, event))
 
+    def test_delivered(self) -> None:
+        """A filter knows if it wants any message that was delivered, and if it wants each of them, unseen."""
+        for parameters, some, each in [
+            ({}, True, True),
+            ({"event": "message,reply"}, True, True),
+            ({"status": "2xx,5xx"}, True, True),
+            ({"event": "reply"}, False, False),
+            ({"status": "5xx"}, False, False),
+            ({"status": "204"}, True, False),
+            ({"id": ONE}, True, False),
+            ({"group": "room:7"}, True, False),
+        ]:
+            filter = filter_of(**parameters)
+            self.assertEqual((filter.some_delivered, filter.all_delivered), (some, each), parameters)
+
     def test_bad_values(self) -> None:
         """A value that means nothing is refused by its name."""
         for name, value, shown in [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from random import Random
 from sys import getrefcount
 from typing import Any
 
@@ -31,6 +32,7 @@ from wsaas.core.outcomes import (
 )
 from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.refusal import Refusal, RefusalReason
+from wsaas.core.session import Session
 from wsaas.http_client.exchange import HttpResponse, TimedOut
 from wsaas.net.handshake_response import HandshakeResponse
 from wsaas.telemetry.delivered_lines import LONGEST_KEPT
@@ -61,11 +63,11 @@ class StreamTestCase(SynchronousTestCase):
         self.stream = EventStream(self.monitor, self.clock, self.lines, not_found)
         self.session = Stage.open().session
 
-    def watch(self, **parameters: str) -> tuple[Watcher, list[bytes]]:
+    def watch(self, rate: float | None = None, **parameters: str) -> tuple[Watcher, list[bytes]]:
         written: list[bytes] = []
         ended: list[Watcher] = []
         watcher = self.stream.watch(
-            EventFilter(parameters.get), written.append, lambda: self.stream.unwatch(ended.pop())
+            EventFilter(parameters.get), written.append, lambda: self.stream.unwatch(ended.pop()), rate
         )
         ended.append(watcher)
         return watcher, written
@@ -136,6 +138,138 @@ class WatchTests(StreamTestCase):
         self.stream.tried(self.session, self.attempt(CLOSED, object(), None))  # type: ignore[arg-type]
         self.assertEqual(self.read(written), [])
         self.assertEqual(len(self.flushLoggedErrors()), 2)
+
+
+class SampledTests(StreamTestCase):
+    """Watchers that are shown so many events a second."""
+
+    def deliver(self, count: int, session: Session | None = None) -> None:
+        """Deliver messages as the courier does: it asks first."""
+        for _ in range(count):
+            message = Received(7, text("hello"))
+            if self.stream.wants_delivered:
+                self.stream.delivered(session or self.session, message, 1, NO_CONTENT, MOMENTS)
+            else:
+                self.stream.passed_over(session or self.session, message, 1, NO_CONTENT)
+
+    def seconds(self, count: int) -> None:
+        for _ in range(10 * count):
+            self.clock.advance(0.1)
+
+    def test_messages(self) -> None:
+        """Of a flood of messages some are shown, the others are passed over, and a line a second counts them: by these
+        two every one is known. Once there is room again, messages are wanted again.
+        """
+        _, written = self.watch(rate=10)
+        self.assertTrue(self.stream.wants_delivered)
+        self.deliver(1000)
+        self.assertFalse(self.stream.wants_delivered)
+        self.seconds(1)
+        self.assertTrue(self.stream.wants_delivered)
+        *lines, last = self.read(written)
+        self.assertEqual([line["event"] for line in lines], ["message"] * 10)
+        self.assertEqual(
+            {name: value for name, value in last.items() if name not in ("time", "worker")},
+            {
+                "event": "sampled",
+                "count": 990,
+                "failed": 0,
+                "shown": 10,
+                "duration": 1000,
+                "left_out": {"message": 990},
+            },
+        )
+        self.seconds(3)
+        self.assertEqual(self.read(written), [])
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)  # a quiet stream has its tick and no other timer
+        self.deliver(10)
+        self.assertEqual(len(self.read(written)), 10)
+
+    def test_filter_first(self) -> None:
+        """The filter comes first: what others do leaves no less room for what it wants."""
+        _, of_one = self.watch(rate=10, id=ID)
+        _, of_failures = self.watch(rate=10, status="5xx")
+        other = Stage.open().session
+        other.id = "z" * 32
+        self.deliver(1000, other)
+        self.deliver(10)
+        answer = HttpResponse(500, (), b"", False)
+        self.stream.tried(self.session, self.attempt(Received(7, text("hello")), None, answer, retry_in=1.0))
+        self.seconds(2)
+        self.assertEqual([line["event"] for line in self.read(of_one)], ["message"] * 10 + ["retry"])
+        self.assertEqual([line["event"] for line in self.read(of_failures)], ["retry"])
+
+    def test_failures(self) -> None:
+        """Messages, however many, leave out nothing that failed, no close and no refusal; nor do many ends that were
+        meant leave out one that was not.
+        """
+        _, written = self.watch(rate=5)
+        refused = RefusedHandshake("192.0.2.1", "/", HandshakeResponse(403, "ORIGIN_NOT_ALLOWED"), "no", None)
+        for _ in range(5):
+            self.deliver(100)
+            for _ in range(20):
+                self.stream.replied(self.session, text("pong"))
+                self.stream.ending(self.session, CLOSED, True)
+            self.stream.ending(self.session, replace(CLOSED, cause=Cause.NETWORK), True)
+            self.stream.refused(refused)
+            for outcome, status in ((Delivered(), 400), (Undelivered(), 503)):
+                answer = HttpResponse(status, (), b"", False)
+                self.stream.tried(self.session, self.attempt(Received(7, text("hello")), outcome, answer))
+                self.seconds(1)
+        lines = self.read(written)
+        self.assertEqual(sum(line["event"] == "refusal" for line in lines), 5)
+        self.assertEqual(sum(line.get("cause") == "network" for line in lines), 5)
+        self.assertEqual([line["status"] for line in lines if line.get("status", 0) in (400, 503)], [400, 503] * 5)
+        self.assertEqual(sum(line.get("failed", 0) for line in lines), 0)
+        self.assertGreater(sum(line.get("count", 0) for line in lines), 500)
+
+    def test_failures_left_out(self) -> None:
+        """Failures have a bound of their own; those left out are counted as such."""
+        _, written = self.watch(rate=5)
+        answer = HttpResponse(503, (), b"", False)
+        for _ in range(20):
+            self.stream.tried(self.session, self.attempt(Received(7, text("hello")), None, answer, retry_in=1.0))
+        self.seconds(1)
+        *lines, last = self.read(written)
+        self.assertEqual((len(lines), last["count"], last["failed"]), (5, 15, 15))
+
+    def test_beside_others(self) -> None:
+        """A reader of the whole stream gets each message, whoever reads a part of it. A message that nobody wanted when
+        it was sent is in a stream that began since.
+        """
+        _, some = self.watch(rate=2)
+        self.deliver(10)
+        _, all = self.watch()
+        self.assertTrue(self.stream.wants_delivered)
+        self.stream.passed_over(self.session, Received(7, text("hello")), 1, NO_CONTENT)
+        self.deliver(10)
+        self.seconds(1)
+        lines = self.read(all)
+        self.assertEqual([line["event"] for line in lines], ["message"] * 11)
+        self.assertEqual((lines[0]["times"], lines[0]["status"], lines[0]["outcome"]), (None, 204, "delivered"))
+        lines = self.read(some)
+        self.assertEqual((len(lines) - 1, lines[-1]["count"]), (2, 19))
+
+    def test_slow_reader(self) -> None:
+        """A count for which a slow reader has no room is added to the next."""
+        watcher, written = self.watch(rate=1000)
+        watcher.pauseProducing()
+        self.deliver(1001 + MAX_EVENTS)
+        self.seconds(1)
+        watcher.resumeProducing()
+        self.assertEqual(self.read(written)[-1], {"event": "skipped", "count": 1000 - MAX_EVENTS})
+        self.seconds(1)
+        (last,) = self.read(written)
+        self.assertEqual((last["event"], last["count"], last["duration"] > 1000), ("sampled", 1 + MAX_EVENTS, True))
+
+    def test_end(self) -> None:
+        """A stream that ends says first what it has left out, and leaves no timer behind."""
+        _, written = self.watch(rate=2)
+        self.deliver(5)
+        self.stream.stop()
+        *_, last, end = self.read(written)
+        self.assertEqual((last["event"], last["count"], end["event"]), ("sampled", 3, "end"))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class LineTests(StreamTestCase):
@@ -239,6 +373,36 @@ class LineTests(StreamTestCase):
                 fast = self.line("delivered", self.session, event, number, answer, moments)
                 self.assertEqual(self.line("tried", self.session, attempt), fast)
                 self.assertEqual((fast["webhook_id"], fast["attempt"]), (MESSAGE_ID, number))
+
+    def test_json(self) -> None:
+        """Each line is byte for byte what the json module makes of its members."""
+        _, written = self.watch()
+        random = Random(14)
+        for number in range(300):
+            moments = [random.choice((0.0, 1e-6, 1e-3, 0.01, 1.0, 100.0)) * random.random() for _ in range(5)]
+            message = Received(number, Frame(b"x" * random.randrange(200), number % 2 == 0))
+            answer = HttpResponse(random.choice((200, 204)), (), b"x" * random.randrange(200), False)
+            self.now += random.random()
+            self.stream.delivered(self.session, message, number, answer, (*sorted(moments),))  # type: ignore[arg-type]
+            times = Times(*moments[:4])
+            attempt = self.attempt(message, Undelivered(), TimedOut('no "answer" \u2028 \N{SNOWMAN}\n'), times=times)
+            self.stream.tried(self.session, attempt)
+        closed = replace(CLOSED, reason='\N{SNOWMAN}"\\\x7f')
+        self.stream.tried(self.session, self.attempt(closed, Acknowledged(), NO_CONTENT))
+        opened = Opened(replace(hello(), path='/a"b\N{SNOWMAN}', remote_address="2001:db8::1"))
+        self.stream.tried(self.session, self.attempt(opened, Accepted(), NO_CONTENT, times=None))
+        self.stream.ending(self.session, closed, True)
+        self.stream.replied(self.session, text("pong"))
+        self.stream.pushed(Push(PushKind.CONNECTION, ID, b"hi", False, Pushed.SENT, self.session))
+        self.stream.pushed(Push(PushKind.CONNECTION, ID, b"hi", True, NoSuchConnection("gone"), None))
+        self.stream.pushed(Push(PushKind.GROUP, 'a"b\N{SNOWMAN}', b"hi", False, Pushed.SENT, None, 12, 1))
+        self.stream.refused(RefusedHandshake("192.0.2.1", "/\N{SNOWMAN}", HandshakeResponse(403, "X"), "no", None))
+        self.stream.stop()
+        self.clock.advance(FLUSH_AFTER)
+        lines = b"".join(written).splitlines()
+        self.assertGreater(len(lines), 600)
+        for line in lines:
+            self.assertEqual(line.decode(), json.dumps(json.loads(line), separators=(",", ":")))
 
     def test_shared(self) -> None:
         """All readers get the same line of a message that was delivered, which is written once."""
