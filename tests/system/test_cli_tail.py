@@ -143,7 +143,7 @@ class TailTests(SharedTestCase):
     def test_payloads(self) -> None:
         """tail --payloads shows bodies; replay sends a webhook again, with another body too, and shows the answer."""
         self.stage.on_message(reply(200, b"fine\x1b[2J", [("X-Odd", "\x9b")]))
-        tail = self.tail("--payloads", "--event", "message", "-n", "1", terminal=True, NO_COLOR="1")
+        tail = self.tail("--payloads", "--event", "message", "-n", "1", "--all", terminal=True, NO_COLOR="1")
         self.assertIn("* watching wsaas", tail.message())
         client = self.client()
         client.send("one\ntwo")

@@ -165,10 +165,42 @@ class StreamTests(ConsoleTestCase):
         self.page.fill("#filter", "group:room:7 event:message")
         eventually(lambda: [each for each in self.gateway.requests if "group=" in each[1]])
         [target] = [path for _, path, *_ in self.gateway.requests if "group=" in path]
-        self.assertEqual(target, "/-/events?group=room%3A7&event=message")
+        self.assertEqual(target, "/-/events?group=room%3A7&event=message&rate=1000")
         self.shows(ROWS, "the gateway sends only group:room:7 event:message")
         self.page.fill("#filter", "")
-        self.shows(ROWS, "the gateway sends all events")
+        self.shows(ROWS, "the gateway sends events of all kinds")
+
+    def test_flood(self) -> None:
+        """The page asks for no more events than a person can follow. How many it does not show, of all processes
+        together, stands above the list; then a filter is the gateway's to apply, and shows ten times as many. None of
+        this is a row.
+        """
+        self.assertIn("/-/events?rate=100", [path for _, path, *_ in self.gateway.requests])
+        self.assertFalse(self.page.is_visible("#flood"))
+        self.page.fill("#filter", "event:push")
+        self.say(push())
+        for worker, count, failed in (("abcdefgh", 1870, 0), ("ijklmnop", 260, 5)):
+            sampled = {"event": "sampled", "worker": worker, "count": count, "failed": failed, "duration": 2000}
+            self.gateway.say({**sampled, "shown": 100, "left_out": {"message": count}})
+        target = "/-/events?event=push&rate=1000"
+        eventually(lambda: [each for each in self.gateway.requests if each[1] == target])
+        self.assertEqual(len(self.rows()), 1 + 1)  # and the line that says what the gateway sends
+        self.page.fill("#filter", "hello")
+        eventually(lambda: [each for each in self.gateway.requests if each[1] == "/-/events?rate=1000"])
+        eventually(lambda: len(self.gateway.watchers) == 3)  # it hears of one that left when it writes to it
+        self.page.fill("#filter", "")
+        eventually(lambda: [path for _, path, *_ in self.gateway.requests].count("/-/events?rate=100") == 2)
+        eventually(lambda: len(self.gateway.watchers) == 4)
+        for worker, count, failed in (("abcdefgh", 1870, 0), ("ijklmnop", 260, 5)):
+            sampled = {"event": "sampled", "worker": worker, "count": count, "failed": failed, "duration": 2000}
+            self.gateway.say({**sampled, "shown": 100, "left_out": {"message": count}})
+        self.shows("#flood", "1,065 of 1,0")
+        text = self.page.inner_text("#flood")
+        self.assertRegex(
+            text,
+            r"1,065 of 1,06\d events a second are not shown, 3 failures among them: set a filter to see each\.",
+        )
+        self.page.locator("#flood").wait_for(state="hidden")  # once no process says so any more
 
     def test_pause(self) -> None:
         """A paused list stands still; what came meanwhile is there when it goes on. Clear empties it."""

@@ -193,6 +193,11 @@ def add_tail_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--payloads", action="store_true", help="show bodies, too, if the gateway records them (CONSOLE=payloads)"
     )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="show every event, however many; else a terminal is shown 100 a second of each kind, 1000 with a filter",
+    )
     parser.add_argument(*("-n", "--count"), type=whole(1, MAX_LIMIT), metavar="N", help="end after so many events")
 
 

@@ -51,6 +51,8 @@ class EventText:
         self._paint = paint
         self._columns = columns
         self._payloads = payloads
+        self._advised = False
+        """True once it was said how to see what is not shown."""
         self.replayable = False
         """True if the gateway records webhooks, so that their ids are worth showing."""
 
@@ -67,6 +69,7 @@ class EventText:
             "refusal": self._refusal,
             "close": self._close,
             "skipped": self._skipped,
+            "sampled": self._sampled,
             "lost": self._lost,
             "found": self._found,
         }.get(name)
@@ -165,6 +168,15 @@ class EventText:
     def _skipped(self, event: Event) -> list[str]:
         said = f"{_int(event, 'count'):,} events are left out: this reader was too slow"
         return [f"{MARGIN}{self._paint(said, YELLOW)}"]
+
+    def _sampled(self, event: Event) -> list[str]:
+        count, failed = _int(event, "count"), _int(event, "failed")
+        among = f", {number(failed, 'failure')} among them" if failed else ""
+        advice = [] if self._advised else ["to see each: name an ID, --event, --status or --group; or use --all"]
+        self._advised = True
+        all, seconds = count + _int(event, "shown"), took(_int(event, "duration"))
+        said = f"{count:,} of {all:,} events in {seconds} are not shown{among}"
+        return [f"{MARGIN}{self._paint(line, YELLOW)}" for line in (said, *advice)]
 
     def _lost(self, event: Event) -> list[str]:
         said = f"events of the process {printable(str(event.get('worker')))} are missing from here on: it is not heard"

@@ -18,8 +18,10 @@ from wsaas.cli.text import took
 
 PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Seconds before the first attempts to connect again; the last one stays. Behind a last line the first is at once."""
-UNCOUNTED = frozenset({"hello", "tick", "skipped", "end", "lost", "found"})
+UNCOUNTED = frozenset({"hello", "tick", "skipped", "sampled", "end", "lost", "found"})
 """Lines that are about the stream, and no events."""
+RATE, FILTERED_RATE = 100, 1000
+"""Events a second of each kind that a terminal is shown: all of them together, and of those that pass a filter."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -67,6 +69,8 @@ class Tail:
             value = getattr(options, name)
             if value:
                 query.append((name, ",".join(value)))
+        if self._output.to_terminal and not (options.all or self._output.as_json):
+            query.append(("rate", str(FILTERED_RATE if query else RATE)))
         return query
 
     def _lines(self, query: list[tuple[str, str]]) -> Iterator[bytes]:

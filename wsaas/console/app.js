@@ -212,6 +212,10 @@ const stream = new Stream(event => {
     client.setDefault(event.clients)
     return
   }
+  if (event.event === 'sampled') {
+    events.sampled(event)
+    return
+  }
   client.hear(event)
   events.add(event)
 }, (state, detailOf) => {
@@ -294,5 +298,5 @@ drawTheme()
 drawState()
 showView()
 loadSentences().catch(() => announce('The explanations could not be read'))
-stream.start()
+stream.start(events.query)
 tiles.start()

@@ -2,15 +2,18 @@
 //
 // Events are kept as they come; all drawing happens once in a frame, whatever came since the last one.
 
-import { h, icon, replace, write } from './dom.js'
+import { announce, h, icon, replace, write } from './dom.js'
 import { matches, needsGateway, parameters, parse } from './filter.js'
+import { Flood } from './flood.js'
 import { count, plural } from './format.js'
 import { List, latestButton } from './list.js'
 import { isNote } from './model.js'
 import { Ring } from './ring.js'
 
 const FAILURES = 'status:4xx,5xx,error'
-const MANY = 300 // events a second: from here on the gateway applies the filter
+const WHOLE = 'rate=100' // events a second of each kind that the gateway shows: nobody reads more
+const RATE_OF_FILTERED = 1000 // of those that pass a filter
+const MANY = 50 // events a second
 const EVERY = 125 // ms between two drawings while more come
 const TYPING = 400 // ms
 
@@ -24,7 +27,9 @@ export class Events {
     this.onNarrow = onNarrow
     this.emptyHint = emptyHint
     this.terms = []
-    this.query = ''
+    this.narrowed = '' // the filter that the gateway applies
+    this.query = WHOLE // of the stream
+    this.flood = new Flood()
     this.frozen = null // while paused: what is shown
     this.leftOut = 0
     this.waiting = false
@@ -77,6 +82,31 @@ export class Events {
     if (event.event === 'skipped') this.leftOut += event.count
     this.ring.add(event)
     this.soon()
+  }
+
+  /** Hear how many events the gateway has not shown. */
+  sampled(event) {
+    const before = this.flood.on
+    this.flood.add(event)
+    if (!before) {
+      announce('More events come than are shown')
+      this.narrow()
+    }
+    this.drawFlood()
+  }
+
+  /** Say above the list how many events are not shown, as long as that is so. */
+  drawFlood() {
+    const { on, count: hidden, failed } = this.flood.read()
+    const line = byId('flood')
+    line.hidden = !on
+    clearTimeout(this.ebb)
+    if (!on) return
+    this.ebb = setTimeout(() => this.drawFlood(), 500)
+    const all = hidden + this.arrivals.before
+    write(line.querySelector('.share'), `${count(hidden)} of ${count(all)} events a second`)
+    const failures = failed ? `, ${plural(failed, 'failure')} among them` : ''
+    write(line.querySelector('.rest'), ` are not shown${failures}: ${this.terms.length ? 'narrow the filter' : 'set a filter'} to see each.`)
   }
 
   /** Put a line of the page's own between the events. */
@@ -169,13 +199,17 @@ export class Events {
     this.typing = setTimeout(() => this.narrow(), TYPING)
   }
 
-  /** Have the gateway apply the filter, where only it can, or where a page could not read all that happens. */
+  /** Have the gateway apply the filter where only it can, or where it does not show all that happens. */
   narrow() {
-    const many = Math.max(this.arrivals.number, this.arrivals.before) > MANY
-    const query = this.terms.length && (many || needsGateway(this.terms)) ? parameters(this.terms).toString() : ''
+    const filtered = this.terms.length > 0 && (this.flood.on || this.query !== WHOLE || needsGateway(this.terms))
+    const narrowed = filtered ? parameters(this.terms).toString() : ''
+    const query = filtered ? `${narrowed && `${narrowed}&`}rate=${RATE_OF_FILTERED}` : WHOLE
     if (query === this.query) return
+    if (narrowed !== this.narrowed) this.note(narrowed ? `From here on the gateway sends only ${decodeURIComponent(narrowed.replaceAll('&', ' ').replaceAll('=', ':'))}` : 'From here on the gateway sends events of all kinds')
+    this.narrowed = narrowed
     this.query = query
-    this.note(query ? `From here on the gateway sends only ${decodeURIComponent(query.replaceAll('&', ' ').replaceAll('=', ':'))}` : 'From here on the gateway sends all events')
+    this.flood.clear()
+    this.drawFlood()
     this.onNarrow(query)
   }
 

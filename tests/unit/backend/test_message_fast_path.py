@@ -137,6 +137,7 @@ class StepTests(SynchronousTestCase):
         """
         world = self.world(1, light=True)
         assert world.fast_path is not None
+        world.clock.advance(100)
         world.observer.wants_delivered = False
         world.monitor.watch(world.observer)
         world.say(0, 2)

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.cli.arguments import EVENTS
-from wsaas.cli.event_text import EventText, body_lines
+from wsaas.cli.event_text import MARGIN, EventText, body_lines
 from wsaas.cli.text import columns_of
 from wsaas.telemetry import event_filter
 
@@ -117,6 +117,12 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(
             self.shown({"event": "skipped", "count": 37})[0].strip(), "37 events are left out: this reader was too slow"
         )
+        sampled = {"event": "sampled", "count": 1870, "shown": 130, "failed": 0, "duration": 1000}
+        text = EventText(lambda text, *codes: text)
+        said = "1,870 of 2,000 events in 1.00 s are not shown"
+        advice = "to see each: name an ID, --event, --status or --group; or use --all"
+        self.assertEqual([line.strip() for line in text.lines(sampled)], [said, advice])
+        self.assertEqual(text.lines({**sampled, "failed": 1}), [f"{MARGIN}{said}, 1 failure among them"])
         self.assertEqual(self.shown({"event": "tick"}) + self.shown({"event": "new"}) + self.shown({}), [])
 
     def test_why(self) -> None:

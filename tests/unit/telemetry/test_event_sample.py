@@ -61,6 +61,13 @@ class SampleTests(SynchronousTestCase):
                 self.clock.advance(REFILL_EVERY)
         self.assertEqual((self.reports, self.clock.getDelayedCalls()), ([], []))
 
+    def test_pause(self) -> None:
+        """After a long time no more are shown at once than the rate, be it that the process stood still meanwhile."""
+        sample = self.sample(10)
+        self.offer(sample, 10)
+        self.clock.advance(60)
+        self.assertEqual(self.offer(sample, 25), 10)
+
     def test_share(self) -> None:
         """A rate may be less than one a second, the share of one process of many; its first event is shown."""
         sample = self.sample(0.25)

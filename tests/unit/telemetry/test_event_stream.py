@@ -192,11 +192,14 @@ class SampledTests(StreamTestCase):
         other = Stage.open().session
         other.id = "z" * 32
         self.deliver(1000, other)
-        self.deliver(10)
+        self.deliver(25)
+        self.deliver(1000, other)
         answer = HttpResponse(500, (), b"", False)
         self.stream.tried(self.session, self.attempt(Received(7, text("hello")), None, answer, retry_in=1.0))
         self.seconds(2)
-        self.assertEqual([line["event"] for line in self.read(of_one)], ["message"] * 10 + ["retry"])
+        *lines, last = self.read(of_one)
+        self.assertEqual([line["event"] for line in lines], ["message"] * 10 + ["retry"])
+        self.assertEqual(last["left_out"], {"message": 15})
         self.assertEqual([line["event"] for line in self.read(of_failures)], ["retry"])
 
     def test_failures(self) -> None:
