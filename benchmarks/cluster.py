@@ -37,6 +37,10 @@ class Cluster(Wsaas):
         self._ports, self._api_ports, self._peer_ports = ports[::3], ports[1::3], ports[2::3]
         self.port, self.api_port, self.tls_port = self._ports[-1], self._api_ports[0], 0
 
+    def ways(self) -> dict[str, int]:
+        """Return the ports of the API at the node that has the clients, and at one that has to forward a push."""
+        return {"owner": self._api_ports[-1], "hop": self._api_ports[0]}
+
     def launch(self) -> None:
         program = _program()
         if program is None:

@@ -25,6 +25,11 @@ class FakeEngine:
         self.held: list[Any] | None = None
         self.asked: list[tuple[Any, ...]] = []
         self.replicas = 0
+        """The replicas that have every write."""
+        self.attached = 0
+        """The replicas that are connected, however far behind."""
+        self._wrote = False
+        """True once a write came over this connection: only the writes of its own connection does WAIT ask for."""
         self.sets: dict[str, set[str]] = {}
 
     def start(self) -> None:
@@ -42,17 +47,25 @@ class FakeEngine:
 
     def lose(self) -> None:
         """Be away; what waits for an answer has none."""
-        self.there = False
+        self.there = self._wrote = False
         held, self.held = self.held, None
         for deferred, _ in held or ():
             deferred.errback(EngineAway("lost"))
+
+    def back(self) -> None:
+        """Be there again, over a new connection."""
+        self.there = True
+        self.connections += 1
+        self.events.engine_there()
 
     def run(self, script: Any, keys: Any, arguments: Any) -> Deferred[Any]:
         if not self.there:
             return fail(EngineAway("away"))
         words = [each.decode() if isinstance(each, bytes) else each for each in arguments]
         self.asked.append((_name(script), *words))
-        return self._answer(_encoded(self._run(_name(script), words)))
+        got = self._run(_name(script), words)
+        self._wrote = self._wrote or got[0] == "OK"
+        return self._answer(_encoded(got))
 
     def _run(self, name: str, words: list[Any]) -> Any:
         twin = self.twin
@@ -83,7 +96,7 @@ class FakeEngine:
                 rows = self.twin.rows.get(key[2:], {})
                 got = ["0", [word for pair in rows.items() for word in pair]]
             case "WAIT":
-                got = min(int(rest[0]), self.replicas)
+                got = min(int(rest[0]), self.replicas if self._wrote else max(self.replicas, self.attached))
             case "SMEMBERS" if key.startswith("t:"):
                 got = sorted(self.twin.told.get(key[2:], ()))
             case "SMEMBERS":

@@ -13,13 +13,24 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.backend_answers import Request
 from tests.support.cluster import PATIENCE, Cluster
-from tests.support.gateway_process import Gateway, free_port
+from tests.support.gateway_process import TWISTD, Gateway, free_port
 from tests.support.links import Links
 from tests.support.redis_process import MISSING, Redis
 from tests.support.system_case import SystemTestCase, eventually
 
 FULL = os.environ.get("WSAAS_FAULTS") == "full"
+PAUSE = 34.0 if FULL else 12.0
+"""Seconds for which a node stops that is claimed meanwhile."""
 LONG = None if FULL else "it takes a minute; WSAAS_FAULTS=full runs it"
+
+UNGATED = f"""
+from wsaas.cluster.right import Right
+from wsaas.cluster.member import Member
+Right.may_speak = lambda self, now: True
+Member._fenced = lambda self, sure=True: None
+{TWISTD}
+"""
+"""A gateway without the fence: it goes on when it is claimed."""
 
 
 def repeats(requests: Iterable[Request]) -> list[str]:

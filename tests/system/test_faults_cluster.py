@@ -13,27 +13,18 @@ import time
 
 from tests.support.backend_answers import accept, after, reply, say
 from tests.support.cluster import PATIENCE, Cluster
-from tests.support.fault_case import FULL, FaultCase, late, repeats, talk
-from tests.support.gateway_process import TWISTD, Gateway
+from tests.support.fault_case import FULL, PAUSE, UNGATED, FaultCase, late, repeats, talk
+from tests.support.gateway_process import Gateway
 from tests.support.redis_process import Redis
 from tests.support.system_case import eventually
 from tests.support.websocket_client import closing
 from tests.support.workers import resume
 
 MANY = 5000 if FULL else 300
-PAUSE = 34.0 if FULL else 12.0
 AWAY = 15.0 if FULL else 5.0
 """Seconds for which the engine is away."""
 LAST = 12.0
 """Seconds after a node's death within which the backend has heard of all its connections."""
-UNGATED = f"""
-from wsaas.cluster.right import Right
-from wsaas.cluster.member import Member
-Right.may_speak = lambda self, now: True
-Member._fenced = lambda self, sure=True: None
-{TWISTD}
-"""
-"""A gateway without the fence: it goes on when it is claimed."""
 
 
 class DeathTests(FaultCase):

@@ -8,6 +8,8 @@ from typing import Any
 from twisted.internet.interfaces import IPushProducer, ISSLTransport, ISystemHandle
 from zope.interface import implementer
 
+from wsaas.internals.direct_write import has_written_all
+
 # Bytes of the longest request that is not watched: Twisted tells a producer when more than this waits.
 WATCHED_LENGTH = 65536
 
@@ -19,12 +21,15 @@ class RequestWriter:
     def __init__(self, transport: Any) -> None:
         self.unwritten = False
         self._transport = transport
-        self._socket = _plain_socket(transport)
+        self._plain_socket = self._socket = _plain_socket(transport)
+        """The socket, while requests go to it at once."""
 
     def write(self, request: bytes) -> None:
         """Write the request to the socket at once: the transport would wait a turn of the reactor. What the socket
-        does not take, and everything after that, goes through the transport.
+        does not take goes through the transport, and so does everything after it until all of that is written.
         """
+        if self._socket is None and self._plain_socket is not None and has_written_all(self._transport):
+            self._socket = self._plain_socket
         if self._socket is not None:
             try:
                 sent = self._socket.send(request)

@@ -36,6 +36,14 @@ def nothing_waits(transport: Any) -> bool:
     return not (transport.dataBuffer or transport._tempDataLen or transport.disconnecting)
 
 
+def has_written_all(transport: Any) -> bool:
+    """Return whether the transport has nothing left to write; False for one without Twisted's buffers."""
+    try:
+        return RELIANCE.holds() and nothing_waits(transport)
+    except AttributeError:
+        return False
+
+
 def unsent(transport: Any) -> int:
     """Return the bytes that wait in the transport's buffers; 0 for a transport without Twisted's buffers."""
     try:

@@ -315,6 +315,13 @@ DEFENCES = [
         "if self._phase in (Phase.IDLE, Phase.RECEIVING) and self.begun:",
         "unit.api.server.test_site.DeadlineTests.test_drip",
     ),
+    without(  # a push of the fast path that comes in parts has all the time of an idle connection
+        SLOW,
+        CHANNEL,
+        "self._partial, self.begun = PartialPush(data, lacking), True\n                self._enter(Phase.RECEIVING)\n",
+        "self._partial, self.begun = PartialPush(data, lacking), True\n                self._phase = Phase.RECEIVING\n",
+        "unit.api.server.test_fast_path.FastPathTests.test_part_left",
+    ),
     without(
         SLOW,
         CHANNEL,

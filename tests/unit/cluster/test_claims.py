@@ -17,7 +17,10 @@ from wsaas.cluster.claims import MOST_REVIVED, SAY_AFTER, TRY_AGAIN, Claims
 from wsaas.cluster.earlier_lives import EarlierLives
 from wsaas.cluster.engine_connection import EngineAway
 from wsaas.cluster.lives import Life, Lives
+from wsaas.cluster.member import Member
+from wsaas.cluster.right import Right
 from wsaas.cluster.scripts import CLAIM_AFTER, Keys
+from wsaas.cluster.table import MemberRow, MemberState, Table
 from wsaas.core.events import Cause, Closed
 from wsaas.core.records import Record
 from wsaas.journal.rows import encode_closed, encode_record
@@ -161,6 +164,29 @@ class ClaimTests(Case):
         self.pass_time(5)
         self.engine.there, self.engine.replicas = True, 1
         self.pass_time(2)
+        self.assertEqual(len(self.revived), 1)
+
+    def test_new_connections(self) -> None:
+        """A replica that is behind counts on no new connection to the engine: the renewal is the first command there, a
+        write, of which WAIT then asks whether replicas have it. Without a write of its connection it counts them all.
+        """
+        engine: Any = self.engine
+        self.claims = self.make(Q, replicas=1)
+        self.dead(record("a", P))
+        self.claims.expired([P])
+        self.pass_time(1)
+        row = MemberRow("http://q", "q", MemberState.LIVE, "1")
+        Member(self.clock, self.clock.seconds, engine, Keys("x"), Q, "token", lambda: row, Right(), Table(Q)).start()
+        self.assertEqual(self.twin.owner[P], Q)
+        self.engine.attached = 1
+        for step in range(20):  # so that the claim's next try comes soon after a new connection, and long after
+            self.engine.lose()
+            self.pass_time(0.3 + 0.05 * step)
+            self.engine.back()
+            self.pass_time(0.85)
+        self.assertEqual(self.revived, [])
+        self.engine.replicas = 1
+        self.pass_time(TRY_AGAIN + 1)
         self.assertEqual(len(self.revived), 1)
 
     def test_bound(self) -> None:

@@ -91,6 +91,21 @@ class SiblingSiteTests(SynchronousTestCase):
                 self.assertEqual(self.ask(method, target, "hello" if method == "PUT" else "", expires)[0], 408)
             self.assertEqual((len(self.session.pushed), self.session.closed), (pushed, []))
 
+    def test_expired_in_parts(self) -> None:
+        """A push that expires before its last part has come is refused, and does nothing."""
+        channel, transport = self.site.buildProtocol(None), StringTransport(UNIXAddress("s"), UNIXAddress("c"))
+        channel.makeConnection(transport)
+        for late, status in ((False, b"200"), (True, b"408")):
+            expires = int((NOON + self.clock.seconds() + 1) * 1000)
+            head = f"PUT /{HERE} HTTP/1.1\r\nHost: x\r\nWSAAS-Expires: {expires}\r\nContent-Length: 5\r\n\r\n"
+            transport.clear()
+            channel.dataReceived(head.encode("ascii") + b"hel")
+            self.clock.advance(1 if late else 0.5)
+            channel.dataReceived(b"lo")
+            self.clock.advance(0)
+            self.assertEqual(transport.value().split()[1], status)
+        self.assertEqual(len(self.session.pushed), 1)
+
 
 TOKEN = "t" * 16
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
@@ -33,6 +36,26 @@ class RequestWriterTests(SynchronousTestCase):
             taken += self.far.recv(1 << 20)
         writer.write(b"next")
         self.assertTrue(taken + self.transport.value() == request + b"next")
+
+    def test_direct_again(self) -> None:
+        """Requests go to the socket again once the transport has written all that the socket did not take."""
+        transport: Any = self.transport
+        transport.dataBuffer, transport._tempDataLen = b"", 0
+        writer = RequestWriter(transport)
+        writer.write(bytes(5_000_000))
+        transport._tempDataLen = len(transport.value())
+        for _ in range(2):
+            transport.clear()
+            writer.write(b"next")
+            self.assertEqual(transport.value(), b"next")
+            transport.dataBuffer, transport._tempDataLen = b"a part", 0
+        with contextlib.suppress(BlockingIOError):
+            while self.far.recv(1 << 20):
+                pass
+        transport.dataBuffer = b""
+        transport.clear()
+        writer.write(b"again")
+        self.assertEqual((self.far.recv(10), transport.value()), (b"again", b""))
 
     def test_tls(self) -> None:
         """Nothing goes past TLS."""

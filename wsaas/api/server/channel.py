@@ -36,6 +36,7 @@ from wsaas.api.server.limits import (
     check_head,
     too_long,
 )
+from wsaas.api.server.partial_push import PartialPush
 from wsaas.api.server.request_log import client_of
 from wsaas.api.sigv4 import SignedRequest
 from wsaas.core.errors import GatewayError, MessageTooLong
@@ -99,6 +100,8 @@ class ApiChannel(TurnsChannel):
     context: ApiContext
     _phase = Phase.CLOSED
     _limit: IDelayedCall | None = None
+    _partial: PartialPush | None = None
+    """A push of the fast path that is not whole yet; only while RECEIVING."""
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -113,6 +116,12 @@ class ApiChannel(TurnsChannel):
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._partial is not None and self._phase is Phase.RECEIVING:
+            data = self._partial.feed(data)
+            if not data:
+                return
+            self._partial, self.begun = None, False
+            self._enter(Phase.IDLE)
         if self._phase is _IDLE and not self.held and self.context.fast_path is not None:
             now = self.context.clock.seconds()
             answers, data, later = self.context.fast_path.serve(data, self._any_host, now)
@@ -131,6 +140,10 @@ class ApiChannel(TurnsChannel):
                     later(self._forwarded)
                 return
             if not data:
+                return
+            if lacking := self.context.fast_path.lacking(data, self._any_host):
+                self._partial, self.begun = PartialPush(data, lacking), True
+                self._enter(Phase.RECEIVING)
                 return
             if answers:
                 self.wait(data)
@@ -207,6 +220,9 @@ class ApiChannel(TurnsChannel):
 
     def _refuse(self, error: GatewayError) -> None:
         """Answer a request before it is whole, and read no more requests of this connection."""
+        partial, self._partial = self._partial, None
+        if partial is not None:  # of the fast path, in which nobody has read its request line
+            super().dataReceived(partial.so_far())
         if self.request_line is not None:
             count_refused(self.context.counters, *self.request_line[:2], error)
         self._enter(Phase.LINGERING)

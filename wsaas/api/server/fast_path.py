@@ -1,4 +1,4 @@
-"""The fast path of the most frequent requests, pushes that arrive whole in one read, past twisted.web and Klein.
+"""The fast path of the most frequent requests, pushes whose head arrives in one read, past twisted.web and Klein.
 
     PUT /{id}    PUT /broadcast    PUT /groups/{group}        the group without percent-encoding, none with a query
     POST /@connections/{id}    POST /{stage}/@connections/{id}    where no signature has to be checked
@@ -194,6 +194,17 @@ class FastPath:
                 answers += answer
                 left -= cost
         return answers, data[at:], None
+
+    def lacking(self, data: bytes, any_host: bool) -> int:
+        """Return how many bytes the body of a request lacks that `serve` has left at the beginning of `data`; 0 if the
+        request is for the slow path.
+        """
+        request_line = _REQUEST_LINE.match(data)
+        if request_line is None:
+            return 0
+        first, end = request_line.end(), data.find(_END, 0, _MAX_HEAD_LENGTH)
+        head = self._heads[any_host].get(data[first:end]) if end >= first else None
+        return 0 if head is None else max(0, end + 4 + head.length - len(data))
 
     @staticmethod
     def answered(fan_out: FanOut[Session]) -> bytes:

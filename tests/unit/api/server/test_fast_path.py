@@ -234,6 +234,44 @@ class FastPathTests(WireCase):
             wire.transport.clear()
         self.assertEqual(self.session.pushed[4:], [Frame(b"\xff", True)] * 4)
 
+    def test_in_parts(self) -> None:
+        """A push of which the body comes in several reads does not take the slow path, wherever it is cut; nor does
+        what comes with its end. Meanwhile the connection counts as one with a request.
+        """
+        wire = self.wire()
+        wire.channel.lineReceived = lambda line: self.fail("the slow path")
+        for place in (HERE, "groups/g", "broadcast"):
+            request = put(place, b"0123456789", HOST)
+            for cut in range(request.index(b"\r\n\r\n") + 4, len(request)):
+                for before in (b"", request):
+                    wire.send(before + request[:cut])
+                    self.assertEqual((wire.statuses(), wire.channel.begun), ([200] * bool(before), True))
+                    wire.send(request[cut:] + request)
+                    self.assertEqual((wire.statuses(), wire.channel.begun), ([200] * 2, False))
+        self.session.pushed.clear()
+        whole = put(HERE, b"0123456789", HOST)
+        wire = self.wire()
+        wire.send(whole[:-10], *(bytes([byte]) for byte in whole[-10:]))
+        self.assertEqual((wire.statuses(), self.session.pushed), ([200], [Frame(b"0123456789", False)]))
+
+    def test_part_left(self) -> None:
+        """A push of which the end does not come does nothing: the connection ends before, or it takes too long."""
+        request = put(HERE, b"hi", HOST)
+        for end in ("closed", "gone", "late"):
+            wire = self.wire()
+            wire.send(request[:-1])
+            if end == "closed":
+                wire.channel.loseConnection()
+            elif end == "gone":
+                wire.hang_up()
+            else:
+                self.clock.advance(9.9)
+                self.assertEqual(wire.statuses(), [])
+                self.clock.advance(0.1)
+                self.assertEqual(wire.statuses(), [408])
+            wire.send(request[-1:] + request)
+            self.assertEqual((wire.statuses(), self.session.pushed), ([], []), end)
+
     def test_idle(self) -> None:
         """A connection that is used is not idle; one that is not used any more is closed after 75 seconds."""
         wire = self.wire()
