@@ -223,6 +223,7 @@ TESTS: Claims = {
         ],
         "A request that comes slowly, or never": [
             "unit.api.server.test_site.DeadlineTests.test_drip",
+            "unit.api.server.test_fast_path.FastPathTests.test_part_left",
             "unit.api.server.test_site.DeadlineTests.test_idle",
             "unit.api.server.test_site.DeadlineTests.test_cut_off",
             "thorough.fuzz.test_api.ApiFuzz.test_left_alone",
