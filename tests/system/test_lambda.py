@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +22,7 @@ from tests.support.websocket_client import refused
 START = "import sys; from wsaas.cli.main import main; sys.exit(main())"
 APP = """
 import json
+import os
 import time
 
 def connect(event, context):
@@ -37,6 +40,11 @@ def message(event, context):
         raise ValueError("as asked for")
     if body == "sleep":
         time.sleep(30)
+    if body == "wait":
+        open("began", "w").close()
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+        return {"body": "waited"}
     if body == "context":
         return {"statusCode": 200, "body": json.dumps(event["requestContext"])}
     return {"statusCode": 200, "body": body, "isBase64Encoded": event["isBase64Encoded"]}
@@ -142,6 +150,23 @@ class PythonTests(LambdaCase):
         client.send("sleep")
         self.assertEqual(json.loads(client.recv(timeout=30))["message"], "Internal server error")
         self.assertIn("took longer than 0.5 s", self.backend_program.log())
+        self.backend_program.stop()
+        self.assertEqual(self.backend_program.process.returncode, 0, "the function still sleeps, and was waited for")
+
+    def test_stopped(self) -> None:
+        """A stop waits for a function that runs, and its reply reaches the client."""
+        client = self.connect(f"{self.start(*ALL).ws}/")
+        client.send("wait")
+        eventually((self.place / "began").exists, 30)
+        self.backend_program.process.terminate()
+        eventually(lambda: not self.takes_connections(), 30)
+        (self.place / "go").touch()
+        self.assertEqual(client.recv(timeout=30), "waited")
+        self.assertEqual(self.backend_program.process.wait(30), 0)
+
+    def takes_connections(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def test_restarted(self) -> None:
         """The backend can be restarted while clients are connected: it has no state of its own."""
@@ -252,7 +277,9 @@ class AwsTests(LambdaCase):
 
 class RunTests(LambdaCase):
     def test_run(self) -> None:
-        """wsaas run --lambda starts both, and ends both."""
+        """wsaas run --lambda starts both, and ends both: Ctrl-C, which a terminal sends to the processes of its group,
+        ends the gateway first, so that the functions hear of the end of its clients.
+        """
         ports = {"WS_PORT": str(free_port()), "HTTP_PORT": str(free_port())}
         target = f"http://localhost:{self.port}/websocket"
         routes = [word for route in ALL for word in ("--lambda", route)]
@@ -265,6 +292,10 @@ class RunTests(LambdaCase):
         client.send("hello")
         self.assertEqual(client.recv(timeout=30), "hello")
         children = Path(f"/proc/{program.process.pid}/task/{program.process.pid}/children").read_text().split()
-        program.stop()
+        for process in (program.process.pid, *map(int, children)):
+            if os.getpgid(process) == os.getpgid(program.process.pid):
+                os.kill(process, signal.SIGINT)
+        self.assertEqual(program.process.wait(30), 0)
+        self.assertEqual(len(self.gone()), 1)
         self.assertEqual([child for child in children if Path(f"/proc/{child}").exists()], [])
         self.assertNotIn("Traceback", program.log())

@@ -106,7 +106,8 @@ class Beside:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> None:
-        self._process = subprocess.Popen(self._command, env=self._environ, stdin=subprocess.DEVNULL)
+        # In a group of its own: Ctrl-C in a terminal is for the gateway, whose drain needs its backend.
+        self._process = subprocess.Popen(self._command, env=self._environ, stdin=subprocess.DEVNULL, process_group=0)
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None

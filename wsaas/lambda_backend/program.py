@@ -6,11 +6,14 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 from treq.client import HTTPClient
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.task import deferLater
 from twisted.python.threadpool import ThreadPool
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http import Request
@@ -28,6 +31,8 @@ MAX_THREADS = 64
 """Handlers in Python that run at once: as many as webhooks are on the way by default."""
 MAX_IDLE = 64
 """Kept-alive connections to one host of functions."""
+STEP = 0.05
+"""Seconds between two looks at the end whether handlers still run: their answers leave meanwhile."""
 AWS = "lambda:"
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PORT = re.compile(r"(?:([^:]+|\[[0-9A-Fa-f:]+\]):)?([0-9]{1,5})")
@@ -75,6 +80,19 @@ def endpoint_of(text: str) -> str:
     return f"tcp{'6' if ':' in host else ''}:{found[2]}:interface={host}"
 
 
+class HandlerThread(Thread):
+    """A thread for which the end of the process does not wait: a handler may never return."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options, daemon=True)
+
+
+class HandlerThreads(ThreadPool):
+    """The threads of handlers."""
+
+    threadFactory = HandlerThread
+
+
 class Program:
     """The backend, put together. `start` listens."""
 
@@ -82,7 +100,8 @@ class Program:
         self._reactor = reactor
         self._environ = environ
         self._modules = Modules(directory)
-        self._pool = ThreadPool(0, MAX_THREADS, "handlers")
+        self._pool = HandlerThreads(0, MAX_THREADS, "handlers")
+        self._timeout = options.timeout
         connections = HTTPConnectionPool(reactor)
         connections.maxPersistentPerHost = MAX_IDLE
         connections.retryAutomatically = False  # it repeats nothing that may have been carried out
@@ -132,5 +151,13 @@ class Program:
             if isinstance(target, PythonTarget):
                 target.preload()
         self._pool.start()
-        self._reactor.addSystemEventTrigger("during", "shutdown", self._pool.stop)
-        return await serverFromString(self._reactor, self.endpoint).listen(self.site)
+        port = await serverFromString(self._reactor, self.endpoint).listen(self.site)
+        self._reactor.addSystemEventTrigger("before", "shutdown", lambda: ensureDeferred(self._finish(port)))
+        return port
+
+    async def _finish(self, port: Any) -> None:
+        """Take no more webhooks, and wait for the handlers that run, each as long as it might take."""
+        ends = self._reactor.seconds() + self._timeout
+        port.stopListening()
+        while self._pool.working and self._reactor.seconds() < ends:
+            await deferLater(self._reactor, STEP)
