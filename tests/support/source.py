@@ -25,7 +25,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "clients": "core internals net telemetry",
         "api": "core internals net telemetry",
         "cluster": "api backend core http_client journal net telemetry",
-        "demo": "settings telemetry",
+        "demo": "net settings telemetry",
         "lambda_backend": "backend http_client net",
         "backend_trial": "api backend core http_client net telemetry",
         "service": "api backend clients cluster core demo http_client internals journal logs net settings telemetry",

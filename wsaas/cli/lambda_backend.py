@@ -57,6 +57,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
                     route_responses=not options.no_route_response,
                     listen=options.listen or place_of(settings.target_address),
                     keys=settings.webhook_secret,
+                    max_message_size=settings.max_message_size,
                 ),
                 os.environ,
                 os.getcwd(),

@@ -52,6 +52,8 @@ class ClientFactory(WebSocketServerFactory):
 
     `ws_timeout` is in seconds, 0 turns the keepalive off; `message_rate` is in frames a second, 0 for no limit.
     `wall_clock()` is the time in seconds since the epoch. None instead of a fast path switches it off.
+
+    Bound: as many connections as admission has slots.
     """
 
     noisy = False

@@ -46,6 +46,9 @@ class Claims:
 
     `answers(prefix)` asks a process if it lives. `revive(records)` sends the DELETEs. `replicas` must have a claim
     before it is told. `claimed()` is called after each claim. `random()` is a number from 0 to 1.
+
+    Bounds: an entry for each process that the engine knows; of its connections, MOST_REVIVED and a page that are not
+    told yet, and those of earlier lives that the disk had.
     """
 
     _log = Logger()

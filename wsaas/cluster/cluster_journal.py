@@ -45,7 +45,9 @@ class ClusterJournal:
         self.forgotten: Callable[[str], object] = id
         """Called with each connection of which nothing is left to say."""
         self.earlier: list[Record] = []
-        """The connections that an earlier process left on this disk, until they are settled with the engine."""
+        """The connections that an earlier process left on this disk, which bounds them, until they are settled with
+        the engine.
+        """
 
     @property
     def healthy(self) -> bool:

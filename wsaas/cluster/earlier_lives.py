@@ -23,7 +23,7 @@ from wsaas.core.records import Record
 
 
 class EarlierLives:
-    """Settles the earlier lives, each once. `own` is the prefix of this one."""
+    """Settles the earlier lives, each once. `own` is the prefix of this one. Bound: those that the disk has."""
 
     _log = Logger()
 

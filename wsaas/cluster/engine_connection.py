@@ -39,7 +39,10 @@ _LOST = ("READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED")
 
 
 class EngineConnection(Protocol):
-    """A connection. `lost` fires with the reason, in words, when it is gone."""
+    """A connection. `lost` fires with the reason, in words, when it is gone.
+
+    Bound: MAX_UNDER_WAY commands. A reply is as long as the engine makes it: that is trusted with all of the cluster.
+    """
 
     def __init__(self, clock: IReactorTime, timeout: float = CALL_TIMEOUT) -> None:
         self._clock = clock

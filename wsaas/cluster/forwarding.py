@@ -129,7 +129,10 @@ class Forwarding:
 
 
 class Gathering:
-    """One request to all other processes. `gathered` fires when each has answered, or is known not to."""
+    """One request to all other processes. `gathered` fires when each has answered, or is known not to.
+
+    Bound: one answer of each, of MAX_ANSWER bytes.
+    """
 
     def __init__(self, siblings: Others, request: SiblingRequest) -> None:
         self.gathered: Deferred[Gathered] = Deferred()

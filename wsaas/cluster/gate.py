@@ -17,7 +17,10 @@ from wsaas.backend.sender import Sender
 
 
 class GatedSender:
-    """A Sender before another one. `may_speak()` is asked before each webhook and at each answer."""
+    """A Sender before another one. `may_speak()` is asked before each webhook and at each answer.
+
+    Bound: a step for each webhook in flight, as the courier (WEBHOOK_CONCURRENCY) and the replays bound them.
+    """
 
     def __init__(self, sender: Sender, may_speak: Callable[[], bool]) -> None:
         self._send = sender.send

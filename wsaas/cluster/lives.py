@@ -27,7 +27,10 @@ class Life:
 
 
 class Lives:
-    """The lives in a directory; None for a node that keeps nothing. `own` is the prefix of this one."""
+    """The lives in a directory; None for a node that keeps nothing. `own` is the prefix of this one.
+
+    Bound: one for each start of the node from which something is left to tell.
+    """
 
     _log = Logger()
 

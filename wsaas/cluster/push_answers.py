@@ -13,7 +13,7 @@ _OK = b"HTTP/1.1 200 "
 
 class AnswerReader:
     """Reads the answers of one connection. It holds a part of one answer, and the last one that said 200: most others
-    have the same bytes.
+    have the same bytes. Bound: MAX_ANSWER bytes of each, and one read (64 KiB).
     """
 
     def __init__(self) -> None:

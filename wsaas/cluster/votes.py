@@ -38,7 +38,7 @@ LEASE, RELAY = "/-/lease", "/-/relay"
 
 
 class Votes:
-    """Asks the others for process `member`, and answers them."""
+    """Asks the others for process `member`, and answers them. Bound: one entry for each voter."""
 
     _log = Logger()
 

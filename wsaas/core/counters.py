@@ -75,7 +75,7 @@ class StreamCounters:
 
 
 class Counters:
-    """The counters of one process."""
+    """The counters of one process. Bound: the tables count by words of the code, never by what a peer sent."""
 
     def __init__(self) -> None:
         self.opened = 0

@@ -15,7 +15,8 @@ _OPEN = State.OPEN  # Enum looks its members up anew each time
 class Registry:
     """Finds sessions, from their handshake to the answer of their DELETE.
 
-    It holds as many as there are; admission bounds that. A group is there as long as it has members.
+    It holds those with a client, which admission bounds, and those whose DELETE is not answered yet, each until its
+    patience is over. A group is there as long as it has members: MAX_GROUPS for each session at most.
     """
 
     def __init__(self) -> None:

@@ -16,22 +16,13 @@ from twisted.application.strports import service
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.web.client import Agent
-from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from wsaas.demo.backend import DemoBackend, Pusher
+from wsaas.net.quiet_site import QuietSite, longest_webhook
 from wsaas.settings.load import SettingsError
 from wsaas.settings.table import Settings
-
-
-class QuietSite(Site):
-    """A site without an access log: its lines would carry connection ids, and one per message."""
-
-    noisy = False
-
-    def log(self, request: Request) -> None:
-        pass
 
 
 class DemoService(MultiService):
@@ -62,14 +53,14 @@ class DemoService(MultiService):
         Service.stopService(self)
 
 
-def demo_site(backend: DemoBackend, prefix: str) -> Site:
+def demo_site(backend: DemoBackend, prefix: str, max_message_size: int = 1 << 20) -> Site:
     """The backend's webhooks below `prefix`, a path such as /websocket."""
     resource: Resource = backend.app.resource()
     for segment in reversed([segment for segment in prefix.split("/") if segment]):
         parent = Resource()
         parent.putChild(segment.encode(), resource)
         resource = parent
-    return QuietSite(resource)
+    return QuietSite(resource, longest_webhook(max_message_size))
 
 
 def demo_service(reactor: Any, settings: Settings, clients_at: Callable[[], str | None]) -> IService:
@@ -82,7 +73,8 @@ def demo_service(reactor: Any, settings: Settings, clients_at: Callable[[], str 
         raise ValueError(f"TARGET_ADDRESS={settings.target_address}: the demo must be at http://localhost")
     token = settings.api_token[0] if settings.api_token else None
     pusher = Pusher(HTTPClient(Agent(reactor)), reactor, settings.local_address, token)
-    site = service(f"tcp:{target.port or 80}:interface=127.0.0.1", demo_site(DemoBackend(pusher), target.path), reactor)
+    demo = demo_site(DemoBackend(pusher), target.path, settings.max_message_size)
+    site = service(f"tcp:{target.port or 80}:interface=127.0.0.1", demo, reactor)
 
     def hints() -> list[str]:
         api, clients = settings.local_address, clients_at()

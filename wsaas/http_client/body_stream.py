@@ -44,7 +44,7 @@ class BodySource(Protocol):
 
 
 class BodyStream:
-    """One body. It begins paused, until `read`."""
+    """One body. It begins paused, until `read`. Bound: while it is paused, it holds what one read gave (64 KiB)."""
 
     __slots__ = ("_consumer", "_end", "_held", "_part_at", "_source", "paused")
 

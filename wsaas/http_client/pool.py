@@ -24,6 +24,8 @@ from wsaas.http_client.response_parser import LastResponse
 class Pool:
     """HTTP/1.1 exchanges with one origin. `host` is the Host header's value; durations are seconds.
 
+    Bound: connections as the exchanges under way, which the caller bounds, and `max_idle`.
+
     Fast path: an answer in the same bytes as the last one is not parsed again, unless `remember` is False.
     """
 

@@ -36,12 +36,17 @@ FRESH = 30.0
 PATIENCE = 1.0
 # Seconds after which the next address is tried beside the ones before it (RFC 8305, 5).
 STAGGER = 0.25
+# Addresses of one name that are used, of however many a name server says.
+MAX_ADDRESSES = 32
 
 Address = IPv4Address | IPv6Address
 
 
 class Addresses:
-    """The IP addresses of one name; the one that a connection was made to last comes first."""
+    """The IP addresses of one name; the one that a connection was made to last comes first.
+
+    Bound: MAX_ADDRESSES, and one Deferred for each connection that is being made, which the pool's user bounds.
+    """
 
     def __init__(self, reactor: Any, host: str, port: int) -> None:
         self._reactor = reactor
@@ -102,7 +107,7 @@ class Addresses:
 
 @implementer(IResolutionReceiver)
 class _Lookup:
-    """One question to the reactor's resolver."""
+    """One question to the reactor's resolver. Bound: the first MAX_ADDRESSES of the answer are kept."""
 
     def __init__(self, given_up_at: float, done: Callable[[_Lookup], None]) -> None:
         self.given_up_at = given_up_at
@@ -114,7 +119,7 @@ class _Lookup:
 
     def addressResolved(self, address: IAddress) -> None:
         """Note an address: IResolutionReceiver."""
-        if isinstance(address, Address) and address not in self.addresses:
+        if isinstance(address, Address) and len(self.addresses) < MAX_ADDRESSES and address not in self.addresses:
             self.addresses.append(address)
 
     def resolutionComplete(self) -> None:
@@ -148,7 +153,10 @@ class NamedEndpoint:
 
 
 class _Race:
-    """Attempts to connect to several addresses. Each starts when the one before has failed, or STAGGER after it."""
+    """Attempts to connect to several addresses. Each starts when the one before has failed, or STAGGER after it.
+
+    Bound: one attempt for each address.
+    """
 
     def __init__(
         self,

@@ -22,7 +22,10 @@ class JobQueue(Protocol):
 
 
 class WriterThread:
-    """The JobQueue of the running gateway: a daemon thread, so that a hanging disk does not keep the process alive."""
+    """The JobQueue of the running gateway: a daemon thread, so that a hanging disk does not keep the process alive.
+
+    Bound: the journal submits a batch when the one before is written.
+    """
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()

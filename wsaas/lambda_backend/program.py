@@ -16,8 +16,6 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import deferLater
 from twisted.python.threadpool import ThreadPool
 from twisted.web.client import Agent, HTTPConnectionPool
-from twisted.web.http import Request
-from twisted.web.server import Site
 
 from wsaas.http_client.treq_client import NoCookies
 from wsaas.lambda_backend.app import LambdaBackend
@@ -26,6 +24,7 @@ from wsaas.lambda_backend.invoke_target import InvokeTarget
 from wsaas.lambda_backend.python_target import Modules, PythonTarget
 from wsaas.lambda_backend.routes import Selection
 from wsaas.lambda_backend.targets import Target
+from wsaas.net.quiet_site import QuietSite, longest_webhook
 
 MAX_THREADS = 64
 """Handlers in Python that run at once: as many as webhooks are on the way by default."""
@@ -52,15 +51,7 @@ class Options:
     route_responses: bool
     listen: str
     keys: Sequence[bytes] = ()
-
-
-class QuietSite(Site):
-    """A site without an access log: its lines would carry connection ids, and one for each message."""
-
-    noisy = False
-
-    def log(self, request: Request) -> None:
-        pass
+    max_message_size: int = 1 << 20
 
 
 def place_of(target_address: str) -> str:
@@ -124,7 +115,7 @@ class Program:
             clock=reactor.seconds,
             wall_clock=time.time,
         )
-        self.site = QuietSite(backend.app.resource())
+        self.site = QuietSite(backend.app.resource(), longest_webhook(options.max_message_size))
 
     def _route(self, text: str) -> tuple[str, Target]:
         key, equals, target = text.partition("=")

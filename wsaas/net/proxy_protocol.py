@@ -120,7 +120,7 @@ class Proxied(ProtocolWrapper):
     """A connection that begins with a PROXY header. It is aborted if the header is malformed.
 
     The wrapped protocol is connected before the header arrives, so that its time limit covers the header, too. Until
-    the header arrives, `getPeer` returns the balancer's address.
+    the header arrives, `getPeer` returns the balancer's address. Bound: the longest header, and one read (64 KiB).
     """
 
     _data: bytes | None = b""

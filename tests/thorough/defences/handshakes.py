@@ -54,6 +54,8 @@ _STAYS = "return self.refusal is None or admission.surplus <= admission.most_sur
 _GONE = "        self._connections.discard(connection)\n"
 _MADE = "        clock = self.context.clock\n        self.liveness"
 
+_CARRIES = 'if len(tokens) > 1 or b"authorization" in fields:\n            '
+
 _FUZZ = "thorough.fuzz.test_clients.HandshakeFuzz.test_anything"
 _MANY = "thorough.fuzz.test_clients.HandshakeFuzz.test_many"
 _ASSAULT = "thorough.fuzz.test_process.AssaultTests.test_handshakes"
@@ -221,8 +223,14 @@ DEFENCES = [
         CREDENTIALS,
         '        return b""\n',
         "        return found[0]\n",
-        "unit.clients.handshake.test_credentials.OneTests.test_error_messages",
         "unit.clients.handshake.test_credentials.QueryTests.test_taken_out",
+    ),
+    without(  # the refusal tells it to the next server as well
+        TWO,
+        CREDENTIALS,
+        f"{_CARRIES}raise BadCredential(_MORE)",
+        f'{_CARRIES}raise BadCredential(tokens[0].decode("latin-1"))',
+        "unit.clients.handshake.test_credentials.OneTests.test_error_messages",
     ),
     without(  # it stays among the subprotocols
         TWO,

@@ -10,7 +10,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.http_client.resolver import FRESH, PATIENCE, STAGGER, Address, Addresses, NamedEndpoint
+from wsaas.http_client.resolver import FRESH, MAX_ADDRESSES, PATIENCE, STAGGER, Address, Addresses, NamedEndpoint
 
 ONE, TWO = IPv4Address("TCP", "192.0.2.1", 80), IPv4Address("TCP", "192.0.2.2", 80)
 SIX = IPv6Address("TCP", "2001:db8::1", 80)
@@ -111,6 +111,13 @@ class AddressesTests(NamesTestCase):
         self.resolver.answer(ONE)
         self.assertEqual(self.successResultOf(asked), [ONE])
         self.assertEqual(self.successResultOf(lost), [ONE])
+
+    def test_many(self) -> None:
+        """Of a name server that says very many addresses, the first MAX_ADDRESSES are used."""
+        many = [IPv4Address("TCP", f"10.0.0.{number}", 80) for number in range(MAX_ADDRESSES + 5)]
+        asked = self.addresses.get()
+        self.resolver.answer(*many)
+        self.assertEqual(self.successResultOf(asked), many[:MAX_ADDRESSES])
 
     def test_unknown(self) -> None:
         """A name that never had an address has none, and is looked up each time."""
