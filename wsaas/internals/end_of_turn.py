@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wsaas.internals.direct_write import can_write_through, nothing_waits
+from wsaas.internals.tls_transport import RecordTlsTransport
 
 _log = Logger()
 _DONE = Failure(ConnectionDone())
@@ -30,9 +31,15 @@ class EndOfTurn:
     def close(self, transport: Any) -> bool:
         """Close the transport when all events of this turn are served, as its loseConnection does later.
 
-        Return False, and do nothing, for a transport that has another layer over it, or for which something waits.
+        A TLS transport says goodbye at once, and does not wait for the client's goodbye. Return False, and do nothing,
+        for a transport over another layer, or for which something waits.
         """
+        tls = transport if type(transport) is RecordTlsTransport else None
+        if tls is not None:
+            transport = tls.transport
         if not can_write_through(transport) or not transport.connected or not nothing_waits(transport):
+            return False
+        if tls is not None and not tls.say_goodbye():
             return False
         if not self._ending:
             self._clock.callLater(0, self._end)

@@ -1,6 +1,7 @@
 """Twisted's TLS transports, with direct writes: each TLS record goes to the socket at once.
 
-They also read a record that comes by itself without asking OpenSSL for more.
+They also read a record that comes by itself without asking OpenSSL for more. A server's sends the session tickets
+together with the first answer, and can say goodbye without waiting for the client's.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from wsaas.internals.direct_write import writer
+from wsaas.internals.direct_write import nothing_waits, writer
 from wsaas.internals.supported import Reliance
 
 
@@ -41,7 +42,16 @@ RELIANCE = Reliance(
     plainly="Twisted's TLS transports write, a turn of the reactor later",
     names=tuple(
         f"twisted.protocols.tls:TLSMemoryBIOProtocol.{name}"
-        for name in ("_aborted", "_flushReceiveBIO", "_flushSendBIO", "_handshakeDone", "_lostTLSConnection")
+        for name in (
+            "_aborted",
+            "_checkHandshakeStatus",
+            "_flushReceiveBIO",
+            "_flushSendBIO",
+            "_handshakeDone",
+            "_lostTLSConnection",
+            "_tlsShutdownFinished",
+            "_unbufferPendingWrites",
+        )
     ),
     attributes=("_creatorCallable", "_tlsConnection", "_appSendBuffer"),
     sample=_sample,
@@ -94,7 +104,10 @@ class _RecordReading(TLSMemoryBIOProtocol):
             or self._appSendBuffer
         ):
             self._follow(data)
-            super().dataReceived(data)
+            if self._handshakeDone:
+                super().dataReceived(data)
+            else:
+                self._shake_hands(data)
             return
         connection = self._tlsConnection
         connection.bio_write(data)
@@ -107,6 +120,10 @@ class _RecordReading(TLSMemoryBIOProtocol):
         else:
             if not self._aborted:
                 self.wrappedProtocol.dataReceived(received)
+
+    def _shake_hands(self, data: bytes) -> None:
+        """Read what comes before the handshake is done."""
+        super().dataReceived(data)
 
     def _follow(self, data: bytes) -> None:
         """Follow the records to the end of `data`."""
@@ -129,13 +146,56 @@ class DirectTlsTransport(_DirectWriting):
         self._write_records = writer(transport)
         self._tlsConnection = self.factory._creatorCallable(self)
         self._appSendBuffer: list[bytes] = []
-        Protocol.makeConnection(self, transport)
-        self.factory.registerProtocol(self)
         ProtocolWrapper.makeConnection(self, transport)
 
 
 class RecordTlsTransport(_RecordReading, DirectTlsTransport):
-    """A server's TLS transport with direct writes, which reads a record by itself in one step."""
+    """A server's TLS transport with direct writes, which reads a record by itself in one step.
+
+    The session tickets of TLS 1.3, with which the handshake ends for a server, wait for the first answer, and leave
+    with it in one write: a client needs them for its next connection only. Bound: some 600 bytes.
+    """
+
+    def _shake_hands(self, data: bytes) -> None:
+        """Do what Twisted's dataReceived does during the handshake; but behind it, write nothing that can wait."""
+        connection = self._tlsConnection
+        connection.bio_write(data)
+        self._checkHandshakeStatus()
+        if not self._handshakeDone:
+            return
+        if self._appSendBuffer:
+            self._unbufferPendingWrites()
+        if connection.get_protocol_version() != SSL.TLS1_3_VERSION:  # the client waits for the handshake's last bytes
+            self._flushReceiveBIO()
+            return
+        while not self._lostTLSConnection:
+            try:
+                received = connection.recv(_LONGEST_READ)
+            except SSL.WantReadError:
+                return
+            except SSL.ZeroReturnError:  # it says so again to Twisted
+                self._flushReceiveBIO()
+            except SSL.Error:
+                self._tlsShutdownFinished(Failure())
+            else:
+                if not self._aborted:
+                    self.wrappedProtocol.dataReceived(received)
+        self._flushSendBIO()
+
+    def say_goodbye(self) -> bool:
+        """Write close_notify, and hear no more: all that this side has to do before it closes (RFC 8446, 6.1).
+
+        Return False if the transport below must be asked when all is written, or if TLS cannot end so at this moment.
+        """
+        if not self._handshakeDone or self._lostTLSConnection or self.disconnecting or self._appSendBuffer:
+            return False
+        try:
+            self._tlsConnection.shutdown()
+        except SSL.Error:
+            return False
+        self._flushSendBIO()
+        self._lostTLSConnection = nothing_waits(self.transport)
+        return self._lostTLSConnection
 
 
 class ClientTlsTransport(_RecordReading, _DirectWriting):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet.interfaces import IReactorFDSet
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import CertificateOptions, KeyPair
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Server
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from wsaas.internals.end_of_turn import EndOfTurn
+from wsaas.internals.tls_transport import DirectTlsTransport, RecordTlsTransport, tls_server_factory
 
 _ADDRESS = ("127.0.0.1", 1)
 
@@ -108,3 +112,77 @@ class EndOfTurnTests(SynchronousTestCase):
             self.assertFalse(self.end_of_turn.close(transport))
         self.reactor.advance(0)
         self.assertTrue(waiting.connected)
+
+
+class TlsTests(SynchronousTestCase):
+    certificate = CertificateOptions(
+        privateKey=(pair := KeyPair.generate()).original, certificate=pair.selfSignedCert(1, CN="x").original
+    )
+
+    def setUp(self) -> None:
+        self.reactor = Reactor()
+        self.end_of_turn = EndOfTurn(self.reactor)
+
+    def tls(self, kind: type[DirectTlsTransport] = RecordTlsTransport) -> tuple[Any, Losing, Any, socket.socket]:
+        """A TLS transport over a socket, its protocol, the client's TLS and socket; the handshake has not begun."""
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        self.addCleanup(near.close)
+        self.addCleanup(far.close)
+        protocol = Losing()
+        factory = Factory.forProtocol(lambda: protocol)  # type: ignore[arg-type]
+        tls: Any = tls_server_factory(self.certificate, factory, self.reactor, kind).buildProtocol(None)  # type: ignore[arg-type]
+        server = Server(near, tls, _ADDRESS, None, 0, self.reactor)  # type: ignore[arg-type]
+        tls.makeConnection(server)
+        server.startReading()
+        client = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD))
+        client.set_connect_state()
+        return tls, protocol, client, far
+
+    def open(self, kind: type[DirectTlsTransport] = RecordTlsTransport) -> tuple[Any, Losing, Any, socket.socket]:
+        tls, protocol, client, far = self.tls(kind)
+        while not tls._handshakeDone:
+            try:
+                client.do_handshake()
+            except SSL.WantReadError:
+                pass
+            far.sendall(client.bio_read(65536))
+            tls.transport.doRead()
+            if not tls._handshakeDone:
+                client.bio_write(far.recv(65536))
+        return tls, protocol, client, far
+
+    def test_goodbye(self) -> None:
+        """Over TLS the client gets all that was written, close_notify at once, and the end of its stream when the turn
+        is over, without a goodbye of its own; what it says meanwhile is not heard.
+        """
+        tls, protocol, client, far = self.open()
+        tls.write(b"last")
+        self.assertTrue(self.end_of_turn.close(tls))
+        self.assertFalse(self.end_of_turn.close(tls))
+        client.bio_write(far.recv(65536))
+        self.assertEqual(client.recv(100), b"last")
+        self.assertRaises(SSL.ZeroReturnError, client.recv, 100)
+        client.send(b"more")
+        tls.dataReceived(client.bio_read(100))
+        self.assertEqual((protocol.lost, tls.transport.connected), (None, 1))
+        self.reactor.advance(0)
+        self.assertEqual((protocol.lost, far.recv(1)), ("ConnectionDone", b""))
+        self.assertEqual((self.reactor.watched, self.reactor.getDelayedCalls()), (set(), []))
+
+    def test_tls_left_to_twisted(self) -> None:
+        """A TLS transport in its handshake, one that closes already, one of another kind, and one over a transport that
+        has something to write, before or with the goodbye, are not closed so.
+        """
+        closing, waiting, full = (self.open()[0] for _ in range(3))
+        other, beginning = self.open(DirectTlsTransport)[0], self.tls()[0]
+        closing.loseConnection()
+        waiting.transport.write(b"x")
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                full.transport.socket.send(bytes(4096))
+        for tls in (beginning, closing, waiting, full, other):
+            self.assertFalse(self.end_of_turn.close(tls))
+        self.reactor.advance(0)
+        for tls in (beginning, waiting, full, other):
+            self.assertEqual((tls.transport.connected, tls._lostTLSConnection), (1, False))

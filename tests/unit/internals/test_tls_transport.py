@@ -340,6 +340,49 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(calls[1] - calls[0], 3)
 
 
+class TicketTests(SynchronousTestCase):
+    def test_one_write(self) -> None:
+        """With TLS 1.3 the tickets, with which the handshake ends, are written together with the first answer, or with
+        close_notify; with TLS 1.2 the client waits for what ends it, and gets it at once.
+        """
+        for tls13, then in ((True, b"w"), (True, b""), (True, b"c"), (False, b"w")):
+            below, writes = StringTransportWithDisconnection(), []
+            heard: list[Any] = []
+            factory = Factory.forProtocol(lambda heard=heard: Noting(heard))
+            server: Any = tls_server_factory(RecordTests.certificate, factory, Clock()).buildProtocol(None)  # type: ignore[arg-type]
+            below.protocol = server
+            below.write = writes.append  # type: ignore[method-assign]
+            server.makeConnection(below)
+            context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+            if not tls13:
+                context.set_max_proto_version(SSL.TLS1_2_VERSION)
+            client = SSL.Connection(context)
+            client.set_connect_state()
+            for _ in range(2):
+                try:
+                    client.do_handshake()
+                except SSL.WantReadError:
+                    pass
+                before = len(writes)
+                server.dataReceived(client.bio_read(65536))
+                if writes[before:]:
+                    client.bio_write(writes[-1])
+            self.assertEqual(len(writes), 1 if tls13 else 2)
+            client.do_handshake()
+            if not then:
+                server.write(b"answer")
+            else:
+                client.send(then)
+                server.dataReceived(client.bio_read(65536))
+            self.assertEqual(len(writes), 2 if tls13 else 3)
+            client.bio_write(writes[-1])
+            if then == b"c":
+                self.assertRaises(SSL.ZeroReturnError, client.recv, 100)
+            else:
+                self.assertEqual(client.recv(100), b"answer")
+            self.assertEqual(heard, [then] if then else [])
+
+
 class Silent:
     def warn(self, text: str, **fields: object) -> None:
         pass

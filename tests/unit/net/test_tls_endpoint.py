@@ -231,6 +231,26 @@ class HandshakeTests(TlsTestCase):
         suites = ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
         self.assertEqual(accepted, {f"ECDHE-ECDSA-{suite}" for suite in suites})
 
+    def test_ciphersuites(self) -> None:
+        """With TLS 1.3 each of the usual suites is accepted, and of several that with the cheap hash is chosen, in
+        whatever order they come.
+        """
+        names = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
+        listening, chosen = self.listen(), []
+        for offered in (*([name] for name in names), names, names[::-1]):
+            context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+            context.set_tls13_ciphersuites(":".join(offered).encode())
+            client = SSL.Connection(context)
+            client.set_connect_state()
+            transport, protocol = harness.Transport(self.clock), listening.buildProtocol(None)
+            protocol.makeConnection(transport)
+            self.assertRaises(SSL.WantReadError, client.do_handshake)
+            protocol.dataReceived(client.bio_read(65536))
+            client.bio_write(transport.written)
+            client.do_handshake()
+            chosen.append(client.get_cipher_name())
+        self.assertEqual(chosen, [*names, names[0], names[0]])
+
     def test_compression(self) -> None:
         """Nothing is compressed below HTTP, and that is not left to the defaults with which OpenSSL was built."""
         asked = []
@@ -363,6 +383,18 @@ class ClientCertificateTests(TlsTestCase):
         wire = self.wire(self.listen(), self.context(client=self.good)).open()
         self.assertIs(self.factory.connections[0].transport.getPeerCertificate(), None)  # type: ignore[union-attr]
         self.assertEqual(wire.say(b"x"), b"10.0.0.1:x")
+
+    def test_first_answer(self) -> None:
+        """A client that waits for the gateway to speak waits for nothing of the handshake's, in any version; and one
+        that is answered can resume its session.
+        """
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            listening, context = self.listen(), self.limited(version)
+            wire = self.wire(listening, context).open()
+            self.factory.connections[-1].transport.write(b"first")  # type: ignore[union-attr]
+            self.assertEqual(wire.attempt(lambda wire=wire: wire.tls.read(100)), b"first")
+            again = self.wire(listening, context, session=wire.tls.session).open()
+            self.assertTrue(again.tls.session_reused)
 
     def test_resumed(self) -> None:
         """A client with a certificate can resume its session."""
