@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from tests.support.backend_answers import Gate, accept, gated, reply
 from tests.support.faults import PATIENCE, FaultsTestCase, by_id, first_of_each
@@ -110,14 +111,23 @@ class PauseTests(FaultsTestCase):
         self.assert_forgiven(6, stand_still)
 
     def test_drain(self) -> None:
-        """A drain has its whole DRAIN_TIMEOUT beside the time in which the process stood still."""
+        """A drain has its whole DRAIN_TIMEOUT beside the time in which the process stood still; the client, who was
+        silent meanwhile, was last active before that.
+        """
         gate, backend = Gate(), self.backend()
         stage = backend.stage("/")
         stage.on_message(gated(gate, reply()), reply())
         gateway = self.gateway(backend, DRAIN_TIMEOUT="3000")
         client: RawClient = self.raw(gateway.ws_port).open("/")
         client.send(frame(TEXT, b"one") + frame(TEXT, b"two"))
-        self.only(lambda: stage.messages)
+        id = self.only(lambda: stage.messages).id
+        before = gateway.api.get(f"/{id}").json()["last_active_at"]
+        gateway.process.send_signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        gateway.process.send_signal(signal.SIGCONT)
+        after = gateway.api.get(f"/{id}").json()["last_active_at"]
+        late = (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()
+        self.assertLess(abs(late), 0.5)
         gateway.terminate()
         self.assertEqual(client.close_code(), 1012)
         gateway.process.send_signal(signal.SIGSTOP)

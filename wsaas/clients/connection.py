@@ -115,7 +115,7 @@ class ClientConnection(Protocol):
 
     @property
     def last_active_at(self) -> float:
-        return self.context.wall_clock() - (self.context.clock.seconds() - self.liveness.heard_at)
+        return self.context.wall_clock() - self.context.passed_since(self.liveness.heard_at)
 
     def accept(self, subprotocol: str | None, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         self.slot.answered()

@@ -70,6 +70,7 @@ class ConnectionContext:
     """The same for all connections of one factory.
 
     Timeouts are in seconds by `clock`, whose time `seconds()` is as well; `wall_clock()` is in seconds since the epoch.
+    `passed_since(moment)` is the seconds since a moment of the clock, pauses of the process included.
     A `ws_timeout` of 0 turns the keepalive off. `message_rate` is in frames a second, 0 for no limit;
     `max_message_size` and, for a connection, `send_buffer` are in bytes. None instead of a fast path switches it off.
     """
@@ -77,6 +78,7 @@ class ConnectionContext:
     clock: IReactorTime
     seconds: Callable[[], float]
     wall_clock: Callable[[], float]
+    passed_since: Callable[[float], float]
     gateway: Gateway
     policy: HandshakePolicy
     pending: PendingHandshakes

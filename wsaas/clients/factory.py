@@ -51,7 +51,8 @@ class ClientFactory(WebSocketServerFactory):
     """Makes the connections of one gateway's clients. It is a factory of Autobahn's, for the codecs that they need.
 
     `ws_timeout` is in seconds, 0 turns the keepalive off; `message_rate` is in frames a second, 0 for no limit.
-    `wall_clock()` is the time in seconds since the epoch. None instead of a fast path switches it off.
+    `wall_clock()` is the time in seconds since the epoch; for `passed_since` see ConnectionContext. None instead of a
+    fast path switches it off.
 
     Bound: as many connections as admission has slots.
     """
@@ -72,6 +73,7 @@ class ClientFactory(WebSocketServerFactory):
         send_buffer: int,
         compression: bool,
         wall_clock: Callable[[], float],
+        passed_since: Callable[[float], float] | None = None,
         scan_fast_path: ScanFastPath | None = scan,
         head_fast_path: HeadFastPath | None = read_usual,
         frame_fast_path: FrameFastPath | None = measure,
@@ -101,6 +103,7 @@ class ClientFactory(WebSocketServerFactory):
             clock=clock,
             seconds=clock.seconds,
             wall_clock=wall_clock,
+            passed_since=passed_since or (lambda moment: clock.seconds() - moment),
             gateway=gateway,
             policy=policy,
             pending=PendingHandshakes(clock, handshake_timeout),

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -33,23 +34,39 @@ LOGGED_PAUSE = 1.0
 LOG_INTERVAL = 10.0
 """Seconds of awake time between two log lines about pauses."""
 
+MAX_PAUSES = 1000
+"""Pauses that are remembered."""
+
 _log = Logger()
+
+
+def passed_since(reactor: Any) -> Callable[[float], float]:
+    """Return the function that says how many seconds have passed since a moment of the reactor's clock, also those in
+    which the process stood still.
+    """
+    plain: Callable[[float], float] = lambda moment: reactor.seconds() - moment  # noqa: E731
+    return getattr(reactor.seconds, "passed_since", plain)
 
 
 class AwakeClock:
     """Counts the seconds of `monotonic` without the pauses: of the time between two marks, `SLACK` seconds at most.
 
     The clock never goes back. Before the first mark it follows `monotonic`, so that the start of the process is no
-    pause. Both functions are closures, because each message reads the clock several times.
+    pause. The functions are closures, because each message reads the clock several times. Bound: MAX_PAUSES are
+    remembered, the last ones.
     """
 
     seconds: Callable[[], float]
     """Return the time in seconds."""
     mark: Callable[[], float]
     """Mark a turn of the reactor. Return 0, or after a pause the seconds since the last mark."""
+    passed_since: Callable[[float], float]
+    """Return the seconds that have passed since a moment of this clock, the pauses included."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         skipped, limit = 0.0, math.inf
+        pauses: deque[tuple[float, float]] = deque(maxlen=MAX_PAUSES)
+        """The moment of each, and how long it was."""
 
         def seconds() -> float:
             now = monotonic()
@@ -61,10 +78,20 @@ class AwakeClock:
             limit = now + SLACK
             if now <= until:
                 return 0.0
+            pauses.append((until - skipped, now - until))
             skipped += now - until
             return now - until + SLACK
 
-        self.seconds, self.mark = seconds, mark
+        def passed_since(moment: float) -> float:
+            passed = seconds() - moment + max(0.0, monotonic() - limit)
+            for at, length in reversed(pauses):
+                if at <= moment:
+                    break
+                passed += length
+            return passed
+
+        self.seconds, self.mark, self.passed_since = seconds, mark, passed_since
+        seconds.passed_since = passed_since  # type: ignore[attr-defined]
 
 
 def count_awake_time(reactor: Any, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -41,6 +41,7 @@ from wsaas.core.registry import Registry
 from wsaas.core.router import Router
 from wsaas.http_client.pool import Pool
 from wsaas.http_client.target import Target
+from wsaas.internals.awake_clock import passed_since
 from wsaas.internals.end_of_turn import EndOfTurn
 from wsaas.internals.signals import Signals, exit_with
 from wsaas.journal.memory import MemoryJournal
@@ -159,6 +160,7 @@ def assemble(
         handshake_timeout=settings.handshake_timeout,
         max_message_size=settings.max_message_size,
         message_rate=settings.message_rate,
+        passed_since=passed_since(reactor),
         send_buffer=settings.send_buffer,
         compression=settings.compression,
         wall_clock=time.time,

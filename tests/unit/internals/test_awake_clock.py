@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.pollreactor import PollReactor
 from twisted.internet.selectreactor import SelectReactor
+from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,9 +18,11 @@ from wsaas.internals.awake_clock import (
     HEARTBEAT_INTERVAL,
     LOG_INTERVAL,
     LOGGED_PAUSE,
+    MAX_PAUSES,
     SLACK,
     AwakeClock,
     count_awake_time,
+    passed_since,
 )
 from wsaas.internals.reactor_tuning import replace_iteration
 
@@ -61,6 +64,26 @@ class ClockTests(SynchronousTestCase):
                 self.monotonic.now += 0.1
                 self.assertEqual(self.clock.mark(), 0.0)
             self.assertAlmostEqual(self.clock.seconds() - start, count * (SLACK + 1), 6)
+
+    def test_passed_since(self) -> None:
+        """Since a moment has passed what the kernel's clock says, pauses included, before the next mark as well; of
+        MAX_PAUSES the oldest are forgotten.
+        """
+        self.clock.mark()
+        moments: list[tuple[float, float]] = []
+        for pause in (0.1, 35.0, 0.2, 0.9, 0.1, 100.0):
+            self.monotonic.now += 0.01
+            moments.append((self.clock.seconds(), self.monotonic.now))
+            self.monotonic.now += pause
+            for moment, kernel in moments:
+                self.assertAlmostEqual(self.clock.passed_since(moment), self.monotonic.now - kernel, 6)
+            self.clock.mark()
+            for moment, kernel in moments:
+                self.assertAlmostEqual(self.clock.passed_since(moment), self.monotonic.now - kernel, 6)
+        for _ in range(MAX_PAUSES):
+            self.monotonic.now += 1
+            self.clock.mark()
+        self.assertAlmostEqual(self.clock.passed_since(moments[-1][0]), MAX_PAUSES + SLACK - 0.01, 6)
 
     def test_start(self) -> None:
         """Before the first mark it is the kernel's clock, and the start of a process is no pause."""
@@ -140,6 +163,17 @@ class Interrupted:
 
 
 class LoopTests(ReactorTestCase):
+    def test_passed_since(self) -> None:
+        """It is asked of the reactor; one whose clock counts all time says what that counts."""
+        reactor = self.reactor(PollReactor)
+        moment = reactor.seconds()
+        self.monotonic.now += 60
+        self.turn(reactor)
+        self.assertAlmostEqual(passed_since(reactor)(moment), 60, 6)
+        clock = Clock()
+        clock.advance(5)
+        self.assertEqual(passed_since(clock)(2), 3)
+
     def reader(self, reactor: Any, then: Callable[[bytes], object]) -> socket.socket:
         near, far = socket.socketpair()
         self.addCleanup(near.close)
