@@ -91,7 +91,7 @@ def engine_flaws(settings: Settings) -> tuple[list[str], list[str]]:
 
     from wsaas.cluster.engine import Engine
     from wsaas.cluster.engine_trial import try_engine
-    from wsaas.cluster.scripts import Keys
+    from wsaas.cluster.keys import Keys
     from wsaas.net.tls_client import ClientFiles
     from wsaas.service.node import replicas_of
 

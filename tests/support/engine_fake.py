@@ -70,12 +70,16 @@ class FakeEngine:
     def _run(self, name: str, words: list[Any]) -> Any:
         twin = self.twin
         if name == "write":
-            W, P, seq, puts, *rest = words
+            W, P, seq, puts, joins, leaves, *rest = words
             rows = dict(zip(rest[: 2 * puts : 2], rest[1 : 2 * puts : 2], strict=True))
-            return twin.write(W, P, seq, rows, rest[2 * puts :])
+            rest = rest[2 * puts :]
+            return twin.write(W, P, seq, rows, rest[joins + leaves :], rest[:joins], rest[joins : joins + leaves])
+        if name == "interest":
+            known, count, *rest = words
+            words = [known, rest[:count], rest[count:]]
         got = getattr(twin, name)(*words)
-        if name in ("join", "renew") and got[0] == "OK":
-            got[5] = [word for pair in got[5].items() for word in pair]
+        if name == "interest" or (name in ("join", "renew") and got[0] == "OK"):
+            got[-1] = [word for pair in got[-1].items() for word in pair]
         return got
 
     def call(self, *words: Any, within: float | None = None) -> Deferred[Any]:
@@ -99,6 +103,8 @@ class FakeEngine:
                 got = min(int(rest[0]), self.replicas if self._wrote else max(self.replicas, self.attached))
             case "SMEMBERS" if key.startswith("t:"):
                 got = sorted(self.twin.told.get(key[2:], ()))
+            case "SMEMBERS" if key.startswith("g:"):
+                got = sorted(self.twin.groups.get(key[2:], ()))
             case "SMEMBERS":
                 got = sorted(self.sets.get(key, ()))
             case "SADD":

@@ -12,7 +12,7 @@ from tests.support.gateway_process import TWISTD
 SPEED = 2.0
 """The factor."""
 CONSTANTS: dict[str, tuple[str, ...]] = {
-    "wsaas.cluster.scripts": ("LEASE = 4000", "CLAIM_AFTER = 7000", "CALM = 8000"),
+    "wsaas.cluster.scripts": ("LEASE = 4000", "CLAIM_AFTER = 7000", "CALM = 8000", "VOUCH = 3000", "FRESH = 1500"),
     "wsaas.cluster.right": ("MARGIN = 0.2", "VOTE = 2.0", "LATCH = CLAIM_AFTER - 1.0", "UNBROKEN = 1.5"),
     "wsaas.cluster.engine_connection": ("CALL_TIMEOUT = 1.0",),
     "wsaas.cluster.siblings": ("FORWARD_TIMEOUT = 2.0",),

@@ -58,10 +58,15 @@ class Elsewhere(Protocol):
         """Send a push to the process of this id. `done` is called with the whole answer, ready to be written."""
 
     def push_to_many(
-        self, target: bytes, payload: bytes, binary: bool, fan_out: FanOut[Session], done: Callable[[bytes], object]
+        self,
+        group: bytes | None,
+        payload: bytes,
+        binary: bool,
+        fan_out: FanOut[Session],
+        done: Callable[[bytes], object],
     ) -> None:
-        """Send a push to all other processes, for this target, and take the steps of the fan-out here. `done` is called
-        with the whole answer, which has the counts of all.
+        """Send a push to the other processes that may have members of this group, to all for None, and take the steps
+        of the fan-out here. `done` is called with the whole answer, which has the counts of all.
         """
 
     def forward(self, id: str, request: IRequest, patience: float = 0.0) -> Awaitable[ApiResponse]:
@@ -71,5 +76,7 @@ class Elsewhere(Protocol):
         returned then gives the request up there, too.
         """
 
-    def gather(self, request: IRequest, target: bytes | None = None) -> Awaitable[Gathered]:
-        """Send a request to all other processes, for its own target or for this one."""
+    def gather(self, request: IRequest, target: bytes | None = None, group: str | None = None) -> Awaitable[Gathered]:
+        """Send a request to the other processes, for its own target or for this one: to all, or to those that may have
+        members of this group.
+        """

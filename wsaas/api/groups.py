@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.web.iweb import IRequest
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ALL_GROUPS = b"/-/groups"
 """Target at which a process tells another the sizes of all its groups, by name."""
+JOIN_PATIENCE = 5.0
+"""Seconds for which a join may wait, more than any answer may, until the group is known to other processes."""
 
 
 def add_group_routes(api: Api, router: Router, reactor: Any, elsewhere: Elsewhere | None = None) -> None:
@@ -47,8 +50,8 @@ def add_group_routes(api: Api, router: Router, reactor: Any, elsewhere: Elsewher
             await deferLater(reactor, 0)
         return fan_out
 
-    def gather(request: IRequest) -> Awaitable[Gathered] | None:
-        return None if elsewhere is None else elsewhere.gather(request)
+    def gather(request: IRequest, group: str | None = None) -> Awaitable[Gathered] | None:
+        return None if elsewhere is None else elsewhere.gather(request, group=group)
 
     async def counts(own: Mapping[str, int], others: Awaitable[Gathered] | None) -> ApiResponse:
         return ApiResponse(200, {**OK, **own}) if others is None else (await others).counts(own)
@@ -73,7 +76,7 @@ def add_group_routes(api: Api, router: Router, reactor: Any, elsewhere: Elsewher
     @api.route("/groups/<name:group>", "PUT", repeatable=EXCEPT)
     async def push(request: IRequest, query: Query, group: str) -> ApiResponse:
         fan_out = router.push_to_group(group, *message(request), excepted(query))
-        return await sent(fan_out, gather(request))
+        return await sent(fan_out, gather(request, group))
 
     @api.route("/groups/<name:group>", "GET", once=PAGE)
     async def members(request: IRequest, query: Query, group: str) -> ApiResponse:
@@ -86,13 +89,15 @@ def add_group_routes(api: Api, router: Router, reactor: Any, elsewhere: Elsewher
     @api.route("/groups/<name:group>", "DELETE", once=CLOSE, repeatable=EXCEPT)
     async def close(request: IRequest, query: Query, group: str) -> ApiResponse:
         fan_out = router.close_group(group, *close_parameters(query), excepted(query))
-        others = gather(request)
+        others = gather(request, group)
         await finish(fan_out)
         return await counts({"closed": fan_out.sent}, others)
 
-    @api.route("/groups/<name:group>/<id:id>", "PUT")
+    @api.route("/groups/<name:group>/<id:id>", "PUT", patience=JOIN_PATIENCE)
     async def join(request: IRequest, query: Query, group: str, id: str) -> ApiResponse:
-        router.join(id, group)
+        known: Deferred[None] = Deferred()
+        router.join(id, group, lambda: known.callback(None))
+        await known
         return ApiResponse(200, OK)
 
     @api.route("/groups/<name:group>/<id:id>", "DELETE")

@@ -156,7 +156,7 @@ class MadeUpGateway:
         """Let the client join its groups."""
         if accepted.groups and session.state in LIVE:
             self._registry.join(session, accepted.groups)
-        if accepted.headers:
+        if accepted.headers or accepted.groups:
             session.recorded(True)
 
     def kept(self, session: Session, kept: Kept) -> None:

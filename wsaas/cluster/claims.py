@@ -17,7 +17,8 @@ from twisted.logger import Logger, LogLevel
 
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
-from wsaas.cluster.scripts import Keys, Scripts
+from wsaas.cluster.keys import Keys
+from wsaas.cluster.scripts import Scripts
 from wsaas.core.ids import PREFIX_LENGTH
 from wsaas.core.records import Record
 from wsaas.journal.rows import Unreadable, decode_closed, decode_record

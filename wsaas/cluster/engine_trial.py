@@ -8,7 +8,8 @@ from typing import Any
 
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
-from wsaas.cluster.scripts import SCHEMA, Keys
+from wsaas.cluster.keys import Keys
+from wsaas.cluster.scripts import SCHEMA
 
 OLDEST = {"redis_version": (6, 2), "valkey_version": (7, 2)}
 """The oldest versions that will do."""

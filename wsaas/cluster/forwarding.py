@@ -11,7 +11,7 @@ CONTRACT: docs/protocol.rst, "Several workers".
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from wsaas.api.elsewhere import Asked, asked_again
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.merging import Gathered
 from wsaas.api.responses import ApiResponse
+from wsaas.cluster.interest import Interest
 from wsaas.cluster.push_line import LONGEST_MESSAGE
 from wsaas.cluster.shared_fan_out import SharedFanOut
 from wsaas.cluster.siblings import Caller, Missing, SiblingRequest, SiblingResult
@@ -69,6 +70,8 @@ class Forwarding:
         self._prefix = prefix
         self.own_prefix = prefix.encode("ascii")
         self.lines = lines
+        self.interest: Interest | None = None
+        """Knows which processes certainly have no members of a group; None asks all."""
 
     def may_have(self, id: str) -> bool:
         """Say if the id is of another process."""
@@ -87,10 +90,17 @@ class Forwarding:
         self._ask(id, asked, lambda answer: done(answer.serialize()))
 
     def push_to_many(
-        self, target: bytes, payload: bytes, binary: bool, fan_out: FanOut[Session], done: Callable[[bytes], object]
+        self,
+        group: bytes | None,
+        payload: bytes,
+        binary: bool,
+        fan_out: FanOut[Session],
+        done: Callable[[bytes], object],
     ) -> None:
-        """Send a push to all other processes, and take the steps of the fan-out here."""
-        others = self.ask_all(Asked(b"PUT", target, b"application/octet-stream" if binary else None, payload))
+        """Send a push to the other processes that may have receivers, and take the steps of the fan-out here."""
+        target = b"/broadcast" if group is None else b"/groups/" + group
+        asked = Asked(b"PUT", target, b"application/octet-stream" if binary else None, payload)
+        others = self._ask_members(asked, None if group is None else group.decode("ascii"))
         SharedFanOut(self._reactor, fan_out, others, done)
 
     def forward(self, id: str, request: IRequest, patience: float = 0.0) -> Deferred[ApiResponse]:
@@ -100,13 +110,20 @@ class Forwarding:
         self._ask(id, replace(asked_again(request), patience=patience), answered.callback, caller)
         return answered
 
-    def gather(self, request: IRequest, target: bytes | None = None) -> Deferred[Gathered]:
-        """Send a request to all other processes, at once."""
-        return self.ask_all(asked_again(request, target))
+    def gather(self, request: IRequest, target: bytes | None = None, group: str | None = None) -> Deferred[Gathered]:
+        """Send a request to all other processes, or to those that may have members of a group, at once."""
+        return self._ask_members(asked_again(request, target), group)
 
     def ask_all(self, asked: Asked) -> Deferred[Gathered]:
         """Ask all other processes, at once. One whose answer makes no sense counts as not reached."""
         return Gathering(self._siblings, _request(asked)).gathered
+
+    def _ask_members(self, asked: Asked, group: str | None) -> Deferred[Gathered]:
+        """Ask the other processes that may have members of a group; None asks all."""
+        if group is None or self.interest is None:
+            return self.ask_all(asked)
+        left_out = self.interest.without(group)
+        return left_out.addCallback(lambda those: Gathering(self._siblings, _request(asked), those).gathered)
 
     def _ask(self, id: str, asked: Asked, done: Callable[[ApiResponse], object], caller: Caller | None = None) -> None:
         prefix, request = id[:PREFIX_LENGTH], _request(asked, caller)
@@ -129,17 +146,20 @@ class Forwarding:
 
 
 class Gathering:
-    """One request to all other processes. `gathered` fires when each has answered, or is known not to.
+    """One request to all other processes but those `left_out`. `gathered` fires when each has answered, or is known not
+    to.
 
     Bound: one answer of each, of MAX_ANSWER bytes.
     """
 
-    def __init__(self, siblings: Others, request: SiblingRequest) -> None:
+    def __init__(self, siblings: Others, request: SiblingRequest, left_out: Collection[str] = ()) -> None:
         self.gathered: Deferred[Gathered] = Deferred()
         self._answers: list[Mapping[str, object]] = []
         self._unreached = 0
         self._open = 1
         for prefix in siblings.prefixes():
+            if prefix in left_out:
+                continue
             self._open += 1
             siblings.ask(prefix, request, self._heard)
         self._closed()

@@ -7,7 +7,7 @@ JOIN -> OK -> RENEW, each RENEW_EVERY -> OK        the lease runs on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol
 
@@ -17,10 +17,12 @@ from twisted.logger import Logger, LogLevel
 
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
+from wsaas.cluster.keys import Keys
 from wsaas.cluster.right import Right
-from wsaas.cluster.scripts import SCHEMA, Keys, Scripts
+from wsaas.cluster.scripts import SCHEMA, Scripts
 from wsaas.cluster.table import MemberRow, Table
 from wsaas.cluster.view import View
+from wsaas.cluster.vouches import Vouches
 from wsaas.telemetry.log_limit import LogLimit
 
 RENEW_EVERY = 1.0
@@ -78,6 +80,7 @@ class Member:
         self._own_row = own_row
         self.right = right
         self.table = table
+        self.vouches = Vouches()
         self.events: MemberEvents | None = None
         self.known = False
         """True while the engine has this process as a member, as far as is known."""
@@ -249,9 +252,11 @@ class Member:
 
     async def _renew(self) -> None:
         sent, view, words = self.renewal()
-        known = self.table.version
-        answer = await self.engine.run(self.scripts.renew, self.keys.state(self.prefix), words)
+        known, connection = self.table.version, self.engine.connections
+        words_and_vouch = (*words, self.vouches.vouch(connection))
+        answer = await self.engine.run(self.scripts.renew, self.keys.state(self.prefix), words_and_vouch)
         if self.relayed(sent, view, answer):
+            self.vouches.renewed(connection, answer[1], self._boottime())
             if self.table.version != known:  # should this process die now, those that are no more must not count
                 self._clock.callLater(0, self.hurry)
             if self.events is not None:
@@ -262,11 +267,11 @@ class Member:
             self._clock.callLater(0, self.hurry)
 
     def _took(self, answer: list[Any]) -> None:
-        version, calm, flat = answer[2], answer[3], answer[5]
-        self.table.calm_until = self._boottime() + calm / 1000
+        version, now = answer[2], self._boottime()
+        self.table.heard(now, answer[3] / 1000)
         if version != self.table.version:
-            rows: Mapping[bytes, bytes] = dict(zip(flat[::2], flat[1::2], strict=True))
-            self.table.replace(version, rows)
+            flat = answer[5]
+            self.table.replace(version, dict(zip(flat[::2], flat[1::2], strict=True)), now)
 
     def _fenced(self, sure: bool = True) -> None:
         if not self.right.fenced and not self._stopped:

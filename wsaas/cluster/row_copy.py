@@ -11,6 +11,7 @@ asked for, too, after each new connection.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -20,8 +21,10 @@ from twisted.logger import Logger, LogLevel
 from wsaas.cluster.copy_events import CopyEvents, CopyState
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused, Word
-from wsaas.cluster.row_fields import Change, encode_change, fields_of
-from wsaas.cluster.scripts import Keys, Scripts
+from wsaas.cluster.keys import Keys
+from wsaas.cluster.own_groups import OwnGroups
+from wsaas.cluster.row_fields import Change, differences, words_of
+from wsaas.cluster.scripts import Scripts
 from wsaas.core.events import Closed
 from wsaas.core.ids import PREFIX_LENGTH
 from wsaas.core.interfaces import Connections
@@ -29,7 +32,7 @@ from wsaas.core.records import Record
 from wsaas.telemetry.log_limit import LogLimit
 
 MAX_BATCH = 1000
-"""Fields that one batch changes, at most."""
+"""Fields that one batch changes, at most, and groups."""
 PATIENCE = 0.02
 """Seconds for which the ends of connections wait for more to send."""
 GATHERING = 0.004
@@ -56,6 +59,7 @@ class RowCopy:
         keys: Keys,
         own: str,
         events: CopyEvents,
+        groups: OwnGroups,
         *,
         keep_authorization: bool,
         alone: bool,
@@ -67,6 +71,8 @@ class RowCopy:
         self._scripts = Scripts()
         self._own = own
         self._events = events
+        self._groups = groups
+        groups.changed = self._groups_changed
         self._keep_authorization = keep_authorization
         self._alone = alone
         self._gathering = gathering
@@ -90,6 +96,7 @@ class RowCopy:
     def stop(self) -> None:
         """Send nothing more."""
         self._go_offline("the gateway stops")
+        self._groups.stop()
         if self._flushing is not None and self._flushing.active():
             self._flushing.cancel()
         if self._busy is not None:
@@ -137,6 +144,7 @@ class RowCopy:
         """Hear that the engine has this process: compare all rows."""
         self._acknowledged = self.sequence
         self._state = CopyState.OFFLINE
+        self._groups.away()
         self.renewed()
 
     def renewed(self) -> None:
@@ -158,6 +166,10 @@ class RowCopy:
             self._complete = False
             self._events.copy_complete(False)
         stored(self._alone)
+
+    def _groups_changed(self, waits: bool) -> None:
+        self._pending.setdefault(self._own, {})
+        self._flush_within(self._gathering if waits else PATIENCE)
 
     def _change(self, prefix: str, field: str, change: Change) -> None:
         self._pending.setdefault(prefix, {})[field] = change
@@ -188,6 +200,7 @@ class RowCopy:
             )
         self._state = CopyState.OFFLINE
         self._completing = False
+        self._groups.away()
         self._pending.pop(self._own, None)  # the comparison at its return finds what has to be changed
         callbacks, self._callbacks = self._callbacks, {}
         for each in callbacks.values():
@@ -199,21 +212,18 @@ class RowCopy:
         assert self.connections is not None
         if lost:
             self._log.warn("the engine has lost what it had acknowledged: uploading all that lives")
+            self._groups.away()
         self._state = CopyState.SYNCING
         self._connection = self._engine.connections
         self._compare_at = self._clock.seconds() + COMPARE_EVERY
         found = await self._engine.call("HKEYS", self._keys.key("c", self._own))
         there = {field.decode("ascii") for field in found}
-        mine = self._pending.setdefault(self._own, {})
-        wanted = set()
-        for field, change in fields_of(self._own, self.connections.records()):
-            wanted.add(field)
-            if everything or field not in there:
-                mine.setdefault(field, change)
-        for field in there - wanted:
-            mine.setdefault(field, None)
-        if not mine:
-            del self._pending[self._own]
+        groups = await self._engine.call("SMEMBERS", self._keys.key("g", self._own))
+        self._groups.compare({group.decode() for group in groups}, self._connection)
+        changes = differences(self._own, self.connections.records(), there, everything)
+        changes |= self._pending.pop(self._own, {})
+        if changes or self._groups.pending or everything:  # the number of a batch says that the engine has all that
+            self._pending[self._own] = changes
         self._state = CopyState.ONLINE
         self._completing = True
 
@@ -224,6 +234,8 @@ class RowCopy:
         if found is not None and int(found) != self._acknowledged:
             self._acknowledged = int(found)
             await self._compare(everything=True, lost=True)
+        elif found is not None:
+            self._groups.same(self._connection)
 
     def _flush_within(self, seconds: float) -> None:
         """Send what waits, with what comes meanwhile: a batch of many costs the engine little more than one of one."""
@@ -251,23 +263,19 @@ class RowCopy:
         prefix = next(iter(self._pending))
         changes = self._pending.pop(prefix)
         if len(changes) > MAX_BATCH:
-            fields = list(changes)
-            self._pending[prefix] = {field: changes[field] for field in fields[MAX_BATCH:]}
-            changes = {field: changes[field] for field in fields[:MAX_BATCH]}
+            each = iter(changes.items())
+            changes, self._pending[prefix] = dict(islice(each, MAX_BATCH)), dict(each)
         self._begin(self._write(prefix, changes))
 
     async def _write(self, prefix: str, changes: dict[str, Change]) -> None:
         own = prefix == self._own
-        if own:
-            self.sequence += 1
-        puts: list[Word] = []
-        removals: list[Word] = []
-        for field, change in changes.items():
-            if change is None:
-                removals.append(field)
-            else:
-                puts += (field, encode_change(change, self._keep_authorization))
-        words = (self._own, prefix, self.sequence, len(puts) // 2, *puts, *removals)
+        self.sequence += own
+        begun, ended = self._groups.take(MAX_BATCH, self._engine.connections) if own else ([], [])
+        if own and self._groups.pending:
+            self._pending.setdefault(prefix, {})
+        puts, removals = words_of(changes, self._keep_authorization)
+        counts = len(puts) // 2, len(begun), len(ended)
+        words: list[Word] = [self._own, prefix, self.sequence, *counts, *puts, *begun, *ended, *removals]
         try:
             answer = await self._engine.run(self._scripts.write, self._keys.write(self._own, prefix), words)
         except (EngineAway, EngineRefused):
@@ -282,6 +290,7 @@ class RowCopy:
                 self._pending.pop(prefix, None)
         elif own:
             lost, self._acknowledged = answer[1] != self._acknowledged, self.sequence
+            self._groups.written()
             for field in changes:
                 for stored in self._callbacks.pop(field, ()):
                     stored(True)

@@ -6,7 +6,7 @@ id[8:] + "."  its end, once it has ended
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 
 from wsaas.core.events import Closed
 from wsaas.core.ids import PREFIX_LENGTH
@@ -17,9 +17,18 @@ Change = Record | Closed | None
 """The new content of a field; None to remove it."""
 
 
-def encode_change(change: Record | Closed, keep_authorization: bool) -> str:
-    """Return the content of a field."""
-    return encode_closed(change) if isinstance(change, Closed) else encode_record(change, keep_authorization)
+def words_of(changes: Mapping[str, Change], keep_authorization: bool) -> tuple[list[str], list[str]]:
+    """Return the fields that get a content, each with that behind it, and those that are removed."""
+    puts: list[str] = []
+    removals: list[str] = []
+    for field, change in changes.items():
+        if change is None:
+            removals.append(field)
+        elif isinstance(change, Closed):
+            puts += (field, encode_closed(change))
+        else:
+            puts += (field, encode_record(change, keep_authorization))
+    return puts, removals
 
 
 def fields_of(own: str, records: Iterable[Record]) -> Iterable[tuple[str, Change]]:
@@ -30,3 +39,12 @@ def fields_of(own: str, records: Iterable[Record]) -> Iterable[tuple[str, Change
             yield field, record
             if record.closed is not None:
                 yield f"{field}.", record.closed
+
+
+def differences(own: str, records: Iterable[Record], there: Set[str], everything: bool) -> dict[str, Change]:
+    """Return what is to be changed where these fields are, so that the rows are those of the connections of this
+    process; with `everything` their contents, too.
+    """
+    wanted = dict(fields_of(own, records))
+    changes = {field: change for field, change in wanted.items() if everything or field not in there}
+    return changes | dict.fromkeys(there - wanted.keys())

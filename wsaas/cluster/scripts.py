@@ -1,4 +1,4 @@
-"""The rules of the cluster that must hold in one step, as Lua scripts that the engine runs, and the names of its keys.
+"""The rules of the cluster that must hold in one step, as Lua scripts that the engine runs, and what its keys hold.
 
 Times are milliseconds of the engine's clock. P, Q, X stand for the prefix of a process, which is its name here.
 
@@ -11,6 +11,8 @@ Times are milliseconds of the engine's clock. P, Q, X stand for the prefix of a 
     c:P          hash         rows of P's connections
     owned:Q      set          prefixes that Q has claimed and not yet told of
     t:P          set          connections of P of which the process that claimed P has told
+    g:P          set          groups that have members at P, and perhaps some that had; gone when P is over
+    vouched      hash         P -> the moment until which P vouches that g:P has each group of its members (vouches.py)
     version      number       grows with each change of table
     pulse, calm  number       last renewal of any process; the moment until which nothing is claimed
     schema       number       1
@@ -33,6 +35,10 @@ CALM = 8000
 REMEMBERED = 86400
 """Seconds for which the engine remembers a process that is over."""
 SCHEMA = b"1"
+VOUCH = 3000
+"""Milliseconds for which a process vouches for its groups, from the engine's time in its last renewal."""
+FRESH = 1500
+"""Milliseconds after any renewal for which vouches are believed: within them the clock may be set back unnoticed."""
 MANY = 16
 """Processes that one answer names as expired, at most."""
 
@@ -47,6 +53,7 @@ if now < pulse - 1000 then -- the clock was set back: what was renewed before wo
     redis.call('ZADD', KEYS[1], now - {LEASE}, X)
   end
 end
+if now < pulse then redis.call('DEL', KEYS[10]) end
 redis.call('SET', KEYS[7], now)
 """
 # Answers with the time, the version, how long calm lasts, who has expired, and the table if another one is known.
@@ -75,6 +82,7 @@ redis.call('HSET', KEYS[2], P, now)
 redis.call('HSET', KEYS[3], P, P)
 redis.call('HSET', KEYS[4], P, row)
 redis.call('ZADD', KEYS[1], now, P)
+redis.call('HDEL', KEYS[10], P)
 redis.call('INCR', KEYS[6])
 local since = redis.call('HGETALL', KEYS[2])
 for i = 1, #since, 2 do
@@ -98,36 +106,45 @@ if redis.call('HGET', KEYS[4], P) ~= row then
   redis.call('HSET', KEYS[4], P, row)
   redis.call('INCR', KEYS[6])
 end
+local good = tonumber(ARGV[5] or '-1')
+if good > now and good <= now + {VOUCH} then
+  redis.call('HSET', KEYS[10], P, ARGV[5])
+elseif good >= 0 then
+  redis.call('HDEL', KEYS[10], P)
+end
 return answer(known)
 """
 
 # Rows are changed by their owner only: a process that was claimed changes nothing, however late it wakes.
 _WRITE = f"""
-local W, P, seq, puts = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local W, P, seq = ARGV[1], ARGV[2], ARGV[3]
 local owner = redis.call('HGET', KEYS[1], P)
 if not owner then
   if redis.call('EXISTS', KEYS[2]) == 1 then return {{'FENCED'}} end
   return {{'UNKNOWN'}}
 end
 if owner ~= W then return {{'FENCED'}} end
-local at, last = 5, 4 + 2 * puts
-while at <= last do
-  local to = math.min(last, at + 199)
-  redis.call('HSET', KEYS[3], unpack(ARGV, at, to))
-  at = to + 1
+local at = 7
+local function change(command, key, count)
+  local last = at + count - 1
+  while at <= last do
+    local to = math.min(last, at + 199)
+    redis.call(command, key, unpack(ARGV, at, to))
+    at = to + 1
+  end
 end
-while at <= #ARGV do
-  local to = math.min(#ARGV, at + 199)
-  redis.call('HDEL', KEYS[3], unpack(ARGV, at, to))
-  at = to + 1
-end
+change('HSET', KEYS[3], 2 * tonumber(ARGV[4]))
+change('SADD', KEYS[6], tonumber(ARGV[5]))
+change('SREM', KEYS[6], tonumber(ARGV[6]))
+local first = at
+change('HDEL', KEYS[3], #ARGV - at + 1)
 if W == P then
   local before = redis.call('HGET', KEYS[2], 'seq')
   redis.call('HSET', KEYS[2], 'seq', seq)
   return {{'OK', tonumber(before or '-1')}}
 end
-if #ARGV > last then
-  for each = last + 1, #ARGV do
+if #ARGV >= first then
+  for each = first, #ARGV do
     if string.sub(ARGV[each], -1) ~= '.' then redis.call('SADD', KEYS[5], ARGV[each]) end
   end
   redis.call('EXPIRE', KEYS[5], {REMEMBERED})
@@ -190,6 +207,8 @@ else
   redis.call('HDEL', KEYS[2], P)
 end
 redis.call('HDEL', KEYS[4], P)
+redis.call('HDEL', KEYS[11], P)
+redis.call('UNLINK', KEYS[12])
 redis.call('SADD', KEYS[8], P)
 for _, X in ipairs(redis.call('SMEMBERS', KEYS[7])) do
   redis.call('HSET', KEYS[3], X, Q)
@@ -213,6 +232,8 @@ if state ~= 'live' then return {{'FENCED'}} end
 redis.call('HSET', KEYS[5], 'state', 'left')
 redis.call('HSET', KEYS[2], P, 'left ' .. string.format('%.0f', now))
 redis.call('INCR', KEYS[8])
+redis.call('HDEL', KEYS[9], P)
+redis.call('UNLINK', KEYS[10])
 if redis.call('EXISTS', KEYS[6]) == 0 and redis.call('EXISTS', KEYS[7]) == 0 then
   redis.call('ZREM', KEYS[1], P)
   redis.call('HDEL', KEYS[3], P)
@@ -223,6 +244,25 @@ else
   redis.call('HSET', KEYS[4], P, row)
 end
 return {{'OK'}}
+"""
+
+# For each process asked about that vouches for its groups: a number for each group, 1 if it has it. The removal of
+# nothing is refused by a replica, as every change is: what a replica knows may be old.
+_INTEREST = f"""
+local version, count = redis.call('GET', KEYS[3]) or '0', tonumber(ARGV[2])
+local pulse = tonumber(redis.call('GET', KEYS[2]) or '0')
+redis.call('HDEL', KEYS[1], '')
+local answers, rows = {{}}, {{}}
+if now >= pulse and now - pulse <= {FRESH} and count > 0 then
+  for i, good in ipairs(redis.call('HMGET', KEYS[1], unpack(ARGV, 3, count + 2))) do
+    answers[i] = {{}}
+    if good and tonumber(good) > now then
+      answers[i] = redis.call('SMISMEMBER', KEYS[i + 4], unpack(ARGV, count + 3))
+    end
+  end
+end
+if ARGV[1] ~= version then rows = redis.call('HGETALL', KEYS[4]) end
+return {{tonumber(version), answers, rows}}
 """
 
 
@@ -247,6 +287,7 @@ class Scripts:
     write    change rows: OK with the number of the batch before, FENCED, UNKNOWN
     claim    take over what a process that is over has left: OK, or why not
     leave    be a member no more: OK, FENCED, UNKNOWN
+    interest find out which processes certainly have no member of a group
     """
 
     def __init__(self, now: str = NOW) -> None:
@@ -255,40 +296,4 @@ class Scripts:
         self.write = Script.of(_WRITE)
         self.claim = Script.of(f"{now}\n{_CLAIM}")
         self.leave = Script.of(f"{now}\n{_LEAVE}")
-
-
-class Keys:
-    """The names of the keys of a cluster, for each script in the order in which it counts them.
-
-    The braces make all of them one slot, so that a server of Redis Cluster takes them, too.
-    """
-
-    def __init__(self, cluster: str) -> None:
-        self._start = f"{{{cluster}}}:"
-
-    def key(self, *parts: str) -> str:
-        """Return one key."""
-        return self._start + ":".join(parts)
-
-    def all_of(self, *names: str) -> list[str]:
-        """Return several keys."""
-        return [self._start + name for name in names]
-
-    def state(self, prefix: str) -> list[str]:
-        """Return the keys of `join` and `renew`."""
-        names = ("members", "since", "owner", "table", f"m:{prefix}", "version", "pulse", "calm", "schema")
-        return self.all_of(*names)
-
-    def write(self, writer: str, prefix: str) -> list[str]:
-        """Return the keys of `write`."""
-        return self.all_of("owner", f"m:{prefix}", f"c:{prefix}", f"owned:{writer}", f"t:{prefix}")
-
-    def claim(self, claimer: str, prefix: str) -> list[str]:
-        """Return the keys of `claim`."""
-        names = ("members", "since", "owner", "table", f"m:{prefix}", f"c:{prefix}", f"owned:{prefix}")
-        return self.all_of(*names, f"owned:{claimer}", "version", "calm")
-
-    def leave(self, prefix: str) -> list[str]:
-        """Return the keys of `leave`."""
-        names = ("members", "since", "owner", "table", f"m:{prefix}", f"c:{prefix}", f"owned:{prefix}", "version")
-        return self.all_of(*names)
+        self.interest = Script.of(f"{now}\n{_INTEREST}")

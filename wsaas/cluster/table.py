@@ -6,6 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
+
+from wsaas.cluster.scripts import CALM
+
+KEPT = CALM / 1000
+"""Seconds for which rows are kept that the engine may have lost."""
 
 
 class MemberState(StrEnum):
@@ -42,19 +48,40 @@ class MemberRow:
 
 
 class Table:
-    """The members beside `own`. Bound: one row for each that the engine has."""
+    """The members beside `own`. An engine that comes back may have lost some, which are members all the same and join
+    again: their rows are kept for so long, so that they are still reached.
+
+    Bound: one row for each that the engine has, or had.
+    """
 
     def __init__(self, own: str) -> None:
         self._own = own
         self._rows: dict[str, MemberRow] = {}
+        self._missed: dict[str, MemberRow] = {}
+        """Those that the engine may have lost, until they would have joined again."""
+        self._kept_until = -inf
         self.version = -1
         self.calm_until = 0.0
         """The moment of this process's clock until which an unknown prefix may be that of a process to come back."""
 
-    def replace(self, version: int, rows: Mapping[bytes, bytes]) -> None:
-        """Take all rows anew."""
+    def heard(self, now: float, calm: float) -> None:
+        """Hear for how many seconds the engine is calm yet; not at all once that is negative."""
+        self.calm_until = now + calm
+        if calm > 0:
+            self._kept_until = now + KEPT
+        elif now >= self._kept_until:
+            self._missed = {}
+
+    def replace(self, version: int, rows: Mapping[bytes, bytes], now: float) -> None:
+        """Take all rows anew, and keep those that the engine may have lost: it is calm, or its version went back."""
+        if version < self.version:
+            self._kept_until = now + KEPT
+        before = self._missed | self._rows
         read = ((prefix.decode("ascii"), MemberRow.decode(text)) for prefix, text in rows.items())
         self._rows = {prefix: row for prefix, row in read if row is not None and prefix != self._own}
+        self._missed = {
+            prefix: row for prefix, row in before.items() if now < self._kept_until and prefix not in self._rows
+        }
         self.version = version
 
     def put(self, prefix: str, row: MemberRow) -> None:
@@ -65,10 +92,11 @@ class Table:
     def remove(self, prefix: str) -> None:
         """Take out one that is over."""
         self._rows.pop(prefix, None)
+        self._missed.pop(prefix, None)
 
     def get(self, prefix: str) -> MemberRow | None:
         """Return a member that can be asked; None for one that is not known, or has left."""
-        row = self._rows.get(prefix)
+        row = self._rows.get(prefix) or self._missed.get(prefix)
         return None if row is None or row.state is MemberState.LEFT else row
 
     def rows(self) -> list[tuple[str, MemberRow]]:
@@ -81,4 +109,5 @@ class Table:
 
     def others(self) -> list[str]:
         """Return the prefixes of those that can be asked, in order."""
-        return sorted(prefix for prefix, row in self._rows.items() if row.state is not MemberState.LEFT)
+        rows = self._missed | self._rows
+        return sorted(prefix for prefix, row in rows.items() if row.state is not MemberState.LEFT)

@@ -16,7 +16,8 @@ from twisted.logger import Logger
 
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
-from wsaas.cluster.scripts import Keys, Script
+from wsaas.cluster.keys import Keys
+from wsaas.cluster.scripts import Script
 
 LOOK_EVERY = 0.25
 """Seconds between two attempts to have the turn."""

@@ -145,10 +145,16 @@ class Gateway:
             self.monitor.observer.replied(session, frame)
 
     def accepted(self, session: Session, accepted: Accepted) -> None:
-        if accepted.groups and session.state in LIVE:
-            self.registry.join(session, accepted.groups)
+        groups = accepted.groups if session.state in LIVE else ()
+        if groups:
+            self.registry.join(session, groups)
         if accepted.headers:
-            self._journal.accepted(record_of(session), session.recorded)
+            self._journal.accepted(
+                record_of(session),
+                lambda safe: self.registry.when_known(groups, lambda: session.recorded(safe)),
+            )
+        elif groups:
+            self.registry.when_known(groups, lambda: session.recorded(True))
 
     def kept(self, session: Session, kept: Kept) -> None:
         if kept.headers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from wsaas.core.events import Cause, Closed
@@ -95,7 +95,8 @@ class SessionOwner(Protocol[S]):
     def accepted(self, session: S, accepted: Accepted, /) -> None:
         """Hear that the backend accepted. If the session is live, the 101 is about to be sent.
 
-        If the answer had headers, the 101 waits: the session hears by `recorded` whether they outlast a crash.
+        If the answer had headers or groups, the 101 waits: the session hears by `recorded` whether the headers outlast
+        a crash, once pushes to the groups come here. That may be before this returns.
         """
 
     def kept(self, session: S, kept: Kept, /) -> None:
@@ -134,6 +135,21 @@ class Connections(Protocol):
 
     def revive(self, records: Iterable[Record]) -> None:
         """Send the DELETE of these, which another process left behind."""
+
+
+class Interest(Protocol):
+    """The other processes, as far as they are to know which groups have members here."""
+
+    def begun(self, group: str) -> None:
+        """Hear that a group has its first member here."""
+
+    def ended(self, group: str) -> None:
+        """Hear that a group has lost its last member here."""
+
+    def when_known(self, groups: Collection[str], done: Callable[[], object]) -> None:
+        """Call `done` once pushes to these groups come here, those that were left in the meantime aside; perhaps before
+        this returns.
+        """
 
 
 class Journal(Protocol):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from heapq import nsmallest
 
 from wsaas.core.groups import NO_GROUPS
+from wsaas.core.interfaces import Interest
 from wsaas.core.session import Session
 from wsaas.core.states import LIVE, State
 
@@ -22,6 +23,8 @@ class Registry:
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
         self._groups: dict[str, dict[str, Session]] = {}
+        self.interest: Interest | None = None
+        """Hears which groups have members; None if no other process pushes to them."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -80,6 +83,10 @@ class Registry:
         """Return the number of members of each group."""
         return {name: len(members) for name, members in self._groups.items()}
 
+    def groups(self) -> Set[str]:
+        """Return the groups that have members: a view, not a copy."""
+        return self._groups.keys()
+
     def members(self, group: str) -> Mapping[str, Session]:
         """Return the members of a group by their ids, in the order in which they joined; a view, not a copy."""
         return self._groups.get(group, {})
@@ -88,7 +95,20 @@ class Registry:
         """Make the session a member of these groups."""
         session.groups = {*session.groups, *groups}
         for group in groups:
-            self._groups.setdefault(group, {})[session.id] = session
+            members = self._groups.get(group)
+            if members is not None:
+                members[session.id] = session
+            else:
+                self._groups[group] = {session.id: session}
+                if self.interest is not None:
+                    self.interest.begun(group)
+
+    def when_known(self, groups: Collection[str], done: Callable[[], object]) -> None:
+        """Call `done` once pushes to these groups come here from wherever they are asked for."""
+        if self.interest is None:
+            done()
+        else:
+            self.interest.when_known(groups, done)
 
     def leave(self, session: Session, group: str) -> None:
         """Take the session out of a group; nothing happens if it is no member."""
@@ -107,3 +127,5 @@ class Registry:
         del members[id]
         if not members:
             del self._groups[group]
+            if self.interest is not None:
+                self.interest.ended(group)

@@ -132,13 +132,16 @@ class Router:
         """Return what is known of one connection. Raises NoSuchConnection."""
         return facts_of(self._session(id))
 
-    def join(self, id: str, group: str) -> None:
-        """Make the connection a member. Raises NoSuchConnection, BadRequest."""
+    def join(self, id: str, group: str, known: Callable[[], object] = bool) -> None:
+        """Make the connection a member, and call `known()` once pushes to the group come here, from any process. Raises
+        NoSuchConnection, BadRequest.
+        """
         session = self._session(id)
         _check_group(group)
         if len(session.groups) >= MAX_GROUPS and group not in session.groups:
             raise BadRequest(f"a connection is in at most {MAX_GROUPS} groups; leave one first")
         self.registry.join(session, (group,))
+        self.registry.when_known((group,), known)
 
     def leave(self, id: str, group: str) -> None:
         """Take the connection out of a group. Raises NoSuchConnection, BadRequest."""

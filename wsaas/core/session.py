@@ -172,7 +172,7 @@ class Session(Identity):
                 self._forget()
 
     def recorded(self, safe: bool) -> None:
-        """Hear from the journal whether the headers of the connect answer are there for the DELETE after a crash.
+        """Hear that groups of the connect answer are known, and if its headers are there for the DELETE after a crash.
 
         If they are not, the connection is refused, and the backend, which has accepted it, is told of its end.
         """
@@ -231,11 +231,12 @@ class Session(Identity):
             self._end(_LEAVING, self.ending or _UNKNOWN)
             return
         self.subprotocol, self.outgoing.headers = accepted.subprotocol, accepted.response_headers
-        self.handshake, self.state = self.handshake.remembered, _ACCEPTED if accepted.headers else _OPEN
+        waits = bool(accepted.headers or accepted.groups)
+        self.handshake, self.state = self.handshake.remembered, _ACCEPTED if waits else _OPEN
         if accepted.expires_in is not None:
             self.expiry = Expiry(accepted.expires_in)
         self._owner.accepted(self, accepted)
-        if not accepted.headers:
+        if not waits:
             self._open(peer)
 
     def _open(self, peer: Peer) -> None:

@@ -3,13 +3,14 @@
     STARTING --next_event--> CONNECTING --Accepted--> OPEN --disconnected--> LEAVING --Acknowledged--> CLOSED
                               |      |                 ^ |                      ^
                               |      +-Accepted with   | +-close/fail-> CLOSING / DISMISSED --disconnected--^
-                              |       headers-> ACCEPTED --recorded--> OPEN
+                              |       more -> ACCEPTED --recorded--> OPEN
                               |                        +-disconnected/close/not recorded--> LEAVING
                               +-disconnected/close-> ABANDONED --Accepted/Indeterminate--> LEAVING
 
 STARTING    the client waits, and the backend knows nothing: if the connection ends here, the backend is not told.
 CONNECTING  the POST is out. Pushes are queued.
-ACCEPTED    the backend said OK, with headers; the 101 waits until the journal has them. Pushes are queued.
+ACCEPTED    the backend said OK, with headers or groups; the 101 waits until the journal has the headers, and other
+            processes know of the groups. Pushes are queued.
 ABANDONED   the POST is out and the client is gone: if the backend may have accepted, it hears a DELETE.
 OPEN        101 was sent.
 CLOSING     a Close frame went to the client; what it sent is still delivered.

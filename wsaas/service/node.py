@@ -26,13 +26,15 @@ from wsaas.cluster.engine import Engine
 from wsaas.cluster.event_streams import OtherProcesses
 from wsaas.cluster.forwarding import Forwarding, missing_answer
 from wsaas.cluster.gate import GatedSender
+from wsaas.cluster.interest import Interest
+from wsaas.cluster.keys import Keys
 from wsaas.cluster.lives import Lives
 from wsaas.cluster.member import Member
 from wsaas.cluster.node_lines import NodeLines
 from wsaas.cluster.nodes import Nodes
+from wsaas.cluster.own_groups import OwnGroups
 from wsaas.cluster.right import Right
 from wsaas.cluster.row_copy import GATHERING, RowCopy
-from wsaas.cluster.scripts import Keys
 from wsaas.cluster.sibling_site import sibling_site
 from wsaas.cluster.siblings import Siblings
 from wsaas.cluster.sockets import SiblingSockets
@@ -160,6 +162,7 @@ class Node:
             keys,
             prefix,
             self._life,
+            OwnGroups(reactor, self.boottime, member.vouches, gateway.registry),
             keep_authorization=settings.journal_authorization,
             alone=durable,
             gathering=GATHERING if durable else 0.0,
@@ -181,6 +184,7 @@ class Node:
         self._turns = Turns(reactor, self._engine, keys, self.report.name, self._token)
         self._life.given(copy, self._claims, votes)
         self._forwarding = Forwarding(reactor, self._nodes, prefix)
+        self._forwarding.interest = Interest(reactor, member, self.boottime, self._nodes.prefixes)
         self.others = others = OtherProcesses(reactor, self._forwarding, self._nodes)
         self._lines = self._forwarding.lines = NodeLines(
             reactor,

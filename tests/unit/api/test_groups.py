@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import quote
 
 from tests.support.api_case import ApiCase
@@ -103,6 +105,15 @@ class GroupRouteTests(ApiCase):
             for name, value in good.items():
                 got = self.ask(method, f"{path}?{name}={value}", b"" if method == "PUT" else None)
                 self.assertEqual(got.status, 200 if name in known else 400, (request, name))
+
+    def test_join_that_others_must_know(self) -> None:
+        """A join is answered once pushes to the group come here from any process."""
+        known = False
+        interest: Any = SimpleNamespace(begun=bool, ended=bool, when_known=lambda groups, done: known and done())
+        self.router.registry.interest = interest
+        self.assertRaises(self.failureException, self.ask, "PUT", f"groups/room/{HERE}")  # it has no answer
+        known = True
+        self.assertEqual(self.ask("PUT", f"groups/room/{HERE}").status, 200)
 
     def test_broadcast(self) -> None:
         """A broadcast goes to all but those excepted, and others have their turn between the batches."""

@@ -16,10 +16,11 @@ from tests.support.engine_twin import Twin
 from wsaas.cluster.claims import MOST_REVIVED, SAY_AFTER, TRY_AGAIN, Claims
 from wsaas.cluster.earlier_lives import EarlierLives
 from wsaas.cluster.engine_connection import EngineAway
+from wsaas.cluster.keys import Keys
 from wsaas.cluster.lives import Life, Lives
 from wsaas.cluster.member import Member
 from wsaas.cluster.right import Right
-from wsaas.cluster.scripts import CLAIM_AFTER, Keys
+from wsaas.cluster.scripts import CLAIM_AFTER
 from wsaas.cluster.table import MemberRow, MemberState, Table
 from wsaas.core.events import Cause, Closed
 from wsaas.core.records import Record

@@ -17,7 +17,8 @@ from tests.support.redis_process import MISSING, Redis
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
 from wsaas.cluster.engine_trial import try_engine
-from wsaas.cluster.scripts import Keys, Scripts
+from wsaas.cluster.keys import Keys
+from wsaas.cluster.scripts import Scripts
 from wsaas.cluster.turns import Turns
 from wsaas.net.engine_address import parse
 from wsaas.net.tls_client import ClientFiles

@@ -8,7 +8,7 @@ from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
@@ -154,7 +154,7 @@ class PushTests(Case):
 class ManyTests(Case):
     def push(self, fan_out: FanOut[Any]) -> list[bytes]:
         heard: list[bytes] = []
-        self.forwarding.push_to_many(b"/groups/g", b"hello", True, fan_out, heard.append)
+        self.forwarding.push_to_many(b"g", b"hello", True, fan_out, heard.append)
         return heard
 
     def test_counts(self) -> None:
@@ -168,6 +168,22 @@ class ManyTests(Case):
         (answer,) = heard
         counts = {"code": "PARTIAL", "sent": BATCH * 2 - 2 + 3, "skipped": 3, "unreached": 1}
         self.assertEqual(json.loads(answer.partition(b"\r\n\r\n")[2]), counts)
+
+    def test_without_members(self) -> None:
+        """A push to a group, and its close, leave out who certainly has no member, on either path; nothing else does."""
+        ok = response(200, {"sent": 1, "skipped": 0, "closed": 1})
+        self.siblings.results = {"b": ok, "c": ok}
+        interest: Any = SimpleNamespace(without=lambda group: succeed({"c"} if group == "g" else set()))
+        self.forwarding.interest = interest
+        self.push(FanOut((), len))
+        for method in (b"PUT", b"DELETE"):
+            self.forwarding.gather(asked_for(method, b"/groups/%67", None, b"hello"), group="g")
+        self.assertEqual([prefix for prefix, _ in self.siblings.asked], ["b"] * 3)
+        self.siblings.asked.clear()
+        self.forwarding.gather(asked_for(b"PUT", b"/groups/h", None, b"hello"), group="h")
+        self.forwarding.gather(asked_for(b"GET", b"/groups/g"))
+        self.forwarding.push_to_many(None, b"hello", True, FanOut((), len), bool)
+        self.assertEqual([prefix for prefix, _ in self.siblings.asked], ["b", "c"] * 3)
 
     def test_mistake(self) -> None:
         """A mistake of the gateway is logged, and answered as one."""

@@ -10,10 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.engine_fake import FakeEngine
 from tests.support.engine_twin import Twin
+from wsaas.cluster.keys import Keys
 from wsaas.cluster.member import RENEW_EVERY, Fate, Member
 from wsaas.cluster.right import LEASE, Right
-from wsaas.cluster.scripts import Keys
-from wsaas.cluster.table import MemberRow, MemberState, Table
+from wsaas.cluster.table import KEPT, MemberRow, MemberState, Table
 
 P, Q = "P" * 8, "Q" * 8
 
@@ -127,6 +127,32 @@ class MemberTests(SynchronousTestCase):
         self.pass_time(RENEW_EVERY + 0.1)
         self.assertEqual(self.heard.said, ["joined", "joined"])
         self.assertEqual(self.twin.about[P]["seq"], 7)
+
+    def test_lost_table(self) -> None:
+        """Processes that an engine has lost are reached for as long as they have to join again; then no more."""
+        self.twin.join(Q, "t", row_of("q").encode(), 0)
+        self.member.start()
+        self.twin.__dict__.update(Twin(now=self.twin.now).__dict__)
+        self.pass_time(RENEW_EVERY + 0.1)
+        self.assertEqual(self.heard.said, ["joined", "joined"])
+        self.assertEqual((self.table.others(), self.table.get(Q), self.table.nodes()), ([Q], row_of("q"), []))
+        self.pass_time(KEPT + RENEW_EVERY)
+        self.assertEqual(self.table.others(), [Q])
+        self.pass_time(KEPT)
+        self.assertEqual((self.table.others(), self.table.get(Q)), ([], None))
+
+    def test_earlier_table(self) -> None:
+        """So are those that a replica lacks which took over; one that is over is let go of at once."""
+        self.member.start()
+        self.pass_time(9)
+        earlier = self.twin.snapshot()
+        self.twin.join(Q, "t", row_of("q").encode(), 0)
+        self.pass_time(1)
+        self.twin.restore(earlier)
+        self.pass_time(1)
+        self.assertEqual(self.table.others(), [Q])
+        self.table.remove(Q)
+        self.assertEqual(self.table.others(), [])
 
     def test_fenced(self) -> None:
         """One that was claimed hears it once, loses the right at once, and asks the engine nothing more."""

@@ -9,10 +9,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.engine_fake import FakeEngine
 from tests.support.engine_twin import Twin
+from wsaas.cluster.keys import Keys
+from wsaas.cluster.own_groups import OwnGroups
 from wsaas.cluster.row_copy import COMPARE_EVERY, GATHERING, MAX_BATCH, PATIENCE, RowCopy
-from wsaas.cluster.scripts import Keys
+from wsaas.cluster.vouches import Vouches
 from wsaas.core.events import Cause, Closed
 from wsaas.core.records import Record
+from wsaas.core.registry import Registry
 from wsaas.journal.rows import decode_closed, decode_record
 
 P, Q = "P" * 8, "Q" * 8
@@ -65,11 +68,18 @@ class RowCopyTests(SynchronousTestCase):
         self.clock, self.twin, self.heard, self.live = Clock(), Twin(now=1_000_000), Heard(), Live()
         self.engine = FakeEngine(self.twin)
         engine: Any = self.engine
-        self.copy = RowCopy(self.clock, engine, Keys("x"), P, self.heard, keep_authorization=True, alone=alone)
+        self.copy = RowCopy(
+            self.clock, engine, Keys("x"), P, self.heard, self.groups(), keep_authorization=True, alone=alone
+        )
         self.copy.connections = self.live
         self.twin.join(P, "t", "", 0)
         self.copy.joined()
+        self.engine.asked.clear()
         self.stored: list[tuple[str, bool]] = []
+
+    def groups(self) -> OwnGroups:
+        self.registry = Registry()
+        return OwnGroups(self.clock, self.clock.seconds, Vouches(), self.registry)
 
     def put(self, name: str, closed: Closed | None = None) -> None:
         self.copy.put(record(name, closed=closed), lambda safe: self.stored.append((name, safe)))
@@ -113,7 +123,9 @@ class RowCopyTests(SynchronousTestCase):
     def test_secrets(self) -> None:
         """Without JOURNAL_AUTHORIZATION the engine gets no Authorization value."""
         engine: Any = self.engine
-        copy = RowCopy(self.clock, engine, Keys("x"), P, self.heard, keep_authorization=False, alone=True)
+        copy = RowCopy(
+            self.clock, engine, Keys("x"), P, self.heard, self.groups(), keep_authorization=False, alone=True
+        )
         copy.connections = self.live
         copy.joined()
         copy.put(record("a", secret=b"secret"), lambda safe: None)
@@ -123,7 +135,15 @@ class RowCopyTests(SynchronousTestCase):
         """Beside a journal on disk new rows wait for others, but not longer than that journal takes."""
         engine: Any = self.engine
         copy = RowCopy(
-            self.clock, engine, Keys("x"), P, self.heard, keep_authorization=True, alone=True, gathering=GATHERING
+            self.clock,
+            engine,
+            Keys("x"),
+            P,
+            self.heard,
+            self.groups(),
+            keep_authorization=True,
+            alone=True,
+            gathering=GATHERING,
         )
         copy.connections = self.live
         copy.joined()

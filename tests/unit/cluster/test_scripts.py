@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.engine_twin import Twin
 from tests.support.redis_process import MISSING, Redis
-from wsaas.cluster.scripts import Keys, Script, Scripts
+from wsaas.cluster.keys import Keys
+from wsaas.cluster.scripts import VOUCH, Script, Scripts
 
 TEST_NOW = "local now = tonumber(redis.call('GET', 'test:now'))"
 KEYS = Keys("test")
@@ -62,9 +63,11 @@ class ScriptTests(SynchronousTestCase):
     def test_twin(self) -> None:
         """Random commands at random times do in the engine what they do in the twin: answers and rows alike."""
         self.words: set[str] = set()
+        self.left_out: set[int] = set()
         for seed in range(RUNS):
             self.line.ask("FLUSHALL")
             self.run_of(random.Random(seed), seed)
+        self.assertEqual(self.left_out, {0, 1})
         self.assertEqual(self.words, set("OK UNKNOWN CLAIMED CALM ALIVE NOT_LEASED NO_QUORUM".split()))
 
     def run_of(self, rng: random.Random, seed: int) -> None:
@@ -81,9 +84,9 @@ class ScriptTests(SynchronousTestCase):
             line.ask("SET", "test:now", twin.now)
             P, Q = rng.choice(names), rng.choice(names)
             row = f'{{"address": "http://{rng.choice("ab")}", "state": "{rng.choice(["live", "draining"])}"}}'
-            well = "all all all all claim claim write" if step > 4 else "join"
+            well = "all all all all claim claim write interest" if step > 4 else "join"
             kind = rng.choice(
-                ("join join renew renew renew all all write write claim claim leave" if wild else well).split()
+                ("join join renew renew renew all all write write claim claim leave interest" if wild else well).split()
             )
             if step < len(names) and not wild:
                 P = names[step]
@@ -101,17 +104,24 @@ class ScriptTests(SynchronousTestCase):
                         sample = rng.sample(names, rng.randint(0 if wild else 3, 4))
                         view = "".join(name + rng.choice([" ", " ", ","]) for name in sample).rstrip(" ,")
                         known = rng.choice([twin.version, 0])
-                        want = twin.renew(each, view, row, known)
-                        got = flat(line.run(scripts.renew, KEYS.state(each), each, view, row, known))
+                        good = rng.choice(
+                            [0, twin.now, twin.now + 1, twin.now + 2500, twin.now + VOUCH, twin.now + 9000]
+                        )
+                        vouch = rng.choice([(), (good,), (good,)])
+                        want = twin.renew(each, view, row, known, *vouch)
+                        got = flat(line.run(scripts.renew, KEYS.state(each), each, view, row, known, *vouch))
                         self.assertEqual(got, want)
                 case "write":
                     W = rng.choice([P, P, Q])
                     puts = {f"id{rng.randrange(6)}": str(rng.random()) for _ in range(rng.choice([0, 1, 2, 4]))}
                     gone = [f"id{rng.randrange(6)}{rng.choice(['', '.'])}" for _ in range(rng.choice([0, 1, 6]))]
+                    joins, leaves = (rng.sample("xyz", rng.choice([0, 0, 1, 2])) if W == P else [] for _ in "12")
                     seqs[P] += 1
-                    want = twin.write(W, P, seqs[P], puts, gone)
+                    want = twin.write(W, P, seqs[P], puts, gone, joins, leaves)
                     pairs = [word for pair in puts.items() for word in pair]
-                    got = line.run(scripts.write, KEYS.write(W, P), W, P, seqs[P], len(puts), *pairs, *gone)
+                    counts = len(puts), len(joins), len(leaves)
+                    changes = *pairs, *joins, *leaves, *gone
+                    got = line.run(scripts.write, KEYS.write(W, P), W, P, seqs[P], *counts, *changes)
                 case "claim":
                     token, word = rng.choice(["", "", "", "t"] if wild else [""]), rng.choice(["", "", "", "word"])
                     want = twin.claim(Q, P, token, word)
@@ -119,6 +129,14 @@ class ScriptTests(SynchronousTestCase):
                     if got[0] == "OK":
                         got = ["OK", sorted(got[1])]
                     self.words.add(got[0])
+                case "interest":
+                    others, groups = rng.sample(names, rng.randint(0, 4)), rng.sample("xyz", rng.randint(1, 3))
+                    known = rng.choice([twin.version, 0])
+                    want = twin.interest(known, others, groups)
+                    words = known, len(others), *others, *groups
+                    got = line.run(scripts.interest, KEYS.interest(others), *words)
+                    got[2] = dict(zip(got[2][::2], got[2][1::2], strict=True))
+                    self.left_out.update(found for answer in want[1] for found in answer)
                 case _:
                     want = twin.leave(P, row)
                     got = line.run(scripts.leave, KEYS.leave(P), P, row)
@@ -127,6 +145,11 @@ class ScriptTests(SynchronousTestCase):
             found = line.ask("HGETALL", KEYS.key("c", P))
             self.assertEqual(dict(zip(found[::2], found[1::2], strict=True)), twin.rows.get(P, {}))
             self.assertEqual(set(line.ask("SMEMBERS", KEYS.key("t", P))), twin.told.get(P, set()))
+            self.assertEqual(set(line.ask("SMEMBERS", KEYS.key("g", P))), twin.groups.get(P, set()))
+        vouched = line.ask("HGETALL", KEYS.key("vouched"))
+        self.assertEqual(
+            dict(zip(vouched[::2], map(int, vouched[1::2]), strict=True)), dict(sorted(twin.vouched.items()))
+        )
 
     def test_unbroken(self) -> None:
         """A lease counts for a claim only once it is unbroken for four seconds: its process may have voted."""
@@ -176,9 +199,9 @@ class ScriptTests(SynchronousTestCase):
         self.line.run(self.scripts.join, KEYS.state(P), P, "t", "{}", 0)
         ids = [f"id{number}" for number in range(1001)]
         pairs = [word for id in ids for word in (id, "row")]
-        self.line.run(self.scripts.write, KEYS.write(P, P), P, P, 1, len(ids), *pairs)
+        self.line.run(self.scripts.write, KEYS.write(P, P), P, P, 1, len(ids), 0, 0, *pairs)
         self.assertEqual(self.line.ask("HLEN", KEYS.key("c", P)), len(ids))
-        self.line.run(self.scripts.write, KEYS.write(P, P), P, P, 2, 0, *ids)
+        self.line.run(self.scripts.write, KEYS.write(P, P), P, P, 2, 0, 0, 0, *ids)
         self.assertEqual(self.line.ask("HLEN", KEYS.key("c", P)), 0)
         self.assertEqual(twin.rows, {})
 

@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.engine_fake import FakeEngine
 from tests.support.engine_twin import Twin
+from wsaas.cluster.keys import Keys
 from wsaas.cluster.member import Member
 from wsaas.cluster.right import LEASE, VOTE, Right
-from wsaas.cluster.scripts import Keys
 from wsaas.cluster.siblings import Missing, SiblingRequest, SiblingResult
 from wsaas.cluster.table import MemberRow, MemberState, Table
 from wsaas.cluster.votes import PEER_TIMEOUT, Votes

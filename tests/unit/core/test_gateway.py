@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Collection
 
 from twisted.internet.task import Clock
 
@@ -102,6 +103,23 @@ class TraceTests(GatewayTestCase):
             self.assertRegex(trace, r"\A[0-9a-f]{32}\Z")
 
 
+class FakeInterest:
+    """Other processes; `groups` are those of which they have heard."""
+
+    def __init__(self) -> None:
+        self.groups: set[str] = set()
+        self.waiting: list[tuple[Collection[str], Callable[[], object]]] = []
+
+    def begun(self, group: str) -> None:
+        self.groups.add(group)
+
+    def ended(self, group: str) -> None:
+        self.groups.remove(group)
+
+    def when_known(self, groups: Collection[str], done: Callable[[], object]) -> None:
+        self.waiting.append((groups, done))
+
+
 class LifeTests(GatewayTestCase):
     def test_groups(self) -> None:
         """An accepted connection is in the groups that the backend said, before its 101, and leaves them as it ends."""
@@ -111,6 +129,22 @@ class LifeTests(GatewayTestCase):
         self.assertEqual((session.groups, seen), ({"room:7", "user:42"}, [{"room:7", "user:42"}]))
         session.close(Cause.API, 1000, "")
         self.assertEqual((session.groups, self.registry._groups), (set(), {}))
+
+    def test_groups_that_others_must_know(self) -> None:
+        """Where other processes push to groups, the 101 waits until they know of all, and of the stored headers."""
+        interest = self.registry.interest = FakeInterest()
+        for headers in ((), ((b"X-User", b"42"),)):
+            session = self.open(Accepted(groups=("room:7", "user:42"), headers=headers))
+            self.assertEqual((interest.groups, session.state), ({"room:7", "user:42"}, State.ACCEPTED))
+            if headers:
+                self.assertEqual(interest.waiting, [])
+                self.journal.stored.pop()(True)
+            (known,) = interest.waiting
+            self.assertEqual((known[0], session.state), (("room:7", "user:42"), State.ACCEPTED))
+            interest.waiting.pop()[1]()
+            self.assertIs(session.state, State.OPEN)
+            session.close(Cause.API, 1000, "")
+            self.assertEqual(interest.groups, set())
 
     def test_no_groups_for_a_client_that_has_left(self) -> None:
         """A client that left while its POST was out joins no group."""

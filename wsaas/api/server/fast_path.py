@@ -6,7 +6,8 @@
 A request that is not exactly of this shape, or needs more than a push, is left to the slow path, bytes and all: the one
 source of truth. A differential test holds that both answer alike.
 
-Where there are other processes, a push to a connection of one of them goes on to it, and pushes to many go on to all.
+Where there are other processes, a push to a connection of one of them goes on to it, and pushes to many go on to
+those that may have receivers.
 Those of the AWS dialect that are for another process take the slow path.
 """
 
@@ -167,8 +168,7 @@ class FastPath:
                     except Exception as error:
                         answers, left = answers + self._failed(error), left - 1
                         continue
-                    target = b"/broadcast" if group is None else b"/groups/" + group
-                    forward = partial(elsewhere.push_to_many, target, payload, head.binary, fan_out)
+                    forward = partial(elsewhere.push_to_many, group, payload, head.binary, fan_out)
                     return answers, data[at:], forward
                 if not id.startswith(elsewhere.own_prefix):
                     if aws is not None:

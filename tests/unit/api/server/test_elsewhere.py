@@ -38,6 +38,7 @@ class FakeElsewhere:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.many = 0
+        self.groups: list[str | None] = []
         """Pushes to many that the fast path has sent on."""
         self.waiting: list[Callable[[ApiResponse], object]] = []
         self.gathering: list[Deferred[Gathered]] = []
@@ -51,8 +52,15 @@ class FakeElsewhere:
         self.waiting.append(lambda answer: done(answer.serialize()))
 
     def push_to_many(
-        self, target: bytes, payload: bytes, binary: bool, fan_out: FanOut[Session], done: Callable[[bytes], object]
+        self,
+        group: bytes | None,
+        payload: bytes,
+        binary: bool,
+        fan_out: FanOut[Session],
+        done: Callable[[bytes], object],
     ) -> None:
+        target = b"/broadcast" if group is None else b"/groups/" + group
+        self.groups.append(None if group is None else group.decode())
         self.asked.append(Asked(b"PUT", target, BINARY if binary else None, payload))
         self.gathering.append(Deferred())
         self.many += 1
@@ -65,7 +73,8 @@ class FakeElsewhere:
         self.waiting.append(answered.callback)
         return answered
 
-    def gather(self, request: IRequest, target: bytes | None = None) -> Deferred[Gathered]:
+    def gather(self, request: IRequest, target: bytes | None = None, group: str | None = None) -> Deferred[Gathered]:
+        self.groups.append(group)
         self.asked.append(asked_again(request, target))
         self.gathering.append(Deferred())
         return self.gathering[-1]
@@ -183,6 +192,7 @@ class ElsewhereTests(WireCase):
                 wire.send(request("PUT", f"/{HERE}", "x"))
                 self.assertEqual([answer.status for answer in wire.answers()], [200, 200])
         self.assertEqual(self.elsewhere.many, 4)
+        self.assertEqual(self.elsewhere.groups, [None] * 4 + ["g"] * 4)
 
     def test_lists(self) -> None:
         """Lists are asked of all others with the same target; that of groups, for all groups."""
