@@ -170,7 +170,7 @@ class ManyTests(Case):
         self.assertEqual(json.loads(answer.partition(b"\r\n\r\n")[2]), counts)
 
     def test_without_members(self) -> None:
-        """A push to a group, and its close, leave out who certainly has no member, on either path; nothing else does."""
+        """A push to a group, and its close, leave out who certainly has no member; nothing else does."""
         ok = response(200, {"sent": 1, "skipped": 0, "closed": 1})
         self.siblings.results = {"b": ok, "c": ok}
         interest: Any = SimpleNamespace(without=lambda group: succeed({"c"} if group == "g" else set()))
