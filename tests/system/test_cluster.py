@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from typing import Any
 
 from tests.support.backend_answers import accept
 from tests.support.certificates import authority, issue, write
-from tests.support.cluster import PATIENCE, TOKEN, Cluster
+from tests.support.cluster import PATIENCE, TOKEN, Cluster, NodeLine
 from tests.support.expiring import assert_expires
 from tests.support.gateway_process import free_port
 from tests.support.held_receipts import hold, vanish
 from tests.support.python_process import run
+from tests.support.quick_cluster import QUICK
 from tests.support.redis_process import MISSING, Redis
 from tests.support.same_answers import BINARY, SLOW, assert_alike, rows, sent_by
 from tests.support.system_case import SystemTestCase, eventually
@@ -23,11 +25,11 @@ from tests.support.websocket_client import closing
 class ClusterCase(SystemTestCase):
     skip = MISSING
 
-    def start(self, count: int, **settings: str) -> Cluster:
+    def start(self, count: int, program: str | None = None, **settings: str) -> Cluster:
         redis = Redis()
         self.addCleanup(redis.end)
         self.stage = (backend := self.backend()).stage("/c")
-        cluster = Cluster(self, count, redis, backend, **settings)
+        cluster = Cluster(self, count, redis, backend, program=program, **settings)
         cluster.all_ready()
         return cluster
 
@@ -141,6 +143,71 @@ class OneServiceTests(ClusterCase):
         cluster.settled()
         for id in clients:
             self.assertEqual(lines[0].ask("PUT", f"/{id}", b"hello").status, 200)
+
+
+class InterestTests(ClusterCase):
+    def pushes(self, cluster: Cluster) -> list[int]:
+        """The number of pushes to groups that each node has made or was sent."""
+        found = []
+        for node in cluster.nodes:
+            text = node.api.get("/-/metrics").body.decode()
+            found.append(int(sum(map(float, re.findall(r'^wsaas_pushes_total{.*kind="group".*} (\S+)$', text, re.M)))))
+        return found
+
+    def pushed(self, cluster: Cluster, line: NodeLine, group: str, slow: str = "") -> list[int]:
+        """Push to a group with one member, and return which nodes made the push, or were sent it, how often."""
+        before = self.pushes(cluster)
+        answer = rows(line.ask("PUT", f"/groups/{group}", b"hello", slow))
+        self.assertEqual(answer, {"code": "OK", "sent": 1, "skipped": 0})
+        self.assertEqual(self.client.recv(timeout=PATIENCE), "hello")
+        return [now - then for now, then in zip(self.pushes(cluster), before, strict=True)]
+
+    def test_members(self) -> None:
+        """A node without members gets no request for a push to a group, and one with members gets one. A push through
+        one node that follows a join through another one at once reaches the member, also while the engine is away, and
+        after it has lost its data.
+        """
+        cluster = self.start(3, program=QUICK)
+        self.stage.on_connect(accept(groups=["g"]))
+        self.client = self.connect(cluster.nodes[0].ws + "/c")
+        id = self.stage.connects[-1].id
+        _, second, third = cluster.lines()
+        eventually(lambda: self.pushed(cluster, third, "g") == [1, 0, 1], PATIENCE)
+        self.assertEqual(self.pushed(cluster, third, "g", SLOW), [1, 0, 1])
+        self.assertEqual(self.pushed(cluster, second, "g"), [1, 1, 0])
+
+        def join(count: int, name: str) -> list[str]:
+            """Join groups through the second node, and push to each at once, through the third."""
+            sent = []
+            for number in range(count):
+                self.assertEqual(second.ask("PUT", f"/groups/{name}{number}/{id}").status, 200)
+                sent.append(third.ask("PUT", f"/groups/{name}{number}", b"joined"))
+            self.assertEqual([rows(answer)["sent"] for answer in sent], [1] * count)
+            return [self.client.recv(timeout=PATIENCE) for _ in sent]
+
+        before = self.pushes(cluster)
+        join(30, "first")
+        self.assertEqual(self.pushes(cluster)[1], before[1])
+        cluster.redis.ask("FLUSHALL")
+        for number in range(20):
+            join(1, f"flushed{number}")
+        cluster.all_ready()
+        eventually(lambda: self.pushed(cluster, third, "g") == [1, 0, 1], PATIENCE)
+        cluster.redis.kill()
+        join(3, "away")
+        self.assertEqual(self.pushed(cluster, third, "g"), [1, 1, 1])
+        cluster.redis.start()
+        for number in range(20):
+            join(1, f"back{number}")
+        eventually(lambda: self.pushed(cluster, third, "g") == [1, 0, 1], PATIENCE)
+        self.assertEqual(second.ask("DELETE", f"/groups/g/{id}").status, 200)
+        eventually(lambda: self.gone(cluster, third), PATIENCE)
+
+    def gone(self, cluster: Cluster, line: NodeLine) -> bool:
+        """Push to the group that has no members any more, and say if no other node was asked."""
+        before = self.pushes(cluster)
+        self.assertEqual(rows(line.ask("PUT", "/groups/g", b"nobody"))["sent"], 0)
+        return [now - then for now, then in zip(self.pushes(cluster), before, strict=True)] == [0, 0, 1]
 
 
 class TransportTests(ClusterCase):
