@@ -92,9 +92,12 @@ class NotedWire(Wire):
         self.unanswered = 0
         self.rest = b""
         """What is still to come of an answer that has begun."""
+        self.last = b""
+        """The last request."""
 
     def write(self, data: bytes) -> None:
         self.unanswered += 1
+        self.last = data
         self.seen.append(f"{self.number} {data!r}")
         super().write(data)
 
@@ -216,6 +219,14 @@ class MessageWorld:
             if kind == "lines":
                 wire.rest = b"5\r\nmore\n\r\n0\r\n\r\n"
             wire.answer(ANSWERS[kind])
+
+    def answer_each(self, which: int, how: tuple[bytes, str]) -> None:
+        """Answer every request of a method as this kind says."""
+        method, kind = how
+        for wire in list(self.backend.wires):
+            if wire.unanswered and not wire.gone and wire.last.startswith(method):
+                wire.unanswered = 0
+                wire.answer(ANSWERS[kind])
 
     def answer_slowly(self, which: int, how: int) -> None:
         """Answer in two parts."""

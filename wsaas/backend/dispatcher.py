@@ -148,7 +148,7 @@ class Dispatcher:
         with nothing changed, where these must decide.
         """
         shares, traffic = self._shares, delivery.traffic
-        if self._busy or self._outages or shares.offers:
+        if self._busy:
             return False
         ready = traffic.ready
         if ready.size:
@@ -168,7 +168,7 @@ class Dispatcher:
             self._send(following)
         finally:
             self._busy = False
-        if shares.offers or self._outages:
+        if shares.offers:  # that one was not sent, or not by itself
             self.pump()
         return True
 

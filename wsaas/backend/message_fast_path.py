@@ -104,8 +104,7 @@ class MessageFastPath:
         session, observer = delivery.session, self._monitor.observer
         lane = session.lane
         if (
-            delivery.traffic is not self._traffic
-            or delivery.event is not None
+            delivery.event is not None
             or (observer is not None and observer.wants_requests)
             or session.find_pending() is not _MESSAGE
             or (self._gate is not None and self._gate.closed)

@@ -146,7 +146,7 @@ class Contract:
         Fast path: as `webhook` and `Pool.exchange`, in one step.
         """
         notes = session.backend_notes
-        if not isinstance(notes, Notes) or notes.repeated is not session.repeated:
+        if type(notes) is not Notes or notes.repeated is not session.repeated:
             notes = session.backend_notes = self._notes(session)
         frame, id = event.frame, notes.webhook_id
         payload, timestamp, secrets = frame.payload, int(self._wall_clock()), self._secrets

@@ -45,8 +45,8 @@ class Pace:
 
     def count(self) -> bool:
         """Count one event; return True if the burst is used up, so that `pause` has to be asked."""
-        self._left -= 1
-        return self._left <= 0 < self._rate
+        left = self._left = self._left - 1
+        return left <= 0 and self._rate > 0
 
     def pause(self, now: float) -> float:
         """Return the seconds to wait until the next event, 0 for none; events beyond the burst are waited for, too.

@@ -65,7 +65,7 @@ class Connection(protocol.Protocol):
         self, owner: PoolCallbacks, clock: IReactorTime, idle_timeout: float, last: LastResponse | None = None
     ) -> None:
         self._owner = owner
-        self._clock = clock
+        self._seconds = clock.seconds  # each exchange reads it
         self._idle_timeout = idle_timeout
         self._phase = Phase.OPENING
         self._opening: Deferred[Connection] | None = None
@@ -105,7 +105,7 @@ class Connection(protocol.Protocol):
         else:  # as `move` does, without the call
             deadline.moment = moment
         if exchange.timing is not None:
-            exchange.timing.begun = self._clock.seconds()
+            exchange.timing.begun = self._seconds()
         self._writer.write(exchange.request)  # type: ignore[union-attr]  # set by connectionMade
 
     def drop(self) -> None:
@@ -118,7 +118,7 @@ class Connection(protocol.Protocol):
     def close(self) -> None:
         """End the connection in good order, or after LINGER without it. An exchange on it hears nothing more."""
         self._phase, self._exchange = Phase.CLOSING, None
-        self._deadline.move(self._clock.seconds() + LINGER)
+        self._deadline.move(self._seconds() + LINGER)
         cast(ITCPTransport, self.transport).loseConnection()
 
     def break_off(self, fault: Fault) -> None:
@@ -137,7 +137,7 @@ class Connection(protocol.Protocol):
         cast(IPushProducer, self.transport).pauseProducing()
 
     def resume_body(self) -> None:
-        self._deadline.move(self._clock.seconds() + self._silence)
+        self._deadline.move(self._seconds() + self._silence)
         cast(IPushProducer, self.transport).resumeProducing()
 
     # Calls of the transport
@@ -154,7 +154,7 @@ class Connection(protocol.Protocol):
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         self._phase = Phase.IDLE
-        self._deadline.move(self._clock.seconds() + self._idle_timeout)
+        self._deadline.move(self._seconds() + self._idle_timeout)
         opening, self._opening = self._opening, None
         if opening is not None:
             opening.callback(self)
@@ -167,7 +167,7 @@ class Connection(protocol.Protocol):
             return
         exchange, last = self._exchange, self._last
         if exchange is not None and exchange.timing is not None and exchange.timing.first_byte is None:
-            exchange.timing.first_byte = self._clock.seconds()
+            exchange.timing.first_byte = self._seconds()
         if last is not None and data == last.data and exchange is not None and self._finish_alike(exchange, last):
             return
         fault = self._parser.feed(data)
@@ -228,7 +228,7 @@ class Connection(protocol.Protocol):
         elif self._parser.whole:
             self._finish()
         elif not body.paused:
-            self._deadline.move((now := self._clock.seconds()) + self._silence)
+            self._deadline.move((now := self._seconds()) + self._silence)
             if body.follows_soon(now) and self._acknowledging is not None:
                 acknowledge(self._acknowledging)
 
@@ -242,7 +242,7 @@ class Connection(protocol.Protocol):
         if self._writer.unwritten or (parser.streams is not None and not last.no_stream):  # type: ignore[union-attr]
             return False
         self._exchange, self._used, self._phase = None, True, _IDLE
-        exchange.answered_at = now = self._clock.seconds()
+        exchange.answered_at = now = self._seconds()
         if (moment := now + self._idle_timeout) < deadline.rings_at:
             deadline.move(moment)
         else:  # as `move` does, without the call
@@ -263,7 +263,7 @@ class Connection(protocol.Protocol):
         unwritten = self._writer.unwritten  # type: ignore[union-attr]  # set by connectionMade
         if self._parser.reusable and not unwritten:
             self._phase = _IDLE
-            self._deadline.move(self._clock.seconds() + self._idle_timeout)
+            self._deadline.move(self._seconds() + self._idle_timeout)
             self._owner.freed(self)
         elif answer.truncated or unwritten:
             self.drop()

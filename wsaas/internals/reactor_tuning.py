@@ -88,10 +88,7 @@ def replace_iteration(reactor: Any, *, read_plain_tcp: bool = True) -> bool:
                     except BlockingIOError:
                         continue
                     except OSError:
-                        if selectable.fileno() == file:
-                            reactor._disconnectSelectable(selectable, CONNECTION_LOST, True)
-                        else:  # its socket is closed
-                            serve(selectable, file, event)
+                        reactor._disconnectSelectable(selectable, CONNECTION_LOST, True)
                         continue
                     if data:
                         try:

@@ -158,6 +158,17 @@ class Noting(Protocol):
         self.note(f"lost {reason.type.__name__}")
 
 
+class Closing(Noting):
+    """A protocol that closes these sockets when it hears something, behind Twisted's back."""
+
+    close: list[socket.socket]
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        for each in self.close:
+            each.close()
+
+
 STEPS = st.tuples(
     st.integers(0, 2),
     st.sampled_from(["say", "say", "say", "much", "close", "half", "close unread", "turn", "turn"]),
@@ -256,6 +267,32 @@ class ReadingTests(SynchronousTestCase):
         self.assertNotIn(b"whello", read)
         self.play(steps, False, False)
         self.assertIn(b"whello", read)
+
+    def test_socket_closed(self) -> None:
+        """A connection whose socket was closed without its transport, in the same turn, hears nothing more. The reactor
+        cannot remove it, and that is logged.
+        """
+        for fast in (True, False):
+            reactor = EPollReactor()
+            for reader in reactor.removeAll():
+                reader.connectionLost(None)
+            self.assertTrue(replace_iteration(reactor, read_plain_tcp=fast))
+            heard: list[str] = []
+            sockets = [FailingOnce.pair() for _ in range(2)]
+            for number, (near, _) in enumerate(sockets):
+                protocol = Closing(number, heard, [], False)
+                protocol.close = [each for each, _ in sockets if each is not near]
+                server = tcp.Server(near, protocol, ("127.0.0.1", 1), None, number, reactor)  # type: ignore[arg-type]
+                protocol.makeConnection(server)
+            for _, far in sockets:
+                far.send(b"hello")
+            reactor.iterate(0)
+            self.assertEqual([each[1:] for each in heard], [" data 5 b'h'"], fast)
+            self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+            for near, far in sockets:
+                near.close()
+                far.close()
+            reactor._poller.close()
 
     def test_errors(self) -> None:
         """A socket that has nothing after all is read in a later turn; one that fails is lost. Both as Twisted does."""
