@@ -7,10 +7,12 @@ import socket
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.support.api_client import Api
 from tests.support.gateway_process import Gateway, free_port
-from tests.support.system_case import Pair, SystemTestCase
+from tests.support.system_case import Pair, SystemTestCase, eventually
+from tests.support.websocket_client import PATIENCE
 
 
 class EndpointTests(SystemTestCase):
@@ -88,6 +90,20 @@ class ListeningTests(SystemTestCase):
         self.connect(pair.gateway.ws)
         if has_ipv6():
             self.connect(f"ws://[::1]:{pair.gateway.ws_port}")
+
+    def test_any_port(self) -> None:
+        """With HTTP_PORT=0 the API has a port that the system chooses, the same for IPv4 and IPv6; ws_uri names it."""
+        backend = self.backend()
+        stage = backend.stage("/")
+        settings = {"TARGET_ADDRESS": backend.address, "HTTP_PORT": "0", "HTTP_ENDPOINT": "", "LOCAL_ADDRESS": ""}
+        gateway = self.watched(Gateway(self.directory(), settings))
+        eventually(lambda: "listening for the API" in gateway.log(), PATIENCE)
+        client = self.connect(gateway.ws)
+        uri = urlsplit(stage.connects[0].json()["ws_uri"])
+        assert uri.port
+        for host in ["127.0.0.1", "::1"] if has_ipv6() else ["127.0.0.1"]:
+            self.assertEqual(Api(uri.port, host=host).request("PUT", uri.path, host.encode()).status, 200)
+            self.assertEqual(client.recv(timeout=PATIENCE), host)
 
     def test_addresses(self) -> None:
         """Whichever they come by, the backend hears a client's address as it is: IPv4 as IPv4."""

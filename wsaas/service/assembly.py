@@ -48,6 +48,7 @@ from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
 from wsaas.net.tls_client import ClientFiles
 from wsaas.service.lifecycle import Daemon
+from wsaas.service.listening import with_real_port
 from wsaas.service.measurements import Measurements
 from wsaas.service.parts import Parts
 from wsaas.service.reload import Reloader
@@ -77,6 +78,7 @@ def assemble(
 
     With an `identity` it is one of several workers.
     """
+    settings = with_real_port(settings)
     worker: Worker | None = None
     if identity is not None:
         from wsaas.service.worker import Worker, settings_of

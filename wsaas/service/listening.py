@@ -1,10 +1,12 @@
-"""Listening on endpoints, and on IPv4 where there is no IPv6."""
+"""Listening on endpoints, on IPv4 where there is no IPv6, and on a port that the system chooses."""
 
 from __future__ import annotations
 
 import errno
 import socket
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
@@ -12,10 +14,25 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wsaas.net.endpoints import server_endpoint
+from wsaas.settings.table import Settings
 
 _log = Logger()
 
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+
+
+def with_real_port(settings: Settings) -> Settings:
+    """Return the settings with a free port in the place of an HTTP_PORT of 0, and of the 0 in LOCAL_ADDRESS.
+
+    Backends are told of LOCAL_ADDRESS, and the API listens on two addresses of this machine: both must have one port.
+    """
+    address = urlsplit(settings.local_address)
+    if settings.http_port or settings.http_endpoint or address.port != 0:
+        return settings
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    place = f"{address.scheme}://{address.netloc.removesuffix(':0')}:{port}{address.path}"
+    return replace(settings, http_port=port, local_address=place)
 
 
 def listen(reactor: Any, endpoint: str, factory: Any, ports: list[IListeningPort]) -> None:

@@ -118,7 +118,9 @@ def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[st
     url = urlsplit(local)
     clients, client_ports = _name_and_ports("WS_ENDPOINT", values)
     api, api_ports = _name_and_ports("HTTP_ENDPOINT", values)
-    if url.port == 0:
+    if url.port == 0 and values["HTTP_PORT"] == 0 and not values["HTTP_ENDPOINT"]:
+        pass  # the port that the system chooses takes its place
+    elif url.port == 0:
         yield f"LOCAL_ADDRESS={local}: no backend can push to port 0; give HTTP_PORT or LOCAL_ADDRESS a port"
     elif (_port_of_this_machine(local) or url.port) in client_ports - api_ports:
         yield f"LOCAL_ADDRESS={local}: that port is for clients ({clients}); pushes must go to the API's ({api})"

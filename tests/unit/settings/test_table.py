@@ -787,6 +787,13 @@ class TogetherTests(Case):
                 [line for line in load({}, {"LOCAL_ADDRESS": fine}).warnings if "without TLS" not in line], []
             )
 
+    def test_any_port(self) -> None:
+        """With HTTP_PORT=0 the port of LOCAL_ADDRESS is the one that the system chooses, if it is 0 as well."""
+        for environ in ({"HTTP_PORT": "0"}, {"HTTP_PORT": "0", "LOCAL_ADDRESS": "http://gateway:0"}):
+            self.assertEqual(load({}, environ).warnings, ())
+        (warning,) = load({}, {"HTTP_PORT": "0", "HTTP_ENDPOINT": "unix:/a", "LOCAL_ADDRESS": "http://l:0"}).warnings
+        self.assertIn("no backend can push to port 0", warning)
+
     def test_one_port_for_both(self) -> None:
         """Clients and API cannot share a port, except the one that stands for any."""
         self.assertEqual(
