@@ -203,10 +203,11 @@ class PythonTests(LambdaCase):
             self.assertEqual(program.process.wait(60), 2, arguments)
             self.assertIn(said, program.log().splitlines()[-1])
         self.start(*ALL)
-        taken = [sys.executable, "-c", START, "lambda", "--route=x=a:b", f"--listen={self.port}"]
-        program = Program(taken, self.place, {"PYTHONPATH": str(CHECKOUT)})
-        self.assertEqual(program.process.wait(60), 1)
-        self.assertIn("cannot listen at", program.log())
+        for place in (self.port, "tcp:99999", f"unix:{self.place}/none/x"):
+            taken = [sys.executable, "-c", START, "lambda", "--route=x=os:listdir", f"--listen={place}"]
+            program = Program(taken, self.place, {"PYTHONPATH": str(CHECKOUT)})
+            self.assertEqual(program.process.wait(60), 1)
+            self.assertIn("cannot listen at", program.log().splitlines()[-1])
 
 
 class EmulatorTests(LambdaCase):

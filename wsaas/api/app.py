@@ -31,7 +31,8 @@ from wsaas.api.refused_pushes import count_refused
 from wsaas.api.responses import Answer, ApiResponse
 from wsaas.api.sigv4 import SignedRequest
 from wsaas.core.counters import Counters
-from wsaas.core.errors import NoSuchConnection, OwnerUnreachable
+from wsaas.core.errors import BadRequest, NoSuchConnection, OwnerUnreachable
+from wsaas.core.groups import MAX_GROUP_NAME
 from wsaas.core.ids import ID_LENGTH, is_id
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class Gate(Resource):
                 raise OwnerUnreachable(
                     "this process may not speak at this moment, and nothing was delivered: try again"
                 )
-        except (Unauthorized, HostNotAllowed, NotFound, OwnerUnreachable) as error:
+        except (Unauthorized, HostNotAllowed, NotFound, BadRequest, OwnerUnreachable) as error:
             count_refused(self._counters, request.method, request.uri, error)
             self._dialect(request.method, request.uri, answer_failure(request, Failure())).finish(request)
             return NOT_DONE_YET
@@ -208,15 +209,15 @@ def _as_signed(request: IRequest) -> SignedRequest:
 
 def _check_path(path: bytes) -> None:
     """Raise NotFound for a path that no route has but that Werkzeug would log (no UTF-8), redirect (more than one slash
-    in front), or look for during a long time.
+    in front), or look for during a long time; BadRequest if it is that of a group, whose name is none then.
     """
-    if len(path) > MAX_PATH_LENGTH:
-        raise NotFound
     try:
-        text = unquote_to_bytes(path).decode()
+        text = None if len(path) > MAX_PATH_LENGTH else unquote_to_bytes(path).decode()
     except UnicodeDecodeError:
-        raise NotFound from None
-    if text.startswith("//"):
+        text = None
+    if text is None and path.startswith(b"/groups/"):
+        raise BadRequest(f"the name of a group has 1 to {MAX_GROUP_NAME} bytes of UTF-8, percent-encoded")
+    if text is None or text.startswith("//"):
         raise NotFound
 
 

@@ -69,7 +69,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
         globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
         try:
             await program.start()
-        except (CannotListenError, ValueError) as error:
+        except (CannotListenError, ValueError, OSError, OverflowError) as error:
             failures.append(Failed("CANNOT_LISTEN", f"cannot listen at {program.endpoint}: {error}"))
             return
         log = Logger()

@@ -162,8 +162,12 @@ class LambdaBackend:
         """Call the handlers of several messages, one after the other, as far as the time suffices, and the answer has
         room for another reply of any length.
         """
+        told = self._told(request)
+        messages = None if told is None else told.get("messages")
+        if not isinstance(messages, list):
+            return _refused(request)
         ends, replies, accepted, size = self._clock() + self._timeout, [], 0, 0
-        for each in json.loads(_body(request))["messages"]:
+        for each in messages:
             left = ends - self._clock()
             if accepted and (left < self._timeout / 2 or size > MAX_REPLIES):
                 break

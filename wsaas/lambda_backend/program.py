@@ -63,10 +63,12 @@ def place_of(target_address: str) -> str:
 
 
 def endpoint_of(text: str) -> str:
-    """Return the endpoint string of PORT, HOST:PORT or an endpoint string."""
+    """Return the endpoint string of PORT, HOST:PORT or an endpoint string. ValueError if there is no such port."""
     found = _PORT.fullmatch(text)
     if found is None or found[1] in _KINDS:
         return text
+    if int(found[2]) > 65535:
+        raise ValueError(f"--listen {text}: a port is a number from 0 to 65535")
     host = (found[1] or "127.0.0.1").strip("[]").replace(":", r"\:")
     return f"tcp{'6' if ':' in host else ''}:{found[2]}:interface={host}"
 

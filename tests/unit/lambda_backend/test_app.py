@@ -146,10 +146,12 @@ class ConnectTests(AppCase):
         self.assertEqual((self.connect()[0], self.message()[0], self.disconnect({})), (503, 503, 503))
 
     def test_what_is_no_webhook(self) -> None:
-        """A POST or DELETE without a JSON object is refused; a refresh is OK, and no handler hears of it."""
+        """A POST, DELETE or batch without a JSON object is refused; a refresh is OK, and no handler hears of it."""
         for body in (b"", b"[]", b"{", b"\xff"):
+            self.assertEqual(self.ask("PUT", body, "messages")[0], 401)
             self.assertEqual(self.ask("POST", body, "connect")[0], 401)
             self.assertEqual(self.ask("DELETE", body, "disconnect")[0], 401)
+        self.assertEqual(self.ask("PUT", b'{"messages": {}}', "messages")[0], 401)
         status, _, answer = self.ask("POST", b'{"code": "REFRESH"}', "refresh")
         self.assertEqual((status, json.loads(answer)), (200, {"code": "OK"}))
         self.assertEqual(self.targets["$connect"].calls, [])

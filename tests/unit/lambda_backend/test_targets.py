@@ -281,3 +281,5 @@ class PlaceTests(SynchronousTestCase):
             ("unix:/run/x", "unix:/run/x"),
         ):
             self.assertEqual(endpoint_of(text), endpoint)
+        for text in ("65536", "localhost:99999"):
+            self.assertRaisesRegex(ValueError, "a port is a number from 0 to 65535", endpoint_of, text)

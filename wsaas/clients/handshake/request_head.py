@@ -34,8 +34,8 @@ _FIELD_LINE = octets(FIELD_LINE)
 _ORIGIN_FORM = octets(ORIGIN_FORM)
 _BEHIND_SCHEME = octets(rf"({HOST})([/?][\x21\x22\x24-\x7e]*)?")
 _SCHEMES = frozenset((b"http", b"https", b"ws", b"wss"))
-_ONCE = frozenset((b"host", b"authorization", b"sec-websocket-key"))
-_WATCHED = _ONCE | encoded(FRAMING)
+_ONCE = {b"host": "Host", b"authorization": "Authorization", b"sec-websocket-key": "Sec-WebSocket-Key"}
+_WATCHED = _ONCE.keys() | encoded(FRAMING)
 
 # Headers between the client and the gateway only, and credentials: they are not in the body of the connect webhook.
 _PRIVATE = encoded(
@@ -89,7 +89,7 @@ def parse(head: bytes) -> RequestHead:
     for line in lines:
         field = _FIELD_LINE.fullmatch(line)
         if field is None:
-            raise MalformedHandshake("a header line is malformed")
+            raise MalformedHandshake(f"header {lines.index(line) + 1} is malformed: it is no name, colon and value")
         raw_name, value = field.groups()
         name, value = raw_name.lower(), value.strip(OWS)
         values = fields.get(name)
@@ -108,7 +108,7 @@ def _check(name: bytes, value: bytes, repeated: bool) -> None:
     if name == b"transfer-encoding" or (name == b"content-length" and (not value or value.strip(b"0"))):
         raise MalformedHandshake("a handshake has no body")
     if repeated and name in _ONCE:
-        raise MalformedHandshake("a header that may appear once is repeated")
+        raise MalformedHandshake(f"{_ONCE[name]} is repeated: send this header once")
 
 
 def _in_origin_form(head: RequestHead) -> RequestHead:

@@ -265,6 +265,15 @@ class RefusedTests(Case):
                     self.refused(client, 400)
         self.refused(self.ask(REQUEST.replace(b"Host: gateway\r\n", b"\r\nHost: gateway\r\n")), 400)
 
+    def test_named(self) -> None:
+        """The answer names the header that is repeated, and the number of the one that is malformed."""
+        for line, words in (
+            (b"host: gateway", "Host is repeated"),
+            (b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Key is repeated"),
+            (b"X : a", f"header {REQUEST.count(b': ') + 1} is malformed"),
+        ):
+            self.assertIn(words, self.refused(self.ask(REQUEST + line + b"\r\n" + END), 400))
+
     def test_split(self) -> None:
         """A byte that ends a line for `str.splitlines`, and so for Autobahn,
         ends none here: no header hides behind it."""
