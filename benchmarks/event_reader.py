@@ -12,11 +12,11 @@ _TIMEOUT = 10.0
 
 
 class Reader:
-    """Reads all events from its creation to `stop`. The stream has begun when this is made."""
+    """Reads all events from its creation to `stop`, or those of a `query`. The stream has begun when this is made."""
 
-    def __init__(self, system: Wsaas) -> None:
+    def __init__(self, system: Wsaas, query: str = "") -> None:
         self._socket = socket.create_connection(("127.0.0.1", system.api_port), _TIMEOUT)
-        self._socket.sendall(system.events().encode("ascii"))
+        self._socket.sendall(system.events(query).encode("ascii"))
         self._rest = b""
         while b'"event":"hello"' not in self._rest:
             self._rest += self._socket.recv(65536)

@@ -209,9 +209,9 @@ class Wsaas(System):
     def push(self, id: str, body: str) -> str:
         return request("PUT", f"/{id}", body, self.token)
 
-    def events(self) -> str:
+    def events(self, query: str = "") -> str:
         """Return the request that begins the stream of events."""
-        return request("GET", "/-/events", "", self.token)
+        return request("GET", f"/-/events{query}", "", self.token)
 
     def broadcast(self, body: str) -> str:
         return request("PUT", "/broadcast", body, self.token)

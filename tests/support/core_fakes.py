@@ -210,6 +210,9 @@ class FakeObserver:
         self.attempts: list[Attempt] = []
         self.wants_requests = self.wants_delivered = True
 
+    def wants_message(self) -> bool:
+        return self.wants_delivered
+
     def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
         self.heard.append(f"passed over {session.id[-1]} {message.sequence} {number}")
 

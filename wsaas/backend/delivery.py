@@ -181,7 +181,7 @@ class Delivery:
 def watch(observer: Observer, delivery: Delivery, webhook: Webhook, due: float) -> None:
     """Note for an observer that a try begins, which has its `sent_at` and number."""
     first = delivery.tries == 1 and type(delivery.event) is Received
-    if first and not (observer.wants_delivered or observer.wants_requests):
+    if first and not (observer.wants_requests or observer.wants_message()):
         delivery.watched, delivery.due = PASSED_OVER, due
     else:
         delivery.watched = Watched(webhook, due, delivery.sent_at)

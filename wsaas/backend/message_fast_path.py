@@ -122,7 +122,7 @@ class MessageFastPath:
                 exchange = delivery.exchange = MessageExchange(self._limit, self._timeout, self.answered)
             exchange.renew(self._make_request(session, event, self._form), now + self._timeout, delivery)
             if observer is not None:
-                if observer.wants_delivered:
+                if observer.wants_message():
                     exchange.timing = delivery.watched = Watched(None, due or now, now)
                 else:
                     delivery.watched, delivery.due = PASSED_OVER, due or now

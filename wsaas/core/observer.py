@@ -88,9 +88,8 @@ class Observer(Protocol):
     def wants_requests(self) -> bool:
         """True if it hears of each try by `tried`, with the webhook; else of most by `delivered`, which costs less."""
 
-    @property
-    def wants_delivered(self) -> bool:
-        """False while it does not want to hear, by `delivered`, of messages that are sent now."""
+    def wants_message(self) -> bool:
+        """Say if it wants to hear, by `delivered`, of the message that is sent now."""
 
     def delivered(
         self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
@@ -135,9 +134,8 @@ class Observers:
         self._observers = observers
         self.wants_requests = any(each.wants_requests for each in observers)
 
-    @property
-    def wants_delivered(self) -> bool:
-        return any(each.wants_delivered for each in self._observers)
+    def wants_message(self) -> bool:
+        return any([each.wants_message() for each in self._observers])
 
     def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
         for each in self._observers:

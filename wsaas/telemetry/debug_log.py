@@ -49,15 +49,19 @@ class DebugLog:
     def refused(self, refused: RefusedHandshake) -> None:
         """Log nothing: the line of the connect says it, or a warning."""
 
-    wants_requests = wants_delivered = True
+    wants_requests = True
 
     def delivered(
         self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
     ) -> None:
         """Never called: it wants the requests."""
 
+    def wants_message(self) -> bool:
+        """Say yes: it hears of each one."""
+        return True
+
     def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
-        """Never called, for the same reason."""
+        """Never called: it wants each message."""
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         if attempt.request is None or attempt.times is None:

@@ -55,9 +55,9 @@ class EventSample:
         self._refill_call: Any = None
         self._refilled_at = self._reported_at = 0.0
 
-    def has_room(self, event: str) -> bool:
-        """Say if an event of this kind that went well would be shown."""
-        return self._budgets[False][event] >= _ONE
+    def room(self, event: str) -> int:
+        """Return how many events of this kind that went well would be shown now."""
+        return int(self._budgets[False][event] + 1.0 - _ONE)
 
     def takes(self, event: str, failed: bool) -> bool:
         """Say if this event is shown, and count it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
+from math import inf
 from typing import Any, cast
 
 from twisted.logger import Logger
@@ -52,7 +53,8 @@ class EventStream:
         self._delivered = lines.delivered or DeliveredLines(lambda: 0.0, "")
         self.wants_requests = lines.delivered is None
         """With payloads, each webhook is written as it was sent."""
-        self.wants_delivered = True
+        self._room: float = inf
+        """Messages that are still wanted, of those that are sent from now on."""
         self._each = False
         """True if a watcher has to be asked about each message that was delivered."""
         self._passed_over = 0
@@ -125,6 +127,12 @@ class EventStream:
                     if len(message.frame.payload) > LONGEST_KEPT:
                         self._delivered.written(late)
                 watcher.offer_late(late)
+
+    def wants_message(self) -> bool:
+        if self._room < 1:
+            return False
+        self._room -= 1
+        return True
 
     def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
         if self._each:  # since the message was sent
@@ -200,7 +208,7 @@ class EventStream:
     def _look(self) -> None:
         """Count the messages that were passed over as left out, and see if the next ones are wanted."""
         count, self._passed_over = self._passed_over, 0
-        self.wants_delivered = self._each = False
+        self._room, self._each = 0, False
         for watcher in self._watchers:
             filter, sample = watcher.filter, watcher.sample
             if sample is None or not filter.all_delivered:
@@ -208,8 +216,9 @@ class EventStream:
                 continue
             if count:
                 sample.leave_out(_MESSAGE, count)
-            self.wants_delivered = self.wants_delivered or sample.has_room(_MESSAGE)
-        self.wants_delivered = self.wants_delivered or self._each
+            self._room = max(self._room, sample.room(_MESSAGE))
+        if self._each:
+            self._room = inf
 
     def _say_left_out(self, watcher: Watcher, left_out: LeftOut) -> bool:
         return watcher.reads and watcher.offer(self._lines.sampled(left_out))

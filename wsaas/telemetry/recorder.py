@@ -48,15 +48,19 @@ class Recorder:
         """Return the webhook of this id, if it is still there."""
         return self._recorded.get(webhook_id)
 
-    wants_requests = wants_delivered = True
+    wants_requests = True
 
     def delivered(
         self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
     ) -> None:
         """Never called: it wants the requests."""
 
+    def wants_message(self) -> bool:
+        """Say yes: it hears of each one."""
+        return True
+
     def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
-        """Never called, for the same reason."""
+        """Never called: it wants each message."""
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         """Keep the webhook."""

@@ -62,15 +62,19 @@ class Tracing:
         self._address = address
         self._wall_clock = wall_clock
 
-    wants_requests = wants_delivered = True
+    wants_requests = True
 
     def delivered(
         self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
     ) -> None:
         """Never called: it wants the requests."""
 
+    def wants_message(self) -> bool:
+        """Say yes: it hears of each one."""
+        return True
+
     def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
-        """Never called, for the same reason."""
+        """Never called: it wants each message."""
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         request, times = cast(Request | None, attempt.request), attempt.times

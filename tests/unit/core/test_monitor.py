@@ -59,5 +59,5 @@ class MonitorTests(SynchronousTestCase):
         self.assertTrue(Observers([light, heavy]).wants_requests)
         self.assertFalse(Observers([light]).wants_requests)
         light.wants_delivered = False
-        self.assertTrue(Observers([light, heavy]).wants_delivered)
-        self.assertFalse(Observers([light]).wants_delivered)
+        self.assertTrue(Observers([light, heavy]).wants_message())
+        self.assertFalse(Observers([light]).wants_message())

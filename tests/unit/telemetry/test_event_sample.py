@@ -92,11 +92,11 @@ class SampleTests(SynchronousTestCase):
         """Whoever asks for room hears when a budget is spent, and when there is room again."""
         sample = self.sample(2)
         self.offer(sample, 1)
-        self.assertEqual((self.looks, sample.has_room("message")), (0, True))
+        self.assertEqual((self.looks, sample.room("message")), (0, 1))
         self.offer(sample, 1)
-        self.assertEqual((self.looks, sample.has_room("message")), (1, False))
+        self.assertEqual((self.looks, sample.room("message")), (1, 0))
         self.clock.advance(0.6)
-        self.assertEqual((self.looks, sample.has_room("message")), (3, True))
+        self.assertEqual((self.looks, sample.room("message")), (3, 1))
 
     def test_stop(self) -> None:
         """The end says what is left to say, and leaves no timer behind."""

@@ -147,7 +147,7 @@ class SampledTests(StreamTestCase):
         """Deliver messages as the courier does: it asks first."""
         for _ in range(count):
             message = Received(7, text("hello"))
-            if self.stream.wants_delivered:
+            if self.stream.wants_message():
                 self.stream.delivered(session or self.session, message, 1, NO_CONTENT, MOMENTS)
             else:
                 self.stream.passed_over(session or self.session, message, 1, NO_CONTENT)
@@ -161,11 +161,9 @@ class SampledTests(StreamTestCase):
         two every one is known. Once there is room again, messages are wanted again.
         """
         _, written = self.watch(rate=10)
-        self.assertTrue(self.stream.wants_delivered)
         self.deliver(1000)
-        self.assertFalse(self.stream.wants_delivered)
+        self.assertFalse(self.stream.wants_message())
         self.seconds(1)
-        self.assertTrue(self.stream.wants_delivered)
         *lines, last = self.read(written)
         self.assertEqual([line["event"] for line in lines], ["message"] * 10)
         self.assertEqual(
@@ -185,15 +183,22 @@ class SampledTests(StreamTestCase):
         self.deliver(10)
         self.assertEqual(len(self.read(written)), 10)
 
+    def test_under_way(self) -> None:
+        """No more messages are wanted than there is room for, before one of them is answered."""
+        self.watch(rate=10)
+        self.assertEqual(sum(self.stream.wants_message() for _ in range(50)), 10)
+        self.watch()
+        self.assertEqual(sum(self.stream.wants_message() for _ in range(50)), 50)
+
     def test_filter_first(self) -> None:
         """The filter comes first: what others do leaves no less room for what it wants."""
         _, of_one = self.watch(rate=10, id=ID)
-        _, of_failures = self.watch(rate=10, status="5xx")
         other = Stage.open().session
         other.id = "z" * 32
         self.deliver(1000, other)
         self.deliver(25)
         self.deliver(1000, other)
+        _, of_failures = self.watch(rate=10, status="5xx")
         answer = HttpResponse(500, (), b"", False)
         self.stream.tried(self.session, self.attempt(Received(7, text("hello")), None, answer, retry_in=1.0))
         self.seconds(2)
@@ -243,7 +248,6 @@ class SampledTests(StreamTestCase):
         _, some = self.watch(rate=2)
         self.deliver(10)
         _, all = self.watch()
-        self.assertTrue(self.stream.wants_delivered)
         self.stream.passed_over(self.session, Received(7, text("hello")), 1, NO_CONTENT)
         self.deliver(10)
         self.seconds(1)
