@@ -17,6 +17,7 @@ TESTS: Claims = {
         ],
         "message": [
             "unit.telemetry.test_event_stream.LineTests.test_message",
+            "unit.telemetry.test_event_stream.LineTests.test_replies",
             "unit.backend.test_courier.MonitorTests.test_attempts",
             "unit.backend.test_sender.PoolSenderTests.test_timing",
         ],

@@ -14,7 +14,7 @@ from tests.support.console_events import ADA, LIN, close, group_push, push, reco
 from tests.support.console_server import STATS, StandIn
 from tests.support.faults import FULL
 from tests.support.system_case import eventually
-from wsaas.cli.sentences import ANSWERS, effect
+from wsaas.cli.sentences import ANSWERS, effect, of_reply
 
 ENDS, NONE = "\u00d7", "\u2013"
 ROWS = ".space .row:not([hidden])"
@@ -606,6 +606,35 @@ class ModuleTests(ConsoleTestCase):
         )
         self.assertEqual(said, [effect(*case) for case in cases])
         self.assertGreater(len(set(said)), 20)
+        replies = [
+            {
+                "event": event,
+                "status": status,
+                "outcome": "delivered",
+                "reply": reply,
+                "answer_bytes": size,
+                "count": count,
+            }
+            for event in ("message", "connect")
+            for status in (200, 404)
+            for reply in (None, "sent", "streamed", "unsent")
+            for size in (0, 4)
+            for count in (None, 2)
+        ]
+        given = [{name: value for name, value in case.items() if value is not None} for case in replies]
+        said = self.page.evaluate(
+            "cases => import('/-/console/explain.js').then(m => m.load().then(() => cases.map(m.answer)))", given
+        )
+        expected = [
+            effect(
+                str(each["event"]),
+                int(str(each["status"])),
+                "delivered",
+                of_reply(each["reply"], each["answer_bytes"], each["count"] is None),  # type: ignore[arg-type]
+            )
+            for each in replies
+        ]
+        self.assertEqual(said, expected)
 
     def test_values(self) -> None:
         """Figures, sizes, bytes, shell words, tokens and differences are written as they should."""

@@ -165,6 +165,9 @@ class MessageFastPath:
                 if observer is not None and type(delivery.event) is Received:
                     if watched is PASSED_OVER:
                         observer.passed_over(session, delivery.event, delivery.tries, answer)
+                    elif watched.begun is not None and watched.first_byte is not None:
+                        moments = watched.due, watched.sent_at, watched.begun, watched.first_byte, now
+                        observer.delivered(session, delivery.event, delivery.tries, answer, moments)
                     else:
                         watched.answer, watched.answered_at = answer, now
                         tell(observer, session, delivery.event, delivery.tries, watched, DELIVERED)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from wsaas.cli.sentences import INSTEAD_OF_OK, REFUSALS, effect
+from wsaas.cli.sentences import INSTEAD_OF_OK, REFUSALS, effect, of_reply
 from wsaas.cli.terminal import BLUE, BOLD, DIM, GREEN, RED, YELLOW
 from wsaas.cli.text import moment, number, padded, printable, short_id, shortened, size, span, took
 
@@ -53,6 +53,8 @@ class EventText:
         self._payloads = payloads
         self._advised = False
         """True once it was said how to see what is not shown."""
+        self._told_of_replies = False
+        """True once it was said that an answer needs a header to be a reply: most answers with a body mean none."""
         self.replayable = False
         """True if the gateway records webhooks, so that their ids are worth showing."""
 
@@ -99,18 +101,30 @@ class EventText:
         """Return what an answer that is no success means, at the first of several tries; else nothing."""
         status, outcome = event.get("status"), str(event.get("outcome") or "")
         bad = not isinstance(status, int) or status >= 300 or outcome in ("refused", "unknown")
-        if not bad or (outcome == "retried" and _int(event, "attempt") > 1):
+        about_reply = self._about_reply(event) if told == "message" and not bad else ""
+        if not (bad or about_reply) or (outcome == "retried" and _int(event, "attempt") > 1):
             return []
-        text = printable(effect(told, status if isinstance(status, int) else None, outcome))
+        text = printable(effect(told, status if isinstance(status, int) else None, outcome, about_reply))
         room = max(20, self._columns - len(MARGIN) - 4)
         lines = textwrap.wrap(text, room, break_on_hyphens=False) if self._columns else [text] if text else []
         return [f"{MARGIN}    {self._paint(line, YELLOW)}" for line in lines]
+
+    def _about_reply(self, event: Event) -> str:
+        """Return which sentence there is about the reply: of one that cannot be sent always, of a missing one once."""
+        reply = event.get("reply")
+        found = of_reply(reply if isinstance(reply, str) else None, _int(event, "answer_bytes"), "count" not in event)
+        if found == "unreplied" and self._told_of_replies:
+            return ""
+        self._told_of_replies = self._told_of_replies or bool(found)
+        return found
 
     def _answer(self, told: str, event: Event) -> str:
         status, times = event.get("status"), event.get("times")
         total = times.get("total") if isinstance(times, dict) else None
         outcome = str(event.get("outcome") or "")
         said = _OUTCOMES.get((told, outcome), outcome)
+        if event.get("reply") == "unsent":
+            said = "delivered, but the reply cannot be sent"
         if outcome == "retried":
             said = f"tried again in {took(float(event.get('retry_in') or 0))}"
         if status is None and event.get("error"):

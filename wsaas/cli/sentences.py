@@ -89,6 +89,10 @@ ANSWERS: dict[str, dict[str, str]] = {
     },
     "message": {
         "2xx": "the backend has the message",
+        "unreplied": "the backend has the message. Its answer has a body, but no header WSAAS-Reply, so nothing of it "
+        "goes to the client: if it is meant for the client, send WSAAS-Reply: text, or binary, lines or events",
+        "unsent": "the backend has the message, but its reply cannot be sent to the client: WSAAS-Reply is text, "
+        "binary, lines or events, a text is UTF-8, and a reply has MAX_MESSAGE_SIZE at most. The log says what it was",
         "3xx": "redirects are not followed: the message counts as refused, and is not sent again. Set TARGET_ADDRESS "
         "to the address that answers itself, or let no login catch the webhooks",
         "400": f"{_REFUSED}. {_PARSED}",
@@ -141,7 +145,17 @@ ANSWERS: dict[str, dict[str, str]] = {
 INSTEAD_OF_OK = "the backend answered this code instead of OK: it does not accept this client"
 
 
-def effect(event: str, status: int | None, outcome: str) -> str:
+def of_reply(reply: str | None, size: int, single: bool) -> str:
+    """Return which sentence there is about the reply in a 2xx to a message: the key in ANSWERS, or an empty text.
+
+    `reply` says what became of it, None without the header WSAAS-Reply; `size` is that of the answer's body.
+    """
+    if reply == "unsent":
+        return reply
+    return "unreplied" if reply is None and size and single else ""
+
+
+def effect(event: str, status: int | None, outcome: str, about_reply: str = "") -> str:
     """Explain what an answer to a webhook, or none, brings about; an empty text if there is nothing to explain."""
     rules = ANSWERS.get("message" if event == "messages" else event, {})
     if outcome == "undelivered" and "undelivered" in rules:
@@ -150,6 +164,8 @@ def effect(event: str, status: int | None, outcome: str) -> str:
         return rules.get("none", "")
     if outcome in _OF_2XX and status < 300:
         return rules.get(outcome, "")
+    if about_reply and 200 <= status < 300 and about_reply in rules:
+        return rules[about_reply]
     return rules.get(str(status)) or rules.get(f"{status // 100}xx", "")
 
 

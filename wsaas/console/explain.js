@@ -26,6 +26,10 @@ export function answer(event) {
   if (event.outcome === 'undelivered' && rules.undelivered) return rules.undelivered
   if (status === null || status === undefined) return rules.none ?? ''
   if (['refused', 'unknown'].includes(event.outcome) && status < 300) return rules[event.outcome] ?? ''
+  if (status >= 200 && status < 300 && rules.unsent) {
+    if (event.reply === 'unsent') return rules.unsent
+    if (event.reply === undefined && event.answer_bytes && event.count === undefined) return rules.unreplied
+  }
   return rules[status] ?? rules[`${Math.floor(status / 100)}xx`] ?? ''
 }
 

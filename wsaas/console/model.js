@@ -49,7 +49,7 @@ export function methodOf(event) {
 /** Judge an event: "bad" when something failed, "warn" when it may yet be well or may be meant, else "ok". */
 export function judge(event) {
   const { event: kind, status, outcome } = event
-  if (kind === 'retry' || outcome === 'close_requested') return 'warn'
+  if (kind === 'retry' || outcome === 'close_requested' || event.reply === 'unsent') return 'warn'
   if (kind === 'refusal') return 'bad'
   if (kind === 'skipped' || kind === 'lost' || kind === 'found') return 'warn'
   if (kind === 'close') return event.cause && !WANTED_ENDS.has(event.cause) ? 'warn' : 'ok'
@@ -80,7 +80,7 @@ function parts(event) {
   switch (event.event) {
     case 'connect': return [event.path, event.remote_address, event.error]
     case 'message':
-    case 'messages': return [event.count > 1 && plural(event.count, 'message'), event.error, preview(event.request) ?? kindOf(event)]
+    case 'messages': return [event.count > 1 && plural(event.count, 'message'), event.error, event.reply === 'unsent' && 'reply not sent', preview(event.request) ?? kindOf(event)]
     case 'refresh': return [event.error]
     case 'retry': return [event.retry_in !== undefined && `again in ${milliseconds(event.retry_in)}`, event.error]
     case 'disconnect':

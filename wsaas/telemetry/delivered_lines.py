@@ -17,6 +17,7 @@ from wsaas.telemetry.numbers import SHORT, milliseconds, short_durations
 
 LateLine = list[Any]
 """A line that is written when it is first sent: until then what it is made of, and then it alone."""
+REPLY = b"wsaas-reply"
 LONGEST_KEPT = 3072
 """Bytes of the longest message that such a line keeps until then."""
 
@@ -28,6 +29,7 @@ class Answer(Protocol):
     def status(self) -> int: ...
     @property
     def body(self) -> bytes: ...
+    def header(self, name: bytes) -> bytes | None: ...
 
 
 class DeliveredLines:
@@ -40,8 +42,9 @@ class DeliveredLines:
         self._date = self._begin = ""
         self._short: tuple[str, ...] = ()
         self._alike: tuple[int, ...] = ()
+        self._answer: object = None
         self._middle = self._end = ""
-        """The parts of the last line that say these numbers: the next line often has the same."""
+        """The parts of the last line that say these numbers, of this answer: the next line often has the same."""
 
     def of(
         self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
@@ -59,8 +62,9 @@ class DeliveredLines:
             self._begin_of(millisecond)
         id, frame, answer = session.id, message.frame, cast(Answer, found)
         alike = number, answer.status, len(frame.payload), len(answer.body), frame.binary
-        if alike != self._alike:
-            self._alike, self._middle, self._end = alike, *_around_times(*alike)
+        if alike != self._alike or answer is not self._answer:
+            self._alike, self._answer = alike, answer
+            self._middle, self._end = _around_times(*alike, unsent=answer.header(REPLY) is not None)
         # As `milliseconds` writes them, mostly without the calls.
         queue = int((sent_at - due) * 1e6 + 0.5)
         connect = int((begun - sent_at) * 1e6 + 0.5)
@@ -89,10 +93,16 @@ class DeliveredLines:
         )
 
 
-def _around_times(number: int, status: int, size: int, answer_size: int, binary: bool) -> tuple[str, str]:
-    """Return what stands in a line between the sequence and the times, and what behind them."""
+def _around_times(
+    number: int, status: int, size: int, answer_size: int, binary: bool, *, unsent: bool
+) -> tuple[str, str]:
+    """Return what stands in a line between the sequence and the times, and what behind them.
+
+    Where an answer has a reply that can be sent, its outcome says so, and the line is written on the slow path.
+    """
+    reply = ',"reply":"unsent"' if unsent else ""
     middle = (
         f'_message","method":"PUT","attempt":{number},"status":{status},"outcome":"delivered",'
         f'"bytes":{size},"answer_bytes":{answer_size},"times":{{"queue":'
     )
-    return middle, f'}},"type":"{"binary" if binary else "text"}"}}\n'
+    return middle, f'}},"type":"{"binary" if binary else "text"}"{reply}}}\n'

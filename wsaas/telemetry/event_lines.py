@@ -28,7 +28,7 @@ from wsaas.core.outcomes import (
 )
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
-from wsaas.telemetry.delivered_lines import DeliveredLines
+from wsaas.telemetry.delivered_lines import REPLY, DeliveredLines
 from wsaas.telemetry.event_filter import NO_ANSWER
 from wsaas.telemetry.event_sample import LeftOut
 from wsaas.telemetry.numbers import milliseconds
@@ -58,6 +58,7 @@ class Answer(Protocol):
     def status(self) -> int: ...
     @property
     def body(self) -> bytes: ...
+    def header(self, name: bytes) -> bytes | None: ...
 
 
 class Refusing(Protocol):
@@ -128,6 +129,8 @@ class EventLines:
             more += f',"path":{quoted(told.handshake.path)},"remote_address":{quoted(told.handshake.remote_address)}'
         elif isinstance(told, Closed):
             more += _ending(told) + f',"lost_messages":{told.lost_messages}'
+        if isinstance(outcome, Delivered) and status // 100 == 2 and cast(Answer, answer).header(REPLY) is not None:
+            more += f',"reply":"{_reply_word(outcome)}"'
         if attempt.retry_in is not None:
             more += f',"retry_in":{attempt.retry_in * 1000:.0f}'
         if self._payloads is not None:
@@ -221,6 +224,11 @@ def outcome_word(outcome: Outcome | None, status: int) -> str:
     if isinstance(outcome, Acknowledged):
         return "acknowledged" if status // 100 in (2, 4) and status not in _AGAIN else "undelivered"
     return _WORDS[type(outcome)]
+
+
+def _reply_word(outcome: Delivered) -> str:
+    """Return what becomes of the reply of an answer that has one."""
+    return "streamed" if outcome.stream is not None else "unsent" if outcome.reply is None else "sent"
 
 
 def failed(attempt: Attempt, status: int) -> bool:

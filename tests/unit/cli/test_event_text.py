@@ -125,6 +125,22 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(text.lines({**sampled, "failed": 1}), [f"{MARGIN}{said}, 1 failure among them"])
         self.assertEqual(self.shown({"event": "tick"}) + self.shown({"event": "new"}) + self.shown({}), [])
 
+    def test_replies(self) -> None:
+        """An answer with a body but without WSAAS-Reply is explained, once: the client gets nothing of it. A reply that
+        cannot be sent is explained each time.
+        """
+        text = EventText(lambda text, *codes: text)
+        answer = webhook("message", 200, "delivered", answer_bytes=42)
+        first, second = text.lines(answer), text.lines(answer)
+        self.assertIn("no header WSAAS-Reply, so nothing of it goes to the client", first[2])
+        self.assertEqual((len(first), len(second)), (3, 2))
+        for more in ({"answer_bytes": 0}, {"reply": "sent"}, {"reply": "streamed"}, {"count": 2}):
+            self.assertEqual(len(self.shown({**answer, **more})), 2, more)
+        for _ in range(2):
+            unsent = text.lines({**answer, "reply": "unsent"})
+            self.assertIn("delivered, but the reply cannot be sent", unsent[1])
+            self.assertIn("WSAAS-Reply is text, binary, lines or events", unsent[2])
+
     def test_why(self) -> None:
         """A failure says what it means and what to do, once for all tries; a refusal by another code says that."""
         for given, words in (

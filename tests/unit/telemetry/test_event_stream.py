@@ -339,6 +339,27 @@ class LineTests(StreamTestCase):
             {"cause": "client", "close_code": 1001, "close_reason": 'by"e', "clean": True, "lost_messages": 2},
         )
 
+    def test_replies(self) -> None:
+        """A message whose answer has the header of a reply says what became of that, on the fast path as well, and
+        whatever the answer before it was; without the header there is nothing to say.
+        """
+        message = Received(7, text("hello"))
+        plain, flawed = (HttpResponse(200, headers, b"pong", False) for headers in ((), ((b"wsaas-reply", b"txt"),)))
+        for outcome, answer, word in (
+            (Delivered(text("pong")), flawed, "sent"),
+            (Delivered(stream=object()), flawed, "streamed"),  # type: ignore[arg-type]
+            (Delivered(), flawed, "unsent"),
+            (Delivered(), plain, None),
+            (Delivered(), replace(flawed, status=404), None),
+            (Undelivered(), None, None),
+        ):
+            line = self.line("tried", self.session, self.attempt(message, outcome, answer))
+            self.assertEqual(line.get("reply"), word)
+        _, written = self.watch()
+        for answer in (plain, flawed, plain):
+            self.stream.delivered(self.session, message, 1, answer, MOMENTS)
+        self.assertEqual([line.get("reply") for line in self.read(written)], [None, "unsent", None])
+
     def test_refresh(self) -> None:
         """A refresh says whether the client is kept, and a client that is not is refused, or nothing could be asked."""
         for outcome, status, word in (
