@@ -237,6 +237,8 @@ TESTS: Claims = {
         "a node is paused (stopped, a frozen machine) until it is claimed, and goes on": [
             "system.test_faults_cluster.PauseTests.test_stopped",
             "system.test_faults_cluster.PauseTests.test_without_the_fence",
+            "system.test_faults_replies.ReplyTests.test_stopped",
+            "system.test_faults_replies.ReplyTests.test_without_the_fence",
             "system.test_faults_links.CutAndClaimedTests.test_newcomers",
             "unit.service.test_node_life.FencedTests.test_the_disk_is_kept",
             "unit.cluster.test_model.ModelTests.test_all_rules",
@@ -262,6 +264,7 @@ TESTS: Claims = {
             "system.test_faults_failover.FailoverTests.test_lost_writes",
             "system.test_faults_failover.FailoverTests.test_replica_promoted",
             "unit.cluster.test_claims.ClaimTests.test_claim_undone",
+            "unit.cluster.test_claims.ClaimTests.test_new_connections",
         ],
         "the engine's master hangs or dies, and Sentinels promote a replica": [
             "system.test_faults_failover.SentinelTests.test_failover",

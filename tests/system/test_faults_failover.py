@@ -54,6 +54,24 @@ class FailoverTests(FaultCase):
         time.sleep(3)
         self.assertEqual(self.stage.disconnects, [])
 
+    def test_new_connections(self) -> None:
+        """Nor is it told over new connections to the master, however often they are lost: WAIT counts all replicas over
+        one that has written nothing. It is told once the replica has it.
+        """
+        cluster = self.pair()
+        victim, claimer = cluster.nodes
+        ids = list(self.crowd(victim, 10))
+        self.links.cut([("replica", "master")])
+        victim.kill()
+        shutil.rmtree(victim.directory / "state")
+        eventually(lambda: "claimed" in claimer.log(), PATIENCE)
+        for _ in range(12):
+            self.master.ask("CLIENT", "KILL", "TYPE", "normal")
+            time.sleep(0.7)
+        self.assertEqual(self.stage.disconnects, [])
+        self.links.cut([])
+        self.all_told(ids)
+
     def test_lost_writes(self) -> None:
         """A failover loses the rows of new connections, and brings back those of connections that have ended: each node
         uploads what lives and removes what does not, so that a lost node's connections get one DELETE each.

@@ -201,6 +201,11 @@ class Claims:
                 return  # the failover undid the claim, or another process was quicker after it
 
     async def _replicated(self) -> bool:
+        """Wait until enough replicas have the claim; return whether they do.
+
+        WAIT asks for the writes of its own connection: on a new one the renewal, which Member sends first, stands for
+        a claim that went over the one before.
+        """
         if not self._replicas:
             return True
         count = 0
