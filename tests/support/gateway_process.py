@@ -23,6 +23,12 @@ TWISTD = "from twisted.scripts.twistd import run; run()"
 """The start script does the same, but where it is depends on the installation."""
 
 
+class Preparation(str):
+    """Python that changes the modules of a gateway before they are imported."""
+
+    __slots__ = ()
+
+
 class NeverReady(Exception):
     """The gateway ended, or did not become ready in time; says what it logged."""
 
@@ -71,6 +77,7 @@ class Gateway:
     `program` is the Python that is run, TWISTD if it is None; `twistd` are its options before wsaas, `arguments`
     those after it, `within` the command that runs all of it. Without these, and with no other variables than the
     gateway's settings, it is forked from a process that has the modules already; `program=TWISTD` is the whole start.
+    A Preparation is run by that process, before it has any module of the gateway; TWISTD follows.
     """
 
     process: subprocess.Popen[bytes] | ForkedProcess
@@ -104,9 +111,11 @@ class Gateway:
         placed = {name: value for name, value in placed.items() if value}
         command, environ = [*twistd, "wsaas", *arguments], environment(placed)
         with self._log.open("ab") as log:
-            if within or program or stdout is not None or not settings.keys() <= set(all_keys()):
+            own = program and not isinstance(program, Preparation)
+            whole = program if own else f"{program or ''}\n{TWISTD}"
+            if within or own or stdout is not None or not settings.keys() <= set(all_keys()):
                 self.process = subprocess.Popen(
-                    [*within, sys.executable, "-c", program or TWISTD, *command],
+                    [*within, sys.executable, "-c", whole, *command],
                     cwd=directory,
                     env=environ,
                     stdin=subprocess.DEVNULL,
@@ -114,7 +123,7 @@ class Gateway:
                     stderr=log,
                 )
             else:
-                self.process = preloader().start(TWISTD, command, directory, environ, log.fileno())
+                self.process = preloader(program or "").start(TWISTD, command, directory, environ, log.fileno())
 
     @classmethod
     def start(

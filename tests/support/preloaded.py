@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -30,6 +31,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PR_SET_CHILD_SUBREAPER = 36
 LARGEST = 1 << 20
 """No request is longer, in bytes: the text of a program and an environment."""
+_ONE_AT_A_TIME = threading.RLock()
+"""Held while a program is started: whether this process takes orphans concerns all of its threads."""
 
 
 class ForkedProcess:
@@ -77,14 +80,14 @@ class ForkedProcess:
 
 
 class Preloader:
-    """The process that forks. It ends with the one that made it."""
+    """The process that forks. It ends with the one that made it. `prepare` is Python that it runs before it imports."""
 
-    def __init__(self) -> None:
+    def __init__(self, prepare: str) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.preloaded", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.support.preloaded", str(theirs.fileno()), prepare],
                 cwd=CHECKOUT,
                 env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
                 stdin=subprocess.DEVNULL,
@@ -99,12 +102,13 @@ class Preloader:
         It is a child of this process: the one in between makes it an orphan, and this one takes orphans meanwhile.
         """
         request = json.dumps([program, list(arguments), str(directory), dict(environment)]).encode()
-        _take_orphans(True)
-        try:
-            socket.send_fds(self._socket, [request], [output])
-            answer = self._socket.recv(100)
-        finally:
-            _take_orphans(False)
+        with _ONE_AT_A_TIME:
+            _take_orphans(True)
+            try:
+                socket.send_fds(self._socket, [request], [output])
+                answer = self._socket.recv(100)
+            finally:
+                _take_orphans(False)
         if not answer:
             raise RuntimeError("the process that has the gateway's modules has ended")
         return ForkedProcess(int(answer))
@@ -114,10 +118,15 @@ class Preloader:
         self._process.wait()
 
 
+def preloader(prepare: str = "") -> Preloader:
+    """This process's own, one for each preparation."""
+    with _ONE_AT_A_TIME:
+        return _made(prepare)
+
+
 @cache
-def preloader() -> Preloader:
-    """This process's own."""
-    made = Preloader()
+def _made(prepare: str) -> Preloader:
+    made = Preloader(prepare)
     atexit.register(made.end)
     return made
 
@@ -135,10 +144,11 @@ class _NoReactor(MetaPathFinder):
             raise ImportError("no reactor before the fork")
 
 
-def _import_all() -> None:
+def _import_all(prepare: str) -> None:
     """Import what a gateway imports, as far as it goes without a reactor."""
     refuse = _NoReactor()
     sys.meta_path.insert(0, refuse)
+    exec(compile(prepare, "<string>", "exec"), {})
     names = ["twisted.scripts.twistd", "twisted.scripts._twistd_unix", "autobahn.twisted.websocket", "treq", "sqlite3"]
     places = sorted((CHECKOUT / "wsaas").rglob("*.py"))
     names += [".".join(place.relative_to(CHECKOUT).with_suffix("").parts) for place in places]
@@ -180,7 +190,7 @@ def _serve(requests: socket.socket) -> tuple[str, list[str], str, dict[str, str]
 
 def main() -> None:
     requests = socket.socket(fileno=int(sys.argv[1]))
-    _import_all()
+    _import_all(sys.argv[2])
     request = _serve(requests)
     if request is not None:
         program, arguments, directory, environment = request

@@ -7,7 +7,7 @@ would: nothing that is promised may depend on it.
 
 from __future__ import annotations
 
-from tests.support.gateway_process import TWISTD
+from tests.support.gateway_process import Preparation
 
 SPEED = 2.0
 """The factor."""
@@ -21,26 +21,30 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "wsaas.cluster.claims": ("SPREAD = 0.5", "TRY_AGAIN = 1.0"),
     "wsaas.service.node_life": ("ALONE_AFTER = 10.0",),
 }
-"""The lines that are changed: the last number of each is divided. A module stands behind those that it imports."""
-QUICK = f"""
-import importlib.util, re, sys
+"""The lines that are changed: the last number of each is divided."""
+QUICK = Preparation(f"""
+import re, sys
+from importlib.machinery import PathFinder, SourceFileLoader
 
-def load(name, lines):
-    spec = importlib.util.find_spec(name)
-    source = spec.loader.get_source(name)
-    assert name not in sys.modules, name
-    for line in lines:
-        start, number = re.fullmatch(r"(.* )([0-9.]+)", line).groups()
-        smaller = type(eval(number))(eval(number) / {SPEED})
-        assert source.count("\\n" + line + "\\n") == 1, line
-        source = source.replace("\\n" + line + "\\n", f"\\n{{start}}{{smaller}}\\n")
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    exec(compile(source, spec.origin, "exec"), module.__dict__)
-    parent, _, own = name.rpartition(".")
-    setattr(sys.modules[parent], own, module)
+class Quick(SourceFileLoader):
+    def get_code(self, name):
+        source = self.get_source(name)
+        for line in CONSTANTS[name]:
+            start, number = re.fullmatch(r"(.* )([0-9.]+)", line).groups()
+            smaller = type(eval(number))(eval(number) / {SPEED})
+            assert source.count("\\n" + line + "\\n") == 1, line
+            source = source.replace("\\n" + line + "\\n", f"\\n{{start}}{{smaller}}\\n")
+        return compile(source, self.path, "exec")
 
-for name, lines in {CONSTANTS!r}.items():
-    load(name, lines)
-{TWISTD}
-"""
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name in CONSTANTS:
+            spec = PathFinder.find_spec(name, path)
+            spec.loader = Quick(name, spec.origin)
+            return spec
+
+CONSTANTS = {CONSTANTS!r}
+assert not CONSTANTS.keys() & sys.modules.keys()
+sys.meta_path.insert(0, Finder())
+""")
 """The program of such a gateway."""

@@ -1,7 +1,8 @@
 """Pushes to connections of another process: one connection to it, and many pushes in one write.
 
     nothing is under way      a push is sent at once
-    else                      it waits, and goes out with all that wait, once those under way are answered
+    else                      it waits, and goes out with all that wait, once those under way are answered, or as many
+                              wait as go out in one write
 
 The connection is a pipeline (RFC 9112, 9.3.2): answers come in the order of the requests. The other process reads what
 was sent together in one go, serves it on its fast path, and answers it with one write. Answers are passed on as they
@@ -27,9 +28,11 @@ from wsaas.http_client.request_writer import RequestWriter
 LONGEST_MESSAGE = 16384
 """Bytes of the longest message that takes this way. A longer one would keep those behind it waiting."""
 MAX_PUSHES = 64
-"""Pushes that are under way to one process, at most."""
+"""Pushes that are sent in one write, at most."""
 MAX_BYTES = 32768
-"""Bytes of messages that are under way to one process, at most; a read takes twice as many."""
+"""Bytes of messages that are sent in one write, at most; a read takes twice as many."""
+MAX_WRITES = 3
+"""Writes of which pushes are under way to one process, at most."""
 IDLE_TIMEOUT = 30.0
 """Seconds without a push after which the connection is closed: before the other process would close it."""
 STUCK_TIMEOUT = 5 * FORWARD_TIMEOUT
@@ -116,7 +119,10 @@ class PushLine:
         self._connection: _Connection | None = None
         self._connecting: Deferred[IProtocol] | None = None
         self._waiting: deque[_Push] = deque()
+        self._waiting_bytes = 0
         self._under_way: deque[_Push] = deque()
+        self._writes: deque[int] = deque()
+        """The pushes of each write that are not answered yet."""
         self._deadline = Deadline(reactor, self._deadline_reached)
         self._stuck_at = 0.0
         self._answers = AnswerReader()
@@ -128,11 +134,12 @@ class PushLine:
         """Send a push as soon as it can be sent; `done` gets its answer, within FORWARD_TIMEOUT."""
         push = _Push(id, payload, binary, self._reactor.seconds() + FORWARD_TIMEOUT, done)
         self._waiting.append(push)
-        if not self._under_way:
-            if self._connection is not None:
+        self._waiting_bytes += len(payload)
+        if self._connection is not None:
+            if not self._under_way or self._is_full():
                 self._send()
-            elif self._connecting is None:
-                self._connect()
+        elif self._connecting is None:
+            self._connect()
 
     def close(self) -> None:
         """End the connection. Pushes that are not sent yet get their answer, and so do those under way."""
@@ -156,17 +163,22 @@ class PushLine:
         if len(answers) > len(under_way):  # an answer to nothing must not answer the next push
             self._abort()
             return
+        writes, left = self._writes, len(answers)
+        while left and writes[0] <= left:
+            left -= writes.popleft()
+        if writes:
+            writes[0] -= left
+            self._stuck_at = self._reactor.seconds() + STUCK_TIMEOUT
         for answer in answers:
             push = under_way.popleft()
             if push.done is not None:
                 if answer[9:12] in _NOT_CARRIED_OUT:
                     answer = self._missing(Missing.UNREACHABLE)
                 push.done(answer)
-        if not under_way:
-            if self._waiting:
-                self._send()
-            else:
-                self._deadline.move(self._reactor.seconds() + IDLE_TIMEOUT)
+        if self._waiting and (not under_way or self._is_full()):
+            self._send()
+        elif not under_way:
+            self._deadline.move(self._reactor.seconds() + IDLE_TIMEOUT)
 
     def disconnected(self, connection: _Connection) -> None:
         """Note the end of the connection: what is under way may have been carried out."""
@@ -197,8 +209,13 @@ class PushLine:
         self._connecting = None
         self._give_up(self._waiting, Missing.UNREACHABLE)
 
+    def _is_full(self) -> bool:
+        """Say if so much waits that it need not wait for more, and few writes are under way."""
+        full = self._waiting_bytes >= MAX_BYTES or len(self._waiting) >= MAX_PUSHES
+        return full and len(self._writes) < MAX_WRITES
+
     def _send(self) -> None:
-        """Send what waits, as far as there is room; nothing is under way."""
+        """Send what waits, as far as there is room in one write."""
         if not self._is_there():
             return
         waiting, under_way, now = self._waiting, self._under_way, self._reactor.seconds()
@@ -216,12 +233,15 @@ class PushLine:
             push = waiting.popleft()
             payload = push.payload
             room -= len(payload)
+            self._waiting_bytes -= len(payload)
             under_way.append(push)
             requests.append(
                 b"PUT /%b%b%d\r\n\r\n%b" % (push.id.encode("ascii"), heads[push.binary], len(payload), payload)
             )
-        self._deadline.move(first)
-        self._stuck_at = now + STUCK_TIMEOUT
+        if not self._writes:  # else what is under way is older
+            self._deadline.move(first)
+            self._stuck_at = now + STUCK_TIMEOUT
+        self._writes.append(len(requests))
         assert self._connection is not None
         self._connection.writer.write(requests[0] if len(requests) == 1 else b"".join(requests))
 
@@ -238,6 +258,8 @@ class PushLine:
             reason = Missing.OVER
         while pushes:
             push = pushes.popleft()
+            if pushes is self._waiting:
+                self._waiting_bytes -= len(push.payload)
             if push.done is not None:
                 push.done(self._missing(reason))
 
@@ -249,6 +271,7 @@ class PushLine:
     def _let_go(self) -> None:
         """Be without a connection: what is under way may have been carried out; what waits gets another connection."""
         self._connection, self._answers = None, AnswerReader()
+        self._writes.clear()
         self._give_up(self._under_way, Missing.SILENT)
         if self._waiting and self._connecting is None:
             self._connect()
@@ -263,6 +286,7 @@ class PushLine:
         unsent: deque[_Push] = deque()
         while self._waiting and self._waiting[0].deadline <= now:
             unsent.append(self._waiting.popleft())
+            self._waiting_bytes -= len(unsent[-1].payload)
         self._give_up(unsent, Missing.UNREACHABLE)
         if self._under_way and self._stuck_at <= now:
             self._abort()

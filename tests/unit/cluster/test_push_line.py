@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.backend_wires import Backend
 from wsaas.cluster.push_answers import MAX_ANSWER, AnswerReader
-from wsaas.cluster.push_line import IDLE_TIMEOUT, MAX_BYTES, MAX_PUSHES, STUCK_TIMEOUT, PushLine
+from wsaas.cluster.push_line import IDLE_TIMEOUT, MAX_BYTES, MAX_PUSHES, MAX_WRITES, STUCK_TIMEOUT, PushLine
 from wsaas.cluster.siblings import FORWARD_TIMEOUT, Missing
 
 ID = "aaaaaaaa" + "x" * 24
@@ -90,23 +90,72 @@ class SendTests(LineCase):
             self.assertEqual(heard, [[OK], [OK], [GONE]])
 
     def test_bounds(self) -> None:
-        """So many pushes are under way at most, and so many bytes, but a long one by itself."""
-        self.push()
-        for _ in range(MAX_PUSHES + 1):
+        """A write has so many pushes at most, and so many bytes, but a long one by itself. What fills one waits for no
+        answer, unless so many writes are under way.
+        """
+        for _ in range(MAX_PUSHES):
             self.push()
-        for size in (MAX_BYTES, MAX_BYTES, 1, 1):
+        self.assertEqual(len(self.sent()), 1)
+        self.push()
+        self.assertEqual(len(self.sent()), MAX_PUSHES)
+        half = MAX_BYTES // 2
+        for count in (0, 2, 0, 0, 0, 0):
+            self.push(b"x" * half)
+            self.assertEqual([len(each) for each in self.sent()], [half] * count)
+        self.answer(OK)
+        self.assertEqual([len(each) for each in self.sent()], [half] * 2)
+        self.answer(OK * (MAX_PUSHES - 1))
+        self.assertEqual(self.sent(), [])
+        self.answer(OK)
+        self.assertEqual([len(each) for each in self.sent()], [half] * 2)
+        for size in (1, MAX_BYTES, 1):
             self.push(b"x" * size)
+        for answers, sizes in ((OK, []), (OK, [1]), (OK * 4, [MAX_BYTES]), (OK, []), (OK, [1]), (OK, [])):
+            self.answer(answers)
+            self.assertEqual([len(each) for each in self.sent()], sizes)
+        self.assertEqual((len(self.line._under_way), self.line._waiting_bytes), (0, 0))
+
+    def test_busy(self) -> None:
+        """A connection that always has writes under way, and answers, is not taken for stuck."""
+        heard = [self.push(bytes(MAX_BYTES))]
+        for _ in range(2 * round(STUCK_TIMEOUT)):
+            heard.append(self.push(bytes(MAX_BYTES)))
+            self.clock.advance(0.9)
+            self.answer(OK)
         self.answer(OK)
-        self.sent()
-        self.assertEqual(len(self.line._under_way), MAX_PUSHES)
-        self.answer(OK * MAX_PUSHES)
-        self.assertEqual([len(each) for each in self.sent()], [5])
-        self.answer(OK)
-        self.assertEqual([len(each) for each in self.sent()], [MAX_BYTES])
-        self.answer(OK)
-        self.assertEqual([len(each) for each in self.sent()], [MAX_BYTES])
-        self.answer(OK)
-        self.assertEqual([len(each) for each in self.sent()], [1, 1])
+        self.assertEqual(heard, [[OK]] * len(heard))
+        self.assertFalse(self.backend.wires[0].aborted)
+
+    def test_oldest_write(self) -> None:
+        """The oldest push has its time, whatever was written after it."""
+        oldest = self.push()
+        self.clock.advance(1)
+        self.push(bytes(MAX_BYTES))
+        self.clock.advance(FORWARD_TIMEOUT - 0.99)
+        self.assertEqual(oldest, [SILENT])
+
+    def test_counts(self) -> None:
+        """What was given up, before it was sent or after, fills no write: a short push waits, a long one does not."""
+        for end in ("over", "lost", "late"):
+            self.alive = end != "over"
+            for _ in range(MAX_WRITES + 1):
+                self.push(bytes(MAX_BYTES))
+            if end == "lost":
+                self.backend.wires[-1].end()
+                self.answer(OK)
+            elif end == "late":
+                self.clock.advance(FORWARD_TIMEOUT)
+                self.answer(OK * MAX_WRITES)
+            self.alive = True
+            self.push(b"one")
+            self.sent()
+            self.push(b"two")
+            self.assertEqual(self.sent(), [], end)
+            self.push(bytes(MAX_BYTES))
+            self.assertEqual(len(self.sent()), 1, end)
+            self.answer(OK * 3)
+            self.assertEqual((self.line._waiting_bytes, len(self.line._under_way)), (0, 1), end)
+            self.answer(OK)
 
     def test_again(self) -> None:
         """Whoever hears an answer may push again at once."""
