@@ -117,6 +117,7 @@ class Transport:
         protocol, self.protocol = self.protocol, None
         if protocol is not None:
             protocol.connectionLost(Failure(why))
+        self.producer = None  # as Twisted's transports do
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         pass

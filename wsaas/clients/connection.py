@@ -251,6 +251,9 @@ class ClientConnection(Protocol):
             self.phase = Phase.OVER
             self.slot.release()
             self.context.owner.gone(self)
+            self.lingering = None
+            if self._handshake is None:
+                self._reader.forget()
         session, self.session = self.session, None
         if session is not None:
             session.disconnected(*self._ending)

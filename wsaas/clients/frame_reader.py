@@ -122,6 +122,12 @@ class FrameReader:
         self.flow.begin_turn()
         self._hand_over()
 
+    def forget(self) -> None:
+        """Leave the connection, which is over and calls no other method: see `ReadControl.forget`."""
+        if not self._reading:  # else it is over while a message of it is handed over, and is asked once more
+            self.flow.forget()
+            del self._owner
+
     def _hand_over(self) -> None:
         while self.flow.clear():
             try:

@@ -119,8 +119,16 @@ class ReadControl:
             self.paused = False
         return self._call is None
 
+    def forget(self) -> None:
+        """Leave the reader: all is read. Without this only the garbage collector could free the two."""
+        self._go_on = _nothing
+
     def stop(self) -> None:
         """Take no further turn."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
+
+
+def _nothing() -> None:
+    pass

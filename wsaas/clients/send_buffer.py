@@ -22,6 +22,16 @@ class BufferOwner(Protocol):
         """Hear that all bytes that waited are written."""
 
 
+class _Nobody:
+    """The owner of a buffer whose connection is lost. It is not the connection, so that both are freed at once."""
+
+    def drained(self) -> None:
+        """Do nothing."""
+
+
+_NOBODY = _Nobody()
+
+
 @implementer(IPushProducer)
 class SendBuffer:
     """The bytes that wait to be written to one client, in order.
@@ -188,3 +198,4 @@ class SendBuffer:
         self._capacity = -1
         self.paused = True
         self._backpressure.unwritten.discard(self)
+        self._owner = _NOBODY

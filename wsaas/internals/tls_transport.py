@@ -12,7 +12,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtocolFactory, IReactorTime
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -49,6 +49,7 @@ RELIANCE = Reliance(
             "_flushSendBIO",
             "_handshakeDone",
             "_lostTLSConnection",
+            "_producer",
             "_tlsShutdownFinished",
             "_unbufferPendingWrites",
         )
@@ -76,6 +77,13 @@ class _DirectWriting(TLSMemoryBIOProtocol):
         except SSL.WantReadError:
             return  # no records wait
         self._write_records(records)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """End as the base class does, and leave the producer: it knows this transport, and only the garbage collector
+        could free the two.
+        """
+        super().connectionLost(reason)
+        self._producer = None
 
 
 class _RecordReading(TLSMemoryBIOProtocol):

@@ -1,10 +1,11 @@
-"""A connect does not cost more the more clients there are."""
+"""A connect does not cost more the more clients there are, and what it made is freed with it."""
 
 from __future__ import annotations
 
 import gc
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -12,6 +13,11 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.client_harness import END, REQUEST, Client, Harness
+from wsaas.clients.connection import ClientConnection
+from wsaas.clients.frame_reader import FrameReader
+from wsaas.clients.lingering_close import LingeringClose
+from wsaas.clients.read_control import ReadControl
+from wsaas.clients.send_buffer import SendBuffer
 from wsaas.core.events import EventKind
 from wsaas.core.gateway import Gateway
 from wsaas.core.model import Limits
@@ -21,6 +27,7 @@ from wsaas.core.registry import Registry
 from wsaas.core.session import Session
 from wsaas.journal.memory import MemoryJournal
 
+PARTS = (ClientConnection, FrameReader, LingeringClose, ReadControl, SendBuffer, Session)
 ACCEPTED, ACKNOWLEDGED = Accepted(groups=("all",)), Acknowledged()
 CLOSE = b"\x88\x82\0\0\0\0\x03\xe8"
 
@@ -28,9 +35,13 @@ CLOSE = b"\x88\x82\0\0\0\0\x03\xe8"
 class Accepting:
     """A backend that has accepted each client, and heard of each end, before the call returns."""
 
+    on_message: Callable[[], None] | None = None
+
     def wake(self, session: Session) -> None:
         event = session.next_event()
         if event is not None:
+            if event.kind is EventKind.MESSAGE and self.on_message is not None:
+                self.on_message()
             session.resolve(ACCEPTED if event.kind is EventKind.CONNECT else ACKNOWLEDGED)
 
 
@@ -38,11 +49,12 @@ class CrowdTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.harness = Harness(ws_timeout=30.0)
         self.registry = Registry()
+        self.backend = Accepting()
         random = Random(1)
         gateway = Gateway(
             self.registry,
             MemoryJournal(),
-            Accepting(),
+            self.backend,
             Limits(1000, 1000, 1000),
             lambda: 1e9,
             lambda length: bytes(random.choices(range(1, 248), k=length)),  # each stands for a character of an id
@@ -88,3 +100,43 @@ class CrowdTests(SynchronousTestCase):
         self.assertEqual(self.calls(), few)
         self.assertEqual(len(self.registry), 500)
         self.assertGreater(few["ClientConnection.let_go"], 0)
+
+    def test_freed(self) -> None:
+        """What an open connection consists of is freed when the connection is over, however that came, and not by the
+        garbage collector later.
+        """
+
+        def left() -> Counter[str]:
+            return Counter(type(each).__name__ for each in gc.get_objects() if type(each) in PARTS)
+
+        other = self.connect()
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        before = left()
+        self.assertEqual(before["FrameReader"], 1)
+        for end in ("its close", "ours", "a message and a loss", "half closed"):
+            client = self.connect()
+            if end == "its close":
+                client.say(CLOSE)
+            elif end == "ours":
+                client.peer.close(4000, "bye")
+                client.say(CLOSE)
+            elif end == "half closed":
+                client.peer.readConnectionLost()
+            else:
+                client.say(b"\x81\x82\0\0\0\0hi")
+            self.harness.clock.advance(0)
+            if client.transport.protocol is not None:
+                client.vanish()
+            del client
+            self.harness.clock.advance(0)
+            self.assertEqual(left(), before, end)
+        other.vanish()
+
+    def test_lost_meanwhile(self) -> None:
+        """A connection may be lost while a message of it is handed over: what was read behind that is read in peace."""
+        client = self.connect()
+        self.backend.on_message = client.vanish
+        client.say(b"\x81\x82\0\0\0\0hi" * 2 + CLOSE)
+        self.assertEqual((len(self.registry), self.flushLoggedErrors()), (0, []))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
+import weakref
 from typing import Any
 
 from OpenSSL import SSL
@@ -12,6 +14,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions, KeyPair
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Server
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -169,6 +172,21 @@ class TlsTests(SynchronousTestCase):
         self.reactor.advance(0)
         self.assertEqual((protocol.lost, far.recv(1)), ("ConnectionDone", b""))
         self.assertEqual((self.reactor.watched, self.reactor.getDelayedCalls()), (set(), []))
+
+    def test_freed(self) -> None:
+        """A TLS transport that is over is freed at once, although its producer knows it."""
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        tls, protocol, _, _ = self.open()
+        producer: Any = StringTransport()
+        producer.consumer = tls
+        tls.registerProducer(producer, True)
+        over = weakref.ref(tls)
+        self.assertTrue(self.end_of_turn.close(tls))
+        self.reactor.advance(0)
+        del tls, producer, protocol.transport
+        self.assertIsNone(over())
 
     def test_tls_left_to_twisted(self) -> None:
         """A TLS transport in its handshake, one that closes already, one of another kind, and one over a transport that
