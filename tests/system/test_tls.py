@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.api_client import Api
 from tests.support.backend_answers import reply
@@ -164,3 +172,53 @@ class TargetTests(SystemTestCase):
         stage = backend.stage("/")
         self.assertIn(refused(self.trusted(backend).ws + "/").status, (502, 503))
         self.assertEqual(stage.requests, [])
+
+
+TICKETS = """
+import ssl, sys
+from OpenSSL import SSL
+from wsaas.net.tls_endpoint import ServerCertificate, TlsSettings
+given = ServerCertificate(TlsSettings(sys.argv[1], sys.argv[1], None, 0, SSL.TLS1_3_VERSION))
+server = given.serverConnectionForTLS(None)
+server.set_accept_state()
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+client = context.wrap_bio(into, out)
+for step in (client.do_handshake, server.do_handshake) * 2:
+    try:
+        step()
+    except (ssl.SSLWantReadError, SSL.WantReadError):
+        pass
+    if step == client.do_handshake:
+        server.bio_write(out.read())
+    else:
+        said = server.bio_read(65536)
+        into.write(said)
+print(len(said))
+"""
+
+
+class ConfigurationTests(SynchronousTestCase):
+    def test_one_ticket(self) -> None:
+        """With the configuration of docs/tls, OpenSSL writes one session ticket behind the handshake instead of two."""
+        page = (Path(__file__).parents[2] / "docs/tls.rst").read_text()
+        shown = re.search(r"(    openssl_conf = .*?NumTickets = 1\n)", page, re.DOTALL)
+        assert shown is not None
+        told, none, pem = (Path(self.mktemp()).resolve() for _ in range(3))
+        told.write_text(dedent(shown[1]))
+        none.write_text("")
+        pem.write_bytes(issue(authority(), ["localhost"]).together)
+        lengths = [
+            int(
+                subprocess.run(
+                    [sys.executable, "-c", TICKETS, str(pem)],
+                    env={**os.environ, "OPENSSL_CONF": str(configuration), "PYTHONPATH": os.pathsep.join(sys.path)},
+                    stdout=subprocess.PIPE,
+                    check=True,
+                    timeout=60,
+                ).stdout
+            )
+            for configuration in (none, told)
+        ]
+        self.assertEqual(lengths[0], 2 * lengths[1])
