@@ -42,6 +42,7 @@ http {{
         listen 127.0.0.1:{tls_port} ssl backlog=4096;
         ssl_certificate {pem};
         ssl_certificate_key {pem};
+        ssl_protocols TLSv1.2 TLSv1.3;
         location / {{
             nchan_pubsub websocket;
             nchan_channel_id $channel;
