@@ -76,6 +76,23 @@ class RunTests(SynchronousTestCase):
         ElementTree.parse(directory / "growth.svg")
         self.assertTrue((directory / "growth-costs.txt").exists())
 
+    def test_hop(self) -> None:
+        """The time of a hop is measured beside two other ways of a push, and said for each round and in all."""
+        if not (FULL and installed()):
+            raise SkipTest("WSAAS_FAULTS=full runs it, where an engine is installed")
+        command = [sys.executable, "-m", "benchmarks.hop", "--rounds", "2", "--seconds", "0.2", "--rate", "100"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=ENOUGH)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        first, *rounds, of_all, alone, owner = done.stdout.splitlines()
+        self.assertEqual((first, len(rounds)), ("100 pushes a second of 100 bytes, in ms:", 2))
+        self.assertRegex(
+            of_all, r"^median alone p50 [0-9.]+, alone p99 [0-9.]+, hop p50 [0-9.]+, hop p99 [0-9.]+, owner"
+        )
+        for line, way in ((alone, "alone"), (owner, "owner")):
+            self.assertRegex(
+                line, f"^a hop takes longer than {way}, median of the rounds: p50 -?[0-9.]+, p99 -?[0-9.]+ ms$"
+            )
+
     def test_many(self) -> None:
         """Many clients connect, are idle, and leave, and the backend hears of each."""
         found = Path(self.mktemp()).resolve()
