@@ -522,6 +522,32 @@ class ConnectionTests(ConsoleTestCase):
         self.page.locator("#view-connections tbody tr").filter(has_text=ADA[8:16]).locator("button").first.click()
         self.shows("#pane-detail", ADA)
 
+    def test_readings(self) -> None:
+        """However many rows there are, a reading asks about a hundred connections: new ones, those in sight, and the
+        stalest of the others. One that is over has no row.
+        """
+        ids = [f"{at:032}" for at in range(150)]
+        for at, id in enumerate(ids):
+            self.gateway.connection(id, messages_in=at)
+        self.page.keyboard.press("2")
+        self.page.wait_for_selector(f'#view-connections [data-id="{ids[-1]}"]')
+        self.page.click("th.messages_in button")
+        self.page.evaluate("window.wsaasConsole.connections.stop()")
+        first = self.page.locator("#view-connections tbody .rowlink").nth(0).get_attribute("data-id")
+        asked: list[set[str]] = []
+        for _ in range(3):
+            self.gateway.requests.clear()
+            self.page.evaluate("window.wsaasConsole.connections.load()")
+            paths = [path[1:] for _, path, *_ in self.gateway.requests if len(path) == 33]
+            self.assertEqual((len(paths), len(set(paths))), (100, 100))
+            self.assertIn(first, paths)
+            asked.append(set(paths))
+        self.assertEqual(len(set.union(*asked)), 152)
+        del self.gateway.answers["GET", f"/{first}"]
+        self.page.evaluate("window.wsaasConsole.connections.load()")
+        self.assertEqual(self.page.locator(f'#view-connections [data-id="{first}"]').count(), 0)
+        self.assertEqual(self.page.locator("#view-connections tbody tr").count(), 151)
+
     def test_push(self) -> None:
         """The push box sends text or bytes to the connection; the answer is told."""
         self.open()

@@ -6,6 +6,7 @@ import { ago, bytes, clock, count, shortId } from './format.js'
 import { Table } from './table.js'
 
 const PAGE = 100
+const AT_A_READING = 100 // connections asked about again, however many rows there are: those in sight, then the stalest
 const AT_ONCE = 4 // requests: a browser has six connections to one host, and the stream takes one
 
 const COLUMNS = [
@@ -20,18 +21,16 @@ const COLUMNS = [
   { name: 'last_active_at', label: 'Last seen', value: each => -Date.parse(each.last_active_at), number: true },
 ]
 
-/** Call `work` for each item, a few at a time; leave out those for which it fails. */
-export async function mapped(items, work, atOnce = AT_ONCE) {
-  const results = new Array(items.length)
+/** Call `work` for each item, a few at a time, and `failed` for those for which it fails. */
+async function inTurns(items, work, failed) {
   let next = 0
   const worker = async () => {
     while (next < items.length) {
-      const at = next++
-      results[at] = await work(items[at]).catch(() => null)
+      const item = items[next++]
+      await work(item).catch(() => failed(item))
     }
   }
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker))
-  return results.filter(Boolean)
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker))
 }
 
 export class Connections extends Table {
@@ -49,16 +48,40 @@ export class Connections extends Table {
     this.emptyHint = emptyHint
     this.sort = { column: COLUMNS[1], descending: false }
     this.items = []
+    this.known = new Map() // by id: what is known of it, and when it was asked
     this.chosen = null
     this.wanted = PAGE
   }
 
   async load() {
     const page = await json('GET', `/connections?limit=${this.wanted}`)
-    this.items = await mapped(page.connections, id => json('GET', `/${id}`))
+    const asked = this.due(page.connections)
+    const there = new Set(page.connections)
+    for (const id of this.known.keys()) if (!there.has(id)) this.known.delete(id)
+    await inTurns(asked, async id => {
+      this.known.set(id, { facts: await json('GET', `/${id}`), at: performance.now() })
+    }, id => this.known.delete(id)) // one that is over
+    this.items = page.connections.filter(id => this.known.has(id)).map(id => this.known.get(id).facts)
     this.count = page.count
     this.unreached = page.unreached ?? 0
     this.draw()
+  }
+
+  /** Return the ids to ask about: all new ones; of the others AT_A_READING in all, those in sight before the stalest. */
+  due(ids) {
+    const fresh = ids.filter(id => !this.known.has(id))
+    const inSight = this.inSight()
+    const rank = id => (inSight.has(id) ? 0 : 1)
+    const others = ids.filter(id => this.known.has(id)).sort((one, other) => rank(one) - rank(other) || this.known.get(one).at - this.known.get(other).at)
+    return [...fresh, ...others.slice(0, Math.max(0, AT_A_READING - fresh.length))]
+  }
+
+  inSight() {
+    const rows = [...this.body.children]
+    const height = rows[0]?.offsetHeight
+    if (!height) return new Set()
+    const { scrollTop, clientHeight } = this.table.parentElement
+    return new Set(rows.slice(Math.floor(scrollTop / height), Math.ceil((scrollTop + clientHeight) / height)).map(row => row.querySelector('.rowlink').dataset.id))
   }
 
   loadMore() {
