@@ -18,6 +18,7 @@ API_ID = "wsaas"
 ABNORMAL = 1006
 """The code of a connection that ended without a Close frame."""
 _MAX_PARAMETERS = 500
+MAX_USER_AGENT = 512
 _SPELT = {"sec-websocket-protocol": "Sec-WebSocket-Protocol", "dnt": "DNT", "te": "TE", "etag": "ETag"}
 Event = dict[str, Any]
 
@@ -34,10 +35,14 @@ class Webhook:
 
 
 def connect_state(told: Mapping[str, Any], at: int) -> State:
-    """Return the state of a connection, from the body of its connect webhook."""
+    """Return the state of a connection, from the body of its connect webhook.
+
+    The gateway repeats no header of over 8 KiB, and any stranger's User-Agent may be longer than that: the state has
+    the first MAX_USER_AGENT characters of it.
+    """
     headers = told.get("headers") or {}
     domain = urlsplit(str(told.get("ws_uri", ""))).netloc or "localhost"
-    return State(at, str(told.get("remote_address", "")), str(headers.get("user-agent", "")), domain)
+    return State(at, str(told.get("remote_address", "")), str(headers.get("user-agent", ""))[:MAX_USER_AGENT], domain)
 
 
 def connect_event(webhook: Webhook, told: Mapping[str, Any], state: State, stage: str) -> Event:

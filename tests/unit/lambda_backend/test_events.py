@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.properties import examples
+from wsaas.backend.answer_headers import MAX_HEADER_BYTES
 from wsaas.lambda_backend.events import (
     Webhook,
     connect_event,
@@ -96,6 +97,15 @@ class ConnectTests(SynchronousTestCase):
         self.assertEqual(set(event), {"headers", "multiValueHeaders", "requestContext", "isBase64Encoded"})
         self.assertEqual(event["headers"], {"Host": "localhost:8081", "X-Forwarded-For": "203.0.113.9"})
         self.assertEqual(event["requestContext"]["identity"], {"sourceIp": "203.0.113.9"})
+
+    def test_long_user_agent(self) -> None:
+        """The state of a client with a very long User-Agent is a header that the gateway repeats, with all the rest."""
+        told = {**TOLD, "headers": {"user-agent": "\xe9" * 15_000}}
+        state = connect_state(told, AT)
+        self.assertLess(len(state.header()), MAX_HEADER_BYTES)
+        self.assertEqual(read_state(state.header()), state)
+        self.assertEqual((state.domain_name, state.source_ip), ("localhost:8081", "203.0.113.9"))
+        self.assertTrue(state.user_agent.startswith("\xe9" * 500))
 
     def test_many_parameters(self) -> None:
         """Of a query with very many parameters, as any stranger can send it, the event has the first 500."""
