@@ -19,7 +19,8 @@ from twisted.internet.interfaces import ISystemHandle
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-from wsaas.internals.tls_transport import RELIANCE, ClientTlsTransport
+from wsaas.internals import openssl_records
+from wsaas.internals.tls_transport import RELIANCE, ClientTlsTransport, SteppingClientTlsTransport
 
 # On Linux only; elsewhere nothing is acknowledged early.
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
@@ -46,9 +47,15 @@ class DirectAcknowledgingTls(AcknowledgingTls, ClientTlsTransport):
     """Fast path: the same, which writes directly, and reads a record by itself in one step."""
 
 
+class SteppingAcknowledgingTls(AcknowledgingTls, SteppingClientTlsTransport):
+    """Fast path: the same, which reads and writes records without pyOpenSSL."""
+
+
 def acknowledging_tls() -> type[AcknowledgingTls]:
-    """Return the class of the connections: the fast path, unless the installed Twisted lacks a name that it needs."""
-    return DirectAcknowledgingTls if RELIANCE.holds() else AcknowledgingTls
+    """Return the class of the connections: a fast path, unless the installed libraries lack a name that it needs."""
+    if not RELIANCE.holds():
+        return AcknowledgingTls
+    return SteppingAcknowledgingTls if openssl_records.RELIANCE.holds() else DirectAcknowledgingTls
 
 
 def socket_below(transport: Any) -> socket.socket | None:

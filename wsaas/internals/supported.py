@@ -74,6 +74,7 @@ RELIANCES = (
     "wsaas.internals.direct_write:RELIANCE",
     "wsaas.internals.http_channel:MALFORMED",
     "wsaas.internals.http_channel:TRAILERS",
+    "wsaas.internals.openssl_records:RELIANCE",
     "wsaas.internals.reactor_tuning:READING",
     "wsaas.internals.reactor_tuning:RELIANCE",
     "wsaas.internals.tls_transport:RELIANCE",

@@ -18,7 +18,9 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from wsaas.internals import openssl_records
 from wsaas.internals.direct_write import nothing_waits, writer
+from wsaas.internals.openssl_records import LONGEST_DATA, read_record, write_record
 from wsaas.internals.supported import Reliance
 
 
@@ -117,10 +119,8 @@ class _RecordReading(TLSMemoryBIOProtocol):
             else:
                 self._shake_hands(data)
             return
-        connection = self._tlsConnection
-        connection.bio_write(data)
         try:
-            received = connection.recv(_LONGEST_READ)
+            received = self._read_record(data)
         except (SSL.WantReadError, SSL.ZeroReturnError):  # it was no data of the application, but TLS's own
             self._flushReceiveBIO()
         except SSL.Error:
@@ -133,6 +133,10 @@ class _RecordReading(TLSMemoryBIOProtocol):
         """Read what comes before the handshake is done."""
         super().dataReceived(data)
 
+    def _read_record(self, record: bytes) -> bytes:
+        self._tlsConnection.bio_write(record)
+        return self._tlsConnection.recv(_LONGEST_READ)
+
     def _follow(self, data: bytes) -> None:
         """Follow the records to the end of `data`."""
         data = self._header + data
@@ -141,6 +145,27 @@ class _RecordReading(TLSMemoryBIOProtocol):
             at += _HEADER + (data[at + 3] << 8 | data[at + 4])
         self._header = data[at:]
         self._to_come = max(0, at - len(data))
+
+
+class _RecordSteps(_RecordReading, _DirectWriting):
+    """Fast path: both steps, reading and writing a record, without pyOpenSSL (`openssl_records`)."""
+
+    def _read_record(self, record: bytes) -> bytes:
+        return read_record(self._tlsConnection, record)
+
+    def write(self, bytes: bytes) -> None:
+        """Write data: ITransport. What is no single record, or not to be written now, is for the base class."""
+        if 0 < len(bytes) <= LONGEST_DATA and not (
+            self.disconnecting or self._lostTLSConnection or self._appSendBuffer
+        ):
+            try:
+                record = write_record(self._tlsConnection, bytes)
+            except SSL.Error:
+                pass  # the base class meets the same, and deals with it
+            else:
+                self._write_records(record)
+                return
+        super().write(bytes)
 
 
 class DirectTlsTransport(_DirectWriting):
@@ -206,6 +231,10 @@ class RecordTlsTransport(_RecordReading, DirectTlsTransport):
         return self._lostTLSConnection
 
 
+class SteppingTlsTransport(_RecordSteps, RecordTlsTransport):
+    """A server's TLS transport that reads and writes records without pyOpenSSL."""
+
+
 class ClientTlsTransport(_RecordReading, _DirectWriting):
     """A client's TLS transport with direct writes, which reads a record by itself in one step."""
 
@@ -215,11 +244,15 @@ class ClientTlsTransport(_RecordReading, _DirectWriting):
         super().makeConnection(transport)
 
 
+class SteppingClientTlsTransport(_RecordSteps, ClientTlsTransport):
+    """A client's TLS transport that reads and writes records without pyOpenSSL."""
+
+
 def tls_server_factory(
     creator: IOpenSSLServerConnectionCreator,
     factory: IProtocolFactory,
     clock: IReactorTime,
-    transport: type[DirectTlsTransport] = RecordTlsTransport,
+    transport: type[DirectTlsTransport] | None = None,
 ) -> TLSMemoryBIOFactory:
     """Return a factory that puts server TLS below the protocols of another factory.
 
@@ -228,5 +261,7 @@ def tls_server_factory(
     by another in the same turn. A `transport` of DirectTlsTransport switches the fast path of reading off.
     """
     made = TLSMemoryBIOFactory(creator, False, factory, clock=clock)
+    if transport is None:
+        transport = SteppingTlsTransport if openssl_records.RELIANCE.holds() else RecordTlsTransport
     made.protocol = transport if RELIANCE.holds() else TLSMemoryBIOProtocol
     return made

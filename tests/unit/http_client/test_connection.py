@@ -26,9 +26,8 @@ from wsaas.http_client.connection import Connection
 from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, Lost, NotSent, TimedOut
 from wsaas.http_client.response_parser import HEAD_LIMIT, OVERHEAD_LIMIT, ResponseParser
 from wsaas.http_client.target import Target
-from wsaas.internals import supported
+from wsaas.internals import openssl_records, supported
 from wsaas.internals.supported import Reliance
-from wsaas.internals.tls_transport import ClientTlsTransport
 from wsaas.net.tls_client import ClientFiles
 
 L2 = (b"content-length", b"2")
@@ -637,11 +636,13 @@ class AcknowledgingTests(PoolTestCase):
 
     def test_kind(self) -> None:
         """TLS connections to the backend write each record at once, and read on the fast path; without a name of
-        Twisted's that it needs they are Twisted's own.
+        Twisted's that they need they are Twisted's own, without one of pyOpenSSL's they use pyOpenSSL.
         """
-        self.assertTrue(issubclass(acknowledging_tls(), ClientTlsTransport))
+        self.assertIs(acknowledging_tls(), acknowledging.SteppingAcknowledgingTls)
         self.patch(supported, "_judged", {})
         self.patch(supported, "_log", SimpleNamespace(warn=lambda text, **fields: None))
+        self.patch(openssl_records, "RELIANCE", Reliance("y", "plainly", names=("OpenSSL._util:renamed",)))
+        self.assertIs(acknowledging_tls(), acknowledging.DirectAcknowledgingTls)
         self.patch(acknowledging, "RELIANCE", Reliance("x", "plainly", names=("twisted.protocols.tls:Renamed",)))
         self.assertIs(acknowledging_tls(), acknowledging.AcknowledgingTls)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given
@@ -19,13 +20,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tests.support.properties import examples
-from wsaas.internals import supported, tls_transport
+from wsaas.internals import openssl_records, supported, tls_transport
+from wsaas.internals.openssl_records import write_record
 from wsaas.internals.supported import Reliance
 from wsaas.internals.tls_transport import (
     RELIANCE,
     ClientTlsTransport,
     DirectTlsTransport,
     RecordTlsTransport,
+    SteppingClientTlsTransport,
+    SteppingTlsTransport,
     tls_server_factory,
 )
 
@@ -40,7 +44,17 @@ class FallbackTests(SynchronousTestCase):
 
     def test_direct(self) -> None:
         """With Twisted as it is, transports write at once."""
-        self.assertIs(self.chosen(RELIANCE), RecordTlsTransport)
+        self.assertIs(self.chosen(RELIANCE), SteppingTlsTransport)
+
+    def test_without_openssl(self) -> None:
+        """With another pyOpenSSL, whose own functions then read and write, records are still read in one step."""
+        for name in openssl_records.RELIANCE.names:
+            self.patch(openssl_records, "RELIANCE", Reliance("y", "plainly", names=(f"{name}_renamed",)))
+            self.assertIs(self.chosen(RELIANCE), RecordTlsTransport)
+        for name in openssl_records.RELIANCE.attributes:
+            lacking = Reliance("y", "plainly", attributes=(f"{name}_renamed",), sample=RELIANCE.sample)
+            self.patch(openssl_records, "RELIANCE", lacking)
+            self.assertIs(self.chosen(RELIANCE), RecordTlsTransport)
 
     def test_plain(self) -> None:
         """Whichever of the names is gone, Twisted's own transport is taken."""
@@ -87,9 +101,11 @@ STEPS = st.lists(
 
 KINDS: tuple[tuple[type[TLSMemoryBIOProtocol], type[TLSMemoryBIOProtocol]], ...] = (
     (RecordTlsTransport, DirectTlsTransport),
+    (SteppingTlsTransport, DirectTlsTransport),
     (ClientTlsTransport, TLSMemoryBIOProtocol),
+    (SteppingClientTlsTransport, TLSMemoryBIOProtocol),
 )
-"""The fast path of each side, and the slow one."""
+"""The fast paths of each side, and the slow one."""
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -316,6 +332,95 @@ class RecordTests(SynchronousTestCase):
             near.tls.dataReceived(first[cut:] + second)
             self.assertEqual(len(first[cut:] + second) - 5, int.from_bytes(first[cut + 3 : cut + 5], "big"))
             self.assertEqual(near.heard, [b"x" * 100, b"y" * size], kind)
+
+    def test_written(self) -> None:
+        """Data of every length comes whole and in order: none, a record's, one byte more, and many records'; so it does
+        while the protocol is told to close, and behind that nothing.
+        """
+        for tls13, pair in product((True, False), KINDS):
+            found = []
+            for kind in pair:
+                near = Near(kind, self.certificate, tls13)
+                near.tls.write(b"early ")
+                near.shake_hands()
+                for size in (0, 1, 16383, 16384, 16385, 40000, 1):
+                    near.tls.write(bytes([size % 251]) * size)
+                near.tls.loseConnection()
+                near.tls.write(b"late")
+                near.back()
+                read = b""
+                try:
+                    while True:
+                        read += near.far.recv(100_000)
+                except SSL.Error as error:
+                    found.append((read, type(error), near.heard))
+            self.assertEqual(found[0], found[1])
+            self.assertEqual((len(found[0][0]), found[0][1]), (6 + 89154, SSL.ZeroReturnError))
+
+    def test_not_taken(self) -> None:
+        """Data that OpenSSL refuses ends the connection as with Twisted: one whose other side has failed it."""
+        for tls13, pair in product((True, False), KINDS):
+            found = []
+            for kind in pair:
+                near = Near(kind, self.certificate, tls13)
+                near.shake_hands()
+                near.tls.dataReceived(bytes([21, 3, 3, 0, 2, 2, 40]))  # an alert that is not encrypted
+                near.tls.write(b"x")
+                near.tls._lostTLSConnection = False
+                near.tls.write(b"x")
+                found.append((near.heard, near.below.disconnecting))
+            self.assertEqual(found[0], found[1])
+
+    def test_written_in_one_step(self) -> None:
+        """A record's worth of data is written without pyOpenSSL; no data and more than that are not, nor any while
+        other data waits, or behind the end.
+        """
+        for kind in (SteppingTlsTransport, SteppingClientTlsTransport):
+            taken: list[int] = []
+
+            def note(connection: SSL.Connection, data: bytes, taken: list[int] = taken) -> bytes:
+                taken.append(len(data))
+                return write_record(connection, data)
+
+            self.patch(tls_transport, "write_record", note)
+            near = Near(kind, self.certificate, True)
+            near.shake_hands()
+            for size in (0, 1, 16384, 16385):
+                near.tls.write(bytes(size))
+            near.tls._appSendBuffer = [b"waits"]
+            near.tls.write(b"behind it")
+            near.tls._appSendBuffer = []
+            near.tls._lostTLSConnection = True
+            near.tls.write(b"lost")
+            near.tls._lostTLSConnection = False
+            near.tls.loseConnection()
+            near.tls.write(b"late")
+            self.assertEqual(taken, [1, 16384])
+
+    def test_errors_stay_with_their_connection(self) -> None:
+        """Data that one connection does not take leaves no error behind, for which another would be given up."""
+        for kind in (SteppingTlsTransport, SteppingClientTlsTransport):
+            bad, good = (Near(kind, self.certificate, True) for _ in range(2))
+            for near in (bad, good):
+                near.shake_hands()
+            bad.tls._tlsConnection.shutdown()
+            self.assertRaises(SSL.Error, write_record, bad.tls._tlsConnection, b"x")
+            self.assertRaises(SSL.WantReadError, good.tls._tlsConnection.recv, 10)
+
+    def test_nothing_made(self) -> None:
+        """Where OpenSSL has made no record, none is read from the memory of another."""
+        library = SimpleNamespace(SSL_write=lambda *_: 1, BIO_read=lambda *_: -1)
+        self.patch(openssl_records, "lib", library)
+        self.assertEqual(write_record(SSL.Connection(SSL.Context(SSL.TLS_METHOD)), b"x"), b"")
+
+    def test_memory(self) -> None:
+        """What has come in one connection is not changed by what comes in another."""
+        nears = [Near(SteppingTlsTransport, self.certificate, True) for _ in range(2)]
+        for number, near in enumerate(nears):
+            near.shake_hands()
+            near.far.send(b"%d" % number * 50)
+            near.tls.dataReceived(near.outgoing())
+        self.assertEqual([near.heard for near in nears], [[b"0" * 50], [b"1" * 50]])
 
     def test_one_step(self) -> None:
         """A record by itself is read by one call; several ones, and those that are cut, by as many as it takes."""
