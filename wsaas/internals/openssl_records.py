@@ -26,7 +26,7 @@ RELIANCE = Reliance(
         *(f"OpenSSL._util:lib.{name}" for name in ("BIO_read", "BIO_write", "SSL_read", "SSL_write")),
     ),
     attributes=("_from_ssl", "_into_ssl", "_raise_ssl_error", "_ssl"),
-    sample=lambda: SSL.Connection(SSL.Context(SSL.TLS_SERVER_METHOD)),
+    sample=lambda: _tried(),
 )
 LONGEST_DATA = 2**14
 """Bytes of data in a record, at most (RFC 8446, 5.1)."""
@@ -36,6 +36,21 @@ _buffer: Any = None if ffi is None else ffi.new("char[]", _ROOM)
 _content: Any = None if ffi is None else ffi.buffer(_buffer)
 # One for all connections: what OpenSSL writes there is copied before the call returns, and only the reactor's thread
 # has TLS connections.
+
+
+def _tried() -> SSL.Connection:
+    """Return a connection with which each function was called once: setup.cfg has no bound for pyOpenSSL, because its
+    next release may mend OpenSSL, so it is tried if the functions take what they are given here.
+    """
+    connection = SSL.Connection(SSL.Context(SSL.TLS_SERVER_METHOD))
+    connection.set_accept_state()
+    lib.BIO_read(connection._from_ssl, _buffer, _ROOM)
+    for step in (read_record, write_record):
+        try:
+            step(connection, b"no TLS")
+        except SSL.Error:
+            pass
+    return connection
 
 
 def read_record(connection: SSL.Connection, record: bytes) -> bytes:

@@ -405,6 +405,7 @@ class RecordTests(SynchronousTestCase):
                 near.shake_hands()
             bad.tls._tlsConnection.shutdown()
             self.assertRaises(SSL.Error, write_record, bad.tls._tlsConnection, b"x")
+            self.assertEqual(openssl_records.lib.ERR_peek_error(), 0)
             self.assertRaises(SSL.WantReadError, good.tls._tlsConnection.recv, 10)
 
     def test_nothing_made(self) -> None:
@@ -412,6 +413,15 @@ class RecordTests(SynchronousTestCase):
         library = SimpleNamespace(SSL_write=lambda *_: 1, BIO_read=lambda *_: -1)
         self.patch(openssl_records, "lib", library)
         self.assertEqual(write_record(SSL.Connection(SSL.Context(SSL.TLS_METHOD)), b"x"), b"")
+
+    def test_tried(self) -> None:
+        """Functions that take other arguments than those of today are not used."""
+        self.assertEqual(openssl_records.RELIANCE.missing, [])
+        names = ("BIO_read", "BIO_write", "SSL_read", "SSL_write")
+        functions = {name: getattr(openssl_records.lib, name) for name in names}
+        for name in names:
+            self.patch(openssl_records, "lib", SimpleNamespace(**{**functions, name: lambda only: 0}))
+            self.assertEqual(openssl_records.RELIANCE.missing, list(openssl_records.RELIANCE.attributes))
 
     def test_memory(self) -> None:
         """What has come in one connection is not changed by what comes in another."""
