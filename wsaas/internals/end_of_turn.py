@@ -34,7 +34,7 @@ class EndOfTurn:
         A TLS transport says goodbye at once, and does not wait for the client's goodbye. Return False, and do nothing,
         for a transport over another layer, or for which something waits.
         """
-        tls = transport if type(transport) is RecordTlsTransport else None
+        tls = transport if isinstance(transport, RecordTlsTransport) else None
         if tls is not None:
             transport = tls.transport
         if not can_write_through(transport) or not transport.connected or not nothing_waits(transport):

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from wsaas.internals.end_of_turn import EndOfTurn
-from wsaas.internals.tls_transport import DirectTlsTransport, RecordTlsTransport, tls_server_factory
+from wsaas.internals.tls_transport import DirectTlsTransport, SteppingTlsTransport, tls_server_factory
 
 _ADDRESS = ("127.0.0.1", 1)
 
@@ -126,7 +126,7 @@ class TlsTests(SynchronousTestCase):
         self.reactor = Reactor()
         self.end_of_turn = EndOfTurn(self.reactor)
 
-    def tls(self, kind: type[DirectTlsTransport] = RecordTlsTransport) -> tuple[Any, Losing, Any, socket.socket]:
+    def tls(self, kind: type[DirectTlsTransport] = SteppingTlsTransport) -> tuple[Any, Losing, Any, socket.socket]:
         """A TLS transport over a socket, its protocol, the client's TLS and socket; the handshake has not begun."""
         near, far = socket.socketpair()
         near.setblocking(False)
@@ -142,7 +142,7 @@ class TlsTests(SynchronousTestCase):
         client.set_connect_state()
         return tls, protocol, client, far
 
-    def open(self, kind: type[DirectTlsTransport] = RecordTlsTransport) -> tuple[Any, Losing, Any, socket.socket]:
+    def open(self, kind: type[DirectTlsTransport] = SteppingTlsTransport) -> tuple[Any, Losing, Any, socket.socket]:
         tls, protocol, client, far = self.tls(kind)
         while not tls._handshakeDone:
             try:
