@@ -169,7 +169,8 @@ class ClaimTests(Case):
 
     def test_new_connections(self) -> None:
         """A replica that is behind counts on no new connection to the engine: the renewal is the first command there, a
-        write, of which WAIT then asks whether replicas have it. Without a write of its connection it counts them all.
+        write, of which WAIT then asks whether replicas have it. By its documentation WAIT asks for the writes of its
+        own connection alone; a server of today asks for more.
         """
         engine: Any = self.engine
         self.claims = self.make(Q, replicas=1)
