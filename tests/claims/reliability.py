@@ -265,6 +265,7 @@ TESTS: Claims = {
             "system.test_faults_failover.FailoverTests.test_replica_promoted",
             "unit.cluster.test_claims.ClaimTests.test_claim_undone",
             "unit.cluster.test_claims.ClaimTests.test_new_connections",
+            "system.test_faults_failover.FailoverTests.test_new_connections",
         ],
         "the engine's master hangs or dies, and Sentinels promote a replica": [
             "system.test_faults_failover.SentinelTests.test_failover",
