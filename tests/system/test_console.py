@@ -191,14 +191,18 @@ class StreamTests(ConsoleTestCase):
         self.page.fill("#filter", "")
         eventually(lambda: [path for _, path, *_ in self.gateway.requests].count("/-/events?rate=100") == 2)
         eventually(lambda: len(self.gateway.watchers) == 4)
+        self.say(*(push(bytes=at) for at in range(60)))
         for worker, count, failed in (("abcdefgh", 1870, 0), ("ijklmnop", 260, 5)):
             sampled = {"event": "sampled", "worker": worker, "count": count, "failed": failed, "duration": 2000}
             self.gateway.say({**sampled, "shown": 100, "left_out": {"message": count}})
-        self.shows("#flood", "1,065 of 1,0")
+        self.shows("#flood", "1,065 of 1,")
         text = self.page.inner_text("#flood")
+        self.frame()
+        below = "(grid => grid.scrollHeight - grid.clientHeight - grid.scrollTop)(window.wsaasConsole.events.list.grid)"
+        self.assertLess(self.page.evaluate(below), 2, "the newest row is in sight, for which the line left less room")
         self.assertRegex(
             text,
-            r"1,065 of 1,06\d events a second are not shown, 3 failures among them: set a filter to see each\.",
+            r"1,065 of 1,\d\d\d events a second are not shown, 3 failures among them: set a filter to see each\.",
         )
         self.page.locator("#flood").wait_for(state="hidden")  # once no process says so any more
 

@@ -44,6 +44,7 @@ export class List {
     this.rowHeight = parseFloat(style.getPropertyValue('--row')) || 32
     this.headHeight = this.head.offsetHeight
     this.height = this.grid.clientHeight
+    if (this.following) this.grid.scrollTop = this.events.length * this.rowHeight
     this.draw()
   }
 
