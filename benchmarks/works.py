@@ -25,6 +25,8 @@ UNSTABLE = 0.9
 """The part of a system's highest rate from which on its latency grows with the duration of the measurement."""
 RATES = (5000, 12_000)
 """Pushes a second at which latencies are compared."""
+IN_TOUCH = 6.0
+"""Seconds after which a node of a cluster has been in touch with the engine for long enough to believe it."""
 STALL_TIMEOUT = 10.0
 """Seconds without a webhook after which missing webhooks count as lost."""
 
@@ -232,6 +234,27 @@ def group(size: int, members: int, among: int) -> Run:
     return run
 
 
+def lone_member(size: int) -> Run:
+    """Measure a push to a group with one member, at the node of the clients; there are such pushes at the same time."""
+
+    def run(bench: Bench, system: System) -> Measure:
+        assert isinstance(system, Wsaas)
+        (id,) = open_clients(bench, system, 1)
+        job = {"port": system.api_port, "requests": [system.join("alone", id)], "frames": 0, "connections": 1}
+        bench.load.ask("pushes", total=1, **job)
+        time.sleep(IN_TOUCH)
+        job |= {"requests": [system.group("alone", "g" * size)], "frames": 1, "connections": bench.pushers}
+        total = _total(bench, 64, bench.load.ask("pushes", total=64, **job)["seconds"])
+        account = Account(bench, system)
+        figures = bench.load.ask("pushes", total=total, **job)
+        lost = figures["expected"] - figures["frames"]
+        measure = account.close(total, figures["seconds"], lost, statuses=figures["statuses"])
+        close_clients(bench, system)
+        return measure
+
+    return run
+
+
 def _one_to_many(bench: Bench, system: System, request: str, members: int) -> Measure:
     job = {"port": system.api_port, "requests": [request], "frames": members, "connections": 1}
     total = _total(bench, 3, bench.load.ask("pushes", total=3, **job)["seconds"])
@@ -391,6 +414,7 @@ def cluster_works(members: int) -> list[Work]:
         Work("push 100 B", "us", push(100)),
         Work("push 16 KB", "us", push(16 * KB)),
         Work(f"group of {members}", "us", group(100, members, members), grouped),
+        Work("group of 1", "us", lone_member(100), grouped),
         Work("latency", "ms", latency()),
         Work("rest", "us", rest, grouped),
     ]

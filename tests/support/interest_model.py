@@ -163,7 +163,16 @@ class Process:
         self.registry = Registry()
         self.groups = variant.groups(self.clock, self.now, self.member.vouches, self.registry)
         self.copy = RowCopy(
-            self.clock, engine, keys, name, self, self.groups, keep_authorization=True, alone=True, gathering=0.004
+            self.clock,
+            engine,
+            keys,
+            name,
+            self,
+            self.groups,
+            keep_authorization=True,
+            alone=True,
+            gathering=0.004,
+            most=1,
         )
         self.copy.connections = self
         self.member.sequence = lambda: self.copy.sequence

@@ -117,7 +117,8 @@ class RunTests(SynchronousTestCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(
-            list(found["works"]), ["connect", "push 100 B", "push 16 KB", "group of 20", "latency", "rest"]
+            list(found["works"]),
+            ["connect", "push 100 B", "push 16 KB", "group of 20", "group of 1", "latency", "rest"],
         )
         for work, row in found["works"].items():
             (measure,) = row["systems"]["cluster:2"]["rounds"]

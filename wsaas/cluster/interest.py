@@ -3,8 +3,9 @@
     a push -> the engine is asked, with what came while the last question was under way -> who is left out
 
 A process is left out only if it vouches for its groups (`vouches.py`) and the group is not among them. With every doubt
-nobody is: the engine is away or slow, this process has not been in touch with it for long enough, or there is only one
-other process, for which a question is no cheaper than the push. A process that has just become a member is learnt of.
+nobody is: the engine is away or slow, or said a moment ago that nobody is; this process has not been in touch with it
+for long enough; or there is only one other process, for which a question is no cheaper than the push. A process that
+has just become a member is learnt of.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from wsaas.cluster.member import Member
 PATIENCE = 0.25
 """Seconds for which a push waits for the engine's answer, beside the time that the question before it takes."""
 MAX_GROUPS = 500
-"""Groups of one question, at most."""
+"""Groups of one question, at most, and groups that are remembered to have members everywhere."""
+EVERYWHERE = 2.0
+"""Seconds for which pushes to a group go to all, after the engine said that nobody is to be left out."""
 FEWEST = 2
 """Other processes for which the engine is asked, at least."""
 NOBODY: Set[str] = frozenset()
@@ -31,7 +34,7 @@ NOBODY: Set[str] = frozenset()
 class Interest:
     """Asks the engine for process `member`. `others()` are the prefixes of the processes that a push may go to.
 
-    Bound: an entry for each push that waits, for twice PATIENCE at most.
+    Bound: an entry for each push that waits, for twice PATIENCE at most, and MAX_GROUPS groups.
     """
 
     _log = Logger()
@@ -51,12 +54,16 @@ class Interest:
         self._asked: dict[str, list[Deferred[Set[str]]]] = {}
         self._asking = False
         self._timer: IDelayedCall | None = None
+        self._everywhere: dict[str, float] = {}
+        """Groups with members at all others when they were last asked about, and until when no question is asked."""
 
     def without(self, group: str) -> Deferred[Set[str]]:
         """Return the processes that certainly have no member of a group that is to hear of this push."""
         member, engine = self._member, self._member.engine
         believes = engine.there and member.vouches.believes(engine.connections, self._boottime())
         if not believes or (self._asking and self._timer is None) or len(self._others()) < FEWEST:
+            return succeed(NOBODY)
+        if self._everywhere and self._everywhere.get(group, 0.0) > self._clock.seconds():
             return succeed(NOBODY)
         answered: Deferred[Set[str]] = Deferred()
         self._next.setdefault(group, []).append(answered)
@@ -90,6 +97,12 @@ class Interest:
             without = frozenset(
                 prefix for prefix, there in zip(others, found, strict=False) if there and not there[number]
             )
+            if without:
+                self._everywhere.pop(group, None)
+            else:
+                if len(self._everywhere) >= MAX_GROUPS:
+                    self._everywhere.clear()
+                self._everywhere[group] = self._clock.seconds() + EVERYWHERE
             for answered in asked.get(group, ()):
                 answered.callback(without)
         self._over()

@@ -64,6 +64,7 @@ class RowCopy:
         keep_authorization: bool,
         alone: bool,
         gathering: float = 0.0,
+        most: int = MAX_BATCH,
     ) -> None:
         self._clock = clock
         self._engine = engine
@@ -75,7 +76,7 @@ class RowCopy:
         groups.changed = self._groups_changed
         self._keep_authorization = keep_authorization
         self._alone = alone
-        self._gathering = gathering
+        self._gathering, self._most = gathering, most
         self._limit = LogLimit(clock)
         self._state = CopyState.OFFLINE
         self._pending: dict[str, dict[str, Change]] = {}
@@ -262,15 +263,15 @@ class RowCopy:
             return
         prefix = next(iter(self._pending))
         changes = self._pending.pop(prefix)
-        if len(changes) > MAX_BATCH:
+        if len(changes) > self._most:
             each = iter(changes.items())
-            changes, self._pending[prefix] = dict(islice(each, MAX_BATCH)), dict(each)
+            changes, self._pending[prefix] = dict(islice(each, self._most)), dict(each)
         self._begin(self._write(prefix, changes))
 
     async def _write(self, prefix: str, changes: dict[str, Change]) -> None:
         own = prefix == self._own
         self.sequence += own
-        begun, ended = self._groups.take(MAX_BATCH, self._engine.connections) if own else ([], [])
+        begun, ended = self._groups.take(self._most, self._engine.connections) if own else ([], [])
         if own and self._groups.pending:
             self._pending.setdefault(prefix, {})
         puts, removals = words_of(changes, self._keep_authorization)

@@ -124,27 +124,27 @@ if not owner then
   return {{'UNKNOWN'}}
 end
 if owner ~= W then return {{'FENCED'}} end
-local at = 7
-local function change(command, key, count)
-  local last = at + count - 1
+local at, last = 7, 6
+for step, command in ipairs({{'HSET', 'SADD', 'SREM'}}) do
+  last = last + tonumber(ARGV[step + 3]) * (step == 1 and 2 or 1)
   while at <= last do
     local to = math.min(last, at + 199)
-    redis.call(command, key, unpack(ARGV, at, to))
+    redis.call(command, KEYS[step == 1 and 3 or 6], unpack(ARGV, at, to))
     at = to + 1
   end
 end
-change('HSET', KEYS[3], 2 * tonumber(ARGV[4]))
-change('SADD', KEYS[6], tonumber(ARGV[5]))
-change('SREM', KEYS[6], tonumber(ARGV[6]))
-local first = at
-change('HDEL', KEYS[3], #ARGV - at + 1)
+while at <= #ARGV do
+  local to = math.min(#ARGV, at + 199)
+  redis.call('HDEL', KEYS[3], unpack(ARGV, at, to))
+  at = to + 1
+end
 if W == P then
   local before = redis.call('HGET', KEYS[2], 'seq')
   redis.call('HSET', KEYS[2], 'seq', seq)
   return {{'OK', tonumber(before or '-1')}}
 end
-if #ARGV >= first then
-  for each = first, #ARGV do
+if #ARGV > last then
+  for each = last + 1, #ARGV do
     if string.sub(ARGV[each], -1) ~= '.' then redis.call('SADD', KEYS[5], ARGV[each]) end
   end
   redis.call('EXPIRE', KEYS[5], {REMEMBERED})

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.engine_fake import FakeEngine
 from tests.support.engine_twin import Twin
-from wsaas.cluster.interest import MAX_GROUPS, PATIENCE, Interest
+from wsaas.cluster.interest import EVERYWHERE, MAX_GROUPS, PATIENCE, Interest
 from wsaas.cluster.keys import Keys
 from wsaas.cluster.member import Member
 from wsaas.cluster.right import Right
@@ -58,9 +58,27 @@ class InterestTests(SynchronousTestCase):
         """A process is left out that vouches for its groups and has no member of this one; no other is."""
         self.assertEqual((self.without("g"), self.without("h")), (NOBODY, {Q}))
         self.vouch(R)
+        self.clock.advance(EVERYWHERE)
         self.assertEqual((self.without("g"), self.without("h")), ({R}, {Q, R}))
         self.twin.now += VOUCH
         self.assertEqual(self.without("h"), NOBODY)
+
+    def test_everywhere(self) -> None:
+        """A group that has members everywhere is not asked about again for EVERYWHERE seconds; then it is."""
+        self.twin.write(R, R, 1, {}, [], ["g"])
+        self.vouch(R)
+        self.assertEqual((self.without("g"), self.without("g"), len(self.questions())), (NOBODY, NOBODY, 1))
+        self.twin.write(Q, Q, 2, {}, [], [], ["g"])
+        self.pass_time(EVERYWHERE)
+        self.vouch(Q, R)
+        self.assertEqual((self.without("g"), self.without("g"), len(self.questions())), ({Q}, {Q}, 3))
+
+    def test_bound_of_memory(self) -> None:
+        """So many groups are remembered at most."""
+        for number in range(3 * MAX_GROUPS):
+            self.twin.vouched.clear()
+            self.without(str(number))
+        self.assertLessEqual(len(self.interest._everywhere), MAX_GROUPS)
 
     def test_together(self) -> None:
         """What comes while a question is under way is asked with the next one."""
@@ -118,7 +136,7 @@ class InterestTests(SynchronousTestCase):
         self.vouch(Q, R)
         self.assertEqual((self.without("h"), self.table.others()), ({Q, R}, [Q, R, S]))
         self.twin.__dict__.update(Twin(now=self.twin.now).__dict__)  # what an empty engine says is no table
-        self.assertEqual((self.without("h"), self.table.others()), (NOBODY, [Q, R, S]))
+        self.assertEqual((self.without("h"), len(self.table.nodes())), (NOBODY, 3))
 
     def test_one_other(self) -> None:
         """The only other process is asked without a question: that would cost as much."""
