@@ -58,7 +58,7 @@ class InterestTests(SynchronousTestCase):
         """A process is left out that vouches for its groups and has no member of this one; no other is."""
         self.assertEqual((self.without("g"), self.without("h")), (NOBODY, {Q}))
         self.vouch(R)
-        self.clock.advance(EVERYWHERE)
+        self.clock.advance(EVERYWHERE + 0.1)
         self.assertEqual((self.without("g"), self.without("h")), ({R}, {Q, R}))
         self.twin.now += VOUCH
         self.assertEqual(self.without("h"), NOBODY)
@@ -69,7 +69,7 @@ class InterestTests(SynchronousTestCase):
         self.vouch(R)
         self.assertEqual((self.without("g"), self.without("g"), len(self.questions())), (NOBODY, NOBODY, 1))
         self.twin.write(Q, Q, 2, {}, [], [], ["g"])
-        self.pass_time(EVERYWHERE)
+        self.pass_time(EVERYWHERE + 0.1)
         self.vouch(Q, R)
         self.assertEqual((self.without("g"), self.without("g"), len(self.questions())), ({Q}, {Q}, 3))
 
