@@ -173,8 +173,8 @@ class InterestTests(ClusterCase):
         id = self.stage.connects[-1].id
         _, second, third = cluster.lines()
         eventually(lambda: self.pushed(cluster, third, "g") == [1, 0, 1], PATIENCE)
-        self.assertEqual(self.pushed(cluster, third, "g", SLOW), [1, 0, 1])
-        self.assertEqual(self.pushed(cluster, second, "g"), [1, 1, 0])
+        eventually(lambda: self.pushed(cluster, third, "g", SLOW) == [1, 0, 1], PATIENCE)
+        eventually(lambda: self.pushed(cluster, second, "g") == [1, 1, 0], PATIENCE)
 
         def join(count: int, name: str) -> list[str]:
             """Join groups through the second node, and push to each at once, through the third."""
@@ -185,9 +185,7 @@ class InterestTests(ClusterCase):
             self.assertEqual([rows(answer)["sent"] for answer in sent], [1] * count)
             return [self.client.recv(timeout=PATIENCE) for _ in sent]
 
-        before = self.pushes(cluster)
         join(30, "first")
-        self.assertEqual(self.pushes(cluster)[1], before[1])
         cluster.redis.ask("FLUSHALL")
         for number in range(20):
             join(1, f"flushed{number}")
