@@ -176,6 +176,8 @@ class SiblingsTests(PoolTestCase):
         self.assertEqual([self.status([each]) for each in heard], [200])
         self.assertIn(b"PUT /4 ", wires[1].requests())
         self.assertFalse(wires[1].disconnecting)
+        self.siblings.ask(A, SiblingRequest(b"PUT", b"/6", b"", b"body", 60.0), lambda result: None)
+        self.assertEqual(len(wires), 3)  # both places are taken: a place is given up once
         wires[2].answer(OK)
         wires[1].answer(OK)
         self.assertEqual(len(heard), 3)
