@@ -2,10 +2,10 @@
 
     OFFLINE --join or renewal--> SYNCING --the engine's rows are compared--> ONLINE --a call fails--> OFFLINE
 
-Online, changes gather while one batch is under way, and leave with its answer. Offline, the journal on disk has to do;
-what lives is uploaded when the engine is back. A batch has a number, and its answer says that of the one before: if
-that is another one, the engine has lost batches (a replica took over), and everything is compared again. The number is
-asked for, too, after each new connection.
+Online, changes gather for a moment (batch_timer.py), and while one batch is under way. Offline, the journal on disk
+has to do; what lives is uploaded when the engine is back. A batch has a number, and its answer says that of the one
+before: if that is another one, the engine has lost batches (a replica took over), and everything is compared again. The
+number is asked for, too, after each new connection.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 
+from wsaas.cluster.batch_timer import BatchTimer
 from wsaas.cluster.copy_events import CopyEvents, CopyState
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused, Word
@@ -82,7 +83,7 @@ class RowCopy:
         self._pending: dict[str, dict[str, Change]] = {}
         self._callbacks: dict[str, list[Stored]] = {}
         self._busy: Deferred[None] | None = None
-        self._flushing: IDelayedCall | None = None
+        self._timer = BatchTimer(clock, self._flush)
         self._compare_at = 0.0
         self._completing = False
         self._complete = True
@@ -98,8 +99,7 @@ class RowCopy:
         """Send nothing more."""
         self._go_offline("the gateway stops")
         self._groups.stop()
-        if self._flushing is not None and self._flushing.active():
-            self._flushing.cancel()
+        self._timer.clear()
         if self._busy is not None:
             self._busy.cancel()
 
@@ -120,8 +120,8 @@ class RowCopy:
         if record.closed is not None:
             self._change(self._own, f"{field}.", record.closed)
         self._callbacks.setdefault(field, []).append(stored)
-        if self._gathering:
-            self._flush_within(self._gathering)
+        if self._gathering or self._timer.held:
+            self._timer.within(self._gathering)
         else:
             self._flush()
 
@@ -129,7 +129,7 @@ class RowCopy:
         """Keep how a connection of this process ended."""
         if self._state is not CopyState.OFFLINE and id.startswith(self._own):
             self._change(self._own, f"{id[PREFIX_LENGTH:]}.", closed)
-            self._flush_within(PATIENCE)
+            self._timer.within(PATIENCE)
 
     def remove(self, id: str) -> None:
         """Forget a connection of this process, or of one that it has claimed: nothing is left to say of it."""
@@ -137,7 +137,7 @@ class RowCopy:
         if prefix != self._own or self._state is not CopyState.OFFLINE:
             self._change(prefix, field, None)
             self._change(prefix, f"{field}.", None)
-            self._flush_within(PATIENCE)
+            self._timer.within(PATIENCE)
 
     # What the membership tells
 
@@ -170,19 +170,20 @@ class RowCopy:
 
     def _groups_changed(self, waits: bool) -> None:
         self._pending.setdefault(self._own, {})
-        self._flush_within(self._gathering if waits else PATIENCE)
+        self._timer.within(self._gathering if waits else PATIENCE)
 
     def _change(self, prefix: str, field: str, change: Change) -> None:
         self._pending.setdefault(prefix, {})[field] = change
 
     def _begin(self, step: Any) -> None:
+        self._timer.hold()
         self._busy = Deferred.fromCoroutine(step)
         busy = self._busy.addErrback(self._failed)
         busy.addCallback(self._done)
 
     def _done(self, _: object) -> None:
         self._busy = None
-        self._flush()
+        self._timer.release()
 
     def _failed(self, failure: Any) -> None:
         if failure.check(CancelledError, EngineAway, EngineRefused) is None:
@@ -227,6 +228,7 @@ class RowCopy:
             self._pending[self._own] = changes
         self._state = CopyState.ONLINE
         self._completing = True
+        self._timer.at_once()
 
     async def _compare_number(self) -> None:
         """Find out if a new connection is to a server that lacks the last batches: a replica that took over."""
@@ -238,21 +240,10 @@ class RowCopy:
         elif found is not None:
             self._groups.same(self._connection)
 
-    def _flush_within(self, seconds: float) -> None:
-        """Send what waits, with what comes meanwhile: a batch of many costs the engine little more than one of one."""
-        if self._flushing is None:
-            if self._busy is None:
-                self._flushing = self._clock.callLater(seconds, self._flush)
-        elif self._flushing.active() and self._flushing.getTime() > self._clock.seconds() + seconds:
-            self._flushing.reset(seconds)
-
     def _flush(self) -> None:
-        """Send the next batch, if none is under way."""
-        if self._flushing is not None:
-            if self._flushing.active():
-                self._flushing.cancel()
-            self._flushing = None
-        if self._busy is not None or self._state is not CopyState.ONLINE:
+        """Send the next batch; none is under way."""
+        self._timer.clear()
+        if self._state is not CopyState.ONLINE:
             return
         if self._completing and self._own not in self._pending:
             self._completing = False
@@ -274,6 +265,8 @@ class RowCopy:
         begun, ended = self._groups.take(self._most, self._engine.connections) if own else ([], [])
         if own and self._groups.pending:
             self._pending.setdefault(prefix, {})
+        if self._pending:  # this one had no room for it
+            self._timer.at_once()
         puts, removals = words_of(changes, self._keep_authorization)
         counts = len(puts) // 2, len(begun), len(ended)
         words: list[Word] = [self._own, prefix, self.sequence, *counts, *puts, *begun, *ended, *removals]

@@ -131,8 +131,8 @@ class RowCopyTests(SynchronousTestCase):
         copy.put(record("a", secret=b"secret"), lambda safe: None)
         self.assertNotIn("secret", self.rows[field("a")])
 
-    def test_gathering(self) -> None:
-        """Beside a journal on disk new rows wait for others, but not longer than that journal takes."""
+    def gathering(self, most: int = MAX_BATCH) -> RowCopy:
+        """Return a copy beside a journal on disk."""
         engine: Any = self.engine
         copy = RowCopy(
             self.clock,
@@ -144,9 +144,15 @@ class RowCopyTests(SynchronousTestCase):
             keep_authorization=True,
             alone=True,
             gathering=GATHERING,
+            most=most,
         )
         copy.connections = self.live
         copy.joined()
+        return copy
+
+    def test_gathering(self) -> None:
+        """Beside a journal on disk new rows wait for others, but not longer than that journal takes."""
+        copy = self.gathering()
         before = len(self.batches())
         copy.remove(record("x").id)  # nobody waits for that
         for name in "abc":
@@ -156,6 +162,64 @@ class RowCopyTests(SynchronousTestCase):
         self.clock.advance(GATHERING / 4)
         self.assertEqual((len(self.batches()) - before, len(self.stored)), (1, 3))
         self.assertEqual(len(self.rows), 3)
+
+    def test_gathering_while_a_batch_is_under_way(self) -> None:
+        """What comes while a batch is under way waits for others as long as it would have without: a new row for that
+        long from when it came, or until the answer if that is later, and an end for longer.
+        """
+        copy = self.gathering()
+        before, self.engine.held = len(self.batches()), []
+        copy.put(record("a"), lambda safe: None)
+        self.clock.advance(GATHERING)
+        copy.put(record("b"), lambda safe: None)
+        self.clock.advance(GATHERING / 4)
+        self.engine.release()
+        self.clock.advance(GATHERING / 2)
+        self.assertEqual(len(self.batches()) - before, 1)
+        self.engine.held = []
+        self.clock.advance(GATHERING / 4)
+        self.assertEqual(len(self.batches()) - before, 2)
+        copy.put(record("c"), lambda safe: None)
+        self.clock.advance(2 * GATHERING)
+        self.assertEqual(len(self.batches()) - before, 2)
+        held, self.engine.held = self.engine.held, []
+        held[0][0].callback(held[0][1])
+        self.assertEqual(len(self.batches()) - before, 3)
+        copy.remove(record("a").id)
+        self.engine.release()
+        self.clock.advance(2 * GATHERING)
+        self.assertEqual(len(self.batches()) - before, 3)
+        self.clock.advance(PATIENCE - 2 * GATHERING)
+        self.assertEqual((len(self.batches()) - before, set(self.rows)), (4, {field("b"), field("c")}))
+        self.assertTrue(copy.idle)
+
+    def test_rest_of_a_batch(self) -> None:
+        """What a batch has no room for leaves with its answer, although what came meanwhile could wait."""
+        copy = self.gathering(most=2)
+        self.twin.join(Q, "t", "", 0)
+        self.twin.write(Q, Q, 1, {field("a"): "x"}, [])
+        self.twin.claim(P, Q, "t")
+        before, self.engine.held = len(self.batches()), []
+        for name in "abc":
+            copy.put(record(name), lambda safe: self.stored.append(("", safe)))
+        copy.remove(record("a", prefix=Q).id)
+        self.clock.advance(GATHERING)
+        copy.put(record("d"), lambda safe: self.stored.append(("", safe)))
+        self.assertEqual(len(self.batches()) - before, 1)
+        self.engine.release()
+        self.assertEqual((len(self.batches()) - before, len(self.stored)), (3, 4))
+        self.assertEqual((len(self.rows), Q in self.twin.owner), (4, False))
+        self.assertTrue(copy.idle)
+
+    def test_found_by_a_comparison(self) -> None:
+        """What a comparison finds leaves at once, although what came meanwhile could wait."""
+        copy = self.gathering()
+        self.live.all = [record("a")]
+        self.engine.held = []
+        copy.joined()
+        copy.put(record("b"), lambda safe: None)
+        self.engine.release()
+        self.assertEqual(set(self.rows), {field("a"), field("b")})
 
     def test_batches(self) -> None:
         """What comes while a batch is under way leaves in one; what came and went within it leaves no row."""
