@@ -74,7 +74,10 @@ class OwnGroups:
             self.changed(True)
 
     def ended(self, group: str) -> None:
-        if group in self._known or group in self._there or group in self._sent:
+        if self._pending.get(group) and not self._sent.get(group):  # the engine lost it, and does not have it again
+            del self._pending[group]
+            self._known.discard(group)
+        elif group in self._known or group in self._there or group in self._sent:
             if self._connection is not None:
                 self._pending[group] = False
                 self.changed(False)
@@ -110,7 +113,7 @@ class OwnGroups:
         """Hear which groups the engine has; the next batches change what differs."""
         here = set(self._here())
         self._connection = self._compared = connection
-        self._pending = dict.fromkeys(here - found, True) | dict.fromkeys(found - here, False)
+        self._pending = dict.fromkeys(sorted(here - found), True) | dict.fromkeys(found - here, False)
         self._owed = here - found
         self._known &= here
         self._there = here & found - self._known

@@ -95,6 +95,17 @@ class OwnGroupsTests(SynchronousTestCase):
         self.clock.advance(PATIENCE)
         self.assertEqual((self.known[2:], len(self.engine.asked)), (["c"], asked))
 
+    def test_ended_while_lost(self) -> None:
+        """A group that the engine lost, and that ends before it is there again, begins anew with its next member."""
+        self.join("a", "g")
+        self.clock.advance(0)
+        self.assertEqual(self.known, ["a"])
+        self.groups.compare(frozenset(), 1)
+        self.leave("a", "g")
+        self.join("b", "g")
+        self.assertEqual(self.known, ["a"])
+        self.assertEqual(self.groups.take(3, 1), (["g"], []))
+
     def test_leave(self) -> None:
         """A group whose last member has left goes with a later batch; one that has a member again before stays."""
         self.join("a", "g", "h")

@@ -59,6 +59,7 @@ class PageOfAllTests(RouterTestCase):
         self.assertEqual(self.router.group_page(10, ""), Page(1, [("g", 1)]))
         self.assertEqual(self.router.group_page(10, "g"), Page(1, []))
         self.assertEqual(self.router.group_sizes(), {"g": 1})
+        self.assertEqual(self.registry.groups(), {"g"})
 
 
 class PushTests(RouterTestCase):
