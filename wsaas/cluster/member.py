@@ -80,6 +80,8 @@ class Member:
         self._own_row = own_row
         self.right = right
         self.table = table
+        self._read_over = 0
+        """The connection to the engine over which the table was read."""
         self.vouches = Vouches()
         self.events: MemberEvents | None = None
         self.known = False
@@ -234,12 +236,14 @@ class Member:
 
     def renewal(self) -> tuple[float, View, tuple[str, str, str, int]]:
         """Return a renewal to be sent now: its moment, its view, and this prefix, the view's text, the row, the
-        table's version.
+        table's version; none over a new connection, as an engine that came back with an earlier table may have given
+        the same number to another one.
         """
         sent, row = self._boottime(), self._own_row()
+        version = self.table.version if self.engine.connections == self._read_over else -1
         view = View.of(row.node, self.table.nodes())
         self.right.sending(sent, view)
-        return sent, view, (self.prefix, view.encode(self.prefix), row.encode(), self.table.version)
+        return sent, view, (self.prefix, view.encode(self.prefix), row.encode(), version)
 
     def relayed(self, sent: float, view: View, answer: list[Any]) -> bool:
         """Take the engine's answer to a renewal, perhaps sent on by another process; return if it renewed the lease."""
@@ -256,6 +260,7 @@ class Member:
         words_and_vouch = (*words, self.vouches.vouch(connection))
         answer = await self.engine.run(self.scripts.renew, self.keys.state(self.prefix), words_and_vouch)
         if self.relayed(sent, view, answer):
+            self._read_over = connection
             self.vouches.renewed(connection, answer[1], self._boottime())
             if self.table.version != known:  # should this process die now, those that are no more must not count
                 self._clock.callLater(0, self.hurry)
@@ -267,10 +272,9 @@ class Member:
             self._clock.callLater(0, self.hurry)
 
     def _took(self, answer: list[Any]) -> None:
-        version, now = answer[2], self._boottime()
+        version, flat, now = answer[2], answer[5], self._boottime()
         self.table.heard(now, answer[3] / 1000)
-        if version != self.table.version:
-            flat = answer[5]
+        if flat:  # another version than the one that was sent
             self.table.replace(version, dict(zip(flat[::2], flat[1::2], strict=True)), now)
 
     def _fenced(self, sure: bool = True) -> None:

@@ -73,12 +73,14 @@ class Table:
             self._missed = {}
 
     def replace(self, version: int, rows: Mapping[bytes, bytes], now: float) -> None:
-        """Take all rows anew, and keep those that the engine may have lost: it is calm, or its version went back."""
-        if version < self.version:
-            self._kept_until = now + KEPT
-        before = self._missed | self._rows
+        """Take all rows anew, and keep those that the engine may have lost: it is calm, or its version went back, or is
+        now that of a table that lacks some.
+        """
         read = ((prefix.decode("ascii"), MemberRow.decode(text)) for prefix, text in rows.items())
-        self._rows = {prefix: row for prefix, row in read if row is not None and prefix != self._own}
+        found = {prefix: row for prefix, row in read if row is not None and prefix != self._own}
+        if version < self.version or (version == self.version and not self._rows.keys() <= found.keys()):
+            self._kept_until = now + KEPT
+        before, self._rows = self._missed | self._rows, found
         self._missed = {
             prefix: row for prefix, row in before.items() if now < self._kept_until and prefix not in self._rows
         }

@@ -15,7 +15,7 @@ from wsaas.cluster.member import RENEW_EVERY, Fate, Member
 from wsaas.cluster.right import LEASE, Right
 from wsaas.cluster.table import KEPT, MemberRow, MemberState, Table
 
-P, Q = "P" * 8, "Q" * 8
+P, Q, R = "P" * 8, "Q" * 8, "R" * 8
 
 
 def row_of(name: str, state: MemberState = MemberState.LIVE) -> MemberRow:
@@ -153,6 +153,22 @@ class MemberTests(SynchronousTestCase):
         self.assertEqual(self.table.others(), [Q])
         self.table.remove(Q)
         self.assertEqual(self.table.others(), [])
+
+    def test_earlier_table_that_has_grown(self) -> None:
+        """An engine came back with an earlier table, which has the same number of changes by now: it is read again over
+        the new connection, and those that it lacks are kept.
+        """
+        self.member.start()
+        self.pass_time(20)
+        earlier = self.twin.snapshot()
+        self.twin.join(Q, "t", row_of("q").encode(), 0)
+        self.pass_time(1)
+        version = self.table.version
+        self.twin.restore(earlier)
+        self.twin.join(R, "t", row_of("r").encode(), 0)
+        self.engine.connections += 1
+        self.pass_time(1.1)
+        self.assertEqual((self.table.others(), self.table.version), ([Q, R], version))
 
     def test_fenced(self) -> None:
         """One that was claimed hears it once, loses the right at once, and asks the engine nothing more."""
