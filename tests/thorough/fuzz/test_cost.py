@@ -34,7 +34,8 @@ class CostTests(SynchronousTestCase):
     def test_finds(self) -> None:
         """The search itself: a pattern that is known to be slow is found to be, from inputs that do not have it."""
         target = Target(lambda data: SLOW.fullmatch(data[: len(data) // 8] + b"\0"), ["{}", "X: {}", "Y: {}"], 16000)
-        self.assertTrue(Search(target, 1).run(3000).findings)
+        # It is led by times: on a busy machine one search may be led astray, but not five.
+        self.assertTrue(any(Search(target, seed).run(3000).findings for seed in range(1, 6)))
 
     def test_every_parser(self) -> None:
         """Whatever is repeated wherever in what a parser reads, four times as much takes four times as long."""
