@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -116,7 +117,12 @@ class SystemTestCase(SynchronousTestCase):
         return told
 
     def directory(self) -> Path:
-        return Path(self.mktemp()).resolve()
+        """A path for a directory of this test, in a directory that exists. Any thread may ask: two that call mktemp()
+        at once can both find the directory of the test missing, and one of them fails to make it.
+        """
+        parent = Path(*(part[:32] for part in self.id().rsplit(".", 2)))  # a path of a UNIX socket cannot be long
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=parent), "temp").resolve()
 
     def backend(self, **options: Any) -> Backend:
         backend = Backend(**options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -43,6 +44,14 @@ class PortTests(SystemTestCase):
             [sys.executable, "-c", code, str(reserved)], cwd=CHECKOUT, capture_output=True, text=True, check=True
         )
         self.assertNotIn(str(reserved), run.stdout)
+
+
+class DirectoryTests(SystemTestCase):
+    def test_threads(self) -> None:
+        """Threads that ask at once, which all find the test's own directory missing, are each given a place."""
+        self.patch(os.path, "exists", lambda path: False)
+        places = [self.directory() for _ in range(3)]
+        self.assertEqual([place.parent.is_dir() for place in set(places)], [True] * 3)
 
 
 class BackendTests(SystemTestCase):
