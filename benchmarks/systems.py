@@ -128,8 +128,9 @@ class System:
 class Wsaas(System):
     """The gateway of this checkout, with the journal on disk and every limit at its default.
 
-    `wsaas:VARIANT` is the same with another setting, `wsaas:N-workers` with WORKERS=N, `wsaas:N-workers+VARIANT` with
-    both, and `wsaas@DIRECTORY` the gateway of another checkout.
+    `wsaas:VARIANT` is the same with another setting, `wsaas:N-workers` with WORKERS=N, `wsaas:python=FILE` under an
+    interpreter of an environment with the gateway's dependencies, `wsaas:N-workers+VARIANT` with both, and
+    `wsaas@DIRECTORY` the gateway of another checkout.
     """
 
     can = System.can | {"group", "batch", "streams", "workers", "events"}
@@ -143,6 +144,7 @@ class Wsaas(System):
     }
     scheduled: ClassVar[Mapping[str, Sequence[str]]] = {"nice": ("nice", "-n", "-15"), "fifo": ("chrt", "-f", "10")}
     """Variants that the scheduler prefers to other processes; only root may have them."""
+    interpreter = sys.executable
 
     @staticmethod
     def varied(name: str, variant: str) -> str:
@@ -158,6 +160,8 @@ class Wsaas(System):
             workers = re.fullmatch("([0-9]+)-workers", each)
             if each in self.scheduled:
                 prefix += self.scheduled[each]
+            elif each.startswith("python="):
+                self.interpreter = each.removeprefix("python=")
             else:
                 settings |= {"WORKERS": workers[1]} if workers else self.variants[each]
         self.token = settings.get("API_TOKEN")
@@ -181,7 +185,7 @@ class Wsaas(System):
         self.spawn(
             [
                 *prefix,
-                sys.executable,
+                self.interpreter,
                 "-c",
                 "import sys, os; os.chdir(sys.argv.pop(1)); from twisted.scripts.twistd import run; run()",
                 directory,

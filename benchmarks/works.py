@@ -7,7 +7,7 @@ The speed of the warm-up decides the amount of work, so that each takes about `B
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -192,14 +192,7 @@ def push(size: int, tls: bool = False, among: int = 0) -> Run:
             "frames": 1,
             "connections": bench.pushers,
         }
-        warm = bench.clients
-        total = _total(bench, warm, bench.load.ask("pushes", total=warm, **job)["seconds"])
-        account = Account(bench, system)
-        figures = bench.load.ask("pushes", total=total, **job)
-        lost = figures["expected"] - figures["frames"]
-        measure = account.close(total, figures["seconds"], lost, statuses=figures["statuses"])
-        close_clients(bench, system)
-        return measure
+        return _pushes(bench, system, job, bench.clients)
 
     return run
 
@@ -244,15 +237,19 @@ def lone_member(size: int) -> Run:
         bench.load.ask("pushes", total=1, **job)
         time.sleep(IN_TOUCH)
         job |= {"requests": [system.group("alone", "g" * size)], "frames": 1, "connections": bench.pushers}
-        total = _total(bench, 64, bench.load.ask("pushes", total=64, **job)["seconds"])
-        account = Account(bench, system)
-        figures = bench.load.ask("pushes", total=total, **job)
-        lost = figures["expected"] - figures["frames"]
-        measure = account.close(total, figures["seconds"], lost, statuses=figures["statuses"])
-        close_clients(bench, system)
-        return measure
+        return _pushes(bench, system, job, 64)
 
     return run
+
+
+def _pushes(bench: Bench, system: System, job: Mapping[str, object], warm: int) -> Measure:
+    total = _total(bench, warm, bench.load.ask("pushes", total=warm, **job)["seconds"])
+    account = Account(bench, system)
+    figures = bench.load.ask("pushes", total=total, **job)
+    lost = figures["expected"] - figures["frames"]
+    measure = account.close(total, figures["seconds"], lost, statuses=figures["statuses"])
+    close_clients(bench, system)
+    return measure
 
 
 def _one_to_many(bench: Bench, system: System, request: str, members: int) -> Measure:
