@@ -21,7 +21,7 @@ from wsaas.clients.handshake.client_address import MAX_HOPS
 from wsaas.clients.handshake.opening import MAX_EARLY
 from wsaas.clients.handshake.request_head import MAX_FIELDS, MAX_HEAD
 from wsaas.clients.handshake.responses import MESSAGES, NO_HANDSHAKE
-from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER
+from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER_TIMEOUT
 from wsaas.core.events import Cause, CloseCode
 from wsaas.core.retry import LONGEST_DELAY
 
@@ -30,7 +30,7 @@ LIMITS = {
     "Headers of a handshake": f"{MAX_FIELDS}",
     "Trusted proxies in a row in X-Forwarded-For": f"{MAX_HOPS}",
     "Time for a client to take more of what is before a Close, and then to answer it": f"{CLOSE_TIMEOUT:g} s",
-    "Time for a client to read on what its own machine holds, when its connection is over": f"{LINGER:g} s",
+    "Time for a client to read on what its own machine holds, when its connection is over": f"{LINGER_TIMEOUT:g} s",
     "Bytes that a client may send before its 101 without waiting": f"{MAX_EARLY} bytes",
     "Body of an answer to POST or DELETE": f"{MAX_DECISION} bytes",
     "Body of an answer to a batch of messages": (

@@ -18,8 +18,7 @@ from wsaas.api.server import fast_path, limits
 from wsaas.api.server.limits import MAX_NAME_LENGTH
 from wsaas.backend import answer_headers
 from wsaas.backend import requests as contract
-from wsaas.clients import admission, lingering_close, slow_frames
-from wsaas.clients import read_control as flow
+from wsaas.clients import admission, lingering_close, read_control, slow_frames
 from wsaas.clients.handshake import pending
 from wsaas.clients.handshake import request_head as head
 from wsaas.clients.handshake.client_address import MAX_HOPS
@@ -32,7 +31,7 @@ from wsaas.telemetry import log_buffer, log_limit, log_sinks, payloads, recorder
 
 # What the limits that have no setting say, by the beginning of the attack's text.
 FIXED = {
-    "Slow handshakes that": f"{pending.PATIENCE:.0f} s",
+    "Slow handshakes that": f"{pending.EVICTION_AGE:.0f} s",
     "A client that goes on": f"{lingering_close.CLOSE_TIMEOUT:.0f} s, {lingering_close.MAX_DISCARDED // 1024} KiB",
     "A second request": f"{MAX_EARLY // 1024} KiB, then TCP",
     "More connections": f"MAX_CONNECTIONS; {capacity.MAX_SURPLUS} that",
@@ -40,9 +39,10 @@ FIXED = {
     "More handshakes": f"{admission.ASKING_PER_WEBHOOK} for each",
     "A message whose fragments": f"MAX_MESSAGE_SIZE; {slow_frames.MAX_FRAGMENTS}, "
     f"unless they have {slow_frames.WORTHWHILE} bytes on average",
-    "More messages": f"MESSAGE_RATE; {flow.TURN} frames a turn",
+    "More messages": f"MESSAGE_RATE; {read_control.FRAMES_PER_TURN} frames a turn",
     "A client that closes": f"{lingering_close.CLOSE_TIMEOUT:.0f} s",
-    "A client that does not answer": f"{lingering_close.CLOSE_TIMEOUT:.0f} s; {lingering_close.LINGER:.0f} s more",
+    "A client that does not answer": f"{lingering_close.CLOSE_TIMEOUT:.0f} s; "
+    f"{lingering_close.LINGER_TIMEOUT:.0f} s more",
     "A request that comes slowly": f"10 s; {limits.IDLE_TIMEOUT:.0f} s of silence",
     "Thousands of requests": f"{fast_path.FRAMES_PER_TURN} frames a turn",
     "Readers of the event stream": f"{watcher.MAX_EVENTS} events, {watcher.MAX_BYTES >> 20} MiB; "

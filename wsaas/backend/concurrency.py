@@ -6,7 +6,7 @@ from wsaas.core.events import EventKind
 
 _MESSAGE, _REFRESH = EventKind.MESSAGE, EventKind.REFRESH  # Enum looks its members up anew each time
 _KINDS = (EventKind.CONNECT, _MESSAGE, EventKind.DISCONNECT)
-GREED = 3
+PER_FREE = 3
 """Webhooks of one kind that a party may have in flight for each place that is still free for that kind."""
 
 
@@ -19,8 +19,8 @@ class Shares:
     A refresh is live traffic, and counts as a message as well. An eighth of all places, and one at least, may be
     refreshes, so that connections which expire together do not hold up messages.
 
-    Within a kind, one party gets at most three quarters of the places (`GREED`), and the next party three quarters of
-    those that are left. So a party with nothing in flight finds a place, however long the webhooks of a few others
+    Within a kind, one party gets at most three quarters of the places (`PER_FREE`), and the next party three quarters
+    of those that are left. So a party with nothing in flight finds a place, however long the webhooks of a few others
     take. `_held` has only parties with a webhook in flight, so `total` bounds it.
     """
 
@@ -46,7 +46,7 @@ class Shares:
         if in_flight < self._kept:
             free += self._kept - in_flight
         # A party has at most as many as all parties together, so the first comparison is mostly enough.
-        return free > 0 and (in_flight < GREED * free or self._held[kind].get(party, 0) < GREED * free)
+        return free > 0 and (in_flight < PER_FREE * free or self._held[kind].get(party, 0) < PER_FREE * free)
 
     def room(self, kind: EventKind) -> bool:
         """Return whether one more webhook of this kind may be sent for a party that has none in flight."""
@@ -75,7 +75,7 @@ class Shares:
         if in_flight < self._kept:
             free += self._kept - in_flight - 1
         held = self._held[kind]
-        if in_flight >= GREED * free and held.get(taker, 0) - (giver == taker) >= GREED * free:
+        if in_flight >= PER_FREE * free and held.get(taker, 0) - (giver == taker) >= PER_FREE * free:
             return False
         if giver != taker:
             held[taker] = held.get(taker, 0) + 1

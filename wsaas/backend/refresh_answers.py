@@ -14,7 +14,7 @@ from wsaas.core.outcomes import Expired, Kept, RefreshOutcome
 from wsaas.core.router import MAX_REASON
 from wsaas.http_client.exchange import Fault, HttpResponse
 
-SHORTEST, LONGEST = 1.0, 315360000.0
+MIN_EXPIRES_IN, MAX_EXPIRES_IN = 1.0, 315360000.0
 """Bounds of `expires_in`, in seconds: a time beyond them counts as one at them. The longest is ten years."""
 _AGAIN = "it is sent again"
 _PLAIN = Expired()
@@ -63,7 +63,7 @@ def read_expires_in(value: Any, flaws: list[Flaw]) -> float | None:
     if type(value) is not Number:
         flaws.append(Flaw("expires_in", 1, f"{shown(value)}: it is a number of seconds"))
         return None
-    return min(LONGEST, max(SHORTEST, float(value)))
+    return min(MAX_EXPIRES_IN, max(MIN_EXPIRES_IN, float(value)))
 
 
 def _members(answer: HttpResponse) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from wsaas.backend.answer_log import AnswerLog
-from wsaas.backend.concurrency import GREED
+from wsaas.backend.concurrency import PER_FREE
 from wsaas.backend.fair_queue import FairQueue
 from wsaas.backend.stream_decoders import Decoder, Events, Lines, Unsendable
 from wsaas.core.counters import StreamCounters
@@ -56,7 +56,7 @@ class ReplyStreams:
         """Make the reply of a body of this kind, for the client of this session."""
         return StreamedReply(self, session.id, session.handshake.party, KINDS[kind](self._max_message_size), body)
 
-    def enter(self, stream: StreamedReply) -> None:
+    def acquire(self, stream: StreamedReply) -> None:
         """Let a stream begin, now or in its turn."""
         if self._allows(stream.party) and not self._waiting.size:
             self._begin(stream)
@@ -67,7 +67,7 @@ class ReplyStreams:
                 "surplus", "MAX_STREAMS, as so many are read, and others wait: raise it, or let the backend end some"
             )
 
-    def leave(self, stream: StreamedReply) -> None:
+    def release(self, stream: StreamedReply) -> None:
         """Give the place of a stream to the next that waits, or take a stream that waits away."""
         if stream.has_place:
             stream.has_place = False
@@ -81,7 +81,7 @@ class ReplyStreams:
             self._waiting.remove(lambda each: each is stream)
 
     def _allows(self, party: str) -> bool:
-        return self._free > 0 and self._held[party] < GREED * self._free
+        return self._free > 0 and self._held[party] < PER_FREE * self._free
 
     def _begin(self, stream: StreamedReply) -> None:
         self._free -= 1
@@ -115,7 +115,7 @@ class StreamedReply:
 
     def start(self, send: Callable[[Frame], bool], ended: Callable[[], None]) -> None:
         self._send, self._ended = send, ended
-        self._streams.enter(self)
+        self._streams.acquire(self)
 
     def begin(self) -> None:
         """Read: there is a place."""
@@ -216,5 +216,5 @@ class StreamedReply:
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
-        self._streams.leave(self)
+        self._streams.release(self)
         return True

@@ -91,7 +91,7 @@ class Remarks(AnswerLog):
         self._kept.append(Remark(sentence, remedy or "mend that in the backend's answer"))
 
 
-def answered(
+def judge_answer(
     id: str,
     event: Event,
     answer: HttpResponse | Fault,
@@ -107,7 +107,7 @@ def answered(
     return Answered(answer, outcome, remarks.take(), replies, seconds)
 
 
-def streamed(answer: HttpResponse, seconds: float, replies: Sequence[bytes], flaw: str | None) -> Answered:
+def judge_stream(answer: HttpResponse, seconds: float, replies: Sequence[bytes], flaw: str | None) -> Answered:
     """Return what the gateway would make of a streamed reply that gave these messages, and perhaps was cut short."""
     remarks: tuple[Remark, ...] = ()
     if flaw is not None:

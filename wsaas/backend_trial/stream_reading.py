@@ -10,9 +10,9 @@ from wsaas.backend.stream_decoders import Decoder, Unsendable
 from wsaas.http_client.body_stream import BodyStream
 from wsaas.http_client.exchange import Fault
 
-MOST = 100
+MAX_MESSAGES = 100
 """Messages of a stream that are read at most."""
-LONGEST = 2.0
+READING_TIME = 2.0
 """Seconds for which a stream is read. One that goes on is given up then, and counts as well."""
 
 
@@ -30,7 +30,7 @@ class StreamReading:
         self._body = body
         self._done: Callable[[list[bytes], str | None], object] | None = done
         self._messages: list[bytes] = []
-        self._timer = clock.callLater(LONGEST, self._end)
+        self._timer = clock.callLater(READING_TIME, self._end)
         body.read(self)
         body.resume()
 
@@ -38,11 +38,11 @@ class StreamReading:
         """Take the next part: BodyConsumer."""
         self._decoder.feed(data)
         try:
-            while len(self._messages) < MOST and (message := self._decoder.next()) is not None:
+            while len(self._messages) < MAX_MESSAGES and (message := self._decoder.next()) is not None:
                 self._messages.append(message)
         except Unsendable as problem:
             self._end(str(problem))
-        if len(self._messages) == MOST:
+        if len(self._messages) == MAX_MESSAGES:
             self._end()
 
     def body_ended(self, fault: Fault | None) -> None:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from wsaas.backend.reply_stream import KINDS
 from wsaas.backend.requests import Contract
 from wsaas.backend.sender import Sender
-from wsaas.backend_trial.answers import Answered, Remarks, answered, streamed
+from wsaas.backend_trial.answers import Answered, Remarks, judge_answer, judge_stream
 from wsaas.backend_trial.made_up_gateway import MadeUpGateway, MadeUpPeer
 from wsaas.backend_trial.stream_reading import StreamReading
 from wsaas.core.events import Cause, CloseCode, Closed, Event, Opened, Received, Refresh
@@ -127,10 +127,10 @@ class Trial:
                     self.clock,
                     decoder,
                     answer.stream,
-                    lambda messages, flaw: result.callback(streamed(answer, seconds, messages, flaw)),
+                    lambda messages, flaw: result.callback(judge_stream(answer, seconds, messages, flaw)),
                 )
             else:
-                result.callback(answered(identity.id, event, answer, seconds, remarks, self.wall_clock))
+                result.callback(judge_answer(identity.id, event, answer, seconds, remarks, self.wall_clock))
 
         self.sender.send(webhook, done)
         return await result

@@ -55,7 +55,7 @@ class Address:
         return f"{self.scheme}://{self.authority}{self.target}"
 
 
-def address(typed: str) -> Address:
+def parse_address(typed: str) -> Address:
     """Parse a typed address. Raises NoAddress."""
     scheme = _SCHEME.match(typed)
     text = typed if scheme else f"ws://localhost{typed}" if typed.startswith(":") else f"ws://{typed}"

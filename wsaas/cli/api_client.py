@@ -43,7 +43,7 @@ class Place:
     unix: str | None = None
 
 
-def place(url: str) -> Place:
+def parse_place(url: str) -> Place:
     """Parse the address of the API: http://host:port, https://..., unix:/path. Raises Misused."""
     if url.startswith("unix:"):
         file = re.sub("^//(?=/)", "", url.removeprefix("unix:"))
@@ -257,4 +257,4 @@ class ApiClient:
 
 def from_environment(url: str | None, token_file: str | None, ca: str | None) -> ApiClient:
     """Return a client for the API that the options, or else the environment, tell of."""
-    return ApiClient(place(url or default_url(os.environ)), token(token_file, os.environ), ca)
+    return ApiClient(parse_place(url or default_url(os.environ)), token(token_file, os.environ), ca)

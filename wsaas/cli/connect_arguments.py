@@ -60,10 +60,10 @@ def add_handshake_arguments(parser: Parser) -> None:
 
 def websocket_url(text: str) -> Any:
     """Parse the address of a WebSocket."""
-    from wsaas.cli.address import NoAddress, address
+    from wsaas.cli.address import NoAddress, parse_address
 
     try:
-        return address(text)
+        return parse_address(text)
     except NoAddress as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

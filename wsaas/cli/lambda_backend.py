@@ -14,7 +14,7 @@ from wsaas.cli.failures import DONE, Failed, Misused
 if TYPE_CHECKING:
     from wsaas.settings.table import Settings
 
-LONGEST = 29.0
+MAX_HANDLER_TIME = 29.0
 """Seconds that API Gateway gives a handler."""
 MARGIN = 0.5
 """Seconds by which a handler's time ends before the gateway's, so that the gateway hears of it and does not repeat."""
@@ -53,7 +53,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
                     routes=options.route,
                     select=options.select,
                     stage=options.stage,
-                    timeout=options.timeout or min(LONGEST, max(settings.webhook_timeout - MARGIN, MARGIN)),
+                    timeout=options.timeout or min(MAX_HANDLER_TIME, max(settings.webhook_timeout - MARGIN, MARGIN)),
                     route_responses=not options.no_route_response,
                     listen=options.listen or place_of(settings.target_address),
                     keys=settings.webhook_secret,

@@ -24,7 +24,7 @@ ADDRESSES = 10_000
 ASKING_PER_WEBHOOK = 32
 """Clients that may wait for the answer to their connect, for each webhook that may be in flight. The last of them waits
 as long as the backend takes for so many answers."""
-LATEST = 15
+MAX_RETRY_AFTER = 15
 """Seconds: the longest Retry-After of a client that is refused. Each gets a random one, so that they do not all return
 at once."""
 
@@ -77,7 +77,7 @@ class AdmissionSlot:
         if not self._gone:
             self._gone = True
             self.answered()
-            self._admission.left(self, self._network)
+            self._admission.release(self, self._network)
 
     def _refuse(self, reason: RefusalReason) -> None:
         self.refusal = self._admission.refusal(reason)
@@ -194,9 +194,9 @@ class Admission:
         """Count one more client over a limit, and return its refusal."""
         self.surplus += 1
         self.refused[reason] += 1
-        return Refusal(reason, retry_after=1 + self._below(LATEST))
+        return Refusal(reason, retry_after=1 + self._below(MAX_RETRY_AFTER))
 
-    def left(self, slot: AdmissionSlot, network: str | None) -> None:
+    def release(self, slot: AdmissionSlot, network: str | None) -> None:
         """Count one connection less."""
         self.present -= 1
         if slot.refusal is not None:

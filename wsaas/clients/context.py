@@ -56,7 +56,7 @@ class MakeCodec(Protocol):
 ScanFastPath = Callable[[bytes], RequestHead | None]
 """As `handshake.fast_path.scan`."""
 HeadFastPath = Callable[[RequestHead, bool], tuple[str, tuple[str, ...], str | None] | None]
-"""As `handshake.fast_path.read_usual`."""
+"""As `handshake.fast_path.read_common`."""
 FrameFastPath = Callable[[bytes, int], tuple[int, int] | None]
 """As `frames.measure`."""
 CloseFastPath = Callable[[Any], bool]

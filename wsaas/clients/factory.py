@@ -24,7 +24,7 @@ from wsaas.clients.context import (
 )
 from wsaas.clients.deadlines import Deadlines
 from wsaas.clients.frames import Encoder, measure, take_only
-from wsaas.clients.handshake.fast_path import read_usual, scan
+from wsaas.clients.handshake.fast_path import read_common, scan
 from wsaas.clients.handshake.pending import PendingHandshakes
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.keepalive import Keepalive
@@ -75,7 +75,7 @@ class ClientFactory(WebSocketServerFactory):
         wall_clock: Callable[[], float],
         passed_since: Callable[[float], float] | None = None,
         scan_fast_path: ScanFastPath | None = scan,
-        head_fast_path: HeadFastPath | None = read_usual,
+        head_fast_path: HeadFastPath | None = read_common,
         frame_fast_path: FrameFastPath | None = measure,
         close_fast_path: CloseFastPath | None = None,
         message_fast_path: MessageFastPath | None = take_only,

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-LOOKS = 8
+CHECKS_PER_TIMEOUT = 8
 """Checks of each connection in one timeout."""
-TURNS = 16
+PARTS = 16
 """Parts into which the connections are divided, to be checked one after the other."""
 
 
@@ -20,7 +20,7 @@ class Watched(Protocol):
 
 
 class Keepalive:
-    """Checks every connection `LOOKS` times in `timeout` seconds, a sixteenth of them at a time.
+    """Checks every connection `CHECKS_PER_TIMEOUT` times in `timeout` seconds, a sixteenth of them at a time.
 
     `clock` does not count the time in which the process stood still, so that silence in that time is held against no
     client. Bound: each connection stands in one part.
@@ -29,8 +29,8 @@ class Keepalive:
     def __init__(self, clock: IReactorTime, timeout: float) -> None:
         self._clock = clock
         self._timeout = timeout
-        self._step = timeout / LOOKS / TURNS
-        self._turns: list[dict[Watched, None]] = [{} for _ in range(TURNS)]
+        self._step = timeout / CHECKS_PER_TIMEOUT / PARTS
+        self._turns: list[dict[Watched, None]] = [{} for _ in range(PARTS)]
         self._turn = 0
         self._next_home = 0
         self._home: dict[Watched, int] = {}
@@ -51,7 +51,7 @@ class Keepalive:
     def add(self, connection: Watched) -> None:
         """Check this connection, too."""
         turn = self._next_home
-        self._next_home = (turn + 1) % TURNS
+        self._next_home = (turn + 1) % PARTS
         self._home[connection] = turn
         self._turns[turn][connection] = None
 
@@ -66,7 +66,7 @@ class Keepalive:
         self._call = self._clock.callLater(max(0.0, self._due - self._clock.seconds()), self._look)
 
     def _look(self) -> None:
-        self._turn = (self._turn + 1) % TURNS
+        self._turn = (self._turn + 1) % PARTS
         for connection in list(self._turns[self._turn]):
             connection.look()
         self._wait(self._due)  # not from now: small delays must not add up

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IDelayedCall, ISSLTransport
 
 from wsaas.clients.context import ConnectionContext
-from wsaas.clients.progress import Progress, bottom, unacknowledged
+from wsaas.clients.progress import Progress, innermost, unacknowledged
 from wsaas.clients.send_buffer import SendBuffer
 
 CLOSE_TIMEOUT = 5.0
 """Seconds in which a client must take something of what was written, or, when it has all, answer our Close."""
-LINGER = 30.0
+LINGER_TIMEOUT = 30.0
 """Seconds for which a client that has taken all may go on reading what its own machine holds, until it closes."""
 MAX_DISCARDED = 262144
 """Bytes behind a handshake that is refused which are read and thrown away, so that the answer is not lost."""
@@ -94,7 +94,7 @@ class LingeringClose:
         self.leaving = True
         self._since = self._clock.seconds()
         if self.owing:
-            self._patience = LINGER
+            self._patience = LINGER_TIMEOUT
         if self._call is None:
             self._looks.set(self)
         if self.owing:
@@ -127,7 +127,7 @@ class LingeringClose:
         connection.send_buffer.let_go()
         transport.unregisterProducer()  # a TLS transport waits for its producer before it says goodbye
         if self.owing:
-            bottom(transport).resumeProducing()
+            innermost(transport).resumeProducing()
             if not ISSLTransport.providedBy(transport):
                 transport.loseWriteConnection()
                 return
@@ -147,7 +147,7 @@ class LingeringClose:
         if unacknowledged(transport):
             transport.abortConnection()
         elif self.leaving:
-            bottom(transport).loseConnection()
+            innermost(transport).loseConnection()
         else:
             self.owing = True
             self.leave()

@@ -19,7 +19,7 @@ _BYTES_ACKED = 120
 """The offset of tcpi_bytes_acked in bytes (linux/tcp.h, struct tcp_info; since Linux 4.1)."""
 
 
-def bottom(transport: Any) -> Any:
+def innermost(transport: Any) -> Any:
     """Return the TCP or UNIX transport under this one (TLS's, the PROXY protocol's), or the transport itself."""
     below = getattr(transport, "transport", None)
     while below is not None:
@@ -30,7 +30,7 @@ def bottom(transport: Any) -> Any:
 def socket_of(transport: Any) -> socket.socket | None:
     """Return the open socket under a transport; None if there is none any more, or if the transport is no real one."""
     try:
-        handle = bottom(transport).getHandle()
+        handle = innermost(transport).getHandle()
     except AttributeError:  # Twisted's transports have none once they are closed
         return None
     return handle if isinstance(handle, socket.socket) and handle.fileno() >= 0 else None
@@ -41,7 +41,7 @@ def unacknowledged(transport: Any) -> int:
 
     What our kernel holds of them is known on Linux only (SIOCOUTQ, tcp(7)); elsewhere it counts as acknowledged.
     """
-    waiting = unsent(bottom(transport))
+    waiting = unsent(innermost(transport))
     handle = socket_of(transport) if _LINUX else None
     if handle is not None:
         with suppress(OSError):  # a socket of a kind that does not know this

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from wsaas.clients.backpressure import Backpressure
 from wsaas.core.rate_limit import Pace
 
-TURN = 128
+FRAMES_PER_TURN = 128
 """Frames of one client that are read in one turn of the reactor, before others have theirs."""
 
 LANE, PACE = 1, 2
@@ -20,9 +20,9 @@ LANE, PACE = 1, 2
 class ReadControl:
     """The reasons why a client is not read from. The first one pauses the transport, the last to go resumes it.
 
-    Frames are counted. Over `rate` a second (0 for no limit), or over TURN in one turn of the reactor, they wait in the
-    reader's buffer and in the client's socket, and `go_on` is called when it is time for more. The buffer comes before
-    the socket: `go_on` reads the buffer, and `paused` says afterwards whether the transport stays paused.
+    Frames are counted. Over `rate` a second (0 for no limit), or over FRAMES_PER_TURN in one turn of the reactor, they
+    wait in the reader's buffer and in the client's socket, and `go_on` is called when it is time for more. The buffer
+    comes before the socket: `go_on` reads the buffer, and `paused` says afterwards whether the transport stays paused.
     `backpressure` lists it while the transport is paused.
     """
 
@@ -47,7 +47,7 @@ class ReadControl:
         self._clock = clock
         self._go_on = go_on
         self._pace = Pace(rate, clock.seconds())
-        self._turn = TURN
+        self._turn = FRAMES_PER_TURN
         self._reasons = 0
         self.paused = False
         self._call: IDelayedCall | None = None
@@ -55,11 +55,11 @@ class ReadControl:
 
     def begin_turn(self) -> None:
         """Begin to count the frames of a turn of the reactor."""
-        self._turn = TURN
+        self._turn = FRAMES_PER_TURN
 
     def only_frame(self) -> None:
         """Count the only frame of a turn: as `begin_turn` and `frame`."""
-        self._turn = TURN - 1
+        self._turn = FRAMES_PER_TURN - 1
         if self._pace.count():
             self._defer_if_due()
 
@@ -82,7 +82,7 @@ class ReadControl:
 
     def _next_turn(self) -> None:
         self._call = None
-        self._turn = TURN
+        self._turn = FRAMES_PER_TURN
         if self._closed:
             self._go_on()
         else:

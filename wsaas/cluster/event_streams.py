@@ -33,8 +33,8 @@ SILENCE = 40.0
 MAX_LINE = 1 << 22
 """Bytes of a line; a stream with a longer one is dropped."""
 FILES = 128
-"""Connections to and from the other processes for event streams, at most, unless each needs FEWEST."""
-FEWEST = 2
+"""Connections to and from the other processes for event streams, at most, unless each needs MIN_WATCHERS."""
+MIN_WATCHERS = 2
 _END = b"\r\n\r\n"
 _LAST = b'"event":"end",'
 """The second member of the line by which a stream ends as it should. The first one is its time."""
@@ -47,7 +47,7 @@ Note = Callable[[str, str], object]
 
 def watchers_at_once(others: int) -> int:
     """Return how many readers one process serves at once, each of which follows so many other processes."""
-    return max(FEWEST, min(MAX_WATCHERS, FILES // 2 // max(1, others)))
+    return max(MIN_WATCHERS, min(MAX_WATCHERS, FILES // 2 // max(1, others)))
 
 
 class Places(Protocol):

@@ -20,13 +20,13 @@ from twisted.logger import Logger
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused, Word
 from wsaas.cluster.member import Member
 
-PATIENCE = 0.25
+ANSWER_TIMEOUT = 0.25
 """Seconds for which a push waits for the engine's answer, beside the time that the question before it takes."""
 MAX_GROUPS = 500
 """Groups of one question, at most, and groups that are remembered to have members everywhere."""
 EVERYWHERE = 2.0
 """Seconds for which pushes to a group go to all, after the engine said that nobody is to be left out."""
-FEWEST = 2
+MIN_OTHERS = 2
 """Other processes for which the engine is asked, at least."""
 NOBODY: Set[str] = frozenset()
 
@@ -34,7 +34,7 @@ NOBODY: Set[str] = frozenset()
 class Interest:
     """Asks the engine for process `member`. `others()` are the prefixes of the processes that a push may go to.
 
-    Bound: an entry for each push that waits, for twice PATIENCE at most, and MAX_GROUPS groups.
+    Bound: an entry for each push that waits, for twice ANSWER_TIMEOUT at most, and MAX_GROUPS groups.
     """
 
     _log = Logger()
@@ -61,7 +61,7 @@ class Interest:
         """Return the processes that certainly have no member of a group that is to hear of this push."""
         member, engine = self._member, self._member.engine
         believes = engine.there and member.vouches.believes(engine.connections, self._boottime())
-        if not believes or (self._asking and self._timer is None) or len(self._others()) < FEWEST:
+        if not believes or (self._asking and self._timer is None) or len(self._others()) < MIN_OTHERS:
             return succeed(NOBODY)
         if self._everywhere and self._everywhere.get(group, 0.0) > self._clock.seconds():
             return succeed(NOBODY)
@@ -76,7 +76,7 @@ class Interest:
         groups = list(self._next)[:MAX_GROUPS]
         self._asked = {group: self._next.pop(group) for group in groups}
         self._asking = True
-        self._timer = self._clock.callLater(PATIENCE, self._late)
+        self._timer = self._clock.callLater(ANSWER_TIMEOUT, self._late)
         Deferred.fromCoroutine(self._question(self._others(), groups)).addErrback(self._failed)
 
     async def _question(self, others: list[str], groups: list[str]) -> None:

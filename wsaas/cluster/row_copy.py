@@ -34,9 +34,9 @@ from wsaas.telemetry.log_limit import LogLimit
 
 MAX_BATCH = 1000
 """Fields that one batch changes, at most, and groups."""
-PATIENCE = 0.02
+ENDS_DELAY = 0.02
 """Seconds for which the ends of connections wait for more to send."""
-GATHERING = 0.004
+OPENINGS_DELAY = 0.004
 """Seconds for which new connections do, beside a journal on disk, which gathers them for 5 ms before it writes."""
 COMPARE_EVERY = 600.0
 """Seconds between two comparisons of all rows, which find what no answer told."""
@@ -129,7 +129,7 @@ class RowCopy:
         """Keep how a connection of this process ended."""
         if self._state is not CopyState.OFFLINE and id.startswith(self._own):
             self._change(self._own, f"{id[PREFIX_LENGTH:]}.", closed)
-            self._timer.within(PATIENCE)
+            self._timer.within(ENDS_DELAY)
 
     def remove(self, id: str) -> None:
         """Forget a connection of this process, or of one that it has claimed: nothing is left to say of it."""
@@ -137,7 +137,7 @@ class RowCopy:
         if prefix != self._own or self._state is not CopyState.OFFLINE:
             self._change(prefix, field, None)
             self._change(prefix, f"{field}.", None)
-            self._timer.within(PATIENCE)
+            self._timer.within(ENDS_DELAY)
 
     # What the membership tells
 
@@ -170,7 +170,7 @@ class RowCopy:
 
     def _groups_changed(self, waits: bool) -> None:
         self._pending.setdefault(self._own, {})
-        self._timer.within(self._gathering if waits else PATIENCE)
+        self._timer.within(self._gathering if waits else ENDS_DELAY)
 
     def _change(self, prefix: str, field: str, change: Change) -> None:
         self._pending.setdefault(prefix, {})[field] = change

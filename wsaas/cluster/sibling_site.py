@@ -73,7 +73,7 @@ class SiblingFastPath(FastPath):
 
     def remember(self, fields: bytes, any_host: bool) -> Head | None:
         """Read a header block that is not remembered yet; None if its requests must take the slow path."""
-        expires = expiry(fields)
+        expires = expiry_of(fields)
         if self._prefix is not None and _value(fields, _TO) != self._prefix:
             return None
         if expires is not None:
@@ -83,7 +83,7 @@ class SiblingFastPath(FastPath):
         return super().remember(fields, any_host)
 
 
-def expiry(fields: bytes) -> float | None:
+def expiry_of(fields: bytes) -> float | None:
     """Return the moment that WSAAS-Expires names in these header lines, in seconds since the epoch."""
     value = _value(fields, _EXPIRES)
     return int(value) / 1000 if value.isdigit() and len(value) <= _MAX_DIGITS else None
@@ -108,7 +108,7 @@ class Expiry(Resource):
     def render(self, request: IRequest) -> Any:
         """Answer the request: IResource."""
         values = request.requestHeaders.getRawHeaders(b"wsaas-expires", [])
-        expires = expiry(b"\r\n".join(b"WSAAS-Expires: " + value for value in values))
+        expires = expiry_of(b"\r\n".join(b"WSAAS-Expires: " + value for value in values))
         if expires is not None and expires <= self._wall_clock():
             late = answer_to(RequestTimeout("the request came after its WSAAS-Expires")) or INTERNAL_ERROR
             late.finish(request)

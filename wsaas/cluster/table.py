@@ -10,7 +10,7 @@ from math import inf
 
 from wsaas.cluster.scripts import CALM
 
-KEPT = CALM / 1000
+LOST_ROWS_KEPT_FOR = CALM / 1000
 """Seconds for which rows are kept that the engine may have lost."""
 
 
@@ -68,7 +68,7 @@ class Table:
         """Hear for how many seconds the engine is calm yet; not at all once that is negative."""
         self.calm_until = now + calm
         if calm > 0:
-            self._kept_until = now + KEPT
+            self._kept_until = now + LOST_ROWS_KEPT_FOR
         elif now >= self._kept_until:
             self._missed = {}
 
@@ -79,7 +79,7 @@ class Table:
         read = ((prefix.decode("ascii"), MemberRow.decode(text)) for prefix, text in rows.items())
         found = {prefix: row for prefix, row in read if row is not None and prefix != self._own}
         if version < self.version or (version == self.version and not self._rows.keys() <= found.keys()):
-            self._kept_until = now + KEPT
+            self._kept_until = now + LOST_ROWS_KEPT_FOR
         before, self._rows = self._missed | self._rows, found
         self._missed = {
             prefix: row for prefix, row in before.items() if now < self._kept_until and prefix not in self._rows

@@ -35,7 +35,7 @@ from wsaas.http_client.response_parser import LastResponse, ResponseParser
 from wsaas.net.tls_client import refuses_certificate
 
 # Seconds that a peer has to take part in a close.
-LINGER = 1.0
+CLOSE_TIMEOUT = 1.0
 
 
 class PoolCallbacks(Protocol):
@@ -116,9 +116,9 @@ class Connection(protocol.Protocol):
             cast(ITCPTransport, self.transport).abortConnection()
 
     def close(self) -> None:
-        """End the connection in good order, or after LINGER without it. An exchange on it hears nothing more."""
+        """End the connection in good order, or after CLOSE_TIMEOUT without it. An exchange on it hears nothing more."""
         self._phase, self._exchange = Phase.CLOSING, None
-        self._deadline.move(self._seconds() + LINGER)
+        self._deadline.move(self._seconds() + CLOSE_TIMEOUT)
         cast(ITCPTransport, self.transport).loseConnection()
 
     def break_off(self, fault: Fault) -> None:

@@ -33,7 +33,7 @@ from zope.interface import implementer
 # Seconds for which addresses are fresh.
 FRESH = 30.0
 # Seconds to wait for fresh addresses while old ones are known.
-PATIENCE = 1.0
+LOOKUP_TIMEOUT = 1.0
 # Seconds after which the next address is tried beside the ones before it (RFC 8305, 5).
 STAGGER = 0.25
 # Addresses of one name that are used, of however many a name server says.
@@ -60,7 +60,7 @@ class Addresses:
 
     def get(self) -> Deferred[list[Address]]:
         """Return the addresses, none if the name is unknown. Fires at once while they are fresh, and after
-        PATIENCE at the latest while any are known.
+        LOOKUP_TIMEOUT at the latest while any are known.
         """
         now = self._reactor.seconds()
         if self._known and now < self._fresh_until:
@@ -68,7 +68,7 @@ class Addresses:
         if self._lookup is None or now >= self._lookup.given_up_at:
             self._lookup = lookup = _Lookup(now + FRESH, self._found)
             if self._known:
-                self._patience = self._reactor.callLater(PATIENCE, self._serve)
+                self._patience = self._reactor.callLater(LOOKUP_TIMEOUT, self._serve)
             self._reactor.nameResolver.resolveHostName(lookup, self._host, self._port)
         elif self._known and self._patience is None:
             return succeed(list(self._known))

@@ -52,7 +52,7 @@ def stream_files(most: int, files: int) -> int:
     return min(most + most // 4 + 1, files // 4)
 
 
-def capacity(wanted: int, webhooks: int, files: int, peers: int = 0) -> Capacity:
+def room_for(wanted: int, webhooks: int, files: int, peers: int = 0) -> Capacity:
     """Return the room for `wanted` clients, 0 for as many as possible, where `webhooks` are in flight at most.
 
     `peers` are the connections to and from other workers, and those of streamed replies.

@@ -15,7 +15,7 @@ from wsaas.api.server.site import ApiSite
 from wsaas.journal.lock import JournalUnusable
 from wsaas.net.tls_endpoint import TlsPort
 from wsaas.service.drain import Drain
-from wsaas.service.file_limits import capacity, open_files, stream_files
+from wsaas.service.file_limits import open_files, room_for, stream_files
 from wsaas.service.launch import StartFailed
 from wsaas.service.listening import listen, listen_by_default
 from wsaas.service.parts import Parts
@@ -90,7 +90,7 @@ class Daemon(Service):
         others = [each.files for each in (self._parts.worker, self._parts.node) if each is not None]
         files = open_files()
         try:
-            room = capacity(
+            room = room_for(
                 settings.max_connections,
                 settings.webhook_concurrency,
                 files,

@@ -34,7 +34,7 @@ from wsaas.cluster.node_lines import NodeLines
 from wsaas.cluster.nodes import Nodes
 from wsaas.cluster.own_groups import OwnGroups
 from wsaas.cluster.right import Right
-from wsaas.cluster.row_copy import GATHERING, RowCopy
+from wsaas.cluster.row_copy import OPENINGS_DELAY, RowCopy
 from wsaas.cluster.sibling_site import sibling_site
 from wsaas.cluster.siblings import Siblings
 from wsaas.cluster.sockets import SiblingSockets
@@ -165,7 +165,7 @@ class Node:
             OwnGroups(reactor, self.boottime, member.vouches, gateway.registry),
             keep_authorization=settings.journal_authorization,
             alone=durable,
-            gathering=GATHERING if durable else 0.0,
+            gathering=OPENINGS_DELAY if durable else 0.0,
         )
         member.sequence = lambda: copy.sequence
         self._claims = Claims(

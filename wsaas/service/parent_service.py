@@ -26,7 +26,7 @@ from twisted.logger import Logger
 from wsaas.internals.signals import Signals
 from wsaas.journal.lock import JournalUnusable, Lock, is_free
 from wsaas.service.adoption import set_aside, worker_directory
-from wsaas.service.file_limits import capacity, open_files, stream_files
+from wsaas.service.file_limits import open_files, room_for, stream_files
 from wsaas.service.launch import StartFailed
 from wsaas.service.listening import listen, listen_by_default
 from wsaas.service.parent import Parent, SpawnPlan
@@ -178,7 +178,7 @@ class ParentService(Service):
         try:
             files = open_files()
             streams = stream_files(-(-self._settings.max_streams // self._count), files)
-            capacity(wanted, webhooks, files, sibling_files(self._count) + streams + self._node_files())
+            room_for(wanted, webhooks, files, sibling_files(self._count) + streams + self._node_files())
         except ValueError as error:
             raise StartFailed(str(error)) from None
 

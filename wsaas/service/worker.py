@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     from wsaas.service.node import Node
 
 SIBLING_FILES = 512
-"""Connections to and from the other workers, at most, unless there are so many that each needs at least FEWEST."""
-FEWEST = 8
+"""Connections to and from the other workers, at most, unless there are so many that each needs at least MIN_AT_ONCE."""
+MIN_AT_ONCE = 8
 
 
 def requests_at_once(count: int) -> int:
     """Return the number of requests that one worker has with another at once."""
-    return max(FEWEST, min(MAX_AT_ONCE, SIBLING_FILES // 2 // max(1, count - 1)))
+    return max(MIN_AT_ONCE, min(MAX_AT_ONCE, SIBLING_FILES // 2 // max(1, count - 1)))
 
 
 def sibling_files(count: int) -> int:

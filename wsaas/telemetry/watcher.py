@@ -20,7 +20,7 @@ FLUSH_AFTER = 0.05
 """Events, and seconds, that wait to be written together: a write for each would cost more than the event."""
 TICK = 15.0
 """Seconds between two empty lines, which keep proxies awake and find out that the watcher is gone."""
-PATIENCE = 4
+MAX_SILENT_TICKS = 4
 """Ticks after which a watcher that reads nothing at all is cut off."""
 
 
@@ -29,7 +29,7 @@ class Watcher:
 
     It is a push producer (IPushProducer), which its transport pauses: MAX_EVENTS and MAX_BYTES wait then, and the next
     line says how many more there were. `end` is called if the watcher is to be let go: at a stop of the process, or
-    after PATIENCE. `written` writes the lines that are not written when they are offered.
+    after MAX_SILENT_TICKS. `written` writes the lines that are not written when they are offered.
     """
 
     def __init__(
@@ -139,5 +139,5 @@ class Watcher:
             self._write(b"\n")
             return
         self._silent += 1
-        if self._silent >= PATIENCE:
+        if self._silent >= MAX_SILENT_TICKS:
             self.end()

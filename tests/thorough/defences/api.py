@@ -423,7 +423,7 @@ DEFENCES = [
     without(
         READERS,
         WATCHER,
-        "if self._silent >= PATIENCE:",
+        "if self._silent >= MAX_SILENT_TICKS:",
         "if False:",
         "unit.api.test_events.EventTests.test_reads_nothing",
     ),

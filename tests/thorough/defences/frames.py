@@ -130,7 +130,7 @@ DEFENCES = [
         GOODBYE,
         LINGERING,
         "CLOSE_TIMEOUT if unacknowledged(transport) else self._patience",
-        "LINGER",
+        "LINGER_TIMEOUT",
         "unit.clients.test_lingering_close.LingeringCloseTests.test_reads_no_more",
     ),
     without(  # broadcasts behind a Close, written directly
@@ -161,7 +161,7 @@ DEFENCES = [
     without(
         NO_ANSWER,
         LINGERING,
-        "bottom(transport).loseConnection()",
+        "innermost(transport).loseConnection()",
         "pass",
         "unit.clients.test_lingering_close.LingeringCloseTests.test_no_answer",
     ),

@@ -103,7 +103,7 @@ DEFENCES = [
         ("unit.net.test_tls_endpoint.ProxyTests.test_stall",),
     ),
     without(CROWD, FACTORY, "if self.admission.full:", "if False:"),
-    without(CROWD, PENDING, ">= PATIENCE:", ">= 0:"),
+    without(CROWD, PENDING, ">= EVICTION_AGE:", ">= 0:"),
     without(
         CROWD,
         DEADLINES,
@@ -271,7 +271,7 @@ DEFENCES = [
         FULL, ADMISSION, _TOO_MANY, "False", "unit.clients.test_admission.TotalTests.test_surplus_from_a_proxy"
     ),
     Defence(FULL, (Edit(ADMISSION, _TOO_MANY, "False"), Edit(ADMISSION, _STAYS, "return True"))),
-    without(FULL, ADMISSION, "retry_after=1 + self._below(LATEST)", ""),
+    without(FULL, ADMISSION, "retry_after=1 + self._below(MAX_RETRY_AFTER)", ""),
     Defence(  # the backend is asked all the same
         FULL,
         (
@@ -299,7 +299,7 @@ DEFENCES = [
         "system.test_limits.FilesTests.test_more_clients_than_files",
     ),
     without(FULL, ADMISSION, "        self.present -= 1\n"),
-    without(FULL, LIFECYCLE, "capacity(settings.max_connections", "capacity(0", _LIMITS),
+    without(FULL, LIFECYCLE, "room_for(settings.max_connections", "room_for(0", _LIMITS),
     without(ONE_ADDRESS, ADMISSION, "return 0 < self._most_per_address < count", "return False"),
     without(
         ONE_ADDRESS, ADDRESS, "(address, 64)", "(address, 128)", "unit.clients.test_admission.AddressTests.test_ipv6"

@@ -297,7 +297,7 @@ DEFENCES = [
     without(  # those that hang take all
         POISON,
         SHARES,
-        " or self._held[kind].get(party, 0) < GREED * free)",
+        " or self._held[kind].get(party, 0) < PER_FREE * free)",
         " or True)",
         "unit.backend.test_outage.NewcomerTests.test_hanging_connects",
         "system.test_faults.FaultTests.test_one_address_whose_connects_hang",

@@ -15,7 +15,7 @@ from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.responses import read as read_answer
 from wsaas.clients.handshake.client_address import Proxies, network, parse
 from wsaas.clients.handshake.credentials import Credentials
-from wsaas.clients.handshake.fast_path import read_usual
+from wsaas.clients.handshake.fast_path import read_common
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.handshake.request import read as read_request
 from wsaas.clients.handshake.request_head import MalformedHandshake, RequestHead, public
@@ -83,7 +83,7 @@ def handshake(data: bytes) -> None:
 def _asked(head: RequestHead) -> None:
     """What is read of a sound head is the same on both paths, and Autobahn's parser finds nothing else in its own."""
     for compression in (False, True):
-        fast = read_usual(head, compression)
+        fast = read_common(head, compression)
         try:
             asked = read_request(head, compression)
         except MalformedHandshake as error:

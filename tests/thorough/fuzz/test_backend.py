@@ -18,7 +18,7 @@ from tests.support.backend_wires import LIMIT, PoolTestCase
 from tests.support.properties import examples
 from tests.thorough.fuzz.inputs import ANSWERS, CUTS, Guard, decisions, pieces
 from wsaas.backend.answer_log import AnswerLog
-from wsaas.backend.refresh_answers import LONGEST, SHORTEST
+from wsaas.backend.refresh_answers import MAX_EXPIRES_IN, MIN_EXPIRES_IN
 from wsaas.backend.responses import read
 from wsaas.backend.retries import Retry
 from wsaas.clients.handshake.responses import response_to, serialize
@@ -53,7 +53,9 @@ class Meaning(SynchronousTestCase):
                         self.assertIn(outcome.subprotocol, (None, "v1"))
                         for group in outcome.groups:
                             group.encode()
-                    self.assertTrue(outcome.expires_in is None or SHORTEST <= outcome.expires_in <= LONGEST)
+                    self.assertTrue(
+                        outcome.expires_in is None or MIN_EXPIRES_IN <= outcome.expires_in <= MAX_EXPIRES_IN
+                    )
                     for name, value in outcome.headers:
                         self.assertTrue(HEADER.fullmatch(name + b": " + value), (name, value))
                         self.assertNotIn(name.lower(), (b"authorization", b"content-length", b"host", b"wsaas-event"))

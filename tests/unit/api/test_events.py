@@ -14,7 +14,7 @@ from wsaas.api.server.site import ApiSite, api_site
 from wsaas.core.monitor import Monitor
 from wsaas.telemetry.event_lines import EventLines
 from wsaas.telemetry.event_stream import EventStream
-from wsaas.telemetry.watcher import FLUSH_AFTER, MAX_EVENTS, PATIENCE, TICK
+from wsaas.telemetry.watcher import FLUSH_AFTER, MAX_EVENTS, MAX_SILENT_TICKS, TICK
 
 HELLO = b'{"event":"hello"}\n'
 
@@ -160,7 +160,7 @@ class EventTests(EventsCase):
         """A reader that reads nothing for minutes is let go."""
         wire = self.watch()
         wire.transport.producer.pauseProducing()
-        for _ in range(PATIENCE):
+        for _ in range(MAX_SILENT_TICKS):
             self.clock.advance(TICK)
         self.assertIsNone(self.monitor.observer)
 

@@ -9,7 +9,7 @@ from twisted.logger import LogLevel, capturedLogs
 
 from tests.support.answer_case import AnswerTestCase
 from tests.support.http_responses import answer
-from wsaas.backend.refresh_answers import LONGEST
+from wsaas.backend.refresh_answers import MAX_EXPIRES_IN
 from wsaas.backend.retries import Retry
 from wsaas.core.events import Opened, Refresh
 from wsaas.core.model import Handshake
@@ -108,8 +108,8 @@ class ExpiresInTests(AnswerTestCase):
             ("-5", 1.0),
             ("0.001", 1.0),
             ("-1e999", 1.0),
-            ("1e999", LONGEST),
-            ("9" * 60000, LONGEST),
+            ("1e999", MAX_EXPIRES_IN),
+            ("9" * 60000, MAX_EXPIRES_IN),
         ):
             self.assertEqual(self.accepted(text), Accepted(expires_in=seconds), text[:20])
         self.assertEqual(self.accepted("null"), Accepted())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.cli.address import NoAddress, address
+from wsaas.cli.address import NoAddress, parse_address
 
 
 class AddressTests(SynchronousTestCase):
@@ -26,7 +26,7 @@ class AddressTests(SynchronousTestCase):
             ("https://example.com", "wss://example.com/"),
             ("ws://example.com?q=1", "ws://example.com/?q=1"),
         ):
-            self.assertEqual(address(typed).url, url, typed)
+            self.assertEqual(parse_address(typed).url, url, typed)
 
     def test_iri(self) -> None:
         """Characters beyond ASCII are percent-encoded as UTF-8, in the host as IDNA; what is encoded stays as it is."""
@@ -39,7 +39,7 @@ class AddressTests(SynchronousTestCase):
             ("wss://BÜCHER.example:8443/", "wss://xn--bcher-kva.example:8443/"),
             ("ws://localhost/a:@!$&'()*+,;=~-._?/?", "ws://localhost/a:@!$&'()*+,;=~-._?/?"),
         ):
-            self.assertEqual(address(typed).url, url)
+            self.assertEqual(parse_address(typed).url, url)
 
     def test_credentials(self) -> None:
         """A user and password are Basic credentials (RFC 7617) in UTF-8, decoded, and not part of the address."""
@@ -51,7 +51,7 @@ class AddressTests(SynchronousTestCase):
             ("ws://ü:ä@localhost/", "Basic w7w6w6Q="),
             ("ws://localhost/", None),
         ):
-            found = address(typed)
+            found = parse_address(typed)
             self.assertEqual((found.credentials, found.host), (credentials, "localhost"), typed)
             self.assertNotIn("@", found.url)
 
@@ -73,5 +73,5 @@ class AddressTests(SynchronousTestCase):
             ("ws://a b/", "is not a host name"),
             ("ws://\u2603\ufffd.example/", "is not a host name"),
         ):
-            error = self.assertRaises(NoAddress, address, typed)
+            error = self.assertRaises(NoAddress, parse_address, typed)
             self.assertIn(words, str(error), typed)

@@ -9,7 +9,7 @@ from twisted.internet import error
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.pages import protocol
-from wsaas.cli.address import address
+from wsaas.cli.address import parse_address
 from wsaas.cli.explanations import closed, refused, unreachable
 from wsaas.cli.sentences import CLOSE_CODES, INSTEAD_OF_OK
 from wsaas.http_client.exchange import HttpResponse
@@ -53,7 +53,7 @@ class RefusalTests(SynchronousTestCase):
 class UnreachableTests(SynchronousTestCase):
     def test_sentences(self) -> None:
         """No error shows its Python or OpenSSL form: each is a sentence that names the place."""
-        place = address("wss://chat.example:8443/")
+        place = parse_address("wss://chat.example:8443/")
         tuples = SSL.Error([("SSL routines", "", "wrong version number")])
         for failed, words in (
             (error.ConnectionRefusedError(111), "no server listens at chat.example:8443"),

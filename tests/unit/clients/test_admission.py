@@ -9,7 +9,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.client_harness import CONNECT_RATE, END, REQUEST, Client, Harness, Transport
-from wsaas.clients.admission import BURST, LATEST
+from wsaas.clients.admission import BURST, MAX_RETRY_AFTER
 from wsaas.clients.handshake.responses import MESSAGES
 from wsaas.core.refusal import Refusal, RefusalReason
 from wsaas.net.proxy_protocol import ProxiedFactory
@@ -23,7 +23,7 @@ class Case(SynchronousTestCase):
         head, _, body = client.transport.written.partition(b"\r\n\r\n")
         self.assertTrue(head.startswith(b"HTTP/1.1 503 "), client.transport.written)
         self.assertEqual(json.loads(body), {"code": code, "message": MESSAGES[code]})
-        self.assertIn(b"\r\nRetry-After: %d\r\n" % LATEST, head)
+        self.assertIn(b"\r\nRetry-After: %d\r\n" % MAX_RETRY_AFTER, head)
         client.close()
         self.assertIsNone(client.transport.protocol)
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsproto.events import BytesMessage, Message, Pong, TextMessage
 
 from tests.support.client_harness import Client, Harness
-from wsaas.clients.read_control import TURN
+from wsaas.clients.read_control import FRAMES_PER_TURN
 from wsaas.clients.slow_frames import MAX_FRAGMENTS
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
@@ -127,9 +127,9 @@ class TurnTests(Case):
         """However much has come, others have their turn after 128 frames."""
         client = self.harness.open()
         client.say(EMPTY_TEXT * 1500)
-        self.assertLessEqual(len(client.session.received_frames), TURN)
+        self.assertLessEqual(len(client.session.received_frames), FRAMES_PER_TURN)
         counts = self.turns(client)
-        self.assertLessEqual(max(counts), TURN)
+        self.assertLessEqual(max(counts), FRAMES_PER_TURN)
         self.assertEqual(len(client.session.received_frames), 1500)
 
     def test_large_messages_are_not_slowed_down(self) -> None:
@@ -157,7 +157,7 @@ class TurnTests(Case):
         client.say(EMPTY_TEXT * 5000)
         client.vanish()
         self.assertFalse(client.peer.send(Frame(b"x", False)))
-        self.assertLessEqual(max(self.turns(client)), TURN)
+        self.assertLessEqual(max(self.turns(client)), FRAMES_PER_TURN)
         self.assertEqual([call[0] for call in client.session.calls], ["received"] * 5000 + ["disconnected"])
 
     def test_lost_without_room(self) -> None:
@@ -167,7 +167,7 @@ class TurnTests(Case):
         client.say(EMPTY_TEXT * 300)
         self.assertEqual(client.session.calls, [])
         client.vanish()
-        self.assertLessEqual(max(self.turns(client)), TURN)
+        self.assertLessEqual(max(self.turns(client)), FRAMES_PER_TURN)
         self.assertEqual([call[0] for call in client.session.calls], ["received"] * 300 + ["disconnected"])
 
     def test_nothing_left(self) -> None:

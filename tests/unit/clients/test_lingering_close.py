@@ -8,8 +8,8 @@ from wsproto.events import CloseConnection, TextMessage
 
 from tests.support.client_harness import END, REQUEST, Client, Harness
 from wsaas.clients.handshake.opening import MAX_EARLY
-from wsaas.clients.handshake.pending import PATIENCE
-from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER, MAX_DISCARDED
+from wsaas.clients.handshake.pending import EVICTION_AGE
+from wsaas.clients.lingering_close import CLOSE_TIMEOUT, LINGER_TIMEOUT, MAX_DISCARDED
 from wsaas.core.events import Cause
 from wsaas.core.model import Frame
 from wsaas.core.refusal import Refusal, RefusalReason
@@ -116,7 +116,7 @@ class LingeringCloseTests(SlowClientTestCase):
         self.assertEqual((client.transport.ended, client.transport.closed, client.transport.reading), (1, 0, 1))
         client.send(TextMessage(data="hello?"))
         self.assertEqual((client.peer._reader._data, len(client.session.calls)), (b"", 1))
-        self.wait(LINGER - 2)
+        self.wait(LINGER_TIMEOUT - 2)
         self.assertFalse(client.transport.closed)
         self.wait(2)
         self.assertEqual((client.transport.closed, client.transport.aborted), (True, False))
@@ -299,7 +299,7 @@ class RefusedTests(SynchronousTestCase):
         """It makes room for newcomers as one does whose head does not come."""
         self.harness.admission.limit(1, 1)
         client = self.refused()
-        self.harness.clock.advance(PATIENCE)
+        self.harness.clock.advance(EVICTION_AGE)
         self.harness.open()
         self.harness.clock.advance(0)
         self.assertTrue(client.transport.aborted)

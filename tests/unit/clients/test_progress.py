@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 from tests.support.sockets import Over, SocketTestCase, pair
-from wsaas.clients.progress import Progress, bottom, unacknowledged
+from wsaas.clients.progress import Progress, innermost, unacknowledged
 from wsaas.internals.direct_write import unsent
 
 
@@ -60,7 +60,7 @@ class ProgressTests(SocketTestCase):
         """Each time it takes something that is seen, under whatever layers, though more is written meanwhile."""
         self.fill()
         for transport in (self.transport, Over(Over(self.transport))):
-            self.assertIs(bottom(transport), self.transport)
+            self.assertIs(innermost(transport), self.transport)
             taking = Progress(transport)
             for _ in range(3):
                 self.assertFalse(taking.goes_on())

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.engine_fake import FakeEngine
 from tests.support.engine_twin import Twin
-from wsaas.cluster.interest import EVERYWHERE, MAX_GROUPS, PATIENCE, Interest
+from wsaas.cluster.interest import ANSWER_TIMEOUT, EVERYWHERE, MAX_GROUPS, Interest
 from wsaas.cluster.keys import Keys
 from wsaas.cluster.member import Member
 from wsaas.cluster.right import Right
@@ -103,10 +103,10 @@ class InterestTests(SynchronousTestCase):
         self.assertEqual([len(words) - 5 for words in self.questions()], [1, MAX_GROUPS, 2])
 
     def test_slow_engine(self) -> None:
-        """A push waits for PATIENCE at most, then all are asked; the next ones do not wait until the engine answers."""
+        """A push waits ANSWER_TIMEOUT at most, then all are asked; the next ones wait for nothing until it answers."""
         self.engine.held = []
         waiting = [self.interest.without(group) for group in "gh"]
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.assertEqual([self.successResultOf(each) for each in waiting], [NOBODY, NOBODY])
         self.assertEqual(self.without("h"), NOBODY)
         self.assertEqual(len(self.questions()), 1)

@@ -13,7 +13,7 @@ from tests.support.engine_twin import Twin
 from wsaas.cluster.keys import Keys
 from wsaas.cluster.member import RENEW_EVERY, Fate, Member
 from wsaas.cluster.right import LEASE, Right
-from wsaas.cluster.table import KEPT, MemberRow, MemberState, Table
+from wsaas.cluster.table import LOST_ROWS_KEPT_FOR, MemberRow, MemberState, Table
 
 P, Q, R = "P" * 8, "Q" * 8, "R" * 8
 
@@ -136,9 +136,9 @@ class MemberTests(SynchronousTestCase):
         self.pass_time(RENEW_EVERY + 0.1)
         self.assertEqual(self.heard.said, ["joined", "joined"])
         self.assertEqual((self.table.others(), self.table.get(Q), self.table.nodes()), ([Q], row_of("q"), []))
-        self.pass_time(KEPT + RENEW_EVERY)
+        self.pass_time(LOST_ROWS_KEPT_FOR + RENEW_EVERY)
         self.assertEqual(self.table.others(), [Q])
-        self.pass_time(KEPT)
+        self.pass_time(LOST_ROWS_KEPT_FOR)
         self.assertEqual((self.table.others(), self.table.get(Q)), ([], None))
 
     def test_earlier_table(self) -> None:

@@ -11,7 +11,7 @@ from tests.support.engine_fake import FakeEngine
 from tests.support.engine_twin import Twin
 from wsaas.cluster.keys import Keys
 from wsaas.cluster.own_groups import OwnGroups
-from wsaas.cluster.row_copy import PATIENCE, RowCopy
+from wsaas.cluster.row_copy import ENDS_DELAY, RowCopy
 from wsaas.cluster.vouches import UNVOUCHED, Vouches
 from wsaas.core.groups import NO_GROUPS
 from wsaas.core.registry import Registry
@@ -92,7 +92,7 @@ class OwnGroupsTests(SynchronousTestCase):
         self.assertEqual(sorted(self.known), ["a", "b"])
         asked = len(self.engine.asked)
         self.join("c", "g", "h")
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ENDS_DELAY)
         self.assertEqual((self.known[2:], len(self.engine.asked)), (["c"], asked))
 
     def test_ended_while_lost(self) -> None:
@@ -113,11 +113,11 @@ class OwnGroupsTests(SynchronousTestCase):
         self.leave("a", "g", "h")
         self.join("b", "g")
         self.assertEqual(self.known, ["a", "b"])
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ENDS_DELAY)
         self.assertEqual(self.there, {"g"})
         self.engine.held = []
         self.leave("b", "g")
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ENDS_DELAY)
         self.join("c", "g")
         self.assertEqual((self.known[2:], self.there), ([], set()))
         self.engine.release()
@@ -133,7 +133,7 @@ class OwnGroupsTests(SynchronousTestCase):
         self.leave("a", "g")
         self.assertEqual(self.known, ["b", "a"])
         self.engine.release()
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ENDS_DELAY)
         self.assertEqual(self.there, set())
         self.assertNotIn("h", [word for words in self.engine.asked for word in words])
 
@@ -181,7 +181,7 @@ class OwnGroupsTests(SynchronousTestCase):
         earlier = self.twin.snapshot()
         self.leave("a", "h")
         self.join("b", "i")
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ENDS_DELAY)
         self.twin.restore(earlier)
         self.engine.connections, self.engine.held = 2, []
         self.copy.renewed()

@@ -11,7 +11,7 @@ from tests.support.engine_fake import FakeEngine
 from tests.support.engine_twin import Twin
 from wsaas.cluster.keys import Keys
 from wsaas.cluster.own_groups import OwnGroups
-from wsaas.cluster.row_copy import COMPARE_EVERY, GATHERING, MAX_BATCH, PATIENCE, RowCopy
+from wsaas.cluster.row_copy import COMPARE_EVERY, ENDS_DELAY, MAX_BATCH, OPENINGS_DELAY, RowCopy
 from wsaas.cluster.vouches import Vouches
 from wsaas.core.events import Cause, Closed
 from wsaas.core.records import Record
@@ -97,11 +97,11 @@ class RowCopyTests(SynchronousTestCase):
         self.assertEqual(self.stored, [("a", True)])
         self.assertEqual(decode_record(self.rows[field("a")].encode()), record("a"))
         self.copy.closed(record("a").id, CLOSED)
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ENDS_DELAY)
         self.assertEqual(decode_closed(self.rows[field("a") + "."].encode()), CLOSED)
         self.copy.remove(record("a").id)
         self.assertFalse(self.copy.idle)
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ENDS_DELAY)
         self.assertEqual(self.rows, {})
         self.assertTrue(self.copy.idle)
 
@@ -143,7 +143,7 @@ class RowCopyTests(SynchronousTestCase):
             self.groups(),
             keep_authorization=True,
             alone=True,
-            gathering=GATHERING,
+            gathering=OPENINGS_DELAY,
             most=most,
         )
         copy.connections = self.live
@@ -157,9 +157,9 @@ class RowCopyTests(SynchronousTestCase):
         copy.remove(record("x").id)  # nobody waits for that
         for name in "abc":
             copy.put(record(name), lambda safe: self.stored.append(("", safe)))
-            self.clock.advance(GATHERING / 4)
+            self.clock.advance(OPENINGS_DELAY / 4)
         self.assertEqual((len(self.batches()) - before, self.stored), (0, []))
-        self.clock.advance(GATHERING / 4)
+        self.clock.advance(OPENINGS_DELAY / 4)
         self.assertEqual((len(self.batches()) - before, len(self.stored)), (1, 3))
         self.assertEqual(len(self.rows), 3)
 
@@ -170,26 +170,26 @@ class RowCopyTests(SynchronousTestCase):
         copy = self.gathering()
         before, self.engine.held = len(self.batches()), []
         copy.put(record("a"), lambda safe: None)
-        self.clock.advance(GATHERING)
+        self.clock.advance(OPENINGS_DELAY)
         copy.put(record("b"), lambda safe: None)
-        self.clock.advance(GATHERING / 4)
+        self.clock.advance(OPENINGS_DELAY / 4)
         self.engine.release()
-        self.clock.advance(GATHERING / 2)
+        self.clock.advance(OPENINGS_DELAY / 2)
         self.assertEqual(len(self.batches()) - before, 1)
         self.engine.held = []
-        self.clock.advance(GATHERING / 4)
+        self.clock.advance(OPENINGS_DELAY / 4)
         self.assertEqual(len(self.batches()) - before, 2)
         copy.put(record("c"), lambda safe: None)
-        self.clock.advance(2 * GATHERING)
+        self.clock.advance(2 * OPENINGS_DELAY)
         self.assertEqual(len(self.batches()) - before, 2)
         held, self.engine.held = self.engine.held, []
         held[0][0].callback(held[0][1])
         self.assertEqual(len(self.batches()) - before, 3)
         copy.remove(record("a").id)
         self.engine.release()
-        self.clock.advance(2 * GATHERING)
+        self.clock.advance(2 * OPENINGS_DELAY)
         self.assertEqual(len(self.batches()) - before, 3)
-        self.clock.advance(PATIENCE - 2 * GATHERING)
+        self.clock.advance(ENDS_DELAY - 2 * OPENINGS_DELAY)
         self.assertEqual((len(self.batches()) - before, set(self.rows)), (4, {field("b"), field("c")}))
         self.assertTrue(copy.idle)
 
@@ -203,7 +203,7 @@ class RowCopyTests(SynchronousTestCase):
         for name in "abc":
             copy.put(record(name), lambda safe: self.stored.append(("", safe)))
         copy.remove(record("a", prefix=Q).id)
-        self.clock.advance(GATHERING)
+        self.clock.advance(OPENINGS_DELAY)
         copy.put(record("d"), lambda safe: self.stored.append(("", safe)))
         self.assertEqual(len(self.batches()) - before, 1)
         self.engine.release()
@@ -290,7 +290,7 @@ class RowCopyTests(SynchronousTestCase):
         earlier = self.twin.snapshot()
         self.put("c")
         self.copy.remove(record("a").id)
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ENDS_DELAY)
         self.live.all = [record("b"), record("c")]
         self.engine.connections += 1
         self.copy.renewed()
@@ -330,12 +330,12 @@ class RowCopyTests(SynchronousTestCase):
         self.twin.write(Q, Q, 1, {field("a"): "x", field("b"): "x", field("c"): "x"}, [])
         self.twin.claim(P, Q, "t")
         self.copy.remove(record("a", prefix=Q).id)
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ENDS_DELAY)
         self.assertEqual(set(self.twin.rows[Q]), {field("b"), field("c")})
         self.engine.there = False
         for name in "bc":  # the first finds that the engine is away
             self.copy.remove(record(name, prefix=Q).id)
-            self.clock.advance(PATIENCE)
+            self.clock.advance(ENDS_DELAY)
         self.engine.there = True
         self.copy.renewed()
         self.assertEqual(self.twin.rows, {})

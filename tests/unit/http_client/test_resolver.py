@@ -10,7 +10,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.http_client.resolver import FRESH, MAX_ADDRESSES, PATIENCE, STAGGER, Address, Addresses, NamedEndpoint
+from wsaas.http_client.resolver import FRESH, LOOKUP_TIMEOUT, MAX_ADDRESSES, STAGGER, Address, Addresses, NamedEndpoint
 
 ONE, TWO = IPv4Address("TCP", "192.0.2.1", 80), IPv4Address("TCP", "192.0.2.2", 80)
 SIX = IPv6Address("TCP", "2001:db8::1", 80)
@@ -90,10 +90,10 @@ class AddressesTests(NamesTestCase):
         self.assertEqual(len(self.resolver.asked), 3)
 
     def test_refresh_hangs(self) -> None:
-        """While a lookup hangs, one who asks waits PATIENCE for it, those after it do not; there is one lookup."""
+        """While a lookup hangs, the first caller waits LOOKUP_TIMEOUT, later ones do not wait; there is one lookup."""
         self.known(ONE)
         asked = self.addresses.get()
-        self.reactor.advance(PATIENCE)
+        self.reactor.advance(LOOKUP_TIMEOUT)
         self.assertEqual(self.successResultOf(asked), [ONE])
         self.assertEqual(self.successResultOf(self.addresses.get()), [ONE])
         self.assertEqual(len(self.resolver.asked), 2)

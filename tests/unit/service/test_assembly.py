@@ -16,7 +16,7 @@ from wsaas.api.server.site import ApiSite
 from wsaas.clients.factory import ClientFactory
 from wsaas.internals.signals import Signals
 from wsaas.service.assembly import assemble
-from wsaas.service.file_limits import capacity, stream_files
+from wsaas.service.file_limits import room_for, stream_files
 from wsaas.settings.load import load
 
 FILES = 1024
@@ -48,7 +48,7 @@ class AssemblyTests(SynchronousTestCase):
     def test_room(self) -> None:
         """Clients and API have as many places as there are files for them."""
         api, clients = self.listening()
-        room = capacity(0, 64, FILES, stream_files(256, FILES))
+        room = room_for(0, 64, FILES, stream_files(256, FILES))
         self.assertEqual(api.max_connections, room.api)
         self.assertEqual((clients.admission.most, clients.admission.most_surplus), (room.clients, room.surplus))
 

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.service.file_limits import capacity
+from wsaas.service.file_limits import room_for
 from wsaas.service.lifeline import Lifeline
 from wsaas.service.roster import BEAT, Lines, Roster, WorkerNews, WorkerState
 from wsaas.service.worker import requests_at_once, settings_of, sibling_files
@@ -51,7 +51,7 @@ class IdentityTests(SynchronousTestCase):
         """Files are kept free for the others: enough for some requests with each, and not most of them."""
         self.assertEqual([requests_at_once(count) for count in (1, 2, 3, 5, 9, 64)], [64, 64, 64, 64, 32, 8])
         self.assertEqual([sibling_files(count) for count in (1, 2, 5, 64)], [0, 162, 648, 1386])
-        self.assertEqual(capacity(0, 64, 5512, 512).clients, capacity(0, 64, 5000).clients)
+        self.assertEqual(room_for(0, 64, 5512, 512).clients, room_for(0, 64, 5000).clients)
 
     def test_inheritance(self) -> None:
         """Parent and worker agree on what is handed over; the variable is gone then."""

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.telemetry.event_filter import EventFilter
-from wsaas.telemetry.watcher import FLUSH_AFTER, FLUSH_AT, MAX_BYTES, MAX_EVENTS, PATIENCE, TICK, Watcher
+from wsaas.telemetry.watcher import FLUSH_AFTER, FLUSH_AT, MAX_BYTES, MAX_EVENTS, MAX_SILENT_TICKS, TICK, Watcher
 
 
 class WatcherTests(SynchronousTestCase):
@@ -63,11 +63,11 @@ class WatcherTests(SynchronousTestCase):
     def test_reads_nothing(self) -> None:
         """A watcher that reads nothing for minutes is let go; one that reads now and then is not."""
         self.watcher.pauseProducing()
-        for _ in range(PATIENCE - 1):
+        for _ in range(MAX_SILENT_TICKS - 1):
             self.clock.advance(TICK)
         self.watcher.resumeProducing()
         self.watcher.pauseProducing()
-        for _ in range(PATIENCE - 1):
+        for _ in range(MAX_SILENT_TICKS - 1):
             self.clock.advance(TICK)
         self.assertEqual(self.ended, [])
         self.clock.advance(TICK)

@@ -35,7 +35,7 @@ def scan(head: bytes) -> RequestHead | None:
     return RequestHead(method, target, version, fields)
 
 
-def read_usual(head: RequestHead, compression: bool) -> tuple[str, tuple[str, ...], str | None] | None:
+def read_common(head: RequestHead, compression: bool) -> tuple[str, tuple[str, ...], str | None] | None:
     """Return what `request.read` returns for a common handshake; None if that must look at it."""
     fields = head.fields
     if head.method != b"GET" or head.version != b"1.1":

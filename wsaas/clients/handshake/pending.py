@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from wsaas.clients.deadlines import Deadlines
 
-PATIENCE = 1.0
+EVICTION_AGE = 1.0
 """Seconds after which a handshake that is not there yet gives up its place, if a newcomer would have none."""
 
 
@@ -36,6 +36,6 @@ class PendingHandshakes(Deadlines[PendingHandshake]):
     def make_room(self) -> None:
         """Evict the one that takes longest, so that nobody who opens connections and says nothing keeps others out."""
         oldest = self.oldest()
-        if oldest is not None and oldest[1] >= PATIENCE:
+        if oldest is not None and oldest[1] >= EVICTION_AGE:
             self.drop(oldest[0])
             oldest[0].evict()

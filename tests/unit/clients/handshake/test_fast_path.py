@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.client_harness import Client, Harness
 from tests.support.properties import rounds
-from wsaas.clients.handshake.fast_path import read_usual, scan
+from wsaas.clients.handshake.fast_path import read_common, scan
 from wsaas.clients.handshake.request_head import MAX_FIELDS, MalformedHandshake, RequestHead, parse
 
 LINES = [b"GET /room/7?a=1 HTTP/1.1", b"GET / HTTP/1.1", b"GET http://h/a?b HTTP/1.1",
@@ -66,7 +66,7 @@ class DifferentialTests(SynchronousTestCase):
     def is_usual(self, head: bytes, compression: bool) -> bool:
         """Whether the fast path takes it."""
         try:
-            return read_usual(parse(head), compression) is not None
+            return read_common(parse(head), compression) is not None
         except MalformedHandshake:
             return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.clients.handshake.pending import PATIENCE, PendingHandshakes
+from wsaas.clients.handshake.pending import EVICTION_AGE, PendingHandshakes
 
 
 class Handshake:
@@ -56,7 +56,7 @@ class PendingTests(SynchronousTestCase):
         for handshake in handshakes:
             self.pending.set(handshake)
         self.pending.make_room()
-        self.clock.advance(PATIENCE)
+        self.clock.advance(EVICTION_AGE)
         self.pending.make_room()
         self.assertEqual([each.calls for each in handshakes], [["evict"], []])
         self.pending.drop(handshakes[1])

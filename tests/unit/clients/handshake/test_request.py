@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.client_harness import END, REQUEST, Client, Harness
 from tests.support.client_heads import AGENTS, CLIENTS, HEADS, PROXIES, head
-from wsaas.clients.handshake.fast_path import read_usual
+from wsaas.clients.handshake.fast_path import read_common
 from wsaas.core.model import Handshake
 
 DEFLATE = b"\r\nSec-WebSocket-Extensions: permessage-deflate"
@@ -50,7 +50,7 @@ class HeadsTests(Case):
             offered = tuple(re.split(", ?", ",".join(lists))) if lists else ()
             found = []
             for compression in (False, True):
-                for fast_path in (read_usual, None):
+                for fast_path in (read_common, None):
                     client = self.ask(head(text), compression=compression, head_fast_path=fast_path)
                     found.append(self.heard(client))
                     answer = self.accepted(client, offered[0] if offered else None)
@@ -73,7 +73,7 @@ class HeadsTests(Case):
         taken: list[bool] = []
 
         def fast_path(*arguments: Any) -> Any:
-            found = read_usual(*arguments)
+            found = read_common(*arguments)
             taken.append(found is not None)
             return found
 
