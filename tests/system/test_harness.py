@@ -18,6 +18,7 @@ from tests.support.backend_answers import Gate, Request, accept, after, drop, ga
 from tests.support.backend_process import BackendProcess
 from tests.support.backend_server import Backend, overlapping
 from tests.support.gateway_process import CHECKOUT, free_port
+from tests.support.parallel import MOST, failed_tests
 from tests.support.system_case import SystemTestCase, eventually
 from tests.support.websocket_client import TEXT, close_frame, closing, frame
 
@@ -52,6 +53,75 @@ class DirectoryTests(SystemTestCase):
         self.patch(os.path, "exists", lambda path: False)
         places = [self.directory() for _ in range(3)]
         self.assertEqual([place.parent.is_dir() for place in set(places)], [True] * 3)
+
+
+FLAKY = """
+from pathlib import Path
+from twisted.trial.unittest import TestCase
+
+class FlakyTests(TestCase):
+    def test_once(self):
+        mark = Path({mark!r})
+        if not mark.exists():
+            mark.touch()
+            self.fail("the first time")
+
+    def test_well(self):
+        pass
+"""
+BROKEN = """
+from twisted.trial.unittest import TestCase
+
+class BrokenTests(TestCase):
+    def test_broken(self):
+        self.fail("each time")
+"""
+
+
+class ParallelTests(SystemTestCase):
+    def run_tests(self, text: str) -> tuple[int, str]:
+        """Run the tests of this module, several at a time; return the exit code and the output."""
+        place = self.directory()
+        place.mkdir()
+        (place / "test_some.py").write_text(text.replace("{mark!r}", repr(str(place / "mark"))))
+        run = subprocess.run(
+            [sys.executable, "-m", "tests.support.parallel", "1", "--temp-directory=trial", "test_some"],
+            cwd=place,
+            env={**os.environ, "PYTHONPATH": f"{CHECKOUT}:{place}"},
+            capture_output=True,
+            text=True,
+        )
+        return run.returncode, run.stdout
+
+    def test_flaky(self) -> None:
+        """A test that fails beside others is run by itself; if it passes, the run is good, and says what failed."""
+        status, output = self.run_tests(FLAKY)
+        self.assertIn("the first time", output)
+        self.assertIn("once more, by itself: test_some.FlakyTests.test_once\n", output)
+        self.assertIn("passed by itself", output)
+        self.assertEqual(status, 0)
+
+    def test_broken(self) -> None:
+        """A test that fails by itself, too, fails the run."""
+        status, output = self.run_tests(BROKEN)
+        self.assertIn("failed again", output)
+        self.assertEqual(status, 1)
+
+    def test_many(self) -> None:
+        """Where many tests fail, none is run again; nor where something else than a test has failed."""
+        ruled = ["=" * 79, "[ERROR]", "Traceback (most recent call last):", ""]
+        end = ["-" * 79]
+        self.assertEqual(
+            failed_tests([*ruled, "a.b.CTests.test_d", "a.b.CTests.test_e", *end]),
+            ["a.b.CTests.test_d", "a.b.CTests.test_e"],
+        )
+        self.assertIsNone(failed_tests([*ruled, "a.b.CTests.test_d", *ruled, "a.b", *end]))
+        many = "".join(f"\n    def test_{each}(self):\n        self.fail()\n" for each in range(MOST + 1))
+        status, output = self.run_tests(
+            "from twisted.trial.unittest import TestCase\n\nclass ManyTests(TestCase):" + many
+        )
+        self.assertNotIn("once more", output)
+        self.assertEqual(status, 1)
 
 
 class BackendTests(SystemTestCase):
