@@ -7,20 +7,23 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 
 from tests.support.engine_twin import Twin
-from wsaas.cluster.engine_connection import EngineAway
+from wsaas.cluster.engine_connection import EngineAway, EngineRefused
 from wsaas.cluster.scripts import Scripts
 
 _SCRIPTS = Scripts()
 
 
 class FakeEngine:
-    """An engine that answers at once. With `there` false every call fails; with `held` set, answers wait in it."""
+    """An engine that answers at once. With `there` false every call fails; with `held` set, answers wait in it; with
+    `refusal` set, that error is the answer to every script.
+    """
 
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
         self.there = True
         self.connections = 1
         self.trouble: str | None = "away"
+        self.refusal: str | None = None
         self.events: Any = None
         self.held: list[Any] | None = None
         self.asked: list[tuple[Any, ...]] = []
@@ -61,6 +64,8 @@ class FakeEngine:
     def run(self, script: Any, keys: Any, arguments: Any) -> Deferred[Any]:
         if not self.there:
             return fail(EngineAway("away"))
+        if self.refusal is not None:
+            return fail(EngineRefused(self.refusal))
         words = [each.decode() if isinstance(each, bytes) else each for each in arguments]
         self.asked.append((_name(script), *words))
         got = self._run(_name(script), words)

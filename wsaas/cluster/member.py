@@ -3,6 +3,7 @@
 JOIN -> OK -> RENEW, each RENEW_EVERY -> OK        the lease runs on
                                       -> UNKNOWN   the engine has lost it: JOIN again, and upload what lives
                                       -> FENCED    another process has claimed it: it must end
+                                      -> an error  as without an answer: the others are asked
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class MemberEvents(Protocol):
         """Hear that the lease is renewed, and which processes have not renewed theirs for long."""
 
     def unanswered(self) -> None:
-        """Hear that a renewal was due and had no answer."""
+        """Hear that a renewal was due, and had no answer, or an error for one."""
 
     def fenced(self, sure: bool) -> None:
         """Hear that another process has claimed this one, or may have, and the engine has forgotten it."""
@@ -91,8 +92,17 @@ class Member:
         self._beating: IDelayedCall | None = None
         self._asking: Deferred[None] | None = None
         self._stopped = False
+        self._refusal: str | None = None
+        """The error that the engine last gave for an answer; None once it renews the lease again."""
         self._limit = LogLimit(clock)
         engine.events = self
+
+    @property
+    def trouble(self) -> str:
+        """The reason why the lease is not renewed, if it is not."""
+        if self.engine.trouble is None and self._refusal is not None:
+            return f"the engine refuses it: {self._refusal}"
+        return self.engine.trouble or "the engine does not answer"
 
     def start(self) -> None:
         """Begin to join."""
@@ -150,7 +160,8 @@ class Member:
         if state is None:
             if not mine:  # it has lost all that it knew
                 self.forget()
-            if not self.known or self._boottime() < self.table.calm_until:
+            now = self._boottime()
+            if not self.known or now < self.table.calm_until or not self.right.leased(now):
                 return Fate.UNSURE
             self.table.remove(prefix)
             return Fate.OVER
@@ -189,12 +200,14 @@ class Member:
         if failure.check(CancelledError, EngineAway) is not None:
             return
         if failure.check(EngineRefused) is not None:
+            self._refusal = str(failure.value)
+            self._unanswered()
             self._limit.emit(
                 self._log,
                 LogLevel.error,
                 "refused",
                 "the engine refuses this process: {reason}",
-                reason=str(failure.value),
+                reason=self._refusal,
             )
         else:
             self._log.failure("a renewal failed", failure)
@@ -212,7 +225,7 @@ class Member:
             # Its view is itself alone for the engine, until the next renewal, which follows at once.
             self.right.renewed(sent)
             self._took(answer)
-            self.known = True
+            self.known, self._refusal = True, None
             self._log.info(
                 "joined the cluster: {prefix} is one of {count} processes",
                 prefix=self.prefix,
@@ -250,6 +263,7 @@ class Member:
         if answer[0] == b"OK":
             self.right.renewed(sent, view)
             self._took(answer)
+            self._refusal = None
         elif answer[0] == b"FENCED":
             self._fenced()
         return bool(answer[0] == b"OK")

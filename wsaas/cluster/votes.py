@@ -1,4 +1,4 @@
-"""The others, asked when the engine does not answer: does one of them have it, and whose leases are out?
+"""The others, asked when the engine renews no lease: does one of them have it, and whose leases are out?
 
 one has the engine            it renews this process's lease (relay)
 most nodes have no lease       nobody can claim this process, and it goes on (votes)
@@ -135,7 +135,7 @@ class Votes:
                 self._log,
                 LogLevel.warn,
                 "votes",
-                "the engine is away from {count} of the {all} processes that were known: going on without it",
+                "the engine renews no lease of {count} of the {all} processes that were known: going on without it",
                 count=len(without) + 1,
                 all=len(right.voters()) + 1,
             )

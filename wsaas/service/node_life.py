@@ -113,7 +113,7 @@ class NodeLife:
             self._settling.addErrback(self._not_settled).addCallback(self._settled)
 
     def unanswered(self) -> None:
-        """Ask the others: the engine does not answer."""
+        """Ask the others: the engine does not answer, or refuses this process."""
         self._votes.ask()
 
     def fenced(self, sure: bool) -> None:
@@ -167,12 +167,12 @@ class NodeLife:
             self._log.warn(
                 "waiting for the engine {engine}: {reason}",
                 engine=self._member.engine.address.shown,
-                reason=self._member.engine.trouble or "it does not answer",
+                reason=self._member.trouble,
             )
             self._reactor.callLater(SAY_AGAIN, self._await_engine)
 
     def _start_alone(self) -> None:
-        if self._begin is not None and not self._member.right.joined:
+        if self._begin is not None:
             self._log.error(
                 "starting without the engine {engine}: connections are kept on this disk alone until it is there",
                 engine=self._member.engine.address.shown,

@@ -91,8 +91,7 @@ class NodeReport:
     def _state(self) -> tuple[str, str]:
         if self.draining:
             return "draining", "it was told to stop"
-        right, engine, now = self._member.right, self._member.engine, self._boottime()
-        trouble = engine.trouble or "the engine does not answer"
+        right, trouble, now = self._member.right, self._member.trouble, self._boottime()
         if right.fenced:
             return "fenced", "another node has claimed it"
         if not right.joined:

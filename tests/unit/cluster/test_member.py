@@ -119,6 +119,28 @@ class MemberTests(SynchronousTestCase):
         self.assertTrue(self.right.may_speak(self.clock.seconds()))
         self.assertEqual(self.heard.said.count("joined"), 1)
 
+    def test_engine_refuses(self) -> None:
+        """An engine that answers with errors, as it has no memory left, renews nothing: the others are asked as if it
+        were away, the error is told, and nothing is taken for over because of what the engine does not know.
+        """
+        self.engine.trouble = None
+        self.member.start()
+        self.pass_time(9)
+        self.assertIs(self.fate(Q), Fate.OVER)
+        self.engine.refusal = "OOM command not allowed"
+        self.pass_time(RENEW_EVERY + 0.1)
+        self.assertIn("unanswered", self.heard.said)
+        self.assertEqual(self.member.trouble, "the engine refuses it: OOM command not allowed")
+        self.pass_time(LEASE)
+        self.assertFalse(self.right.may_speak(self.clock.seconds()))
+        self.assertIs(self.fate(Q), Fate.UNSURE)
+        self.engine.refusal = None
+        self.pass_time(RENEW_EVERY + 0.1)
+        self.assertTrue(self.right.leased(self.clock.seconds()))
+        self.assertEqual(self.member.trouble, "the engine does not answer")
+        self.pass_time(9)
+        self.assertIs(self.fate(Q), Fate.OVER)
+
     def test_empty_engine(self) -> None:
         """An engine that came back empty is joined again, with the number of the last batch; what lives is uploaded."""
         self.member.sequence = lambda: 7

@@ -1,4 +1,4 @@
-"""The life of a node: what it does with its disk when another node has claimed it."""
+"""The life of a node: what it does without the engine's help, and with its disk when another node has claimed it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,42 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.engine_fake import FakeEngine
+from tests.support.engine_twin import Twin
+from wsaas.cluster.keys import Keys
 from wsaas.cluster.lives import Life, Lives
+from wsaas.cluster.member import Member
+from wsaas.cluster.right import Right
+from wsaas.cluster.table import MemberRow, MemberState, Table
+from wsaas.cluster.votes import Votes
 from wsaas.service.node_life import NodeLife
+
+
+class AloneTests(SynchronousTestCase):
+    def test_start_without_leave(self) -> None:
+        """A node with a disk starts after ten seconds, also if the engine is there and refuses that it joins."""
+        directory, clock, begun = Path(self.mktemp()), Clock(), list[bool]()
+        directory.mkdir()
+        engine: Any = FakeEngine(Twin(now=1))
+        engine.refusal = "OOM"
+        right = Right()
+        row = MemberRow("http://p", "p", MemberState.LIVE, "1")
+        member = Member(clock, clock.seconds, engine, Keys("x"), "P" * 8, "token", lambda: row, right, Table("P" * 8))
+        engine.address = SimpleNamespace(shown="redis://x")
+        gateway: Any = SimpleNamespace(prefix="P" * 8)
+        journal: Any = SimpleNamespace(earlier=[])
+        life = NodeLife(
+            clock, gateway, member, journal, Lives(directory, "P" * 8), durable=True, replicas=0, released=int, end=int
+        )
+        nothing: Any = None
+        life.given(nothing, nothing, Votes(clock, member, nothing, clock.seconds))
+        member.events = life
+        life.start("token", lambda: begun.append(True))
+        for _ in range(99):
+            clock.advance(0.1)
+        self.assertEqual(begun, [])
+        clock.advance(0.2)
+        self.assertEqual((begun, right.may_speak(clock.seconds())), ([True], True))
 
 
 class FencedTests(SynchronousTestCase):
