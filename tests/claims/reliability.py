@@ -255,8 +255,8 @@ TESTS: Claims = {
         "the engine hangs": [
             "system.test_faults_cluster.EngineTests.test_stopped",
         ],
-        "the engine answers, and refuses what it is asked: it has no memory left, no replica, no disk, or the permissions "
-        "of its user were changed": [
+        "the engine answers, and refuses what it is asked: it has no memory left, no replica, no disk, or the "
+        "permissions of its user were changed": [
             "unit.cluster.test_member.MemberTests.test_engine_refuses",
             "unit.service.test_node_life.AloneTests.test_start_without_leave",
         ],
