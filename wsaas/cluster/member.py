@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
 
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
@@ -129,7 +130,7 @@ class Member:
         """Renew or join now, unless that is under way."""
         if self._asking is None and not self._stopped and not self.right.fenced:
             self._asking = Deferred.fromCoroutine(self._renew() if self.known else self._join())
-            self._asking.addErrback(self._failed).addBoth(self._asked)
+            self._asking.addBoth(self._asked)
 
     def forget(self) -> None:
         """Note that the engine does not know this process, or lost rows of it: it is to join again."""
@@ -193,11 +194,9 @@ class Member:
         if self.events is not None:
             self.events.unanswered()
 
-    def _asked(self, _: object) -> None:
+    def _asked(self, failure: Failure | None) -> None:
         self._asking = None
-
-    def _failed(self, failure: Any) -> None:
-        if failure.check(CancelledError, EngineAway) is not None:
+        if failure is None or failure.check(CancelledError, EngineAway) is not None:
             return
         if failure.check(EngineRefused) is not None:
             self._refusal = str(failure.value)
