@@ -158,6 +158,10 @@ TESTS: Claims = {
         "target in absolute form": [
             "unit.clients.handshake.test_request.TargetTests.test_absolute_form",
         ],
+        "empty line": [
+            "unit.clients.handshake.test_request.EmptyLineTests.test_one",
+            "unit.clients.handshake.test_request.EmptyLineTests.test_more",
+        ],
         "AUTH_QUERY": [
             "unit.clients.handshake.test_credentials.QueryTests.test_taken_out",
         ],

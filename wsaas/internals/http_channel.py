@@ -65,6 +65,8 @@ class TurnsChannel(HTTPChannel):
         """True while all data that is read must wait."""
         self.begun = False
         """True when a part of a request was read that is not answered yet."""
+        self.after_blank_line = False
+        """True if a blank line came behind the last request; a subclass that serves one past Twisted resets it."""
         self.request_line: tuple[bytes, bytes, bytes] | None = None
         """Method, target and version of the request that is being read; None before its first line is read."""
         self._waiting = b""
@@ -88,16 +90,26 @@ class TurnsChannel(HTTPChannel):
 
     def lineReceived(self, line: bytes) -> None:
         first = self.request_line is None
+        if first and not line:
+            self._blank_line()
+            return
         super().lineReceived(line)
         if first and not self.over:
-            if line:
-                method, target, version = line.split(b" ")  # Twisted has refused any other line
-                self.request_line = method, target, version
-            else:  # a blank line, which old clients send behind a body, begins no request
-                self.begun = False
-                behind = self.clearLineBuffer()
-                if behind:
-                    self.wait(behind)
+            method, target, version = line.split(b" ")  # Twisted has refused any other line
+            self.request_line = method, target, version
+            self.after_blank_line = False
+
+    def _blank_line(self) -> None:
+        """Ignore a blank line before a request, which old clients send behind a body (RFC 9112, 2.2); refuse a second
+        one. Twisted counts them as well, but not the requests that a subclass serves past it.
+        """
+        if self.after_blank_line:
+            self.malformed()
+            return
+        self.after_blank_line, self.begun = True, False
+        behind = self.clearLineBuffer()
+        if behind:
+            self.wait(behind)
 
     def allContentReceived(self) -> None:
         self.request_line = None

@@ -80,6 +80,22 @@ def encoded(names: Iterable[str]) -> frozenset[bytes]:
     return frozenset(name.encode("ascii") for name in names)
 
 
+def in_origin_form(target: bytes) -> tuple[bytes, bytes] | None:
+    """Return the host of a target in absolute-form, and the target in origin-form (RFC 9112, 3.2.2); None if the target
+    is no URL of HTTP or of WebSocket. A URL with user information or a fragment is none (RFC 9110, 4.2.4).
+    """
+    scheme, _, rest = target.partition(b"://")
+    found = _BEHIND_SCHEME.fullmatch(rest) if scheme.lower() in _SCHEMES else None
+    if found is None:
+        return None
+    host, path = found.groups()
+    return host, path if path and path.startswith(b"/") else b"/" + (path or b"")
+
+
+_BEHIND_SCHEME = octets(rf"({HOST})([/?][\x21\x22\x24-\x7e]*)?")
+_SCHEMES = frozenset((b"http", b"https", b"ws", b"wss"))
+
+
 def elements(value: bytes) -> list[bytes]:
     """Split a comma-separated list (RFC 9110, 5.6.1.2); white space around elements and empty elements are dropped."""
     return [element for each in value.split(b",") if (element := each.strip(OWS))]

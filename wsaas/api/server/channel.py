@@ -34,6 +34,7 @@ from wsaas.api.server.limits import (
     OVER,
     Phase,
     check_head,
+    line_in_origin_form,
     too_long,
 )
 from wsaas.api.server.partial_push import PartialPush
@@ -102,6 +103,7 @@ class ApiChannel(TurnsChannel):
     _limit: IDelayedCall | None = None
     _partial: PartialPush | None = None
     """A push of the fast path that is not whole yet; only while RECEIVING."""
+    _named_host: bytes | None = None  # the host of a target in absolute-form
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -126,9 +128,10 @@ class ApiChannel(TurnsChannel):
             now = self.context.clock.seconds()
             answers, data, later = self.context.fast_path.serve(data, self._any_host, now)
             if answers:
-                self._idle_since = now
+                self._idle_since, self.after_blank_line = now, False
                 self._write(answers)
             if later is not None:
+                self.after_blank_line = False
                 if isinstance(later, FanOut):
                     self._enter(Phase.ANSWERING)
                     self.wait(data)
@@ -156,6 +159,8 @@ class ApiChannel(TurnsChannel):
         if line[:1] in (b" ", b"\t"):
             self._refuse(MalformedRequest("a header may not be continued on a second line"))
         else:
+            if self.request_line is None:
+                line, self._named_host = line_in_origin_form(line)
             super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
@@ -209,12 +214,11 @@ class ApiChannel(TurnsChannel):
         """Raise the error of a request whose headers are whole, before its body is read."""
         assert self.request_line is not None
         method, target, version = self.request_line
-        check_head(target, version, request.requestHeaders)
+        check_head(target, version, request.requestHeaders, self._named_host)
         if self.length != 0:
             # A request without a body has nothing to be left unread: Gate refuses it, and the connection lives on.
             signed = SignedRequest(method, target, None)
-            path = target.partition(b"?")[0]
-            self.context.access.check(path, request.requestHeaders, self._any_host, signed)
+            self.context.access.check(target.partition(b"?")[0], request.requestHeaders, self._any_host, signed)
         if self.length is not None and self.length > self.context.max_message_size:
             raise too_long(self.context.max_message_size)
 
@@ -223,18 +227,14 @@ class ApiChannel(TurnsChannel):
         partial, self._partial = self._partial, None
         if partial is not None:  # of the fast path, in which nobody has read its request line
             super().dataReceived(partial.so_far())
-        if self.request_line is not None:
-            count_refused(self.context.counters, *self.request_line[:2], error)
+        method, target = (b"-", b"-") if self.request_line is None else self.request_line[:2]
+        count_refused(self.context.counters, method, target, error)
         self._enter(Phase.LINGERING)
         self.clearLineBuffer()
-        answer = answer_to(error) or INTERNAL_ERROR
-        if self.request_line is not None:
-            answer = self.context.dialect(*self.request_line[:2], answer)
-        head = self.request_line is not None and self.request_line[0] == b"HEAD"
-        written = answer.serialize(last=True, body_wanted=not head)
+        answer = self.context.dialect(method, target, answer_to(error) or INTERNAL_ERROR)
+        written = answer.serialize(last=True, body_wanted=method != b"HEAD")
         self._write(written)
         if self.context.request_log is not None:
-            method, target = (b"-", b"-") if self.request_line is None else self.request_line[:2]
             client = client_of(self.transport.getPeer())
             self.context.request_log.answered(method, target, answer.status, len(written), 0.0, client)
 

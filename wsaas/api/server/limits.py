@@ -9,7 +9,7 @@ from twisted.web.http_headers import Headers
 
 from wsaas.api.errors import MalformedRequest
 from wsaas.core.errors import MessageTooLong
-from wsaas.net.http_grammar import FIELD_LINE, octets
+from wsaas.net.http_grammar import FIELD_LINE, in_origin_form, octets
 
 # Seconds that a kept-alive connection may be silent, or leave its answers unread. Balancers close theirs after 60. The
 # end that sends requests must close first: a request on a connection that is just being closed is lost.
@@ -58,8 +58,22 @@ def too_long(limit: int) -> MessageTooLong:
     return MessageTooLong(f"a body has at most {limit} bytes (MAX_MESSAGE_SIZE)")
 
 
-def check_head(target: bytes, version: bytes, headers: Headers) -> None:
-    """Raise MalformedRequest for a head that two servers may read differently."""
+def line_in_origin_form(line: bytes) -> tuple[bytes, bytes | None]:
+    """Return a request line with its target in origin-form, and the host that a target in absolute-form names.
+
+    Return any other line as it is, and no host.
+    """
+    method, _, rest = line.partition(b" ")
+    target, _, version = rest.rpartition(b" ")
+    found = in_origin_form(target)
+    return (line, None) if found is None else (b" ".join((method, found[1], version)), found[0])
+
+
+def check_head(target: bytes, version: bytes, headers: Headers, named_host: bytes | None = None) -> None:
+    """Raise MalformedRequest for a head that two servers may read differently.
+
+    `named_host`, of a target in absolute-form, replaces the Host header (RFC 9112, 3.2.2).
+    """
     hosts = headers.getRawHeaders(b"host", [])
     if len(hosts) > 1 or (not hosts and version != b"HTTP/1.0"):
         raise MalformedRequest("send one Host header")
@@ -69,4 +83,6 @@ def check_head(target: bytes, version: bytes, headers: Headers) -> None:
     if codings and version == b"HTTP/1.0":
         raise MalformedRequest("HTTP/1.0 has no Transfer-Encoding")
     if not target.startswith(b"/"):
-        raise MalformedRequest("the request target must begin with a slash")
+        raise MalformedRequest("the request target must be a path, or a URL with a host and no fragment")
+    if named_host is not None:
+        headers.setRawHeaders(b"Host", [named_host])

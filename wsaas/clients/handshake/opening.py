@@ -22,6 +22,7 @@ from wsaas.net.handshake_response import HandshakeResponse
 
 MAX_EARLY = 65536
 """Bytes that a client may send before its 101; over it they stay in its socket."""
+_HEAD = b"HEAD ", b"\r\nHEAD "
 MAX_REASON = 200
 """Characters of the reason that a request is told which is no handshake."""
 
@@ -170,7 +171,7 @@ class OpeningHandshake:
         return stays
 
     def _read_head(self) -> None:
-        if self.data.startswith(b"HEAD "):
+        if self.data.startswith(_HEAD):
             self.body_wanted = False
         end = self.data.find(END, self._searched)
         if end > MAX_HEAD or (end < 0 and len(self.data) > MAX_HEAD):

@@ -13,11 +13,11 @@ from wsaas.net.http_grammar import (
     FIELD_LINE,
     FRAMING,
     HOP_BY_HOP,
-    HOST,
     ORIGIN_FORM,
     OWS,
     REQUEST_LINE,
     encoded,
+    in_origin_form,
     octets,
 )
 
@@ -32,8 +32,6 @@ END = b"\r\n\r\n"
 _REQUEST_LINE = octets(REQUEST_LINE)
 _FIELD_LINE = octets(FIELD_LINE)
 _ORIGIN_FORM = octets(ORIGIN_FORM)
-_BEHIND_SCHEME = octets(rf"({HOST})([/?][\x21\x22\x24-\x7e]*)?")
-_SCHEMES = frozenset((b"http", b"https", b"ws", b"wss"))
 _ONCE = {b"host": "Host", b"authorization": "Authorization", b"sec-websocket-key": "Sec-WebSocket-Key"}
 _WATCHED = _ONCE.keys() | encoded(FRAMING)
 
@@ -78,8 +76,11 @@ class RequestHead:
 
 
 def parse(head: bytes) -> RequestHead:
-    """Read a head, up to but without its empty line. Raises MalformedHandshake."""
-    request_line, *lines = head.split(b"\r\n")
+    """Read a head, up to but without its empty line. Raises MalformedHandshake.
+
+    One empty line before the request line is ignored (RFC 9112, 2.2).
+    """
+    request_line, *lines = head.removeprefix(b"\r\n").split(b"\r\n")
     if len(lines) > MAX_FIELDS:
         raise MalformedHandshake(f"the request has more than {MAX_FIELDS} headers", 431)
     request = _REQUEST_LINE.fullmatch(request_line)
@@ -113,13 +114,10 @@ def _check(name: bytes, value: bytes, repeated: bool) -> None:
 
 def _in_origin_form(head: RequestHead) -> RequestHead:
     """Return the same head for a target in absolute-form, whose host replaces the Host header (RFC 9112, 3.2.2)."""
-    scheme, _, rest = head.target.partition(b"://")
-    found = _BEHIND_SCHEME.fullmatch(rest)
-    if found is None or scheme.lower() not in _SCHEMES:
+    found = in_origin_form(head.target)
+    if found is None:
         raise MalformedHandshake("the request target is not a path, nor a URL with a host and no fragment")
-    host, target = found.groups()
-    if target is None or target.startswith(b"?"):
-        target = b"/" + (target or b"")
+    host, target = found
     fields = {name: [host] if name == b"host" else values for name, values in head.fields.items()}
     return replace(head, target=target, fields=fields)
 

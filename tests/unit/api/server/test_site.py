@@ -248,7 +248,14 @@ SMUGGLING = {
     "two spaces": b"GET  /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "a space in the path": b"GET /-/rea dy HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "a method that is none": b"GE(T /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "an absolute target": b"GET http://x/-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "an absolute target without Host": b"GET http://localhost/-/ready HTTP/1.1\r\n\r\n",
+    "an absolute target with two Hosts": READY.replace(b"/-", b"http://x/-").replace(b"Host", b"Host: x\r\nHost"),
+    "an absolute target without a host": READY.replace(b"/-", b"http:///-"),
+    "an absolute target with a user": READY.replace(b"/-", b"http://localhost@x/-"),
+    "an absolute target with a fragment": READY.replace(b"/-/ready", b"http://localhost/-/ready#x"),
+    "an absolute target of another scheme": READY.replace(b"/-", b"ftp://localhost/-"),
+    "an absolute target of a host that is none": READY.replace(b"/-", b"http://local\\host/-"),
+    "an absolute target of a port that is none": READY.replace(b"/-", b"http://localhost:x/-"),
     "a target without a slash": b"GET x%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % ID,
     "a star": b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "CONNECT": b"CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -260,6 +267,39 @@ SMUGGLING = {
     "many headers": put_head(*[b"X: y"] * 600),
     "two blank lines": b"\r\n\r\n" + READY,
 }
+
+
+class TargetTests(WireCase):
+    """A target that names its host (RFC 9112, 3.2.2)."""
+
+    def test_absolute_form(self) -> None:
+        """It is understood, of all methods, on a connection with other requests."""
+        for begin in (b"http://localhost", b"HTTPS://[::1]:8081", b"http://gateway.example:8081"):
+            absolute = begin + b"/"
+            wire = self.wire()
+            wire.send(
+                put(b"a").replace(b"/", absolute, 1),
+                put(b"b") + put(b"c").replace(b"/", absolute, 1) + put(b"d"),
+                READY.replace(b"/-", absolute + b"-").replace(b"ready", b"ready?x=1"),
+                READY.replace(b"/-/ready", begin),
+                READY.replace(b"/-/ready", begin + b"?x=1"),
+                put(b"e").replace(b"/" + ID, absolute + b"groups/http://x"),
+            )
+            self.assertEqual(wire.statuses(), [200, 200, 200, 200, 400, 404, 404, 404])
+            wire.send(READY.replace(b"GET /", b"HEAD " + absolute))
+            self.assertEqual([got.status for got in wire.answers("HEAD")], [200])
+        self.assertEqual([frame.payload for frame in self.session.pushed], [b"a", b"b", b"c", b"d"] * 3)
+
+    def test_host(self) -> None:
+        """Its host must be ours, whatever the Host header says; the Host of the next request counts again."""
+        for named, told, status in ((b"localhost", b"evil.example", 200), (b"evil.example:8081", b"localhost", 403)):
+            for request in (GET, put(b"x")):
+                absolute = request.replace(b"/", b"http://" + named + b"/", 1).replace(b": localhost", b": " + told)
+                self.assertEqual(self.exchange(absolute), [status])
+            wire = self.wire()
+            wire.send(GET.replace(b"/", b"http://" + named + b"/", 1), GET, GET.replace(b"localhost", b"evil.example"))
+            self.assertEqual(wire.statuses(), [status, 200, 403])
+        self.assertEqual(len(self.session.pushed), 1)
 
 
 class MalformedTests(WireCase):
@@ -438,7 +478,15 @@ class DeadlineTests(WireCase):
         self.assertEqual(wire.statuses(), [200, 200])
 
     def test_blank_line(self) -> None:
-        """The blank line that old clients send after a body is no request."""
+        """The blank line that old clients send after a body is no request, and the request behind it is served: one
+        blank line before each, the first included (RFC 9112, 2.2).
+        """
+        for pieces in ([b"\r\n", put(b"x")], [b"\r", b"\n" + put(b"x")], [b"\r\n" + put(b"x")]):
+            wire = self.wire()
+            wire.send(*pieces, *pieces, b"\r\n" + READY + b"\r\n" + put(b"x") + b"\r\n" + READY)
+            self.assertEqual(wire.statuses(), [200] * 5)
+            wire.send(b"\r\n", b"\r\n")
+            self.assertEqual(wire.statuses(), [400])
         wire = self.wire()
         wire.send(put(b"x"), b"\r", b"\n")
         self.clock.advance(20)

@@ -211,6 +211,33 @@ class ListTests(Case):
             self.accepted(self.ask((REQUEST + END).replace(was, now, 1)))
 
 
+class EmptyLineTests(Case):
+    """Empty lines before the request line (RFC 9112, 2.2)."""
+
+    def test_one(self) -> None:
+        """One is ignored, however it comes, on the fast path of the head and on the slow one."""
+        found = []
+        for fast_path in (read_usual, None):
+            for pieces in ([b"\r\n" + REQUEST + END], [b"\r", b"\n", REQUEST, END], [b"\r\n", REQUEST + END]):
+                client = Harness(head_fast_path=fast_path).client()
+                for piece in pieces:
+                    client.say(piece)
+                found.append(self.heard(client))
+                self.accepted(client)
+        self.assertEqual(found, [self.heard(self.ask(REQUEST + END))] * 6)
+
+    def test_head(self) -> None:
+        """A HEAD behind it is answered without a body."""
+        client = self.ask(b"\r\n" + (REQUEST + END).replace(b"GET", b"HEAD", 1))
+        head, _, body = client.transport.written.partition(b"\r\n\r\n")
+        self.assertEqual((head.split()[1], body), (b"405", b""))
+
+    def test_more(self) -> None:
+        """A second one is refused, and so is a line end that is none."""
+        for begin in (b"\r\n\r\n", b"\n", b"\r", b"\r\n\n", b"\r\n "):
+            self.refused(self.ask(begin + REQUEST + END), 400)
+
+
 class TargetTests(Case):
     def test_absolute_form(self) -> None:
         """A target that names its host is understood, and its host is the one that is told (RFC 9112, 3.2.2)."""
