@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import tempfile
 from random import Random
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import Deferred
 from twisted.internet.ssl import CertificateOptions
@@ -360,11 +361,20 @@ class MalformedTests(WireCase):
             self.assertEqual(self.exchange(request), [status])
 
     def test_long_paths(self) -> None:
-        """A path that is longer than any of this API is not looked for."""
+        """A path that is longer than any of this API is not looked for, nor decoded."""
+        decoded: list[bytes] = []
+
+        def decode(text: bytes) -> bytes:
+            decoded.append(text)
+            return unquote_to_bytes(text)
+
+        self.patch(routes, "unquote_to_bytes", decode)
         for path, status in ((b"/" + b"a/" * 5000, 404), (b"/groups/" + b"%41" * 5000, 400), (b"/" + b"x" * 2048, 404)):
             self.assertEqual(self.exchange(READY.replace(b"/-/ready", path)), [status])
+        self.assertEqual(decoded, [])
         name = b"%41" * 256
         self.assertEqual(self.exchange(GET.replace(b"GET /", b"PUT /groups/%b/" % name, 1)), [200])
+        self.assertIn(b"/groups/%b/%b" % (name, ID), decoded)
 
     def test_many_parameters(self) -> None:
         """A query has at most 500 parameters, empty ones included, and 2000 percent-encoded bytes."""
