@@ -254,6 +254,8 @@ class ClientConnection(Protocol):
             self.lingering = None
             if self._handshake is None:
                 self._reader.forget()
+            else:
+                self._handshake = None  # it has the connection, too: so both are freed at once
         session, self.session = self.session, None
         if session is not None:
             session.disconnected(*self._ending)
