@@ -218,7 +218,8 @@ class ApiChannel(TurnsChannel):
         if self.length != 0:
             # A request without a body has nothing to be left unread: Gate refuses it, and the connection lives on.
             signed = SignedRequest(method, target, None)
-            self.context.access.check(target.partition(b"?")[0], request.requestHeaders, self._any_host, signed)
+            path = target.partition(b"?")[0]
+            self.context.access.check(path, request.requestHeaders, self._any_host, signed)
         if self.length is not None and self.length > self.context.max_message_size:
             raise too_long(self.context.max_message_size)
 
