@@ -18,7 +18,8 @@ from wsaas.api.params import Query
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.errors import BadRequest
 from wsaas.core.observer import Times
-from wsaas.telemetry.payloads import Answer, Request, answer_members, body_members, shown_headers
+from wsaas.telemetry.payloads import answer_members, body_members, shown_headers
+from wsaas.telemetry.webhooks import Answer, Request
 
 
 class Replays(Protocol):

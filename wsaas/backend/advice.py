@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut
+from wsaas.telemetry.webhooks import METHODS
 
-METHODS: Mapping[str, str] = {"connect": "POST", "message": "PUT", "refresh": "POST", "disconnect": "DELETE"}
 MAX_SHOWN = 200
 """Characters of the backend's text that one line shows."""
 OURS = frozenset(

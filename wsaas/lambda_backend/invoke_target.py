@@ -20,7 +20,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredLock, ensur
 from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError
 from twisted.web.http_headers import Headers
 
-from wsaas.lambda_backend.targets import Call, HandlerFailed, NotCalled
+from wsaas.lambda_backend.targets import Call, HandlerFailed, NotCalled, hear_within
 
 MAX_RESULT = 8 << 20
 """Bytes of a result; Lambda's own limit is 6 MB."""
@@ -56,20 +56,9 @@ class InvokeTarget:
 
     def call(self, call: Call) -> Deferred[Any]:
         """Invoke the function: Target."""
-        heard: Deferred[Any] = Deferred()
-        late = self._reactor.callLater(call.timeout, self._too_late, heard, call.timeout)
-
-        def over(result: Any) -> None:
-            if late.active():
-                late.cancel()
-                heard.callback(result)
-
+        heard, over = hear_within(self._reactor, call.timeout, f"no answer within {call.timeout:g} s")
         ensureDeferred(self._invoke(call, heard)).addBoth(over)
         return heard
-
-    @staticmethod
-    def _too_late(heard: Deferred[Any], timeout: float) -> None:
-        heard.errback(HandlerFailed(f"no answer within {timeout:g} s"))
 
     async def _invoke(self, call: Call, heard: Deferred[Any]) -> Any:
         if self._one_at_a_time is None:

@@ -16,7 +16,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from wsaas.lambda_backend.targets import Call, HandlerFailed
+from wsaas.lambda_backend.targets import Call, HandlerFailed, hear_within
 
 MEMORY = 128
 """Megabytes that the context tells. Nothing is limited here."""
@@ -101,21 +101,9 @@ class PythonTarget:
 
     def call(self, call: Call) -> Deferred[Any]:
         """Call the function in a thread: Target."""
-        called: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, self._run, call)
-        heard: Deferred[Any] = Deferred()
-        timer = self._reactor.callLater(call.timeout, self._too_late, heard, call.timeout)
-
-        def over(result: Any) -> None:
-            if timer.active():
-                timer.cancel()
-                heard.callback(result)
-
-        called.addBoth(over)
+        heard, over = hear_within(self._reactor, call.timeout, f"the handler took longer than {call.timeout:g} s")
+        deferToThreadPool(self._reactor, self._pool, self._run, call).addBoth(over)
         return heard
-
-    @staticmethod
-    def _too_late(heard: Deferred[Any], timeout: float) -> None:
-        heard.errback(HandlerFailed(f"the handler took longer than {timeout:g} s"))
 
     def _run(self, call: Call) -> Any:
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +31,18 @@ class Target(Protocol):
 
     def call(self, call: Call) -> Awaitable[Any]:
         """Call the handler, and return what it returns. Raises HandlerFailed or NotCalled."""
+
+
+def hear_within(reactor: Any, seconds: float, sentence: str) -> tuple[Deferred[Any], Callable[[Any], None]]:
+    """Return a Deferred, and what fires it with a result or a Failure. After so many seconds without, the Deferred
+    fails with HandlerFailed, which has the sentence, and nobody hears of the result any more.
+    """
+    heard: Deferred[Any] = Deferred()
+    late = reactor.callLater(seconds, lambda: heard.errback(HandlerFailed(sentence)))
+
+    def over(result: Any) -> None:
+        if late.active():
+            late.cancel()
+            heard.callback(result)
+
+    return heard, over

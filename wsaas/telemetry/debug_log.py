@@ -3,65 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import cast
 
 from twisted.logger import Logger
 
 from wsaas.core.errors import GatewayError
-from wsaas.core.events import Closed, Received
-from wsaas.core.model import Frame
-from wsaas.core.observer import Attempt, DeliveryMoments, Push, RefusedHandshake
+from wsaas.core.events import Closed
+from wsaas.core.observer import Attempt, Push
 from wsaas.core.pushes import TO_ONE, Pushed, PushKind
 from wsaas.core.session import Session
+from wsaas.telemetry.webhooks import Answer, Request, WebhookObserver
 
 
-class Answer(Protocol):
-    """The backend's answer."""
+class DebugLog(WebhookObserver):
+    """Observes a gateway whose LOG_LEVEL is debug. `address` is the backend's; `status_of` is for errors.
 
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def sent(self) -> int: ...
-    def header(self, name: bytes, /) -> bytes | None: ...
-
-
-class Request(Protocol):
-    """A webhook as it was sent."""
-
-    @property
-    def body(self) -> bytes: ...
-
-
-class DebugLog:
-    """Observes a gateway whose LOG_LEVEL is debug. `address` is the backend's; `status_of` is for errors."""
+    It logs nothing of a connection's begin and end, nor of replies: the line of the webhook says it.
+    """
 
     _log = Logger()
 
     def __init__(self, address: str, status_of: Callable[[GatewayError], int]) -> None:
         self._address = address
         self._status_of = status_of
-
-    def connected(self, session: Session) -> None:
-        """Log nothing: the line of the connect says it."""
-
-    def refused(self, refused: RefusedHandshake) -> None:
-        """Log nothing: the line of the connect says it, or a warning."""
-
-    wants_requests = True
-
-    def delivered(
-        self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
-    ) -> None:
-        """Never called: it wants the requests."""
-
-    def wants_message(self) -> bool:
-        """Say yes: it hears of each one."""
-        return True
-
-    def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
-        """Never called: it wants each message."""
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         if attempt.request is None or attempt.times is None:
@@ -79,9 +43,6 @@ class DebugLog:
             backend=self._address,
         )
 
-    def replied(self, session: Session, frame: Frame) -> None:
-        """Log nothing: the line of the message says it."""
-
     def pushed(self, push: Push) -> None:
         result = push.result
         if isinstance(result, GatewayError):
@@ -97,12 +58,6 @@ class DebugLog:
     def close_asked(self, id: str, code: int, error: GatewayError | None) -> None:
         status = 200 if error is None else self._status_of(error)
         self._log.debug("close with {code}: {status}; connection {connection}", code=code, status=status, connection=id)
-
-    def ending(self, session: Session, closed: Closed, gone: bool) -> None:
-        """Log nothing: the line of the disconnect says it."""
-
-    def disconnected(self, session: Session, closed: Closed) -> None:
-        """Log nothing: the line of the disconnect says it."""
 
 
 def _more(attempt: Attempt) -> str:

@@ -7,29 +7,20 @@ between other work. `EventLines.webhook` gives the same line; a differential tes
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from wsaas.core.events import Received
 from wsaas.core.observer import DeliveryMoments
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 from wsaas.telemetry.numbers import SHORT, milliseconds, short_durations
+from wsaas.telemetry.webhooks import Answer
 
 LateLine = list[Any]
 """A line that is written when it is first sent: until then what it is made of, and then it alone."""
 REPLY = b"wsaas-reply"
 LONGEST_KEPT = 3072
 """Bytes of the longest message that such a line keeps until then."""
-
-
-class Answer(Protocol):
-    """The backend's answer."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-    def header(self, name: bytes) -> bytes | None: ...
 
 
 class DeliveredLines:

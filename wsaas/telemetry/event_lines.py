@@ -32,7 +32,8 @@ from wsaas.telemetry.delivered_lines import REPLY, DeliveredLines
 from wsaas.telemetry.event_filter import NO_ANSWER
 from wsaas.telemetry.event_sample import LeftOut
 from wsaas.telemetry.numbers import milliseconds
-from wsaas.telemetry.payloads import Payloads, Request, body_members, in_an_object
+from wsaas.telemetry.payloads import Payloads, body_members, in_an_object
+from wsaas.telemetry.webhooks import METHODS, Answer, Request
 
 _WEBHOOK = (
     '%s"id":"%s","trace":"%s","webhook_id":"%s","method":"%s","attempt":%d,"status":%s,"outcome":"%s","bytes":%d,'
@@ -48,17 +49,6 @@ _WORDS: dict[type[object], str] = {
 }
 _AGAIN = frozenset({NO_ANSWER, 408, 425, 429})
 _GONE = 404, 410
-_METHODS = {"connect": "POST", "message": "PUT", "refresh": "POST", "disconnect": "DELETE"}
-
-
-class Answer(Protocol):
-    """An HTTP answer of the backend's, or of the gateway's to a handshake."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-    def header(self, name: bytes) -> bytes | None: ...
 
 
 class Refusing(Protocol):
@@ -140,7 +130,7 @@ class EventLines:
             session.id,
             session.trace_id,
             webhook_id(session, attempt),
-            _METHODS.get(told.kind.value, "POST") if request is None else request.method.decode("ascii"),
+            METHODS.get(told.kind.value, "POST") if request is None else request.method.decode("ascii"),
             number,
             status or "null",
             outcome_word(outcome, status),

@@ -21,11 +21,12 @@ from wsaas.core.observer import Attempt, DeliveryMoments, Push, RefusedHandshake
 from wsaas.core.outcomes import Delivered
 from wsaas.core.pushes import TO_ONE, Pushed, PushKind
 from wsaas.core.session import Session
-from wsaas.telemetry.delivered_lines import LONGEST_KEPT, Answer, DeliveredLines
+from wsaas.telemetry.delivered_lines import LONGEST_KEPT, DeliveredLines
 from wsaas.telemetry.event_filter import EventFilter
 from wsaas.telemetry.event_lines import EventLines, failed, status_of
 from wsaas.telemetry.event_sample import EventSample, LeftOut
 from wsaas.telemetry.watcher import Watcher
+from wsaas.telemetry.webhooks import Answer
 
 _PUSHES = {**dict.fromkeys(TO_ONE, "push"), PushKind.GROUP: "group_push", PushKind.BROADCAST: "broadcast"}
 _WEBHOOKS = {kind: kind.value for kind in EventKind}

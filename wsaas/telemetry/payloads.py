@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from typing import Protocol, cast
+from typing import cast
+
+from wsaas.telemetry.webhooks import Answer, Request
 
 MAX_SHOWN = 10_240
 """Bytes of a body that are shown."""
@@ -14,30 +16,6 @@ MAX_HEADER = 1024
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"})
 _SIGNATURE = "webhook-signature"
 _UTF8_LENGTH = 4
-
-
-class Request(Protocol):
-    """A webhook as it was sent: `head` is header lines, each ending in CRLF."""
-
-    @property
-    def method(self) -> bytes: ...
-    @property
-    def id(self) -> bytes: ...
-    @property
-    def head(self) -> bytes: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class Answer(Protocol):
-    """The backend's answer."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Iterable[tuple[bytes, bytes]]: ...
-    @property
-    def body(self) -> bytes: ...
 
 
 class Payloads:

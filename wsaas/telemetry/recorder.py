@@ -6,13 +6,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import cast
 
-from wsaas.core.errors import GatewayError
-from wsaas.core.events import Closed, Received
-from wsaas.core.model import Frame
-from wsaas.core.observer import Attempt, DeliveryMoments, Push, RefusedHandshake
+from wsaas.core.observer import Attempt
 from wsaas.core.session import Session
 from wsaas.telemetry.event_lines import webhook_id
-from wsaas.telemetry.payloads import Request
+from wsaas.telemetry.webhooks import Request, WebhookObserver
 
 MAX_BYTES = 1 << 24
 """Bytes of all webhooks that are kept; the oldest make room."""
@@ -37,7 +34,7 @@ class Recorded:
         return len(self.head) + len(self.body) + OVERHEAD
 
 
-class Recorder:
+class Recorder(WebhookObserver):
     """Keeps webhooks by their webhook-id, the last try of each. Bound: MAX_BYTES, and MAX_SIZE for one."""
 
     def __init__(self) -> None:
@@ -47,20 +44,6 @@ class Recorder:
     def find(self, webhook_id: str) -> Recorded | None:
         """Return the webhook of this id, if it is still there."""
         return self._recorded.get(webhook_id)
-
-    wants_requests = True
-
-    def delivered(
-        self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
-    ) -> None:
-        """Never called: it wants the requests."""
-
-    def wants_message(self) -> bool:
-        """Say yes: it hears of each one."""
-        return True
-
-    def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
-        """Never called: it wants each message."""
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         """Keep the webhook."""
@@ -78,26 +61,3 @@ class Recorder:
         self._size += recorded.size
         while self._size > MAX_BYTES:
             self._size -= self._recorded.popitem(last=False)[1].size
-
-    # The rest of Observer, of which nothing can be sent again.
-
-    def connected(self, session: Session) -> None:
-        """Keep nothing."""
-
-    def refused(self, refused: RefusedHandshake) -> None:
-        """Keep nothing."""
-
-    def replied(self, session: Session, frame: Frame) -> None:
-        """Keep nothing."""
-
-    def pushed(self, push: Push) -> None:
-        """Keep nothing."""
-
-    def close_asked(self, id: str, code: int, error: GatewayError | None) -> None:
-        """Keep nothing."""
-
-    def ending(self, session: Session, closed: Closed, gone: bool) -> None:
-        """Keep nothing."""
-
-    def disconnected(self, session: Session, closed: Closed) -> None:
-        """Keep nothing."""

@@ -11,13 +11,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Literal, Protocol, cast
+from typing import Literal, cast
 
-from wsaas.core.errors import GatewayError
-from wsaas.core.events import Closed, Received
-from wsaas.core.model import Frame
-from wsaas.core.observer import Attempt, DeliveryMoments, Push, RefusedHandshake
+from wsaas.core.events import Closed
+from wsaas.core.observer import Attempt, RefusedHandshake
 from wsaas.core.session import Session
+from wsaas.telemetry.webhooks import Request, WebhookObserver
 
 Attribute = str | int | float | bool
 _SPAN = re.compile(rb"traceparent: 00-[0-9a-f]{32}-([0-9a-f]{16})-")
@@ -40,19 +39,8 @@ class Span:
     error: str | None = None
 
 
-class Request(Protocol):
-    """A webhook as it was sent."""
-
-    @property
-    def method(self) -> bytes: ...
-    @property
-    def head(self) -> bytes: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class Tracing:
-    """Hands spans to `export`, which must return at once.
+class Tracing(WebhookObserver):
+    """Hands spans to `export`, which must return at once. A push is in the trace of the backend that pushes.
 
     `address` is the backend's, `wall_clock()` the time in seconds since the epoch.
     """
@@ -61,20 +49,6 @@ class Tracing:
         self._export = export
         self._address = address
         self._wall_clock = wall_clock
-
-    wants_requests = True
-
-    def delivered(
-        self, session: Session, message: Received, number: int, answer: object, moments: DeliveryMoments
-    ) -> None:
-        """Never called: it wants the requests."""
-
-    def wants_message(self) -> bool:
-        """Say yes: it hears of each one."""
-        return True
-
-    def passed_over(self, session: Session, message: Received, number: int, answer: object) -> None:
-        """Never called: it wants each message."""
 
     def tried(self, session: Session, attempt: Attempt) -> None:
         request, times = cast(Request | None, attempt.request), attempt.times
@@ -128,21 +102,6 @@ class Tracing:
         start = session.connected_at
         span_id = span_of(session.id)
         self._export(Span("connection", "server", session.trace_id, span_id, None, start, max(start, end), about))
-
-    def connected(self, session: Session) -> None:
-        """Make nothing: the span of the connection comes at its end."""
-
-    def replied(self, session: Session, frame: Frame) -> None:
-        """Make nothing."""
-
-    def pushed(self, push: Push) -> None:
-        """Make nothing: a push is in the trace of the backend that pushes."""
-
-    def close_asked(self, id: str, code: int, error: GatewayError | None) -> None:
-        """Make nothing."""
-
-    def ending(self, session: Session, closed: Closed, gone: bool) -> None:
-        """Make nothing: the span of the connection comes with `disconnected`."""
 
 
 def span_of(id: str) -> str:
