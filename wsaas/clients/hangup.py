@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from typing import Any
 
-from wsaas.clients.progress import socket_of
+from wsaas.net.transports import socket_of
 
 _HANGUP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 

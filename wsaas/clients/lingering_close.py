@@ -11,8 +11,9 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IDelayedCall, ISSLTransport
 
 from wsaas.clients.context import ConnectionContext
-from wsaas.clients.progress import Progress, innermost, unacknowledged
+from wsaas.clients.progress import Progress, unacknowledged
 from wsaas.clients.send_buffer import SendBuffer
+from wsaas.net.transports import innermost
 
 CLOSE_TIMEOUT = 5.0
 """Seconds in which a client must take something of what was written, or, when it has all, answer our Close."""

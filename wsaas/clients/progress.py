@@ -11,29 +11,13 @@ from contextlib import suppress
 from typing import Any
 
 from wsaas.internals.direct_write import unsent
+from wsaas.net.transports import innermost, socket_of
 
 _LINUX = sys.platform == "linux"
 _INT = struct.Struct("i")
 _UINT64 = struct.Struct("Q")
 _BYTES_ACKED = 120
 """The offset of tcpi_bytes_acked in bytes (linux/tcp.h, struct tcp_info; since Linux 4.1)."""
-
-
-def innermost(transport: Any) -> Any:
-    """Return the TCP or UNIX transport under this one (TLS's, the PROXY protocol's), or the transport itself."""
-    below = getattr(transport, "transport", None)
-    while below is not None:
-        transport, below = below, getattr(below, "transport", None)
-    return transport
-
-
-def socket_of(transport: Any) -> socket.socket | None:
-    """Return the open socket under a transport; None if there is none any more, or if the transport is no real one."""
-    try:
-        handle = innermost(transport).getHandle()
-    except AttributeError:  # Twisted's transports have none once they are closed
-        return None
-    return handle if isinstance(handle, socket.socket) and handle.fileno() >= 0 else None
 
 
 def unacknowledged(transport: Any) -> int:

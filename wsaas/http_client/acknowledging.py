@@ -15,12 +15,11 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from twisted.internet.interfaces import ISystemHandle
-from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from wsaas.internals import openssl_records
 from wsaas.internals.tls_transport import RELIANCE, ClientTlsTransport, SteppingClientTlsTransport
+from wsaas.net.transports import socket_of
 
 # On Linux only; elsewhere nothing is acknowledged early.
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
@@ -60,10 +59,7 @@ def acknowledging_tls() -> type[AcknowledgingTls]:
 
 def socket_below(transport: Any) -> socket.socket | None:
     """Return the socket of a transport, TLS or not; None if it has none, or this system has no TCP_QUICKACK."""
-    while isinstance(transport, ProtocolWrapper):
-        transport = transport.transport
-    handle = transport.getHandle() if ISystemHandle.providedBy(transport) else None
-    return handle if isinstance(handle, socket.socket) and QUICKACK is not None else None
+    return None if QUICKACK is None else socket_of(transport)
 
 
 def acknowledge(connection: socket.socket) -> None:

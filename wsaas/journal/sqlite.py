@@ -33,7 +33,7 @@ from wsaas.core.interfaces import Connections
 from wsaas.core.records import Record
 from wsaas.journal.disk import Disk
 from wsaas.journal.health import RETRY_INTERVAL, Condition, Health
-from wsaas.journal.lock import JournalDisplaced, JournalLocked, JournalUnusable
+from wsaas.journal.lock import JournalDisplaced
 from wsaas.journal.pending_changes import Changes, PendingChanges, Stored
 from wsaas.journal.repair import Kept
 from wsaas.journal.writer_thread import JobQueue, WriterThread
@@ -41,7 +41,6 @@ from wsaas.telemetry.log_limit import LogLimit
 
 T = TypeVar("T")
 
-__all__ = ["JournalLocked", "JournalUnusable", "SqliteJournal"]
 
 CHECK_INTERVAL = 3.0
 """Seconds between two checks that the open files are those of the directory."""

@@ -6,8 +6,9 @@ import socket
 from typing import Any
 
 from tests.support.sockets import Over, SocketTestCase, pair
-from wsaas.clients.progress import Progress, innermost, unacknowledged
+from wsaas.clients.progress import Progress, unacknowledged
 from wsaas.internals.direct_write import unsent
+from wsaas.net.transports import innermost
 
 
 class ProgressTests(SocketTestCase):

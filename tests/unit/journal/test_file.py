@@ -25,7 +25,8 @@ from tests.support.journal_fakes import (
 from tests.support.properties import rounds
 from wsaas.core.records import Record
 from wsaas.journal import file as store
-from wsaas.journal.sqlite import RETRY_INTERVAL, JournalUnusable, SqliteJournal
+from wsaas.journal.lock import JournalUnusable
+from wsaas.journal.sqlite import RETRY_INTERVAL, SqliteJournal
 
 NAME = "journal.sqlite"
 COUNT = 120

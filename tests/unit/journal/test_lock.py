@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.journal_fakes import FakeConnections, ManualJobQueue, ThreadlessReactor, previous_life
-from wsaas.journal.sqlite import JournalLocked, JournalUnusable, SqliteJournal
+from wsaas.journal.lock import JournalLocked, JournalUnusable
+from wsaas.journal.sqlite import SqliteJournal
 
 
 def journal_in(directory: Path) -> tuple[SqliteJournal, ThreadlessReactor]:
