@@ -114,7 +114,7 @@ TESTS: Claims = {
         "at once, in a browser": [
             "system.test_browsers.BrowserTests.test_another_origin",
         ],
-        "at once, and the log says that the client is let in": [
+        "at once, and wsaas tail shows that the connect was accepted": [
             "system.test_browsers.BrowserTests.test_no_subprotocol",
         ],
         "at once, with wss:// only": [

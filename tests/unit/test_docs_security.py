@@ -51,8 +51,9 @@ FIXED = {
     f"{recorder.MAX_SIZE >> 20} MiB for one",
     "Headers in a handshake": f"{answer_headers.MAX_HEADERS} headers of a connect answer, "
     f"{answer_headers.MAX_HEADER_BYTES // 1024} KiB",
-    "An answer without end": f"{contract.MAX_DECISION // 1024} KiB, MAX_MESSAGE_SIZE for a reply; "
-    f"{contract.MAX_DECISION // 1024} KiB and {contract.MESSAGES_PER_BATCH_ANSWER} of these for a batch's replies; "
+    "An answer without end": f"{contract.MAX_DECISION // 1024} KiB; MAX_MESSAGE_SIZE for a reply; "
+    f"{contract.MESSAGES_PER_BATCH_ANSWER} times that and {contract.MAX_DECISION // 1024} KiB for the answer to a "
+    "batch; "
     f"{parser.HEAD_LIMIT // 1024} KiB of headers",
     "A PROXY header": f"{proxy_header.MAX_V2 // 1024} KiB",
     "Filling the log": f"{log_limit.INTERVAL:.0f} s; {log_limit.MAX_KINDS} kinds",

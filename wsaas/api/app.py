@@ -194,7 +194,7 @@ class Gate(Resource):
 
 
 def _is_about_connections(path: bytes) -> bool:
-    """Say if a path is about connections: those below `/-/` are not, but for replays and a stage `-` of AWS's."""
+    """Say if a path is about connections: none below `/-/` is, except replays, and AWS's paths with the stage `-`."""
     return not path.startswith(_OPERATION) or path.startswith(_REPLAYS) or rest_of(path) is not None
 
 
@@ -208,8 +208,10 @@ def _as_signed(request: IRequest) -> SignedRequest:
 
 
 def _check_path(path: bytes) -> None:
-    """Raise NotFound for a path that no route has but that Werkzeug would log (no UTF-8), redirect (more than one slash
-    in front), or look for during a long time; BadRequest if it is that of a group, whose name is none then.
+    """Raise NotFound for a path that no route can have: one that is no UTF-8, begins with two slashes, or is too long.
+
+    Werkzeug would log the first, redirect the second, and search long for the third. If it is the path of a group, the
+    error is BadRequest: the name of the group is the mistake.
     """
     try:
         text = None if len(path) > MAX_PATH_LENGTH else unquote_to_bytes(path).decode()

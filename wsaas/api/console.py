@@ -1,8 +1,8 @@
 """The files of the console, `/-/console`: a page whose scripts ask the API for all that it shows.
 
-Anybody who may reach the API gets the files, without the token: there is nothing in them but the program of the page,
-which asks its user for the token. They are read once, at the first request, and only names that were found then are
-served: a path of a request never becomes a path of the file system.
+The files are served without the token, to every caller that may reach the API: there is nothing in them but the program
+of the page, which asks its user for the token. They are read once, at the first request, and only names that were found
+then are served: a path of a request never becomes a path of the file system.
 """
 
 from __future__ import annotations

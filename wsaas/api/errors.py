@@ -45,7 +45,7 @@ class NotReady(GatewayError):
 
 
 class TooManyWatchers(GatewayError):
-    """As many read the event stream of this process as may."""
+    """The event stream of this process has all the readers that it may have."""
 
 
 class NotRecorded(NoSuchConnection):

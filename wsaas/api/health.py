@@ -29,7 +29,9 @@ def add_ops_routes(api: Api, ready: Callable[[], bool], members: Members | None 
     @api.route("/-/ready", "GET")
     async def readiness(request: IRequest, query: Query) -> ApiResponse:
         if not ready():
-            raise NotReady("starting, draining, or the journal cannot be written: the log says; send clients elsewhere")
+            raise NotReady(
+                "the gateway starts, drains, or cannot take clients, as its log says: send clients elsewhere"
+            )
         return ApiResponse(200, OK)
 
     if members is not None:

@@ -32,7 +32,7 @@ class Replays(Protocol):
         """Say if no other replay of its connection is under way, and not too many in all."""
 
     def replay(self, webhook_id: str, body: bytes | None, /) -> Awaitable[tuple[object, Times | None]]:
-        """Send it, with this body instead of its own if there is one; give the answer, or a fault, and the times."""
+        """Send the webhook again, with this body if it is not None; give the answer, or a fault, and the times."""
 
 
 def add_replay_route(api: Api, replays: Replays | None, patience: float) -> None:

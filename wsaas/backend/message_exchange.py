@@ -15,8 +15,8 @@ T = TypeVar("T")
 class MessageExchange(Exchange, Generic[T]):
     """The exchange of a message, and then of further ones. `answered` hears what each one is for, and how it ended.
 
-    Between two messages it refers to nothing: what it is for refers to it in turn, and would never be freed but by the
-    garbage collector, with a whole request.
+    Between two messages it refers to nothing. The two would otherwise refer to each other, and only the garbage
+    collector could free them, with a whole request.
     """
 
     __slots__ = ("_answered", "_of")

@@ -79,7 +79,7 @@ def _closed_with(outcome: Expired) -> str:
 
 
 def _expired(members: dict[str, Any], flaws: list[Flaw]) -> Expired:
-    """Read the Close that the client of a connection gets, which is kept no longer."""
+    """Read the close code and the reason for a client that the backend does not keep."""
     code, reason = _PLAIN.code, _PLAIN.reason
     asked, said = members.get("close_code"), members.get("close_reason")
     if type(asked) is Number and asked.isdigit() and len(asked) == 4 and _may_close(int(asked)):

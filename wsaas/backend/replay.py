@@ -1,4 +1,4 @@
-"""Sends a recorded webhook again, for somebody who looks at the answer; nothing else comes of it.
+"""Sends a recorded webhook again, for a person who looks at the answer; nothing else comes of it.
 
 The webhook-id is the same, timestamp and signature are new, and `WSAAS-Replay: 1` says what it is. It goes past the
 connection's lane, the dispatcher and the breakers, whether the connection is there or over, and its answer is acted on

@@ -36,8 +36,9 @@ def asks_for_stream(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bool
 
 
 class ReplyStreams:
-    """The places for streams that are read at once, `most` of them; a party has three quarters of those that it finds
-    at most. Others wait unread, `most // 4` and one at most; one more is cut at once, with a warning.
+    """The places for the streams that are read at once, `most` of them. A party gets at most three quarters of them.
+
+    At most `most // 4 + 1` further streams wait unread; any other one is cut at once, with a warning.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class ReplyStreams:
             )
 
     def release(self, stream: StreamedReply) -> None:
-        """Give the place of a stream to the next that waits, or take a stream that waits away."""
+        """Give the place of a stream to the next one; a stream that has no place yet waits no longer."""
         if stream.has_place:
             stream.has_place = False
             self._free += 1

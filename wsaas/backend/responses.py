@@ -102,7 +102,7 @@ def _connect(id: str, answer: HttpResponse | Fault, handshake: Handshake, answer
 
 
 def _refusal(response: HandshakeResponse) -> Refusal:
-    """Return the refusal of which the client hears by this response: with a 4xx the backend has said no."""
+    """Return the refusal that this response tells the client: a 4xx is the backend's own no (VETOED)."""
     return Refusal(_REASONS.get(response.status, RefusalReason.VETOED), response=response)
 
 

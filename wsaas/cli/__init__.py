@@ -1,1 +1,1 @@
-"""The command `wsaas`: runs the gateway, checks its settings, and connects an interactive client."""
+"""The command `wsaas`: runs the gateway, calls its API, tries backends, and connects an interactive client."""

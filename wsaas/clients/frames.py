@@ -162,7 +162,7 @@ def encode_control(first: int, payload: bytes = b"") -> bytes:
 
 
 class Encoder:
-    """Encodes the same frame once for all who get it: it keeps the last one, and how it is `encoded`."""
+    """Encodes a frame for many clients once: it keeps the last frame, and the bytes that it was `encoded` to."""
 
     __slots__ = ("encoded", "frame")
 

@@ -167,6 +167,6 @@ class SlowFrames:
         self.close()
 
     def _may_be_skipped(self, data: bytes) -> bool:
-        """Say if this frame, behind a violation, is no other one. A Close is one: a sound Close is not read here."""
+        """Say if this frame, behind a violation, breaks no rule. (A Close does: a sound one is not read here.)"""
         reserved = _RESERVED & ~COMPRESSED if self.compressing else _RESERVED
         return bool(data[1] & MASKED) and not data[0] & reserved and data[0] & OPCODE in _SKIPPED

@@ -147,7 +147,7 @@ class Claims:
 
     def _failed(self, failure: Any) -> None:
         if failure.check(CancelledError, EngineAway, EngineRefused) is None:
-            self._log.failure("a claim failed", failure)
+            self._log.failure("the claim of a process failed", failure)
 
     def _ask(self, prefix: str, token: str = "", word: str = "") -> Deferred[Any]:
         keys = self._keys.claim(self._own, prefix)
@@ -271,8 +271,8 @@ class Claims:
         if now - since >= SAY_AFTER:
             self._no_quorum_since[prefix] = now - SAY_AFTER + SAY_EVERY
             self._log.error(
-                "{prefix} is silent, and {leased} of the {seen} processes that it knew are there: too few to be sure "
-                "that it is over. If it is, say so: wsaas cluster claim {prefix}",
+                "{prefix} is silent, and {leased} of the {seen} nodes that it knew are there: too few to be sure that "
+                "it is over. If it is, say so: wsaas cluster claim {prefix}",
                 prefix=prefix,
                 leased=leased,
                 seen=seen,

@@ -5,7 +5,7 @@
     it certainly did not get the request            503 OWNER_UNREACHABLE
     it may have got it, and did not answer          504 OWNER_SILENT; 404 to a GET or DELETE if it is over by now
 
-CONTRACT: docs/protocol.rst, "Several workers".
+docs/protocol_api.rst has these among the errors.
 """
 
 from __future__ import annotations

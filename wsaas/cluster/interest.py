@@ -2,10 +2,10 @@
 
     a push -> the engine is asked, with what came while the last question was under way -> who is left out
 
-A process is left out only if it vouches for its groups (`vouches.py`) and the group is not among them. With every doubt
-nobody is: the engine is away or slow, or said a moment ago that nobody is; this process has not been in touch with it
-for long enough; or there is only one other process, for which a question is no cheaper than the push. A process that
-has just become a member is learnt of.
+A process is left out only if it vouches for its groups (`vouches.py`) and the group is not among them. In doubt no
+process is left out: while the engine is away or slow, for a moment after it said that all have members, and until this
+process has been in touch with it for long enough. With one other process the engine is not asked: the question would
+cost as much as the push.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ANSWER_TIMEOUT = 0.25
 MAX_GROUPS = 500
 """Groups of one question, at most, and groups that are remembered to have members everywhere."""
 EVERYWHERE = 2.0
-"""Seconds for which pushes to a group go to all, after the engine said that nobody is to be left out."""
+"""Seconds for which pushes to a group go to all, after the engine said that no process is to be left out."""
 MIN_OTHERS = 2
 """Other processes for which the engine is asked, at least."""
 NOBODY: Set[str] = frozenset()

@@ -209,7 +209,7 @@ class Member:
                 reason=self._refusal,
             )
         else:
-            self._log.failure("a renewal failed", failure)
+            self._log.failure("the lease could not be renewed", failure)
 
     async def _join(self) -> None:
         sent = self._boottime()

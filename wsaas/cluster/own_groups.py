@@ -1,10 +1,10 @@
-"""The groups of this process, as the engine has them: a group is there before its first member is told of it, so that
-pushes of other processes come here.
+"""The groups of this process that are *known*: pushes to them, by other processes too, come here.
 
     first member -> the next batch takes the name along -> the engine has it: the group is known
     the engine is away -> each vouch of this process is over (vouches.py): it is known, as every push is sent here
 
-A known group stays known while it has members, whatever becomes of the engine: none believes a vouch and lacks it.
+The first member of a group gets its 101, or the answer to its join, once the group is known. A known group stays known
+while it has members, whatever becomes of the engine: no engine lacks the group while its word is believed.
 """
 
 from __future__ import annotations

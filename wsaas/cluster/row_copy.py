@@ -213,7 +213,7 @@ class RowCopy:
         """Find what the engine has and should not, and has not and should; `everything` is written anew."""
         assert self.connections is not None
         if lost:
-            self._log.warn("the engine has lost what it had acknowledged: uploading all that lives")
+            self._log.warn("the engine has lost rows that it had acknowledged: uploading all connections")
             self._groups.away()
         self._state = CopyState.SYNCING
         self._connection = self._engine.connections

@@ -17,8 +17,8 @@ Times are milliseconds of the engine's clock. P, Q, X stand for the prefix of a 
     pulse, calm  number       last renewal of any process; the moment until which nothing is claimed
     schema       number       1
 
-No key has a time to live but m:P and t:P, a day after P is over: a lease that were such a key would be invisible to
-the process that looks for what is over, and after a restart of the engine all leases would end at once.
+No key has a time to live but m:P and t:P, a day after P is over. A lease is no such key: once it had gone, no process
+could find it among those that are over, and after a restart of the engine all leases would end at once.
 """
 
 from __future__ import annotations

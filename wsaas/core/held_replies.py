@@ -1,4 +1,4 @@
-"""The replies that wait for the right to speak: a process of a cluster has it not always, any other has."""
+"""The replies that wait for the right to speak, which a process of a cluster does not always have."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The seam for all that watches a process: a log, a stream of events, an export of traces.
 
-Monitor.observer     None, while nobody watches: then an event costs no more than the look at it
+Monitor.observer     None, while there is no watcher: then an event costs no more than the look at it
                      the one Observer there is
                      Observers, if there are several
 """

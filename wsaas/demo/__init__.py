@@ -1,1 +1,1 @@
-"""A small backend, the reference for people who write their own, and a small client to try the gateway with."""
+"""A small backend: the reference for people who write their own."""

@@ -1,1 +1,1 @@
-"""The process: who is given what, the order of start and stop, reloads, file limits, systemd."""
+"""The process: its assembly, the order of start and stop, workers and nodes, reloads, file limits, systemd."""

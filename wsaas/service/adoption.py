@@ -4,7 +4,7 @@ A process that starts adopts what no live lock holds: of workers that are no mor
 time in which one process served. The rows go into the adopter's own journal first, so that a crash in between loses
 none; a DELETE may then be sent twice, with the same webhook-id.
 
-    {STATE_DIR}/worker-{number}/      of one worker; 0, or a number over WORKERS, is of nobody who will come back
+    {STATE_DIR}/worker-{number}/      of one worker; none comes back that has the number 0, or one over WORKERS
     {STATE_DIR}/journal.sqlite        of the only process of a gateway
 """
 

@@ -96,8 +96,8 @@ class Drain:
         self._log.info("draining {count} connections", count=len(sessions))
         if others and batch > SMALLEST_BATCH * others:
             self._log.warn(
-                "each of the {others} other nodes gets {rate:.0f} connections a second, as DRAIN_TIMEOUT is short for "
-                "{count}",
+                "DRAIN_TIMEOUT is short for {count} connections: each of the {others} other processes gets {rate:.0f} "
+                "a second",
                 others=others,
                 rate=batch / PACE / others,
                 count=len(sessions),

@@ -1,7 +1,7 @@
 """The number of clients that the limit of open files has room for.
 
-Everything that a connection needs to be served (its webhook, the push that comes back, the journal) is a file, too:
-these have their files kept free, so that a full house still works.
+Everything that a connection needs to be served (its webhook, the push that comes back, the journal) is a file, too.
+Files are kept free for these, so that a gateway at its connection limit can still send webhooks.
 """
 
 from __future__ import annotations

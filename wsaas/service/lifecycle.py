@@ -85,7 +85,7 @@ class Daemon(Service):
             self._parts.node.listen()
 
     def _limit_connections(self, api: ApiSite) -> None:
-        """Let in as many clients as there is room for, and are wished."""
+        """Apply MAX_CONNECTIONS and the limit of open files."""
         settings = self._parts.settings
         others = [each.files for each in (self._parts.worker, self._parts.node) if each is not None]
         files = open_files()

@@ -1,8 +1,8 @@
 """One node of a cluster: what it does beside being a gateway.
 
 It is a member, which the engine knows; it keeps a copy of its journal there; it listens for the other nodes and asks
-them for what is theirs; it claims those that are over. Without the right to speak it tells nobody anything, and once it
-is claimed itself, it ends.
+them for what is theirs; it claims those that are over. Without the right to speak it says nothing to backend, clients
+or API, and once it is claimed itself, it ends.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Node:
         self._gate: GatedSender | None = None
 
     def may_speak(self) -> bool:
-        """Say if this node may tell anybody anything."""
+        """Say if this node has the right to speak."""
         return self.right.may_speak(self.boottime())
 
     # What the assembly gives it

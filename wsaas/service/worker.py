@@ -1,7 +1,7 @@
 """One of several workers: what it does beside being a gateway.
 
 It listens beside the others, has a socket for them and asks them for what is theirs, takes its part of the limits,
-adopts journals that are of nobody, and is in touch with its parent.
+adopts journals that no process holds, and is in touch with its parent.
 """
 
 from __future__ import annotations
@@ -179,8 +179,8 @@ class Worker:
         return of_cluster or self._forwarding
 
     def start(self, heir: Heir) -> None:
-        """Listen for the others, and adopt what is of nobody. The journal is open, with which an earlier life of this
-        worker is over: its name is taken away.
+        """Listen for the others, and adopt journals that no process holds. The journal is open, so that an earlier
+        life of this worker is over, and its name is taken away.
         """
         self._sockets.remove_dead()
         descriptor = self._sockets.listen()

@@ -101,9 +101,9 @@ def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[st
             yield f"{given[name].label} has no effect: CLUSTER is not set, so this gateway is no node of a cluster"
     else:
         if not engine.private and not engine.tls:
-            yield "CLUSTER: without TLS (rediss://) whoever is on the way sees the Authorization values of clients"
+            yield "CLUSTER: without TLS (rediss://) the Authorization values of clients cross the network in the clear"
         if not engine.private and engine.password is None:
-            yield "CLUSTER: the engine has no password: whoever reaches it can end connections and read credentials"
+            yield "CLUSTER: the engine has no password: any client of it can read credentials and end connections"
         for each in values["CLUSTER_ENDPOINT"]:
             if not is_private(each) and not each.lower().startswith(("ssl:", "wsaas-tls:", "tls:")):
                 yield f"CLUSTER_ENDPOINT={each}: without TLS the API_TOKEN crosses the network in the clear"

@@ -138,7 +138,7 @@ class Settings:
         parse.access_key_id, None, "Access key id whose signatures open /@connections to AWS SDKs.", secret=True
     )
     api_aws_secret_access_key: str | None = optional(
-        parse.secret_access_key, None, "Its secret access key.", secret=True
+        parse.secret_access_key, None, "Secret access key of that id.", secret=True
     )
     webhook_secret: tuple[bytes, ...] = optional(
         parse.webhook_keys,
@@ -170,7 +170,7 @@ class Settings:
         parse.pem_file("CERTIFICATE", "a certificate"), None, "PEM file of the client certificate towards the backend."
     )
     target_key: str | None = optional(
-        parse.pem_file("PRIVATE KEY", "a private key"), None, "PEM file of its key, unless TARGET_CERT holds the key."
+        parse.pem_file("PRIVATE KEY", "a private key"), None, "PEM file of TARGET_CERT's key, if that lacks the key."
     )
     forward_headers: tuple[str, ...] = optional(
         clients.header_names, (), "Handshake headers repeated on every webhook, such as Cookie.", repeats=True
@@ -228,7 +228,7 @@ class Settings:
         "Redis or Valkey of a cluster: redis://, rediss:// or unix:// with user, password, database, Sentinels.",
         secret=True,
     )
-    cluster_name: str = setting(str, "wsaas", "What all keys in CLUSTER begin with; the same on all nodes.")
+    cluster_name: str = setting(str, "wsaas", "Prefix of all keys in CLUSTER; the same on all nodes.")
     cluster_endpoint: tuple[str, ...] = setting(
         endpoints.endpoints,
         "tcp:8082",
@@ -248,15 +248,15 @@ class Settings:
         unset_is="the system's",
     )
     cluster_cert: str | None = optional(
-        parse.pem_file("CERTIFICATE", "a certificate"), None, "PEM file of the client certificate towards them."
+        parse.pem_file("CERTIFICATE", "a certificate"), None, "PEM file of this node's client certificate."
     )
     cluster_key: str | None = optional(
-        parse.pem_file("PRIVATE KEY", "a private key"), None, "PEM file of its key, unless CLUSTER_CERT holds the key."
+        parse.pem_file("PRIVATE KEY", "a private key"), None, "PEM file of CLUSTER_CERT's key, if that lacks the key."
     )
     cluster_replicas: int | None = optional(
         parse.whole(0, 10),
         None,
-        "Replicas that must have a claim before anything is told of it.",
+        "Replicas that must have stored a claim before its DELETEs are sent.",
         unset_is="1 with sentinels, else 0",
     )
     node: str | None = optional(str, None, "Name of this node in /-/cluster and in the log.", unset_is="the host name")

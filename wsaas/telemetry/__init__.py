@@ -1,1 +1,1 @@
-"""Telemetry: bounds on log lines, and the buffer and the sinks of the log."""
+"""Telemetry: metrics, the event stream, traces; the observers that log; bounds on log lines, and the log's buffer."""

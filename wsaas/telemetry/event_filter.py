@@ -68,7 +68,7 @@ class EventFilter:
         self.some_delivered = (self._events is None or "message" in self._events) and (
             self._statuses is None or any(each // 100 == _SUCCESS or each == _SUCCESSES for each in self._statuses)
         )
-        """False if it wants no message that was delivered, whoever sent it."""
+        """False if it wants no message that was delivered, of any client."""
         self.all_delivered = (
             self.some_delivered
             and self._ids is None

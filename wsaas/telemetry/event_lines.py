@@ -1,7 +1,7 @@
-"""Writes an event as a line of JSON. docs/protocol.rst has the members of each.
+"""Writes an event as a line of JSON. docs/protocol_events.rst has the members of each.
 
-A busy gateway writes thousands of them a second while somebody watches: so the text is put together here, and only what
-a peer chose needs to be `quoted`.
+A busy gateway writes thousands of them a second while there is a watcher. So the text is put together here, and only
+the parts that a peer chose are `quoted`.
 """
 
 from __future__ import annotations

@@ -32,12 +32,13 @@ class LeftOut(NamedTuple):
 
 
 class EventSample:
-    """Says of each event that a watcher's filter wants if the watcher is shown it. Bound: two budgets for each kind.
+    """Chooses which of the events that a watcher's filter wants are shown. Bound: two budgets for each kind.
 
-    Each kind of event has two budgets, one for those that failed, so that no kind keeps another from being shown, and
-    many that went well none that failed. A budget is `rate` events a second, and after a quiet second as many at once.
-    Within it the first to come is shown, whosever it is. `report` takes the count of those left out, and returns False
-    if it could not; `changed()` hears that a budget is spent, and each REFILL_EVERY while one is not full.
+    Each kind of event has two budgets, one of them for events that failed: no kind hides another, and the events that
+    went well, however many, hide none that failed. A budget is `rate` events a second, and after a quiet second as many
+    at once. Within it the first events to come are shown, of any connection. `report` takes the count of those left
+    out, and returns False if it could not; `changed()` hears that a budget is spent, and each REFILL_EVERY while one is
+    not full.
     """
 
     def __init__(

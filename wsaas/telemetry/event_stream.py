@@ -1,4 +1,4 @@
-"""The stream of events: an observer that is there while anybody watches, and writes a line for each event.
+"""The stream of events: an observer that is there while there are watchers, and writes a line for each event.
 
 event -> is there a watcher whose filter wants it, and whose sample has room? -> one line of JSON -> each such Watcher
 """
@@ -202,7 +202,7 @@ class EventStream:
                     try:
                         written = line(*arguments)
                     except Exception:
-                        self._log.failure("an event ({event}) could not be written for those who watch", event=event)
+                        self._log.failure("an event ({event}) could not be written for its watchers", event=event)
                         return
                 watcher.offer(written)
 

@@ -148,7 +148,7 @@ class OpeningHandshake:
             self._connection.transport.abortConnection()
 
     def evict(self) -> None:
-        """Cut the client off, whose head does not come, for a newcomer."""
+        """Cut off the client, whose head has not come, to make room for a newcomer."""
         self._connection.slot.release()
         self._connection.transport.abortConnection()
 
@@ -211,8 +211,9 @@ class OpeningHandshake:
     def _select(self, chosen: str | None) -> str | None:
         """Return the subprotocol for the 101, given the backend's choice.
 
-        If the client carried its credential in a subprotocol and the backend chose none, it is the first one offered
-        beside that, or else that one: a browser gives up a handshake for which it offered some and none was selected.
+        If the client carried its credential in a subprotocol and the backend chose none, the first other subprotocol
+        that the client offered is selected, or else the one with the credential: a browser that has offered
+        subprotocols gives up if none is selected.
         """
         carrier = None if self._head is None else self._head.carrier
         if chosen is None and carrier is not None:

@@ -34,7 +34,7 @@ class PendingHandshakes(Deadlines[PendingHandshake]):
         super().__init__(clock, timeout, lambda handshake: handshake.too_slow())
 
     def make_room(self) -> None:
-        """Evict the one that takes longest, so that nobody who opens connections and says nothing keeps others out."""
+        """Evict the one that takes longest, so that clients which connect and say nothing keep no others out."""
         oldest = self.oldest()
         if oldest is not None and oldest[1] >= EVICTION_AGE:
             self.drop(oldest[0])
