@@ -129,6 +129,8 @@ class Engine:
             if address.database:
                 await connection.call("SELECT", address.database)
             role = (await connection.call("ROLE"))[0]
+            if role == b"sentinel":
+                raise EngineAway("the server is a Sentinel: the master's name must follow, as in redis://host#name")
             if role != b"master":
                 raise EngineAway("the server is a replica: CLUSTER must name the master, or its Sentinels")
         except EngineRefused as error:
@@ -136,7 +138,10 @@ class Engine:
             raise EngineAway(str(error)) from None
         except EngineAway as error:
             connection.drop(str(error))
-            raise
+            if connection.heard or not (address.tls or connection.closed):
+                raise
+            hint = "it may not speak TLS: redis:// goes without" if address.tls else "it may want TLS: rediss://"
+            raise EngineAway(f"{error} ({hint})") from None
         return connection
 
     async def _serve(self) -> None:

@@ -51,6 +51,10 @@ class EngineConnection(Protocol):
         self._under_way: deque[tuple[float, Deferred[Any]]] = deque()
         self._deadline: IDelayedCall | None = None
         self._reason: str | None = None
+        self.heard = False
+        """True once the server has sent something."""
+        self.closed = False
+        """True once the server, or the network, has ended the connection."""
         self.lost: Deferred[str] = Deferred()
 
     def call(self, *words: Word, within: float | None = None) -> Deferred[Any]:
@@ -84,6 +88,7 @@ class EngineConnection(Protocol):
                 self._under_way.popleft()[1].errback(EngineAway(reason))
 
     def dataReceived(self, data: bytes) -> None:
+        self.heard = True
         try:
             self._reader.feed(data)
             while self._reason is None and (reply := self._reader.gets()) is not False:
@@ -92,6 +97,7 @@ class EngineConnection(Protocol):
             self.drop(f"the answer is not that of Redis: {error}")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.closed = self._reason is None
         self.drop("closed by the engine" if reason.check(ConnectionDone) else cause(reason.value))
 
     def _replied(self, reply: Any) -> None:

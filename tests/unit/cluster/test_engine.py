@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from tests.support.certificates import authority, issue, write
 from tests.support.gateway_process import free_port
 from tests.support.redis_process import MISSING, Redis
+from wsaas.cluster import turns
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
-from wsaas.cluster.engine_trial import try_engine
+from wsaas.cluster.engine_trial import TRIAL, try_engine
 from wsaas.cluster.keys import Keys
 from wsaas.cluster.scripts import Scripts
 from wsaas.cluster.turns import Turns
@@ -176,6 +178,7 @@ class EngineTests(TestCase):
             engine = self.engine(f"redis://127.0.0.1:1,127.0.0.1:{sentinel.port}#main")
             await self.until(lambda: engine.there)
             self.assertEqual((await engine.call("ROLE"))[0], b"master")
+            self.assertIn("is a Sentinel", await self.refusal(f"redis://127.0.0.1:{sentinel.port}"))
             self.assertIn("knows no master", await self.refusal(f"redis://127.0.0.1:{sentinel.port}#other"))
             self.assertIn("127.0.0.1:1", await self.refusal("redis://127.0.0.1:1#main"))
 
@@ -193,12 +196,52 @@ class EngineTests(TestCase):
             self.assertEqual((flaws, len(found)), ([], 2))
             self.assertIn("maxmemory-policy is allkeys-lru", found[0])
             self.assertIn("2 must have each claim, and the engine has 0", found[1])
+            self.assertEqual(redis.ask("KEYS", "*"), [])
             redis.ask("SET", Keys("x").key("schema"), "2")
             flaws, _ = await try_engine(engine, Keys("x"), 0)
             self.assertIn("schema 2, not 1", flaws[0])
+            redis.ask("FLUSHALL")
+            redis.ask("CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "noeviction")
+            flaws, _ = await try_engine(engine, Keys("x"), 0)
+            self.assertIn("refuses what a node asks of it: OOM", flaws[0])
+            redis.ask("CONFIG", "SET", "maxmemory", "0")
             redis.kill()
             flaws, _ = await try_engine(engine, Keys("x"), 0)
             self.assertIn("cannot be used: connection refused", flaws[0])
+
+        return Deferred.fromCoroutine(run())
+
+    def test_permissions(self) -> Any:
+        """A user that may do what a node does, on the keys of its cluster alone, is enough. Without one permission the
+        trial names it; without INFO it says what it does not know.
+        """
+        scripts = vars(Scripts()).values()
+        texts = [script.text for script in (*scripts, turns._ACQUIRE, turns._RELEASE)]
+        used = {word for text in texts for word in re.findall(r"redis\.call\('([A-Z]+)'", text)}
+        self.assertEqual(set(re.findall(r"redis\.call\('([A-Z]+)'", TRIAL.text)), used)
+
+        async def run() -> None:
+            redis = self.server(port=free_port())
+            engine = Engine(reactor, parse(f"redis://w:pw@127.0.0.1:{redis.port}"), ClientFiles())
+            only = "auth select role info wait eval evalsha hkeys hscan smembers get hget".split()
+            commands = [f"+{name.lower()}" for name in [*used, *only]]
+            redis.ask("ACL", "SETUSER", "w", "on", ">pw", "~{x}:*", "-@all", *commands)
+            self.assertEqual(await try_engine(engine, Keys("x"), 0), ([], []))
+            redis.ask("ACL", "SETUSER", "w", "-info")
+            flaws, found = await try_engine(engine, Keys("x"), 1)
+            self.assertEqual(flaws, [])
+            self.assertIn("version, maxmemory-policy and replicas of the engine are unknown: NOPERM", found[0])
+            for missing in ("evalsha", "eval", "hkeys", "hscan", "wait"):
+                redis.ask("ACL", "SETUSER", "w", f"-{missing}")
+                flaws, _ = await try_engine(engine, Keys("x"), 1)
+                self.assertIn(f"to run the '{missing}' command", flaws[0])
+                redis.ask("ACL", "SETUSER", "w", f"+{missing}")
+            redis.ask("ACL", "SETUSER", "w", "-smismember")
+            flaws, _ = await try_engine(engine, Keys("x"), 0)
+            self.assertIn("refuses what a node asks of it", flaws[0])
+            redis.ask("ACL", "SETUSER", "w", "resetkeys", "~x:*")
+            flaws, _ = await try_engine(engine, Keys("x"), 0)
+            self.assertIn("cannot be used: NOPERM", flaws[0])
 
         return Deferred.fromCoroutine(run())
 
@@ -233,7 +276,9 @@ class EngineTests(TestCase):
         return Deferred.fromCoroutine(run())
 
     def test_tls(self) -> Any:
-        """With rediss:// the engine's certificate must be valid for its name; CLUSTER_CA has the authorities."""
+        """With rediss:// the engine's certificate must be valid for its name; CLUSTER_CA has the authorities. TLS to a
+        server without it, and the other way round, is guessed.
+        """
 
         directory = Path(self.mktemp()).resolve()
         directory.mkdir()
@@ -260,6 +305,12 @@ class EngineTests(TestCase):
                     self.assertIsNone(said)
                     self.assertEqual(await connection.call("PING"), b"PONG")
                     connection.drop("done")
+            self.assertIn("it may want TLS: rediss://", await self.refusal(f"redis://localhost:{port}"))
+            plain = self.server(port=free_port())
+            self.assertIn("it may not speak TLS", await self.refusal(f"rediss://localhost:{plain.port}"))
+            plain.freeze()
+            self.assertNotIn("TLS", await self.refusal(f"redis://localhost:{plain.port}"))
+            plain.thaw()
 
         return Deferred.fromCoroutine(run())
 
