@@ -13,6 +13,7 @@ from wsaas.settings.endpoints import is_private, listens_at
 from wsaas.settings.sources import Given
 from wsaas.settings.units import format_size
 
+_TLS = ("ssl:", "wsaas-tls:", "tls:")
 _UNSPECIFIED = frozenset(("0.0.0.0", "::"))
 _THIS_MACHINE = frozenset(("localhost", "127.0.0.1", "::1", "")) | _UNSPECIFIED
 """Hosts that mean this machine, and interfaces on which it reaches itself; empty means every interface."""
@@ -64,6 +65,12 @@ def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Ite
             yield given["CLUSTER"].line("needs API_TOKEN, the same on all nodes: they know each other by it")
         if known("WORKERS") and values["WORKERS"] != 1:
             yield from _ports_of_workers(values, given)
+        elif not values.get("CLUSTER_ADDRESS") and any(map(_is_unix, values.get("CLUSTER_ENDPOINT") or ())):
+            yield given["CLUSTER_ENDPOINT"].line(
+                "needs CLUSTER_ADDRESS: other machines reach no UNIX socket of this one"
+            )
+        if known("WORKERS", "CLUSTER_ENDPOINT", "WS_ENDPOINT", "HTTP_ENDPOINT", "WS_PORT", "HTTP_PORT"):
+            yield from _taken_ports(values, given)
     if known("FORWARD_HEADERS", "ALLOWED_ORIGINS"):
         if "cookie" in values["FORWARD_HEADERS"] and not values["ALLOWED_ORIGINS"]:
             yield given["FORWARD_HEADERS"].line(
@@ -87,6 +94,28 @@ def _ports_of_workers(values: Mapping[str, Any], given: Mapping[str, Given]) -> 
         )
 
 
+def _is_unix(endpoint: str) -> bool:
+    return endpoint.lower().startswith("unix:")
+
+
+def _taken_ports(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
+    """Yield one line for each setting that has a port which this process needs for the other nodes."""
+    workers = values["WORKERS"]
+    numbers = range(1) if workers == 1 else range(1, (workers or 64) + 1)
+    nodes = [place for place in map(listens_at, values["CLUSTER_ENDPOINT"]) if place is not None and place[1]]
+    for name in ("WS_ENDPOINT", "HTTP_ENDPOINT"):
+        by_port = name.replace("ENDPOINT", "PORT")
+        for interface, port in map(listens_at, values[name]) if values[name] else ((("", values[by_port])),):
+            if any(port - first in numbers and _overlap(interface, other) for other, first in nodes):
+                shown = name if values[name] else by_port
+                yield given["CLUSTER_ENDPOINT"].line(f"needs port {port} for the other nodes, which {shown} has")
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Say if two interfaces have an address in common, as far as their names say it."""
+    return one == other or not {one, other}.isdisjoint(_UNSPECIFIED | {""})
+
+
 def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
     """Yield one warning for each combination that works, but probably not as intended. All `values` are valid."""
     if (given["LOG_STYLE"].text or "").lower() == "info":
@@ -105,8 +134,12 @@ def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[st
         if not engine.private and engine.password is None:
             yield "CLUSTER: the engine has no password: any client of it can read credentials and end connections"
         for each in values["CLUSTER_ENDPOINT"]:
-            if not is_private(each) and not each.lower().startswith(("ssl:", "wsaas-tls:", "tls:")):
+            if not is_private(each) and not each.lower().startswith(_TLS):
                 yield f"CLUSTER_ENDPOINT={each}: without TLS the API_TOKEN crosses the network in the clear"
+        if address := values["CLUSTER_ADDRESS"]:
+            yield from _doubts_of_address(
+                address, [each.lower().startswith(_TLS) for each in values["CLUSTER_ENDPOINT"]]
+            )
     public = [each for each in values["HTTP_ENDPOINT"] if not is_private(each)]
     if public and not values["API_TOKEN"]:
         yield f"HTTP_ENDPOINT={public[0]}: API_TOKEN is not set: any program that reaches it can push to every client"
@@ -124,13 +157,26 @@ def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[st
         yield f"LOCAL_ADDRESS={local}: no backend can push to port 0; give HTTP_PORT or LOCAL_ADDRESS a port"
     elif (_port_of_this_machine(local) or url.port) in client_ports - api_ports:
         yield f"LOCAL_ADDRESS={local}: that port is for clients ({clients}); pushes must go to the API's ({api})"
-    for name in ("TARGET_ADDRESS", "LOCAL_ADDRESS"):
+    for name in ("TARGET_ADDRESS", "LOCAL_ADDRESS", *(() if engine is None else ("CLUSTER_ADDRESS",))):
+        if values[name] is None:
+            continue
         host = urlsplit(values[name]).hostname or ""
         if host in _UNSPECIFIED:
             yield f"{given[name].label}={values[name]}: {host} is an address to listen on; name a host to connect to"
     for name in ("TARGET_CA", "TARGET_CERT"):
         if values[name] and values["TARGET_ADDRESS"].startswith("http:"):
             yield f"{name} has no effect: TARGET_ADDRESS is not https"
+
+
+def _doubts_of_address(address: str, with_tls: list[bool]) -> Iterator[str]:
+    """Yield one warning for each reason why the other nodes may not reach this one at CLUSTER_ADDRESS."""
+    url = urlsplit(address)
+    if url.scheme == "https" and not any(with_tls):
+        yield f"CLUSTER_ADDRESS={address}: CLUSTER_ENDPOINT is without TLS; use http unless a proxy adds TLS"
+    elif url.scheme == "http" and all(with_tls):
+        yield f"CLUSTER_ADDRESS={address}: CLUSTER_ENDPOINT has TLS; use https"
+    if url.path.strip("/") or url.query:
+        yield f"CLUSTER_ADDRESS={address}: the path is left out: nodes reach each other at the root of host and port"
 
 
 def _name_and_ports(name: str, values: Mapping[str, Any]) -> tuple[str, frozenset[int]]:

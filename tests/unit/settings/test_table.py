@@ -11,6 +11,7 @@ import twisted.internet.endpoints
 import twisted.plugin
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.certificates import authority, issue
 from wsaas.settings.load import SettingsError, load
 from wsaas.settings.sources import option
 from wsaas.settings.table import TABLE, Settings
@@ -382,9 +383,59 @@ class ClusterTests(Case):
             ({"NODE": "n" * 129}, f"NODE='{'n' * 129}': must be 1 to 128 printable characters"),
         ):
             self.assertEqual(self.problems(cluster | more), (line,))
-        self.assertEqual(load({}, cluster | {"CLUSTER_ENDPOINT": "unix:/run/n.sock"}).warnings, ())
+        proxied = {"CLUSTER_ENDPOINT": "unix:/run/n.sock", "CLUSTER_ADDRESS": "https://n1.example"}
+        self.assertEqual(len(load({}, cluster | proxied).warnings), 1)
         workers = {"WORKERS": "2", "CLUSTER_ENDPOINT": "tcp:9000:interface=127.0.0.1"}
         self.assertEqual(load({}, cluster | workers | {"CLUSTER_ADDRESS": "http://n1:9000"}).warnings, ())
+
+    def test_places(self) -> None:
+        """The other nodes need a place of their own, at each worker, and an address that leads there."""
+        cluster = {"CLUSTER": "redis://localhost", "API_TOKEN": TOKEN}
+        endpoint = "tcp:9000:interface=127.0.0.1"
+        for more, reason in (
+            ({"CLUSTER_ENDPOINT": "tcp:8081"}, "needs port 8081 for the other nodes, which HTTP_PORT has"),
+            (
+                {"CLUSTER_ENDPOINT": endpoint, "WS_ENDPOINT": "tcp:9000"},
+                "needs port 9000 for the other nodes, which WS_ENDPOINT has",
+            ),
+            (
+                {"CLUSTER_ENDPOINT": "tcp:8079", "WORKERS": "1", "WS_PORT": "8079"},
+                "needs port 8079 for the other nodes, which WS_PORT has",
+            ),
+            (
+                {"CLUSTER_ENDPOINT": "tcp:8077", "WORKERS": "3"},
+                "needs port 8080 for the other nodes, which WS_PORT has",
+            ),
+            (
+                {"CLUSTER_ENDPOINT": "unix:/run/n.sock"},
+                "needs CLUSTER_ADDRESS: other machines reach no UNIX socket of this one",
+            ),
+        ):
+            line = f"CLUSTER_ENDPOINT='{more['CLUSTER_ENDPOINT']}': {reason}"
+            self.assertEqual(self.problems(cluster | more), (line,))
+        for more in (
+            {"CLUSTER_ENDPOINT": "tcp:8079", "WORKERS": "1"},
+            {
+                "CLUSTER_ENDPOINT": endpoint,
+                "HTTP_ENDPOINT": "tcp:9000:interface=127.0.0.2",
+                "LOCAL_ADDRESS": "http://a",
+            },
+            {"CLUSTER_ENDPOINT": "tcp:0", "HTTP_PORT": "0"},
+        ):
+            load({}, cluster | more)
+        for address, words in (
+            ("http://0.0.0.0:9000", "is an address to listen on"),
+            ("https://n1:9000", "CLUSTER_ENDPOINT is without TLS"),
+            ("http://n1:9000/there", "the path is left out"),
+            ("http://n1:9000/", None),
+        ):
+            found = load({}, cluster | {"CLUSTER_ENDPOINT": endpoint, "CLUSTER_ADDRESS": address}).warnings
+            self.assertEqual(len(found), 0 if words is None else 1, found)
+            self.assertIn(words or "", "".join(found))
+        issued = issue(authority("the nodes' authority"), ["n1"])
+        files = f"certificate={self.file(issued.certificate)}:key={self.file(issued.key)}"
+        tls = {"CLUSTER_ENDPOINT": f"wsaas-tls:9000:{files}", "CLUSTER_ADDRESS": "http://n1:9000"}
+        self.assertIn("CLUSTER_ENDPOINT has TLS; use https", load({}, cluster | tls).warnings[-1])
 
     def test_no_cluster(self) -> None:
         """Settings of a cluster without CLUSTER are warned of, each by the name under which it was given."""
