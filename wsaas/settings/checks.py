@@ -105,7 +105,8 @@ def _taken_ports(values: Mapping[str, Any], given: Mapping[str, Given]) -> Itera
     nodes = [place for place in map(listens_at, values["CLUSTER_ENDPOINT"]) if place is not None and place[1]]
     for name in ("WS_ENDPOINT", "HTTP_ENDPOINT"):
         by_port = name.replace("ENDPOINT", "PORT")
-        for interface, port in map(listens_at, values[name]) if values[name] else ((("", values[by_port])),):
+        places = map(listens_at, values[name]) if values[name] else [("", values[by_port])]
+        for interface, port in (place for place in places if place is not None):
             if any(port - first in numbers and _overlap(interface, other) for other, first in nodes):
                 shown = name if values[name] else by_port
                 yield given["CLUSTER_ENDPOINT"].line(f"needs port {port} for the other nodes, which {shown} has")
