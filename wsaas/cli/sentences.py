@@ -5,7 +5,7 @@ The standard library is enough for them, so that commands which only call the AP
 
 from __future__ import annotations
 
-# RFC 6455, 7.4.1, the IANA registry, and the gateway's own use of the codes (docs/protocol.rst).
+# RFC 6455, 7.4.1, the IANA registry, and the gateway's own use of the codes (docs/protocol_clients.rst).
 CLOSE_CODES = {
     1000: "normal",
     1001: "the server goes away, or the page was left",

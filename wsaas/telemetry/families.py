@@ -95,7 +95,7 @@ METRICS = (
     Metric("wsaas_pushes_total", "counter", ("kind", "code"), "Pushes by the code of their answer."),
     Metric("wsaas_receive_buffer_bytes", "gauge", (), "Bytes of messages that the backend has not taken.", "bytes"),
     Metric("wsaas_send_buffer_bytes", "gauge", (), "Bytes that wait to be written to clients.", "bytes"),
-    Metric("wsaas_paused_connections", "gauge", (), "Connections that are not read from: too much waits, or too fast."),
+    Metric("wsaas_paused_connections", "gauge", (), "Connections not read from: too much waits, or comes too fast."),
     Metric(
         "wsaas_journal_pending_disconnects",
         "gauge",
