@@ -223,7 +223,7 @@ class Member:
         if answer[0] == b"OK":
             # Its view is itself alone for the engine, until the next renewal, which follows at once.
             self.right.renewed(sent)
-            self._took(answer)
+            self._read_table(answer)
             self.known, self._refusal = True, None
             self._log.info(
                 "joined the cluster: {prefix} is one of {count} processes",
@@ -247,9 +247,10 @@ class Member:
             self._fenced()
 
     def renewal(self) -> tuple[float, View, tuple[str, str, str, int]]:
-        """Return a renewal to be sent now: its moment, its view, and this prefix, the view's text, the row, the
-        table's version; none over a new connection, as an engine that came back with an earlier table may have given
-        the same number to another one.
+        """Return a renewal to be sent now: its moment, its view, and the words for the script.
+
+        These are this prefix, the view as text, the row, and the version of the table. Over a new connection that is
+        -1, and the whole table comes: an engine that came back may have given the same number to another table.
         """
         sent, row = self._boottime(), self._own_row()
         version = self.table.version if self.engine.connections == self._read_over else -1
@@ -261,7 +262,7 @@ class Member:
         """Take the engine's answer to a renewal, perhaps sent on by another process; return if it renewed the lease."""
         if answer[0] == b"OK":
             self.right.renewed(sent, view)
-            self._took(answer)
+            self._read_table(answer)
             self._refusal = None
         elif answer[0] == b"FENCED":
             self._fenced()
@@ -275,7 +276,7 @@ class Member:
         if self.relayed(sent, view, answer):
             self._read_over = connection
             self.vouches.renewed(connection, answer[1], self._boottime())
-            if self.table.version != known:  # should this process die now, those that are no more must not count
+            if self.table.version != known:  # the view was older: a quorum would count those that are no more
                 self._clock.callLater(0, self.hurry)
             if self.events is not None:
                 self.events.renewed([prefix.decode("ascii") for prefix in answer[4]])
@@ -284,7 +285,7 @@ class Member:
             self.known = False
             self._clock.callLater(0, self.hurry)
 
-    def _took(self, answer: list[Any]) -> None:
+    def _read_table(self, answer: list[Any]) -> None:
         version, flat, now = answer[2], answer[5], self._boottime()
         self.table.heard(now, answer[3] / 1000)
         if flat:  # another version than the one that was sent

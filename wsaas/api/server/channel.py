@@ -226,7 +226,7 @@ class ApiChannel(TurnsChannel):
     def _refuse(self, error: GatewayError) -> None:
         """Answer a request before it is whole, and read no more requests of this connection."""
         partial, self._partial = self._partial, None
-        if partial is not None:  # of the fast path, in which nobody has read its request line
+        if partial is not None:  # of the fast path, which does not set `request_line`
             super().dataReceived(partial.so_far())
         method, target = (b"-", b"-") if self.request_line is None else self.request_line[:2]
         count_refused(self.context.counters, method, target, error)

@@ -6,9 +6,8 @@
 A request that is not exactly of this shape, or needs more than a push, is left to the slow path, bytes and all: the one
 source of truth. A differential test holds that both answer alike.
 
-Where there are other processes, a push to a connection of one of them goes on to it, and pushes to many go on to
-those that may have receivers.
-Those of the AWS dialect that are for another process take the slow path.
+Where there are other processes, a push to a connection of one of them goes on to it, and a push to many goes on to
+those that may have receivers. A push of the AWS dialect that is for another process takes the slow path.
 """
 
 from __future__ import annotations
@@ -99,7 +98,7 @@ class FastPath:
     """Serves pushes. It remembers header blocks, and whether they pass, because a pusher repeats its own. Bound:
     `_MAX_REMEMBERED` blocks for requests whose Host matters, and as many for others.
 
-    A block is looked up as a whole, so that the time of a look-up tells nothing of a token to anybody without it.
+    A block is looked up as a whole, so that the time of a look-up tells nothing of a token to a caller without it.
     `elsewhere` are the other processes, None if there are none. While `may_answer()` is false, everything is left to
     the slow path, which refuses it. Answers to pushes of the AWS dialect are written as `dialect` returns them.
     """
