@@ -21,7 +21,8 @@ from wsaas.clients.handshake.client_address import Proxies
 from wsaas.clients.handshake.credentials import Credentials
 from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.core.events import Cause
-from wsaas.core.model import Frame, Handshake
+from wsaas.core.lane import OVERHEAD
+from wsaas.core.model import Frame, Handshake, Messages
 from wsaas.core.monitor import Monitor
 from wsaas.core.observer import Observer
 from wsaas.core.refusal import Refusal, RefusalReason
@@ -129,7 +130,7 @@ class Transport:
 
 
 class FakeSessionInput:
-    """What the protocol tells its session, in order; `room` is what `announce` allows."""
+    """What the protocol tells its session, in order; `room` is what one message may have, or several together."""
 
     def __init__(self, peer: Any) -> None:
         self.peer = peer
@@ -137,7 +138,7 @@ class FakeSessionInput:
         self.room = 10**9
         self.subprotocol: str | None = None
         self.fan_out_entry: object = None
-        self.outgoing = self
+        self.outgoing = self.lane = self
         self.received_frames: list[Frame] = []
 
     def announce(self, length: int) -> None:
@@ -147,6 +148,12 @@ class FakeSessionInput:
     def received(self, frame: Frame) -> None:
         self.received_frames.append(frame)
         self.calls.append(("received", frame.payload))
+
+    def received_all(self, messages: Messages) -> None:
+        lengths = [len(frame.payload) for frame in messages.frames]
+        assert sum(lengths) == messages.length and sum(lengths) + OVERHEAD * len(lengths) <= self.room
+        for frame in messages.frames:
+            self.received(frame)
 
     def writable(self) -> None:
         self.calls.append(("writable",))

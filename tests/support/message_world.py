@@ -49,6 +49,8 @@ ANSWERS = {
     "reply": b"HTTP/1.1 200 OK\r\nWSAAS-Reply: text\r\nContent-Length: 5\r\n\r\nreply",
     "headers": b'HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n{"code": "OK", "headers": {"X-User": "1"}} '[:-1],
     "expires": b'HTTP/1.1 200 OK\r\nContent-Length: 31\r\n\r\n{"code": "OK", "expires_in": 1} '[:-1],
+    "accepted": b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"accepted": 1}',
+    "replies": b'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{"replies": [{"text": "one"}]}',
     "lines": b"HTTP/1.1 200 OK\r\nWSAAS-Reply: lines\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n",
     "forbidden": b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n",
     "gone": b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",
@@ -152,7 +154,11 @@ class MessageWorld:
         self.monitor = Monitor()
         self.observer = FakeObserver()
         self.observer.wants_requests = not options.light
-        self.fast_path = CountedFastPath(self.pool, target, TIMEOUT, MAX_MESSAGE_SIZE, self.gate) if fast else None
+        self.fast_path = (
+            CountedFastPath(self.pool, target, TIMEOUT, MAX_MESSAGE_SIZE, self.gate, batches=options.batch > 1)
+            if fast
+            else None
+        )
         self.courier = Courier(
             self.clock,
             Contract(

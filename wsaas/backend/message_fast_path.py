@@ -6,7 +6,8 @@ its place, and is sent when another one is answered. This path takes such a mess
 lane of a session that has nothing else to tell, the breaker has seen no failure, no observer wants the webhook
 itself, and the answer is the last one again, which said that the message is delivered and nothing else. It sends the
 same bytes in the same order, counts the same, and leaves whatever is unusual to the slow path, at each of its two
-steps (`send`, `answered`).
+steps (`send`, `answered`). Where a webhook has several messages, it takes a batch in the same way, while no observer
+watches at all.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.python.failure import Failure
 
 from wsaas.backend.delivery import PASSED_OVER, Delivery, Traffic, Watched, tell
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.message_exchange import MessageExchange
-from wsaas.backend.requests import Contract
+from wsaas.backend.requests import Contract, batch_answer_limit
 from wsaas.backend.responses import DELIVERED
+from wsaas.core.batch import BatchLane
 from wsaas.core.counters import DURATIONS
-from wsaas.core.events import EventKind, Received
+from wsaas.core.events import Batch, EventKind, Received
 from wsaas.core.lane import Lane
 from wsaas.core.monitor import Monitor
 from wsaas.core.plain_delivery import resolve_delivered
@@ -52,18 +54,22 @@ class Gate(Protocol):
 
 class MessageFastPath:
     """Sends messages over the pool, and hears their answers, for one courier. `timeout` is as that of PoolSender, and
-    `limit` is for the body of an answer, in bytes.
+    `limit` is for the body of an answer, in bytes: to one message, also where `batches` says that lanes have batches.
 
     Bound: a delivery and its exchange are used again, by the same session while that has more to tell, and then by
     another; SPARE of them are kept for that.
     """
 
-    def __init__(self, pool: Pool, target: Target, timeout: float, limit: int, gate: Gate | None = None) -> None:
+    def __init__(
+        self, pool: Pool, target: Target, timeout: float, limit: int, gate: Gate | None = None, batches: bool = False
+    ) -> None:
         self._begin = pool.begin
         self._seconds = pool.clock.seconds
         self._around_id = target.base_path + b"/", pool.after_path
         self._timeout = timeout
-        self._limit = limit
+        self._limit = batch_answer_limit(limit) if batches else limit
+        self._batches = batches
+        self._lane = BatchLane if batches else Lane
         self._gate = gate
         self._spare: list[Delivery] = []
 
@@ -81,8 +87,10 @@ class MessageFastPath:
         broken: Callable[[Failure, Delivery], object],
     ) -> None:
         """Work for a courier, with these parts of it. `send` and `answered` are its slow path."""
-        self._make_request = contract.message
-        self._form = contract.message_form(*self._around_id)
+        self._make_request: Callable[[Session, Any, bytes], bytes] = (
+            contract.batch if self._batches else contract.message
+        )
+        self._form = contract.message_form(*self._around_id, b"messages" if self._batches else b"message")
         self._dispatcher = dispatcher
         self._traffic = traffic
         self._deliveries = deliveries
@@ -105,14 +113,15 @@ class MessageFastPath:
         lane = session.lane
         if (
             delivery.event is not None
-            or (observer is not None and observer.wants_requests)
+            or (observer is not None and (self._batches or observer.wants_requests))
             or session.find_pending() is not _MESSAGE
             or (self._gate is not None and self._gate.closed)
-            or type(lane) is not Lane
+            or type(lane) is not self._lane
         ):
             self._slow_send(delivery)
             return
-        event = delivery.event = lane.messages[0]
+        event: Received | Batch
+        event = delivery.event = lane.head if self._batches else lane.messages[0]  # the head of one message, uncalled
         delivery.tries = 1
         due = delivery.began
         delivery.began = delivery.sent_at = now = self._seconds()

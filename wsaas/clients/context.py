@@ -16,7 +16,7 @@ from wsaas.clients.handshake.policy import HandshakePolicy
 from wsaas.clients.handshake.request_head import RequestHead
 from wsaas.clients.keepalive import Keepalive
 from wsaas.core.gateway import Gateway
-from wsaas.core.model import Frame
+from wsaas.core.model import Frame, Messages
 from wsaas.core.refusal import RefusalReason
 from wsaas.internals.autobahn import AutobahnCodec
 
@@ -63,6 +63,8 @@ CloseFastPath = Callable[[Any], bool]
 """As `EndOfTurn.close`."""
 MessageFastPath = Callable[[bytes], Frame | None]
 """As `frames.take_only`."""
+MessagesFastPath = Callable[[bytes, int, int, int], tuple[Messages, int] | None]
+"""As `frames.take_several`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class ConnectionContext:
     frame_fast_path: FrameFastPath | None
     close_fast_path: CloseFastPath | None
     message_fast_path: MessageFastPath | None
+    messages_fast_path: MessagesFastPath | None
     ws_timeout: float
     handshake_timeout: float
     max_message_size: int

@@ -19,11 +19,12 @@ from wsaas.clients.context import (
     FrameFastPath,
     HeadFastPath,
     MessageFastPath,
+    MessagesFastPath,
     OwnedConnection,
     ScanFastPath,
 )
 from wsaas.clients.deadlines import Deadlines
-from wsaas.clients.frames import Encoder, measure, take_only
+from wsaas.clients.frames import Encoder, measure, take_only, take_several
 from wsaas.clients.handshake.fast_path import read_common, scan
 from wsaas.clients.handshake.pending import PendingHandshakes
 from wsaas.clients.handshake.policy import HandshakePolicy
@@ -79,6 +80,7 @@ class ClientFactory(WebSocketServerFactory):
         frame_fast_path: FrameFastPath | None = measure,
         close_fast_path: CloseFastPath | None = None,
         message_fast_path: MessageFastPath | None = take_only,
+        messages_fast_path: MessagesFastPath | None = take_several,
     ) -> None:
         super().__init__(reactor=clock, server="")
         self.admission = admission
@@ -117,6 +119,7 @@ class ClientFactory(WebSocketServerFactory):
             frame_fast_path=frame_fast_path,
             close_fast_path=close_fast_path,
             message_fast_path=message_fast_path,
+            messages_fast_path=messages_fast_path,
             ws_timeout=ws_timeout,
             handshake_timeout=handshake_timeout,
             max_message_size=max_message_size,

@@ -1,7 +1,7 @@
 """Reads a client's frames, in the order in which they came, as far as there is room and time for them.
 
-Whole messages in one frame take the fast path (`frames.measure`), control frames are read here, and all else is for
-`slow_frames`.
+Whole messages in one frame take the fast paths (`frames.measure`, `frames.take_several`), control frames are read here,
+and all else is for `slow_frames`.
 """
 
 from __future__ import annotations
@@ -163,12 +163,21 @@ class FrameReader:
     def _read_some(self) -> bool:
         """Read whole messages on the fast path, all there are, or else one frame; return False if more must come."""
         slow, data, at, flow, session = self._slow, self._data, 0, self.flow, self._session
-        measure = self._context.frame_fast_path
+        context = self._context
+        measure, take_messages = context.frame_fast_path, context.messages_fast_path
+        if take_messages is not None and (slow is None or slow.between_messages):
+            several = take_messages(data, flow.left, context.max_message_size, session.lane.room)
+            if several is not None:
+                messages, at = several
+                self._data = data[at:]
+                flow.count(len(messages.frames))
+                session.received_all(messages)
+                return at < len(data)
         if measure is not None and (slow is None or slow.between_messages):
             try:
                 while at < len(data) and not flow.paused and (found := measure(data, at)):
                     start, length = found
-                    if length > self._context.max_message_size:
+                    if length > context.max_message_size:
                         break
                     session.announce(length)
                     frame = None if flow.paused else take(data, at, start, length)

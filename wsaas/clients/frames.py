@@ -1,6 +1,7 @@
 """Frames as bytes (RFC 6455, 5.2): whole messages in one frame, control frames, and the headers of all others.
 
-`measure` and `take` are the fast path for messages, and `take_only` is a shorter one for a message by itself. All else,
+`measure` and `take` are the fast path for messages; `take_only` is a shorter one for a message by itself, and so is
+`take_several` for several short ones. All else,
 and whatever is wrong, is for the slow path (`slow_frames`), which has the frame anew from its first byte.
 """
 
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 from autobahn.websocket.xormasker import create_xor_masker  # type: ignore[attr-defined]
 
-from wsaas.core.model import Frame
+from wsaas.core.lane import OVERHEAD
+from wsaas.core.model import Frame, Messages
 
 _TEXT, _BINARY = 0x81, 0x82  # FIN and opcode
 CLOSE, PING, PONG = 0x88, 0x89, 0x8A
@@ -20,8 +22,9 @@ MASKED = 0x80
 MASK_LENGTH = 4
 _SMALL = 1024
 """Bytes up to which a big integer is the faster mask."""
-_REPEATED = tuple(sum(1 << 32 * at for at in range(words)) for words in range(_SMALL // MASK_LENGTH + 1))
+_REPEATED = tuple(sum(1 << 32 * at for at in range(words)) for words in range(_SMALL // MASK_LENGTH + 2))
 """Factors, by words of four bytes: a mask times one of them is the mask so many times."""
+_FIRST_WORD = 0xFFFFFFFF
 _from_bytes = int.from_bytes  # a method of a class is made anew each time
 _CONTROL_MAX = 125
 _SHORT_HEADER = 2 + MASK_LENGTH
@@ -57,11 +60,7 @@ def take(data: bytes, at: int, start: int, length: int) -> Frame | None:
     payload = _unmasked(data, start, length)
     if data[at] == _BINARY:
         return Frame(payload, True)
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return None
-    return Frame(payload, False)
+    return Frame(payload, False) if _is_text(payload) else None
 
 
 def take_only(data: bytes) -> Frame | None:
@@ -87,6 +86,55 @@ def take_only(data: bytes) -> Frame | None:
     if first == _TEXT and not payload.isascii():
         return take(data, 0, len(data) - length - MASK_LENGTH, length)
     return Frame(payload, first == _BINARY)
+
+
+def take_several(data: bytes, most: int, longest: int, room: int) -> tuple[Messages, int] | None:
+    """Return the messages with which `data` begins, and where they end; None if there are none.
+
+    There are `most` of them at most, for which a lane has `room`. Each is whole, in one frame, of at most _SMALL and at
+    most `longest` bytes of payload. Reading ends before anything else.
+
+    Fast path: as `measure` and `take` for each, which do it where there is more or less than that.
+    """
+    frames: list[Frame] = []
+    at, end, total, binary = 0, len(data), 0, 0
+    for _ in range(most):
+        if end - at < _SHORT_HEADER:
+            break
+        length, start = data[at + 1] ^ MASKED, at + 2
+        if length > 125:
+            length = data[at + 2] << 8 | data[at + 3] if length == 126 else 0
+            start += 2
+            if not 126 <= length <= _SMALL:  # longer, or longer than it need be, or not masked
+                break
+        stop = start + MASK_LENGTH + length
+        room -= length + OVERHEAD
+        if stop > end or room < 0 or length > longest:
+            break
+        masked = _from_bytes(data[start:stop], "little")
+        words = length + 7 >> 2  # with the mask itself, which becomes 0
+        unmasked = (masked ^ (masked & _FIRST_WORD) * _REPEATED[words]).to_bytes(words << 2, "little")
+        payload = unmasked[MASK_LENGTH : MASK_LENGTH + length]
+        first = data[at]
+        if first == _TEXT:
+            if not payload.isascii() and not _is_text(payload):
+                break
+        elif first == _BINARY:
+            binary += 1
+        else:
+            break
+        frames.append(Frame(payload, first == _BINARY))
+        total += length
+        at = stop
+    return (Messages(frames, total, binary), at) if frames else None
+
+
+def _is_text(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _unmasked(data: bytes, start: int, length: int) -> bytes:

@@ -70,6 +70,17 @@ class ReadControl:
         if spent or self._turn <= 0:
             self._defer_if_due(spent)
 
+    @property
+    def left(self) -> int:
+        """The number of frames after which there is no reason to pause yet."""
+        left, pace = self._turn - 1, self._pace.left
+        return left if pace is None or left < pace else pace
+
+    def count(self, frames: int) -> None:
+        """Count several frames, no more than are `left`: as `frame` for each."""
+        self._turn -= frames
+        self._pace.count_all(frames)
+
     def _defer_if_due(self, spent: bool = True) -> None:
         wait = self._pace.pause(self._clock.seconds()) if spent and not self._closed else 0.0
         if wait or self._turn <= 0:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
 from wsaas.core.events import Batch, Received
-from wsaas.core.lane import Lane
+from wsaas.core.lane import OVERHEAD, Lane
 from wsaas.core.model import Limits
 
 
@@ -16,31 +17,54 @@ class BatchLane(Lane):
     messages that come meanwhile wait for the next.
     """
 
-    __slots__ = ("_in_flight", "_most", "_most_bytes")
+    __slots__ = ("_in_flight", "_most", "_most_bytes", "_size_in_flight")
+    MOST_IN_TUPLE = 64
 
     def __init__(self, capacity: int, most: int, most_bytes: int) -> None:
         super().__init__(capacity)
         self._most = most
         self._most_bytes = most_bytes
-        self._in_flight = 0
+        self._in_flight = self._size_in_flight = 0
 
     @property
     def head(self) -> Batch:
         """The oldest messages; they stay until `pop`."""
-        messages: list[Received] = []
-        room = self._most_bytes
-        for message in islice(self.messages, self._most):
-            room -= len(message.frame.payload)
-            if messages and room < 0:
-                break
-            messages.append(message)
+        waiting = self.messages
+        count = len(waiting)
+        if count <= self._most and self.size - count * OVERHEAD <= self._most_bytes:
+            messages = tuple(waiting)
+            self._size_in_flight = self.size
+        else:
+            messages = tuple(islice(waiting, self._most))
+            room = self._most_bytes
+            for at, message in enumerate(messages):
+                room -= len(message.frame.payload)
+                if at and room < 0:
+                    messages = messages[:at]
+                    break
+            self._size_in_flight = _size(messages)
         self._in_flight = len(messages)
-        return Batch(tuple(messages), self._most_bytes)
+        return Batch(messages, self._most_bytes)
 
     def pop(self, taken: int | None = None) -> None:
         """Drop the messages of the batch in flight, or the first `taken` of them."""
-        for _ in range(self._in_flight if taken is None else taken):
-            super().pop()
+        messages = self.messages
+        if taken is None:
+            taken = self._in_flight
+            self.size -= self._size_in_flight
+        else:
+            self.size -= _size(islice(messages, taken))
+        if isinstance(messages, tuple):
+            self.messages = messages[taken:]
+        elif taken < len(messages):
+            for _ in range(taken):
+                messages.popleft()
+        else:
+            self.messages = ()
+
+
+def _size(messages: Iterable[Received]) -> int:
+    return sum([len(message.frame.payload) + OVERHEAD for message in messages])
 
 
 def make_lane(limits: Limits) -> Lane:

@@ -79,7 +79,7 @@ class Received:
     frame: Frame
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Batch:
     """A client sent these messages, one or more, in this order: one PUT (WEBHOOK_BATCH).
 

@@ -52,10 +52,15 @@ class Expiry:
         self._asked += 1
         self.due = Refresh(self._asked, moment)
 
-    def renew(self, seconds: float) -> None:
-        """Hear the answer: the connection is kept for so many seconds more, once `start` is called."""
+    def renew(self, seconds: float | None) -> Expiry | None:
+        """Hear the answer: the connection is kept for so many seconds more, once `start` is called; for None for good,
+        and nothing is returned.
+        """
+        if seconds is None:
+            return None
         self.due = None
         self.seconds = seconds
+        return self
 
     def stop(self) -> None:
         """Let the connection end: no further question is due. One that is due already is for its messages."""

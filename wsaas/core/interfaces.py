@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from wsaas.core.events import Cause, Closed
-from wsaas.core.model import Frame
+from wsaas.core.model import Frame, Messages
 from wsaas.core.outcomes import Accepted, Kept
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal
@@ -22,6 +22,14 @@ class PongInput(Protocol):
         """Hear a pong with a payload."""
 
 
+class LaneRoom(Protocol):
+    """The part of a session's lane that the client's end reads."""
+
+    @property
+    def room(self) -> int:
+        """The bytes for which there is room, each message with its OVERHEAD."""
+
+
 class SessionInput(Protocol):
     """The side of a session that the client's end knows, and to which it tells what the client does."""
 
@@ -33,11 +41,18 @@ class SessionInput(Protocol):
     def outgoing(self) -> PongInput:
         """The way out to the client, which hears of pongs."""
 
+    @property
+    def lane(self) -> LaneRoom:
+        """The way in from the client."""
+
     def announce(self, length: int) -> None:
         """Hear that a message of `length` bytes or more has begun; reading stops if there is no room for it."""
 
     def received(self, frame: Frame) -> None:
         """Take a whole message."""
+
+    def received_all(self, messages: Messages) -> None:
+        """Take several whole messages, for which the lane has room: as `announce` and `received` for each."""
 
     def writable(self) -> None:
         """Hear that a frame which found no room may find it now."""

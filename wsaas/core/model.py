@@ -19,6 +19,15 @@ class Frame:
     binary: bool
 
 
+@value
+class Messages:
+    """Several messages that came together. `length` is the bytes of their payloads, `binary` counts the binary ones."""
+
+    frames: list[Frame]
+    length: int
+    binary: int
+
+
 @dataclass(frozen=True, slots=True)
 class Handshake:
     """A client's request to connect (RFC 6455, 4.1).

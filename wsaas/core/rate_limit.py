@@ -48,6 +48,15 @@ class Pace:
         left = self._left = self._left - 1
         return left <= 0 and self._rate > 0
 
+    @property
+    def left(self) -> int | None:
+        """The number of events that `count` lets pass now without a question; None for any number."""
+        return max(0, self._left - 1) if self._rate else None
+
+    def count_all(self, events: int) -> None:
+        """Count several events, no more than are `left`."""
+        self._left -= events
+
     def pause(self, now: float) -> float:
         """Return the seconds to wait until the next event, 0 for none; events beyond the burst are waited for, too.
 

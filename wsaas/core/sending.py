@@ -55,6 +55,18 @@ def send_replies(session: S, owner: SessionOwner[S], *frames: Frame) -> bool:
     return not session.outgoing.unsent
 
 
+def send_waiting(session: S, owner: SessionOwner[S]) -> None:
+    """Send the replies that wait, and go on with streams, as far as there is room now and they may be sent."""
+    outgoing = session.outgoing
+    if (outgoing.unsent or outgoing.streams is not None) and not owner.may_reply():
+        return
+    replies, outgoing.unsent = outgoing.unsent, ()
+    if replies and session.state is _OPEN and send_replies(session, owner, *replies):
+        owner.wake(session)
+    if outgoing.streams is not None:
+        outgoing.streams.resume()
+
+
 def stream_reply(session: S, owner: SessionOwner[S], stream: ReplyStream) -> None:
     """Send on a reply that the backend is still writing, unless the client is gone, or going."""
     if session.state is not _OPEN:

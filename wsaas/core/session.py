@@ -14,7 +14,7 @@ from wsaas.core.events import Cause, CloseCode, Closed, Event, EventKind, Opened
 from wsaas.core.expiry import Expiry
 from wsaas.core.identity import Identity
 from wsaas.core.interfaces import Peer, SessionOwner
-from wsaas.core.model import Frame, Handshake, Limits
+from wsaas.core.model import Frame, Handshake, Limits, Messages
 from wsaas.core.outcomes import (
     Accepted,
     CloseRequested,
@@ -30,7 +30,7 @@ from wsaas.core.outgoing import Outgoing
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Record
 from wsaas.core.refusal import Refusal, RefusalReason
-from wsaas.core.sending import send, send_replies, stream_reply
+from wsaas.core.sending import send, send_replies, send_waiting, stream_reply
 from wsaas.core.states import BEFORE_THE_ANSWER, WHEN_CLOSED, WHEN_DISCONNECTED, State
 
 _CONNECTING, _ACCEPTED, _OPEN, _LEAVING = State.CONNECTING, State.ACCEPTED, State.OPEN, State.LEAVING
@@ -81,15 +81,17 @@ class Session(Identity):
         elif self.state is State.DISMISSED:
             self.lane.lost += 1
 
+    def received_all(self, messages: Messages) -> None:
+        """Take several whole messages, for which the lane has room."""
+        if self.state is _OPEN or self.state is State.CLOSING:
+            self.lane.push_all(messages)
+            self._owner.wake(self)
+        elif self.state is State.DISMISSED:
+            self.lane.lost += len(messages.frames)
+
     def writable(self) -> None:
         """Hear that a frame which found no room may find it now, or that replies may be sent again."""
-        if (self.outgoing.unsent or self.outgoing.streams is not None) and not self._owner.may_reply():
-            return
-        replies, self.outgoing.unsent = self.outgoing.unsent, ()
-        if replies and self.state is _OPEN and send_replies(self, self._owner, *replies):
-            self._owner.wake(self)
-        if self.outgoing.streams is not None:
-            self.outgoing.streams.resume()
+        send_waiting(self, self._owner)
 
     def fail(self, cause: Cause, code: int, reason: str) -> None:
         """Hear that the client broke a rule or a limit; the peer closes the connection itself."""
@@ -251,11 +253,7 @@ class Session(Identity):
     def _keep(self, kept: Kept) -> None:
         """Go on with a connection whose time was over, for as long as the backend says."""
         self.repeat(kept.headers)
-        if kept.expires_in is None:
-            self.expiry = None
-        else:
-            assert self.expiry is not None
-            self.expiry.renew(kept.expires_in)
+        self.expiry = self.expiry and self.expiry.renew(kept.expires_in)
         self._owner.kept(self, kept)
 
     def _dismiss(self, cause: Cause, code: int, reason: str = "") -> None:

@@ -129,7 +129,14 @@ def assemble(
             monitor.counters.streams,
         ),
         address=backend.url,
-        fast_path=MessageFastPath(pool, backend, settings.webhook_timeout, settings.max_message_size, gate),
+        fast_path=MessageFastPath(
+            pool,
+            backend,
+            settings.webhook_timeout,
+            settings.max_message_size,
+            gate,
+            batches=settings.webhook_batch > 1,
+        ),
     )
     journal: MemoryJournal | SqliteJournal | ClusterJournal = MemoryJournal()
     if settings.state_dir is not None:

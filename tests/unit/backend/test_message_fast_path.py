@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from itertools import product
 from random import Random
 from typing import Any
@@ -14,7 +15,7 @@ from tests.support.properties import rounds
 from wsaas.backend.delivery import Delivery
 from wsaas.backend.message_exchange import MessageExchange
 from wsaas.backend.message_fast_path import SPARE
-from wsaas.core.events import EventKind, Received
+from wsaas.core.events import Batch, EventKind, Received
 from wsaas.core.lane import Lane
 from wsaas.core.model import Frame
 from wsaas.http_client.exchange import HttpResponse, SecondAnswer, Timing
@@ -29,6 +30,10 @@ OPTIONS = (
     Options(gated=True, concurrency=4),
     Options(signed=True),
     Options(batch=3),
+    Options(batch=3, concurrency=2),
+    Options(batch=3, concurrency=1, signed=True),
+    Options(batch=2, gated=True),
+    Options(batch=3, light=True),
     Options(light=True),
     Options(light=True, concurrency=2),
 )
@@ -158,6 +163,55 @@ class StepTests(SynchronousTestCase):
         world.clock.advance(5)
         world.answer(0, "ok")
         self.assertTrue(world.observer.heard[-1].startswith("delivered"), "the second try is watched")
+
+    def test_batch(self) -> None:
+        """Batches take the fast path both ways, whole; not while an observer watches, and an answer that has said how
+        much it accepts is read each time.
+        """
+        world = self.world(1, batch=3, light=True)
+        assert world.fast_path is not None
+        session = world.sessions[0]
+
+        def said() -> list[str]:
+            wire = next(wire for wire in world.backend.wires if wire.unanswered)
+            body = json.loads(wire.last.partition(b"\r\n\r\n")[2])
+            return [each["webhook_id"].removeprefix(session.id) for each in body["messages"]]
+
+        for how in (2, 3, 4, 5, 6):
+            world.say(0, how)
+        self.assertEqual(said(), ["_2_message"])
+        world.answer(0, "ok")
+        self.assertEqual(said(), ["_3_message", "_4_message", "_5_message"])
+        world.answer(0, "ok")
+        self.assertEqual(said(), ["_6_message"])
+        world.answer(0, "ok")
+        self.assertEqual((world.fast_path.sent, world.fast_path.answered_fast), (4, 3))
+        for how in (2, 3, 4):
+            world.say(0, how)
+        world.answer(0, "accepted")
+        self.assertEqual(said(), ["_8_message", "_9_message"])
+        world.answer(0, "accepted")
+        self.assertEqual(said(), ["_9_message"])
+        world.answer(0, "accepted")
+        self.assertEqual((world.fast_path.sent, world.fast_path.answered_fast, len(session.lane)), (7, 3, 0))
+        world.monitor.watch(world.observer)
+        world.say(0, 2)
+        world.answer(0, "ok")
+        self.assertEqual((world.fast_path.sent, world.fast_path.answered_fast, len(session.lane)), (7, 3, 0))
+        self.assertEqual(len(world.observer.heard), 1)
+
+    def test_long_answer(self) -> None:
+        """The answer to a batch may be as long as on the slow path, so that it has room for replies."""
+        replies = b'{"replies": [{"text": "%b"}, {"text": "%b"}]}' % (b"a" * 298, b"b" * 298)
+        for fast in (True, False):
+            world = MessageWorld(Options(batch=3), fast)
+            world.connect(0, 1)
+            world.answer(0, "ok")
+            world.say(0, 1)
+            world.calls.flush()
+            [wire] = world.backend.wires
+            wire.answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(replies), replies))
+            self.assertEqual([len(call) for call in world.calls], [len("send ") + 298] * 2)
 
     def test_renewed(self) -> None:
         """An exchange that is used again counts anew how often it was sent: a message whose second try finds no backend
@@ -305,3 +359,38 @@ class RequestTests(SynchronousTestCase):
             )
             self.assertEqual(whole, expected)
             self.assertEqual(b"webhook-signature" in whole, signed)
+
+    def test_batch(self) -> None:
+        """So is that of a batch, whatever its messages are."""
+        for signed, path in product((False, True), (b"", b"/a%20b", b"/%b%d", b"/message")):
+            world = MessageWorld(Options(signed=signed, batch=5), True)
+            world.connect(0, 1)
+            world.answer(0, "ok")
+            session = world.sessions[0]
+            frames = Frame(b'%d "\\\n\x01\xe2\x82\xac', False), Frame(b"%d \xff\0", True), Frame(b"", False)
+            event = Batch(tuple(Received(7 + at, frame) for at, frame in enumerate(frames)))
+            contract = world.fast_path._make_request.__self__  # type: ignore[union-attr,attr-defined]
+            contract._bits = lambda n: 5
+            after = b" HTTP/1.1\r\nHost: message\r\nContent-Length: "
+            webhook = contract.webhook(session, event)
+            whole = contract.batch(session, event, contract.message_form(path + b"/", after, b"messages"))
+            expected = b"PUT %b/%b%b%d\r\n%b\r\n%b" % (
+                path,
+                webhook.id,
+                after,
+                len(webhook.body),
+                webhook.head,
+                webhook.body,
+            )
+            self.assertEqual(whole, expected)
+            self.assertEqual(b"webhook-signature" in whole, signed)
+            messages = json.loads(webhook.body)["messages"]
+            ids = [f"{session.id}_{sequence}_message" for sequence in (7, 8, 9)]
+            self.assertEqual(
+                messages,
+                [
+                    {"webhook_id": ids[0], "text": '%d "\\\n\x01\u20ac'},
+                    {"webhook_id": ids[1], "binary": "JWQg/wA="},
+                    {"webhook_id": ids[2], "text": ""},
+                ],
+            )

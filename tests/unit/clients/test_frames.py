@@ -25,8 +25,11 @@ from wsaas.clients.frames import (
     take,
     take_control,
     take_only,
+    take_several,
 )
-from wsaas.core.model import Frame
+from wsaas.clients.read_control import FRAMES_PER_TURN
+from wsaas.core.lane import OVERHEAD
+from wsaas.core.model import Frame, Messages
 
 SIZES = (0, 1, 2, 3, 4, 5, 124, 125, 126, 127, 1023, 1024, 1025, 65535)
 
@@ -143,6 +146,11 @@ messages = st.one_of(
     st.builds(Ping, payload=st.binary(max_size=125)),
     st.builds(Pong, payload=st.binary(max_size=125)),
 ).map(spelled)
+short = st.one_of(
+    st.builds(BytesMessage, data=st.binary(max_size=9)),
+    st.builds(TextMessage, data=st.text(max_size=9)),
+    st.builds(TextMessage, data=st.text("x", min_size=120, max_size=130)),
+).map(spelled)
 odd = st.sampled_from(
     [
         b"\x81\x81\0\0\0\0\xff",
@@ -184,9 +192,9 @@ class DifferentialTests(SynchronousTestCase):
         stream = b"".join(sent)
         marks = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
         pieces: list[bytes | int] = [stream[start:stop] for start, stop in pairwise(marks)]
-        slow = self.outcome(pieces, frame_fast_path=None, message_fast_path=None)
+        slow = self.outcome(pieces, frame_fast_path=None, message_fast_path=None, messages_fast_path=None)
         self.assertEqual(self.outcome(pieces), slow)
-        self.assertEqual(self.outcome(pieces, message_fast_path=None), slow)
+        self.assertEqual(self.outcome(pieces, message_fast_path=None, messages_fast_path=None), slow)
         self.assertEqual(self.outcome(pieces, frame_fast_path=None), slow)
 
     @examples(100)
@@ -196,8 +204,81 @@ class DifferentialTests(SynchronousTestCase):
         and while it has none, and at a rate that a client exceeds.
         """
         for options in ({}, {"message_rate": 4}):
-            slow = self.outcome(steps, frame_fast_path=None, message_fast_path=None, **options)
+            off = {"frame_fast_path": None, "message_fast_path": None, "messages_fast_path": None}
+            slow = self.outcome(steps, **off, **options)
             self.assertEqual(self.outcome(steps, **options), slow)
+
+    @examples(100)
+    @given(
+        st.lists(
+            st.lists(messages | messages | short | short | odd, max_size=12).map(b"".join)
+            | st.sampled_from([0, 300, 1000, 10**9]),
+            max_size=8,
+        )
+    )
+    def test_several(self, steps: list[bytes | int]) -> None:
+        """A read that is several frames is heard as without that fast path, while the lane has room and while it has
+        room for some of them only, and at a rate that a client exceeds.
+        """
+        for options in ({}, {"message_rate": 4}, {"message_rate": 0}):
+            slow = self.outcome(steps, messages_fast_path=None, **options)
+            self.assertEqual(self.outcome(steps, **options), slow)
+
+    @examples(300)
+    @given(
+        st.lists(messages | short | short | odd, min_size=1, max_size=9).map(b"".join),
+        st.integers(0, 5),
+        st.sampled_from([0, 5, 500, 5000]),
+        st.integers(0, 3000) | st.just(10**6),
+        st.lists(st.tuples(st.integers(0, 40), st.integers(0, 255)), max_size=2),
+    )
+    def test_takes_several(
+        self, data: bytes, most: int, longest: int, room: int, changes: list[tuple[int, int]]
+    ) -> None:
+        """The messages that are taken together are those that are measured and taken one after the other, as long as
+        they are whole, short, few enough, and find room.
+        """
+        changed = bytearray(data)
+        for at, byte in changes:
+            if at < len(changed):
+                changed[at] = byte
+        data, end, left, frames = bytes(changed), 0, room, list[Frame]()
+        while len(frames) < most and (found := measure(data, end)) and found[1] <= min(longest, 1024):
+            frame = take(data, end, *found)
+            left -= found[1] + OVERHEAD
+            if frame is None or left < 0:
+                break
+            frames.append(frame)
+            end = sum(found) + 4
+        length, binary = sum(len(frame.payload) for frame in frames), sum(frame.binary for frame in frames)
+        expected = (Messages(frames, length, binary), end) if frames else None
+        self.assertEqual(take_several(data, most, longest, room), expected)
+
+    def test_several_are_taken(self) -> None:
+        """All messages of a read are taken together, of any length up to 1,024 bytes, text and binary alike."""
+        events: list[Message] = [BytesMessage(data=b"\xff" * size) for size in SIZES if size <= 1024]
+        events += [TextMessage(data="x" * size) for size in SIZES if size <= 1024]
+        data = b"".join(map(spelled, [*events, TextMessage(data="\u20ac")]))
+        taken = take_several(data, 100, 1024, 10**6)
+        assert taken is not None
+        expected = [event.data if isinstance(event.data, bytes) else event.data.encode() for event in events]
+        self.assertEqual([frame.payload for frame in taken[0].frames], [*expected, b"\xe2\x82\xac"])
+        self.assertEqual(taken[1], len(data))
+
+    def test_a_turn(self) -> None:
+        """Of the messages of one read, no more are taken together than may be read in a turn of the reactor, or at the
+        rate of the client; all of them are handed over in the end.
+        """
+        frame = spelled(BytesMessage(data=b"x"))
+        for rate, at_once in ((0, FRAMES_PER_TURN), (10, 20)):
+            harness = Harness(message_rate=rate)
+            client = harness.open()
+            client.say(frame * (2 * FRAMES_PER_TURN))
+            self.assertEqual((len(client.session.received_frames), client.transport.reading), (at_once, False))
+            harness.clock.pump([1.0] * 100)
+            self.assertEqual(
+                (len(client.session.received_frames), client.transport.reading), (2 * FRAMES_PER_TURN, True)
+            )
 
     @examples(200)
     @given(messages | odd, st.lists(st.tuples(st.integers(0, 12), st.integers(0, 255)), max_size=2), st.integers(-2, 2))

@@ -8,9 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import Calls, FakePeer
 from tests.support.properties import examples
+from wsaas.core.batch import BatchLane
 from wsaas.core.events import Received
 from wsaas.core.lane import OVERHEAD, Lane
-from wsaas.core.model import Frame
+from wsaas.core.model import Frame, Messages
 
 
 def frame(length: int = 0) -> Frame:
@@ -67,6 +68,50 @@ class LaneTests(SynchronousTestCase):
             self.assertEqual((peer.calls, len(lane)), (["pause", "resume"], left))
             lane.relieve(peer)
             self.assertEqual(peer.calls, ["pause", "resume"], "once")
+
+    @examples(100)
+    @given(st.lists(st.lists(st.integers(0, 9), max_size=70) | st.sampled_from(["pop", "clear"]), max_size=9))
+    def test_several(self, steps: list[list[int] | str]) -> None:
+        """Several messages pushed together are there as if they had come one by one, also in a lane of batches,
+        and there was room for just what `room` says.
+        """
+        for make in (lambda: Lane(50_000), lambda: BatchLane(50_000, 3, 10_000)):
+            slow, fast = make(), make()
+            for step in steps:
+                if step == "clear":
+                    slow.give_up()
+                    fast.give_up()
+                elif step == "pop":
+                    if len(slow):
+                        self.assertEqual(slow.head, fast.head)
+                        slow.pop()
+                        fast.pop()
+                elif step and isinstance(step, list):
+                    frames = [Frame(b"x" * length, length % 2 == 0) for length in step]
+                    binary = sum(frame.binary for frame in frames)
+                    for frame in frames:
+                        slow.push(frame)
+                    fast.push_all(Messages(frames, sum(step), binary))
+                self.assertEqual(list(slow.messages), list(fast.messages))
+                for name in ("size", "received", "binary", "bytes", "lost", "room"):
+                    self.assertEqual(getattr(slow, name), getattr(fast, name), name)
+                if len(fast) and fast.room >= OVERHEAD:
+                    self.assertTrue(has_room(fast, fast.room - OVERHEAD))
+                    self.assertFalse(has_room(fast, fast.room - OVERHEAD + 1))
+                    fast.refused = None
+
+    def test_little_memory(self) -> None:
+        """An idle connection keeps no deque: neither one that had a message, nor one that had several."""
+        for make, most in ((lambda: Lane(50_000), 1), (lambda: BatchLane(50_000, 8, 10_000), 8)):
+            lane = make()
+            for count in (1, 8, 100):
+                lane.push_all(Messages([frame()] * count, 0, count))
+                self.assertEqual(isinstance(lane.messages, tuple), count <= lane.MOST_IN_TUPLE)
+                while len(lane):
+                    self.assertIsNotNone(lane.head)
+                    lane.pop()
+                self.assertEqual(lane.messages, ())
+            self.assertGreaterEqual(lane.MOST_IN_TUPLE, most)
 
     def test_nobody_to_pause(self) -> None:
         """Of a client that is gone nothing is paused or resumed."""

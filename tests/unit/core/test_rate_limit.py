@@ -58,6 +58,17 @@ class PaceTests(SynchronousTestCase):
             self.assertTrue(20 * rate <= count <= 22 * rate + 2, (rate, count))
             self.assertGreaterEqual(shortest, 0.1)
 
+    def test_several(self) -> None:
+        """Events counted together count as they do one by one; no more are left than pass without a question."""
+        slow, fast = Pace(5, 0.0), Pace(5, 0.0)
+        self.assertEqual(fast.left, 9)
+        fast.count_all(9)
+        self.assertEqual([slow.count() for _ in range(9)], [False] * 9)
+        self.assertEqual((slow.left, fast.left, slow.count(), fast.count()), (0, 0, True, True))
+        self.assertEqual((slow.left, fast.left, slow.pause(0.5), fast.pause(0.5)), (0, 0, 0.0, 0.0))
+        self.assertEqual((slow.left, fast.left), (1, 1))
+        self.assertIsNone(Pace(0, 0.0).left)
+
     def test_slow(self) -> None:
         """Who stays below the rate is never stopped."""
         pace, now = Pace(100, 0.0), 0.0

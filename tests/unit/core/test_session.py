@@ -12,7 +12,7 @@ from wsaas.core.events import Cause, Closed, EventKind, Opened, Received
 from wsaas.core.facts import facts_of
 from wsaas.core.gateway import record_of
 from wsaas.core.lane import OVERHEAD
-from wsaas.core.model import Frame, Limits
+from wsaas.core.model import Frame, Limits, Messages
 from wsaas.core.outcomes import Accepted, Acknowledged, CloseRequested, Delivered, Undelivered
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts, Record
@@ -237,6 +237,43 @@ class MessageTests(SynchronousTestCase):
             stage.resolve(Delivered())
         self.assertIsNone(stage.next_event())
         self.assertEqual((stage.session.lane.received, stage.session.lane.bytes), (3, 5))
+
+    def test_several(self) -> None:
+        """Several messages at once are as many that come one after the other, in each state, but that the session wakes
+        once for all.
+        """
+        frames = [text("one"), Frame(b"\xff\x00", binary=True), text("")]
+
+        def wait(stage: Stage) -> None:
+            stage.receive("waits")
+            stage.calls.flush()
+
+        for change in (
+            lambda stage: None,
+            wait,
+            lambda stage: stage.session.close(Cause.API, 4001, "bye"),
+            lambda stage: stage.session.fail(Cause.PROTOCOL_ERROR, 1002, ""),
+            lambda stage: (wait(stage), stage.next_event(), stage.resolve(CloseRequested(1008))),
+            lambda stage: stage.session.disconnected(Cause.CLIENT, 1000, "", True),
+        ):
+            slow, fast = Stage.open(), Stage.open()
+            change(slow)
+            change(fast)
+            for frame in frames:
+                slow.session.received(frame)
+            fast.session.received_all(Messages(frames, 5, 1))
+            others = [[call for call in each.calls if call != "wake"] for each in (slow, fast)]
+            self.assertEqual(*others)
+            one, other = slow.session, fast.session
+            self.assertEqual(
+                (one.state, one.pending, list(one.lane.messages)),
+                (other.state, other.pending, list(other.lane.messages)),
+            )
+            for name in ("size", "received", "binary", "bytes", "lost"):
+                self.assertEqual(getattr(one.lane, name), getattr(other.lane, name), name)
+        stage = Stage.open()
+        stage.session.received_all(Messages(frames, 5, 1))
+        self.assertEqual(stage.calls, ["wake"])
 
     def test_unresolved(self) -> None:
         """A message stays the next one until it is resolved."""
