@@ -10,7 +10,7 @@ from tests.support.core_fakes import Stage, text
 from tests.support.properties import examples
 from wsaas.core.batch import BatchLane, make_lane
 from wsaas.core.events import Batch
-from wsaas.core.lane import Lane
+from wsaas.core.lane import OVERHEAD, Lane
 from wsaas.core.model import Frame, Limits
 from wsaas.core.outcomes import Accepted, Delivered
 
@@ -35,7 +35,7 @@ class BatchLaneTests(SynchronousTestCase):
             waiting.append(0)
             lane.pop(None if taken is None or taken > len(batch) else taken)
             del waiting[: taken if taken is not None and taken <= len(batch) else len(batch)]
-            self.assertEqual(len(lane), len(waiting))
+            self.assertEqual((len(lane), lane.size), (len(waiting), sum(waiting) + OVERHEAD * len(waiting)))
 
     def test_made(self) -> None:
         """A connection has a lane for batches if a webhook may have several messages, else the plain one."""
