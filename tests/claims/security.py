@@ -112,6 +112,7 @@ TESTS: Claims = {
             "unit.clients.test_connection.MessageTests.test_too_big",
             "thorough.fuzz.test_bombs.BombTests.test_long_frame",
             "unit.clients.test_frames.DifferentialTests.test_alike",
+            "unit.clients.test_frames.DifferentialTests.test_takes_several",
         ],
         "A message whose fragments never end": [
             "thorough.fuzz.test_bombs.BombTests.test_endless_message",
@@ -129,11 +130,14 @@ TESTS: Claims = {
             "unit.clients.test_flood.TurnTests.test_turns",
             "system.test_limits.RateTests.test_flood",
             "unit.clients.test_frames.DifferentialTests.test_one_by_one",
+            "unit.clients.test_frames.DifferentialTests.test_several",
         ],
         "Messages faster than the backend takes them": [
             "system.test_order.BacklogTests.test_memory",
             "unit.clients.test_connection.MessageTests.test_pause",
             "unit.clients.test_frames.DifferentialTests.test_one_by_one",
+            "unit.clients.test_frames.DifferentialTests.test_several",
+            "unit.clients.test_frames.DifferentialTests.test_takes_several",
         ],
         "Pings without reading the pongs": [
             "unit.clients.test_connection.SendBufferTests.test_ping_flood",
@@ -166,6 +170,7 @@ TESTS: Claims = {
             "thorough.fuzz.test_clients.FrameFuzz.test_anything",
             "thorough.fuzz.test_clients.FrameFuzz.test_cuts",
             "unit.clients.test_frames.DifferentialTests.test_takes_the_same",
+            "unit.clients.test_frames.DifferentialTests.test_takes_several",
         ],
         "Anything else, by the hundred thousand": [
             "thorough.fuzz.test_clients.FrameFuzz.test_meanwhile",

@@ -130,12 +130,7 @@ def assemble(
         ),
         address=backend.url,
         fast_path=MessageFastPath(
-            pool,
-            backend,
-            settings.webhook_timeout,
-            settings.max_message_size,
-            gate,
-            batches=settings.webhook_batch > 1,
+            pool, backend, settings.webhook_timeout, settings.max_message_size, gate, batches=settings.webhook_batch > 1
         ),
     )
     journal: MemoryJournal | SqliteJournal | ClusterJournal = MemoryJournal()

@@ -51,6 +51,8 @@ _BOTH = ("thorough.fuzz.test_clients.FrameFuzz.test_meanwhile", "thorough.fuzz.t
 
 _ALONE = "unit.clients.test_frames.DifferentialTests.test_takes_the_same"
 _ONE_BY_ONE = "unit.clients.test_frames.DifferentialTests.test_one_by_one"
+_SEVERAL = "unit.clients.test_frames.DifferentialTests.test_several"
+_TAKES_SEVERAL = "unit.clients.test_frames.DifferentialTests.test_takes_several"
 _IN_A_FRAME = ("unit.clients.test_connection.MessageTests.test_frames_in_a_frame",)
 
 DEFENCES = [
@@ -58,9 +60,16 @@ DEFENCES = [
     without(  # one that is whole at once, behind another
         HUGE,
         READER,
-        "if length > self._context.max_message_size:",
+        "if length > context.max_message_size:",
         "if False:",
         "unit.clients.test_frames.DifferentialTests.test_alike",
+    ),
+    without(  # one of several short ones
+        HUGE,
+        FRAMES,
+        "or length > longest:",
+        ":",
+        _TAKES_SEVERAL,
     ),
     without(  # one that is all of a read
         HUGE,
@@ -97,12 +106,16 @@ DEFENCES = [
     without(FLOOD, FLOW, "            self._transport.pauseProducing()", "            pass"),
     without(FLOOD, READER, _SHORT_FRAME, "                    session"),
     without(FLOOD, READER, "flow.only_frame()", "pass", _ONE_BY_ONE),
+    without(FLOOD, READER, "flow.count(len(messages.frames))", "pass", _SEVERAL),
+    without(FLOOD, READER, "take_messages(data, flow.left, ", "take_messages(data, 1000, ", _SEVERAL),
     without(FLOOD, SLOW, "        flow.frame()\n", "        pass\n"),
     without(FLOOD, READER, "self._data[size:]\n        self.flow.frame()", "self._data[size:]"),
     without(FLOOD, SERVICE, "=settings.message_rate", "=0", "system.test_limits.RateTests.test_flood"),
     without(FASTER, CONNECTION, "self._reader.flow.pause(LANE)", "pass"),
     without(FASTER, READER, "session.announce(length)\n                    frame", "frame", _ONE_BY_ONE),
     without(FASTER, READER, "self._session.announce(length)", "pass", _ONE_BY_ONE),
+    without(FASTER, READER, "session.lane.room)", "1000000)", _SEVERAL),
+    without(FASTER, FRAMES, "room < 0 or ", "", _TAKES_SEVERAL),
     without(FASTER, READER, "session.announce(expected)", "pass", "system.test_order.BacklogTests.test_memory"),
     without(FASTER, SERVICE, "settings.receive_buffer", "10**9", "system.test_order.BacklogTests.test_memory"),
     without(FASTER, LANE, "not self.messages or self.size", "True or self.size"),
@@ -196,11 +209,17 @@ DEFENCES = [
     without(
         FORBIDDEN,
         FRAMES,
-        "payload.decode()\n    except UnicodeDecodeError:\n        return None",
+        "payload.decode()\n    except UnicodeDecodeError:\n        return False",
         "payload.decode()\n    except UnicodeDecodeError:\n        pass",
         _ALONE,
     ),
     without(FORBIDDEN, FRAMES, "first == _TEXT and not payload.isascii()", "False", _ALONE),
+    without(FORBIDDEN, FRAMES, "if not payload.isascii() and not _is_text(payload)", "if False", _TAKES_SEVERAL),
+    without(FORBIDDEN, FRAMES, "data[at + 1] ^ MASKED", "data[at + 1] & 127", _TAKES_SEVERAL),
+    without(FORBIDDEN, FRAMES, "if not 126 <= length <= _SMALL", "if not length <= _SMALL", _TAKES_SEVERAL),
+    without(
+        FORBIDDEN, FRAMES, "elif first == _BINARY:\n            binary", "else:\n            binary", _TAKES_SEVERAL
+    ),
     without(FORBIDDEN, FRAMES, "if first != _TEXT and first != _BINARY:", "if first & 8:", _ALONE),
     without(FORBIDDEN, FRAMES, "== MASKED | length:", "& 127 == length:", _ALONE),
     without(FORBIDDEN, FRAMES, "(length := length - 2) >= 126", "(length := length - 2) >= 0", _ALONE),
