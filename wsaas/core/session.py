@@ -165,8 +165,10 @@ class Session(Identity):
                 self._dismiss(Cause.BACKEND, code)
             case Undelivered():
                 self._dismiss(Cause.UNDELIVERED, CloseCode.TRY_AGAIN_LATER)
-            case Kept():
-                self._keep(outcome)
+            case Kept():  # for as long as the backend says
+                self.repeat(outcome.headers)
+                self.expiry = self.expiry and self.expiry.renew(outcome.expires_in)
+                self._owner.kept(self, outcome)
             case Expired(code, reason):
                 if self.state is not _LEAVING or self.lane.messages:  # else its end was told
                     self._dismiss(Cause.EXPIRED, code, reason)
@@ -249,12 +251,6 @@ class Session(Identity):
         for frame in self.outgoing.take_pushes():
             if self.state is _OPEN and not send(self, frame):
                 self.close(Cause.TOO_SLOW, CloseCode.POLICY, "")
-
-    def _keep(self, kept: Kept) -> None:
-        """Go on with a connection whose time was over, for as long as the backend says."""
-        self.repeat(kept.headers)
-        self.expiry = self.expiry and self.expiry.renew(kept.expires_in)
-        self._owner.kept(self, kept)
 
     def _dismiss(self, cause: Cause, code: int, reason: str = "") -> None:
         """Give up the messages that wait: the backend takes no more of this connection."""

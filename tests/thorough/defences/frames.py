@@ -217,9 +217,7 @@ DEFENCES = [
     without(FORBIDDEN, FRAMES, "if not payload.isascii() and not _is_text(payload)", "if False", _TAKES_SEVERAL),
     without(FORBIDDEN, FRAMES, "data[at + 1] ^ MASKED", "data[at + 1] & 127", _TAKES_SEVERAL),
     without(FORBIDDEN, FRAMES, "if not 126 <= length <= _SMALL", "if not length <= _SMALL", _TAKES_SEVERAL),
-    without(
-        FORBIDDEN, FRAMES, "elif first == _BINARY:\n            binary", "else:\n            binary", _TAKES_SEVERAL
-    ),
+    without(FORBIDDEN, FRAMES, "elif first == _BINARY:", "elif first & 0x8F == _BINARY:", _TAKES_SEVERAL),
     without(FORBIDDEN, FRAMES, "if first != _TEXT and first != _BINARY:", "if first & 8:", _ALONE),
     without(FORBIDDEN, FRAMES, "== MASKED | length:", "& 127 == length:", _ALONE),
     without(FORBIDDEN, FRAMES, "(length := length - 2) >= 126", "(length := length - 2) >= 0", _ALONE),
