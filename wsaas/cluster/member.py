@@ -79,7 +79,7 @@ class Member:
         self.scripts = Scripts()
         self.prefix = prefix
         self._token = token
-        self._own_row = own_row
+        self.own_row = own_row
         self.right = right
         self.table = table
         self._read_over = 0
@@ -145,7 +145,7 @@ class Member:
         if self.known:
             try:
                 keys = self.keys.leave(self.prefix)
-                await self.engine.run(self.scripts.leave, keys, (self.prefix, self._own_row().encode()))
+                await self.engine.run(self.scripts.leave, keys, (self.prefix, self.own_row().encode()))
             except (EngineAway, EngineRefused) as error:
                 self._log.warn("the engine did not hear that this process leaves: {reason}", reason=str(error))
 
@@ -218,7 +218,7 @@ class Member:
             return
         if self.engine.there:
             self.right.sending(sent)
-        words = (self.prefix, self._token, self._own_row().encode(), self.sequence())
+        words = (self.prefix, self._token, self.own_row().encode(), self.sequence())
         answer = await self.engine.run(self.scripts.join, self.keys.state(self.prefix), words)
         if answer[0] == b"OK":
             # Its view is itself alone for the engine, until the next renewal, which follows at once.
@@ -252,7 +252,7 @@ class Member:
         These are this prefix, the view as text, the row, and the version of the table. Over a new connection that is
         -1, and the whole table comes: an engine that came back may have given the same number to another table.
         """
-        sent, row = self._boottime(), self._own_row()
+        sent, row = self._boottime(), self.own_row()
         version = self.table.version if self.engine.connections == self._read_over else -1
         view = View.of(row.node, self.table.nodes())
         self.right.sending(sent, view)

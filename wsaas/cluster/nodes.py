@@ -73,6 +73,8 @@ class Nodes:
         self._siblings: dict[tuple[str, bool], tuple[str, Sibling]] = {}
         """By prefix, and whether it is for patient requests; each with its address."""
         self._limit = LogLimit(reactor)
+        self._troubles: dict[str, str] = {}
+        """The reasons why some of them were not reached. Bound: one for each row of the table."""
         self.beside: Siblings | None = None
         """The other processes of this node, if it has several."""
 
@@ -81,6 +83,8 @@ class Nodes:
         there = self._table.others()
         for key in [key for key in self._siblings if key[0] not in there]:
             self._siblings.pop(key)[1].retire()
+        for prefix in self._troubles.keys() - there:
+            del self._troubles[prefix]
         return there if self.beside is None else sorted({*there, *self.beside.prefixes()})
 
     def place(self, prefix: str) -> tuple[IStreamClientEndpoint, bytes] | None:
@@ -97,6 +101,10 @@ class Nodes:
     def there(self, prefix: str) -> bool:
         """Say if the process of this prefix may be alive, as far as was heard."""
         return self._is_beside(prefix) or self._table.get(prefix) is not None
+
+    def trouble(self, prefix: str) -> str | None:
+        """Return the reason why a process was not reached when it was last asked; None if it was."""
+        return self._troubles.get(prefix)
 
     def ask(self, prefix: str, request: SiblingRequest, done: Done) -> None:
         """Send a request to the process of this prefix; `done` is called once, perhaps before this returns."""
@@ -117,6 +125,26 @@ class Nodes:
 
         self._looked_up(prefix, found)
 
+    def probe(self, prefix: str, address: str, done: Callable[[str | None], object]) -> None:
+        """Ask at an address if the process of this prefix is there; `done` hears the reason why not, or None."""
+        try:
+            endpoint, host = self._reach(address)
+        except ValueError as error:
+            done(str(error))
+            return
+        sibling = Sibling(self._reactor, endpoint, self._wall_clock, 1, host, self._head_for(prefix))
+
+        def heard(result: SiblingResult) -> None:
+            sibling.retire()
+            if not isinstance(result, HttpResponse):
+                done(sibling.trouble or "no answer in time")
+            elif result.status != 200:
+                done(f"the answer is {result.status}")
+            else:
+                done(None)
+
+        sibling.ask(SiblingRequest(b"GET", b"/-/worker"), heard)
+
     async def close(self) -> None:
         """End all connections."""
         while self._siblings:
@@ -130,11 +158,15 @@ class Nodes:
         if sibling is None:
             done(Missing.UNREACHABLE)
         else:
-            sibling.ask(request, lambda result: self._answered(prefix, request, result, done))
+            sibling.ask(request, lambda result: self._answered(prefix, request, result, done, sibling))
 
-    def _answered(self, prefix: str, request: SiblingRequest, result: SiblingResult, done: Done) -> None:
+    def _answered(
+        self, prefix: str, request: SiblingRequest, result: SiblingResult, done: Done, sibling: Sibling | None = None
+    ) -> None:
         if isinstance(result, HttpResponse):
+            self._troubles.pop(prefix, None)
             if result.status == 401:
+                self._troubles[prefix] = "it does not take this node's API_TOKEN"
                 row = self._table.get(prefix)
                 self._limit.emit(
                     self._log,
@@ -150,11 +182,28 @@ class Nodes:
             missing = result
 
             def found(fate: Fate) -> None:
+                if missing is Missing.UNREACHABLE and fate is not Fate.OVER and sibling is not None:
+                    self._not_reached(prefix, sibling.trouble)
                 done(Missing.OVER if fate is Fate.OVER else missing)
 
             self._looked_up(prefix, found)
         else:
             done(result)
+
+    def _not_reached(self, prefix: str, reason: str) -> None:
+        row = self._table.get(prefix)
+        if row is not None:
+            self._troubles[prefix] = reason
+            self._limit.emit(
+                self._log,
+                LogLevel.warn,
+                "unreached",
+                "the process {prefix} of node {node} cannot be reached at {address}: {reason}",
+                prefix=prefix,
+                node=row.node,
+                address=row.address,
+                reason=reason,
+            )
 
     def _looked_up(self, prefix: str, found: Callable[[Fate], object]) -> None:
         async def look() -> None:
@@ -174,6 +223,7 @@ class Nodes:
         try:
             endpoint, host = self._reach(row.address)
         except ValueError as error:
+            self._troubles[prefix] = str(error)
             self._limit.emit(
                 self._log,
                 LogLevel.error,

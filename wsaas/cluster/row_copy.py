@@ -97,7 +97,7 @@ class RowCopy:
 
     def stop(self) -> None:
         """Send nothing more."""
-        self._go_offline("the gateway stops")
+        self._go_offline(None)
         self._groups.stop()
         self._timer.clear()
         if self._busy is not None:
@@ -190,8 +190,9 @@ class RowCopy:
             self._log.failure("the engine's copy of the journal failed", failure)
         self._go_offline(str(failure.value))
 
-    def _go_offline(self, reason: str) -> None:
-        if self._state is not CopyState.OFFLINE:
+    def _go_offline(self, reason: str | None) -> None:
+        """Send nothing until the engine answers again; a reason is told, unless this process stops."""
+        if self._state is not CopyState.OFFLINE and reason is not None:
             self._limit.emit(
                 self._log,
                 LogLevel.warn,

@@ -128,6 +128,8 @@ class Sibling:
         self._under_way = 0
         self._waiting: deque[_Waiting] = deque()
         self._retired = False
+        self.trouble = ""
+        """The reason why a request last did not reach the process."""
 
     def ask(self, request: SiblingRequest, done: Done) -> None:
         """Send a request, as soon as there is a place for it; `done` hears of the answer within its time.
@@ -159,6 +161,7 @@ class Sibling:
         self._waiting.remove(waiting)
         if waiting.request.caller is not None:
             waiting.request.caller.waits(None)
+        self.trouble = "too many requests are with it"
         waiting.done(Missing.UNREACHABLE)
 
     def _forget(self, waiting: _Waiting) -> None:
@@ -197,6 +200,10 @@ class Sibling:
             deadline = next.timer.getTime()
             next.timer.cancel()
             self._send(next.request, deadline, next.done)
+        if isinstance(got, HttpResponse):
+            self.trouble = _TROUBLES.get(got.status, self.trouble)
+        elif isinstance(got, NotSent):
+            self.trouble = str(got)
         done(_result(got))
         if self._retired and not self._under_way:
             self._pool.close()
@@ -217,6 +224,10 @@ REFUSED_LATE = 408
 """Status of a request that came after its WSAAS-Expires: nothing was done."""
 MISDIRECTED = 421
 """Status of a request for another process than the one that answers (RFC 9110, 15.5.20)."""
+_TROUBLES = {
+    REFUSED_LATE: "requests come after their time; compare the clocks of both machines (NTP)",
+    MISDIRECTED: "another process has its address",
+}
 
 
 class Siblings:

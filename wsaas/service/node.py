@@ -33,6 +33,7 @@ from wsaas.cluster.member import Member
 from wsaas.cluster.node_lines import NodeLines
 from wsaas.cluster.nodes import Nodes
 from wsaas.cluster.own_groups import OwnGroups
+from wsaas.cluster.own_place import OwnPlace
 from wsaas.cluster.right import Right
 from wsaas.cluster.row_copy import OPENINGS_DELAY, RowCopy
 from wsaas.cluster.sibling_site import sibling_site
@@ -182,7 +183,7 @@ class Node:
         )
         self._journal.forgotten = self._claims.told
         self._turns = Turns(reactor, self._engine, keys, self.report.name, self._token)
-        self._life.given(copy, self._claims, votes)
+        self._life.given(copy, self._claims, votes, OwnPlace(reactor, member, self._nodes, self._number is None))
         self._forwarding = Forwarding(reactor, self._nodes, prefix)
         self._forwarding.interest = Interest(reactor, member, self.boottime, self._nodes.prefixes)
         self.others = others = OtherProcesses(reactor, self._forwarding, self._nodes)
@@ -279,7 +280,7 @@ class Node:
     async def members(self) -> list[dict[str, object]]:
         """Return what each node says of itself; of one that says nothing, what the engine knows."""
         gathered = await self._forwarding.ask_all(Asked(b"GET", b"/-/worker"))
-        return self.report.members(gathered.answers)
+        return self.report.members(gathered.answers, self._nodes.trouble)
 
     def add_routes(self, api: Api) -> None:
         """Add the route of the operator's word that a process is over."""

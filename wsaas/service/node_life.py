@@ -16,6 +16,7 @@ from wsaas.cluster.engine_connection import EngineAway, EngineRefused
 from wsaas.cluster.engine_trial import doubts
 from wsaas.cluster.lives import Lives
 from wsaas.cluster.member import Member
+from wsaas.cluster.own_place import OwnPlace
 from wsaas.cluster.row_copy import RowCopy
 from wsaas.cluster.votes import Votes
 from wsaas.core.gateway import Gateway
@@ -63,9 +64,9 @@ class NodeLife:
         self._begin: Callable[[], object] | None = None
         self._settling: Deferred[None] | None = None
 
-    def given(self, copy: RowCopy, claims: Claims, votes: Votes) -> None:
+    def given(self, copy: RowCopy, claims: Claims, votes: Votes, place: OwnPlace) -> None:
         """Get the parts that hear of this one themselves."""
-        self._copy, self._claims, self._votes = copy, claims, votes
+        self._copy, self._claims, self._votes, self._place = copy, claims, votes, place
         self._earlier = EarlierLives(self._journal, self._lives, claims, self._gateway.prefix)
 
     def take(self, directory: Path) -> None:
@@ -91,15 +92,17 @@ class NodeLife:
         self._begin = None
         self._claims.stop()
         self._votes.stop()
+        self._place.stop()
         if self._settling is not None:
             self._settling.cancel()
 
     # MemberEvents
 
     def joined(self) -> None:
-        """Upload what lives, let clients in, and say what is doubtful about the engine."""
+        """Upload what lives, let clients in, and say what is doubtful about the engine, or this node's place."""
         self._copy.joined()
         self._let_in()
+        self._place.look()
         Deferred.fromCoroutine(self._doubt()).addErrback(self._not_settled)
 
     def renewed(self, expired: list[str]) -> None:

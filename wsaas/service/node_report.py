@@ -81,9 +81,13 @@ class NodeReport:
         live = sum(row.state is MemberState.LIVE for row in rows)
         return min(live, max(1, live // (1 + sum(row.node == self.name for row in rows))))
 
-    def members(self, answers: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
-        """Return the list of all: `answers` are what the others say of themselves, the engine knows of the rest."""
-        rows = {prefix: _engine_row(prefix, row) for prefix, row in self._member.table.rows()}
+    def members(
+        self, answers: Iterable[Mapping[str, object]], trouble: Callable[[str], str | None]
+    ) -> list[dict[str, object]]:
+        """Return the list of all: `answers` are what the others say of themselves, the engine knows of the rest, and
+        `trouble(prefix)` is the reason why one of these was not reached.
+        """
+        rows = {prefix: _engine_row(prefix, row, trouble(prefix)) for prefix, row in self._member.table.rows()}
         for about in (self.about(), *answers):
             rows[str(about["prefix"])] = {name: value for name, value in about.items() if name != "code"}
         return [rows[prefix] for prefix in sorted(rows)]
@@ -103,7 +107,7 @@ class NodeReport:
         return "ready", f"its lease runs for {right.until() - now:.1f} s"
 
 
-def _engine_row(prefix: str, row: MemberRow) -> dict[str, object]:
+def _engine_row(prefix: str, row: MemberRow, trouble: str | None) -> dict[str, object]:
     left = row.state is MemberState.LEFT
     return {
         "prefix": prefix,
@@ -111,7 +115,9 @@ def _engine_row(prefix: str, row: MemberRow) -> dict[str, object]:
         "pid": None,
         "address": row.address,
         "state": "left" if left else "silent",
-        "reason": "it stopped, and connections of it are not told of yet" if left else "it does not answer",
+        "reason": "it stopped, and connections of it are not told of yet"
+        if left
+        else f"it does not answer{'' if trouble is None else f': {trouble}'}",
         "connections": None,
         "version": row.version,
     }

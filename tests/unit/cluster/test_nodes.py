@@ -136,6 +136,58 @@ class NodesTests(SynchronousTestCase):
             self.reactor.tcpClients[-1][2].clientConnectionFailed(None, _refused())
             self.assertIs(self.heard.pop(), result)
 
+    def test_trouble(self) -> None:
+        """The reason why a process was not reached is known until it answers: its connection is refused, its clock or
+        its token is another one, or its address has another process. One that is over has none.
+        """
+        self.fate = Fate.MEMBER
+        self.known()
+        self.assertIsNone(self.nodes.trouble(Q))
+        self.ask()
+        self.reactor.tcpClients[-1][2].clientConnectionFailed(None, _refused())
+        self.assertEqual(self.nodes.trouble(Q), "connection refused")
+        self.ask()
+        self.answered(200, {"code": "OK"})
+        self.assertIsNone(self.nodes.trouble(Q))
+        for status, words in (
+            (408, "compare the clocks"),
+            (421, "another process has its address"),
+            (401, "API_TOKEN"),
+        ):
+            self.setUp()
+            self.fate = Fate.MEMBER
+            self.known()
+            self.ask()
+            self.answered(status, {})
+            self.assertIn(words, self.nodes.trouble(Q) or "")
+        for fate, trouble in ((Fate.MEMBER, "connection refused"), (Fate.OVER, None)):
+            self.setUp()
+            self.fate = fate
+            self.known()
+            self.ask()
+            self.reactor.tcpClients[-1][2].clientConnectionFailed(None, _refused())
+            self.assertEqual(self.nodes.trouble(Q), trouble)
+        self.table.remove(Q)
+        self.nodes.prefixes()
+        self.assertIsNone(self.nodes.trouble(Q))
+
+    def test_probe(self) -> None:
+        """An address is tried with the head of any request; what is wrong is said, also that nobody answers in time."""
+        heard: list[str | None] = []
+        self.nodes.probe(Q, "ftp://n2", heard.append)
+        self.assertEqual(heard, ["no URL"])
+        for status, trouble in ((200, None), (401, "the answer is 401"), (421, "another process has its address")):
+            self.nodes.probe(Q, "http://n2:8082", heard.append)
+            transport = self.connected()
+            self.assertIn(b"WSAAS-To: " + Q.encode(), transport.value())
+            transport.protocol.dataReceived(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)  # type: ignore[attr-defined]
+            self.assertEqual(heard.pop(), trouble)
+            self.assertTrue(transport.disconnecting)
+        self.nodes.probe(Q, "http://n2:8082", heard.append)
+        self.connected()
+        self.reactor.advance(FORWARD_TIMEOUT)
+        self.assertEqual(heard.pop(), "no answer in time")
+
     def test_silent(self) -> None:
         """A push without an answer may have been written; a close or a question is over if the engine says so."""
         for request, fate, result in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.engine_fake import FakeEngine
@@ -351,6 +352,14 @@ class RowCopyTests(SynchronousTestCase):
         self.clock.advance(COMPARE_EVERY)
         self.copy.renewed()
         self.assertEqual(set(self.rows), {field("b")})
+
+    def test_stop_in_order(self) -> None:
+        """A stop warns of nothing: no connection is new any more."""
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.copy.stop()
+        self.assertEqual(events, [])
 
     def test_stop(self) -> None:
         """After the stop nothing is sent."""

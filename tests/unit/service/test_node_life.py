@@ -37,7 +37,7 @@ class AloneTests(SynchronousTestCase):
             clock, gateway, member, journal, Lives(directory, "P" * 8), durable=True, replicas=0, released=int, end=int
         )
         nothing: Any = None
-        life.given(nothing, nothing, Votes(clock, member, nothing, clock.seconds))
+        life.given(nothing, nothing, Votes(clock, member, nothing, clock.seconds), nothing)
         member.events = life
         life.start("token", lambda: begun.append(True))
         for _ in range(99):

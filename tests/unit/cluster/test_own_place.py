@@ -1,0 +1,81 @@
+"""The place of a process: what is said of an address that does not lead to it, and of a name that another node has."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsaas.cluster.own_place import NAMES_AFTER, OwnPlace
+from wsaas.cluster.table import MemberRow, MemberState, Table
+
+P, Q = "P" * 8, "Q" * 8
+OWN = MemberRow("http://n1:8083", "n1", MemberState.LIVE, "1")
+
+
+class OwnPlaceTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.lines: list[str] = []
+        self.clock = Clock()
+
+        def heard(event: Any) -> None:
+            self.lines.append(event["log_format"].format(**event))
+
+        globalLogPublisher.addObserver(heard)
+        self.addCleanup(globalLogPublisher.removeObserver, heard)
+
+    def place(self, row: MemberRow | None, trouble: str | None = None, alone: bool = True) -> OwnPlace:
+        table = Table(P)
+        if row is not None:
+            table.put(Q, row)
+        member: Any = SimpleNamespace(prefix=P, table=table, own_row=lambda: OWN)
+        self.probed: list[tuple[str, str]] = []
+
+        def probe(prefix: str, address: str, done: Any) -> None:
+            self.probed.append((prefix, address))
+            done(trouble)
+
+        nodes: Any = SimpleNamespace(probe=probe)
+        return OwnPlace(self.clock, member, nodes, alone)
+
+    def test_address(self) -> None:
+        """The address is tried once, after the first join; if it does not lead to this process, that is an error."""
+        place = self.place(None, "connection refused")
+        place.look()
+        place.look()
+        self.assertEqual(self.probed, [(P, "http://n1:8083")])
+        self.assertIn("does not reach itself at http://n1:8083", self.lines[0])
+        self.assertIn("connection refused", self.lines[0])
+        self.place(None).look()
+        self.clock.advance(NAMES_AFTER)
+        self.assertEqual(len(self.lines), 1)
+
+    def test_name(self) -> None:
+        """Another machine, or another gateway on this one, with the same NODE is told of once earlier lives are over;
+        not the other workers of the node, nor one that has left.
+        """
+        for address, node, state, alone, said in (
+            ("http://n2:8083", "n1", MemberState.LIVE, True, 1),
+            ("http://n1:9083", "n1", MemberState.DRAINING, True, 1),
+            ("http://n2:8083", "n1", MemberState.LIVE, False, 1),
+            ("http://n1:8084", "n1", MemberState.LIVE, False, 0),
+            ("http://n2:8083", "n2", MemberState.LIVE, True, 0),
+            ("http://n2:8083", "n1", MemberState.LEFT, True, 0),
+            ("http://[", "n1", MemberState.LIVE, False, 1),
+        ):
+            self.lines.clear()
+            self.place(MemberRow(address, node, state, "1"), alone=alone).look()
+            self.clock.advance(NAMES_AFTER - 1)
+            self.assertEqual(self.lines, [])
+            self.clock.advance(1)
+            self.assertEqual(len(self.lines), said, address)
+
+    def test_stopped(self) -> None:
+        """A process that stops looks no more."""
+        place = self.place(MemberRow("http://n2:8083", "n1", MemberState.LIVE, "1"))
+        place.look()
+        place.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -1,0 +1,72 @@
+"""The place of this process as the others see it: does its address lead to it, and does no other node have its name?"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from wsaas.cluster.member import Member
+from wsaas.cluster.nodes import Nodes
+from wsaas.cluster.table import MemberState
+
+NAMES_AFTER = 30.0
+"""Seconds after the join until the names are compared: an earlier life of the same node is no member any more."""
+
+
+class OwnPlace:
+    """Looks once, after the first join, and logs what is wrong. `alone` says that the node has no other process."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, member: Member, nodes: Nodes, alone: bool) -> None:
+        self._clock = clock
+        self._member = member
+        self._nodes = nodes
+        self._alone = alone
+        self._looked = False
+        self._later: IDelayedCall | None = None
+
+    def look(self) -> None:
+        """Look, unless that was done."""
+        if not self._looked:
+            self._looked = True
+            self._later = self._clock.callLater(NAMES_AFTER, self._compare_names)
+            self._nodes.probe(self._member.prefix, self._member.own_row().address, self._probed)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._looked = True
+        if self._later is not None and self._later.active():
+            self._later.cancel()
+
+    def _probed(self, trouble: str | None) -> None:
+        if trouble is not None:
+            self._log.error(
+                "this node does not reach itself at {address}, where the others are to reach it: {reason}. See "
+                "CLUSTER_ENDPOINT, where it listens, and CLUSTER_ADDRESS, which is told to the others",
+                address=self._member.own_row().address,
+                reason=trouble,
+            )
+
+    def _compare_names(self) -> None:
+        own = self._member.own_row()
+        for prefix, row in self._member.table.rows():
+            apart = self._alone or _host(row.address) != _host(own.address)
+            if row.node == own.node and row.state is not MemberState.LEFT and apart:
+                self._log.error(
+                    "the process {prefix} at {address} has the same NODE, {node}: both have one vote together, and "
+                    "drain at the same time; give each node a name of its own",
+                    prefix=prefix,
+                    address=row.address,
+                    node=own.node,
+                )
+                return
+
+
+def _host(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
