@@ -79,7 +79,7 @@ class SocketTransport(StringTransport):
 
 @implementer(IStreamClientEndpoint)
 class Backend:
-    """Connects at once; or fails with `refusal`; or leaves everybody waiting when `slow`."""
+    """Connects at once; or fails with `refusal`; or leaves all callers waiting when `slow`."""
 
     def __init__(self) -> None:
         self.wires: list[Wire] = []

@@ -105,7 +105,7 @@ class FakeTimer:
 
 
 class FakeOwner:
-    """Whoever keeps one session. `timer` is the last one of its expiry, if it has one; `speaks` says if replies may be
+    """The owner of one session. `timer` is the last one of its expiry, if it has one; `speaks` says if replies may be
     sent.
     """
 
@@ -164,7 +164,7 @@ class FakeOwner:
 
 
 class FakeBackend:
-    """Whoever carries the webhooks: here nobody does, the test takes events and resolves them."""
+    """The carrier of the webhooks: here it carries none; the test takes events and resolves them."""
 
     def __init__(self, calls: Calls) -> None:
         self.calls = calls

@@ -309,7 +309,7 @@ def fickle(seed: int, *answers: Answer) -> Answer:
 
 
 def skimming(then: Answer) -> Answer:
-    """Keep of a message its first 16 bytes only, for whoever gets too many; it must be the same byte all over."""
+    """Keep of a message its first 16 bytes only, for a client that gets too many; it must be the same byte all over."""
 
     async def answer(exchange: Exchange) -> bool:
         body = exchange.request.body

@@ -367,7 +367,7 @@ class InterestModel:
                     self._drop(old, 1.0)
 
     def _restart(self, twin: Twin) -> None:
-        """Everybody's connection is lost, and the server has what this twin has."""
+        """Every process's connection is lost, and the server has what this twin has."""
         now = self.server.twin.now
         self._drop(self.server, 1.0)
         self.server.twin = twin.snapshot()

@@ -216,7 +216,7 @@ class Client:
 
     @session.setter
     def session(self, session: Session | None) -> None:
-        """The gateway gives one once, before anybody can speak of it: here the story begins."""
+        """The gateway gives one once, before any other step can name it: here the story begins."""
         self._session = session
         if session is not None:
             assert self.story is None
@@ -794,7 +794,7 @@ class World:
     # The end
 
     def finish(self) -> None:
-        """Everybody leaves, the backend answers everything: then all is told, and all is forgotten."""
+        """All clients leave, the backend answers everything: then all is told, and all is forgotten."""
         self.journal.full = False
         self.sync()
         for story in self.stories.values():

@@ -14,8 +14,8 @@ CLIENTS = size(300, 1000)
 
 class CrowdTests(FaultsTestCase):
     def test_vanish(self) -> None:
-        """Many vanish at once while the backend is slow to hear of it: those who stay, and newcomers, do not wait for
-        that; each of the others has its DELETE."""
+        """Many vanish at once while the backend is slow to hear of it: clients that stay, and newcomers, do not wait
+        for that; each of the others has its DELETE."""
         want_files(CLIENTS + 500)
         gate = Gate()
         backend = self.backend()

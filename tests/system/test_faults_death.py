@@ -210,7 +210,7 @@ class PhaseTests(FaultsTestCase):
         self.assertEqual(len(heard(*stages.values())), total, "what was answered is not said again")
 
     def test_any_moment(self) -> None:
-        """At random moments of a busy life, several times: whoever the backend heard of, it hears the end of."""
+        """At random moments of a busy life, several times: the backend hears the end of all clients that it knew."""
         chance = random.Random(3)
         backend = self.backend()
         stage = backend.stage("/")

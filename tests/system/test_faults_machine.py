@@ -19,7 +19,7 @@ from tests.support.websocket_client import refused
 
 class DiskTests(FaultsTestCase):
     def full_and_free(self, fill: Callable[[int], None], free: Callable[[int], None], **settings: str) -> None:
-        """With a full disk newcomers get 503 and a line in the log says why; whoever is here goes on, and is accounted
+        """With a full disk newcomers get 503 and a line in the log says why; connected clients go on, and are accounted
         for. With room again all is well, and after kill -9 the journal knows everyone."""
         backend = self.backend()
         stage, new = backend.stage("/"), backend.stage("/new")

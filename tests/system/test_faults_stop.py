@@ -17,7 +17,7 @@ BUSY = size(300, 1000)
 
 
 def told_until_it_ends(gateway: Gateway) -> int:
-    """Send SIGTERM every half second, as one who loses patience; returns the exit code."""
+    """Send SIGTERM every half second, as an operator that loses patience; returns the exit code."""
     for _ in range(100):
         try:
             return gateway.wait(0.5)

@@ -1,4 +1,4 @@
-"""Nothing leaks: no credential and no payload where somebody else reads it, no text of one peer that another obeys."""
+"""Nothing leaks: no credential and no payload where another reads it, no text of one peer that another obeys."""
 
 from __future__ import annotations
 
@@ -458,7 +458,7 @@ class ElsewhereTests(SharedTestCase):
         self.assertEqual([request for request in self.stage.requests if "elsewhere" in request.path], [])
 
     def test_cookies(self) -> None:
-        """A cookie that is set in the answer to one connection's webhook is on none later, whoever's it is."""
+        """A cookie that is set in the answer to one connection's webhook is on no later webhook, of any connection."""
         setting = [("Set-Cookie", "session=stolen; Path=/"), ("Set-Cookie", "b=stolen; Domain=127.0.0.1")]
         self.stage.on_connect(reply(200, b'{"code": "OK"}', setting))
         self.stage.on_message(reply(200, b"", setting))

@@ -41,8 +41,8 @@ class FilesTests(SystemTestCase):
         return counts
 
     def test_more_clients_than_files(self) -> None:
-        """400 clients where there are 256 files: those who are in are served, with webhooks, pushes and journal, nobody
-        over the limit gets in, and when they are gone there is room again."""
+        """400 clients where there are 256 files: the clients that are in are served, with webhooks, pushes and journal,
+        none over the limit gets in, and when they are gone there is room again."""
         self.patch(gateway_module, "TWISTD", FEW_FILES)
         backend = self.backend()
         backend.strays.on_message(reply(200, b"heard", [("WSAAS-Reply", "text")]))
@@ -162,7 +162,7 @@ class AddressTests(SharedTestCase):
 
     def test_limits(self) -> None:
         """Behind a trusted proxy each address has its places, and all together theirs; what a client makes up does not
-        count, and whoever is turned away is not asked for."""
+        count, and the backend is not asked about a client that is turned away."""
         for _ in range(2):
             self.from_address("198.51.100.1")
         self.assertTurnedAway(self.refusal("6.6.6.6, 198.51.100.1"), "TOO_MANY_FROM_ADDRESS")

@@ -41,7 +41,7 @@ class HeaderTests(WebhookTestCase):
         self.assertEqual([webhook.header("Authorization") for webhook in self.stage.requests], [value] * 3)
 
     def test_no_authorization(self) -> None:
-        """Authorization is on none if the handshake had none, whoever shares the gateway's connections."""
+        """Authorization is on none if the handshake had none, whichever clients share the gateway's connections."""
         self.client(additional_headers={"Authorization": "Bearer other"}).close()
         eventually(lambda: self.stage.disconnects)
         self.stage.requests.clear()
@@ -128,7 +128,7 @@ class HeaderTests(WebhookTestCase):
             self.assertEqual(webhook.every("Cookie") + webhook.every("X-Tenant"), [])
 
     def test_cookies(self) -> None:
-        """Cookies that the backend sets are not stored: they do not go out with anybody's webhook."""
+        """Cookies that the backend sets are not stored: they go out with no webhook."""
         setting = [("Set-Cookie", "session=other; Path=/")]
         self.stage.on_connect(reply(200, b'{"code": "OK"}', setting))
         self.stage.on_message(reply(200, b"", setting))

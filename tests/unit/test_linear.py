@@ -1,4 +1,4 @@
-"""No regular expression of wsaas/ takes time that grows faster than what it is given, whoever gives it."""
+"""No regular expression of wsaas/ takes time that grows faster than what it is given."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class ClientTestCase(SynchronousTestCase):
         self.patch(Transport, "resumeProducing", lambda transport: setattr(transport, "reading", not transport.closed))
 
     def tell(self, client: Client, data: bytes, cuts: list[int]) -> None:
-        """The bytes arrive, in pieces and while there is somebody who reads; what is kept of them is bounded."""
+        """The bytes arrive, in pieces and while there is a reader; what is kept of them is bounded."""
         for large in pieces(data, cuts):
             for start in range(0, len(large), READ):
                 for _ in range(100):

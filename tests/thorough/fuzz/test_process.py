@@ -195,7 +195,7 @@ class AssaultTests(SystemTestCase):
         eventually(lambda: backend.careless.count["DELETE"] >= backend.careless.count["POST"])
 
     def test_handshakes(self) -> None:
-        """Malformed handshakes: no traceback, no file or memory kept; those who are here and who come are served."""
+        """Malformed handshakes: no traceback, no file or memory kept; connected and new clients are served."""
         self.assault("handshakes", bad_handshake)
 
     def test_frames(self) -> None:

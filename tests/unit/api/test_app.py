@@ -193,7 +193,7 @@ class TokenTests(ApiCase):
             self.assertEqual(self.ask("HEAD", path, authorization="Bearer wrong").status, 200)
 
     def test_empty_token(self) -> None:
-        """An empty token is refused at the start, for everybody has it."""
+        """An empty token is refused at the start: every caller would have it."""
         self.assertRaises(ValueError, Access, ("", "x"))
 
 

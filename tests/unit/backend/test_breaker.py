@@ -71,7 +71,7 @@ class BreakerTests(SynchronousTestCase):
         self.assertEqual([breaker.admit(f"new {number}", 19.1) for number in range(3)], [True, True, False])
 
     def test_bounds(self) -> None:
-        """Whoever comes, only so many are remembered."""
+        """However many parties come, only so many are remembered."""
         breaker = self.opened()
         for number in range(3 * REMEMBERED):
             breaker.admit(f"{number}", float(number + 1))

@@ -48,7 +48,7 @@ class SharesTests(SynchronousTestCase):
         self.assertEqual(self.fill(Shares(1), REFRESH), 1)
 
     def test_borrowed_is_given_back(self) -> None:
-        """A place that is free again goes to whoever asks, within the total."""
+        """A place that is free again goes to the next party that asks, within the total."""
         shares = Shares(8)
         self.fill(shares, DISCONNECT)
         shares.release(DISCONNECT, "0")

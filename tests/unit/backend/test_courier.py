@@ -246,7 +246,7 @@ class CourierTests(CourierTestCase):
         self.assertLess(self.clock.seconds(), 2)
 
     def test_breaker_closes(self) -> None:
-        """The first success lets everybody try at once."""
+        """The first success lets all parties try at once."""
         self.fail_everything()
         while not self.sender.waiting:
             self.clock.advance(0.1)

@@ -120,7 +120,7 @@ class PlaceTests(SynchronousTestCase):
 
     def test_outage_of_others(self) -> None:
         """While disconnects find no backend, messages are sent, and disconnects probed, with the fast path as without:
-        with places enough and with one, whoever else waits.
+        with places enough and with one, whichever others wait.
         """
         for concurrency in (1, 4, 8):
             schedule: list[tuple[str, int, Any]] = [("connect", which, 2 * which) for which in range(9)]

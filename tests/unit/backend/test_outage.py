@@ -92,7 +92,7 @@ class NewcomerTests(OutageTestCase):
             self.assert_asked(self.connect(QUIET))
 
     def test_paced_until_well(self) -> None:
-        """The one who made it fail is turned away, but for a try now and then, and let in as soon as one succeeds."""
+        """The party that made it fail is turned away, but for a try now and then, and let in once one succeeds."""
         for _ in range(THRESHOLD):
             self.connect(LOUD)
             self.sender.answer(status(500))
@@ -109,7 +109,7 @@ class NewcomerTests(OutageTestCase):
             self.assert_asked(self.connect(LOUD))
 
     def test_those_that_wait(self) -> None:
-        """Of the one who is paced from now on those are turned away, too, that wait for their turn."""
+        """Of a party that is paced from now on, connects that wait for their turn are turned away, too."""
         self.build(concurrency=8)
         peers = [self.connect(LOUD) for _ in range(100)]
         self.answer_all(lambda webhook: status(500))
@@ -153,7 +153,7 @@ class NewcomerTests(OutageTestCase):
             self.assert_asked(self.connect(addresses(2)[1]))
 
     def test_unreachable(self) -> None:
-        """That nobody can be connected to is nobody's fault: few failures are enough, whoever comes."""
+        """A backend that takes no connection is no party's fault: few failures are enough, of any parties."""
         for _ in range(THRESHOLD):
             self.connect(LOUD)
             self.sender.answer(NotSent("connection refused"))

@@ -1,4 +1,4 @@
-"""A recorded webhook, sent again for somebody who looks at the answer."""
+"""A recorded webhook, sent again for a person who looks at the answer."""
 
 from __future__ import annotations
 

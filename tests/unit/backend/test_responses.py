@@ -207,7 +207,7 @@ class MessageTests(AnswerTestCase):
             self.assertIn(f"connection {ID}, backend {ADDRESS}", lines[0])
 
     def test_coded_without_reply(self) -> None:
-        """The body of an answer that is no reply is nothing to anybody, in whatever coding it is."""
+        """The body of an answer that is no reply is not looked at, in whatever coding it is."""
         with self.warnings() as lines:
             self.assertEqual(self.read(answer(200, b"\x1f\x8b", content_encoding="gzip")), Delivered())
         self.assertEqual(lines, [])

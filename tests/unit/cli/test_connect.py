@@ -154,7 +154,7 @@ class ConversationTests(ConversationCase):
         self.assertEqual(self.screen.lines[1:], ["* this line is too long", "* closed: 1000 (normal)"])
 
     def test_backpressure(self) -> None:
-        """Typing waits until there is somebody to talk to, and again while the server does not read."""
+        """Typing waits until there is a server to talk to, and again while the server does not read."""
         terminal, screen = Terminal(MemoryReactorClock(), 0), Screen()
         terminal.makeConnection(screen)
         self.assertEqual(screen.producerState, "paused")

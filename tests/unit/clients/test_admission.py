@@ -33,7 +33,7 @@ class Case(SynchronousTestCase):
         return client
 
     def assertEmpty(self, harness: Harness) -> None:
-        """When everybody is gone, nothing is counted any more."""
+        """When all clients are gone, nothing is counted any more."""
         for protocol in list(harness.factory._connections):
             protocol.transport.lose(ConnectionError())
         harness.clock.advance(10)

@@ -289,7 +289,7 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(client.peer._handshake.data, b"")
 
     def test_too_many(self) -> None:
-        """500 headers are enough for anybody; more are answered with 431."""
+        """500 headers are taken; more are answered with 431."""
         for number, expected in ((495, None), (496, 431)):
             client = self.harness.client()
             client.say(REQUEST + b"X: x\r\n" * number + END)
@@ -364,7 +364,7 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(harness.gateway.refused, {RefusalReason.ORIGIN_NOT_ALLOWED: 5})
 
     def test_opaque_origin(self) -> None:
-        """`null` is what pages in a sandbox or a file say, whoever made them: it must be listed to be let in."""
+        """`null` is what pages in a sandbox or a file say, of any site: it must be listed to be let in."""
         for allowed, expected in (((), 1), (("https://app.example",), 0), (("null",), 1)):
             harness = Harness(allowed_origins=allowed)
             harness.client().say(REQUEST + b"Origin: null\r\n" + END)

@@ -174,7 +174,7 @@ class DirectFdTests(SynchronousTestCase):
         self.assertIsNone(self.session.fan_out_entry)
 
     def test_closed(self) -> None:
-        """None behind a Close frame, whoever sends the first, or what cannot be read."""
+        """No frame follows a Close frame, whichever side sends the first, or one that cannot be read."""
         self.enter_directly()
         self.protocol.close(1000, "")
         self.assertIsNone(self.session.fan_out_entry)

@@ -46,7 +46,7 @@ class HangupTests(SynchronousTestCase):
         self.assertTrue(hung_up(Tcp(accepted)))
 
     def test_cannot_tell(self) -> None:
-        """A transport without a socket, or with a closed one, is not hung up as far as anybody can tell."""
+        """A transport without a socket, or with a closed one, does not count as hung up."""
         _, accepted = pair(self)
         accepted.close()
         self.assertFalse(hung_up(Tcp(accepted)))

@@ -85,7 +85,7 @@ class ProgressTests(SocketTestCase):
         self.assertEqual(unacknowledged(self.transport), 0)
 
     def test_cannot_tell(self) -> None:
-        """A transport that is closed, or is none of Twisted's, holds nothing as far as anybody can tell."""
+        """A transport that is closed, or is none of Twisted's, counts as one that holds nothing."""
         _, accepted = pair(self)
         accepted.close()
         self.transport.socket = accepted

@@ -61,7 +61,7 @@ class ClusterJournalTests(SynchronousTestCase):
         return journal
 
     def test_both(self) -> None:
-        """It is stored when both have it, whoever is first; not if one has it not."""
+        """It is stored when both have it, whichever is first; not if one has it not."""
         for call in (self.journal.opened, self.journal.accepted):
             for first, second in ((self.disk, self.copy), (self.copy, self.disk)):
                 for one in (True, False):

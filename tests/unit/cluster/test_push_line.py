@@ -158,7 +158,7 @@ class SendTests(LineCase):
             self.answer(OK)
 
     def test_again(self) -> None:
-        """Whoever hears an answer may push again at once."""
+        """A caller that hears an answer may push again at once."""
         heard: list[bytes] = []
 
         def again(answer: bytes) -> None:

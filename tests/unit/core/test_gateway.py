@@ -53,7 +53,7 @@ class ConnectTests(GatewayTestCase):
         self.assertEqual((peer.session, len(self.registry)), (None, 0))
 
     def test_accepts_nobody_by_itself(self) -> None:
-        """A new gateway is not ready until somebody says so."""
+        """A new gateway is not ready until its owner says so."""
         gateway = Gateway(
             self.registry,
             self.journal,

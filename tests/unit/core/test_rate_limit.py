@@ -16,7 +16,7 @@ class RatesTests(SynchronousTestCase):
         self.assertEqual([rates.allows("a", 100.0 + tick / 4) for tick in range(1, 9)], [False, True] * 4)
 
     def test_what_is_not_allowed_is_not_counted(self) -> None:
-        """Whoever keeps knocking is let in at the rate, not kept out."""
+        """A key that keeps knocking is let in at the rate, not kept out."""
         rates = Rates(1.0, 1, 10)
         allowed = sum(rates.allows("a", 100.0 + tick / 10) for tick in range(100))
         self.assertTrue(9 <= allowed <= 10, allowed)

@@ -67,7 +67,7 @@ class FindTests(RegistryTestCase):
         self.assertEqual((len(self.registry), list(self.registry)), (1, [stage.session]))
 
     def test_change_while_iterating(self) -> None:
-        """Whoever goes through all may add and remove meanwhile."""
+        """A caller that goes through all sessions may add and remove meanwhile."""
         for letter in "abc":
             self.revived(letter * 32)
         for session in self.registry:

@@ -46,7 +46,7 @@ class RetryTests(SynchronousTestCase):
             self.assertEqual(decision, Wait(expected), retry_after)
 
     def test_last_try(self) -> None:
-        """A wait that patience would cut off ends with it, whoever asked for it; the try made there is the last."""
+        """A wait that patience would cut off ends with it, whichever side asked for it; the try then is the last."""
         self.assertEqual(decide(Attempted(9, 27.0), 30.0, lambda: 1.0), Wait(3.0))
         self.assertEqual(decide(Attempted(1, 27.0, 20.0), 30.0, lambda: 0.0), Wait(3.0))
         self.assertEqual(decide(Attempted(9, 29.5), 30.0, lambda: 0.01), Wait(0.3))

@@ -269,14 +269,14 @@ class GroupTests(GroupTestCase):
         self.assertIs(frames[0], frames[1])
 
     def test_bad_message(self) -> None:
-        """What is no message is refused before anybody gets it."""
+        """What is no message is refused before any client gets it."""
         self.open(1)
         self.assertRaises(NotUtf8, self.router.broadcast, b"\xff", False)
         self.assertRaises(MessageTooLong, self.router.broadcast, b"x" * 17, False)
         self.assertRaises(BadRequest, self.router.push_to_group, "", b"", False)
 
     def test_broadcast(self) -> None:
-        """Everybody whose connection is open gets it."""
+        """Every client whose connection is open gets it."""
         self.open(1, 2, 3, 5)
         self.connect(4)
         self.registry.find(spell(3)).close(Cause.API, 1000, "")

@@ -589,7 +589,7 @@ class TableTests(SynchronousTestCase):
             )
 
     def test_state_before_effects(self) -> None:
-        """Whoever is called finds the session in its next state already."""
+        """Each party that is called finds the session in its next state already."""
         for situation, build in SITUATIONS.items():
             for name, cell in cells(situation):
                 if not cell.startswith("impossible"):

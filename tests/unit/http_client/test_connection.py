@@ -395,7 +395,7 @@ class ConnectionTests(PoolTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_reuse_from_within(self) -> None:
-        """Whoever hears an answer may use its connection before returning."""
+        """A caller that hears an answer may use its connection before returning."""
         second = []
 
         def again(_: HttpResponse) -> None:
@@ -456,7 +456,7 @@ class ConnectionTests(PoolTestCase):
             self.assertEqual(transport.value(), b"")
 
     def test_lost_before_use(self) -> None:
-        """A connection that is gone before anybody uses it says that nothing was sent."""
+        """A connection that is gone before its first use says that nothing was sent."""
         connection = Connection(self.pool, self.clock, 30.0)
         connection.makeConnection(StringTransport())
         connection.connectionLost()

@@ -1,4 +1,4 @@
-"""Headers whose table is made late: the same Headers to everybody."""
+"""Headers whose table is made late: the same Headers to every caller."""
 
 from __future__ import annotations
 

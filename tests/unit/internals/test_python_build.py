@@ -11,7 +11,7 @@ from wsaas.internals.python_build import build_note, own_build_note
 
 class BuildTests(SynchronousTestCase):
     def test_with(self) -> None:
-        """An interpreter that was configured with optimizations has PGO, whoever built it."""
+        """An interpreter that was configured with optimizations has PGO, whatever built it."""
         for prefix in ("/usr", "/usr/local", "/root/.pyenv/versions/3.13.0"):
             self.assertEqual(build_note(f"'--prefix={prefix}' '--enable-optimizations' '--with-lto'"), "with PGO")
 

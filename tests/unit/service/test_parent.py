@@ -221,7 +221,7 @@ class DeathTests(ParentTestCase):
         self.assertEqual(len(self.reactor.processes), 14)
 
     def test_ended_by_itself(self) -> None:
-        """One that ended in order, because somebody told it to, or that asks for it, is started anew at once."""
+        """A worker that ended in order, because it was told to, or that asks for it, is started anew at once."""
         self.begin()
         for status in (0, 3):
             self.last.end(status)

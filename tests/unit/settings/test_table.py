@@ -656,7 +656,7 @@ class FileTests(Case):
         self.assertEqual(self.problems({"API_TOKEN_FILE": self.file("short")}), (f"API_TOKEN_FILE=****: {BEARER}",))
 
     def test_readable_by_all(self) -> None:
-        """A secret's file that everybody may read is warned of."""
+        """A secret's file that every user may read is warned of."""
         path = self.file(TOKEN, 0o644)
         self.assertEqual(
             load({}, {"API_TOKEN_FILE": path}).warnings,

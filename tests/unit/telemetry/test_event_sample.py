@@ -89,7 +89,7 @@ class SampleTests(SynchronousTestCase):
         self.assertEqual((left_out.kinds, left_out.shown, left_out.seconds), ({"message": 4}, 2, 2.0))
 
     def test_looks(self) -> None:
-        """Whoever asks for room hears when a budget is spent, and when there is room again."""
+        """A caller that asks for room hears when a budget is spent, and when there is room again."""
         sample = self.sample(2)
         self.offer(sample, 1)
         self.assertEqual((self.looks, sample.room("message")), (0, 1))

@@ -121,7 +121,7 @@ class WatchTests(StreamTestCase):
         self.assertEqual(self.read(nothing), [])
 
     def test_end_of_a_member(self) -> None:
-        """Whoever watches a group sees the end of its members as well, which have left it by then."""
+        """A watcher of a group sees the end of its members as well, which have left it by then."""
         _, written = self.watch(group="room:7")
         self.session.groups = {"room:7"}
         self.stream.ending(self.session, CLOSED, False)
@@ -242,8 +242,8 @@ class SampledTests(StreamTestCase):
         self.assertEqual((len(lines), last["count"], last["failed"]), (5, 15, 15))
 
     def test_beside_others(self) -> None:
-        """A reader of the whole stream gets each message, whoever reads a part of it. A message that nobody wanted when
-        it was sent is in a stream that began since.
+        """A reader of the whole stream gets each message, whichever others read a part. A message that no reader wanted
+        when it was sent is in a stream that began since.
         """
         _, some = self.watch(rate=2)
         self.deliver(10)
@@ -475,7 +475,7 @@ class LineTests(StreamTestCase):
         self.assertEqual(self.read(nothing), [])
 
     def test_unseen(self) -> None:
-        """Of a try that began before anybody watched, and of an event given up untried, the line has what is known."""
+        """The line of a try that began unwatched, and of an event that was given up untried, has what is known."""
         unseen = {"request": None, "times": None}
         line = self.line("tried", self.session, self.attempt(Received(7, text("hello")), Undelivered(), None, **unseen))
         self.assertEqual((line["webhook_id"], line["method"], line["bytes"]), (MESSAGE_ID, "PUT", 5))

@@ -80,7 +80,7 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(self.files(), {name: f"{number}" * 150 + "\n" for name, number in kept.items()})
 
     def test_left_by_earlier_ones(self) -> None:
-        """Older files beyond the limit go, whoever wrote them; what only looks like one stays."""
+        """Older files beyond the limit go, whichever process wrote them; what only looks like one stays."""
         for name in ("x.log.2", "x.log.57", "x.log.0", "x.log.bak", "y.log.99"):
             (self.directory / name).write_text(name)
         sink = self.sink(rotated=3)

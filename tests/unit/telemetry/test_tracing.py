@@ -61,7 +61,7 @@ class TracingTests(SynchronousTestCase):
             self.assertEqual(span.attributes["http.request.resend_count"], 2)
 
     def test_not_sent(self) -> None:
-        """What was given up untried, or begun before anybody watched, has no span."""
+        """What was given up untried, or begun before there was a watcher, has no span."""
         self.tracing.tried(self.session, Attempt(Received(1, text("x")), 0, None, None, None, None))
         self.assertEqual(self.spans, [])
 

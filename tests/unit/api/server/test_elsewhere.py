@@ -209,7 +209,7 @@ class ElsewhereTests(WireCase):
             self.assertEqual((got.status, got.json[wanted[0]]), (200, wanted[1]))
 
     def test_refused_here(self) -> None:
-        """A request that is wrong for everybody is refused here, and nobody is asked."""
+        """A request that is wrong for every process is refused here, and no other one is asked."""
         wire = self.wire()
         wire.send(
             request("PUT", "/broadcast?nonsense=1", "x"),

@@ -123,7 +123,7 @@ class SubprotocolTests(Case):
             self.assertEqual(client.session.subprotocol, expected.decode())
 
     def test_only_the_credential(self) -> None:
-        """Where there is no other it is sent back, for browsers give up otherwise; but not told to anybody else."""
+        """Where there is no other it is sent back, for browsers give up otherwise; but it is not the session's."""
         carrier = b"bearer." + encoded(TOKEN)
         client = self.offer(carrier)
         self.assertTold(client, TOKEN, "a=1", ())
