@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from wsaas.net import pem
 from wsaas.net.http_grammar import DEFAULT_PORTS
@@ -164,6 +165,7 @@ def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[st
         host = urlsplit(values[name]).hostname or ""
         if host in _UNSPECIFIED:
             yield f"{given[name].label}={values[name]}: {host} is an address to listen on; name a host to connect to"
+    yield from _without_unit(values, given)
     for name in ("TARGET_CA", "TARGET_CERT"):
         if values[name] and values["TARGET_ADDRESS"].startswith("http:"):
             yield f"{name} has no effect: TARGET_ADDRESS is not https"
@@ -193,4 +195,24 @@ def _name_and_ports(name: str, values: Mapping[str, Any]) -> tuple[str, frozense
 def _port_of_this_machine(address: str) -> int | None:
     """Return the port of a URL whose host is one of the names of this machine, else None."""
     url = urlsplit(address)
-    return (url.port or DEFAULT_PORTS[url.scheme]) if url.hostname in _THIS_MACHINE else None
+    return (url.port or DEFAULT_PORTS[url.scheme]) if _plain_host(url) in _THIS_MACHINE else None
+
+
+def _plain_host(url: SplitResult) -> str:
+    """Return the host of a URL in its plainest form: localhost for a.localhost., 127.0.0.1 for ::ffff:127.0.0.1."""
+    host = (url.hostname or "").removesuffix(".")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "localhost" if host.endswith(".localhost") else host
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _without_unit(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
+    """Yield one warning for each duration and size whose number is so small that another unit may be meant."""
+    for name, each in given.items():
+        small = not each.default and re.fullmatch("[1-9][0-9]{0,2}", each.text or "") is not None
+        if small and isinstance(values[name], float):
+            yield f"{each.label}={each.text} is {each.text} milliseconds; if seconds are meant, write {each.text}s"
+        elif small and name == "MAX_MESSAGE_SIZE":
+            yield f"{each.label}={each.text} is {each.text} bytes; if others are meant, write {each.text}KiB"

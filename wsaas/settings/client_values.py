@@ -16,7 +16,7 @@ def header_names(text: str) -> tuple[str, ...]:
     """Parse header names, separated by commas or white space. Return them in lower case, each once."""
     names = items(text.lower())
     for name in names:
-        if not _TOKEN.fullmatch(name):
+        if not _TOKEN.fullmatch(name) or "*" in name:  # an asterisk is allowed in a name, but is meant for a pattern
             raise ValueError(f"must be header names such as Cookie, X-Tenant; {name!r} is not one")
         if name == "authorization":
             raise ValueError("must not name Authorization: it is always forwarded")
@@ -50,7 +50,9 @@ def _origin(text: str) -> str:
 
 
 def query_parameter(text: str) -> str | None:
-    """Parse the name of a query parameter; None for `off`."""
+    """Parse the name of a query parameter; None for `off` and `none`."""
+    if text.lower() == "none":
+        return None
     if text.lower() in SWITCH:
         if not SWITCH[text.lower()]:
             return None

@@ -5,6 +5,7 @@ An option beats the environment, which beats the default. X_FILE may name a file
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from wsaas.settings.checks import contradictions, doubts
 from wsaas.settings.misspelt import near_misses
 from wsaas.settings.sources import FILE, Given, find
 from wsaas.settings.table import TABLE, Settings, SettingSpec
+
+_VARIABLE = re.compile(r"\$(?:[A-Z_][A-Z0-9_]*|\{[^{}]*\}|\([^()]*\))|\{\{.*\}\}")
+"""The name of a variable, as shells, Compose, Kubernetes and Helm replace it by its value."""
 
 
 class SettingsError(Exception):
@@ -37,7 +41,9 @@ def load(options: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
         except ValueError as error:
             problems.append(str(error))
     known = all_keys()
-    misspelt = tuple(near_misses(environ, known, [name for name, each in given.items() if not each.default]))
+    misspelt = tuple(
+        near_misses(environ, known, {name: each.text or "" for name, each in given.items() if not each.default})
+    )
     texts = {name: each.text or "" for name, each in given.items()}
     values: dict[str, Any] = {}
     for name, each in given.items():
@@ -87,4 +93,6 @@ def _value(row: SettingSpec, text: str | None) -> object:
         return row.unset
     if text.startswith(('"', "'")):
         raise ValueError("must have no quotes: the program that read it from a file did not remove them")
+    if _VARIABLE.fullmatch(text):
+        raise ValueError("must be the value itself: nothing has replaced the variable that is named here")
     return row.parse(text)

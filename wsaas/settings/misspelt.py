@@ -24,11 +24,11 @@ _OTHERS = frozenset("LOGLEVEL LOG_LEVELS HTTPS_PORT WSS_PORT HTTP_POST STATS_DIR
 _OF_A_SERVICE = re.compile(r"(?:tcp|udp|sctp)://")
 
 
-def near_misses(environ: Mapping[str, str], known: Collection[str], given: Collection[str]) -> Iterator[str]:
+def near_misses(environ: Mapping[str, str], known: Collection[str], given: Mapping[str, str]) -> Iterator[str]:
     """Yield one line for each name in the environment that resembles one of `known`.
 
-    `given` are the settings that are set under their right names. The same name with the prefix WSAAS_ is then not
-    reported: it may be the variable from which a compose file takes the value.
+    `given` are the texts of the settings that are set under their right names. The same name with the prefix WSAAS_ is
+    not reported if that text holds its value: it may be the variable from which a compose file takes the setting.
     """
     names = _Names(known)
     for name, value in environ.items():
@@ -37,7 +37,7 @@ def near_misses(environ: Mapping[str, str], known: Collection[str], given: Colle
         upper = name.upper().replace("-", "_").replace(".", "_")
         if upper.startswith(PREFIX):
             right = names.nearest(upper.removeprefix(PREFIX))
-            if right and right.removesuffix(FILE) not in given:
+            if right and value.strip() not in f"{environ.get(right)}\n{given.get(right.removesuffix(FILE))}":
                 yield f"{name} is no setting and has no effect: the name is {right}, without {PREFIX}"
         elif right := names.nearest(upper) if name.isupper() else names.same(upper):
             yield f"{name} is no setting and has no effect: did you mean {right}?"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -61,11 +63,25 @@ class NearMissTests(SynchronousTestCase):
 
     def test_behind_our_prefix_as_well(self) -> None:
         """A variable from which a compose file takes a setting's value causes no warning."""
-        self.assertEqual(self.warnings("WSAAS_TARGET_ADDRESS", TARGET_ADDRESS="http://b"), ())
-        self.assertEqual(self.warnings("WSAAS_TARGET_ADDRESS", API_URI="http://b"), ())
-        self.assertEqual(self.warnings("WSAAS_API_TOKEN", API_TOKEN="0123456789abcdef"), ())
+        for name in ("TARGET_ADDRESS", "API_URI"):
+            self.assertEqual(self.warnings(WSAAS_TARGET_ADDRESS="http://b", **{name: " http://b"}), ())
+        self.assertEqual(self.warnings(WSAAS_TARGET_ADDRESS="b", TARGET_ADDRESS="http://b:3000"), ())
+        self.assertEqual(self.warnings(WSAAS_API_TOKEN="0123456789abcdef", API_TOKEN="0123456789abcdef"), ())
+        token = self.mktemp()
+        with open(token, "w", encoding="utf-8") as file:
+            file.write("0123456789abcdef")
+        os.chmod(token, 0o600)
+        self.assertEqual(self.warnings(WSAAS_API_TOKEN_FILE=token, API_TOKEN_FILE=token), ())
         # But a misspelt name may be meant to replace one that an image brings along.
         self.assertEqual(len(self.warnings("TARGET_ADRESS", TARGET_ADDRESS="http://b")), 1)
+
+    def test_behind_our_prefix_with_another_value(self) -> None:
+        """A setting that is given with and without WSAAS_, with two values, is told: the first one has no effect."""
+        for name in ("TARGET_ADDRESS", "API_URI"):
+            (warning,) = self.warnings(WSAAS_TARGET_ADDRESS="http://new", **{name: "http://old"})
+            self.assertIn("WSAAS_TARGET_ADDRESS is no setting and has no effect", warning)
+        (warning,) = load({"WS_PORT": "80"}, {"WSAAS_WS_PORT": "90"}).warnings
+        self.assertIn("the name is WS_PORT, without WSAAS_", warning)
 
     def test_other_programs(self) -> None:
         """No variable of a shell, of systemd, Docker, Kubernetes, a CI, a platform or a framework is taken for ours."""

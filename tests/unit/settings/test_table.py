@@ -156,7 +156,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "null https://[::1]:8443": ("null", "https://[::1]:8443"),
         "http://a:443 capacitor://localhost": ("http://a:443", "capacitor://localhost"),
     },
-    "AUTH_QUERY": {"access_token": "access_token", "a.b~C-9": "a.b~C-9", "off": None, "OFF": None, "no": None},
+    "AUTH_QUERY": {"access_token": "access_token", "a.b~C-9": "a.b~C-9", "off": None, "None": None, "no": None},
     "AUTH_SUBPROTOCOL": {"on": True, "off": False},
     "MAX_MESSAGE_SIZE": {"1": 1, "1048576": 1048576, "64KiB": 65536},
     "RECEIVE_BUFFER": {"2147483648": 2**31},
@@ -278,6 +278,10 @@ BAD: dict[str, dict[str, str]] = {
     },
     "TARGET_CERT": {"/nowhere.pem": "'/nowhere.pem': cannot read /nowhere.pem: No such file or directory"},
     "FORWARD_HEADERS": {
+        **{
+            name: f"{name!r}: must be header names such as Cookie, X-Tenant; {name!r} is not one"
+            for name in ("*", "x-*")
+        },
         "X-Ü": f"'X-Ü': {HEADER}'x-ü' is not one",
         "X-A: b": f"'X-A: b': {HEADER}'x-a:' is not one",
         ",": "',': must be a list separated by commas or spaces, with at least one item",
@@ -508,6 +512,32 @@ class TableTests(Case):
         self.assertEqual(
             self.problems({"API_TOKEN_FILE": self.file(f'"{TOKEN}"\n')}), (f"API_TOKEN_FILE=****: {QUOTES}",)
         )
+
+    def test_variables(self) -> None:
+        """A variable that nothing has replaced is no value, whatever the setting; in a path, nor is ~ of a shell."""
+        why = "must be the value itself: nothing has replaced the variable that is named here"
+        for name, row in TABLE.items():
+            for value in ("$THE_TOKEN_OF_THE_API", "${the_token:-of the API}", "$(THE_TOKEN)", "{{ .Values.token }}"):
+                shown = "****" if row.secret else repr(value)
+                self.assertEqual(self.problems({name: value}), (f"{name}={shown}: {why}",))
+        self.assertEqual(load({}, {"API_TOKEN": "$ecret-0123456789"}).api_token, ("$ecret-0123456789",))
+        why = "must be the path itself: a shell would replace ~ and $NAME, but no shell has read this"
+        for value in ("~", "~/state", "$HOME/state", "/var/${NAME}/state", "/var/$(NAME)"):
+            self.assertEqual(self.problems({"STATE_DIR": value}), (f"STATE_DIR={value!r}: {why}",))
+        self.assertEqual(load({}, {"STATE_DIR": "/~a/b$/$c"}).state_dir, "/~a/b$/$c")
+
+    def test_small_numbers(self) -> None:
+        """A number of three digits without a unit, where milliseconds and bytes are counted, causes a warning."""
+        self.assertEqual(
+            load({"DRAIN_TIMEOUT": "30"}, {"WS_TIMEOUT": "120", "MAX_MESSAGE_SIZE": "64"}).warnings,
+            (
+                "WS_TIMEOUT=120 is 120 milliseconds; if seconds are meant, write 120s",
+                "MAX_MESSAGE_SIZE=64 is 64 bytes; if others are meant, write 64KiB",
+                "--drain-timeout=30 is 30 milliseconds; if seconds are meant, write 30s",
+            ),
+        )
+        fine = {"WS_TIMEOUT": "0", "DRAIN_TIMEOUT": "1000", "WEBHOOK_TIMEOUT": "500ms", "CONNECT_RATE": "5"}
+        self.assertEqual(load({}, fine).warnings, ())
 
     def test_what_is_shown_can_be_given(self) -> None:
         """The value that `wsaas check` shows of a setting can be given for it, and means the same."""
@@ -778,6 +808,9 @@ class TogetherTests(Case):
             ({"TARGET_ADDRESS": "http://127.0.0.1:8081/x"}, "the API, HTTP_PORT=8081"),
             ({"TARGET_ADDRESS": "http://[::1]:8080"}, "clients, WS_PORT=8080"),
             ({"TARGET_ADDRESS": "http://0.0.0.0:9", "WS_PORT": "9"}, "clients, WS_PORT=9"),
+            ({"TARGET_ADDRESS": "http://localhost.:8081"}, "the API, HTTP_PORT=8081"),
+            ({"TARGET_ADDRESS": "http://my.localhost:8080"}, "clients, WS_PORT=8080"),
+            ({"TARGET_ADDRESS": "http://[::ffff:127.0.0.1]:8080"}, "clients, WS_PORT=8080"),
             (
                 {"TARGET_ADDRESS": "http://localhost", "WS_ENDPOINT": "tcp:81 haproxy:tcp:port=80"},
                 "clients, WS_ENDPOINT",
