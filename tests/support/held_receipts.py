@@ -16,8 +16,11 @@ SOON = 30.0
 """Seconds until those that left must have made room: half of what their receipts have."""
 
 
-def hold(dial: Callable[[], ApiLine], id: str, client: RawClient, count: int) -> list[ApiLine]:
+def hold(
+    dial: Callable[[], ApiLine], id: str, client: RawClient, count: int, behind: str | None = None
+) -> list[ApiLine]:
     """So many callers, each with a line of its own, whose messages have come and whose pings `client` does not answer.
+    Each then asks for the target `behind`, unless that is None.
 
     One that is refused, as too many receipts wait, asks again: places become free a moment after their callers left.
     """
@@ -35,6 +38,8 @@ def hold(dial: Callable[[], ApiLine], id: str, client: RawClient, count: int) ->
             time.sleep(0.05)
             continue
         held.append(caller)
+        if behind is not None:
+            caller.send("GET", behind)
         while not isinstance(event := client.next(), Ping):
             if event is None:
                 raise AssertionError("the connection that is pushed to has ended")

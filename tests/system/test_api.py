@@ -228,11 +228,13 @@ class ReceiptTests(SharedTestCase):
         self.assertEqual({answer.result(PATIENCE).code for answer in waiting}, {"UNCONFIRMED"})
 
     def test_callers_gone(self) -> None:
-        """64 callers that hang up leave no place taken: their messages are sent, and 64 others wait instead of them."""
+        """64 callers that hang up leave no place taken: their messages are sent, and 64 others wait instead of them;
+        also if the callers have sent a further request.
+        """
         client = self.raw_client()
         id = self.connection_id()
         for _ in range(2):
-            callers = hold(lambda: ApiLine(self.gw.http_port, self.gw.pid, self.api.dial()), id, client, 64)
+            callers = hold(lambda: ApiLine(self.gw.http_port, self.gw.pid, self.api.dial()), id, client, 64, f"/{id}")
             self.assertEqual(self.api.request("PUT", f"/{id}?receipt=60000", b"x").status, 429)
             vanish(callers)
         self.assertEqual(self.api.push(id, "next").status, 200)

@@ -103,11 +103,13 @@ class ThreeTests(SharedTestCase):
             self.assertEqual(rows(line.receive()), {"code": "OK", "received": True})
 
     def test_receipts_of_the_gone(self) -> None:
-        """Callers that hang up leave no place taken among the receipts of a connection, whichever worker they asked."""
+        """Callers that hang up leave no place taken among the receipts of a connection, whichever worker they asked,
+        and although they have sent a further request.
+        """
         silent = self.raw_client()
         id = self.connection_id()
         for _ in range(2):
-            callers = hold(lambda: ApiLine(self.gw.http_port, 0, self.api.dial()), id, silent, 64)
+            callers = hold(lambda: ApiLine(self.gw.http_port, 0, self.api.dial()), id, silent, 64, f"/{id}")
             self.assertEqual(self.api.request("PUT", f"/{id}?receipt=60000", b"x").status, 429)
             vanish(callers)
         silent.leave()

@@ -27,6 +27,7 @@ from wsaas.api.access import Access
 from wsaas.api.aws_dialect import Dialect, rest_of, translated
 from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answer_to
 from wsaas.api.params import Query, receipt_seconds
+from wsaas.api.receipts import read_on
 from wsaas.api.refused_pushes import count_refused
 from wsaas.api.responses import Answer, ApiResponse
 from wsaas.api.sigv4 import SignedRequest
@@ -134,7 +135,10 @@ class Api:
                     elsewhere, id = self._elsewhere, arguments.get("id", "")
                     if elsewhere is None or not is_id(id) or not elsewhere.may_have(id):
                         raise
-                    answer = await elsewhere.forward(id, request, receipt_seconds(query) or patience)
+                    seconds = receipt_seconds(query) or patience
+                    if seconds:
+                        read_on(request)
+                    answer = await elsewhere.forward(id, request, seconds)
                 if isinstance(answer, ApiResponse):
                     answer = self._dialect(request.method, request.uri, answer)
                 return answer.write_to(request)

@@ -18,7 +18,7 @@ from wsaas.api.params import (
     page_parameters,
     receipt_seconds,
 )
-from wsaas.api.receipts import AwaitedReceipt
+from wsaas.api.receipts import AwaitedReceipt, read_on
 from wsaas.api.responses import DONE, OK, ApiResponse
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts
@@ -48,6 +48,7 @@ def add_connection_routes(api: Api, router: Router, reactor: Any, elsewhere: Els
             return ApiResponse(202, OK)
         if awaited is None or seconds is None:
             return DONE
+        read_on(request)
         return RECEIVED if await awaited.within(seconds) else UNCONFIRMED
 
     @api.route("/<id:id>", "DELETE", once=CLOSE)

@@ -45,11 +45,15 @@ TRAILERS = Reliance(
 """The attributes that hold the trailer section, which Twisted reads and ignores."""
 
 
+READ_AHEAD = 16384
+"""Bytes behind a request that takes long, after which reading stops; as much as Twisted reads behind each request."""
+
+
 class TurnsChannel(HTTPChannel):
     """Lets data wait that is read behind a request, while a request is being answered, or while answers are unread.
 
-    Bounds: two reads (128 KiB) wait at most, because reading stops while data waits. Unread answers are those of one
-    turn, beyond the 64 KiB after which the transport asks to stop.
+    Bounds: two reads (128 KiB) wait at most, because reading stops while data waits, or READ_AHEAD bytes of it after
+    `read_on`. Unread answers are those of one turn, beyond the 64 KiB after which the transport asks to stop.
     """
 
     transport: Any  # ITCPTransport and IPushProducer
@@ -71,6 +75,7 @@ class TurnsChannel(HTTPChannel):
         """Method, target and version of the request that is being read; None before its first line is read."""
         self._waiting = b""
         self._unread = False
+        self._reads_on = False
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._next_turn is not None:
@@ -140,15 +145,22 @@ class TurnsChannel(HTTPChannel):
     # Turns
 
     def wait(self, data: bytes) -> None:
-        """Append `data` to the waiting data, and stop reading.
+        """Append `data` to the waiting data, and stop reading, unless `read_on` says otherwise.
 
         The data is parsed in the next turn in which no request is being answered and all answers are read.
         """
         self._waiting += data
         self.held = True
-        self.transport.pauseProducing()
+        if not (self._reads_on and self.answering) or len(self._waiting) > READ_AHEAD:
+            self.transport.pauseProducing()
         if not self.answering:
             self.go_on()
+
+    def read_on(self) -> None:
+        """Read on until the request is answered that is being answered now: it takes long, and that its client has hung
+        up is only noticed while the connection is read.
+        """
+        self._reads_on = True
 
     def go_on(self) -> None:
         """Serve the waiting data from the next turn on."""
@@ -170,7 +182,7 @@ class TurnsChannel(HTTPChannel):
     def requestDone(self, request: Request) -> None:
         """Keep the data behind the finished request for a later turn."""
         later, self._waiting = self._waiting, b""
-        self.held, self.begun = True, False
+        self.held, self.begun, self._reads_on = True, False, False
         super().requestDone(request)  # passes the data that it has kept to dataReceived
         behind = self.clearLineBuffer() + later
         if not self.over and (behind or self._waiting or self._unread):

@@ -16,6 +16,7 @@ from wsaas.api.server.fast_path import FRAMES_PER_TURN, SESSIONS_PER_FRAME, Fast
 from wsaas.api.server.limits import CLOSE_TIMEOUT, IDLE_TIMEOUT
 from wsaas.api.server.site import ApiSite, api_site
 from wsaas.core.counters import Counters
+from wsaas.internals.http_channel import READ_AHEAD
 
 READ = 65536
 """Bytes that Twisted reads at once."""
@@ -296,6 +297,25 @@ class UnreadTests(TurnsCase):
         requests[0].finish()
         wire.run()
         self.assertEqual(len(requests), 2)
+
+    def test_receipt(self) -> None:
+        """Behind a push that waits for its receipt the connection is read on, so that it is noticed if the caller hangs
+        up, until 16 KiB wait; what waits is served afterwards.
+        """
+        awaited, behind = (push(self.sessions[0].id, b"x", query) for query in ("?receipt=60000", ""))
+        most = READ_AHEAD // len(behind)
+        for count, state in ((1, "producing"), (most, "producing"), (most + 1, "paused")):
+            wire, transport = self.flooding(True)
+            wire.send(awaited, *[behind] * count)
+            self.assertEqual((transport.producerState, wire.statuses()), (state, []))
+            self.assertEqual(self.unserved(wire), count * len(behind))
+            self.clock.advance(60)
+            wire.run()
+            self.assertEqual((wire.statuses(), transport.producerState), ([202] + [200] * count, "producing"))
+            wire.send(awaited, behind, turns=False)
+            self.assertEqual(transport.producerState, "producing")
+            wire.hang_up()
+            self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_leaves(self) -> None:
         """A client that leaves while its requests wait leaves nothing behind; only what was begun is completed."""
