@@ -191,6 +191,7 @@ TESTS: Claims = {
             "unit.api.test_access.HostTests.test_hosts",
             "unit.api.test_app.PathTests.test_host",
             "unit.api.server.test_fast_path.FastPathHostTests.test_host",
+            "unit.api.server.test_site.TargetTests.test_host",
             "system.test_api.HostTests.test_host",
         ],
         "A forged signature of the AWS dialect, one of another request, service or time, or a path that is spelt so that it is not taken for the dialect's": [  # noqa: E501
@@ -237,6 +238,7 @@ TESTS: Claims = {
             "unit.api.server.test_turns.UnreadTests.test_bound",
             "unit.api.server.test_turns.UnreadTests.test_begins_nothing",
             "unit.api.server.test_turns.UnreadTests.test_while_answering",
+            "unit.api.server.test_turns.UnreadTests.test_receipt",
             "unit.api.server.test_turns.UnreadTests.test_fast_after_fast",
             "system.test_api.UnreadTests.test_memory",
         ],
