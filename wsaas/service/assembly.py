@@ -258,11 +258,14 @@ def assemble(
             draining=lambda: not daemon.running,
             reloaded_at=lambda: reloader.succeeded_at,
             certificates=certificates,
+            right=None if node is None else node.right,
+            boottime=boottime,
             clock=reactor.seconds,
             wall_clock=time.time,
         ).families,
         lambda function: deferToThreadPool(reactor, reactor.getThreadPool(), function),
         None if identity is None else identity.number,
+        None if node is None else node.report.name,
     )
     events = watching.events
     parts = Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker, node, events)

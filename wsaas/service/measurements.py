@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import twisted
 
@@ -24,6 +24,9 @@ from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.refusal import RefusalReason
 from wsaas.service.version import own_version
 from wsaas.telemetry.families import Family, Readings
+
+if TYPE_CHECKING:
+    from wsaas.cluster.right import Right
 
 OUTCOMES: Mapping[RefusalReason, str] = {
     RefusalReason.VETOED: "vetoed",
@@ -58,7 +61,8 @@ class Measurements:
 
     `census()` counts the sessions, `load()` says what the courier has to do, `draining()` if the gateway drains,
     `reloaded_at()` when files were last read, `certificates()` when the certificate of each address ends; moments are
-    in seconds since the epoch, by `wall_clock()`. `clock()` is the reactor's.
+    in seconds since the epoch, by `wall_clock()`. `clock()` is the reactor's, `boottime()` that of `right`, which a
+    node of a cluster has.
     """
 
     def __init__(
@@ -73,6 +77,8 @@ class Measurements:
         draining: Callable[[], bool],
         reloaded_at: Callable[[], float],
         certificates: Callable[[], Mapping[str, float]],
+        right: Right | None,
+        boottime: Callable[[], float],
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
     ) -> None:
@@ -85,6 +91,8 @@ class Measurements:
         self._draining = draining
         self._reloaded_at = reloaded_at
         self._certificates = certificates
+        self._right = right
+        self._boottime = boottime
         self._clock = clock
         self._wall_clock = wall_clock
 
@@ -104,6 +112,9 @@ class Measurements:
         self._ends(readings, counters, now)
         readings.put_histogram("wsaas_reactor_delay_seconds", self._reactor_delay)
         readings.put("wsaas_draining", int(self._draining()))
+        right, at = self._right, self._boottime()
+        readings.put("wsaas_engine_away", int(right is not None and not right.leased(at)))
+        readings.put("wsaas_silent", int(right is not None and not right.may_speak(at)))
         readings.put("wsaas_reload_success_timestamp_seconds", self._reloaded_at())
         for endpoint, moment in self._certificates().items():
             readings.put("wsaas_certificate_expiry_timestamp_seconds", moment, endpoint)

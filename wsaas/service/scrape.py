@@ -3,6 +3,7 @@
 one process      its readings, without a label that names it
 workers          the readings of each, labelled with its number; one that does not answer in time is left out,
                  and wsaas_unreached_workers says how many those are
+nodes            the readings of the process or the workers of one node, all labelled with its name
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Scrape:
     """Answers scrapes. `families()` are the readings of this process.
 
     prometheus_client is imported for the first scrape: a start without one does not pay for it, and the reactor goes on
-    meanwhile. `worker` is the number of this process, if it is one of several.
+    meanwhile. `worker` is the number of this process, if it is one of several, and `node` the name of its node.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Scrape:
         families: Callable[[], list[Family]],
         in_thread: InThread,
         worker: int | None = None,
+        node: str | None = None,
     ) -> None:
         self._families = families
         self._in_thread = in_thread
-        self._worker = worker
+        self._worker = {} if worker is None else {"worker": str(worker)}
+        self._node = {} if node is None else {"node": node}
         self._exposition: Exposition | None = None
         self.gather: Callable[[], Awaitable[Gathered]] | None = None
         """Asks all other workers for their `samples`; set where there are any."""
@@ -60,7 +63,8 @@ class Scrape:
                 except (KeyError, TypeError, ValueError):  # of another release
                     missing += 1
             unreached.put("wsaas_unreached_workers", missing)
-        return exposition.render(merged([*families, *unreached.families()]), accept)
+        families += [family.labelled(**self._node) for family in unreached.families()]
+        return exposition.render(merged(families), accept)
 
     async def samples(self) -> Mapping[str, object]:
         """Return the readings of this process for another."""
@@ -70,10 +74,8 @@ class Scrape:
     async def _own(self, exposition: Exposition) -> list[Family]:
         # To count ten thousand open files takes Linux longer than all the rest: not in the reactor's thread.
         process = await self._in_thread(exposition.process)
-        families = [*self._families(), *process]
-        if self._worker is None:
-            return families
-        return [family.labelled(worker=str(self._worker)) for family in families]
+        families, labels = [*self._families(), *process], {**self._worker, **self._node}
+        return [family.labelled(**labels) for family in families] if labels else families
 
     async def _library(self) -> Exposition:
         if self._exposition is None:

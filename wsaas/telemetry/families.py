@@ -126,6 +126,8 @@ METRICS = (
         "seconds",
     ),
     Metric("wsaas_draining", "gauge", (), "1 while the gateway drains."),
+    Metric("wsaas_engine_away", "gauge", (), "1 while the engine of the cluster does not renew the lease of the node."),
+    Metric("wsaas_silent", "gauge", (), "1 while the node may send no webhook and answers pushes with 503."),
     Metric(
         "wsaas_reload_success_timestamp_seconds",
         "gauge",

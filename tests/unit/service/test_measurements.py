@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsaas.api.errors import Unauthorized
 from wsaas.backend.delivery import Load
 from wsaas.clients.backpressure import Backpressure
+from wsaas.cluster.right import Right
 from wsaas.core.census import Census
 from wsaas.core.counters import MessageCounters
 from wsaas.core.errors import ClientTooSlow, NoSuchConnection
@@ -33,6 +34,8 @@ class MeasurementsTests(SynchronousTestCase):
         self.admission = SimpleNamespace(most=None)
         self.backpressure = Backpressure()
         self.draining = False
+        self.boottime = 100.0
+        self.right = Right()
         self.certificates: dict[str, float] = {}
         self.measurements = Measurements(
             monitor=self.monitor,
@@ -44,6 +47,8 @@ class MeasurementsTests(SynchronousTestCase):
             draining=lambda: self.draining,
             reloaded_at=lambda: 17.0,
             certificates=lambda: self.certificates,
+            right=self.right,
+            boottime=lambda: self.boottime,
             clock=lambda: 50.0,
             wall_clock=lambda: NOW,
         )
@@ -61,6 +66,20 @@ class MeasurementsTests(SynchronousTestCase):
         found = {family.name for family in self.measurements.families()}
         expected = {metric.name.removesuffix("_total").removesuffix("_info") for metric in METRICS}
         self.assertEqual(expected - found, {"wsaas_unreached_workers"})
+
+    def test_cluster(self) -> None:
+        """A node says if the engine renews its lease, and if it may speak, which the votes of the others may allow."""
+        for moment, step, away, silent in (
+            (100.0, lambda: None, 1, 0),  # it has not joined yet
+            (100.0, lambda: self.right.sending(100.0), 0, 0),
+            (104.0, lambda: None, 1, 1),
+            (104.0, lambda: self.right.voted(104.0, 104.0, ()), 1, 0),
+            (105.0, lambda: self.right.renewed(105.0), 0, 0),
+            (105.0, lambda: self.right.refused(), 1, 1),
+        ):
+            self.boottime = moment
+            step()
+            self.assertEqual((self.read("wsaas_engine_away"), self.read("wsaas_silent")), (away, silent))
 
     def test_connections(self) -> None:
         """Connections are connecting or open."""

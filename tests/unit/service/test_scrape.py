@@ -22,14 +22,14 @@ def read(count: int) -> list[Family]:
 
 
 class ScrapeTests(SynchronousTestCase):
-    def scrape(self, worker: int | None = None) -> Scrape:
+    def scrape(self, worker: int | None = None, node: str | None = None) -> Scrape:
         self.calls: list[Any] = []
 
         def in_thread(function: Any) -> Deferred[Any]:
             self.calls.append(function)
             return succeed(function())
 
-        return Scrape(lambda: read(7), in_thread, worker)
+        return Scrape(lambda: read(7), in_thread, worker, node)
 
     def scraped(self, scrape: Scrape) -> dict[str, list[tuple[Mapping[str, str], float]]]:
         body, _ = self.successResultOf(Deferred.fromCoroutine(scrape.answer("")))
@@ -65,6 +65,14 @@ class ScrapeTests(SynchronousTestCase):
         )
         self.assertEqual([labels["worker"] for labels, _ in found["process_open_fds"]], ["1", "2"])
         self.assertEqual(found["wsaas_unreached_workers"], [({}, 3)])
+
+    def test_node(self) -> None:
+        """Every series of a node of a cluster has its name, beside the number of the worker if it has several."""
+        found = self.scraped(self.scrape(node="n1"))
+        self.assertEqual(found["wsaas_closes"], [({"cause": "client", "node": "n1"}, 7)])
+        self.assertEqual(found["wsaas_unreached_workers"], [({"node": "n1"}, 0)])
+        found = self.scraped(self.scrape(2, "n1"))
+        self.assertEqual(found["wsaas_closes"], [({"cause": "client", "worker": "2", "node": "n1"}, 7)])
 
     def test_senseless(self) -> None:
         """An answer that makes no sense counts as none."""
