@@ -265,7 +265,7 @@ def assemble(
         ).families,
         lambda function: deferToThreadPool(reactor, reactor.getThreadPool(), function),
         None if identity is None else identity.number,
-        None if node is None else node.report.name,
+        None if node is None else node.name,
     )
     events = watching.events
     parts = Parts(reactor, settings, gateway, clients, make_api, courier, pool, journal, notifier, worker, node, events)

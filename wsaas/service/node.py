@@ -50,7 +50,7 @@ from wsaas.service.adoption import Heir
 from wsaas.service.launch import StartFailed
 from wsaas.service.listening import listen
 from wsaas.service.node_life import RESTART_STATUS, NodeLife
-from wsaas.service.node_report import NodeReport
+from wsaas.service.node_report import NodeReport, name_of
 from wsaas.service.startup_log import listening_flaw
 from wsaas.settings.table import Settings
 
@@ -94,7 +94,7 @@ class Node:
         self._number = number
         self._files = ClientFiles(settings.cluster_ca, settings.cluster_cert, settings.cluster_key, "CLUSTER_")
         self._engine = Engine(reactor, settings.cluster, self._files, random)
-        self.right = Right()
+        self.right, self.name = Right(), name_of(settings)
         self.ports: list[IListeningPort] = []
         """The ports at which the other nodes reach this one."""
         self._gate: GatedSender | None = None

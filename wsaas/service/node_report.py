@@ -17,6 +17,11 @@ from wsaas.settings.table import Settings
 _TLS = ("ssl:", "tls:", "wsaas-tls:")
 
 
+def name_of(settings: Settings) -> str:
+    """Return the name of this node."""
+    return settings.node or socket.gethostname()
+
+
 class NodeReport:
     """Says of this node, and of the others, what is known. `ports` are those at which the others reach this one, worker
     `number` of the node if it has several.
@@ -39,7 +44,7 @@ class NodeReport:
         self._ports = ports
         self._boottime = boottime
         self._ready = ready
-        self.name = settings.node or socket.gethostname()
+        self.name = name_of(settings)
         self.draining = False
 
     @property
