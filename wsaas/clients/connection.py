@@ -30,6 +30,7 @@ from wsaas.core.events import Cause, CloseCode
 from wsaas.core.interfaces import SessionInput
 from wsaas.core.model import Frame
 from wsaas.core.refusal import Refusal
+from wsaas.internals.end_of_turn import Ending
 
 _log = Logger()
 
@@ -55,9 +56,10 @@ class ClientConnection(Protocol):
     _ending: tuple[Cause, int, str, bool] = _VANISHED
     """The cause, the close code, its reason, and whether both sides closed: what the session hears at the end."""
 
-    def __init__(self, context: ConnectionContext, slot: AdmissionSlot) -> None:
+    def __init__(self, context: ConnectionContext, slot: AdmissionSlot, peer_host: str | None = None) -> None:
         self.context = context
         self.slot = slot
+        self.peer_host = peer_host
         self.phase = _HANDSHAKE
 
     # The socket's side
@@ -215,13 +217,15 @@ class ClientConnection(Protocol):
         if self.phase is not _OPEN and self.phase is not _CLOSING:
             return
         owing = unacknowledged(self.transport) > 0
-        if self.phase is _OPEN and close is not None:
-            self.send_buffer.write(encode_close(*close))
+        answer = encode_close(*close) if self.phase is _OPEN and close is not None else b""
+        fast_path = self.context.close_fast_path
+        ending = Ending.NONE if owing or fast_path is None else fast_path(self.transport, answer)
+        if answer and ending is Ending.NONE:
+            self.send_buffer.write(answer)
         self.phase = Phase.LEAVING
         self.send_buffer.leave_fan_out()
         self._reader.stop()
-        fast_path = self.context.close_fast_path
-        if not owing and fast_path is not None and fast_path(self.transport):
+        if ending is Ending.CLOSING:
             self.context.keepalive.remove(self)
             self.send_buffer.let_go()
             return

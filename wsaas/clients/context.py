@@ -19,6 +19,7 @@ from wsaas.core.gateway import Gateway
 from wsaas.core.model import Frame, Messages
 from wsaas.core.refusal import RefusalReason
 from wsaas.internals.autobahn import AutobahnCodec
+from wsaas.internals.end_of_turn import Ending
 
 
 class OwnedConnection(Protocol):
@@ -59,7 +60,7 @@ HeadFastPath = Callable[[RequestHead, bool], tuple[str, tuple[str, ...], str | N
 """As `handshake.fast_path.read_common`."""
 FrameFastPath = Callable[[bytes, int], tuple[int, int] | None]
 """As `frames.measure`."""
-CloseFastPath = Callable[[Any], bool]
+CloseFastPath = Callable[[Any, bytes], Ending]
 """As `EndOfTurn.close`."""
 MessageFastPath = Callable[[bytes], Frame | None]
 """As `frames.take_only`."""

@@ -133,10 +133,11 @@ class ClientFactory(WebSocketServerFactory):
         if self.admission.full:
             self.context.pending.make_room()
         slot = self.admission.acquire()
+        host: str | None = None if addr is None else getattr(addr, "host", "")
         if slot is None:
-            self.log_rejection(getattr(addr, "host", ""), RefusalReason.TOO_MANY_CONNECTIONS)
+            self.log_rejection(host or "", RefusalReason.TOO_MANY_CONNECTIONS)
             return RejectedConnection()
-        connection = ClientConnection(self.context, slot)
+        connection = ClientConnection(self.context, slot, host)
         self._connections.add(connection)
         return connection
 

@@ -31,6 +31,7 @@ from wsaas.core.events import Cause, CloseCode
 from wsaas.core.interfaces import SessionInput
 
 _log = Logger()
+_CLOSE = bytes((CLOSE,))
 
 
 class ReaderOwner(Protocol):
@@ -99,9 +100,20 @@ class FrameReader:
                         flow.only_frame()
                         self._session.received(frame)
                         return
+            elif slow is None and data[:1] == _CLOSE and self._take_only_close(data):
+                return
         self._data = self._data + data if self._data else data
         flow.begin_turn()
         self._read()
+
+    def _take_only_close(self, data: bytes) -> bool:
+        """Fast path: take a Close that comes by itself, as `_read_some` does; return False if that must."""
+        payload = take_control(data) if len(data) > 1 and is_control(data) else None
+        close = None if payload is None else read_close(payload)
+        if close is None:
+            return False
+        self._owner.let_go(close)  # no rate counts the last frame
+        return True
 
     def drained(self) -> None:
         """Send the Pong that was held back: the client reads again."""
@@ -119,8 +131,11 @@ class FrameReader:
         self._finishing = True
         self.flow.close()
         self.flow.stop()
-        self.flow.begin_turn()
-        self._hand_over()
+        if self._data or self._reading:
+            self.flow.begin_turn()
+            self._hand_over()
+        else:
+            self._finished()
 
     def forget(self) -> None:
         """Leave the connection, which is over and calls no other method: see `ReadControl.forget`."""
@@ -137,10 +152,13 @@ class FrameReader:
                 self._data = b""
             if not self.flow.paused:
                 self._data = b""
-                if self._slow is not None:
-                    self._slow.close()
-                self._owner.end()
+                self._finished()
                 return
+
+    def _finished(self) -> None:
+        if self._slow is not None:
+            self._slow.close()
+        self._owner.end()
 
     def _go_on(self) -> None:
         """Go on reading: there is room, or time, again."""

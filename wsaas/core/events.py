@@ -62,7 +62,7 @@ class CloseCode:
     TRY_AGAIN_LATER = 1013
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Opened:
     """A client asks to connect: POST."""
 
@@ -103,7 +103,7 @@ class Refresh:
     expired_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Closed:
     """A connection is over: DELETE. `lost_messages` were read from the client and never taken by the backend.
 

@@ -28,7 +28,7 @@ class Messages:
     binary: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Handshake:
     """A client's request to connect (RFC 6455, 4.1).
 

@@ -8,9 +8,10 @@ from wsaas.core.events import CloseCode
 from wsaas.core.model import Frame
 from wsaas.core.refusal import Refusal
 from wsaas.core.streams import ReplyStream
+from wsaas.core.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Accepted:
     """The backend said OK to a connect. `headers` are repeated on every later webhook of the connection.
 

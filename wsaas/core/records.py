@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsaas.core.events import Closed
+from wsaas.core.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Record:
     """The part of a connection that the journal keeps: all that its disconnect webhook will need after a crash.
 

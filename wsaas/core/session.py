@@ -151,7 +151,7 @@ class Session(Identity):
                 if self.lane.refused is not None:
                     self.lane.relieve(self.peer)
             case Accepted():
-                self._accept(outcome)
+                self._admit(outcome)
             case Refused(refusal) | Indeterminate(refusal):
                 peer = self.peer
                 if isinstance(outcome, Refused):
@@ -226,7 +226,7 @@ class Session(Identity):
 
     # Steps
 
-    def _accept(self, accepted: Accepted) -> None:
+    def _admit(self, accepted: Accepted) -> None:
         """Open the connection, or tell the backend of the end if the client has left meanwhile."""
         self.repeat(accepted.headers)
         peer = self.peer

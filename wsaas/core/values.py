@@ -1,14 +1,14 @@
-"""Values of which each message makes some: cheap to make, and frozen by the type checker alone."""
+"""Values of which each message or connection makes some: cheap to make, and frozen by the type checker alone."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def value(cls: type[T]) -> type[T]:
     """Make a class a dataclass with slots, an equality and a hash, whose attributes nobody may set.
 

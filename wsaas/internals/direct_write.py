@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet import tcp, unix
 from twisted.internet.abstract import FileDescriptor
 
+from wsaas.internals.accepting import AcceptedServer
 from wsaas.internals.supported import Reliance
 
 RELIANCE = Reliance(
@@ -23,7 +24,7 @@ RELIANCE = Reliance(
 """The attributes in which Twisted's transport keeps what its socket has not taken."""
 
 
-_PLAIN = (tcp.Server, unix.Server, tcp.Client)
+_PLAIN = (AcceptedServer, tcp.Server, unix.Server, tcp.Client)
 
 
 def can_write_through(transport: object) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from enum import Enum
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -14,6 +16,19 @@ from wsaas.internals.tls_transport import RecordTlsTransport
 
 _log = Logger()
 _DONE = Failure(ConnectionDone())
+# On Linux: what is sent waits, 200 ms at most, for more, here for the end of the stream. Elsewhere it leaves at once.
+_MORE: int = getattr(socket, "MSG_MORE", 0)
+
+
+class Ending(Enum):
+    """The part of a goodbye that `EndOfTurn.close` has done."""
+
+    NONE = "none"
+    """Nothing is written."""
+    WRITTEN = "written"
+    """The last words are written, or wait in the transport, which is not closed."""
+    CLOSING = "closing"
+    """The last words are written, and the transport is closed with the turn."""
 
 
 class EndOfTurn:
@@ -28,23 +43,39 @@ class EndOfTurn:
         self._clock = clock
         self._ending: list[Any] = []
 
-    def close(self, transport: Any) -> bool:
-        """Close the transport when all events of this turn are served, as its loseConnection does later.
+    def close(self, transport: Any, last: bytes) -> Ending:
+        """Write the last words, and close the transport when all events of this turn are served, as its loseConnection
+        does later. The last words leave with the end of the stream, in one packet.
 
-        A TLS transport says goodbye at once, and does not wait for the client's goodbye. Return False, and do nothing,
-        for a transport over another layer, or for which something waits.
+        A TLS transport says goodbye at once, and does not wait for the client's goodbye. A transport over another
+        layer, or for which something waits, is not closed, and nothing is written to it.
         """
         tls = transport if isinstance(transport, RecordTlsTransport) else None
         if tls is not None:
             transport = tls.transport
         if not can_write_through(transport) or not transport.connected or not nothing_waits(transport):
-            return False
-        if tls is not None and not tls.say_goodbye():
-            return False
+            return Ending.NONE
+        said = True
+        if tls is not None:
+            last, said = tls.say_goodbye(last)
+            if not last:
+                return Ending.NONE
+        if last:
+            try:
+                sent = transport.socket.send(last, _MORE if said else 0)
+            except OSError:  # full, or broken: the transport meets the same and deals with it
+                sent = 0
+            if sent < len(last):
+                transport.write(last[sent:])
+                return Ending.WRITTEN
+        if not said:
+            return Ending.WRITTEN
+        if tls is not None:
+            tls.hear_no_more()
         if not self._ending:
             self._clock.callLater(0, self._end)
         self._ending.append(transport)
-        return True
+        return Ending.CLOSING
 
     def _end(self) -> None:
         ending, self._ending = self._ending, []

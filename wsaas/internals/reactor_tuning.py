@@ -11,6 +11,7 @@ from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.logger import Logger
 from twisted.python import log
 
+from wsaas.internals.accepting import AcceptedServer
 from wsaas.internals.supported import Reliance
 
 RELIANCE = Reliance(
@@ -69,14 +70,14 @@ def replace_iteration(reactor: Any, *, read_plain_tcp: bool = True) -> bool:
     Twisted sets the context of its legacy log for every event, which takes 1.5 us and is never read here. Another kind
     of reactor, or one whose names differ (`RELIANCE`), is not changed. Return whether the reactor was changed.
 
-    Fast path: of Twisted's own plain TCP transports (no subclass) that are readable, and nothing else, the iteration
-    reads the socket itself, as `tcp.Connection.doRead` does. `read_plain_tcp=False` switches that off, and so does a
-    Twisted with other names (`READING`).
+    Fast path: of plain TCP transports (Twisted's own, and AcceptedServer) that are readable, and nothing else, the
+    iteration reads the socket itself, as `tcp.Connection.doRead` does. `read_plain_tcp=False` switches that off, and
+    so does a Twisted with other names (`READING`).
     """
     if type(reactor).__name__ != "EPollReactor" or not RELIANCE.holds():
         return False
     poll, selectables, serve = reactor._poller.poll, reactor._selectables, reactor._doReadOrWrite
-    plain = (tcp.Server, tcp.Client) if read_plain_tcp and READING.holds() else ()
+    plain = (AcceptedServer, tcp.Client, tcp.Server) if read_plain_tcp and READING.holds() else ()
 
     def do_iteration(timeout: float | None) -> None:
         for file, event in poll(-1 if timeout is None else timeout, len(selectables)):

@@ -69,6 +69,7 @@ class Reliance:
 _judged: dict[str, bool] = {}
 
 RELIANCES = (
+    "wsaas.internals.accepting:RELIANCE",
     "wsaas.internals.autobahn:RELIANCE",
     "wsaas.internals.cookie_request:RELIANCE",
     "wsaas.internals.direct_write:RELIANCE",

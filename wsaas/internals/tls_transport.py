@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from wsaas.internals import openssl_records
-from wsaas.internals.direct_write import nothing_waits, writer
+from wsaas.internals.direct_write import writer
 from wsaas.internals.openssl_records import LONGEST_DATA, read_record, write_record
 from wsaas.internals.supported import Reliance
 
@@ -215,20 +215,30 @@ class RecordTlsTransport(_RecordReading, DirectTlsTransport):
                     self.wrappedProtocol.dataReceived(received)
         self._flushSendBIO()
 
-    def say_goodbye(self) -> bool:
-        """Write close_notify, and hear no more: all that this side has to do before it closes (RFC 8446, 6.1).
-
-        Return False if the transport below must be asked when all is written, or if TLS cannot end so at this moment.
+    def say_goodbye(self, last: bytes) -> tuple[bytes, bool]:
+        """Return the records of the last words and of close_notify, to be written: then this side may close (RFC 8446,
+        6.1). False with them says that it may not: TLS cannot end so, and if there are no records, nothing is made.
         """
         if not self._handshakeDone or self._lostTLSConnection or self.disconnecting or self._appSendBuffer:
-            return False
+            return b"", False
+        said = True
+        records: list[bytes] = []
+        writes, self._write_records = self._write_records, records.append
         try:
-            self._tlsConnection.shutdown()
-        except SSL.Error:
-            return False
-        self._flushSendBIO()
-        self._lostTLSConnection = nothing_waits(self.transport)
-        return self._lostTLSConnection
+            if last:
+                self.write(last)
+            try:
+                self._tlsConnection.shutdown()
+            except SSL.Error:
+                said = False
+            self._flushSendBIO()
+        finally:
+            self._write_records = writes
+        return b"".join(records), said
+
+    def hear_no_more(self) -> None:
+        """Take nothing that still comes for the application's: the goodbye is written."""
+        self._lostTLSConnection = True
 
 
 class SteppingTlsTransport(_RecordSteps, RecordTlsTransport):

@@ -31,6 +31,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from wsaas.internals.accepting import accept_quickly
 from wsaas.internals.tls_transport import tls_server_factory
 from wsaas.net.certificates import Identity, load_authorities, load_identity
 from wsaas.net.endpoints import server_endpoint
@@ -190,6 +191,7 @@ class TlsServerEndpoint:
 
     def _listening(self, port: IListeningPort) -> IListeningPort:
         self._certificate.log_certificate()
+        accept_quickly(port)
         return TlsPort(port, self._certificate)
 
 

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from wsaas.internals.accepting import accept_quickly
 from wsaas.net.endpoints import server_endpoint
 from wsaas.settings.table import Settings
 
@@ -41,6 +42,7 @@ def listen(reactor: Any, endpoint: str, factory: Any, ports: list[IListeningPort
     server_endpoint(reactor, endpoint).listen(factory).addCallbacks(ports.append, failures.append)
     if failures:
         failures[0].raiseException()
+    accept_quickly(ports[-1])
 
 
 def listen_by_default(reactor: Any, endpoint: str, factory: Any, ports: list[IListeningPort]) -> None:

@@ -46,7 +46,7 @@ ANYTHING = "Anything else"
 
 _FIRST = "        end = self.data.find(END, self._searched)"
 _START = "self._context.pending.set(self)"
-_NEVER = Edit(OPENING, f"        {_START}\n        host", "        host")
+_NEVER = Edit(OPENING, f"        {_START}\n        if not announced", "        if not announced")
 _REST = "            if rest:\n"
 _STRANGE = r'FIELD_VALUE = r"[\t\x20-\x7e'
 _TOO_MANY = "self.present >= self.most + self.most_surplus"

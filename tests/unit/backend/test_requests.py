@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given
@@ -235,3 +236,7 @@ class ContractTests(SynchronousTestCase):
         """Moments are UTC with milliseconds."""
         self.assertEqual(iso8601(NOW), "2025-11-23T10:00:00.250Z")
         self.assertEqual(iso8601(0), "1970-01-01T00:00:00.000Z")
+        self.assertEqual(iso8601(NOW + 0.7499999999), "2025-11-23T10:00:01.000Z")
+        for moment in (NOW + 0.0009, NOW + 0.7499, 1.5, 1e9 + 0.0299999, 1e9 - 0.0000003):
+            there = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+            self.assertEqual(iso8601(moment), there.replace("+00:00", "Z"))

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.client_harness import Client, Harness, Transport
 from tests.support.properties import rounds
 from wsaas.core.model import Frame
+from wsaas.internals.end_of_turn import Ending
 
 FRAMES = (
     b"\x81\x85\0\0\0\0hello",
@@ -34,13 +35,17 @@ class EndOfTurn:
     def __init__(self) -> None:
         self.closed = 0
 
-    def close(self, transport: Transport) -> bool:
+    def close(self, transport: Transport, last: bytes) -> Ending:
         if transport.closed or transport.buffered:
-            return False
+            return Ending.NONE
+        if transport.stuck and last:
+            transport.write(last)
+            return Ending.WRITTEN
         self.closed += 1
+        transport.write(last)
         transport.closed = True
         transport.clock.callLater(0, transport.lose, ConnectionDone())
-        return True
+        return Ending.CLOSING
 
 
 class DifferentialTests(SynchronousTestCase):

@@ -9,56 +9,26 @@ import weakref
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IReactorFDSet
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from twisted.internet.ssl import CertificateOptions, KeyPair
-from twisted.internet.task import Clock
 from twisted.internet.tcp import Server
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
-from wsaas.internals.end_of_turn import EndOfTurn
+from tests.support.still_reactor import Losing, Reactor
+from wsaas.internals.end_of_turn import Ending, EndOfTurn
 from wsaas.internals.tls_transport import DirectTlsTransport, SteppingTlsTransport, tls_server_factory
 
 _ADDRESS = ("127.0.0.1", 1)
 
 
-@implementer(IReactorFDSet)
-class Reactor(Clock):
-    """A clock that knows which transports are watched."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.watched: set[Any] = set()
-
-    def addReader(self, reader: Any) -> None:
-        self.watched.add(reader)
-
-    addWriter = addReader
-
-    def removeReader(self, reader: Any) -> None:
-        self.watched.discard(reader)
-
-    def removeWriter(self, writer: Any) -> None:
-        """Do nothing: a reader is watched as well."""
-
-    def removeAll(self) -> list[Any]:
-        return []
-
-    getReaders = getWriters = removeAll
-
-
-class Losing(Protocol):
-    """A protocol that notes how it lost its connection."""
-
-    lost: Any = None
-    raises = False
-
-    def connectionLost(self, reason: Any = None) -> None:
-        self.lost = reason.type.__name__
-        if self.raises:
-            raise ValueError("while it clears up")
+def fill(near: socket.socket) -> int:
+    """Fill a socket's buffer; return the number of bytes that it took."""
+    size = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            size += near.send(bytes(4096))
+    return size
 
 
 class EndOfTurnTests(SynchronousTestCase):
@@ -83,14 +53,14 @@ class EndOfTurnTests(SynchronousTestCase):
         """
         several = [self.server() for _ in range(3)]
         for server, _, _ in several:
-            self.assertTrue(self.end_of_turn.close(server))
+            self.assertIs(self.end_of_turn.close(server, b""), Ending.CLOSING)
         self.assertEqual([protocol.lost for _, protocol, _ in several], [None] * 3)
         self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
         self.reactor.advance(0)
         self.assertEqual([protocol.lost for _, protocol, _ in several], ["ConnectionDone"] * 3)
         self.assertEqual([far.recv(1) for _, _, far in several], [b""] * 3)
         self.assertEqual((self.reactor.watched, self.reactor.getDelayedCalls()), (set(), []))
-        self.assertFalse(self.end_of_turn.close(several[0][0]))
+        self.assertIs(self.end_of_turn.close(several[0][0], b"x"), Ending.NONE)
 
     def test_lost_meanwhile(self) -> None:
         """One that is lost in the same turn, in whatever way, loses its connection once; others are closed even if its
@@ -99,7 +69,7 @@ class EndOfTurnTests(SynchronousTestCase):
         (lost, its, _), (bad, raising, _), (good, closed, _) = (self.server() for _ in range(3))
         raising.raises = True
         for server in (lost, bad, good):
-            self.end_of_turn.close(server)
+            self.end_of_turn.close(server, b"")
         lost.abortConnection()
         self.reactor.advance(0)
         self.reactor.advance(0)
@@ -112,9 +82,41 @@ class EndOfTurnTests(SynchronousTestCase):
         waiting.write(b"x")
         closing.loseConnection()
         for transport in (waiting, closing, object()):
-            self.assertFalse(self.end_of_turn.close(transport))
+            self.assertIs(self.end_of_turn.close(transport, b"last"), Ending.NONE)
         self.reactor.advance(0)
         self.assertTrue(waiting.connected)
+
+    def test_last_words(self) -> None:
+        """The last words leave with the end of the stream: the kernel is told that more follows."""
+        server, protocol, far = self.server()
+        sent: list[tuple[bytes, int]] = []
+        near: Any = server.socket
+
+        class Noting:
+            def send(self, data: bytes, flags: int) -> int:
+                sent.append((data, flags))
+                return int(near.send(data))
+
+            shutdown, close = near.shutdown, near.close
+
+        server.socket = Noting()  # type: ignore[assignment]  # the socket, with notes
+        self.assertIs(self.end_of_turn.close(server, b"last"), Ending.CLOSING)
+        self.assertEqual(sent, [(b"last", socket.MSG_MORE)])
+        self.reactor.advance(0)
+        self.assertEqual((far.recv(10), far.recv(10), protocol.lost), (b"last", b"", "ConnectionDone"))
+
+    def test_full(self) -> None:
+        """Last words that the socket does not take wait in the transport, which is not closed."""
+        server, protocol, far = self.server()
+        size = fill(server.socket)
+        self.assertIs(self.end_of_turn.close(server, b"last"), Ending.WRITTEN)
+        self.reactor.advance(0)
+        self.assertIsNone(protocol.lost)
+        heard = b""
+        while len(heard) < size:
+            heard += far.recv(65536)
+        server.doWrite()
+        self.assertEqual(far.recv(10), b"last")
 
 
 class TlsTests(SynchronousTestCase):
@@ -160,11 +162,11 @@ class TlsTests(SynchronousTestCase):
         is over, without a goodbye of its own; what it says meanwhile is not heard.
         """
         tls, protocol, client, far = self.open()
-        tls.write(b"last")
-        self.assertTrue(self.end_of_turn.close(tls))
-        self.assertFalse(self.end_of_turn.close(tls))
+        tls.write(b"the ")
+        self.assertIs(self.end_of_turn.close(tls, b"last"), Ending.CLOSING)
+        self.assertIs(self.end_of_turn.close(tls, b"last"), Ending.NONE)
         client.bio_write(far.recv(65536))
-        self.assertEqual(client.recv(100), b"last")
+        self.assertEqual((client.recv(100), client.recv(100)), (b"the ", b"last"))
         self.assertRaises(SSL.ZeroReturnError, client.recv, 100)
         client.send(b"more")
         tls.dataReceived(client.bio_read(100))
@@ -183,7 +185,7 @@ class TlsTests(SynchronousTestCase):
         producer.consumer = tls
         tls.registerProducer(producer, True)
         over = weakref.ref(tls)
-        self.assertTrue(self.end_of_turn.close(tls))
+        self.assertIs(self.end_of_turn.close(tls, b""), Ending.CLOSING)
         self.reactor.advance(0)
         del tls, producer, protocol.transport
         self.assertIsNone(over())
@@ -196,11 +198,10 @@ class TlsTests(SynchronousTestCase):
         other, beginning = self.open(DirectTlsTransport)[0], self.tls()[0]
         closing.loseConnection()
         waiting.transport.write(b"x")
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                full.transport.socket.send(bytes(4096))
+        fill(full.transport.socket)
         for tls in (beginning, closing, waiting, full, other):
-            self.assertFalse(self.end_of_turn.close(tls))
+            found = self.end_of_turn.close(tls, b"last")
+            self.assertIs(found, Ending.WRITTEN if tls is full else Ending.NONE)
         self.reactor.advance(0)
         for tls in (beginning, waiting, full, other):
             self.assertEqual((tls.transport.connected, tls._lostTLSConnection), (1, False))

@@ -33,6 +33,9 @@ class OpeningConnection(Protocol):
     transport: Any
     slot: AdmissionSlot
     session: SessionInput | None
+    peer_host: str | None
+    """The address of the socket's other end, empty for a UNIX socket; None if it is not known before it is asked for.
+    """
 
     def reject(self, answer: bytes) -> None:
         """Write the answer to a handshake that fails, and let the client go."""
@@ -86,9 +89,9 @@ class OpeningHandshake:
     def begin(self) -> None:
         """Count the client's time, and the connection against the client's address, if that is known by now."""
         self._context.pending.set(self)
-        host = self._peer_host()
         if not announced(self._connection.transport):
-            self._peer = host
+            known = self._connection.peer_host
+            host = self._peer = self._peer_host() if known is None else known
             if not self._context.policy.proxies.trusts(host):
                 self._admit(host)
 

@@ -7,8 +7,9 @@ that HTTP allows passes, in any bytes: only the headers that the gateway uses de
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from wsaas.core.values import value
 from wsaas.net.http_grammar import (
     FIELD_LINE,
     FRAMING,
@@ -55,7 +56,7 @@ class MalformedHandshake(Exception):
         self.headers = headers
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestHead:
     """A request's method, target in origin-form, version ("1.1") and fields.
 
