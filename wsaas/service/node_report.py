@@ -12,9 +12,8 @@ from wsaas.cluster.member import Member
 from wsaas.cluster.table import MemberRow, MemberState
 from wsaas.core.gateway import Gateway
 from wsaas.service.version import own_version
+from wsaas.settings.endpoints import is_tls
 from wsaas.settings.table import Settings
-
-_TLS = ("ssl:", "tls:", "wsaas-tls:")
 
 
 def name_of(settings: Settings) -> str:
@@ -53,7 +52,7 @@ class NodeReport:
         if self._settings.cluster_address is not None:
             return self._settings.cluster_address
         host = self._member.engine.local_host or "127.0.0.1"
-        secure = self._settings.cluster_endpoint[0].lower().startswith(_TLS)
+        secure = is_tls(self._settings.cluster_endpoint[0])
         port = getattr(self._ports[0].getHost(), "port", 0) if self._ports else 0
         return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 

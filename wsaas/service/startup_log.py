@@ -11,11 +11,10 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
-from wsaas.settings.endpoints import BACKLOG
+from wsaas.settings.endpoints import BACKLOG, is_tls, wants_proxy_header
 from wsaas.settings.table import Settings
 
 Ports = Sequence[IListeningPort]
-_TLS = ("wsaas-tls:", "ssl:", "tls:")
 
 
 def log_settings(log: Logger, settings: Settings) -> None:
@@ -59,10 +58,10 @@ def client_url(endpoints: Sequence[str], ports: Ports) -> str | None:
     """
     for endpoint, port in zip(endpoints, ports, strict=False):
         address = port.getHost()
-        if isinstance(address, IPv4Address | IPv6Address) and not endpoint.startswith("haproxy:"):
+        if isinstance(address, IPv4Address | IPv6Address) and not wants_proxy_header(endpoint):
             everywhere = address.host in ("0.0.0.0", "::")
             place = f"localhost:{address.port}" if everywhere else format_address(address)
-            return f"{'wss' if endpoint.startswith(_TLS) else 'ws'}://{place}"
+            return f"{'wss' if is_tls(endpoint) else 'ws'}://{place}"
     return None
 
 

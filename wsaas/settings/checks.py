@@ -10,11 +10,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from wsaas.net import pem
 from wsaas.net.http_grammar import DEFAULT_PORTS
-from wsaas.settings.endpoints import is_private, listens_at
+from wsaas.settings.endpoints import is_private, is_tls, listens_at
 from wsaas.settings.sources import Given
 from wsaas.settings.units import format_size
 
-_TLS = ("ssl:", "wsaas-tls:", "tls:")
 _UNSPECIFIED = frozenset(("0.0.0.0", "::"))
 _THIS_MACHINE = frozenset(("localhost", "127.0.0.1", "::1", "")) | _UNSPECIFIED
 """Hosts that mean this machine, and interfaces on which it reaches itself; empty means every interface."""
@@ -136,12 +135,10 @@ def doubts(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[st
         if not engine.private and engine.password is None:
             yield "CLUSTER: the engine has no password: any client of it can read credentials and end connections"
         for each in values["CLUSTER_ENDPOINT"]:
-            if not is_private(each) and not each.lower().startswith(_TLS):
+            if not is_private(each) and not is_tls(each):
                 yield f"CLUSTER_ENDPOINT={each}: without TLS the API_TOKEN crosses the network in the clear"
         if address := values["CLUSTER_ADDRESS"]:
-            yield from _doubts_of_address(
-                address, [each.lower().startswith(_TLS) for each in values["CLUSTER_ENDPOINT"]]
-            )
+            yield from _doubts_of_address(address, [is_tls(each) for each in values["CLUSTER_ENDPOINT"]])
     public = [each for each in values["HTTP_ENDPOINT"] if not is_private(each)]
     if public and not values["API_TOKEN"]:
         yield f"HTTP_ENDPOINT={public[0]}: API_TOKEN is not set: any program that reaches it can push to every client"

@@ -196,6 +196,17 @@ def with_backlog(endpoint: str) -> str:
     return f"{endpoint}:backlog={BACKLOG}" if _SHORT_BACKLOG.fullmatch(endpoint) else endpoint
 
 
+def is_tls(endpoint: str) -> bool:
+    """Return whether connections to a valid endpoint string are TLS connections."""
+    return endpoint.startswith(("ssl:", "tls:", "wsaas-tls:"))
+
+
+def wants_proxy_header(endpoint: str) -> bool:
+    """Return whether each connection to a valid endpoint string begins with a PROXY header."""
+    kind, *fields = _fields(endpoint)
+    return kind == _AROUND or (kind in _ARGUMENTS and dict(_named(kind, fields)).get("proxy") == "yes")
+
+
 def is_private(endpoint: str) -> bool:
     """Return whether only this machine can reach the endpoint. A socket from systemd counts as private."""
     return _PRIVATE.match(endpoint) is not None

@@ -83,6 +83,8 @@ class PortTests(SynchronousTestCase):
             ("wsaas-tls:8443:certificate=x", IPv4Address("TCP", "0.0.0.0", 8443), "wss://localhost:8443"),
             ("unix:/x", UNIXAddress(b"/x"), None),
             ("haproxy:tcp:8080", IPV4, None),
+            ("wsaas-tls:8443:certificate=x:proxy=yes", IPV4, None),
+            ("wsaas-tls:8443:certificate=x:proxy=no", IPV4, "wss://127.0.0.1:8080"),
         ):
             self.assertEqual(client_url([endpoint], [port(address)]), url)
         self.assertEqual(
