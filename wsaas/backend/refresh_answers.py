@@ -9,7 +9,7 @@ from wsaas.backend.answer_headers import repeated_headers
 from wsaas.backend.answer_json import Flaw, InvalidAnswer, Number, kind, read_code, read_object, shown
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.retries import TRY_AGAIN, Retry, retry_after
-from wsaas.core.events import CloseCode
+from wsaas.core.events import may_be_asked_for
 from wsaas.core.outcomes import Expired, Kept, RefreshOutcome
 from wsaas.core.router import MAX_REASON
 from wsaas.http_client.exchange import Fault, HttpResponse
@@ -96,7 +96,7 @@ def _expired(members: dict[str, Any], flaws: list[Flaw]) -> Expired:
 
 
 def _may_close(code: int) -> bool:
-    return code in (CloseCode.NORMAL, _PLAIN.code) or 3000 <= code <= 4999
+    return code == _PLAIN.code or may_be_asked_for(code)
 
 
 def _reason_flaw(said: Any) -> str | None:

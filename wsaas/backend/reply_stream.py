@@ -20,6 +20,7 @@ from wsaas.core.session import Session
 from wsaas.http_client.body_stream import BodyStream
 from wsaas.http_client.exchange import Fault
 from wsaas.net.http_grammar import OWS
+from wsaas.telemetry.webhooks import REPLY
 
 MESSAGES_PER_TURN = 100
 """Messages of one stream that are sent in one turn of the reactor, before others have theirs."""
@@ -30,7 +31,7 @@ KINDS: dict[bytes, Callable[[int], Decoder]] = {b"lines": Lines, b"events": Even
 def asks_for_stream(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bool:
     """Say if the answer to a message with this head is a streamed reply, whose body is read while it comes."""
     for name, value in headers:
-        if name == b"wsaas-reply":
+        if name == REPLY:
             return 200 <= status < 300 and value.strip(OWS).lower() in KINDS
     return False
 

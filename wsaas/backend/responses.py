@@ -29,6 +29,7 @@ from wsaas.http_client.body_stream import BodyStream, StreamedResponse
 from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut
 from wsaas.net.handshake_response import HandshakeResponse
 from wsaas.net.http_grammar import OWS
+from wsaas.telemetry.webhooks import REPLY
 
 _COME_AGAIN = ((b"retry-after", b"5"),)
 _BAD_GATEWAY = HandshakeResponse(502, "BAD_GATEWAY")
@@ -162,7 +163,7 @@ def _message(
         return Retry(str(answer))
     status = answer.status
     if 200 <= status < 300:
-        if batch is not None and answer.header(b"wsaas-reply") is None:
+        if batch is not None and answer.header(REPLY) is None:
             return _batch(id, answer, answer_log, batch)
         reply = _reply(id, answer, answer_log, maxsize if batch is None else batch.longest)
         return DELIVERED if reply is None else Delivered(reply)
@@ -187,7 +188,7 @@ def _streamed(
         )
         body.cancel()
         return Delivered()
-    return Delivered(stream=open_stream((answer.header(b"wsaas-reply") or b"").strip(OWS).lower(), body))
+    return Delivered(stream=open_stream((answer.header(REPLY) or b"").strip(OWS).lower(), body))
 
 
 def _batch(id: str, answer: HttpResponse, answer_log: AnswerLog, batch: Batch) -> Delivered | Retry:
@@ -219,7 +220,7 @@ def _reply(id: str, answer: HttpResponse, answer_log: AnswerLog, longest: int) -
 
     It has `longest` bytes at most. (Of an answer to one message no more are read.)
     """
-    header = answer.header(b"wsaas-reply")
+    header = answer.header(REPLY)
     if header is None:
         return None
     kind = header.strip(OWS).lower()

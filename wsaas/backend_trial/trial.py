@@ -30,6 +30,7 @@ from wsaas.core.states import State
 from wsaas.http_client.body_stream import StreamedResponse
 from wsaas.http_client.exchange import Fault, HttpResponse
 from wsaas.net.http_grammar import OWS
+from wsaas.telemetry.webhooks import REPLY
 
 PREFIX = "WsaasTry"
 """The beginning of the ids of made-up clients, in the place of the part that names a gateway's process."""
@@ -121,7 +122,7 @@ class Trial:
             if isinstance(answer, HttpResponse):
                 self.answers.append(HttpResponse(answer.status, answer.headers, b"", False))
             if isinstance(answer, StreamedResponse) and answer.stream is not None and answer.coding is None:
-                kind = (answer.header(b"wsaas-reply") or b"").strip(OWS).lower()
+                kind = (answer.header(REPLY) or b"").strip(OWS).lower()
                 decoder = KINDS[kind](self.terms.max_message_size)
                 StreamReading(
                     self.clock,

@@ -62,6 +62,11 @@ class CloseCode:
     TRY_AGAIN_LATER = 1013
 
 
+def may_be_asked_for(code: int) -> bool:
+    """Say if the API, or an answer of the backend, may name this close code for a client (RFC 6455, 7.4.2)."""
+    return code == CloseCode.NORMAL or 3000 <= code <= 4999
+
+
 @value
 class Opened:
     """A client asks to connect: POST."""

@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from wsaas.core.confirmed_push import push_with_receipt
 from wsaas.core.errors import BadRequest, ClientTooSlow, GatewayError, MessageTooLong, NoSuchConnection, NotUtf8
-from wsaas.core.events import Cause, CloseCode
+from wsaas.core.events import Cause, may_be_asked_for
 from wsaas.core.facts import facts_of
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUPS, name_flaw
@@ -288,7 +288,7 @@ def _tell_of_close(monitor: Monitor, id: str, code: int, error: GatewayError | N
 
 
 def _check_close(code: int, reason: str) -> None:
-    if code != CloseCode.NORMAL and not 3000 <= code <= 4999:
+    if not may_be_asked_for(code):
         raise BadRequest(f"code={code}: a close code is 1000 or from 3000 to 4999")
     if len(reason.encode()) > MAX_REASON:
         raise BadRequest(f"reason: at most {MAX_REASON} bytes of UTF-8 fit into a Close frame")

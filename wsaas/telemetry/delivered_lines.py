@@ -14,11 +14,10 @@ from wsaas.core.observer import DeliveryMoments
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 from wsaas.telemetry.numbers import SHORT, milliseconds, short_durations
-from wsaas.telemetry.webhooks import Answer
+from wsaas.telemetry.webhooks import REPLY, Answer
 
 LateLine = list[Any]
 """A line that is written when it is first sent: until then what it is made of, and then it alone."""
-REPLY = b"wsaas-reply"
 LONGEST_KEPT = 3072
 """Bytes of the longest message that such a line keeps until then."""
 

@@ -28,12 +28,12 @@ from wsaas.core.outcomes import (
 )
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
-from wsaas.telemetry.delivered_lines import REPLY, DeliveredLines
+from wsaas.telemetry.delivered_lines import DeliveredLines
 from wsaas.telemetry.event_filter import NO_ANSWER
 from wsaas.telemetry.event_sample import LeftOut
 from wsaas.telemetry.numbers import milliseconds
 from wsaas.telemetry.payloads import Payloads, body_members, in_an_object
-from wsaas.telemetry.webhooks import METHODS, Answer, Request
+from wsaas.telemetry.webhooks import METHODS, REPLY, Answer, Request
 
 _WEBHOOK = (
     '%s"id":"%s","trace":"%s","webhook_id":"%s","method":"%s","attempt":%d,"status":%s,"outcome":"%s","bytes":%d,'

@@ -13,6 +13,8 @@ from wsaas.core.session import Session
 
 METHODS: Mapping[str, str] = {"connect": "POST", "message": "PUT", "refresh": "POST", "disconnect": "DELETE"}
 """The method of the webhook for each kind of event."""
+REPLY = b"wsaas-reply"
+"""The header of an answer to a message that makes its body a message to the client."""
 
 
 class Request(Protocol):

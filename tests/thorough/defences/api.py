@@ -398,7 +398,7 @@ DEFENCES = [
     without(
         NONSENSE,
         ROUTER,
-        "if code != CloseCode.NORMAL and not 3000 <= code <= 4999:",
+        "if not may_be_asked_for(code):",
         "if False:",
         "unit.api.test_connections.CloseTests.test_bad_parameters",
     ),
