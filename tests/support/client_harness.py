@@ -134,6 +134,7 @@ class FakeSessionInput:
 
     def __init__(self, peer: Any) -> None:
         self.peer = peer
+        self.id = "FAKE"
         self.calls: list[tuple[Any, ...]] = []
         self.room = 10**9
         self.subprotocol: str | None = None

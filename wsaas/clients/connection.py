@@ -126,7 +126,7 @@ class ClientConnection(Protocol):
         try:
             answer, codec = handshake.accept(subprotocol, headers)
         except Exception:
-            _log.failure("a handshake could not be completed")
+            _log.failure("a handshake could not be completed; connection {connection}", connection=session.id)
             self.transport.abortConnection()
             return
         self._handshake = None

@@ -148,7 +148,10 @@ class FrameReader:
             try:
                 self._read()
             except Exception:
-                _log.failure("messages that were read before a connection ended could not be handed over")
+                _log.failure(
+                    "messages from before the end of a connection could not be handed over; connection {connection}",
+                    connection=self._session.id,
+                )
                 self._data = b""
             if not self.flow.paused:
                 self._data = b""

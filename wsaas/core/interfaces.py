@@ -38,6 +38,10 @@ class SessionInput(Protocol):
     """The client's end keeps it for its own fan-out (`SendDirectly`): None if a message must go by `Peer.send`."""
 
     @property
+    def id(self) -> str:
+        """The connection's id, for the log."""
+
+    @property
     def outgoing(self) -> PongInput:
         """The way out to the client, which hears of pongs."""
 

@@ -218,7 +218,7 @@ class SqliteJournal:
             try:
                 stored(safe)
             except Exception:
-                self.log.failure("after the journal wrote a connection")
+                self.log.failure("a step that waited for the journal failed")
 
     # A disk that refuses writes, a displaced file
 
