@@ -14,7 +14,7 @@ from wsaas.settings.misspelt import near_misses
 from wsaas.settings.sources import FILE, Given, find
 from wsaas.settings.table import TABLE, Settings, SettingSpec
 
-_VARIABLE = re.compile(r"\$(?:[A-Z_][A-Z0-9_]*|\{[^{}]*\}|\([^()]*\))|\{\{.*\}\}")
+_VARIABLE = re.compile(r"\$(?:[A-Z_][A-Z0-9_]*|\{[^{}]*\}|\([^()]*\))|\{\{[^{}]*\}\}")
 """The name of a variable, as shells, Compose, Kubernetes and Helm replace it by its value."""
 
 
