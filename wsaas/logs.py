@@ -247,16 +247,23 @@ def open_log(
     """
     if "nodaemon" not in twistd or twistd.get("logger"):  # twistd always sets nodaemon
         return None
-    buffer = LogBuffer(_sink(twistd))
-    observer = make_observer(level, style, buffer, clock)
+    log = log_to(_sink(twistd), level, style, clock, wall_clock)
+    observer = log.observer
     if worker is not None:
         observer.format = with_worker(observer.format, worker)
     if twistd.get("syslog") or prioritized:
         as_untimed = as_untimed_text if worker is None else with_worker(as_untimed_text, worker)
         observer.format = with_priority(observer.format if style == "json" else as_untimed)
-    buffer.gap = lambda count: observer.format(_gap(count, wall_clock()))
     if twistd["nodaemon"]:  # a daemon forks later, and threads do not survive a fork
-        buffer.start()
+        log.buffer.start()
+    return log
+
+
+def log_to(sink: Sink | int, level: str, style: str, clock: IReactorTime, wall_clock: Callable[[], float]) -> Log:
+    """Return the log whose lines go to this sink, or file descriptor, once its buffer is started."""
+    buffer = LogBuffer(DescriptorSink(sink) if isinstance(sink, int) else sink)
+    observer = make_observer(level, style, buffer, clock)
+    buffer.gap = lambda count: observer.format(_gap(count, wall_clock()))
     return Log(observer, buffer)
 
 

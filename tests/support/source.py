@@ -26,7 +26,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "api": "core internals net telemetry",
         "cluster": "api backend core http_client journal net telemetry",
         "demo": "net settings telemetry",
-        "lambda_backend": "backend http_client net",
+        "lambda_backend": "backend http_client telemetry net",
         "backend_trial": "api backend core http_client net telemetry",
         "service": "api backend clients cluster core demo http_client internals journal logs net settings telemetry",
         "tap": "cluster internals logs net service settings",

@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,11 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
     from twisted.logger import Logger, globalLogBeginner
 
     from wsaas.lambda_backend.program import Options, Program, place_of
-    from wsaas.logs import make_observer
+    from wsaas.logs import Log, log_to
 
     sys.path.insert(0, os.getcwd())  # where the handlers are
     failures: list[Failed] = []
+    logs: list[Log] = []
 
     async def serve(reactor: Any) -> None:
         try:
@@ -65,8 +67,9 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
         except ValueError as error:
             failures.append(Misused(str(error)))
             return
-        observer = make_observer(settings.log_level, settings.log_style, sys.stderr, reactor)
-        globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+        logs.append(log_to(sys.stderr.fileno(), settings.log_level, settings.log_style, reactor, time.time))
+        logs[0].buffer.start()
+        globalLogBeginner.beginLoggingTo([logs[0].observer], redirectStandardIO=False)
         try:
             await program.start()
         except (CannotListenError, ValueError, OSError, OverflowError) as error:
@@ -85,6 +88,8 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
     try:
         react(lambda reactor: ensureDeferred(serve(reactor)))
     except SystemExit as ended:
+        for each in logs:
+            each.buffer.close()
         if failures:
             raise failures[0] from None
         return int(ended.code or DONE)

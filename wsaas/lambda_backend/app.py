@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from klein import Klein
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.web.iweb import IRequest
 
 from wsaas.backend.signing import sign
@@ -34,7 +34,10 @@ from wsaas.lambda_backend.results import FAILED, FORBIDDEN, Reply, decision_of, 
 from wsaas.lambda_backend.routes import CONNECT, DISCONNECT, Selection, select
 from wsaas.lambda_backend.state import HEADER, State, read_state
 from wsaas.lambda_backend.targets import Call, HandlerFailed, NotCalled, Target
+from wsaas.telemetry.log_limit import LogLimit
 
+LOG_INTERVAL = 1.0
+"""Seconds between two log lines of a kind: any client can make a handler fail, but its author tries it by hand."""
 MAX_AGE = 300
 """Seconds by which the moment of a webhook's signature and the clock here may differ."""
 MAX_REPLIES = 32768
@@ -65,7 +68,9 @@ class LambdaBackend:
         keys: Sequence[bytes],
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
+        log_limit: LogLimit,
     ) -> None:
+        self._limit = log_limit
         self._routes = routes
         self._selection = selection
         self._stage = stage
@@ -197,9 +202,8 @@ class LambdaBackend:
             content = webhook_id.encode("latin-1"), int(stamp) if fresh else 0, _body(request)
             right = sign(self._keys, *content).split(b" ")
             if not fresh or not any(hmac.compare_digest(one, other) for one in right for other in given):
-                self._log.warn(
-                    "a webhook without a good signature was refused; connection {connection}", connection=place[-32:]
-                )
+                format = "a webhook without a good signature was refused"
+                self._say(LogLevel.warn, "signature", format, place[-32:])
                 return None
         return Webhook(
             _header(request, "wsaas-connection-id") or place.rpartition("/")[2],
@@ -223,20 +227,19 @@ class LambdaBackend:
         """Return the state of a connection; what can be said of one that another backend let in."""
         return read_state(_header(request, HEADER)) or State(webhook.at, "127.0.0.1", "", "localhost")
 
+    def _say(self, level: Any, kind: str, format: str, id: str, **fields: str) -> None:
+        """Log a line about a connection, within the bound of its kind."""
+        format += "; connection {connection}"
+        self._limit.emit(self._log, level, kind, format, connection=id, **fields)
+
     def _failed(self, key: str, webhook: Webhook, why: HandlerFailed) -> None:
-        self._log.error(
-            "{key} failed: {reason}; connection {connection}",
-            key=key,
-            reason=str(why),
-            connection=webhook.connection_id,
+        self._say(
+            LogLevel.error, f"{key} failed", "{key} failed: {reason}", webhook.connection_id, key=key, reason=str(why)
         )
 
     def _unreached(self, request: IRequest, webhook: Webhook, why: NotCalled) -> bytes:
-        self._log.warn(
-            "no handler was called: {reason}; connection {connection}",
-            reason=str(why),
-            connection=webhook.connection_id,
-        )
+        reason = str(why)
+        self._say(LogLevel.warn, "not called", "no handler was called: {reason}", webhook.connection_id, reason=reason)
         return _answer(request, 503, {"code": "NOT_CALLED"})
 
 

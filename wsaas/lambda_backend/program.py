@@ -18,13 +18,14 @@ from twisted.python.threadpool import ThreadPool
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from wsaas.http_client.treq_client import NoCookies
-from wsaas.lambda_backend.app import LambdaBackend
+from wsaas.lambda_backend.app import LOG_INTERVAL, LambdaBackend
 from wsaas.lambda_backend.aws_credentials import AwsCredentials
 from wsaas.lambda_backend.invoke_target import InvokeTarget
 from wsaas.lambda_backend.python_target import Modules, PythonTarget
 from wsaas.lambda_backend.routes import Selection
 from wsaas.lambda_backend.targets import Target
 from wsaas.net.quiet_site import QuietSite, longest_webhook
+from wsaas.telemetry.log_limit import LogLimit
 
 MAX_THREADS = 64
 """Handlers in Python that run at once: as many as webhooks are on the way by default."""
@@ -116,6 +117,7 @@ class Program:
             keys=options.keys,
             clock=reactor.seconds,
             wall_clock=time.time,
+            log_limit=LogLimit(reactor, LOG_INTERVAL),
         )
         self.site = QuietSite(backend.app.resource(), longest_webhook(options.max_message_size))
 

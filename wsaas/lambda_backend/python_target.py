@@ -14,6 +14,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+from twisted.python.reflect import safe_str
 from twisted.python.threadpool import ThreadPool
 
 from wsaas.lambda_backend.targets import Call, HandlerFailed, hear_within
@@ -111,4 +112,4 @@ class PythonTarget:
             return function(call.event, LambdaContext(self._function, call.request_id, call.timeout))
         except BaseException as error:  # SystemExit of a handler must not end a thread of the pool, either
             self._log.failure("the handler {module}:{function} failed", module=self._module, function=self._function)
-            raise HandlerFailed(f"{type(error).__name__}: {error}") from None
+            raise HandlerFailed(f"{type(error).__name__}: {safe_str(error)}") from None

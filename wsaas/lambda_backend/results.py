@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.python.reflect import safe_str
+
 from wsaas.lambda_backend.events import header
 from wsaas.lambda_backend.targets import HandlerFailed
 
@@ -42,17 +44,25 @@ def decision_of(result: Any) -> Decision:
     if result is None:
         return Decision(200)
     status = result.get("statusCode", 200) if isinstance(result, Mapping) else None
-    if isinstance(status, str) and status.isdigit():
+    if isinstance(status, str) and status.isdecimal():
         status = int(status)
     if not isinstance(result, Mapping) or not isinstance(status, int):
-        raise HandlerFailed(f"the result of $connect is no object with a statusCode: {str(result)[:200]}")
-    headers = {**(result.get("multiValueHeaders") or {}), **(result.get("headers") or {})}
+        raise HandlerFailed(f"the result of $connect is no object with a statusCode: {safe_str(result)[:200]}")
+    headers = _headers(result, "multiValueHeaders") | _headers(result, "headers")
     if 200 <= status < 300:
         return Decision(200, header(headers, "Sec-WebSocket-Protocol"))
     if not 400 <= status < 500:
         return Decision(500)
     reply = reply_of(result)
     return Decision(status, None, b"" if reply is None else reply.payload, header(headers, "Content-Type"))
+
+
+def _headers(result: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the headers that a result has under this name. Raises HandlerFailed if they are none."""
+    headers = result.get(name) or {}
+    if not isinstance(headers, Mapping):
+        raise HandlerFailed(f"{name} of the result is no object, but {type(headers).__name__}")
+    return {str(each): value for each, value in headers.items() if value is not None}
 
 
 def reply_of(result: Any) -> Reply | None:

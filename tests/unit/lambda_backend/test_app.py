@@ -9,15 +9,18 @@ from typing import Any
 import treq
 from treq.testing import StubTreq, _SynchronousProducer
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
 from wsaas.backend.signing import sign
-from wsaas.lambda_backend.app import MAX_REPLIES, LambdaBackend
+from wsaas.lambda_backend.app import LOG_INTERVAL, MAX_REPLIES, LambdaBackend
 from wsaas.lambda_backend.events import request_id
 from wsaas.lambda_backend.routes import Selection
 from wsaas.lambda_backend.state import HEADER, read_state
 from wsaas.lambda_backend.targets import Call, HandlerFailed, NotCalled
+from wsaas.telemetry.log_limit import LogLimit
 
 ID = "A1b2C3d4" + "x" * 24
 NOW = 1795428000.0
@@ -48,6 +51,15 @@ class FakeTarget:
         return fail(result) if isinstance(result, Exception) else succeed(result)
 
 
+class Unprintable:
+    """A result that cannot even be shown."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+    __repr__ = __str__
+
+
 class AppCase(SynchronousTestCase):
     keys: tuple[bytes, ...] = ()
     route_responses = True
@@ -56,6 +68,7 @@ class AppCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.targets = {key: FakeTarget() for key in self.routes}
         self.now = 0.0
+        self.clock = Clock()
         backend = LambdaBackend(
             self.targets,
             Selection("$request.body.action"),
@@ -65,6 +78,7 @@ class AppCase(SynchronousTestCase):
             keys=self.keys,
             clock=lambda: self.now,
             wall_clock=lambda: NOW,
+            log_limit=LogLimit(self.clock, LOG_INTERVAL),
         )
         self.agent = StubTreq(backend.app.resource())._agent
 
@@ -132,12 +146,27 @@ class ConnectTests(AppCase):
         }
         status, headers, body = self.connect()
         self.assertEqual((status, body, headers.getRawHeaders("content-type")), (401, b"no", ["text/plain"]))
+        self.targets["$connect"].result = {"statusCode": 401, "headers": {"Content-Type": None}}
+        self.assertEqual(self.connect()[1].getRawHeaders("content-type"), ["application/json"])
 
     def test_failed(self) -> None:
         """Another status, a result that is none, and a handler that fails are 500: the gateway refuses the client."""
-        for result in ({"statusCode": 500}, {"statusCode": 302}, {"statusCode": "x"}, "OK", 5, [], HandlerFailed("x")):
+        for result in (
+            {"statusCode": 500},
+            {"statusCode": 302},
+            {"statusCode": "x"},
+            {"statusCode": "²"},
+            {"statusCode": 200, "headers": ["x"]},
+            {"statusCode": 403, "multiValueHeaders": "x"},
+            "OK",
+            5,
+            [],
+            HandlerFailed("x"),
+            Unprintable(),
+        ):
             self.targets["$connect"].result = result
-            self.assertEqual(self.connect()[0], 500, result)
+            self.assertEqual(self.connect()[0], 500, repr(type(result)))
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_not_called(self) -> None:
         """A handler that was not reached is 503, for each webhook."""
@@ -209,6 +238,26 @@ class MessageTests(AppCase):
             self.targets["$default"].result = result
             status, reply, body = self.message()
             self.assertEqual((status, reply, json.loads(body)), (200, "text", error), result)
+
+    def test_log(self) -> None:
+        """Whatever clients cause is one line of a kind in LOG_INTERVAL; the next says how many were left out."""
+        with capturedLogs() as events:
+            for result in (HandlerFailed("x"), HandlerFailed("y"), NotCalled("z"), NotCalled("z")):
+                for key in ("$connect", "$default"):
+                    self.targets[key].result = result
+                self.connect()
+                self.message()
+            self.clock.advance(LOG_INTERVAL)
+            self.message()
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            [
+                f"$connect failed: x; connection {ID}",
+                f"$default failed: x; connection {ID}",
+                f"no handler was called: z; connection {ID}",
+                f"no handler was called: z; connection {ID} (3 more like it left out)",
+            ],
+        )
 
     def test_batch(self) -> None:
         """Messages in one webhook are handled in order, each with its own id; the replies come back together."""
@@ -303,6 +352,7 @@ class SignatureTests(AppCase):
 
         self.assertEqual((asked(), asked(key=b"o" * 32), asked(NOW - 300), asked(NOW + 300)), (204,) * 4)
         calls = len(self.targets["$default"].calls)
+        events = self.enterContext(capturedLogs())
         for status in (
             asked(NOW - 301),
             asked(NOW + 301),
@@ -316,3 +366,4 @@ class SignatureTests(AppCase):
         ):
             self.assertEqual(status, 401)
         self.assertEqual(len(self.targets["$default"].calls), calls)
+        self.assertEqual(len(events), 1)

@@ -98,6 +98,8 @@ class PythonTests(SynchronousTestCase):
         self.assertIn("SystemExit", self.failure())
         self.write("handlers_x.py", "def handle(e, c):\n    return 1 / 0\n")
         self.assertIn("ZeroDivisionError", self.failure())
+        self.write("handlers_x.py", "class E(Exception):\n    __str__ = None\ndef handle(e, c):\n    raise E\n")
+        self.assertIn("E: ", self.failure())
         self.write("handlers_x.py", "def handle(e, c):\n    return 'good'\n")
         self.assertEqual(self.call(), "good")
 
