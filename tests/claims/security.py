@@ -131,6 +131,7 @@ TESTS: Claims = {
             "system.test_limits.RateTests.test_flood",
             "unit.clients.test_frames.DifferentialTests.test_one_by_one",
             "unit.clients.test_frames.DifferentialTests.test_several",
+            "unit.clients.test_frames.DifferentialTests.test_a_turn",
         ],
         "Messages faster than the backend takes them": [
             "system.test_order.BacklogTests.test_memory",

@@ -158,9 +158,7 @@ class Dispatcher:
             party = next(iter(ready.parties))
             if not shares.pass_on(traffic.kind, delivery.party, party):
                 return False
-            if following is not None:
-                ready.append(following)
-            following = ready.take_of(party)
+            following = ready.take_of(party) if following is None else ready.exchange(party, following)
         elif following is None or not shares.pass_on(traffic.kind, delivery.party, following.party):
             return False
         self._busy = True

@@ -63,6 +63,16 @@ class FairQueue(Generic[T]):
             del self.parties[party]
         return item
 
+    def exchange(self, party: str, item: T) -> T:
+        """Put an item in, and take the next one of a party, which must have one: as `append` and `take_of`."""
+        waiting = self.parties[party]
+        if item.party != party or not isinstance(waiting, deque):
+            self.append(item)
+            return self.take_of(party)
+        waiting.append(item)
+        self.parties.move_to_end(party)
+        return waiting.popleft()
+
     def remove(self, unwanted: Callable[[T], bool]) -> list[T]:
         """Take out all that are unwanted."""
         removed: list[T] = []

@@ -89,7 +89,8 @@ class FrameReader:
     def receive(self, data: bytes) -> None:
         """Take what the client sent, and read the frames that are whole."""
         context, flow = self._context, self.flow
-        self._owner.liveness.heard(context.seconds())
+        liveness = self._owner.liveness
+        liveness.heard_at, liveness.hung_up_at = context.seconds(), None  # as `heard`, uncalled
         if not (self._data or flow.paused or self._reading) and context.message_fast_path is not None:
             slow = self._slow
             if (slow is None or slow.between_messages) and (frame := context.message_fast_path(data)) is not None:

@@ -72,17 +72,17 @@ def take_only(data: bytes) -> Frame | None:
     if length < 0:
         return None
     if data[1] == MASKED | length:  # so it is under 126 bytes
-        mask, masked = data[2:6], data[6:]
+        masked = _from_bytes(data[2:], "little")
     elif data[1] == _LONGER and (length := length - 2) >= 126 and data[2] << 8 | data[3] == length <= _SMALL:
-        mask, masked = data[4:8], data[8:]
+        masked = _from_bytes(data[4:], "little")
     else:
         return None
     first = data[0]
     if first != _TEXT and first != _BINARY:
         return None
-    words = length + 3 >> 2
-    key = _from_bytes(mask, "little") * _REPEATED[words]
-    payload = (_from_bytes(masked, "little") ^ key).to_bytes(words << 2, "little")[:length]
+    words = length + 7 >> 2  # as in take_several
+    unmasked = (masked ^ (masked & _FIRST_WORD) * _REPEATED[words]).to_bytes(words << 2, "little")
+    payload = unmasked[MASK_LENGTH : MASK_LENGTH + length]
     if first == _TEXT and not payload.isascii():
         return take(data, 0, len(data) - length - MASK_LENGTH, length)
     return Frame(payload, first == _BINARY)

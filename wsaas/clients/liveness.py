@@ -31,25 +31,25 @@ ENDS = {
 class Liveness:
     """The memory of one client's signs of life. Moments and durations are seconds of one clock."""
 
-    __slots__ = ("_hung_up_at", "_listens_since", "_pinged_at", "_progress", "_took_at", "heard_at")
+    __slots__ = ("_listens_since", "_pinged_at", "_progress", "_took_at", "heard_at", "hung_up_at")
 
     def __init__(self, now: float) -> None:
         self.heard_at = self._listens_since = now
         self._pinged_at = 0.0
         self._took_at = 0.0
-        self._hung_up_at: float | None = None
+        self.hung_up_at: float | None = None
         self._progress: Progress | None = None
         """Kept while it is doubtful that the client is still there."""
 
     def heard(self, now: float) -> None:
         """Note that something came."""
         self.heard_at = now
-        self._hung_up_at = None
+        self.hung_up_at = None
 
     def listens(self, now: float) -> None:
         """Note that the gateway listens again after it did not: the client has a whole timeout from now on."""
         self._listens_since = now
-        self._hung_up_at = None
+        self.hung_up_at = None
 
     def pinged(self, now: float) -> None:
         """Note that the client is asked for a sign of life."""
@@ -60,7 +60,7 @@ class Liveness:
 
         The transport tells if the client takes something, and, if it is not read from, whether it hung up.
         """
-        if full_since is None and self._hung_up_at is None and now - self._since < timeout * 5 / 8:
+        if full_since is None and self.hung_up_at is None and now - self._since < timeout * 5 / 8:
             self._progress = None
         elif self._progress is None:
             self._progress = Progress(transport)
@@ -81,9 +81,9 @@ class Liveness:
         if full_since is not None and now - max(full_since, self._took_at) >= timeout:
             return Verdict.TOO_SLOW
         if not reading:
-            if self._hung_up_at is None:
-                self._hung_up_at = now if hung_up() else None
-            elif now - max(self._hung_up_at, self._took_at) >= timeout * 3 / 4:
+            if self.hung_up_at is None:
+                self.hung_up_at = now if hung_up() else None
+            elif now - max(self.hung_up_at, self._took_at) >= timeout * 3 / 4:
                 return Verdict.HUNG_UP
             return Verdict.FINE
         silent = now - max(self._since, self._took_at)

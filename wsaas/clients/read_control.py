@@ -60,7 +60,9 @@ class ReadControl:
     def only_frame(self) -> None:
         """Count the only frame of a turn: as `begin_turn` and `frame`."""
         self._turn = FRAMES_PER_TURN - 1
-        if self._pace.count():
+        pace = self._pace
+        left = pace.left = pace.left - 1
+        if left <= 0:
             self._defer_if_due()
 
     def frame(self) -> None:
@@ -73,13 +75,13 @@ class ReadControl:
     @property
     def left(self) -> int:
         """The number of frames after which there is no reason to pause yet."""
-        left, pace = self._turn - 1, self._pace.left
-        return left if pace is None or left < pace else pace
+        left, pace = self._turn, self._pace.left
+        return (left if left <= pace else int(pace)) - 1
 
     def count(self, frames: int) -> None:
         """Count several frames, no more than are `left`: as `frame` for each."""
         self._turn -= frames
-        self._pace.count_all(frames)
+        self._pace.left -= frames
 
     def _defer_if_due(self, spent: bool = True) -> None:
         wait = self._pace.pause(self._clock.seconds()) if spent and not self._closed else 0.0

@@ -22,13 +22,13 @@ class Lane:
     lane has room for any one message that the size limit let through.
     """
 
-    __slots__ = ("_capacity", "binary", "bytes", "lost", "messages", "received", "refused", "size")
+    __slots__ = ("binary", "bytes", "capacity", "lost", "messages", "received", "refused", "size")
 
     MOST_IN_TUPLE: ClassVar = 1
     """Messages that wait in a tuple. More are in a deque: it takes 760 bytes, of every idle connection if it stayed."""
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+        self.capacity = capacity
         self.messages: deque[Received] | tuple[Received, ...] = ()
         self.size = 0
         self.refused: int | None = None
@@ -54,12 +54,12 @@ class Lane:
         """
         if self.refused is None or peer is None:
             return
-        if self.size * 2 <= self._capacity and self._has_room(self.refused):
+        if self.size * 2 <= self.capacity and self._has_room(self.refused):
             self.refused = None
             peer.resume_reading()
 
     def _has_room(self, length: int) -> bool:
-        return not self.messages or self.size + length + OVERHEAD <= self._capacity
+        return not self.messages or self.size + length + OVERHEAD <= self.capacity
 
     def push(self, frame: Frame) -> None:
         """Number a message and put it behind all others."""
@@ -81,7 +81,7 @@ class Lane:
     @property
     def room(self) -> int:
         """The bytes for which there is room, each message with its OVERHEAD. (An empty lane may have more.)"""
-        return self._capacity - self.size
+        return self.capacity - self.size
 
     def push_all(self, messages: Messages) -> None:
         """Number several messages, for which there is `room`, and put them behind all others: as `push` for each."""

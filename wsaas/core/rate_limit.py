@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 
 class Rates:
     """Allows `rate` events a second for each key, and `burst` of them at once after a rest.
@@ -36,26 +38,18 @@ class Pace:
     next to nothing. Over any time there are at most two bursts more than the rate allows.
     """
 
-    __slots__ = ("_left", "_rate", "_since")
+    __slots__ = ("_rate", "_since", "left")
 
     def __init__(self, rate: int, now: float) -> None:
         self._rate = rate
-        self._left = 2 * rate
+        self.left: float = 2 * rate if rate else inf
+        """Events until the burst is used up. A caller may count down by itself, and ask `pause` at 0 or below."""
         self._since = now
 
     def count(self) -> bool:
         """Count one event; return True if the burst is used up, so that `pause` has to be asked."""
-        left = self._left = self._left - 1
-        return left <= 0 and self._rate > 0
-
-    @property
-    def left(self) -> int | None:
-        """The number of events that `count` lets pass now without a question; None for any number."""
-        return max(0, self._left - 1) if self._rate else None
-
-    def count_all(self, events: int) -> None:
-        """Count several events, no more than are `left`."""
-        self._left -= events
+        self.left -= 1
+        return self.left <= 0
 
     def pause(self, now: float) -> float:
         """Return the seconds to wait until the next event, 0 for none; events beyond the burst are waited for, too.
@@ -63,8 +57,8 @@ class Pace:
         A pause is a tenth of a second or longer, so that a flood is read in few turns.
         """
         earned = int((now - self._since) * self._rate)
-        if earned + self._left > 0:
-            self._left = min(2 * self._rate, earned + self._left)
+        if earned + self.left > 0:
+            self.left = min(2 * self._rate, earned + self.left)
             self._since = now
             return 0.0
-        return max(0.1, (1 - earned - self._left) / self._rate)
+        return max(0.1, (1 - earned - self.left) / self._rate)

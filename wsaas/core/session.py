@@ -14,6 +14,7 @@ from wsaas.core.events import Cause, CloseCode, Closed, Event, EventKind, Opened
 from wsaas.core.expiry import Expiry
 from wsaas.core.identity import Identity
 from wsaas.core.interfaces import Peer, SessionOwner
+from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame, Handshake, Limits, Messages
 from wsaas.core.outcomes import (
     Accepted,
@@ -70,8 +71,9 @@ class Session(Identity):
 
     def announce(self, length: int) -> None:
         """Hear that a message of `length` bytes or more has begun; stop reading if there is no room for it."""
-        if self.lane.messages:  # an empty lane has room for any message
-            self.lane.announce(length, self.peer)
+        lane = self.lane
+        if lane.messages and lane.size + length + OVERHEAD > lane.capacity:  # else the lane has room, as it knows
+            lane.announce(length, self.peer)
 
     def received(self, frame: Frame) -> None:
         """Take a whole message."""

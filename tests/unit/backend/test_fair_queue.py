@@ -60,6 +60,23 @@ class FairQueueTests(SynchronousTestCase):
         self.queue.append(Item("b", 0), first=True)
         self.assertEqual(self.rest(), "a1 b0 b1")
 
+    def test_exchange(self) -> None:
+        """An item that is put in as another one is taken comes where it would if it were put in before."""
+        for waiting in ("a1", "a1 a2", "a1 b1", "a1 a2 b1", "b1 a1 a2", "a1 a2 b1 b2 c1"):
+            for party in "abcd":
+                rests = []
+                for together in (False, True):
+                    self.put(waiting)
+                    first, item = waiting[0], Item(party, 9)
+                    if together:
+                        taken = self.queue.exchange(first, item)
+                    else:
+                        self.queue.append(item)
+                        taken = self.queue.take_of(first)
+                    self.assertEqual(self.queue.size, len(waiting.split()))
+                    rests.append((repr(taken), self.rest()))
+                self.assertEqual(rests[0], rests[1], (waiting, party))
+
     def test_remove(self) -> None:
         """What is taken out is gone, and all else has its turn."""
         self.put("a1 a2 b1 c1 c2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.core.rate_limit import Pace, Rates
@@ -59,15 +61,15 @@ class PaceTests(SynchronousTestCase):
             self.assertGreaterEqual(shortest, 0.1)
 
     def test_several(self) -> None:
-        """Events counted together count as they do one by one; no more are left than pass without a question."""
+        """Events counted by the caller count as they do one by one; less than are left pass without a question."""
         slow, fast = Pace(5, 0.0), Pace(5, 0.0)
-        self.assertEqual(fast.left, 9)
-        fast.count_all(9)
+        self.assertEqual(fast.left, 10)
+        fast.left -= 9
         self.assertEqual([slow.count() for _ in range(9)], [False] * 9)
-        self.assertEqual((slow.left, fast.left, slow.count(), fast.count()), (0, 0, True, True))
+        self.assertEqual((slow.left, fast.left, slow.count(), fast.count()), (1, 1, True, True))
         self.assertEqual((slow.left, fast.left, slow.pause(0.5), fast.pause(0.5)), (0, 0, 0.0, 0.0))
-        self.assertEqual((slow.left, fast.left), (1, 1))
-        self.assertIsNone(Pace(0, 0.0).left)
+        self.assertEqual((slow.left, fast.left), (2, 2))
+        self.assertEqual(Pace(0, 0.0).left, inf)
 
     def test_slow(self) -> None:
         """Who stays below the rate is never stopped."""
