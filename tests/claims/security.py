@@ -111,7 +111,7 @@ TESTS: Claims = {
         "A frame that announces 2^40 bytes": [
             "unit.clients.test_connection.MessageTests.test_too_big",
             "thorough.fuzz.test_bombs.BombTests.test_long_frame",
-            "unit.clients.test_frames.DifferentialTests.test_alike",
+            "unit.clients.test_frames.DifferentialTests.test_behind_another",
             "unit.clients.test_frames.DifferentialTests.test_takes_several",
         ],
         "A message whose fragments never end": [
@@ -136,6 +136,7 @@ TESTS: Claims = {
         "Messages faster than the backend takes them": [
             "system.test_order.BacklogTests.test_memory",
             "unit.clients.test_connection.MessageTests.test_pause",
+            "unit.clients.test_frames.DifferentialTests.test_behind_another",
             "unit.clients.test_frames.DifferentialTests.test_one_by_one",
             "unit.clients.test_frames.DifferentialTests.test_several",
             "unit.clients.test_frames.DifferentialTests.test_takes_several",

@@ -51,6 +51,7 @@ _BOTH = ("thorough.fuzz.test_clients.FrameFuzz.test_meanwhile", "thorough.fuzz.t
 
 _ALONE = "unit.clients.test_frames.DifferentialTests.test_takes_the_same"
 _ONE_BY_ONE = "unit.clients.test_frames.DifferentialTests.test_one_by_one"
+_BEHIND_ANOTHER = "unit.clients.test_frames.DifferentialTests.test_behind_another"
 _A_TURN = "unit.clients.test_frames.DifferentialTests.test_a_turn"
 _SEVERAL = "unit.clients.test_frames.DifferentialTests.test_several"
 _TAKES_SEVERAL = "unit.clients.test_frames.DifferentialTests.test_takes_several"
@@ -63,7 +64,7 @@ DEFENCES = [
         READER,
         "if length > context.max_message_size:",
         "if False:",
-        "unit.clients.test_frames.DifferentialTests.test_alike",
+        _BEHIND_ANOTHER,
     ),
     without(  # one of several short ones
         HUGE,
@@ -113,7 +114,7 @@ DEFENCES = [
     without(FLOOD, READER, "self._data[size:]\n        self.flow.frame()", "self._data[size:]"),
     without(FLOOD, SERVICE, "=settings.message_rate", "=0", "system.test_limits.RateTests.test_flood"),
     without(FASTER, CONNECTION, "self._reader.flow.pause(LANE)", "pass"),
-    without(FASTER, READER, "session.announce(length)\n                    frame", "frame", _ONE_BY_ONE),
+    without(FASTER, READER, "session.announce(length)\n                    frame", "frame", _BEHIND_ANOTHER),
     without(FASTER, READER, "self._session.announce(length)", "pass", _ONE_BY_ONE),
     without(FASTER, READER, "session.lane.room)", "1000000)", _SEVERAL),
     without(FASTER, FRAMES, "room < 0 or ", "", _TAKES_SEVERAL),

@@ -224,6 +224,20 @@ class DifferentialTests(SynchronousTestCase):
             slow = self.outcome(steps, messages_fast_path=None, **options)
             self.assertEqual(self.outcome(steps, **options), slow)
 
+    def test_behind_another(self) -> None:
+        """A message that is too long, or finds no room in the lane, is refused alike by itself and behind others."""
+        few, many, too_many = (spelled(BytesMessage(data=bytes(size))) for size in (9, 1500, 3000))
+        for before in (b"", few, few * 2, many, few + many):
+            for steps in (
+                [before + too_many],
+                [300, before + few, 10**9],
+                [600, before + many + few, 10**9],
+                [0, before],
+            ):
+                slow = self.outcome(steps, frame_fast_path=None, message_fast_path=None, messages_fast_path=None)
+                for off in ({}, {"messages_fast_path": None}, {"message_fast_path": None}, {"frame_fast_path": None}):
+                    self.assertEqual(self.outcome(steps, **off), slow)
+
     @examples(300)
     @given(
         st.lists(messages | short | short | odd, min_size=1, max_size=9).map(b"".join),
