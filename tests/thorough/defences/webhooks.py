@@ -305,8 +305,8 @@ DEFENCES = [
     without(
         POISON,
         FAIR_QUEUE,
-        "self.parties.move_to_end(party)",
-        "pass",
+        "if waiting:\n            self.parties.move_to_end(party)",
+        "if waiting:\n            pass",
         "unit.backend.test_outage.NewcomerTests.test_waiting_connects",
     ),
     without(
