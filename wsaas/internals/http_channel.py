@@ -157,8 +157,8 @@ class TurnsChannel(HTTPChannel):
             self.go_on()
 
     def read_on(self) -> None:
-        """Read on until the request is answered that is being answered now: it takes long, and that its client has hung
-        up is only noticed while the connection is read.
+        """Read on until the present request is answered, which takes long: only while the connection is read is it
+        noticed that the client has hung up.
         """
         self._reads_on = True
 

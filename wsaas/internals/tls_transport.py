@@ -216,8 +216,8 @@ class RecordTlsTransport(_RecordReading, DirectTlsTransport):
         self._flushSendBIO()
 
     def say_goodbye(self, last: bytes) -> tuple[bytes, bool]:
-        """Return the records of the last words and of close_notify, to be written: then this side may close (RFC 8446,
-        6.1). False with them says that it may not: TLS cannot end so, and if there are no records, nothing is made.
+        """Return the records of the last words and of close_notify, to be written, and whether this side may close then
+        (RFC 8446, 6.1). Without records nothing has changed: TLS cannot end at this moment.
         """
         if not self._handshakeDone or self._lostTLSConnection or self.disconnecting or self._appSendBuffer:
             return b"", False
@@ -237,7 +237,7 @@ class RecordTlsTransport(_RecordReading, DirectTlsTransport):
         return b"".join(records), said
 
     def hear_no_more(self) -> None:
-        """Take nothing that still comes for the application's: the goodbye is written."""
+        """Hand no more data to the application: the goodbye is written."""
         self._lostTLSConnection = True
 
 

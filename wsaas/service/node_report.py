@@ -119,7 +119,7 @@ def _engine_row(prefix: str, row: MemberRow, trouble: str | None) -> dict[str, o
         "pid": None,
         "address": row.address,
         "state": "left" if left else "silent",
-        "reason": "it stopped, and connections of it are not told of yet"
+        "reason": "it stopped, and the backend has not heard of the end of all its connections yet"
         if left
         else f"it does not answer{'' if trouble is None else f': {trouble}'}",
         "connections": None,
