@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wsaas.cli.api_client import ApiClient, from_environment
-from wsaas.cli.failures import DONE, NO_SUCH, Failed, Misused
-from wsaas.cli.ids import everything, resolve
+from wsaas.cli.failures import DONE, FAILED, NO_SUCH, Failed, Misused
+from wsaas.cli.ids import Found, everything, resolve
 from wsaas.cli.terminal import BOLD, DIM, GREEN, YELLOW, Output
 from wsaas.cli.text import PREFIX_LENGTH, ago, moment, number, printable, short_ids, size, span, table
 
@@ -29,29 +29,30 @@ def connections(options: argparse.Namespace, api: ApiClient, output: Output) -> 
     """List connections."""
     path, key = (["connections"], "connections") if options.group is None else (["groups", options.group], "members")
     wanted = max(options.limit, MAX_SORTED) if options.sort else options.limit
-    count, ids = everything(api, path, key, wanted)
-    if options.group is not None and not count:
+    found = everything(api, path, key, wanted)
+    count, ids = found.count, found.items
+    if options.group is not None and not count and not found.missing:
         raise Failed("NOT_FOUND", f"no connection is in the group {options.group}", NO_SUCH)
     if not (options.long or options.sort):
         if output.as_json:
-            output.document({"count": count, key: ids})
+            output.document({"count": count, key: ids, **_missing(found)})
         else:
             for id in ids:
                 output.line(output.paint(id[:PREFIX_LENGTH], DIM) + id[PREFIX_LENGTH:])
             _footer(output, count, len(ids), "connection")
-        return DONE
-    facts = [found for id in ids if (found := _facts(api, id)) is not None]
+        return _status(output, found, "wsaas ls")
+    facts = [each for id in ids if (each := _facts(api, id)) is not None]
     if options.sort:
         if len(ids) < count:
             output.note(f"wsaas ls: sorted are the first {len(ids):,} of {count:,} connections")
         facts = sorted(facts, key=_SORTS[options.sort])[: options.limit]
     if output.as_json:
-        output.document({"count": count, key: facts})
-        return DONE
+        output.document({"count": count, key: facts, **_missing(found)})
+        return _status(output, found, "wsaas ls")
     if facts:
         output.lines(facts_table(facts, datetime.now(UTC), output.columns, whole_ids=not output.to_terminal), head=True)
     _footer(output, count, len(facts), "connection")
-    return DONE
+    return _status(output, found, "wsaas ls")
 
 
 def _facts(api: ApiClient, id: str) -> Facts | None:
@@ -147,16 +148,16 @@ _TRAFFIC = ("messages", "bytes", "bytes_waiting")
 
 def groups(options: argparse.Namespace, api: ApiClient, output: Output) -> int:
     """List the groups."""
-    count, found = everything(api, ["groups"], "groups", options.limit)
+    found = everything(api, ["groups"], "groups", options.limit)
     if output.as_json:
-        output.document({"count": count, "groups": found})
-        return DONE
-    if found:
-        rows = [(printable(str(each.get("name"))), f"{_count(each, 'members'):,}") for each in found]
+        output.document({"count": found.count, "groups": found.items, **_missing(found)})
+        return _status(output, found, "wsaas groups")
+    if found.items:
+        rows = [(printable(str(each.get("name"))), f"{_count(each, 'members'):,}") for each in found.items]
         lines = table(("GROUP", "MEMBERS"), rows, right=frozenset({"MEMBERS"}), room=output.columns)
         output.lines(lines, head=True)
-    _footer(output, count, len(found), "group")
-    return DONE
+    _footer(output, found.count, len(found.items), "group")
+    return _status(output, found, "wsaas groups")
 
 
 def cluster(options: argparse.Namespace, api: ApiClient, output: Output) -> int:
@@ -207,6 +208,19 @@ def _is_number(value: object) -> bool:
 def _count(facts: Facts, name: str) -> int:
     value = facts.get(name)
     return value if isinstance(value, int) else 0
+
+
+def _missing(found: Found) -> dict[str, int]:
+    return {"unreached": found.unreached} if found.unreached else {}
+
+
+def _status(output: Output, found: Found, command: str) -> int:
+    """Say what is missing of a list, and return the exit status for that."""
+    if not found.missing:
+        return DONE
+    if not output.as_json:
+        output.note(f"{command}: {found.missing}: what it has is missing here")
+    return FAILED
 
 
 def _footer(output: Output, count: int, shown: int, noun: str) -> None:

@@ -12,7 +12,7 @@ from wsaas.cli.arguments import id_type
 from wsaas.cli.failures import DONE, FAILED, NO_SUCH, Failed, Misused
 from wsaas.cli.ids import resolve
 from wsaas.cli.terminal import Output
-from wsaas.cli.text import number, printable, short_id
+from wsaas.cli.text import number, printable, short_id, unreached
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,7 +60,7 @@ def push(options: argparse.Namespace, output: Output) -> int:
     sent, skipped = int(answer.get("sent") or 0), int(answer.get("skipped") or 0)
     if options.group is not None and not (sent or skipped or query or answer.get("unreached")):
         raise _no_group(options.group)
-    _say(output, answer, f"sent {sent:,}, skipped {skipped:,}{_unreached(answer)}")
+    _say(output, answer, f"sent {sent:,}, skipped {skipped:,}{_missing(answer)}")
     return FAILED if answer.get("unreached") else DONE
 
 
@@ -85,7 +85,7 @@ def close(options: argparse.Namespace, output: Output) -> int:
     closed = int(answer.get("closed") or 0)
     if not (closed or excepted or answer.get("unreached")):
         raise _no_group(options.group)
-    _say(output, answer, f"closed {number(closed, 'connection')}{_unreached(answer)}")
+    _say(output, answer, f"closed {number(closed, 'connection')}{_missing(answer)}")
     return FAILED if answer.get("unreached") else DONE
 
 
@@ -129,10 +129,10 @@ def _say(output: Output, answer: dict[str, Any], text: str) -> None:
         output.line(printable(text))
 
 
-def _unreached(answer: dict[str, Any]) -> str:
-    """Return what is to be said of processes that did not answer."""
-    missing = int(answer.get("unreached") or 0)
-    return f"; {number(missing, 'process')} did not answer".replace("processs", "processes") if missing else ""
+def _missing(answer: dict[str, Any]) -> str:
+    """Return what is to be said of processes that did not answer, behind the figures of the others."""
+    missing = unreached(answer)
+    return f"; {missing}" if missing else ""
 
 
 def _no_group(group: str) -> Failed:

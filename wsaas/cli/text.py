@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from unicodedata import category, combining, east_asian_width
@@ -107,6 +107,14 @@ def ago(text: object, now: datetime) -> str:
 def number(count: int, noun: str) -> str:
     """Return a count with its noun: 1 connection, 2,000 connections."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def unreached(answer: Mapping[str, object]) -> str:
+    """Return what is to be said of workers and nodes whose part of an answer is missing; empty if none is."""
+    missing = answer.get("unreached")
+    if not isinstance(missing, int) or not missing:
+        return ""
+    return f"{missing:,} process{'' if missing == 1 else 'es'} did not answer"
 
 
 def table(
