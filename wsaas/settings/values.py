@@ -208,7 +208,7 @@ def directory(text: str) -> str | None:
     """Parse the path of a directory, which need not exist yet. Return it as an absolute path; None for `none`."""
     if text.lower() == "none":
         return None
-    if re.match(r"~(?:/|$)|.*\$[A-Z_{(]", text):
+    if re.search(r"^~(?:/|$)|\$[A-Z_{(]", text):
         raise ValueError("must be the path itself: a shell would replace ~ and $NAME, but no shell has read this")
     if "\0" in text or (os.path.exists(text) and not os.path.isdir(text)):
         raise ValueError("must be the path of a directory, or none")
