@@ -11,6 +11,7 @@ CONNECTION = "wsaas/clients/connection.py"
 CREDENTIALS = "wsaas/clients/handshake/credentials.py"
 ENTRANCE = "wsaas/clients/handshake/policy.py"
 FACTORY = "wsaas/clients/factory.py"
+FAST_HEAD = "wsaas/clients/handshake/fast_path.py"
 HEAD = "wsaas/clients/handshake/request_head.py"
 LINGERING = "wsaas/clients/lingering_close.py"
 OPENING = "wsaas/clients/handshake/opening.py"
@@ -118,6 +119,13 @@ DEFENCES = [
     ),
     without(LONG, OPENING, " or (end < 0 and len(self.data) > MAX_HEAD)"),
     without(LONG, OPENING, "end > MAX_HEAD or (end", "(end"),
+    without(
+        LONG,
+        HEAD,
+        "if len(lines) > MAX_FIELDS:",
+        "if False:",
+        "unit.clients.test_connection.HandshakeTests.test_too_many",
+    ),
     without(  # what comes after the answer is kept
         LONG, CONNECTION, "elif phase is _HANDSHAKE and self._handshake", "elif self._handshake"
     ),
@@ -153,6 +161,13 @@ DEFENCES = [
     without(  # another parser reads something else
         AMBIGUOUS, HEAD, "raw_name.lower(), value.strip(OWS)", "raw_name.lower(), value", _SPACES
     ),
+    without(  # a line ends where `str.splitlines` ends one
+        AMBIGUOUS,
+        FAST_HEAD,
+        'lines = head.split(b"\\r\\n")[1:]',
+        'lines = head.replace(b"\\x85", b"\\r\\n").split(b"\\r\\n")[1:]',
+        "unit.clients.handshake.test_request.RefusedTests.test_split",
+    ),
     without(  # Autobahn reads what a client sent, too
         AMBIGUOUS,
         AUTOBAHN,
@@ -160,12 +175,24 @@ DEFENCES = [
         'lines.append(f"Sec-WebSocket-Protocol: {subprotocol}\\x85Origin: a")',
         _PARSERS,
     ),
+    without(  # a list that is copied for each element
+        DEAR,
+        GRAMMAR,
+        'return [element for each in value.split(b",") if (element := each.strip(OWS))]',
+        """found: list[bytes] = []
+    while value:
+        each, _, value = value.partition(b",")
+        if element := each.strip(OWS):
+            found = [*found, element]
+    return found""",
+        "thorough.fuzz.test_cost.CostTests.test_nothing_is_dear",
+    ),
     *(
         without(DEAR, file, old, new, *tests)
         for file, old, new, *tests in (
             (GRAMMAR, r'FIELD_LINE = rf"({TOKEN}):', r'FIELD_LINE = rf"({TOKEN}):[ \t]*', _PATTERNS, _GROWTH),
             (REQUEST, r"\\.)*" + '"?)+', r"\\.)*" + '")+', "unit.test_linear.PatternTests.test_watched"),
-            ("wsaas/api/server/fast_path.py", r"):([\x20-\x7e]*)", r"):[ ]*([\x20-\x7e]*)[ ]*", _PATTERNS, _GROWTH),
+            ("wsaas/api/server/fast_path.py", r"):([\x20-\x7e]*)", r"):[ ]*([\x20-\x7e]*)[ ]*", _PATTERNS),
         )
     ),
     *(
