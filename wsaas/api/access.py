@@ -72,7 +72,8 @@ class Access:
     ) -> Unauthorized | HostNotAllowed | None:
         """Return why a request that is not open to all may not pass with these headers; None if it may.
 
-        This decides for every request, on both paths. Several Authorization headers count as none.
+        This decides for every request that `check` does not leave to `_check_dialect`. Several Authorization headers
+        count as none.
         """
         if self._tokens:
             if len(authorizations) == 1 and self._knows(_credential(authorizations[0])):
