@@ -61,15 +61,24 @@ class Lines(Protocol):
 class Forwarding:
     """The other processes of this gateway, as its API asks them: Elsewhere. `prefix` is that of the ids of this one.
 
-    `lines` take pushes of the fast path, but long ones; with None, these go the way of all other requests.
+    `lines` take pushes of the fast path, but long ones; with None, these go the way of all other requests. While
+    `unknown()`, the others were never heard of: they count as one that does not answer.
     """
 
-    def __init__(self, reactor: IReactorTime, siblings: Others, prefix: str, lines: Lines | None = None) -> None:
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        siblings: Others,
+        prefix: str,
+        lines: Lines | None = None,
+        unknown: Callable[[], bool] = bool,
+    ) -> None:
         self._reactor = reactor
         self._siblings = siblings
         self._prefix = prefix
         self.own_prefix = prefix.encode("ascii")
         self.lines = lines
+        self._unknown = unknown
         self.interest: Interest | None = None
         """Knows which processes certainly have no members of a group; None asks all."""
 
@@ -116,14 +125,17 @@ class Forwarding:
 
     def ask_all(self, asked: Asked) -> Deferred[Gathered]:
         """Ask all other processes, at once. One whose answer makes no sense counts as not reached."""
-        return Gathering(self._siblings, _request(asked)).gathered
+        return self._gather(asked, ())
 
     def _ask_members(self, asked: Asked, group: str | None) -> Deferred[Gathered]:
         """Ask the other processes that may have members of a group; None asks all."""
         if group is None or self.interest is None:
             return self.ask_all(asked)
         left_out = self.interest.without(group)
-        return left_out.addCallback(lambda those: Gathering(self._siblings, _request(asked), those).gathered)
+        return left_out.addCallback(lambda those: self._gather(asked, those))
+
+    def _gather(self, asked: Asked, left_out: Collection[str]) -> Deferred[Gathered]:
+        return Gathering(self._siblings, _request(asked), left_out, int(self._unknown())).gathered
 
     def _ask(self, id: str, asked: Asked, done: Callable[[ApiResponse], object], caller: Caller | None = None) -> None:
         prefix, request = id[:PREFIX_LENGTH], _request(asked, caller)
@@ -147,15 +159,17 @@ class Forwarding:
 
 class Gathering:
     """One request to all other processes but those `left_out`. `gathered` fires when each has answered, or is known not
-    to.
+    to. `unreached` of them are known not to from the first.
 
     Bound: one answer of each, of MAX_ANSWER bytes.
     """
 
-    def __init__(self, siblings: Others, request: SiblingRequest, left_out: Collection[str] = ()) -> None:
+    def __init__(
+        self, siblings: Others, request: SiblingRequest, left_out: Collection[str] = (), unreached: int = 0
+    ) -> None:
         self.gathered: Deferred[Gathered] = Deferred()
         self._answers: list[Mapping[str, object]] = []
-        self._unreached = 0
+        self._unreached = unreached
         self._open = 1
         for prefix in siblings.prefixes():
             if prefix in left_out:

@@ -184,7 +184,7 @@ class Node:
         self._journal.forgotten = self._claims.told
         self._turns = Turns(reactor, self._engine, keys, self.report.name, self._token)
         self._life.given(copy, self._claims, votes, OwnPlace(reactor, member, self._nodes, self._number is None))
-        self._forwarding = Forwarding(reactor, self._nodes, prefix)
+        self._forwarding = Forwarding(reactor, self._nodes, prefix, unknown=lambda: table.version < 0)
         self._forwarding.interest = Interest(reactor, member, self.boottime, self._nodes.prefixes)
         self.others = others = OtherProcesses(reactor, self._forwarding, self._nodes)
         self._lines = self._forwarding.lines = NodeLines(

@@ -105,7 +105,8 @@ class NodeReport:
         if not right.joined:
             return "starting", f"it has not joined yet: {trouble}"
         if not right.leased(now):
-            return "unleased", f"its lease is out: {trouble}"
+            speaks = "it goes on, as most nodes have none" if right.may_speak(now) else "it is silent"
+            return "unleased", f"its lease is out, and {speaks}: {trouble}"
         if not self._ready():
             return "unready", "it starts, or its journal cannot be written"
         return "ready", f"its lease runs for {right.until() - now:.1f} s"

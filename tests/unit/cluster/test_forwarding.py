@@ -209,6 +209,17 @@ class GatherTests(Case):
         self.assertEqual((gathered.answers, gathered.unreached), ([{"sent": 1}, {"sent": 2}], 4))
         self.assertEqual([prefix for prefix, _ in self.siblings.asked], list("bcdefgh"))
 
+    def test_unknown(self) -> None:
+        """Others that were never heard of, as the engine is away since the start, count as one that does not answer."""
+        siblings: Any = self.siblings
+        for unknown, missing in ((True, 1), (False, 0)):
+            forwarding = Forwarding(self.clock, siblings, "a", unknown=lambda unknown=unknown: unknown)
+            interest: Any = SimpleNamespace(without=lambda group: succeed(set()))
+            for forwarding.interest in (None, interest):
+                asked = asked_for(b"PUT", b"/groups/g", None, b"x")
+                gathered = self.successResultOf(forwarding.gather(asked, group="g"))
+                self.assertEqual((gathered.answers, gathered.unreached), ([], missing))
+
     def test_nobody(self) -> None:
         """Without others the answer is there at once."""
         gathered = self.successResultOf(self.forwarding.ask_all(Asked(b"PUT", b"/broadcast")))
