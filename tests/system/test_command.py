@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.gateway_process import CHECKOUT
 from tests.support.python_process import run
 from wsaas.settings.table import TABLE
 
@@ -123,6 +126,29 @@ class ProcessTests(SynchronousTestCase):
             "wsaas: WS_PORT='x': must be a whole number from 0 to 65535\n"
             "wsaas: HTTP_PORT='y': must be a whole number from 0 to 65535\n",
         )
+
+    def test_standard_streams(self) -> None:
+        """A standard stream that is closed is as good as /dev/null, and output that cannot be written is a failure."""
+        nowhere = ("ls", "--url", "http://127.0.0.1:1")
+        for streams, arguments, status, said in (
+            ("2>&-", nowhere, 5, ""),
+            ("2>/dev/full", nowhere, 5, ""),
+            (">&- 2>&-", ("check",), 0, ""),
+            ("<&- >&-", nowhere, 5, "wsaas ls: no gateway answers at "),
+            (">/dev/full", ("version",), 1, "wsaas version: No space left on device\n"),
+            (">/dev/full", ("check",), 1, "wsaas check: No space left on device\n"),
+            ("<&- >&2", ("connect", "ws://127.0.0.1:1"), 1, "* no connection: no server listens at "),
+        ):
+            program = subprocess.run(
+                ["sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-c", MAIN, *arguments],
+                env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            self.assertEqual((program.returncode, program.stdout), (status, ""), (streams, program.stderr))
+            self.assertTrue(program.stderr.startswith(said), program.stderr)
+            self.assertLessEqual(len(program.stderr.splitlines()), 1)
 
     def test_run(self) -> None:
         """run is twistd with the gateway; what keeps that from being made is one line and status 1."""

@@ -328,3 +328,13 @@ class RunTests(LambdaCase):
         self.assertEqual(len(self.gone()), 1)
         self.assertEqual([child for child in children if Path(f"/proc/{child}").exists()], [])
         self.assertNotIn("Traceback", program.log())
+
+    def test_backend_that_ends(self) -> None:
+        """The gateway does not stay without its backend: it ends with the backend's status, and the log says so."""
+        command = [sys.executable, "-c", START, "run", f"--target-address=http://localhost:{self.port}/websocket"]
+        ports = {"WS_PORT": "0", "HTTP_PORT": "0", "STATE_DIR": "none"}
+        program = Program([*command, "--lambda", "x"], self.place, {"PYTHONPATH": str(CHECKOUT), **ports})
+        self.addCleanup(program.stop)
+        self.assertEqual(program.process.wait(20), 2)
+        self.assertIn("'x' is no route", program.log())
+        self.assertIn("`wsaas lambda` has ended (status 2): stopping, too", program.log())

@@ -47,6 +47,7 @@ class Terminal(Protocol):
         self._flushed: Deferred[None] = Deferred()
         self._conversation: Conversation | None = None
         self._typed = b""
+        self._unheard = False
 
     def connectionMade(self) -> None:
         self.transport.pauseProducing()  # until the connection is open
@@ -69,7 +70,7 @@ class Terminal(Protocol):
         self._conversation = None
         self._stop_waiting()
         self.transport.pauseProducing()
-        self.status.callback(status)
+        self.status.callback(status or int(self._unheard))
 
     def dataReceived(self, data: bytes) -> None:
         *lines, self._typed = (self._typed + data).split(b"\n")
@@ -91,7 +92,8 @@ class Terminal(Protocol):
             self._closing = self._clock.callLater(self._wait, self._close)
 
     def writeConnectionLost(self) -> None:
-        """Close: no process reads the output any more."""
+        """Close, as a failure: no process reads the output any more, or the disk is full."""
+        self._unheard = True
         self._close()
         self.connectionLost()
 

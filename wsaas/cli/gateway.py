@@ -58,9 +58,9 @@ def _serve(arguments: Sequence[str], held: Signals) -> int:
         return 0
     from wsaas.cli.lambda_backend import Beside
 
-    with Beside(routes, twistd.subOptions.settings):
+    with Beside(routes, twistd.subOptions.settings) as beside:
         runApp(twistd)
-    return 0
+    return beside.status
 
 
 def _lambda_routes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -126,5 +126,5 @@ def _misused(name: str, error: Exception) -> int:
         parser = COMMANDS[name].parser(name)
         known = [each for action in parser.declared for each in action.option_strings]
         why = f"there is no option {given}{did_you_mean(given, known)}"
-    say(f"wsaas {name}: {with_hint(why, f'wsaas {name} --help')}", sys.stderr)
+    say(f"wsaas {name}: {with_hint(why.rstrip('.'), f'wsaas {name} --help')}", sys.stderr)
     return 2

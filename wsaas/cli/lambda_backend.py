@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from wsaas.cli.failures import DONE, Failed, Misused
+from wsaas.cli.failures import DONE, FAILED, Failed, Misused
+from wsaas.cli.terminal import Output
 
 if TYPE_CHECKING:
     from wsaas.settings.table import Settings
@@ -109,17 +112,30 @@ class Beside:
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
         self._environ.pop("API_URI", None)  # another name of TARGET_ADDRESS
-        self._process: subprocess.Popen[bytes] | None = None
+        self._leaving = False
+        self.status = DONE
+        """The status with which the gateway is to end: a failure if the backend ended before it."""
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Beside:
         # In a group of its own: Ctrl-C in a terminal is for the gateway, whose drain needs its backend.
-        self._process = subprocess.Popen(self._command, env=self._environ, stdin=subprocess.DEVNULL, process_group=0)
+        process = subprocess.Popen(self._command, env=self._environ, stdin=subprocess.DEVNULL, process_group=0)
+        self._process = process
+        Thread(target=self._watch, args=(process,), name="backend", daemon=True).start()
+        return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process is not None
+        self._leaving = True
         self._process.terminate()
         try:
             self._process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Stop the gateway once the backend has ended by itself: it cannot listen, or an option is wrong."""
+        status = process.wait()
+        if not self._leaving:
+            self.status = status if status > 0 else FAILED
+            Output().error("wsaas run", "NO_BACKEND", f"`wsaas lambda` has ended (status {status}): stopping, too")
+            os.kill(os.getpid(), signal.SIGTERM)

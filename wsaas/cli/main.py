@@ -9,9 +9,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from wsaas.cli.commands import COMMANDS
-from wsaas.cli.failures import BROKEN_PIPE, DONE, INTERRUPTED, USAGE, Failed
+from wsaas.cli.failures import BROKEN_PIPE, DONE, FAILED, INTERRUPTED, USAGE, Failed
 from wsaas.cli.parser import did_you_mean, with_hint
 from wsaas.cli.terminal import Output, write
 from wsaas.cli.text import printable
@@ -21,6 +22,7 @@ _OTHER_NAMES = {"--help": "help", "-h": "help", "--version": "version"}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    _open_standard_streams()
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["help"]
     name = _OTHER_NAMES.get(name, name)
     command = COMMANDS.get(name)
@@ -28,9 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         why = f"there is no command {name!r}{did_you_mean(name, COMMANDS)}"
         write(sys.stderr, printable(f"wsaas: {with_hint(why, 'wsaas help')}"))
         return USAGE
-    if command.raw and not {"-h", "--help"} & set(rest):
-        return command.run(argparse.Namespace(name=name, arguments=rest))
     try:
+        if command.raw and not {"-h", "--help"} & set(rest):
+            options = argparse.Namespace(name=name, arguments=rest)
+            return _ended(options, command.run(options))
         options = command.parser(name).parse(rest)
         options.name = name
         return _ended(options, command.run(options))
@@ -41,8 +44,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of the output has seen enough. What Python still holds must not fail again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return BROKEN_PIPE
+    except OSError as error:  # such as that of a full disk, to which the output goes
+        _write_no_more()
+        with suppress(OSError):
+            write(sys.stderr, printable(f"wsaas {name}: {error.strerror or error}"))
+        return FAILED
+
+
+def _open_standard_streams() -> None:
+    """Open /dev/null in the place of each standard stream with which the program was not started."""
+    for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, stream) is None:
+            # The lowest free descriptor is that of the stream, unless something has been opened there since.
+            setattr(sys, stream, open(os.devnull, mode, encoding="utf-8"))
+
+
+def _write_no_more() -> None:
+    """Send what Python still holds of the output to nowhere, so that it cannot fail again at the exit."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _ended(options: argparse.Namespace, status: int) -> int:

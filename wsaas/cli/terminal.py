@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, TextIO
 
 from wsaas.cli.text import printable
@@ -57,14 +58,14 @@ class Output:
 
     def note(self, text: str) -> None:
         """Print a message for the person, who may not see the output."""
-        write(self._err, printable(text))
+        with suppress(OSError):  # a full disk: the output counts
+            write(self._err, printable(text))
 
     def error(self, command: str, code: str, message: str) -> None:
         """Print why a command failed: a sentence, or with --json an object with `code` and `message`."""
-        if self.as_json:
-            write(self._err, json.dumps({"code": code, "message": message}))
-        else:
-            write(self._err, printable(f"{command}: {message}"))
+        text = json.dumps({"code": code, "message": message}) if self.as_json else printable(f"{command}: {message}")
+        with suppress(OSError):
+            write(self._err, text)
 
 
 def write(stream: TextIO, text: str) -> None:

@@ -163,11 +163,12 @@ class ConversationTests(ConversationCase):
         self.assertIs(self.pump.clientIO.producer, self.screen)
 
     def test_nobody_reads(self) -> None:
-        """When standard output is closed, so is the connection."""
+        """When standard output is closed, or cannot be written, so is the connection, and the command has failed."""
         self.start()
         self.terminal.writeConnectionLost()
         self.pump.flush()
         self.assertEqual(self.server.closed_with, 1000)
+        self.assertEqual(self.successResultOf(self.terminal.status), 1)
         self.successResultOf(self.terminal.flush())
 
 
