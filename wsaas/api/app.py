@@ -27,7 +27,6 @@ from wsaas.api.access import Access
 from wsaas.api.aws_dialect import Dialect, rest_of, translated
 from wsaas.api.errors import INTERNAL_ERROR, HostNotAllowed, Unauthorized, answer_to
 from wsaas.api.params import Query, receipt_seconds
-from wsaas.api.receipts import read_on
 from wsaas.api.refused_pushes import count_refused
 from wsaas.api.responses import Answer, ApiResponse
 from wsaas.api.sigv4 import SignedRequest
@@ -35,6 +34,7 @@ from wsaas.core.counters import Counters
 from wsaas.core.errors import BadRequest, NoSuchConnection, OwnerUnreachable
 from wsaas.core.groups import MAX_GROUP_NAME
 from wsaas.core.ids import ID_LENGTH, is_id
+from wsaas.internals.http_channel import read_on
 
 if TYPE_CHECKING:
     from wsaas.api.elsewhere import Elsewhere

@@ -18,12 +18,13 @@ from wsaas.api.params import (
     page_parameters,
     receipt_seconds,
 )
-from wsaas.api.receipts import AwaitedReceipt, read_on
+from wsaas.api.receipts import AwaitedReceipt
 from wsaas.api.responses import DONE, OK, ApiResponse
 from wsaas.core.pushes import Pushed
 from wsaas.core.records import Facts
 from wsaas.core.router import Router
 from wsaas.core.timestamps import iso8601
+from wsaas.internals.http_channel import read_on
 
 if TYPE_CHECKING:
     from wsaas.api.elsewhere import Elsewhere

@@ -15,6 +15,7 @@ from wsaas.api.app import Api
 from wsaas.api.errors import TooManyWatchers
 from wsaas.api.params import Query
 from wsaas.api.responses import Streamed
+from wsaas.internals.http_channel import read_on
 from wsaas.telemetry.event_filter import PARAMETERS, EventFilter
 from wsaas.telemetry.event_sample import RATE, rate_of
 from wsaas.telemetry.event_stream import EventStream
@@ -68,6 +69,7 @@ def add_event_routes(
                 over.callback(gone)
 
         readers.add(over)
+        read_on(request)
         request.notifyFinish().addErrback(lambda failure: end(True))
         streamed.begin(request, hello())
         watcher = stream.watch(filter, request.write, end, None if rate is None else rate / processes())

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from wsaas.core.receipts import Receipt
-from wsaas.internals.http_channel import TurnsChannel
-
-
-def read_on(request: Any) -> None:
-    """Have the connection of a request that takes long read on, so that it is noticed if the caller hangs up."""
-    if isinstance(request.channel, TurnsChannel):
-        request.channel.read_on()
 
 
 class AwaitedReceipt:

@@ -199,3 +199,9 @@ class TurnsChannel(HTTPChannel):
             self.dataReceived(data)
         if not (self.held or self.over):
             self.transport.resumeProducing()
+
+
+def read_on(request: Any) -> None:
+    """Have the connection of a request that takes long read on, so that it is noticed if the caller hangs up."""
+    if isinstance(request.channel, TurnsChannel):
+        request.channel.read_on()

@@ -111,6 +111,12 @@ class EventTests(EventsCase):
         self.assertEqual([each.stopped for each in self.followed], [True, True])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_further_request(self) -> None:
+        """The connection of a reader that has sent a further request is read on, so that it is noticed if it leaves."""
+        wire = self.watch()
+        wire.send(b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.assertEqual(wire.transport.producerState, "producing")
+
     def test_bound(self) -> None:
         """One reader too many is told how many there may be; a place that becomes free is given to the next."""
         wires = [self.watch(), self.watch()]
