@@ -112,8 +112,9 @@ class PageTests(SynchronousTestCase):
 
 # Where the format stands among the arguments of what writes a bounded number of lines.
 LIMITED = {"emit": 3, "failure": 2, "warn": 2}
-# backend.answer_log passes on the format of its callers, with constant words behind it.
+# backend.answer_log and lambda_backend.app pass on the formats of their callers, with constant words behind them.
 PASSED_ON = [
+    "self._limit.emit(self._log, level, kind, format, connection=id, **fields)",
     "log.emit(level, format, left_out=left_out, connection=id, address=self._address, **fields)",
 ]
 
