@@ -68,7 +68,7 @@ class Nodes:
         self._look_up = look_up
         self._reach = reach
         self._head = head
-        self._wall_clock = wall_clock
+        self.wall_clock = wall_clock
         self._at_once = at_once
         self._siblings: dict[tuple[str, bool], tuple[str, Sibling]] = {}
         """By prefix, and whether it is for patient requests; each with its address."""
@@ -132,7 +132,7 @@ class Nodes:
         except ValueError as error:
             done(str(error))
             return
-        sibling = Sibling(self._reactor, endpoint, self._wall_clock, 1, host, self._head_for(prefix))
+        sibling = Sibling(self._reactor, endpoint, self.wall_clock, 1, host, self._head_for(prefix))
 
         def heard(result: SiblingResult) -> None:
             sibling.retire()
@@ -236,7 +236,7 @@ class Nodes:
             return None
         head = self._head_for(prefix)
         at_once = PATIENT_AT_ONCE if patient else self._at_once
-        sibling = Sibling(self._reactor, endpoint, self._wall_clock, at_once, host, head)
+        sibling = Sibling(self._reactor, endpoint, self.wall_clock, at_once, host, head)
         self._siblings[prefix, patient] = row.address, sibling
         return sibling
 

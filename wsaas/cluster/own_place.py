@@ -1,18 +1,27 @@
-"""The place of this process as the others see it: does its address lead to it, and does no other node have its name?"""
+"""The place of this process as the others see it: does its address lead to it, does its clock show the engine's time,
+and does no other node have its name?
+"""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from wsaas.cluster.engine_connection import EngineAway, EngineRefused
 from wsaas.cluster.member import Member
 from wsaas.cluster.nodes import Nodes
 from wsaas.cluster.table import MemberState
 
 NAMES_AFTER = 30.0
 """Seconds after the join until the names are compared: an earlier life of the same node is no member any more."""
+
+
+MAX_SKEW = 0.5
+"""Seconds between this machine's clock and the engine's, at most: requests between nodes count until a moment."""
 
 
 class OwnPlace:
@@ -27,6 +36,7 @@ class OwnPlace:
         self._alone = alone
         self._looked = False
         self._later: IDelayedCall | None = None
+        self._asking: Deferred[None] | None = None
 
     def look(self) -> None:
         """Look, unless that was done."""
@@ -34,12 +44,15 @@ class OwnPlace:
             self._looked = True
             self._later = self._clock.callLater(NAMES_AFTER, self._compare_names)
             self._nodes.probe(self._member.prefix, self._member.own_row().address, self._probed)
+            self._asking = Deferred.fromCoroutine(self._compare_clocks()).addErrback(self._no_answer)
 
     def stop(self) -> None:
         """Look no more."""
         self._looked = True
         if self._later is not None and self._later.active():
             self._later.cancel()
+        if self._asking is not None:
+            self._asking.cancel()
 
     def _probed(self, trouble: str | None) -> None:
         if trouble is not None:
@@ -49,6 +62,24 @@ class OwnPlace:
                 address=self._member.own_row().address,
                 reason=trouble,
             )
+
+    async def _compare_clocks(self) -> None:
+        """Compare the clocks, as far as the time that the engine's answer took allows."""
+        before = self._nodes.wall_clock()
+        seconds, microseconds = await self._member.engine.call("TIME")
+        after = self._nodes.wall_clock()
+        ahead = (before + after) / 2 - int(seconds) - int(microseconds) / 1e6
+        if abs(ahead) > MAX_SKEW + (after - before) / 2:
+            self._log.error(
+                "the clock of this machine is {seconds:.1f} s {way} the engine's: nodes refuse requests of each "
+                "other that come after their time, so set all clocks (NTP)",
+                seconds=abs(ahead),
+                way="ahead of" if ahead > 0 else "behind",
+            )
+
+    def _no_answer(self, failure: Failure) -> None:
+        if failure.check(CancelledError, EngineAway, EngineRefused) is None:
+            self._log.failure("the clocks could not be compared", failure)
 
     def _compare_names(self) -> None:
         own = self._member.own_row()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -18,7 +18,7 @@ from tests.support.redis_process import MISSING, Redis
 from wsaas.cluster import turns
 from wsaas.cluster.engine import Engine
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
-from wsaas.cluster.engine_trial import TRIAL, try_engine
+from wsaas.cluster.engine_trial import IS_NEEDED, TRIAL, doubts, try_engine
 from wsaas.cluster.keys import Keys
 from wsaas.cluster.scripts import Scripts
 from wsaas.cluster.turns import Turns
@@ -210,6 +210,20 @@ class EngineTests(TestCase):
             self.assertIn("cannot be used: connection refused", flaws[0])
 
         return Deferred.fromCoroutine(run())
+
+    def test_versions(self) -> None:
+        """An engine that is too old is told of, Redis and Valkey by their own numbers."""
+        for info, said in (
+            ("redis_version:6.0.16", ["CLUSTER: redis_version is 6.0.16; 6.2 or newer is needed"]),
+            ("redis_version:6.2.0", []),
+            ("redis_version:7.2.4\r\nvalkey_version:8.0.1", []),
+            ("redis_version:10.0.0", []),
+        ):
+            asked: Any = Deferred.fromCoroutine(doubts(lambda *_, info=info: succeed(info.encode()), 0))
+            found: list[list[str]] = []
+            asked.addCallback(found.append)
+            self.assertEqual(found, [said])
+            self.assertEqual([doubt.endswith(IS_NEEDED) for doubt in said], [True] * len(said))
 
     def test_permissions(self) -> Any:
         """A user that may do what a node does, on the keys of its cluster alone, is enough. Without one permission the

@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from wsaas.cluster.engine_connection import EngineAway
 from wsaas.cluster.own_place import NAMES_AFTER, OwnPlace
 from wsaas.cluster.table import MemberRow, MemberState, Table
 
@@ -31,14 +33,19 @@ class OwnPlaceTests(SynchronousTestCase):
         table = Table(P)
         if row is not None:
             table.put(Q, row)
-        member: Any = SimpleNamespace(prefix=P, table=table, own_row=lambda: OWN)
+        self.time: Any = succeed([b"1000", b"250000"])
+        engine = SimpleNamespace(call=lambda *words: self.time if words == ("TIME",) else None)
+        member: Any = SimpleNamespace(prefix=P, table=table, own_row=lambda: OWN, engine=engine)
         self.probed: list[tuple[str, str]] = []
 
         def probe(prefix: str, address: str, done: Any) -> None:
             self.probed.append((prefix, address))
             done(trouble)
 
-        nodes: Any = SimpleNamespace(probe=probe)
+        self.moments = [1000.25]
+        nodes: Any = SimpleNamespace(
+            probe=probe, wall_clock=lambda: self.moments.pop(0) if len(self.moments) > 1 else self.moments[0]
+        )
         return OwnPlace(self.clock, member, nodes, alone)
 
     def test_address(self) -> None:
@@ -73,9 +80,32 @@ class OwnPlaceTests(SynchronousTestCase):
             self.clock.advance(1)
             self.assertEqual(len(self.lines), said, address)
 
+    def test_clock(self) -> None:
+        """A clock that differs from the engine's by more than half a second is an error; a slow answer is none, nor is
+        none at all.
+        """
+        for moments, words in (
+            ([1000.7], None),
+            ([1000.85], "0.6 s ahead of"),
+            ([999.65], "0.6 s behind"),
+            ([1000.2, 1001.5], None),
+        ):
+            self.lines.clear()
+            place = self.place(None)
+            self.moments[:] = moments
+            place.look()
+            self.assertEqual([words in line for line in self.lines if words], [True] if words else [], self.lines)
+            self.assertEqual(len(self.lines), 0 if words is None else 1)
+        self.lines.clear()
+        place = self.place(None)
+        self.time = fail(EngineAway("away"))
+        place.look()
+        self.assertEqual(self.lines, [])
+
     def test_stopped(self) -> None:
         """A process that stops looks no more."""
         place = self.place(MemberRow("http://n2:8083", "n1", MemberState.LIVE, "1"))
+        self.time = Deferred()
         place.look()
         place.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
