@@ -42,6 +42,7 @@ from wsaas.core.session import Session
 from wsaas.http_client.exchange import Fault, HttpResponse, TimedOut
 from wsaas.telemetry.log_limit import LogLimit
 
+_ACKNOWLEDGED = Acknowledged()
 _MESSAGE, _DISCONNECT = EventKind.MESSAGE, EventKind.DISCONNECT  # Enum looks its members up anew each time
 
 
@@ -184,9 +185,11 @@ class Courier:
         if watched is not None:
             note_answer(delivery, watched, answer, now)
         try:
-            if answer is traffic.plain_answer and traffic.kind is _MESSAGE and not traffic.breaker.failures:
+            if answer is traffic.plain_answer and not traffic.breaker.failures:
                 counters.answers[2] += 1
-                self._resolve(delivery, DELIVERED)
+                if traffic.kind is _DISCONNECT:
+                    self._monitor.owed.answered(delivery.session.id, self._wall_clock())
+                self._resolve(delivery, DELIVERED if traffic.kind is _MESSAGE else _ACKNOWLEDGED)
             else:
                 self._read(delivery, answer)
         except Exception:
@@ -216,7 +219,7 @@ class Courier:
             counters.abandoned += 1
         elif not 200 <= answer.status < 300:
             counters.refused += 1
-        elif result is DELIVERED:
+        elif result is DELIVERED or delivery.traffic.kind is _DISCONNECT:
             delivery.traffic.plain_answer = answer
         if delivery.traffic.kind is _DISCONNECT:
             self._monitor.owed.answered(delivery.session.id, self._wall_clock())

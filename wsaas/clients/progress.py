@@ -15,6 +15,7 @@ from wsaas.net.transports import innermost, socket_of
 
 _LINUX = sys.platform == "linux"
 _INT = struct.Struct("i")
+_NO_INT = bytes(_INT.size)
 _UINT64 = struct.Struct("Q")
 _BYTES_ACKED = 120
 """The offset of tcpi_bytes_acked in bytes (linux/tcp.h, struct tcp_info; since Linux 4.1)."""
@@ -25,11 +26,14 @@ def unacknowledged(transport: Any) -> int:
 
     What our kernel holds of them is known on Linux only (SIOCOUTQ, tcp(7)); elsewhere it counts as acknowledged.
     """
-    waiting = unsent(innermost(transport))
-    handle = socket_of(transport) if _LINUX else None
+    below = innermost(transport)
+    waiting = unsent(below)
+    handle = socket_of(below) if _LINUX else None
     if handle is not None:
-        with suppress(OSError):  # a socket of a kind that does not know this
-            waiting += _INT.unpack(fcntl.ioctl(handle, termios.TIOCOUTQ, bytes(_INT.size)))[0]
+        try:
+            waiting += _INT.unpack(fcntl.ioctl(handle, termios.TIOCOUTQ, _NO_INT))[0]
+        except OSError:  # a socket of a kind that does not know this
+            pass
     return waiting
 
 

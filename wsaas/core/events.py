@@ -43,6 +43,8 @@ class Cause(Enum):
     UNKNOWN_CONNECT = "unknown_connect"
     EXPIRED = "expired"
 
+    __hash__ = object.__hash__  # as that of EventKind: each end is counted by its cause
+
 
 class CloseCode:
     """The close codes that the gateway's own code names (RFC 6455, 7.4, and the IANA registry).

@@ -65,16 +65,19 @@ class RequestHeaders(LateHeaders):
     Lines keep the spelling of their names, which the table would capitalize. `timing` goes along to the pool.
     """
 
-    __slots__ = ("_accepted", "lines", "timing")
+    __slots__ = ("_accepted", "lines", "only_lines", "timing")
 
     def __init__(self, lines: bytes = b"", timing: Timing | None = None) -> None:
         super().__init__()
         self.lines = lines
         self.timing = timing
+        self.only_lines = True
+        """True while the table is empty."""
         self._accepted: bytes | None = None
         """The Accept-Encoding that treq adds, while it need not be in the table."""
 
     def fill(self) -> None:
+        self.only_lines = False
         lines, self.lines = self.lines, b""
         for line in lines.split(b"\r\n")[:-1]:
             name, _, value = line.partition(b": ")
@@ -90,7 +93,7 @@ class RequestHeaders(LateHeaders):
     def copy(self) -> RequestHeaders:
         copied = RequestHeaders(self.lines, self.timing)
         copied._accepted = self._accepted
-        for name, values in self.added():
+        for name, values in () if self.only_lines else self.added():
             for value in values:
                 copied.addRawHeader(name, value)
         return copied
@@ -99,7 +102,9 @@ class RequestHeaders(LateHeaders):
         raw = (name.encode("latin-1") if isinstance(name, str) else name).lower()
         if self._accepted is not None and raw == b"accept-encoding":
             return True
-        return b"\n%b:" % raw in b"\n" + self.lines.lower() or Headers.hasHeader(self, name)
+        if b"\n%b:" % raw in b"\n" + self.lines.lower():
+            return True
+        return not self.only_lines and Headers.hasHeader(self, name)
 
     def addRawHeader(self, name: Any, value: Any) -> None:
         if name == _ACCEPTED and self.lines and self._accepted is None and type(value) is bytes:
@@ -107,6 +112,7 @@ class RequestHeaders(LateHeaders):
         else:
             if self._accepted is not None and name.lower() in (b"accept-encoding", "accept-encoding"):
                 self.fill()
+            self.only_lines = False
             Headers.addRawHeader(self, name, value)
 
 

@@ -76,6 +76,8 @@ class PoolAgent:
 
 def _head(headers: Headers) -> bytes:
     """Return the header lines to send, less those that the pool writes itself."""
+    if isinstance(headers, RequestHeaders) and headers.only_lines:
+        return headers.lines
     ready = b""
     table: Iterable[tuple[bytes, Sequence[bytes]]]
     if isinstance(headers, RequestHeaders):
