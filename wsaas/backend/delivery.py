@@ -56,9 +56,10 @@ class Traffic:
         self.given_up = given_up
         self.counters = counters[kind]
         self.ready: FairQueue[Delivery] = FairQueue()
-        self.plain_answer: object = None
-        """Fast path: the last answer that said of a message that it is delivered, and nothing else. For the same bytes
-        the HTTP client gives the same object again (`LastResponse`), and that is not read again. Bound: one answer.
+        self.plain_answer: object = object()  # none, so far
+        """Fast path: the last answer that said that a message is delivered, or a disconnect heard, and nothing else.
+        For the same bytes the HTTP client gives the same object again (`LastResponse`), and that is not read again.
+        Bound: one answer.
         """
         self.pausing = 0
         """Deliveries that have failed, and wait for their next try."""

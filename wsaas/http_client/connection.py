@@ -1,8 +1,7 @@
 """One keep-alive HTTP/1.1 connection to the backend: one request at a time, its answer parsed by llhttp.
 
-Every connection is in exactly one phase (phase.py), and has one deadline, whose meaning the phase gives: the exchange's
-own, the end of idling, or the end of patience with a close. response_parser.py bounds how much a backend can make the
-gateway hold, the deadline for how long.
+Every connection is in one phase (phase.py), and has one deadline, whose meaning the phase gives: the exchange's own,
+the end of idling, or of a close. response_parser.py bounds how much the gateway holds, the deadline for how long.
 """
 
 from __future__ import annotations
@@ -11,16 +10,10 @@ import socket
 from math import inf
 from typing import Protocol, cast
 
-from twisted.internet import protocol
+from twisted.internet import interfaces, protocol
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import (
-    IHandshakeListener,
-    IPushProducer,
-    IReactorTime,
-    ISSLTransport,
-    ITCPTransport,
-)
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -34,12 +27,13 @@ from wsaas.http_client.request_writer import RequestWriter
 from wsaas.http_client.response_parser import LastResponse, ResponseParser
 from wsaas.net.tls_client import refuses_certificate
 
-# Seconds that a peer has to take part in a close.
-CLOSE_TIMEOUT = 1.0
+CLOSE_TIMEOUT = 1.0  # seconds that a peer has to take part in a close
 
 
 class PoolCallbacks(Protocol):
-    """The pool, as its connections know it."""
+    """The pool, as its connections know it. `waiting` are those whose requests are written soon; None for at once."""
+
+    waiting: list[Connection] | None
 
     def freed(self, connection: Connection) -> None:
         """Take back a connection: its exchange is over, and it is good for another."""
@@ -57,7 +51,7 @@ class PoolCallbacks(Protocol):
 _IDLE, _BUSY = Phase.IDLE, Phase.BUSY
 
 
-@implementer(IHandshakeListener)
+@implementer(interfaces.IHandshakeListener)
 class Connection(protocol.Protocol):
     """One connection. Over TLS it sends nothing before the handshake is done and the backend's certificate checked."""
 
@@ -93,8 +87,7 @@ class Connection(protocol.Protocol):
 
     def begin(self, exchange: Exchange) -> None:
         """Send a request over this connection, which must be idle."""
-        self._phase = _BUSY
-        self._exchange = exchange
+        self._phase, self._exchange = _BUSY, exchange
         exchange.connection = self
         parser, deadline = self._parser, self._deadline
         if parser.received or parser.limit != exchange.limit or parser.streams is not exchange.streams:
@@ -106,20 +99,28 @@ class Connection(protocol.Protocol):
             deadline.moment = moment
         if exchange.timing is not None:
             exchange.timing.begun = self._seconds()
-        self._writer.write(exchange.request)  # type: ignore[union-attr]  # set by connectionMade
+        if (waiting := self._owner.waiting) is None:
+            self._writer.write(exchange.request)  # type: ignore[union-attr]  # set by connectionMade
+        else:
+            waiting.append(self)
+
+    def write_request(self) -> None:
+        """Write the request, which has waited to be written with others; do nothing if it was given up meanwhile."""
+        if self._exchange is not None and self._writer is not None:
+            self._writer.write(self._exchange.request)
 
     def drop(self) -> None:
         """End the connection at once. The exchange on it hears nothing more."""
         if self._phase is not Phase.GONE:
             self._phase = Phase.CLOSING
             self._exchange = self._body = None
-            cast(ITCPTransport, self.transport).abortConnection()
+            cast(interfaces.ITCPTransport, self.transport).abortConnection()
 
     def close(self) -> None:
         """End the connection in good order, or after CLOSE_TIMEOUT without it. An exchange on it hears nothing more."""
         self._phase, self._exchange = Phase.CLOSING, None
         self._deadline.move(self._seconds() + CLOSE_TIMEOUT)
-        cast(ITCPTransport, self.transport).loseConnection()
+        cast(interfaces.ITCPTransport, self.transport).loseConnection()
 
     def break_off(self, fault: Fault) -> None:
         """End the connection at once, and its exchange, or the body that comes, with this fault."""
@@ -134,24 +135,24 @@ class Connection(protocol.Protocol):
 
     def pause_body(self) -> None:
         self._deadline.move(inf)
-        cast(IPushProducer, self.transport).pauseProducing()
+        cast(interfaces.IPushProducer, self.transport).pauseProducing()
 
     def resume_body(self) -> None:
         self._deadline.move(self._seconds() + self._silence)
-        cast(IPushProducer, self.transport).resumeProducing()
+        cast(interfaces.IPushProducer, self.transport).resumeProducing()
 
     # Calls of the transport
 
     def connectionMade(self) -> None:
         self._acknowledging = socket_below(self.transport)
         self._writer = RequestWriter(self.transport)
-        if not ISSLTransport.providedBy(self.transport):
+        if not interfaces.ISSLTransport.providedBy(self.transport):
             self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
         if self._phase is not Phase.OPENING:
             return
-        if ITCPTransport.providedBy(self.transport):
+        if interfaces.ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         self._phase = Phase.IDLE
         self._deadline.move(self._seconds() + self._idle_timeout)
@@ -182,9 +183,8 @@ class Connection(protocol.Protocol):
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         phase, self._phase = self._phase, Phase.GONE
-        exchange, self._exchange = self._exchange, None
-        body, self._body = self._body, None
-        opening, self._opening = self._opening, None
+        exchange, body, opening = self._exchange, self._body, self._opening
+        self._exchange = self._body = self._opening = None
         self._parser.stop()
         self._writer = self._acknowledging = None
         self._deadline.end()
@@ -254,10 +254,10 @@ class Connection(protocol.Protocol):
 
     def _finish(self) -> None:
         """End the exchange with its answer. The connection is free before that: it may be used again at once."""
-        exchange, self._exchange = self._exchange, None
-        body, self._body = self._body, None
+        exchange, body = self._exchange, self._body
+        self._exchange = self._body = None
         if body is not None and body.paused:
-            cast(IPushProducer, self.transport).resumeProducing()
+            cast(interfaces.IPushProducer, self.transport).resumeProducing()
         answer = self._parser.answer()
         self._used = True
         unwritten = self._writer.unwritten  # type: ignore[union-attr]  # set by connectionMade

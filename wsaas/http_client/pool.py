@@ -49,6 +49,7 @@ class Pool:
         # Nothing here decodes an answer, so none may be compressed. Without the header any may be (RFC 9110, 12.5.3).
         self.after_path = b" HTTP/1.1\r\nHost: " + host + b"\r\nAccept-Encoding: identity\r\nContent-Length: "
         """The part of each request between its path and the length of its body."""
+        self.waiting: list[Connection] | None = None
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
         self._connecting: set[Exchange] = set()
@@ -88,6 +89,23 @@ class Pool:
             self._idle.pop().begin(exchange)
         else:
             self._connect(exchange)
+
+    def together(self, work: Callable[[], object]) -> None:
+        """Do the work, and then write the requests that were made by it, in a row.
+
+        Each write wakes the backend, which may take the processor at once, and evicts what the work still needs from
+        the processor's caches. Bound: as many requests wait as connections carry one. What the work raises is raised.
+        """
+        if self.waiting is not None:
+            work()
+            return
+        self.waiting = []
+        try:
+            work()
+        finally:
+            waiting, self.waiting = self.waiting, None
+            for connection in waiting:
+                connection.write_request()
 
     def close(self) -> Deferred[None]:
         """End all connections. Exchanges under way fail, later ones at once. Fires when the last connection is gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -39,8 +40,12 @@ class EndOfTurn:
     protocol that asks is called by the transport. Bound: one entry for each open transport.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(
+        self, clock: IReactorTime, together: Callable[[Callable[[], object]], object] = lambda work: work()
+    ) -> None:
+        """`together` is given the closing of all transports of one turn, as one."""
         self._clock = clock
+        self._together = together
         self._ending: list[Any] = []
 
     def close(self, transport: Any, last: bytes) -> Ending:
@@ -73,7 +78,7 @@ class EndOfTurn:
         if tls is not None:
             tls.hear_no_more()
         if not self._ending:
-            self._clock.callLater(0, self._end)
+            self._clock.callLater(0, self._together, self._end)
         self._ending.append(transport)
         return Ending.CLOSING
 

@@ -62,7 +62,7 @@ class SqliteJournal:
     `stored` is called in a later turn of the reactor, once for each `opened` and each `accepted`, each kind in order,
     also for a connection that was forgotten in the meantime. Without `keep_authorization` the Authorization header is
     not written. Before `start` and after `stop` nothing is kept, and `stored(False)` is called. `wall_clock()`, the
-    time in seconds since the epoch, names a damaged file.
+    time in seconds since the epoch, names a damaged file. `together` makes the calls of one batch.
     """
 
     log = Logger()
@@ -76,10 +76,12 @@ class SqliteJournal:
         wall_clock: Callable[[], float],
         batch_delay: float = 0.005,
         queue: JobQueue | None = None,
+        together: Callable[[Callable[[], object]], object] = lambda work: work(),
     ) -> None:
         self._reactor = reactor
         self._directory = directory
         self._batch_delay = batch_delay
+        self._together = together
         self._queue = queue or WriterThread()
         self._disk = Disk(directory, keep_authorization, reactor.seconds, wall_clock)
         self._health = Health(directory, LogLimit(reactor))
@@ -214,11 +216,15 @@ class SqliteJournal:
         self._answer(callbacks, failed is None)
 
     def _answer(self, callbacks: list[Stored], safe: bool) -> None:
-        for stored in callbacks:
-            try:
-                stored(safe)
-            except Exception:
-                self.log.failure("a step that waited for the journal failed")
+        def answer() -> None:
+            for stored in callbacks:
+                try:
+                    stored(safe)
+                except Exception:
+                    self.log.failure("a step that waited for the journal failed")
+
+        if callbacks:
+            self._together(answer)
 
     # A disk that refuses writes, a displaced file
 

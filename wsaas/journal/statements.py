@@ -48,7 +48,7 @@ PROBE = "INSERT OR REPLACE INTO connections (key, record) VALUES (0, zeroblob(65
 PROBE_PAGES = 40
 UNPROBE = "DELETE FROM connections WHERE key = 0"
 
-# Rows per statement. A batch of up to 16 rows, as most are, is one statement; together there are few enough distinct ones
+# Rows per statement. A batch of up to 16 rows, as most are, is one statement; and there are few enough distinct ones
 # for the sqlite3 module, which keeps 128, to prepare each once.
 _ROWS = (128, 96, 64, 48, 32, 24, *range(16, 0, -1))
 _UPSERTS = {size: _UPSERT.format(", ".join(["(?, ?, ?, ?)"] * size)) for size in _ROWS}

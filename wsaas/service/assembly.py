@@ -135,9 +135,8 @@ def assemble(
     )
     journal: MemoryJournal | SqliteJournal | ClusterJournal = MemoryJournal()
     if settings.state_dir is not None:
-        journal = SqliteJournal(
-            reactor, Path(settings.state_dir), keep_authorization=settings.journal_authorization, wall_clock=time.time
-        )
+        path, keep = Path(settings.state_dir), settings.journal_authorization
+        journal = SqliteJournal(reactor, path, keep_authorization=keep, wall_clock=time.time, together=pool.together)
     if node is not None:
         journal = node.journal(None if isinstance(journal, MemoryJournal) else journal)
     registry = Registry()
@@ -168,7 +167,7 @@ def assemble(
         send_buffer=settings.send_buffer,
         compression=settings.compression,
         wall_clock=time.time,
-        close_fast_path=EndOfTurn(reactor).close,
+        close_fast_path=EndOfTurn(reactor, pool.together).close,
     )
     notifier = worker or Notifier.of(os.environ)
 

@@ -219,8 +219,8 @@ DEFENCES = [
     without(
         JOURNAL,
         SERVICE,
-        "keep_authorization=settings.journal_authorization",
-        "keep_authorization=True",
+        "Path(settings.state_dir), settings.journal_authorization",
+        "Path(settings.state_dir), True",
         "unit.service.test_assembly.AssemblyTests.test_journal",
     ),
     without(

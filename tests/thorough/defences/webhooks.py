@@ -336,7 +336,7 @@ DEFENCES = [
     without(  # the request is written before the handshake has shown who is there
         IMPOSTOR,
         HTTP1,
-        "if not ISSLTransport.providedBy(self.transport):",
+        "if not interfaces.ISSLTransport.providedBy(self.transport):",
         "if True:",
         "unit.http_client.test_target.TlsTests.test_refused",
     ),

@@ -374,6 +374,20 @@ class PlainAnswerTests(CourierTestCase):
             self.sender.answer(answer)
             self.assertEqual(len(read), count)
 
+    def test_end_taken(self) -> None:
+        """A known answer to a disconnect is not read again, and its delay is counted; one that is no 2xx is read."""
+        read: list[object] = []
+        self.patch(courier, "read", lambda *arguments: read.append(arguments[2]) or responses.read(*arguments))
+        refused = HttpResponse(404, (), b"", False)
+        for number, (answer, count) in enumerate(((OK, 1), (OK, 0), (refused, 1), (refused, 1), (OK, 0))):
+            _, session = self.open()
+            session.disconnected(Cause.CLIENT, 1000, "", True)
+            read.clear()
+            self.sender.answer(answer)
+            self.assertEqual((len(read), len(self.registry), len(self.monitor.owed)), (count, 0, 0))
+            self.assertEqual(sum(self.monitor.counters.disconnect_delay.counts), number + 1)
+        self.assertEqual(self.monitor.counters.webhooks[EventKind.DISCONNECT].answers[2], 3)
+
     def test_reaches(self) -> None:
         """After failures a known answer is read: the backend was reached, and the count of failures begins anew."""
         sessions = [self.open(f"192.0.2.{number}")[1] for number in range(THRESHOLD // 2 + THRESHOLD)]

@@ -35,6 +35,45 @@ class ReuseTests(PoolTestCase):
         self.assertEqual(len(self.backend.wires), 2)
         self.assertTrue(self.backend.wires[1].requests().endswith(b"\r\n\r\n3"))
 
+    def test_together(self) -> None:
+        """Requests that are made together are written when all are made, in their order, even if the work fails."""
+        self.three()
+        requests = [wire.requests for wire in self.backend.wires]
+        before = [take() for take in requests]
+        answers: list[object] = []
+
+        def ask(body: bytes) -> None:
+            self.pool.exchange(b"PUT", b"/x", b"", body, 100, 10.0, answers.append)
+
+        def work() -> None:
+            ask(b"one")
+            self.pool.together(lambda: ask(b"two"))
+            self.assertEqual([take() for take in requests], [b""] * len(before))
+            raise ValueError("in the work")
+
+        self.assertRaises(ValueError, self.pool.together, work)
+        self.assertEqual([take()[-3:] for take in requests[:2]], [b"two", b"one"])
+        self.answer(1)
+        self.answer(0)
+        self.assertEqual(len(answers), 2)
+        ask(b"three")
+        self.assertEqual(requests[0]()[-5:], b"three")
+
+    def test_given_up_together(self) -> None:
+        """A request that is given up before those made with it are written is not written."""
+        self.three()
+        wires = self.backend.wires[:2]
+        before = [wire.requests() for wire in wires]
+
+        def work() -> None:
+            for body in (b"one", b"two"):
+                exchange = self.pool.exchange(b"PUT", b"/x", b"", body, 100, 10.0, lambda _: None)
+            exchange.cancel()
+
+        self.pool.together(work)
+        self.assertEqual(([wire.requests()[-3:] for wire in wires], len(before)), ([b"", b"one"], 2))
+        self.assertEqual([wire.aborted for wire in wires], [True, False])
+
     def test_same_answer_other_limit(self) -> None:
         """An answer in the same bytes as the last one is cut at the limit of its own exchange."""
         for limit in (1000, 1000, 1):

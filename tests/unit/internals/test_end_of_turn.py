@@ -6,6 +6,7 @@ import contextlib
 import gc
 import socket
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL
@@ -61,6 +62,21 @@ class EndOfTurnTests(SynchronousTestCase):
         self.assertEqual([far.recv(1) for _, _, far in several], [b""] * 3)
         self.assertEqual((self.reactor.watched, self.reactor.getDelayedCalls()), (set(), []))
         self.assertIs(self.end_of_turn.close(several[0][0], b"x"), Ending.NONE)
+
+    def test_together(self) -> None:
+        """The transports of one turn are closed as one work."""
+        works: list[list[str | None]] = []
+
+        def together(work: Callable[[], object]) -> None:
+            work()
+            works.append([protocol.lost for _, protocol, _ in several])
+
+        self.end_of_turn = EndOfTurn(self.reactor, together)
+        several = [self.server() for _ in range(2)]
+        for server, _, _ in several:
+            self.end_of_turn.close(server, b"")
+        self.reactor.advance(0)
+        self.assertEqual(works, [["ConnectionDone", "ConnectionDone"]])
 
     def test_lost_meanwhile(self) -> None:
         """One that is lost in the same turn, in whatever way, loses its connection once; others are closed even if its

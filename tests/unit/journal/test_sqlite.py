@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
@@ -44,7 +46,7 @@ class JournalCase(SynchronousTestCase):
         self.journal.start(FakeConnections())
         self.answers: list[tuple[int, bool]] = []
 
-    def make(self, keep_authorization: bool = True) -> SqliteJournal:
+    def make(self, keep_authorization: bool = True, **more: Any) -> SqliteJournal:
         return SqliteJournal(
             self.reactor,
             self.directory,
@@ -52,6 +54,7 @@ class JournalCase(SynchronousTestCase):
             wall_clock=time.time,
             batch_delay=DELAY,
             queue=self.queue,
+            **more,
         )
 
     def open(self, number: int) -> Record:
@@ -96,6 +99,28 @@ class LifeTests(JournalCase):
         self.assertEqual(self.answers, [(1, True)])
         self.queue.hold = False
         self.assertEqual(self.restart(), [record])
+
+    def test_together(self) -> None:
+        """All calls of one batch are made as one work, and none where there is none to make."""
+        works: list[int] = []
+
+        def together(work: Callable[[], object]) -> None:
+            before = len(self.answers)
+            work()
+            works.append(len(self.answers) - before)
+
+        self.stop()
+        self.directory = Path(self.mktemp())
+        self.queue = ManualJobQueue()
+        self.journal = self.make(together=together)
+        self.journal.start(FakeConnections())
+        for number in range(3):
+            self.open(number)
+        self.flush()
+        self.assertEqual((works, self.answers), ([3], [(0, True), (1, True), (2, True)]))
+        self.journal.forget(connection(1).id)
+        self.flush()
+        self.assertEqual(works, [3])
 
     def test_accepted(self) -> None:
         """The repeated headers that the backend's answer added survive a crash."""
