@@ -109,6 +109,10 @@ class LambdaCase(SystemTestCase):
         self.assertEqual((refusal.status, refusal.body), (401, b"who are you?"))
         self.assertEqual(refused(f"{gateway.ws}/?token=broken").status, 503)
 
+    def takes_connections(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
     def gone(self) -> list[dict[str, Any]]:
         path = self.place / "gone"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -167,9 +171,18 @@ class PythonTests(LambdaCase):
         self.assertEqual(client.recv(timeout=30), "waited")
         self.assertEqual(self.backend_program.process.wait(30), 0)
 
-    def takes_connections(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+    def test_paused(self) -> None:
+        """A pause of the whole backend is not held against a handler that is at work."""
+        client = self.connect(f"{self.start(*ALL, arguments=('--timeout=1',)).ws}/")
+        client.send("wait")
+        eventually((self.place / "began").exists, 30)
+        process = self.backend_program.process
+        process.send_signal(signal.SIGSTOP)
+        self.addCleanup(process.send_signal, signal.SIGCONT)
+        time.sleep(1.1)
+        (self.place / "go").touch()
+        process.send_signal(signal.SIGCONT)
+        self.assertEqual(client.recv(timeout=30), "waited")
 
     def test_restarted(self) -> None:
         """The backend can be restarted while clients are connected: it has no state of its own."""
@@ -328,6 +341,17 @@ class RunTests(LambdaCase):
         self.assertEqual(len(self.gone()), 1)
         self.assertEqual([child for child in children if Path(f"/proc/{child}").exists()], [])
         self.assertNotIn("Traceback", program.log())
+
+    def test_killed(self) -> None:
+        """A gateway that is killed leaves no backend behind, which would keep the port from the next start."""
+        command = [sys.executable, "-c", START, "run", f"--target-address=http://localhost:{self.port}/websocket"]
+        ports = {"WS_PORT": "0", "HTTP_PORT": "0", "STATE_DIR": "none"}
+        environ = {"PYTHONPATH": str(CHECKOUT), **ports}
+        program = Program([*command, "--lambda", "$default=app:message"], self.place, environ)
+        self.addCleanup(program.stop)
+        program.wait_for(self.port)
+        program.process.kill()
+        eventually(lambda: not self.takes_connections(), 30)
 
     def test_backend_that_ends(self) -> None:
         """The gateway does not stay without its backend: it ends with the backend's status, and the log says so."""

@@ -43,6 +43,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
     from twisted.internet.task import react
     from twisted.logger import Logger, globalLogBeginner
 
+    from wsaas.internals.awake_clock import count_awake_time
     from wsaas.lambda_backend.program import Options, Program, place_of
     from wsaas.logs import Log, log_to
 
@@ -51,6 +52,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
     logs: list[Log] = []
 
     async def serve(reactor: Any) -> None:
+        count_awake_time(reactor)
         try:
             program = Program(
                 reactor,
@@ -103,8 +105,7 @@ class Beside:
     """The same program in a process of its own, as long as the gateway of `wsaas run` runs."""
 
     def __init__(self, routes: Sequence[str], settings: Settings) -> None:
-        start = "import sys; from wsaas.cli.main import main; sys.exit(main())"
-        self._command = [sys.executable, "-c", start, "lambda", *(f"--route={route}" for route in routes)]
+        self._routes = [f"--route={route}" for route in routes]
         self._environ = {
             **os.environ,
             "TARGET_ADDRESS": settings.target_address,
@@ -118,7 +119,16 @@ class Beside:
 
     def __enter__(self) -> Beside:
         # In a group of its own: Ctrl-C in a terminal is for the gateway, whose drain needs its backend.
-        process = subprocess.Popen(self._command, env=self._environ, stdin=subprocess.DEVNULL, process_group=0)
+        ours, self._held = os.pipe()  # closed with this process, even if it is killed
+        start = f"import sys; from wsaas.cli.lambda_backend import beside; sys.exit(beside({ours}))"
+        process = subprocess.Popen(
+            [sys.executable, "-c", start, "lambda", *self._routes],
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            pass_fds=(ours,),
+            process_group=0,
+        )
+        os.close(ours)
         self._process = process
         Thread(target=self._watch, args=(process,), name="backend", daemon=True).start()
         return self
@@ -131,6 +141,7 @@ class Beside:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        os.close(self._held)
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Stop the gateway once the backend has ended by itself: it cannot listen, or an option is wrong."""
@@ -139,3 +150,15 @@ class Beside:
             self.status = status if status > 0 else FAILED
             Output().error("wsaas run", "NO_BACKEND", f"`wsaas lambda` has ended (status {status}): stopping, too")
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+def beside(held: int) -> int:
+    """Run the command in a process that ends with the gateway: when the other end of this pipe is closed."""
+    from wsaas.cli.main import main
+
+    def watch() -> None:
+        os.read(held, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=watch, name="gateway", daemon=True).start()
+    return main()
