@@ -265,7 +265,7 @@ class Router:
     def _frame(self, payload: bytes, binary: bool) -> Frame:
         if len(payload) > self._max_message_size:
             raise MessageTooLong(f"a message has at most {self._max_message_size} bytes (MAX_MESSAGE_SIZE)")
-        if not binary:
+        if not binary and not payload.isascii():
             try:
                 payload.decode()
             except UnicodeDecodeError as error:

@@ -203,8 +203,11 @@ class Session(Identity):
         """Send a message to the client. Raises NoSuchConnection, ClientTooSlow."""
         state = self.state
         if state is _OPEN:
-            if not send(self, frame):
+            assert self.peer is not None
+            if not self.peer.send(frame):  # as `send`, uncalled
                 raise ClientTooSlow("the client has not read what was sent before; try again later")
+            self.messages_out += 1
+            self.bytes_out += len(frame.payload)
             return _SENT
         if state is _CONNECTING or state is _ACCEPTED:
             self.outgoing.add(frame)
