@@ -226,7 +226,7 @@ class Member:
             self._read_table(answer)
             self.known, self._refusal = True, None
             self._log.info(
-                "joined the cluster: {prefix} is one of {count} processes",
+                "joined the cluster as {prefix}; processes in it: {count}",
                 prefix=self.prefix,
                 count=len(self.table.others()) + 1,
             )

@@ -119,7 +119,7 @@ class Parent(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._log.info("starting {count} workers", count=len(self._places))
+        self._log.info("starting workers: {count}", count=len(self._places))
         for number in self._places:
             self._start(number)
         self._looking.start(BEAT, now=False)
@@ -127,7 +127,7 @@ class Parent(Service):
     def stopService(self) -> Deferred[None]:
         """Have all workers drain; fires when the last is gone."""
         super().stopService()
-        self._log.info("stopping {count} workers", count=len(self._processes))
+        self._log.info("stopping workers: {count}", count=len(self._processes))
         self._notifier.stopping(self._drain_within)
         self._looking.stop()
         for place in self._places.values():
