@@ -295,7 +295,7 @@ class StopTests(ParentTestCase):
         """
         with capturedLogs() as logs:
             stopped = self.stop()
-        self.assertEqual(formatEvent(logs[-1]), "stopping 3 workers")
+        self.assertEqual(formatEvent(logs[-1]), "stopping workers: 3")
         one, two, three = self.reactor.processes
         for process in (one, two, three):
             self.assertEqual(process.signals, [signal.SIGTERM])
