@@ -78,9 +78,10 @@ class WorkerProcess(ProcessProtocol):
             self._transport.signalProcess(number)
 
     def drain(self) -> None:
-        """Have the worker let its clients go and end."""
-        self.turn(WorkerState.DRAINING)
-        self.kill(signal.SIGTERM)
+        """Have the worker let its clients go and end. One that does so already is not told again: it would hurry."""
+        if self.state is not WorkerState.DRAINING:
+            self.turn(WorkerState.DRAINING)
+            self.kill(signal.SIGTERM)
 
     def look(self) -> None:
         """Find out whether the worker has fallen silent."""

@@ -406,10 +406,12 @@ class RenewalTests(ParentTestCase):
         self.assertEqual(self.reactor.processes[2].signals, [signal.SIGTERM])
 
     def test_stop(self) -> None:
-        """A stop ends it."""
+        """A stop ends it. A worker that drains by then is not told a second time, which would mean at once."""
         self.begin()
         self.parent.renew()
+        self.reactor.advance(DRAIN / 2)
         stopped = self.parent.stopService()
+        self.assertEqual([process.signals for process in self.reactor.processes], [[signal.SIGTERM]] * 3)
         for process in self.reactor.processes:
             process.end()
         self.successResultOf(stopped)
