@@ -184,7 +184,7 @@ class StreamTests(ConsoleTestCase):
             self.gateway.say({**sampled, "shown": 100, "left_out": {"message": count}})
         target = "/-/events?event=push&rate=1000"
         eventually(lambda: [each for each in self.gateway.requests if each[1] == target])
-        self.assertEqual(len(self.rows()), 1 + 1)  # and the line that says what the gateway sends
+        eventually(lambda: len(self.rows()) == 1 + 1)  # and the line that says what the gateway sends
         self.page.fill("#filter", "hello")
         eventually(lambda: [each for each in self.gateway.requests if each[1] == "/-/events?rate=1000"])
         eventually(lambda: len(self.gateway.watchers) == 3)  # it hears of one that left when it writes to it

@@ -30,9 +30,13 @@ run()
 
 class HintTests(SystemTestCase):
     def log_of_start(self, **settings: str) -> str:
+        """The log of a start up to its last line, and what is said of the console and the API beside it."""
         pair = Pair(self.directory(), settings)
         self.addCleanup(pair.backend.stop)
-        return self.watched(pair.gateway).log()
+        gateway = self.watched(pair.gateway)
+        gateway.terminate()
+        gateway.wait()
+        return gateway.log()
 
     def test_how_to_open(self) -> None:
         """A start whose API listens on loopback for want of a token says how to open it."""
