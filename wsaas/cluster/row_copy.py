@@ -10,7 +10,8 @@ number is asked for, too, after each new connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -42,11 +43,13 @@ COMPARE_EVERY = 600.0
 """Seconds between two comparisons of all rows, which find what no answer told."""
 
 Stored = Callable[[bool], None]
+Together = Callable[[Callable[[], object]], object]
 
 
 class RowCopy:
     """The rows of process `own`. `alone` says if a row that only the journal on disk has is safe. New rows wait
-    `gathering` seconds for others: no connect is later for that if the journal on disk takes as long.
+    `gathering` seconds for others: no connect is later for that if the journal on disk takes as long. `together` makes
+    the calls of one batch.
 
     Bounds: a change for each field of a connection that lives, and one for each row of the claimed processes.
     """
@@ -66,6 +69,7 @@ class RowCopy:
         alone: bool,
         gathering: float = 0.0,
         most: int = MAX_BATCH,
+        together: Together = lambda work: work(),
     ) -> None:
         self._clock = clock
         self._engine = engine
@@ -77,7 +81,7 @@ class RowCopy:
         groups.changed = self._groups_changed
         self._keep_authorization = keep_authorization
         self._alone = alone
-        self._gathering, self._most = gathering, most
+        self._gathering, self._most, self._together = gathering, most, together
         self._limit = LogLimit(clock)
         self._state = CopyState.OFFLINE
         self._pending: dict[str, dict[str, Change]] = {}
@@ -260,6 +264,11 @@ class RowCopy:
             changes, self._pending[prefix] = dict(islice(each, self._most)), dict(each)
         self._begin(self._write(prefix, changes))
 
+    def _confirm(self, fields: Iterable[str]) -> None:
+        for field in fields:
+            for stored in self._callbacks.pop(field, ()):
+                stored(True)
+
     async def _write(self, prefix: str, changes: dict[str, Change]) -> None:
         own = prefix == self._own
         self.sequence += own
@@ -286,8 +295,6 @@ class RowCopy:
         elif own:
             lost, self._acknowledged = answer[1] != self._acknowledged, self.sequence
             self._groups.written()
-            for field in changes:
-                for stored in self._callbacks.pop(field, ()):
-                    stored(True)
+            self._together(partial(self._confirm, changes))
             if lost:
                 await self._compare(everything=True, lost=True)

@@ -138,7 +138,7 @@ def assemble(
         path, keep = Path(settings.state_dir), settings.journal_authorization
         journal = SqliteJournal(reactor, path, keep_authorization=keep, wall_clock=time.time, together=pool.together)
     if node is not None:
-        journal = node.journal(None if isinstance(journal, MemoryJournal) else journal)
+        journal = node.journal(None if isinstance(journal, MemoryJournal) else journal, pool.together)
     registry = Registry()
     limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer, settings.webhook_batch)
     gateway = Gateway(registry, journal, courier, limits, time.time, secrets.token_bytes, monitor, reactor.callLater)

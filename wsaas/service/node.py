@@ -35,7 +35,7 @@ from wsaas.cluster.nodes import Nodes
 from wsaas.cluster.own_groups import OwnGroups
 from wsaas.cluster.own_place import OwnPlace
 from wsaas.cluster.right import Right
-from wsaas.cluster.row_copy import OPENINGS_DELAY, RowCopy
+from wsaas.cluster.row_copy import OPENINGS_DELAY, RowCopy, Together
 from wsaas.cluster.sibling_site import sibling_site
 from wsaas.cluster.siblings import Siblings
 from wsaas.cluster.sockets import SiblingSockets
@@ -89,9 +89,7 @@ class Node:
         self._settings = settings
         self._wall_clock = wall_clock
         self.boottime = boottime
-        self._random = random
-        self._end = end
-        self._number = number
+        self._random, self._end, self._number = random, end, number
         self._files = ClientFiles(settings.cluster_ca, settings.cluster_cert, settings.cluster_key, "CLUSTER_")
         self._engine = Engine(reactor, settings.cluster, self._files, random)
         self.right, self.name = Right(), name_of(settings)
@@ -110,8 +108,9 @@ class Node:
         self._gate = GatedSender(sender, self.may_speak)
         return self._gate
 
-    def journal(self, local: LocalJournal | None) -> ClusterJournal:
-        """Return the journal, of which the engine has a copy."""
+    def journal(self, local: LocalJournal | None, together: Together) -> ClusterJournal:
+        """Return the journal, of which the engine has a copy; `together` makes the calls of one batch of that."""
+        self._together = together
         self._journal = ClusterJournal(local, self.may_speak)
         return self._journal
 
@@ -167,6 +166,7 @@ class Node:
             keep_authorization=settings.journal_authorization,
             alone=durable,
             gathering=OPENINGS_DELAY if durable else 0.0,
+            together=self._together,
         )
         member.sequence = lambda: copy.sequence
         self._claims = Claims(

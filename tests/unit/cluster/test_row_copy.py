@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -132,7 +133,9 @@ class RowCopyTests(SynchronousTestCase):
         copy.put(record("a", secret=b"secret"), lambda safe: None)
         self.assertNotIn("secret", self.rows[field("a")])
 
-    def gathering(self, most: int = MAX_BATCH) -> RowCopy:
+    def gathering(
+        self, most: int = MAX_BATCH, together: Callable[[Callable[[], object]], object] = lambda work: work()
+    ) -> RowCopy:
         """Return a copy beside a journal on disk."""
         engine: Any = self.engine
         copy = RowCopy(
@@ -146,6 +149,7 @@ class RowCopyTests(SynchronousTestCase):
             alone=True,
             gathering=OPENINGS_DELAY,
             most=most,
+            together=together,
         )
         copy.connections = self.live
         copy.joined()
@@ -163,6 +167,21 @@ class RowCopyTests(SynchronousTestCase):
         self.clock.advance(OPENINGS_DELAY / 4)
         self.assertEqual((len(self.batches()) - before, len(self.stored)), (1, 3))
         self.assertEqual(len(self.rows), 3)
+
+    def test_together(self) -> None:
+        """The connections whose rows came to the engine in one batch go on together."""
+        together: list[int] = []
+
+        def counted(work: Callable[[], object]) -> None:
+            before = len(self.stored)
+            work()
+            together.append(len(self.stored) - before)
+
+        copy = self.gathering(together=counted)
+        for name in "abc":
+            copy.put(record(name), lambda safe: self.stored.append(("", safe)))
+        self.clock.advance(OPENINGS_DELAY)
+        self.assertEqual(([each for each in together if each], self.stored), ([3], [("", True)] * 3))
 
     def test_gathering_while_a_batch_is_under_way(self) -> None:
         """What comes while a batch is under way waits for others as long as it would have without: a new row for that
