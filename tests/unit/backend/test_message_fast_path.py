@@ -15,6 +15,7 @@ from tests.support.properties import rounds
 from wsaas.backend.delivery import Delivery
 from wsaas.backend.message_exchange import MessageExchange
 from wsaas.backend.message_fast_path import SPARE
+from wsaas.backend.requests import Webhook
 from wsaas.core.events import Batch, EventKind, Received
 from wsaas.core.lane import Lane
 from wsaas.core.model import Frame
@@ -335,6 +336,11 @@ class StepTests(SynchronousTestCase):
         self.assertEqual(world.courier._dispatcher._shares.in_flight[EventKind.MESSAGE], 0)
 
 
+def request_of(webhook: Webhook, path: bytes, after: bytes) -> bytes:
+    """The request that the HTTP client makes of a webhook."""
+    return b"PUT %b/%b%b%d\r\n%b\r\n%b" % (path, webhook.id, after, len(webhook.body), webhook.head, webhook.body)
+
+
 class RequestTests(SynchronousTestCase):
     def test_bytes(self) -> None:
         """The whole request is that of the slow path: signed or not, text or binary, behind any path and host."""
@@ -349,15 +355,7 @@ class RequestTests(SynchronousTestCase):
             after = b" HTTP/1.1\r\nHost: 100%d\r\nContent-Length: "
             webhook = contract.webhook(session, event)
             whole = contract.message(session, event, contract.message_form(path + b"/", after))
-            expected = b"PUT %b/%b%b%d\r\n%b\r\n%b" % (
-                path,
-                webhook.id,
-                after,
-                len(webhook.body),
-                webhook.head,
-                webhook.body,
-            )
-            self.assertEqual(whole, expected)
+            self.assertEqual(whole, request_of(webhook, path, after))
             self.assertEqual(b"webhook-signature" in whole, signed)
 
     def test_batch(self) -> None:
@@ -374,15 +372,7 @@ class RequestTests(SynchronousTestCase):
             after = b" HTTP/1.1\r\nHost: message\r\nContent-Length: "
             webhook = contract.webhook(session, event)
             whole = contract.batch(session, event, contract.message_form(path + b"/", after, b"messages"))
-            expected = b"PUT %b/%b%b%d\r\n%b\r\n%b" % (
-                path,
-                webhook.id,
-                after,
-                len(webhook.body),
-                webhook.head,
-                webhook.body,
-            )
-            self.assertEqual(whole, expected)
+            self.assertEqual(whole, request_of(webhook, path, after))
             self.assertEqual(b"webhook-signature" in whole, signed)
             messages = json.loads(webhook.body)["messages"]
             ids = [f"{session.id}_{sequence}_message" for sequence in (7, 8, 9)]
