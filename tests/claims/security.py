@@ -172,6 +172,7 @@ TESTS: Claims = {
             "thorough.fuzz.test_clients.FrameFuzz.test_anything",
             "thorough.fuzz.test_clients.FrameFuzz.test_cuts",
             "unit.clients.test_frames.DifferentialTests.test_takes_the_same",
+            "unit.clients.test_frames.DifferentialTests.test_every_length_byte",
             "unit.clients.test_frames.DifferentialTests.test_takes_several",
         ],
         "Anything else, by the hundred thousand": [

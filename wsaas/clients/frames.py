@@ -71,9 +71,9 @@ def take_only(data: bytes) -> Frame | None:
     Fast path: as `measure` and `take`, which do it where there is more or less than that.
     """
     length = len(data) - _SHORT_HEADER
-    if length < 0:
-        return None
-    if data[1] == MASKED | length:  # so it is under 126 bytes
+    if length < 126:
+        if length < 0 or data[1] != MASKED | length:
+            return None
         masked = _from_bytes(data[2:], "little")
     elif data[1] == _LONGER and (length := length - 2) >= 126 and data[2] << 8 | data[3] == length <= _SMALL:
         masked = _from_bytes(data[4:], "little")

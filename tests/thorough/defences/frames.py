@@ -49,6 +49,7 @@ _MADE = "        clock = self.context.clock\n        self.liveness"
 
 _BOTH = ("thorough.fuzz.test_clients.FrameFuzz.test_meanwhile", "thorough.fuzz.test_process.AssaultTests.test_frames")
 
+_LENGTHS = "unit.clients.test_frames.DifferentialTests.test_every_length_byte"
 _ALONE = "unit.clients.test_frames.DifferentialTests.test_takes_the_same"
 _ONE_BY_ONE = "unit.clients.test_frames.DifferentialTests.test_one_by_one"
 _BEHIND_ANOTHER = "unit.clients.test_frames.DifferentialTests.test_behind_another"
@@ -221,7 +222,14 @@ DEFENCES = [
     without(FORBIDDEN, FRAMES, "if not 126 <= length <= _SMALL", "if not length <= _SMALL", _TAKES_SEVERAL),
     without(FORBIDDEN, FRAMES, "elif first == _BINARY:", "elif first & 0x8F == _BINARY:", _TAKES_SEVERAL),
     without(FORBIDDEN, FRAMES, "if first != _TEXT and first != _BINARY:", "if first & 8:", _ALONE),
-    without(FORBIDDEN, FRAMES, "== MASKED | length:", "& 127 == length:", _ALONE),
+    without(FORBIDDEN, FRAMES, "!= MASKED | length:", "& 127 != length:", _ALONE),
+    without(
+        FORBIDDEN,
+        FRAMES,
+        "    if length < 126:\n        if length < 0",
+        "    if length < 256:\n        if length < 0",
+        _LENGTHS,
+    ),
     without(FORBIDDEN, FRAMES, "(length := length - 2) >= 126", "(length := length - 2) >= 0", _ALONE),
     without(FORBIDDEN, FRAMES, " if start + MASK_LENGTH + length <= len(data) else None"),
     without(FORBIDDEN, FACTORY, "webStatus=False,", "webStatus=False, utf8validateIncoming=False,"),

@@ -308,6 +308,20 @@ class DifferentialTests(SynchronousTestCase):
             expected = take(data, 0, *found)
         self.assertEqual(take_only(data), expected)
 
+    def test_every_length_byte(self) -> None:
+        """A read of any size whose second byte is any is taken in one step only if it is one whole message.
+
+        Of 252 bytes, of 122 behind another message, and of a part of a longer message the header differs from that of a
+        short message by one bit.
+        """
+        for size in range(6, 270):
+            for second in range(256):
+                data = bytes((0x82, second)) + bytes(divmod(size - 8, 256) if size >= 8 else 4) + b"k" * (size - 4)
+                data = data[:size]
+                found = measure(data, 0)
+                expected = take(data, 0, *found) if found is not None and sum(found) + 4 == size else None
+                self.assertEqual(take_only(data), expected, f"{size} bytes, second byte {second}")
+
     def test_usual_is_taken(self) -> None:
         """A message by itself, of up to 1,024 bytes, is taken in one step."""
         for size in (size for size in SIZES if size <= 1024):
