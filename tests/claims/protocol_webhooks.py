@@ -172,6 +172,7 @@ TESTS: Claims = {
             "system.test_message.ReplyTests.test_reply",
             "system.test_message.ReplyTests.test_before_next",
             "system.test_message.ReplyTests.test_not_utf8",
+            "unit.backend.test_responses.MessageTests.test_no_content",
         ],
         "2xx with WSAAS-Reply: lines or events": [
             "system.test_streams.StreamTests.test_first_line",

@@ -20,7 +20,7 @@ from wsaas.core.session import Session
 from wsaas.http_client.body_stream import BodyStream
 from wsaas.http_client.exchange import Fault
 from wsaas.net.http_grammar import OWS
-from wsaas.telemetry.webhooks import REPLY
+from wsaas.telemetry.webhooks import REPLY, WITHOUT_CONTENT
 
 MESSAGES_PER_TURN = 100
 """Messages of one stream that are sent in one turn of the reactor, before others have theirs."""
@@ -32,7 +32,7 @@ def asks_for_stream(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bool
     """Say if the answer to a message with this head is a streamed reply, whose body is read while it comes."""
     for name, value in headers:
         if name == REPLY:
-            return 200 <= status < 300 and value.strip(OWS).lower() in KINDS
+            return 200 <= status < 300 and status not in WITHOUT_CONTENT and value.strip(OWS).lower() in KINDS
     return False
 
 

@@ -29,7 +29,7 @@ from wsaas.http_client.body_stream import BodyStream, StreamedResponse
 from wsaas.http_client.exchange import Fault, HttpResponse, NotSent, TimedOut
 from wsaas.net.handshake_response import HandshakeResponse
 from wsaas.net.http_grammar import OWS
-from wsaas.telemetry.webhooks import REPLY
+from wsaas.telemetry.webhooks import REPLY, WITHOUT_CONTENT
 
 _COME_AGAIN = ((b"retry-after", b"5"),)
 _BAD_GATEWAY = HandshakeResponse(502, "BAD_GATEWAY")
@@ -221,7 +221,7 @@ def _reply(id: str, answer: HttpResponse, answer_log: AnswerLog, longest: int) -
     It has `longest` bytes at most. (Of an answer to one message no more are read.)
     """
     header = answer.header(REPLY)
-    if header is None:
+    if header is None or answer.status in WITHOUT_CONTENT:
         return None
     kind = header.strip(OWS).lower()
     if answer.truncated or len(answer.body) > longest:

@@ -12,7 +12,7 @@ from wsaas.core.events import Closed
 from wsaas.core.observer import Attempt, Push
 from wsaas.core.pushes import TO_ONE, Pushed, PushKind
 from wsaas.core.session import Session
-from wsaas.telemetry.webhooks import REPLY, Answer, Request, WebhookObserver
+from wsaas.telemetry.webhooks import Answer, Request, WebhookObserver, reply_kind
 
 
 class DebugLog(WebhookObserver):
@@ -65,7 +65,7 @@ def _more(attempt: Attempt) -> str:
     more = ""
     if not isinstance(attempt.answer, BaseException):
         answer = cast(Answer, attempt.answer)
-        kind = answer.header(REPLY)
+        kind = reply_kind(answer)
         if kind is not None:
             more += f", with a {kind[:40].decode('latin-1')} reply of {len(answer.body)} bytes"
         if answer.sent > 1:

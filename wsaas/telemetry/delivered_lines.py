@@ -14,7 +14,7 @@ from wsaas.core.observer import DeliveryMoments
 from wsaas.core.session import Session
 from wsaas.core.timestamps import iso8601
 from wsaas.telemetry.numbers import SHORT, milliseconds, short_durations
-from wsaas.telemetry.webhooks import REPLY, Answer
+from wsaas.telemetry.webhooks import Answer, reply_kind
 
 LateLine = list[Any]
 """A line that is written when it is first sent: until then what it is made of, and then it alone."""
@@ -54,7 +54,7 @@ class DeliveredLines:
         alike = number, answer.status, len(frame.payload), len(answer.body), frame.binary
         if alike != self._alike or answer is not self._answer:
             self._alike, self._answer = alike, answer
-            self._middle, self._end = _around_times(*alike, unsent=answer.header(REPLY) is not None)
+            self._middle, self._end = _around_times(*alike, unsent=reply_kind(answer) is not None)
         # As `milliseconds` writes them, mostly without the calls.
         queue = int((sent_at - due) * 1e6 + 0.5)
         connect = int((begun - sent_at) * 1e6 + 0.5)

@@ -33,7 +33,7 @@ from wsaas.telemetry.event_filter import NO_ANSWER
 from wsaas.telemetry.event_sample import LeftOut
 from wsaas.telemetry.numbers import milliseconds
 from wsaas.telemetry.payloads import Payloads, body_members, in_an_object
-from wsaas.telemetry.webhooks import METHODS, REPLY, Answer, Request
+from wsaas.telemetry.webhooks import METHODS, Answer, Request, reply_kind
 
 _WEBHOOK = (
     '%s"id":"%s","trace":"%s","webhook_id":"%s","method":"%s","attempt":%d,"status":%s,"outcome":"%s","bytes":%d,'
@@ -119,7 +119,7 @@ class EventLines:
             more += f',"path":{quoted(told.handshake.path)},"remote_address":{quoted(told.handshake.remote_address)}'
         elif isinstance(told, Closed):
             more += _ending(told) + f',"lost_messages":{told.lost_messages}'
-        if isinstance(outcome, Delivered) and status // 100 == 2 and cast(Answer, answer).header(REPLY) is not None:
+        if isinstance(outcome, Delivered) and status // 100 == 2 and reply_kind(cast(Answer, answer)) is not None:
             more += f',"reply":"{_reply_word(outcome)}"'
         if attempt.retry_in is not None:
             more += f',"retry_in":{attempt.retry_in * 1000:.0f}'

@@ -15,6 +15,8 @@ METHODS: Mapping[str, str] = {"connect": "POST", "message": "PUT", "refresh": "P
 """The method of the webhook for each kind of event."""
 REPLY = b"wsaas-reply"
 """The header of an answer to a message that makes its body a message to the client."""
+WITHOUT_CONTENT = frozenset({204, 205})
+"""Statuses that say that there is no body (RFC 9110, 15.3.5 and 15.3.6): the header then has nothing to speak of."""
 
 
 class Request(Protocol):
@@ -42,6 +44,11 @@ class Answer(Protocol):
     @property
     def sent(self) -> int: ...
     def header(self, name: bytes, /) -> bytes | None: ...
+
+
+def reply_kind(answer: Answer) -> bytes | None:
+    """Return the value of an answer's WSAAS-Reply; None if it has none, or says that it has no body."""
+    return None if answer.status in WITHOUT_CONTENT else answer.header(REPLY)
 
 
 class WebhookObserver:

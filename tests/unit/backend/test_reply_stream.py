@@ -181,11 +181,13 @@ class ReplyStreamTests(CourierTestCase):
         self.assertEqual(self.stream(self.open("192.0.2.1")[1]).state, "reading")
 
     def test_asked_for(self) -> None:
-        """A stream is a 2xx whose WSAAS-Reply says lines or events, in any case."""
+        """A stream is a 2xx with a body whose WSAAS-Reply says lines or events, in any case."""
         for status, value, expected in (
             (200, b"lines", True),
             (202, b" Events ", True),
             (200, b"text", False),
+            (204, b"lines", False),
+            (205, b"events", False),
             (500, b"lines", False),
             (302, b"events", False),
             (200, b"line", False),

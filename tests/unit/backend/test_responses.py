@@ -185,6 +185,12 @@ class MessageTests(AnswerTestCase):
         self.assertEqual(self.read(answer(200, b"\xff", wsaas_reply="Binary")), Delivered(Frame(b"\xff", binary=True)))
         self.assertEqual(self.read(answer(200, b"", wsaas_reply="text")), Delivered(Frame(b"", binary=False)))
 
+    def test_no_content(self) -> None:
+        """A 204 and a 205 have no body, so that there is no reply, of whatever kind, and nothing is amiss."""
+        for status in (204, 205):
+            for kind in ("text", "binary", "lines", "events", "json"):
+                self.assertEqual(self.read(answer(status, wsaas_reply=kind)), Delivered(), (status, kind))
+
     def test_bad_reply(self) -> None:
         """A text reply that is not UTF-8, one of an unknown kind, one that is too long and one in a coding that was not
         asked for are not sent; the message is delivered, and a warning says why.

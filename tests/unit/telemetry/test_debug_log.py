@@ -25,7 +25,7 @@ class DebugLogTests(SynchronousTestCase):
         log, session = DebugLog("http://backend", lambda error: 404), Stage.open().session
         message, request = Received(1, text("hello")), Webhook(b"PUT", b"", b"", b"hello", 0)
         reply = HttpResponse(200, ((b"wsaas-reply", b"text"),), b"pong", False)
-        again = SecondAnswer(204, (), b"", False)
+        again = SecondAnswer(204, ((b"wsaas-reply", b"text"),), b"", False)
         with capturedLogs() as events:
             log.tried(session, Attempt(message, 1, request, reply, TIMES, Delivered()))
             log.tried(session, Attempt(message, 1, request, again, TIMES, Delivered()))

@@ -351,14 +351,15 @@ class LineTests(StreamTestCase):
             (Delivered(), flawed, "unsent"),
             (Delivered(), plain, None),
             (Delivered(), replace(flawed, status=404), None),
+            (Delivered(), replace(flawed, status=204), None),
             (Undelivered(), None, None),
         ):
             line = self.line("tried", self.session, self.attempt(message, outcome, answer))
             self.assertEqual(line.get("reply"), word)
         _, written = self.watch()
-        for answer in (plain, flawed, plain):
+        for answer in (plain, flawed, plain, replace(flawed, status=204)):
             self.stream.delivered(self.session, message, 1, answer, MOMENTS)
-        self.assertEqual([line.get("reply") for line in self.read(written)], [None, "unsent", None])
+        self.assertEqual([line.get("reply") for line in self.read(written)], [None, "unsent", None, None])
 
     def test_refresh(self) -> None:
         """A refresh says whether the client is kept, and a client that is not is refused, or nothing could be asked."""
