@@ -18,6 +18,12 @@ def switchUID(*_):
     raise OSError("Operation not permitted")
 _twistd_unix.switchUID = switchUID
 {TWISTD}"""
+STREAMS_CLOSED = f"""
+import os, sys
+os.close(0), os.close(1)
+sys.stdin = sys.stdout = None
+{TWISTD}"""
+"""As with `<&- >&-`."""
 
 
 class DaemonTests(SystemTestCase):
@@ -70,9 +76,12 @@ class DaemonTests(SystemTestCase):
         eventually(lambda: "draining 0 connections" in self.logfile.read_text())
 
     def test_port_taken(self) -> None:
-        """A port that is taken."""
+        """A port that is taken. Without standard input and output it is the same: sockets do not get their numbers."""
         endpoint = f"tcp:{self.taken()}:interface=127.0.0.1:backlog=9"
-        self.fails(f"wsaas: WS_ENDPOINT={endpoint}: ", self.started(WS_ENDPOINT=endpoint))
+        line = f"wsaas: WS_ENDPOINT={endpoint}: cannot listen there: Address already in use"
+        for program in (TWISTD, STREAMS_CLOSED):
+            self.fails(line, self.started(program, WS_ENDPOINT=endpoint))
+            self.logfile.unlink()
 
     def test_state_taken(self) -> None:
         """A STATE_DIR that another gateway uses."""
@@ -97,6 +106,9 @@ class DaemonTests(SystemTestCase):
         self.assertFalse(self.pidfile.exists())
 
     def test_in_the_foreground(self) -> None:
-        """In the foreground, with a log file, it is the same."""
+        """In the foreground, with a log file, it is the same; without one, and without standard output, too."""
         endpoint = f"tcp:{self.taken()}:interface=127.0.0.1:backlog=9"
         self.fails(f"wsaas: WS_ENDPOINT={endpoint}: ", self.started(TWISTD, "-n", WS_ENDPOINT=endpoint))
+        gateway = self.started(STREAMS_CLOSED, "-n", "--logfile=-", WS_ENDPOINT=endpoint)
+        self.assertEqual(gateway.wait(), 1)
+        self.assertEqual(gateway.log(), f"wsaas: WS_ENDPOINT={endpoint}: cannot listen there: Address already in use\n")

@@ -19,8 +19,10 @@ class _Maker(ServiceMaker):
     @property
     def options(self) -> Callable[[], Any]:
         from wsaas.internals.signals import Signals
+        from wsaas.internals.standard_streams import open_standard_streams
 
         def options() -> Any:
+            open_standard_streams()
             signals = Signals()
             signals.hold()
             from wsaas.tap import Options

@@ -16,13 +16,14 @@ from wsaas.cli.failures import BROKEN_PIPE, DONE, FAILED, INTERRUPTED, USAGE, Fa
 from wsaas.cli.parser import did_you_mean, with_hint
 from wsaas.cli.terminal import Output, write
 from wsaas.cli.text import printable
+from wsaas.internals.standard_streams import open_standard_streams
 
 _OTHER_NAMES = {"--help": "help", "-h": "help", "--version": "version"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    _open_standard_streams()
+    open_standard_streams()
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["help"]
     name = _OTHER_NAMES.get(name, name)
     command = COMMANDS.get(name)
@@ -51,14 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with suppress(OSError):
             write(sys.stderr, printable(f"wsaas {name}: {error.strerror or error}"))
         return FAILED
-
-
-def _open_standard_streams() -> None:
-    """Open /dev/null in the place of each standard stream with which the program was not started."""
-    for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, stream) is None:
-            # The lowest free descriptor is that of the stream, unless something has been opened there since.
-            setattr(sys, stream, open(os.devnull, mode, encoding="utf-8"))
 
 
 def _write_no_more() -> None:
