@@ -85,6 +85,7 @@ TESTS: Claims = {
             "system.test_handshake.BodyTests.test_all",
             "unit.clients.handshake.test_client_address.ForwardedTests.test_what_the_gateway_hears",
             "system.test_tls_reload.MutualTests.test_proxied",
+            "unit.net.test_tls_endpoint.ProxyTests.test_before_tls",
         ],
         "subprotocols": [
             "system.test_handshake.BodyTests.test_all",
