@@ -125,7 +125,7 @@ class Engine:
         else:
             connection = await self._open(self._endpoint(*await self._ask_sentinels(address.master)))
         try:
-            await self._log_in(connection)
+            await _log_in(connection, address.user, address.password)
             if address.database:
                 await connection.call("SELECT", address.database)
             role = (await connection.call("ROLE"))[0]
@@ -140,7 +140,8 @@ class Engine:
             connection.drop(str(error))
             if connection.heard or not (address.tls or connection.closed):
                 raise
-            hint = "it may not speak TLS: redis:// goes without" if address.tls else "it may want TLS: rediss://"
+            other = address.scheme(not address.tls)
+            hint = f"it may not speak TLS: {other}:// goes without" if address.tls else f"it may want TLS: {other}://"
             raise EngineAway(f"{error} ({hint})") from None
         return connection
 
@@ -209,12 +210,6 @@ class Engine:
                 timer.cancel()
         return connection
 
-    async def _log_in(self, connection: EngineConnection) -> None:
-        address = self.address
-        if address.password is not None:
-            names = () if address.user is None else (address.user,)
-            await connection.call("AUTH", *names, address.password)
-
     async def _ask_sentinels(self, master: str) -> tuple[str, int]:
         """Return the master's address. Raises EngineAway if no Sentinel knows it."""
         last = "no Sentinel answers"
@@ -225,12 +220,20 @@ class Engine:
                 last = f"the Sentinel {host}:{port}: {error}"
                 continue
             try:
+                await _log_in(sentinel, self.address.sentinel_user, self.address.sentinel_password)
                 found = await sentinel.call("SENTINEL", "get-master-addr-by-name", master)
                 if found is not None:
                     return found[0].decode("ascii"), int(found[1])
                 last = f"the Sentinel {host}:{port} knows no master {master!r}"
             except (EngineAway, EngineRefused) as error:
                 last = f"the Sentinel {host}:{port}: {error}"
+                if str(error).startswith("NOAUTH"):
+                    last += " (its own password stands in front of #: ?sentinel_password=secret)"
             finally:
                 sentinel.drop("answered")
         raise EngineAway(last)
+
+
+async def _log_in(connection: EngineConnection, user: str | None, password: str | None) -> None:
+    if password is not None:
+        await connection.call("AUTH", *(() if user is None else (user,)), password)

@@ -225,7 +225,7 @@ class Settings:
     cluster: EngineAddress | None = optional(  # noqa: RUF009
         parse.engine,
         None,
-        "Redis or Valkey of a cluster: redis://, rediss:// or unix:// with user, password, database, Sentinels.",
+        "Redis or Valkey of a cluster: redis:// or valkey://, with an s more for TLS, or unix://; see docs/cluster.",
         secret=True,
     )
     cluster_name: str = setting(str, "wsaas", "Prefix of all keys in CLUSTER; the same on all nodes.")

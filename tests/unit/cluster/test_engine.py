@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.support.certificates import authority, issue, write
@@ -17,13 +20,16 @@ from tests.support.gateway_process import free_port
 from tests.support.redis_process import MISSING, Redis
 from wsaas.cluster import turns
 from wsaas.cluster.engine import Engine
-from wsaas.cluster.engine_connection import EngineAway, EngineRefused
+from wsaas.cluster.engine_connection import CALL_TIMEOUT, EngineAway, EngineConnection, EngineRefused
 from wsaas.cluster.engine_trial import IS_NEEDED, TRIAL, doubts, try_engine
 from wsaas.cluster.keys import Keys
-from wsaas.cluster.scripts import Scripts
+from wsaas.cluster.scripts import SCHEMA, Scripts
 from wsaas.cluster.turns import Turns
 from wsaas.net.engine_address import parse
 from wsaas.net.tls_client import ClientFiles
+
+MASTER = b"*2\r\n$8\r\n10.0.0.9\r\n$4\r\n7000\r\n"
+"""A Sentinel's answer: where the master is."""
 
 
 class Heard:
@@ -62,6 +68,122 @@ class SilentTests(SynchronousTestCase):
         self.reactor.pump([0.1] * 30)
         self.assertEqual(len(self.reactor.tcpClients), 1)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class WireTests(SynchronousTestCase):
+    """Connections of which both ends are in memory."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+
+    def connecting(self, address: str) -> Deferred[EngineConnection]:
+        engine = Engine(self.reactor, parse(address), ClientFiles(prefix="CLUSTER_"))
+        return Deferred.fromCoroutine(engine.connect())
+
+    def answered(self, *replies: bytes) -> StringTransport:
+        """The connection that was begun last, answered with these; `hear` has what was sent before each."""
+        transport, connection = StringTransport(), self.reactor.tcpClients[-1][2].buildProtocol(None)
+        transport.protocol = connection  # type: ignore[attr-defined]
+        connection.makeConnection(transport)
+        self.heard = []
+        for reply in replies:
+            self.heard.append(transport.value())
+            transport.clear()
+            connection.dataReceived(reply)
+        return transport
+
+    def reason(self, connecting: Deferred[EngineConnection]) -> str:
+        return str(self.failureResultOf(connecting, EngineAway).value)
+
+    def test_sentinels(self) -> None:
+        """Sentinels are asked one after another until one knows the master: one that refuses, one that is mute and one
+        that knows none are passed over. Each gets the login of Sentinels, the master its own, and none stays connected.
+        """
+        connecting = self.connecting(
+            "redis://:m@10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4?sentinel_username=u&sentinel_password=s#main"
+        )
+        login = b"*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$1\r\ns\r\n"
+        asked = []
+        for replies in ((b"-WRONGPASS no\r\n",), (b"+OK\r\n",), (b"+OK\r\n", b"*-1\r\n"), (b"+OK\r\n", MASTER)):
+            asked.append(self.reactor.tcpClients[-1][:2])
+            transport = self.answered(*replies)
+            self.assertEqual(self.heard[0], login)
+            if len(replies) == 1 and replies[0] == b"+OK\r\n":
+                self.reactor.advance(CALL_TIMEOUT)
+            self.assertTrue(transport.disconnecting)
+        self.assertEqual(asked, [(f"10.0.0.{n}", 26379) for n in (1, 2, 3, 4)])
+        self.assertEqual(self.reactor.tcpClients[-1][:2], ("10.0.0.9", 7000))
+        self.answered(b"+OK\r\n", b"*1\r\n$6\r\nmaster\r\n")
+        self.assertEqual(self.heard[0], b"*2\r\n$4\r\nAUTH\r\n$1\r\nm\r\n")
+        self.successResultOf(connecting)
+
+    def test_sentinels_login(self) -> None:
+        """A Sentinel without a login in the address is asked without one; if it wants one, the reason says where."""
+        connecting = self.connecting("redis://:m@10.0.0.1#main")
+        self.answered(b"-NOAUTH Authentication required.\r\n")
+        self.assertIn(b"SENTINEL", self.heard[0])
+        self.assertIn("NOAUTH Authentication required. (its own password", self.reason(connecting))
+
+    def test_unfit(self) -> None:
+        """A connection that is refused, lost, or to a replica, is closed; only a server that has said nothing may speak
+        another protocol.
+        """
+        for replies, closed, said in (
+            ((b"-NOPERM no\r\n",), False, "NOPERM no"),
+            ((b"+OK\r\n", b"*1\r\n$5\r\nslave\r\n"), False, "the server is a replica"),
+            ((b"+OK\r\n",), True, "closed by the engine"),
+            ((), True, "closed by the engine (it may want TLS: valkeys://)"),
+        ):
+            connecting = self.connecting("valkey://:m@10.0.0.1")
+            transport = self.answered(*replies)
+            if closed:
+                transport.protocol.connectionLost(Failure(ConnectionDone()))  # type: ignore[attr-defined]
+            reason = self.reason(connecting)
+            self.assertTrue(reason.startswith(said), reason)
+            self.assertEqual("TLS" in reason, "TLS" in said)
+            self.assertTrue(transport.disconnecting)
+
+
+class TrialTests(SynchronousTestCase):
+    """An engine made up of its answers."""
+
+    def tried(self, answers: dict[str, object], replicas: int = 0) -> tuple[list[str], list[str]]:
+        """The finding about an engine with these answers. Its connection is dropped in any case."""
+        dropped: list[str] = []
+        self.asked: list[object] = []
+
+        def call(*words: object) -> Deferred[object]:
+            self.asked.append(words[0])
+            answer = answers.get(str(words[0]), b"")
+            return fail(answer) if isinstance(answer, Exception) else succeed(answer)
+
+        connection = SimpleNamespace(call=call, drop=dropped.append)
+        engine: Any = SimpleNamespace(connect=lambda: succeed(connection), address=parse("redis://e"))
+        found = self.successResultOf(Deferred.fromCoroutine(try_engine(engine, Keys("x"), replicas)))
+        self.assertEqual(dropped, ["tried"])
+        return found
+
+    def test_too_old(self) -> None:
+        """An engine that is too old is of no use, whatever else is doubtful, and nothing further is asked of it."""
+        info = b"redis_version:6.0.16\r\nmaxmemory_policy:allkeys-lru"
+        self.assertEqual(
+            self.tried({"GET": None, "INFO": info}), (["CLUSTER: redis_version is 6.0.16; 6.2 or newer is needed"], [])
+        )
+        self.assertEqual(self.asked, ["GET", "INFO"])
+
+    def test_lost(self) -> None:
+        """One that is lost meanwhile cannot be used; one that refuses the trial is told of with what is doubtful."""
+        flaws = ["CLUSTER: the engine redis://e:6379/0 cannot be used: gone"]
+        for command in ("GET", "INFO", "EVALSHA", "HSCAN"):
+            self.assertEqual(self.tried({"GET": None, command: EngineAway("gone")}), (flaws, []))
+        flaws, found = self.tried({"GET": SCHEMA, "EVALSHA": EngineRefused("OOM")}, 2)
+        self.assertEqual((len(flaws), len(found)), (1, 1))
+
+    def test_replicas(self) -> None:
+        """Replicas are waited for in the trial only where a claim needs them."""
+        for replicas in (0, 1):
+            self.assertEqual(self.tried({"GET": SCHEMA, "INFO": b"connected_slaves:1"}, replicas), ([], []))
+            self.assertEqual("WAIT" in self.asked, replicas == 1)
 
 
 class EngineTests(TestCase):
@@ -181,6 +303,13 @@ class EngineTests(TestCase):
             self.assertIn("is a Sentinel", await self.refusal(f"redis://127.0.0.1:{sentinel.port}"))
             self.assertIn("knows no master", await self.refusal(f"redis://127.0.0.1:{sentinel.port}#other"))
             self.assertIn("127.0.0.1:1", await self.refusal("redis://127.0.0.1:1#main"))
+            sentinel.ask("ACL", "SETUSER", "app", "on", ">s@", "+@all")
+            sentinel.ask("ACL", "SETUSER", "default", ">other")
+            place = f"valkey://127.0.0.1:{sentinel.port}"
+            self.assertIn("NOAUTH", await self.refusal(f"{place}#main"))
+            self.assertIn("WRONGPASS", await self.refusal(f"{place}?sentinel_password=s%40#main"))
+            engine = self.engine(f"{place}?sentinel_username=app&sentinel_password=s%40#main")
+            await self.until(lambda: engine.there)
 
         return Deferred.fromCoroutine(run())
 
@@ -217,6 +346,12 @@ class EngineTests(TestCase):
             ("redis_version:6.0.16", ["CLUSTER: redis_version is 6.0.16; 6.2 or newer is needed"]),
             ("redis_version:6.2.0", []),
             ("redis_version:7.2.4\r\nvalkey_version:8.0.1", []),
+            ("redis_version:6.0.16\r\nvalkey_version:8.0.1", []),
+            (
+                "redis_version:7.2.4\r\nvalkey_version:7.1.9",
+                ["CLUSTER: valkey_version is 7.1.9; 7.2 or newer is needed"],
+            ),
+            ("", []),
             ("redis_version:10.0.0", []),
         ):
             asked: Any = Deferred.fromCoroutine(doubts(lambda *_, info=info: succeed(info.encode()), 0))

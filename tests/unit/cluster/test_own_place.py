@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsaas.cluster.engine_connection import EngineAway
+from wsaas.cluster.engine_connection import EngineAway, EngineRefused
 from wsaas.cluster.own_place import NAMES_AFTER, OwnPlace
 from wsaas.cluster.table import MemberRow, MemberState, Table
 
@@ -30,7 +30,7 @@ class OwnPlaceTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, heard)
 
     def place(self, row: MemberRow | None, trouble: str | None = None, alone: bool = True) -> OwnPlace:
-        table = Table(P)
+        self.table = table = Table(P)
         if row is not None:
             table.put(Q, row)
         self.time: Any = succeed([b"1000", b"250000"])
@@ -80,6 +80,14 @@ class OwnPlaceTests(SynchronousTestCase):
             self.clock.advance(1)
             self.assertEqual(len(self.lines), said, address)
 
+    def test_name_of_many(self) -> None:
+        """However many have the name, that is one line."""
+        place = self.place(MemberRow("http://n2:8083", "n1", MemberState.LIVE, "1"))
+        self.table.put("R" * 8, MemberRow("http://n3:8083", "n1", MemberState.LIVE, "1"))
+        place.look()
+        self.clock.advance(NAMES_AFTER)
+        self.assertEqual(len(self.lines), 1)
+
     def test_clock(self) -> None:
         """A clock that differs from the engine's by more than half a second is an error; a slow answer is none, nor is
         none at all.
@@ -89,6 +97,7 @@ class OwnPlaceTests(SynchronousTestCase):
             ([1000.85], "0.6 s ahead of"),
             ([999.65], "0.6 s behind"),
             ([1000.2, 1001.5], None),
+            ([998.25, 1001.05], None),
         ):
             self.lines.clear()
             place = self.place(None)
@@ -96,16 +105,22 @@ class OwnPlaceTests(SynchronousTestCase):
             place.look()
             self.assertEqual([words in line for line in self.lines if words], [True] if words else [], self.lines)
             self.assertEqual(len(self.lines), 0 if words is None else 1)
-        self.lines.clear()
-        place = self.place(None)
-        self.time = fail(EngineAway("away"))
-        place.look()
-        self.assertEqual(self.lines, [])
+        for error in (EngineAway("away"), EngineRefused("NOPERM")):
+            self.lines.clear()
+            place = self.place(None)
+            self.time = fail(error)
+            place.look()
+            self.assertEqual(self.lines, [])
 
     def test_stopped(self) -> None:
-        """A process that stops looks no more."""
+        """A process that stops looks no more, also one that had not begun."""
         place = self.place(MemberRow("http://n2:8083", "n1", MemberState.LIVE, "1"))
         self.time = Deferred()
         place.look()
         place.stop()
+        self.assertTrue(self.time.called)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+        place = self.place(None)
+        place.stop()
+        place.look()
+        self.assertEqual(self.probed, [])

@@ -21,6 +21,23 @@ class ParseTests(SynchronousTestCase):
                 EngineAddress((("s1", 26379), ("s2", 7000)), password="x", database=1, master="main"),
             ),
             ("redis://s1#main", EngineAddress((("s1", 26379),), master="main")),
+            ("valkey://v/1", EngineAddress((("v", 6379),), database=1, valkey=True)),
+            ("Valkeys://:x@v", EngineAddress((("v", 6379),), tls=True, password="x", valkey=True)),
+            (
+                "redis://:x@s1:7000,s2/1?sentinel_username=a%26b&sentinel_password=%3Fy%2B+%40#main",
+                EngineAddress(
+                    (("s1", 7000), ("s2", 26379)),
+                    password="x",
+                    database=1,
+                    master="main",
+                    sentinel_user="a&b",
+                    sentinel_password="?y++@",
+                ),
+            ),
+            (
+                "valkeys://s1?sentinel_password=y#main",
+                EngineAddress((("s1", 26379),), tls=True, master="main", sentinel_password="y", valkey=True),
+            ),
             ("unix:///run/redis.sock", EngineAddress((), "/run/redis.sock")),
             ("unix://:x@/run/redis.sock?db=3", EngineAddress((), "/run/redis.sock", password="x", database=3)),
         ):
@@ -37,6 +54,17 @@ class ParseTests(SynchronousTestCase):
             "redis://a:99999",
             "redis://a/x",
             "redis://a?db=1",
+            "redis://a#main?sentinel_password=secret",
+            "redis://a?sentinel_password=secret",
+            "redis://a?sentinel_username=secret#main",
+            "redis://a?sentinel_password=#main",
+            "redis://a?sentinel_password=secret&db=1#main",
+            "redis://a:1?sentinel_password=se@cret#main",
+            "redis://a?sentinel_password=se@cret#main",
+            "redis://a?password=secret#main",
+            "unix:///a?sentinel_password=secret",
+            "unix:///a?db=",
+            "valkeyss://a",
             "redis://:secret@a b",
             "unix://host/path",
             "unix:///",
@@ -48,9 +76,12 @@ class ParseTests(SynchronousTestCase):
 
     def test_shown(self) -> None:
         """The log shows the address without the password; so does the value's own text."""
-        address = parse("rediss://u:secret@s1,[::1]:7000/1#main")
+        address = parse("rediss://u:secret@s1,[::1]:7000/1?sentinel_password=secret#main")
         self.assertEqual(address.shown, "rediss://s1:26379,[::1]:7000/1#main")
         self.assertEqual(parse("unix://:secret@/run/r.sock").shown, "unix:///run/r.sock")
+        self.assertEqual(
+            [parse(f"{each}://a").shown for each in ("valkey", "valkeys")], ["valkey://a:6379/0", "valkeys://a:6379/0"]
+        )
         self.assertNotIn("secret", repr(address))
 
     def test_private(self) -> None:

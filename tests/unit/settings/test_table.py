@@ -44,7 +44,8 @@ COUNT = "must be a whole number from 0 to 10000000"
 PARAMETER = "must be the name of a query parameter such as access_token (letters, digits, . _ ~ -), or off"
 NO_SWITCH = "must be the name of a query parameter such as access_token, or off"
 ENGINE = (
-    "must be redis://[user:password@]host[:port][/database], the same with rediss:// for TLS, or unix:///path; "
+    "must be redis:// or valkey:// and [user:password@]host[:port][/database], the same with rediss:// or "
+    "valkeys:// for TLS, or unix:///path; "
     "with Sentinels their hosts, separated by commas, and #name of the master at the end"
 )
 HOST = "must name a host, and a port from 1 to 65535 behind it if it is not the usual one"
