@@ -45,6 +45,8 @@ TRAILERS = Reliance(
 """The attributes that hold the trailer section, which Twisted reads and ignores."""
 
 
+TLS_HANDSHAKE = b"\x16"
+"""The first byte of a client that speaks TLS (RFC 8446, 5.1), and of no request."""
 READ_AHEAD = 16384
 """Bytes behind a request that takes long, after which reading stops; as much as Twisted reads behind each request."""
 
@@ -89,6 +91,8 @@ class TurnsChannel(HTTPChannel):
             return
         if self.held or self.answering:
             self.wait(data)
+        elif data.startswith(TLS_HANDSHAKE) and not self.begun:  # it has no line, and would be waited for
+            self.malformed()
         else:
             self.begun = True
             super().dataReceived(data)
@@ -121,11 +125,14 @@ class TurnsChannel(HTTPChannel):
         super().allContentReceived()
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
-        """Return whether the connection stays open, as the base class does. If trailers cannot be checked, a chunked
-        request is the last one: another server might take its trailers for a request.
+        """Return whether the connection stays open, as the base class does, which overlooks a `close` with a comma
+        behind it, or in a second header. If trailers cannot be checked, a chunked request is the last one: another
+        server might take its trailers for a request.
         """
         persistent: bool = super().checkPersistence(request, version)
-        if persistent and self.length is None and not TRAILERS.holds():
+        options = b",".join(request.requestHeaders.getRawHeaders(b"Connection", ())).lower().split(b",")
+        unchecked = self.length is None and not TRAILERS.holds()
+        if persistent and (unchecked or b"close" in [option.strip(b" \t") for option in options]):
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
             return False
         return persistent

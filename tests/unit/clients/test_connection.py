@@ -222,6 +222,13 @@ class HandshakeTests(SynchronousTestCase):
             bare.peer.accept(None)
             self.assertEqual(bare.transport.written, b"\r\n".join([*lines[:-3], b"", b""]))
 
+    def test_tls(self) -> None:
+        """A client that speaks TLS to an endpoint without it is refused at its first bytes: it would wait otherwise."""
+        client = self.harness.client()
+        client.say(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        self.assertEqual(status(client), 400)
+        self.assertIn("speaks TLS", body(client)["message"])
+
     def test_malformed(self) -> None:
         """Each malformed handshake gets its 4xx with a JSON body, nobody is asked, and the connection closes."""
         good, counted = REQUEST + END, 0

@@ -23,6 +23,7 @@ from wsaas.net.handshake_response import HandshakeResponse
 MAX_EARLY = 65536
 """Bytes that a client may send before its 101; over it they stay in its socket."""
 _HEAD = b"HEAD ", b"\r\nHEAD "
+_TLS_HANDSHAKE = b"\x16"  # RFC 8446, 5.1
 MAX_REASON = 200
 """Characters of the reason that a request is told which is no handshake."""
 
@@ -179,6 +180,8 @@ class OpeningHandshake:
         end = self.data.find(END, self._searched)
         if end > MAX_HEAD or (end < 0 and len(self.data) > MAX_HEAD):
             self._fail(f"the request has more than {MAX_HEAD} bytes of headers", 431)
+        elif end < 0 and self.data.startswith(_TLS_HANDSHAKE):
+            self._fail("the client speaks TLS, and this endpoint does not: ask for ws://, or see WS_ENDPOINT", 400)
         elif end < 0:
             self._searched = max(0, len(self.data) - len(END) + 1)
         else:

@@ -260,7 +260,7 @@ SMUGGLING = {
     "a target without a slash": b"GET x%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % ID,
     "a star": b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "CONNECT": b"CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "a long request line": b"GET /" + b"x" * 20000,
     "a long header": put_head(b"X: " + b"y" * 20000),
     "a long header of a push": put(b"", b"X: " + b"y" * 20000),
@@ -520,6 +520,21 @@ class DeadlineTests(WireCase):
         self.assertTrue(wire.transport.disconnecting)
         self.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(wire.transport.disconnected)
+
+    def test_close_among_others(self) -> None:
+        """The wish for the end counts in any case and place of the list, and in whichever of several headers."""
+        for options, ends in (
+            (b"Connection: close, TE", True),  # as curl sends it
+            (b"Connection: TE,Close", True),
+            (b"Connection: close, keep-alive", True),
+            (b"Connection: keep-alive\r\nConnection:\tclose ", True),
+            (b"Connection: closed, te", False),
+        ):
+            wire = self.wire()
+            wire.send(READY.replace(b"Host", options + b"\r\nHost"))
+            (got,) = wire.answers()
+            self.assertEqual(got.status, 200)
+            self.assertEqual(wire.transport.disconnecting, ends, options)
 
     def test_nothing_left(self) -> None:
         """A connection that is gone leaves no timer, in whatever phase it went, and the site runs none of its own."""
