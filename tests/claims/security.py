@@ -8,6 +8,7 @@ TESTS: Claims = {
     "handshakes": {
         "Headers that come slowly, or never (slowloris)": [
             "unit.clients.test_connection.HandshakeTests.test_slow",
+            "unit.clients.test_connection.HandshakeTests.test_slow_behind_another",
             "thorough.fuzz.test_slowloris.SlowlorisTests.test_room_for_more",
             "unit.net.test_tls_endpoint.HandshakeTests.test_stall",
             "unit.net.test_tls_endpoint.ProxyTests.test_stall",

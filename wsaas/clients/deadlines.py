@@ -61,6 +61,8 @@ class Deadlines(Generic[T]):
             if left > 0:
                 if self._call is None:
                     self._call = self._clock.callLater(left, self._ring)
+                else:  # one that was reached has set another, whose time is later
+                    self._call.reset(left)
                 return
             del self._since[item]
             self._reached(item)  # which may set and drop others

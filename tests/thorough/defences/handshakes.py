@@ -80,6 +80,13 @@ DEFENCES = [
         f"        {_START}\n{_FIRST}",
         "unit.clients.test_connection.HandshakeTests.test_slow",
     ),
+    without(  # one that is answered 408, and waits for its client to close, buys the others time
+        SLOW,
+        DEADLINES,
+        "self._call.reset(left)",
+        "pass",
+        "unit.clients.test_connection.HandshakeTests.test_slow_behind_another",
+    ),
     Defence(  # the time begins with the first byte, which one that stalls in TLS never sends
         SLOW,
         (

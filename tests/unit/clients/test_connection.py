@@ -328,6 +328,21 @@ class HandshakeTests(SynchronousTestCase):
             self.assertEqual(harness.gateway.handshakes, [])
             self.assertEqual((harness.admission.present, harness.factory._connections), (0, set()))
 
+    def test_slow_behind_another(self) -> None:
+        """Each of several slow heads is answered in its own time, although those before it wait then for their client
+        to close.
+        """
+        clients = []
+        for _ in range(4):
+            clients.append(self.harness.client())
+            clients[-1].say(REQUEST)
+            self.harness.clock.advance(1)
+        self.harness.clock.advance(HANDSHAKE_TIMEOUT - 4)
+        for number, client in enumerate(clients):
+            self.assertEqual([bool(each.transport.written) for each in clients], [at <= number for at in range(4)])
+            self.assertEqual(status(client), 408)
+            self.harness.clock.advance(1)
+
     def test_silent(self) -> None:
         """A client that says nothing at all is cut off then, without a word."""
         client = self.harness.client()

@@ -69,6 +69,16 @@ class DeadlinesTests(SynchronousTestCase):
         self.clock.advance(0.1)
         self.assertEqual((self.reached[1:], self.clock.getDelayedCalls()), ([(2, 4.0)], []))
 
+    def test_set_by_another(self) -> None:
+        """One that is set when another is reached, as a refused client is, changes nothing for those between."""
+        for at in range(4):
+            self.deadlines.set(at)
+            self.clock.advance(0.25)
+        self.then = lambda item: item < 8 and self.deadlines.set(item + 4)
+        self.clock.pump([0.25] * 40)
+        expected = [(item, 2.0 * (1 + item // 4) + item % 4 * 0.25) for item in range(12)]
+        self.assertEqual((self.reached, self.clock.getDelayedCalls()), (expected, []))
+
     def test_oldest(self) -> None:
         """The item that was set first is known, and how long ago that was."""
         for item in (1, 2, 1):
