@@ -15,7 +15,7 @@ from wsaas.http_client.exchange import HttpResponse
 
 MAX_REPLIES = 1000
 """Replies that one answer may have; those behind it are left out."""
-_MEMBERS = (b"accepted", b"replies")
+_ACCEPTED, _REPLIES = b"accepted", b"replies"
 
 
 def read_batch(answer: HttpResponse, count: int, longest: int) -> tuple[int, tuple[Frame, ...], list[Flaw]]:
@@ -23,12 +23,19 @@ def read_batch(answer: HttpResponse, count: int, longest: int) -> tuple[int, tup
 
     Raises InvalidAnswer if the answer may have these members, and cannot be read.
     """
-    if not answer.truncated and answer.coding is None and not any(name in answer.body for name in _MEMBERS):
+    if not (answer.truncated or answer.coding is not None or may_count(answer.body) or _REPLIES in answer.body):
         return count, (), []
     members = read_object(answer)
     flaws: list[Flaw] = []
     taken = _taken(members.get("accepted"), count, flaws)
     return taken, _replies(members.get("replies"), longest, flaws), flaws
+
+
+def may_count(body: bytes) -> bool:
+    """Say if the body of an answer may say how many messages are taken, however JSON spells that: with escapes, or in
+    UTF-16, which has a NUL beside each ASCII character.
+    """
+    return _ACCEPTED in body or b"\\" in body or b"\0" in body
 
 
 def _taken(accepted: Any, count: int, flaws: list[Flaw]) -> int:

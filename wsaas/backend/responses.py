@@ -7,7 +7,7 @@ from sys import maxsize
 
 from wsaas.backend.answer_json import UNASKED, InvalidAnswer
 from wsaas.backend.answer_log import AnswerLog
-from wsaas.backend.batch_answers import read_batch
+from wsaas.backend.batch_answers import may_count, read_batch
 from wsaas.backend.decision import decide
 from wsaas.backend.refresh_answers import read_refresh
 from wsaas.backend.retries import TRY_AGAIN, Retry, retry_after
@@ -211,7 +211,7 @@ def _batch(id: str, answer: HttpResponse, answer_log: AnswerLog, batch: Batch) -
         return Retry('"accepted" is 0')
     if taken == count and not replies and not flaws:
         # Another object than DELIVERED: the same bytes may say of a longer batch that a part of it was taken.
-        return DELIVERED if b"accepted" not in answer.body else Delivered()
+        return Delivered() if may_count(answer.body) else DELIVERED
     return Delivered(replies[0] if replies else None, replies[1:], None if taken == count else taken)
 
 

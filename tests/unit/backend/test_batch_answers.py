@@ -37,6 +37,23 @@ class BatchAnswerTests(AnswerTestCase):
         self.assertEqual(self.says(accepted=0), Retry('"accepted" is 0'))
         self.assertEqual(self.says(accepted=0, replies=[{"text": "x"}]), Retry('"accepted" is 0'))
 
+    def test_spelled_otherwise(self) -> None:
+        """Members count in whatever way JSON spells their names: with escapes, and in UTF-16 or UTF-32, too. What such
+        an answer says of all messages is not the plain outcome: it may say of a longer batch that a part is taken.
+        """
+        for body in (
+            rb'{"\u0061ccepted": %d, "\u0072eplies": [{"text": "x"}]}',
+            b'{"accepte\\u0064":%d,"repli\\u0065s":[]}',
+        ):
+            for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32"):
+                for taken, expected in ((2, 2), (3, None)):
+                    found = self.read(answer(200, (body % taken).decode().encode(encoding)))
+                    assert isinstance(found, Delivered)
+                    self.assertEqual(
+                        (found.taken, found.reply), (expected, Frame(b"x", False) if b"text" in body else None)
+                    )
+                    self.assertIsNot(found, DELIVERED)
+
     def test_wrong_number(self) -> None:
         """A number that cannot be is left out with a warning, and all count as accepted."""
         for accepted, words in (
