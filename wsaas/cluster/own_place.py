@@ -1,20 +1,28 @@
-"""The place of this process as the others see it: does its address lead to it, does its clock show the engine's time,
-and does no other node have its name?
+"""The place of this process as the others see it: do they know it, does its address lead to it, does its clock show the
+engine's time, and does no other node have its name?
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
 
+from wsaas.api.app import Api
+from wsaas.api.params import Query
+from wsaas.api.responses import OK, ApiResponse
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
 from wsaas.cluster.member import Member
 from wsaas.cluster.nodes import Nodes
+from wsaas.cluster.siblings import SiblingRequest
 from wsaas.cluster.table import MemberState
+from wsaas.core.ids import PREFIX_LENGTH
 
 NAMES_AFTER = 30.0
 """Seconds after the join until the names are compared: an earlier life of the same node is no member any more."""
@@ -23,9 +31,14 @@ NAMES_AFTER = 30.0
 MAX_SKEW = 0.5
 """Seconds between this machine's clock and the engine's, at most: requests between nodes count until a moment."""
 
+GREETING, GREETING_TIMEOUT = "/-/greeting", 1.0
+"""The route by which a process hears of a new one, and the seconds for which that one waits for the answer."""
+
 
 class OwnPlace:
-    """Looks once, after the first join, and logs what is wrong. `alone` says that the node has no other process."""
+    """Greets the others at each join. After the first one it looks once, and logs what is wrong. `alone` says that the
+    node has no other process.
+    """
 
     _log = Logger()
 
@@ -37,6 +50,35 @@ class OwnPlace:
         self._looked = False
         self._later: IDelayedCall | None = None
         self._asking: Deferred[None] | None = None
+
+    def greet(self, done: Callable[[], object]) -> None:
+        """Have each of the others know this process, then call `done`: a push to many, through one of them, reaches the
+        clients that come from now on.
+
+        One that does not answer in time learns of this process with its next renewal, a second later at most.
+        """
+        unheard = set(self._member.table.others())
+        request = SiblingRequest(
+            b"POST", f"{GREETING}?prefix={self._member.prefix}".encode("ascii"), within=GREETING_TIMEOUT
+        )
+
+        def heard(prefix: str, _: object) -> None:
+            unheard.discard(prefix)
+            if not unheard:
+                done()
+
+        if not unheard:
+            done()
+        for prefix in sorted(unheard):
+            self._nodes.ask(prefix, request, partial(heard, prefix))
+
+    def add_routes(self, api: Api) -> None:
+        """Add the route by which a new process has this one know it. The engine says what it is."""
+
+        @api.route(GREETING, "POST", once=("prefix",))
+        async def greeted(request: IRequest, query: Query) -> ApiResponse:
+            fate = await self._member.look_up((query.one("prefix") or "")[:PREFIX_LENGTH])
+            return ApiResponse(200, {**OK, "fate": fate.name})
 
     def look(self) -> None:
         """Look, unless that was done."""

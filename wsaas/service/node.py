@@ -142,7 +142,7 @@ class Node:
         self.report = NodeReport(settings, self._number, gateway, member, self.ports, self.boottime, ready)
         head = b"Authorization: Bearer %b\r\n" % settings.api_token[0].encode("ascii")
         self._nodes = Nodes(reactor, table, member.look_up, self._reach, head, self._wall_clock)
-        self._votes = votes = Votes(reactor, member, self._nodes, self.boottime)
+        votes = Votes(reactor, member, self._nodes, self.boottime)
         votes.granted = self._released
         durable = settings.state_dir is not None
         self._life = member.events = NodeLife(
@@ -217,8 +217,8 @@ class Node:
     def add_routes_for_others(
         self, add_routes: Callable[[Api, OtherProcesses], object], others: OtherProcesses, api: Api
     ) -> None:
-        """Add the routes by which the others ask whether this process has a lease, have theirs renewed, and watch."""
-        self._votes.add_routes(api)
+        """Add the routes by which the others ask for leases, greet this process, and watch."""
+        self._life.add_routes(api)
         add_routes(api, others)
 
     def heir(self) -> Heir:

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
+from wsaas.api.app import Api
 from wsaas.cluster.claims import Claims
 from wsaas.cluster.cluster_journal import ClusterJournal
 from wsaas.cluster.earlier_lives import EarlierLives
@@ -69,6 +70,11 @@ class NodeLife:
         self._copy, self._claims, self._votes, self._place = copy, claims, votes, place
         self._earlier = EarlierLives(self._journal, self._lives, claims, self._gateway.prefix)
 
+    def add_routes(self, api: Api) -> None:
+        """Add the routes by which the others ask for a lease and a renewal, and greet this process."""
+        self._votes.add_routes(api)
+        self._place.add_routes(api)
+
     def take(self, directory: Path) -> None:
         """Note the earlier lives in a directory that is adopted."""
         self._earlier.take(directory)
@@ -99,9 +105,11 @@ class NodeLife:
     # MemberEvents
 
     def joined(self) -> None:
-        """Upload what lives, let clients in, and say what is doubtful about the engine, or this node's place."""
+        """Upload what lives, let clients in once the others know this node, and say what is doubtful about the engine,
+        or this node's place.
+        """
         self._copy.joined()
-        self._let_in()
+        self._place.greet(self._let_in)
         self._place.look()
         Deferred.fromCoroutine(self._doubt()).addErrback(self._not_settled)
 

@@ -1,20 +1,33 @@
-"""The place of a process: what is said of an address that does not lead to it, and of a name that another node has."""
+"""The place of a process: how the others hear of it, and what is said of an address that does not lead to it, and of a
+name that another node has.
+"""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
 
+from treq.testing import StubTreq
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.engine_fake import FakeEngine
+from tests.support.engine_twin import Twin
+from wsaas.api.access import Access
+from wsaas.api.app import Api
 from wsaas.cluster.engine_connection import EngineAway, EngineRefused
+from wsaas.cluster.keys import Keys
+from wsaas.cluster.member import Member
 from wsaas.cluster.own_place import NAMES_AFTER, OwnPlace
+from wsaas.cluster.right import Right
+from wsaas.cluster.siblings import Missing, SiblingRequest
 from wsaas.cluster.table import MemberRow, MemberState, Table
+from wsaas.core.counters import Counters
+from wsaas.http_client.exchange import HttpResponse
 
-P, Q = "P" * 8, "Q" * 8
+P, Q, R = "P" * 8, "Q" * 8, "R" * 8
 OWN = MemberRow("http://n1:8083", "n1", MemberState.LIVE, "1")
 
 
@@ -124,3 +137,60 @@ class OwnPlaceTests(SynchronousTestCase):
         place.stop()
         place.look()
         self.assertEqual(self.probed, [])
+
+
+class GreetingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.twin = Twin(now=1_000_000)
+        self.asked: list[tuple[str, SiblingRequest, Any]] = []
+        self.nodes: Any = SimpleNamespace(ask=lambda *words: self.asked.append(words))
+        self.done = 0
+
+    def member(self, prefix: str) -> Member:
+        """A process that has joined, and renews nothing by itself."""
+        engine: Any = FakeEngine(self.twin)
+        row = MemberRow(f"http://{prefix}", prefix, MemberState.LIVE, "1")
+        clock = Clock()
+        member = Member(clock, clock.seconds, engine, Keys("x"), prefix, "t", lambda: row, Right(), Table(prefix))
+        member.hurry()
+        self.assertTrue(member.known)
+        return member
+
+    def greet(self, member: Member) -> None:
+        self.done = 0
+        OwnPlace(Clock(), member, self.nodes, True).greet(self.heard)
+
+    def heard(self) -> None:
+        self.done += 1
+
+    def test_greeted(self) -> None:
+        """A new process has each other one know it, by the engine's word, and goes on when all have answered. It waits
+        for none longer than a second.
+        """
+        first = self.member(P)
+        self.greet(first)
+        self.assertEqual((self.done, self.asked), (1, []))
+        second = self.member(Q)
+        self.greet(self.member(R))
+        self.assertEqual([(prefix, request.within) for prefix, request, _ in self.asked], [(P, 1.0), (Q, 1.0)])
+        self.assertEqual(first.table.others(), [])
+        for place, (prefix, request, done) in zip((first, second), self.asked, strict=True):
+            self.assertEqual(self.done, 0)
+            self.answer(place, request)
+            done(Missing.SILENT if prefix == Q else HttpResponse(200, (), b"{}", False))
+        self.assertEqual(self.done, 1)
+        self.assertEqual((first.table.others(), second.table.others()), ([R], [P, R]))
+
+    def test_stranger(self) -> None:
+        """A greeting in the name of a process that the engine does not have makes none known."""
+        first = self.member(P)
+        self.answer(first, SiblingRequest(b"POST", b"/-/greeting?prefix=" + R.encode()))
+        self.assertEqual(first.table.others(), [])
+
+    def answer(self, member: Member, request: SiblingRequest) -> None:
+        api = Api(Access(()), Counters())
+        OwnPlace(Clock(), member, self.nodes, True).add_routes(api)
+        answered = StubTreq(api.resource()).request(
+            request.method.decode(), "http://localhost" + request.target.decode(), data=b""
+        )
+        self.assertEqual(self.successResultOf(answered).code, 200)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -18,6 +19,10 @@ from wsaas.cluster.right import Right
 from wsaas.cluster.table import MemberRow, MemberState, Table
 from wsaas.cluster.votes import Votes
 from wsaas.service.node_life import NodeLife
+
+
+def _any(**members: Any) -> Any:
+    return SimpleNamespace(**members)
 
 
 class AloneTests(SynchronousTestCase):
@@ -45,6 +50,31 @@ class AloneTests(SynchronousTestCase):
         self.assertEqual(begun, [])
         clock.advance(0.2)
         self.assertEqual((begun, right.may_speak(clock.seconds())), ([True], True))
+
+    def test_known_before_clients(self) -> None:
+        """Clients may come only when the others know the node."""
+        member: Any = SimpleNamespace(start=int, engine=SimpleNamespace(call=lambda *words: Deferred()))
+        gateway, journal, votes, greeted = _any(prefix="P" * 8), _any(earlier=[]), _any(), list[Any]()
+        directory, begun = Path(self.mktemp()), list[bool]()
+        directory.mkdir()
+        place = _any(greet=greeted.append, look=int)
+        life = NodeLife(
+            Clock(),
+            gateway,
+            member,
+            journal,
+            Lives(directory, "P" * 8),
+            durable=True,
+            replicas=0,
+            released=int,
+            end=int,
+        )
+        life.given(_any(joined=int), votes, votes, place)
+        life.start("token", lambda: begun.append(True))
+        life.joined()
+        self.assertEqual((len(greeted), begun), (1, []))
+        greeted[0]()
+        self.assertEqual(begun, [True])
 
 
 class FencedTests(SynchronousTestCase):
