@@ -102,7 +102,7 @@ API_COMMANDS: Mapping[str, Command] = {
             ("wsaas ls", "ids, one a line"),
             ("wsaas ls --long --group room:7", "what is known of a group's members"),
             ("wsaas ls --sort waiting --limit 10", "the ten slowest clients"),
-            ("wsaas ls | xargs -n 1 wsaas close", "close all"),
+            ("wsaas ls | xargs -n 1 wsaas close", "close each of them"),
         ),
         _ls,
         "wsaas.cli.listing",

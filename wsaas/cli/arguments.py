@@ -101,7 +101,7 @@ def api_options() -> Parser:
     return parser
 
 
-def except_argument(parser: Parser) -> None:
+def except_argument(parser: Parser, many: str) -> None:
     parser.add_argument(
         "--except",
         dest="but",
@@ -110,7 +110,7 @@ def except_argument(parser: Parser) -> None:
         type=id_type,
         metavar="ID",
         complete=IDS,
-        help="all but this one, with --group or --all; can be repeated",
+        help=f"all but this one, with {many}; can be repeated",
     )
 
 
@@ -125,7 +125,7 @@ def add_push_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--group", type=group_type, metavar="GROUP", help="send to all members of a group")
     parser.add_argument("--all", action="store_true", help="send to all connections")
-    except_argument(parser)
+    except_argument(parser, "--group or --all")
     parser.add_argument("--binary", action="store_true", help="send a binary message instead of text")
     parser.add_argument(
         "--receipt",
@@ -140,7 +140,7 @@ def add_close_arguments(parser: Parser) -> None:
         "id", nargs="?", type=id_type, metavar="ID", complete=IDS, help="a connection; left out with --group"
     )
     parser.add_argument("--group", type=group_type, metavar="GROUP", help="close those of all members of a group")
-    except_argument(parser)
+    except_argument(parser, "--group")
     parser.add_argument("--code", type=close_code, metavar="CODE", help="1000, or 3000 to 4999 [default: 1000]")
     parser.add_argument("--reason", metavar="TEXT", help="sent with the code; 123 bytes at most")
 

@@ -66,7 +66,8 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "check": Command(
         "check the settings",
-        "Check the settings: print those in effect and end with status 0, or print their mistakes and end with 1.",
+        "Check the settings: print those in effect and end with status 0, or print their mistakes and end with 1. With "
+        "CLUSTER, the engine is tried as well.",
         (
             ("wsaas check", "the settings of the environment"),
             ("wsaas check --ws-port 9000 | grep PORT", "with options, as run would have them"),

@@ -174,6 +174,14 @@ class HelpTests(SynchronousTestCase):
             for action in command.parser(name).declared:
                 self.assertTrue(action.help, (name, action))
 
+    def test_options_in_texts(self) -> None:
+        """A text names no option that its command does not have."""
+        for name, command in COMMANDS.items():
+            declared = command.parser(name).declared
+            known = {each for action in declared for each in action.option_strings}
+            for action in declared:
+                self.assertEqual(set(re.findall(r"--[a-z-]+", action.help or "")) - known, set(), (name, action))
+
     def test_examples(self) -> None:
         """The arguments of each example are such as its command takes."""
         for name, command in COMMANDS.items():
