@@ -206,8 +206,8 @@ DEFENCES = [
         without(DEAR, file, old, new, f"unit.api.server.test_site.MalformedTests.{test}")
         for file, old, new, test in (
             ("wsaas/api/server/channel.py", " or len(name) > MAX_NAME_LENGTH", "", "test_long_names"),
-            ("wsaas/api/server/channel.py", "def parseCookies(self)", "def _cookies(self)", "test_what_twisted_reads"),
-            ("wsaas/api/server/channel.py", "def requestReceived(", "def _received(", "test_what_twisted_reads"),
+            ("wsaas/api/server/request.py", "def parseCookies(self)", "def _cookies(self)", "test_what_twisted_reads"),
+            ("wsaas/api/server/request.py", "def requestReceived(", "def _received(", "test_what_twisted_reads"),
             ("wsaas/api/app.py", "None if len(path) > MAX_PATH_LENGTH else ", "", "test_long_paths"),
             ("wsaas/api/params.py", ", max_num_fields=MAX_PARAMETERS", "", "test_many_parameters"),
         )

@@ -15,10 +15,11 @@ from wsaas.api.app import Api
 from wsaas.api.documents import add_document_routes
 from wsaas.api.health import Members, add_ops_routes
 from wsaas.api.routes import add_routes
-from wsaas.api.server.channel import ApiChannel, ApiRequest
+from wsaas.api.server.channel import ApiChannel
 from wsaas.api.server.context import ApiContext
 from wsaas.api.server.fast_path import FastPath
 from wsaas.api.server.limits import Body
+from wsaas.api.server.request import ApiRequest
 from wsaas.api.server.request_log import RequestLog, client_of
 from wsaas.api.sigv4 import Signatures
 from wsaas.core.router import Router
