@@ -224,6 +224,8 @@ TESTS: Claims = {
             "thorough.fuzz.test_api.ApiFuzz.test_anything",
             "thorough.fuzz.test_api.ApiFuzz.test_cuts",
             "unit.api.server.test_fast_path.DifferentialTests.test_each_alike",
+            "unit.api.server.test_fast_path.DifferentialTests.test_known_alike",
+            "unit.api.server.test_fast_path.FastPathTests.test_no_request",
         ],
         "A body without end, or one that announces 1 GB": [
             "unit.api.server.test_site.BodyTests.test_length_over",

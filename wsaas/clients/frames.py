@@ -27,7 +27,7 @@ _REPEATED = tuple(sum(1 << 32 * at for at in range(words)) for words in range(_S
 _FIRST_WORD = 0xFFFFFFFF
 _from_bytes = int.from_bytes  # a method of a class is made anew each time
 _CONTROL_MAX = 125
-_SHORT_TEXT, _SHORT_BINARY = ([bytes((first, length)) for length in range(126)] for first in (_TEXT, _BINARY))
+SHORT_TEXT, SHORT_BINARY = ([bytes((first, length)) for length in range(126)] for first in (_TEXT, _BINARY))
 """The headers of a server's messages of up to 125 bytes, by their length."""
 _SHORT_HEADER = 2 + MASK_LENGTH
 _LONGER = MASKED | 126
@@ -194,7 +194,7 @@ def encode(frame: Frame) -> bytes:
     payload = frame.payload
     length = len(payload)
     if length < 126:
-        return (_SHORT_BINARY if frame.binary else _SHORT_TEXT)[length] + payload
+        return (SHORT_BINARY if frame.binary else SHORT_TEXT)[length] + payload
     opcode = b"\x82" if frame.binary else b"\x81"
     if length < 65536:
         return b"%b\x7e%b%b" % (opcode, length.to_bytes(2, "big"), payload)

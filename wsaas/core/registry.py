@@ -22,6 +22,8 @@ class Registry:
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
+        self.known = self._sessions.get
+        """Returns the session of this id, live or not, or None: the dictionary's own method."""
         self._groups: dict[str, dict[str, Session]] = {}
         self.interest: Interest | None = None
         """Hears which groups have members; None if no other process pushes to them."""

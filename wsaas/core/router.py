@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from wsaas.core.confirmed_push import push_with_receipt
+from wsaas.core.direct_sending import SendDirectly, WriteDirectly, write_nothing
 from wsaas.core.errors import BadRequest, ClientTooSlow, GatewayError, MessageTooLong, NoSuchConnection, NotUtf8
 from wsaas.core.events import Cause, may_be_asked_for
 from wsaas.core.facts import facts_of
@@ -22,6 +23,7 @@ from wsaas.core.groups import MAX_GROUPS, name_flaw
 from wsaas.core.model import Frame
 from wsaas.core.monitor import Monitor
 from wsaas.core.observer import Push
+from wsaas.core.plain_push import PlainPush
 from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.receipts import Receipt
 from wsaas.core.records import Facts
@@ -42,13 +44,6 @@ def _nowhere(id: str) -> bool:
     return False
 
 
-class SendDirectly(Protocol):
-    """Sends one message to many clients at once, as far as nothing waits for them."""
-
-    def __call__(self, sessions: Sequence[Session], frame: Frame, /) -> list[Session]:
-        """Do as a `Peer.send` that finds room, for each client that it can; return the sessions of the others."""
-
-
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """A part of a list, and how many there are in all."""
@@ -61,8 +56,8 @@ class Router:
     """Carries out what the API asks for.
 
     `max_message_size` is in bytes. `send_directly` is the fast path of a fan-out; with None every session is sent to by
-    `Session.push`. `monitor` counts pushes. `elsewhere(id)` says if the id is another process's, to which the
-    caller hands a push on: then that process counts it.
+    `Session.push`. `monitor` counts pushes. `elsewhere(id)` says if the id is another process's, to which the caller
+    hands a push on: then that process counts it. `write_directly` is the fast path of a push to one client.
     """
 
     def __init__(
@@ -72,6 +67,7 @@ class Router:
         monitor: Monitor,
         send_directly: SendDirectly | None = None,
         elsewhere: Callable[[str], bool] = _nowhere,
+        write_directly: WriteDirectly = write_nothing,
     ) -> None:
         self.registry = registry
         self._find = registry.find
@@ -80,6 +76,7 @@ class Router:
         self._monitor = monitor
         self.counters = monitor.counters
         self._elsewhere = elsewhere
+        self.push_plainly = PlainPush(registry, monitor, write_directly).push
 
     def push(
         self, id: str, payload: bytes, binary: bool, receipt: Receipt | None = None, kind: PushKind = _CONNECTION

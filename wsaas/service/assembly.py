@@ -29,6 +29,7 @@ from wsaas.backend.reply_stream import ReplyStreams
 from wsaas.backend.requests import Contract
 from wsaas.backend.sender import PoolSender, Sender
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
+from wsaas.clients.direct_push import write_one_directly
 from wsaas.clients.factory import ClientFactory
 from wsaas.clients.fanout import write_directly
 from wsaas.clients.handshake.client_address import Proxies
@@ -174,7 +175,7 @@ def assemble(
     def elsewhere(id: str) -> bool:
         return (worker is not None or node is not None) and not gateway.minted(id)
 
-    router = Router(registry, settings.max_message_size, monitor, write_directly, elsewhere)
+    router = Router(registry, settings.max_message_size, monitor, write_directly, elsewhere, write_one_directly)
     workers = 1 if identity is None else identity.count
 
     def ready() -> bool:

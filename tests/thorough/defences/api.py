@@ -12,6 +12,7 @@ ERRORS = "wsaas/api/errors.py"
 GROUP_NAMES = "wsaas/core/groups.py"
 IDS = "wsaas/core/ids.py"
 FAST = "wsaas/api/server/fast_path.py"
+LONE = "wsaas/api/server/lone_push.py"
 ROUTER = "wsaas/core/router.py"
 ROUTES = "wsaas/api/app.py"
 SERVICE = "wsaas/service/assembly.py"
@@ -63,6 +64,7 @@ _ANY = "thorough.fuzz.test_api.ApiFuzz.test_anything"
 _CUTS = "thorough.fuzz.test_api.ApiFuzz.test_cuts"
 _HOSTS = "unit.api.test_access.HostTests.test_hosts"
 _SYSTEM_HOST = "system.test_api.HostTests.test_host"
+_KNOWN = "unit.api.server.test_fast_path.DifferentialTests.test_known_alike"
 _FAST_HOST = "unit.api.server.test_fast_path.FastPathHostTests.test_host"
 _CHANNEL = "    _phase = Phase.CLOSED\n"
 
@@ -138,6 +140,7 @@ DEFENCES = [
         REBINDING, ACCESS, "if any_host or self._names_us(host):", "if True:", "unit.api.test_app.PathTests.test_host"
     ),
     without(REBINDING, FAST, "head.host, any_host):", "head.host, True):", _FAST_HOST),
+    without(REBINDING, FAST, "self.lone[any_host].learn", "self.lone[0].learn", _FAST_HOST),
     without(  # the request line names another host than the Host header
         REBINDING,
         LIMITS,
@@ -170,6 +173,13 @@ DEFENCES = [
         CHANNEL,
         "self._phase is _IDLE and not self.held and",
         "self._phase is _IDLE and",
+        "unit.api.server.test_turns.UnreadTests.test_fast_after_fast",
+    ),
+    without(
+        UNREAD,
+        CHANNEL,
+        "self._phase is _IDLE and not self.held:",
+        "self._phase is _IDLE:",
         "unit.api.server.test_turns.UnreadTests.test_fast_after_fast",
     ),
     without(
@@ -292,6 +302,15 @@ DEFENCES = [
         _CUTS,
     ),
     without(SMUGGLING, FAST, "if not host or", "if", _CUTS),
+    without(  # a body is taken for a request
+        SMUGGLING,
+        CHANNEL,
+        "self._phase is _IDLE and not self.held:",
+        "not self.held:",
+        "unit.api.server.test_fast_path.FastPathTests.test_no_request",
+    ),
+    without(SMUGGLING, LONE, "len(payload) != length or", "", _KNOWN),
+    without(SMUGGLING, LONE, "        if length > 0:\n", "        if True:\n", _KNOWN),
     without(
         BODY,
         CHANNEL,

@@ -19,6 +19,7 @@ from tests.support.client_harness import END, REQUEST, FakeSessionInput, Harness
 from tests.support.sockets import WritersReactor
 from tests.support.websocket_client import CLOSE, TEXT, close_frame, frame
 from wsaas.clients.backpressure import Backpressure
+from wsaas.clients.direct_push import write_one_directly
 from wsaas.clients.fanout import write_directly
 from wsaas.clients.frames import encode
 from wsaas.clients.send_buffer import SendBuffer
@@ -88,6 +89,11 @@ def one_by_one(members: Sequence[Any], frame: Frame) -> list[bool]:
     return [member.send(frame) for member in members]
 
 
+def directly(members: Sequence[Any], frame: Frame) -> list[bool]:
+    """As pushes to each of them by itself, on the fast path where that can be."""
+    return [write_one_directly(member, frame.payload, frame.binary) or member.send(frame) for member in members]
+
+
 class FanOutTests(SynchronousTestCase):
     def outcome(
         self, send: Callable[[Sequence[Any], Frame], list[bool]], kinds: list[str], frames: list[Frame]
@@ -103,9 +109,9 @@ class FanOutTests(SynchronousTestCase):
             frames = [
                 Frame(b"m" * random.choice([0, 5, 2000, 70_000, 150_000]), True) for _ in range(random.randrange(1, 4))
             ]
-            self.assertTrue(
-                self.outcome(together, kinds, frames) == self.outcome(one_by_one, kinds, frames), (kinds, frames)
-            )
+            expected = self.outcome(one_by_one, kinds, frames)
+            for send in together, directly:
+                self.assertTrue(self.outcome(send, kinds, frames) == expected, (send, kinds, frames))
 
     def test_at_once(self) -> None:
         """Those for whom nothing waits have it in their sockets when the call returns."""
@@ -114,6 +120,17 @@ class FanOutTests(SynchronousTestCase):
         sessions: Any = members
         self.assertEqual(write_directly(sessions, Frame(b"hello", False)), [])
         self.assertEqual([member.far.recv(100) for member in members], [b"\x81\x05hello"] * 3)
+
+    def test_one_at_once(self) -> None:
+        """So has the only client of a push, text or binary, short or not; another must be sent to in the usual way."""
+        idle, busy = Member(self, "idle"), Member(self, "full")
+        session: Any = idle
+        for payload in (b"", b"x" * 125, b"x" * 126):
+            for binary in (False, True):
+                self.assertTrue(write_one_directly(session, payload, binary))
+                self.assertEqual(idle.far.recv(1000), encode(Frame(payload, binary)))
+        session = busy
+        self.assertFalse(write_one_directly(session, b"hello", False))
 
     def test_write_each(self) -> None:
         """A socket that takes nothing, or is none, keeps the others from nothing."""

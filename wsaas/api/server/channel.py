@@ -61,6 +61,8 @@ class ApiChannel(TurnsChannel):
     _limit: IDelayedCall | None = None
     _partial: PartialPush | None = None
     """A push of the fast path that is not whole yet; only while RECEIVING."""
+    _serve_lone: Callable[[bytes, float], bytes] | None = None
+    """Serves a push that is all of a read (`LonePush.serve`)."""
     _named_host: bytes | None = None  # the host of a target in absolute-form
 
     def connectionMade(self) -> None:
@@ -68,6 +70,9 @@ class ApiChannel(TurnsChannel):
         self.context.connections.add(self)
         self._write = writer(self.transport)
         self._any_host = isinstance(self.transport.getHost(), UNIXAddress)  # no web page reaches a UNIX socket
+        self._seconds, fast_path = self.context.clock.seconds, self.context.fast_path
+        if fast_path is not None:
+            self._serve_lone = fast_path.lone[self._any_host].serve
         self._enter(Phase.IDLE)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -76,6 +81,13 @@ class ApiChannel(TurnsChannel):
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._serve_lone is not None and self._phase is _IDLE and not self.held:
+            now = self._seconds()
+            answer = self._serve_lone(data, now)
+            if answer:
+                self._idle_since, self.after_blank_line = now, False
+                self._write(answer)
+                return
         if self._partial is not None and self._phase is Phase.RECEIVING:
             data = self._partial.feed(data)
             if not data:

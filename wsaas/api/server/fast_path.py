@@ -24,6 +24,7 @@ from wsaas.api.access import Access
 from wsaas.api.aws_dialect import Dialect, is_text, translated
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.responses import OK, ApiResponse
+from wsaas.api.server.lone_push import LonePush
 from wsaas.core.errors import GatewayError
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUP_NAME
@@ -124,6 +125,8 @@ class FastPath:
         """Header blocks by whether any Host will do. None is for a block that must take the slow path."""
         self._fresh_until = 0.0
         self._sent = self._queued = b""
+        self.lone = tuple(LonePush(router.push_plainly, may_answer, self._failed) for _ in self._heads)
+        """The fast path before this one, by whether any Host will do."""
 
     def serve(self, data: bytes, any_host: bool, now: float) -> tuple[bytes, bytes, FanOut[Session] | Forward | None]:
         """Serve the requests at the beginning of `data` that are for the fast path.
@@ -214,24 +217,29 @@ class FastPath:
         """Read and remember a header block. Return None if its requests must take the slow path."""
         heads = self._heads[any_host]
         if len(heads) >= _MAX_REMEMBERED:
-            heads.clear()
+            self.forget()
         head = read_head(fields)
         if head is not None:
             if head.length > self._max_message_size or self._access.refusal(head.authorization, head.host, any_host):
                 head = None
         heads[fields] = head
+        if head is not None:
+            self.lone[any_host].learn(fields, head.length, head.binary)
         return head
 
     def forget(self) -> None:
         """Forget all header blocks."""
-        for heads in self._heads:
+        for heads, lone in zip(self._heads, self.lone, strict=True):
             heads.clear()
+            lone.clear()
 
     def _renew_answers(self, now: float) -> None:
         """Serialize the usual answers, whose Date is good for a second."""
         self._fresh_until = now + 1
         self._sent = ApiResponse(200, OK).serialize()
         self._queued = ApiResponse(202, OK).serialize()
+        for lone in self.lone:
+            lone.renew_answer(self._sent, self._fresh_until)
 
     def _push_for_aws(self, line: re.Match[bytes], payload: bytes) -> bytes:
         """Return the answer to a push of the AWS dialect."""

@@ -22,6 +22,7 @@ from wsaas.core.errors import ClientTooSlow
 from wsaas.core.fanout import BATCH
 from wsaas.core.model import Frame
 from wsaas.core.pushes import Pushed
+from wsaas.core.states import State
 
 TOKEN = "right-token-0123456789"
 HOST = b"Host: localhost"
@@ -166,6 +167,7 @@ class Gateway:
 
     def send(self, pieces: list[bytes], outcome: Any) -> tuple[bytes, list[Frame], bool]:
         self.session.outcome, self.session.pushed = outcome, []
+        self.session.state = State.CONNECTING if outcome is Pushed.QUEUED else State.OPEN
         self.router.join(HERE, "g")
         wire = Wire(self.site)
         wire.send(*pieces)
@@ -218,6 +220,29 @@ class DifferentialTests(SynchronousTestCase):
                 self.assertEqual(fast, slow, with_token)
         self.flushLoggedErrors()
 
+    def test_known_alike(self) -> None:
+        """So they do for requests whose header block is known, cut anywhere, or not quite as those before."""
+        fast, slow = self.gateways[()]
+        plain = put(HERE, b"hi", HOST)
+        others = [
+            *(put(HERE, body, HOST) for body in (b"", b"\xff\xff", "\u00e9".encode(), b"\r\n", b"x" * 9)),
+            *(plain.replace(old, new) for old, new in ((b"PUT ", b"GET "), (b"PUT /", b"PUT  "), (b"PUT", b"put"))),
+            *(plain.replace(HERE.encode(), id) for id in (GONE.encode(), b"\xe9" * 32, b"broadcast", b"", b"x" * 33)),
+            *(plain + more for more in (plain, plain[:-1], b"\r\n", b"\r\n\r\n", b"x", b"GET / HTTP/1.1\r\n")),
+            *(b"\r\n" + plain, plain[:-1], plain[1:], b"", plain.replace(b"\r\n\r\n", b"\r\n")),
+        ]
+        for body in (b"", b"hi"):
+            whole = put(HERE, body, HOST)
+            others += (whole[:cut] for cut in range(whole.index(b"\r\n\r\n"), len(whole)))
+        for gateway in fast, slow:
+            gateway.send([plain, put(HERE, b"", HOST)], Pushed.SENT)
+        for other in others:
+            pieces = [other, b"hi"] if other else [b"hi"]
+            self.assertEqual(fast.send(pieces, Pushed.SENT), slow.send(pieces, Pushed.SENT), other)
+        for outcome in Pushed.SENT, Pushed.QUEUED, ClientTooSlow("slow"), ZeroDivisionError():
+            self.assertEqual(fast.send([plain, plain], outcome), slow.send([plain, plain], outcome), outcome)
+        self.flushLoggedErrors()
+
 
 class FastPathTests(WireCase):
     def test_taken(self) -> None:
@@ -233,6 +258,62 @@ class FastPathTests(WireCase):
             self.assertRegex(wire.transport.value(), b"^HTTP/1.1 200 ")
             wire.transport.clear()
         self.assertEqual(self.session.pushed[4:], [Frame(b"\xff", True)] * 4)
+
+    def test_lone(self) -> None:
+        """A push to one connection that is all of a read is served by itself, once its header block is known."""
+        wire = self.wire()
+        wire.send(put(HERE, b"hi", HOST))
+        fast_path: Any = self.site.context.fast_path
+        fast_path.serve = lambda *_: self.fail("the longer way")
+        self.assertEqual((wire.statuses(), wire.channel.after_blank_line), ([200], False))
+        wire.channel.after_blank_line = True
+        for body in (b"hi", "\u00e9".encode()):
+            wire.send(put(HERE, body, HOST))
+        self.assertEqual((wire.statuses(), wire.channel.after_blank_line), ([200] * 2, False))
+        self.assertEqual([frame.payload for frame in self.session.pushed], [b"hi", b"hi", "\u00e9".encode()])
+        self.assertEqual(self.site.context.counters.pushes_sent, 3)
+
+    def test_no_request(self) -> None:
+        """A read that looks like such a push is none within the body of another request, or behind the last one."""
+        push = put(HERE, b"hi", HOST)
+        for more in ((), (b"Connection: keep-alive",)):  # the second takes the slow path
+            whole = put(HERE, push, HOST, *more)
+            wire = self.wire()
+            wire.send(push, whole, whole[: -len(push)], push, push)
+            self.assertEqual(wire.statuses(), [200] * 4)
+            self.assertEqual([frame.payload for frame in self.session.pushed], [b"hi", push, push, b"hi"])
+            self.session.pushed.clear()
+        wire = self.wire()
+        wire.send(push, b"no request\r\n", push)
+        self.assertEqual((wire.statuses(), len(self.session.pushed)), ([200, 400], 1))
+
+    def test_may_not_answer(self) -> None:
+        """While the process may not answer, it pushes nothing, also if the header block is known."""
+        allowed = True
+        self.site = api_site(
+            *(self.clock, router_of(self.session)),
+            tokens=(),
+            max_message_size=MAX_MESSAGE_SIZE,
+            ready=lambda: True,
+            may_answer=lambda: allowed,
+        )
+        wire = self.wire()
+        for allowed in (True, True, False, True):  # noqa: B007 (the site reads it)
+            wire.send(put(HERE, b"hi", HOST))
+        self.assertEqual((wire.statuses(), len(self.session.pushed)), ([200, 200, 503, 200], 3))
+
+    def test_dated(self) -> None:
+        """Each answer has the Date of its second, also if the header block is known."""
+        wire = self.wire()
+        wire.send(put(HERE, b"hi", HOST))
+        wire.transport.clear()
+        fast_path: Any = self.site.context.fast_path
+        serve, served = fast_path.serve, []
+        fast_path.serve = lambda *args: served.append(args) or serve(*args)
+        for _ in range(3):
+            self.clock.advance(0.5)
+            wire.send(put(HERE, b"hi", HOST))
+        self.assertEqual((wire.statuses(), [now for _, _, now in served]), ([200] * 3, [1.0]))
 
     def test_in_parts(self) -> None:
         """A push of which the body comes in several reads does not take the slow path, wherever it is cut; nor does
@@ -279,7 +360,9 @@ class FastPathTests(WireCase):
             self.clock.advance(30)
             wire.send(put(HERE, b"hi", HOST))
         self.assertFalse(wire.transport.disconnecting)
-        self.clock.advance(74)
+        self.clock.advance(0.9)  # in the second of the answer before
+        wire.send(put(HERE, b"hi", HOST))
+        self.clock.advance(74.5)
         self.assertFalse(wire.transport.disconnecting)
         self.clock.advance(2)
         self.assertTrue(wire.transport.disconnecting)
@@ -355,9 +438,10 @@ class FastPathHostTests(WireCase):
         wire.channel.lineReceived = lambda line: self.fail("the slow path")
         wire.send(other)
         self.assertEqual(wire.statuses(), [200])
-        more = other.replace(b"\r\n\r\n", b"\r\nX: y\r\n\r\n")  # is met on the UNIX socket first
-        wire.send(more)
-        self.assertEqual((wire.statuses(), self.exchange(more)), ([200], [403]))
+        for body in (b"", b"hi"):
+            more = put(HERE, body, b"Host: evil.example", b"X: y")  # is met on the UNIX socket first
+            wire.send(more, more)
+            self.assertEqual((wire.statuses(), self.exchange(more)), ([200] * 2, [403]))
         wire = self.wire(UNIXAddress("/run/wsaas.socket"))
         wire.send(other.replace(b"PUT", b"GET", 1), *re.split(b"(?=0)", other.replace(b": 0", b": 10")), b"0123456789")
         self.assertEqual(wire.statuses(), [200] * 2)
