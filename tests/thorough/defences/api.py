@@ -495,7 +495,7 @@ DEFENCES = [
     without(ANYTHING, ROUTES, _PATH, ""),
     without(
         ANYTHING,
-        CHANNEL,
+        "wsaas/api/server/request.py",
         "def getRequestHostname(",
         "def get_request_hostname(",
         "unit.api.server.test_site.MalformedTests.test_strange_hosts",
