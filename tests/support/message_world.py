@@ -390,9 +390,9 @@ class CountedFastPath(MessageFastPath):
         self.sent += 1
         super().send(delivery)
 
-    def answered(self, delivery: Any, answer: Any) -> None:
+    def answered(self, delivery: Any, answer: Any, *moment: Any) -> None:
         self.answered_fast += 1
-        super().answered(delivery, answer)
+        super().answered(delivery, answer, *moment)
 
 
 def play(options: Options, schedule: list[tuple[str, int, Any]], fast: bool) -> MessageWorld:

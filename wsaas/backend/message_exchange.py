@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from wsaas.backend.reply_stream import asks_for_stream
 from wsaas.http_client.exchange import Exchange, Fault, HttpResponse
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Answered(Protocol[T_contra]):
+    """Hears what an exchange was for, and how it ended; and the moment, where that is known."""
+
+    def __call__(self, of: T_contra, answer: HttpResponse | Fault, moment: float = ..., /) -> object: ...
 
 
 class MessageExchange(Exchange, Generic[T]):
@@ -21,7 +27,7 @@ class MessageExchange(Exchange, Generic[T]):
 
     __slots__ = ("_answered", "_of")
 
-    def __init__(self, limit: int, silence: float, answered: Callable[[T, HttpResponse | Fault], object]) -> None:
+    def __init__(self, limit: int, silence: float, answered: Answered[T]) -> None:
         super().__init__(b"", limit, 0.0, _nobody, None, asks_for_stream, silence)
         self._answered = answered
         self._of: T | None = None
@@ -31,15 +37,14 @@ class MessageExchange(Exchange, Generic[T]):
         self.request = request
         self.deadline = deadline
         self.sent = 0
-        self.answered_at = 0.0
         self.timing = None
         self._of = of
 
-    def end(self, result: HttpResponse | Fault) -> None:
+    def end(self, result: HttpResponse | Fault, moment: float = 0.0) -> None:
         """Call `answered`, the first time."""
         of, self._of = self._of, None
         if of is not None:
-            self._answered(of, result)
+            self._answered(of, result, moment)
         else:
             super().end(result)
 

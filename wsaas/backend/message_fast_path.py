@@ -140,8 +140,8 @@ class MessageFastPath:
             self._dispatcher.release(_MESSAGE, delivery.party)
             self._broken(Failure(), delivery)
 
-    def answered(self, delivery: Delivery, answer: Answer) -> None:
-        """Hear the answer of a delivery that `send` has sent."""
+    def answered(self, delivery: Delivery, answer: Answer, moment: float = 0.0) -> None:
+        """Hear the answer of a delivery that `send` has sent; and its moment, where the HTTP client has read it."""
         traffic = self._traffic
         if self._gate is not None and self._gate.closed:
             self._gate.hold(partial(self._slow_answered, delivery, answer))
@@ -157,7 +157,7 @@ class MessageFastPath:
         session, exchange, party, dispatcher = delivery.session, delivery.exchange, delivery.party, self._dispatcher
         assert exchange is not None
         exchange.request = b""  # as long as a message, and the next one may wait for long
-        now = exchange.answered_at or self._seconds()
+        now = moment or self._seconds()
         seconds = now - delivery.sent_at
         counters = traffic.counters
         duration = counters.duration
@@ -180,8 +180,7 @@ class MessageFastPath:
                     else:
                         watched.answer, watched.answered_at = answer, now
                         tell(observer, session, delivery.event, delivery.tries, watched, DELIVERED)
-            resolve_delivered(session)
-            pending = session.find_pending()
+            pending = resolve_delivered(session)
         except Exception:
             dispatcher.release(_MESSAGE, party)
             self._broken(Failure(), delivery)
@@ -199,5 +198,6 @@ class MessageFastPath:
             if passed_on:
                 return
             dispatcher.release(_MESSAGE, party)
-            self._offer(session)
+            if pending is not None:
+                self._offer(session)
         dispatcher.pump()

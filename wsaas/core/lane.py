@@ -106,11 +106,12 @@ class Lane:
     def pop(self, taken: int | None = None) -> None:
         """Drop the oldest message: the backend has taken it. (`taken` has a meaning for a batch only.)"""
         messages = self.messages
-        self.size -= len(messages[0].frame.payload) + OVERHEAD
-        if len(messages) > 1 and isinstance(messages, deque):
-            messages.popleft()
-        else:
+        if len(messages) == 1:
             self.messages = ()
+            self.size = 0
+        else:
+            assert isinstance(messages, deque)
+            self.size -= len(messages.popleft().frame.payload) + OVERHEAD
 
     def give_up(self) -> None:
         """Count all that waits as lost; the lane is empty then."""

@@ -69,7 +69,7 @@ class Connection(protocol.Protocol):
         self._deadline = Deadline(clock, self._deadline_reached)
         self._used = False
         self._parser = ResponseParser(last)
-        self._last = last
+        self._last = last or LastResponse()  # which stays empty
         self._body: BodyStream | None = None
         """The body that is read while it comes, from its head on."""
         self._silence = 0.0
@@ -161,15 +161,16 @@ class Connection(protocol.Protocol):
             opening.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
-        if self._phase is not _BUSY:
-            if self._phase is Phase.IDLE:  # the answer to no request must not answer the next one
+        exchange, last = self._exchange, self._last
+        if exchange is not None:
+            if exchange.timing is not None and exchange.timing.first_byte is None:
+                exchange.timing.first_byte = self._seconds()
+            if data == last.data and self._finish_alike(exchange, last):
+                return
+        elif self._phase is not _BUSY:
+            if self._phase is _IDLE:  # the answer to no request must not answer the next one
                 self._owner.retired(self)
                 self.drop()
-            return
-        exchange, last = self._exchange, self._last
-        if exchange is not None and exchange.timing is not None and exchange.timing.first_byte is None:
-            exchange.timing.first_byte = self._seconds()
-        if last is not None and data == last.data and exchange is not None and self._finish_alike(exchange, last):
             return
         fault = self._parser.feed(data)
         if self._parser.streaming:
@@ -233,23 +234,21 @@ class Connection(protocol.Protocol):
                 acknowledge(self._acknowledging)
 
     def _finish_alike(self, exchange: Exchange, last: LastResponse) -> bool:
-        """Fast path: end an exchange whose answer came in the same bytes as the last one, as `feed` and `_finish` do,
-        without the parser. Return False if they must. A connection that was given no LastResponse has only these.
-        """
+        """Fast path: end an exchange with the same answer as the last, without the parser; return False if it must."""
         answer, parser, deadline = last.answer, self._parser, self._deadline
         if answer is None or parser.received or len(answer.body) > parser.limit:
             return False
         if self._writer.unwritten or (parser.streams is not None and not last.no_stream):  # type: ignore[union-attr]
             return False
         self._exchange, self._used, self._phase = None, True, _IDLE
-        exchange.answered_at = now = self._seconds()
+        now = self._seconds()
         if (moment := now + self._idle_timeout) < deadline.rings_at:
             deadline.move(moment)
         else:  # as `move` does, without the call
             deadline.moment = moment
         self._owner.freed(self)
         exchange.connection = None
-        exchange.end(answer)
+        exchange.end(answer, now)
         return True
 
     def _finish(self) -> None:

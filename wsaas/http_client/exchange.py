@@ -113,7 +113,6 @@ class Exchange:
 
     __slots__ = (
         "_done",
-        "answered_at",
         "connecting",
         "connection",
         "deadline",
@@ -146,12 +145,10 @@ class Exchange:
         self.timing = timing
         self.connecting: Deferred[Any] | None = None
         self.connection: Droppable | None = None
-        self.answered_at = 0.0
-        """The moment of its answer, where that was one that the fast path took."""
         self._done: Callable[[HttpResponse | Fault], object] | None = done
 
-    def end(self, result: HttpResponse | Fault) -> None:
-        """Call `done`, the first time."""
+    def end(self, result: HttpResponse | Fault, moment: float = 0.0) -> None:
+        """Call `done`, the first time. The `moment` of the answer is given where the fast path took it."""
         done, self._done = self._done, None
         if done is not None:
             done(result)

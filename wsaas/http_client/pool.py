@@ -19,6 +19,7 @@ from wsaas.http_client.causes import cause
 from wsaas.http_client.connection import Connection
 from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, IsStream, Lost, NotSent, TimedOut, Timing
 from wsaas.http_client.response_parser import LastResponse
+from wsaas.internals.direct_read import read_directly
 
 
 class Pool:
@@ -146,6 +147,7 @@ class Pool:
         timer.cancel()
         self._connecting.discard(exchange)
         exchange.connecting = None
+        read_directly(connection)
         connection.begin(exchange)
 
     def _failed(self, failure: Failure, exchange: Exchange, timer: IDelayedCall) -> None:

@@ -72,6 +72,7 @@ RELIANCES = (
     "wsaas.internals.accepting:RELIANCE",
     "wsaas.internals.autobahn:RELIANCE",
     "wsaas.internals.cookie_request:RELIANCE",
+    "wsaas.internals.direct_read:RELIANCE",
     "wsaas.internals.direct_write:RELIANCE",
     "wsaas.internals.http_channel:MALFORMED",
     "wsaas.internals.http_channel:TRAILERS",

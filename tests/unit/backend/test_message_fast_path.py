@@ -227,10 +227,10 @@ class StepTests(SynchronousTestCase):
         for wire in world.backend.wires:
             wire.end()
         world.backend.refusing = True
-        exchange = MessageExchange[str](1, 1.0, lambda of, answer: None)
-        exchange.sent, exchange.answered_at, exchange.timing = 3, 5.0, Timing()
+        exchange = MessageExchange[str](1, 1.0, lambda of, answer, moment=0.0: None)
+        exchange.sent, exchange.timing = 3, Timing()
         exchange.renew(b"x", 7.0, "a message")
-        self.assertEqual((exchange.sent, exchange.answered_at, exchange.deadline), (0, 0.0, 7.0))
+        self.assertEqual((exchange.sent, exchange.deadline), (0, 7.0))
         self.assertIsNone(exchange.timing)
 
     def test_freed(self) -> None:
@@ -294,7 +294,7 @@ class StepTests(SynchronousTestCase):
         nothing when it was cancelled.
         """
         heard: list[Any] = []
-        exchange = MessageExchange[str](1, 1.0, lambda of, answer: heard.append((of, answer)))
+        exchange = MessageExchange[str](1, 1.0, lambda of, answer, moment=0.0: heard.append((of, answer)))
         answer = HttpResponse(200, (), b"", False)
         exchange.renew(b"x", 7.0, "one")
         exchange.end(answer)

@@ -1,0 +1,39 @@
+"""Direct reads: what a client's transport reads goes to the protocol itself, not through the wrapper around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import tcp
+
+from wsaas.internals.supported import Reliance
+
+RELIANCE = Reliance(
+    part="handing what was read to the protocol itself",
+    plainly="the wrapper of Twisted's endpoints hands it on, which makes a message a hundredth more expensive",
+    attributes=("protocol",),
+    sample=lambda: tcp.Connection(_NoSocket(), None, object()),  # type: ignore[arg-type]  # it only keeps them
+)
+"""The attribute in which a transport of Twisted's keeps its protocol."""
+
+
+class _NoSocket:
+    """A stand-in for the socket of a connection that is never used."""
+
+    def fileno(self) -> int:
+        """Return the number of no file."""
+        return -1
+
+    def setblocking(self, blocking: bool) -> None:
+        """Do nothing."""
+
+
+def read_directly(protocol: Any) -> None:
+    """Have the transport of a protocol, which is connected, call that for all further events.
+
+    An endpoint of Twisted's puts a wrapper between the two, which notes when the connection is made and has no other
+    use. With TLS, or another layer between, nothing is changed.
+    """
+    transport = protocol.transport
+    if type(transport) is tcp.Client and RELIANCE.holds():
+        transport.protocol = protocol
