@@ -104,7 +104,9 @@ class Courier:
         self.load = self._dispatcher.load
         self._deliveries: dict[Session, Delivery] = {}
         self._stopped = False
-        self._make_delivery = fast_path.make_delivery if fast_path is not None else Delivery
+        self._fast_path = fast_path
+        self.wake: Callable[[Session], None] = self._wake if fast_path is None else fast_path.wake
+        """Send the session's event, if it has one, now or in its turn. Do nothing if the session is already here."""
         if fast_path is not None:
             fast_path.join(
                 contract,
@@ -118,8 +120,7 @@ class Courier:
                 broken=self._broken,
             )
 
-    def wake(self, session: Session) -> None:
-        """Send the session's event, if it has one, now or in its turn. Do nothing if the session is already here."""
+    def _wake(self, session: Session) -> None:
         if session not in self._deliveries:
             self._offer(session)
 
@@ -127,7 +128,8 @@ class Courier:
         """Send nothing more. Answers to webhooks in flight are ignored from now on."""
         self._stopped = True
         self._dispatcher.stop()
-        self._traffic[_MESSAGE].plain_answer = None
+        if self._fast_path is not None:
+            self._fast_path.stop()
         for delivery in self._deliveries.values():
             if delivery.waiting is not None:
                 delivery.waiting.cancel()
@@ -136,7 +138,7 @@ class Courier:
     def _offer(self, session: Session) -> None:
         kind = session.find_pending()
         if kind is not None and not self._stopped:
-            delivery = self._deliveries[session] = self._make_delivery(session, self._traffic[kind])
+            delivery = self._deliveries[session] = Delivery(session, self._traffic[kind])
             self._dispatcher.submit(delivery)
 
     def _turn_away(self, delivery: Delivery) -> None:

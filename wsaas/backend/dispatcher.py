@@ -57,7 +57,7 @@ class Dispatcher:
         self._probing: IDelayedCall | None = None
         self._outages = 0
         """Breakers that are open."""
-        self._busy = False
+        self.busy = False
         """True while deliveries are being sent: those that are submitted meanwhile have their turn after that."""
         self.release = self._shares.release
         """To be called with kind and party of a delivery that is in flight no more, and then `pump`."""
@@ -86,7 +86,7 @@ class Dispatcher:
         if traffic.kind is _CONNECT and not self._health.admits(traffic, party, self._clock.seconds()):
             self._turn_away(delivery)
         elif (
-            self._busy
+            self.busy
             or party in ready.parties
             or (ready.size and (self._shares.offers or traffic.breaker.open))
             or not (traffic.may_probe if traffic.breaker.open else traffic.may_go)(party)
@@ -94,16 +94,16 @@ class Dispatcher:
             delivery.began = self._seconds()
             # In an outage a new one comes before those that have failed: the fault may be theirs.
             ready.append(delivery, traffic.breaker.open)
-            if self._busy or traffic.breaker.open:
+            if self.busy or traffic.breaker.open:
                 self._pump_all()
         else:
             # None of those that wait may be sent now: each place that becomes free is offered to them.
-            self._busy = True
+            self.busy = True
             try:
                 self._shares.acquire(traffic.kind, party)
                 self._send(delivery)
             finally:
-                self._busy = False
+                self.busy = False
             if self._shares.offers or self._outages:
                 self.pump()
 
@@ -114,10 +114,10 @@ class Dispatcher:
 
     def pump(self) -> None:
         """Send what may be sent. Deliveries that are submitted meanwhile have their turn in the same call."""
-        if self._busy:
+        if self.busy:
             return
         shares = self._shares
-        self._busy = True
+        self.busy = True
         try:
             while shares.offers > 0:
                 for traffic in self._traffic:
@@ -135,7 +135,7 @@ class Dispatcher:
                 else:
                     shares.offers = 0
         finally:
-            self._busy = False
+            self.busy = False
         if self._outages:
             self._plan_round()
 
@@ -148,7 +148,7 @@ class Dispatcher:
         with nothing changed, where these must decide.
         """
         shares, traffic = self._shares, delivery.traffic
-        if self._busy:
+        if self.busy:
             return False
         ready = traffic.ready
         if ready.size:
@@ -161,11 +161,11 @@ class Dispatcher:
             following = ready.take_of(party) if following is None else ready.exchange(party, following)
         elif following is None or not shares.pass_on(traffic.kind, delivery.party, following.party):
             return False
-        self._busy = True
+        self.busy = True
         try:
             self._send(following)
         finally:
-            self._busy = False
+            self.busy = False
         if shares.offers:  # that one was not sent, or not by itself
             self.pump()
         return True

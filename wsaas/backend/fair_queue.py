@@ -32,14 +32,15 @@ class FairQueue(Generic[T]):
     def append(self, item: T, first: bool = False) -> None:
         """Put an item behind those of its party, or before them. A party without items gets the last turn."""
         waiting = self.parties.get(item.party)
-        if waiting is None:
+        if isinstance(waiting, deque):
+            if first:
+                waiting.appendleft(item)
+            else:
+                waiting.append(item)
+        elif waiting is None:
             self.parties[item.party] = item
-        elif not isinstance(waiting, deque):
-            self.parties[item.party] = deque((item, waiting) if first else (waiting, item))
-        elif first:
-            waiting.appendleft(item)
         else:
-            waiting.append(item)
+            self.parties[item.party] = deque((item, waiting) if first else (waiting, item))
         self.size += 1
 
     def take(self, admit: Callable[[str], bool]) -> T | None:

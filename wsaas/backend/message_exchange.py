@@ -21,28 +21,23 @@ class Answered(Protocol[T_contra]):
 class MessageExchange(Exchange, Generic[T]):
     """The exchange of a message, and then of further ones. `answered` hears what each one is for, and how it ended.
 
+    An exchange that is new, or has ended, begins anew with a `request`, a `deadline`, with none `sent` and no `timing`,
+    and with what it is for in `of`. (A method for that would be one more call for each message.)
+
     Between two messages it refers to nothing. The two would otherwise refer to each other, and only the garbage
     collector could free them, with a whole request.
     """
 
-    __slots__ = ("_answered", "_of")
+    __slots__ = ("_answered", "of")
 
     def __init__(self, limit: int, silence: float, answered: Answered[T]) -> None:
         super().__init__(b"", limit, 0.0, _nobody, None, asks_for_stream, silence)
         self._answered = answered
-        self._of: T | None = None
-
-    def renew(self, request: bytes, deadline: float, of: T) -> None:
-        """Begin anew, with another request, which is for `of`. The exchange is new, or has ended."""
-        self.request = request
-        self.deadline = deadline
-        self.sent = 0
-        self.timing = None
-        self._of = of
+        self.of: T | None = None
 
     def end(self, result: HttpResponse | Fault, moment: float = 0.0) -> None:
         """Call `answered`, the first time."""
-        of, self._of = self._of, None
+        of, self.of = self.of, None
         if of is not None:
             self._answered(of, result, moment)
         else:
@@ -50,14 +45,14 @@ class MessageExchange(Exchange, Generic[T]):
 
     def send_again(self) -> None:
         """Make the answer a SecondAnswer: the request is about to be sent once more."""
-        of, self._of = self._of, None
+        of, self.of = self.of, None
         if of is not None:
             self._done = partial(self._answered, of)
         super().send_again()
 
     def cancel(self) -> None:
         """Drop the connection, and call `answered` no more."""
-        self._of = None
+        self.of = None
         super().cancel()
 
 

@@ -24,10 +24,8 @@ from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.message_exchange import MessageExchange
 from wsaas.backend.requests import Contract, batch_answer_limit
 from wsaas.backend.responses import DELIVERED
-from wsaas.core.batch import BatchLane
 from wsaas.core.counters import DURATIONS
 from wsaas.core.events import Batch, EventKind, Received
-from wsaas.core.lane import Lane
 from wsaas.core.monitor import Monitor
 from wsaas.core.plain_delivery import resolve_delivered
 from wsaas.core.session import Session
@@ -69,7 +67,6 @@ class MessageFastPath:
         self._timeout = timeout
         self._limit = batch_answer_limit(limit) if batches else limit
         self._batches = batches
-        self._lane = BatchLane if batches else Lane
         self._gate = gate
         self._spare: list[Delivery] = []
 
@@ -97,15 +94,33 @@ class MessageFastPath:
         self._monitor = monitor
         self._slow_send, self._slow_answered, self._offer, self._broken = send, answered, offer, broken
 
-    def make_delivery(self, session: Session, traffic: Traffic) -> Delivery:
-        """Make the delivery of a session's event, or take a spare one."""
-        if traffic is not self._traffic or not self._spare:
-            return Delivery(session, traffic)
-        delivery = self._spare.pop()
+    def wake(self, session: Session) -> None:
+        """Send the session's event, if it has one, now or in its turn. Do nothing if the session is already here.
+
+        Fast path: as `Courier.wake`, for a message, and with a spare delivery. Behind another delivery of its party it
+        waits as `Dispatcher.submit` has it.
+        """
+        if session in self._deliveries:
+            return
+        if not self._spare or session.find_pending() is not _MESSAGE:
+            self._offer(session)
+            return
+        delivery, traffic, dispatcher = self._spare.pop(), self._traffic, self._dispatcher
         delivery.session = session
-        delivery.party = session.handshake.party
-        delivery.began, delivery.tries = 0.0, 0
-        return delivery
+        delivery.party = party = session.handshake.party
+        delivery.tries = 0
+        self._deliveries[session] = delivery
+        if party in traffic.ready.parties and not (dispatcher.busy or traffic.breaker.open):
+            delivery.began = self._seconds()
+            traffic.ready.append(delivery)
+        else:
+            delivery.began = 0.0
+            dispatcher.submit(delivery)
+
+    def stop(self) -> None:
+        """Send nothing more: no delivery is spare from now on, since no answer is a plain one."""
+        self._spare.clear()
+        self._traffic.plain_answer = None
 
     def send(self, delivery: Delivery) -> None:
         """Send a delivery, which has its place in flight."""
@@ -116,7 +131,6 @@ class MessageFastPath:
             or (observer is not None and (self._batches or observer.wants_requests))
             or session.find_pending() is not _MESSAGE
             or (self._gate is not None and self._gate.closed)
-            or type(lane) is not self._lane
         ):
             self._slow_send(delivery)
             return
@@ -129,7 +143,10 @@ class MessageFastPath:
             exchange = delivery.exchange
             if exchange is None:
                 exchange = delivery.exchange = MessageExchange(self._limit, self._timeout, self.answered)
-            exchange.renew(self._make_request(session, event, self._form), now + self._timeout, delivery)
+            exchange.request = self._make_request(session, event, self._form)
+            exchange.deadline = now + self._timeout
+            exchange.sent = 0
+            exchange.of = delivery
             if observer is not None:
                 if observer.wants_message():
                     exchange.timing = delivery.watched = Watched(None, due or now, now)
@@ -154,7 +171,7 @@ class MessageFastPath:
         ):
             self._slow_answered(delivery, answer)
             return
-        session, exchange, party, dispatcher = delivery.session, delivery.exchange, delivery.party, self._dispatcher
+        session, exchange, dispatcher = delivery.session, delivery.exchange, self._dispatcher
         assert exchange is not None
         exchange.request = b""  # as long as a message, and the next one may wait for long
         now = moment or self._seconds()
@@ -170,7 +187,7 @@ class MessageFastPath:
         counters.answers[2] += 1
         try:
             if watched is not None:
-                delivery.watched = None
+                delivery.watched = exchange.timing = None
                 if observer is not None and type(delivery.event) is Received:
                     if watched is PASSED_OVER:
                         observer.passed_over(session, delivery.event, delivery.tries, answer)
@@ -182,7 +199,7 @@ class MessageFastPath:
                         tell(observer, session, delivery.event, delivery.tries, watched, DELIVERED)
             pending = resolve_delivered(session)
         except Exception:
-            dispatcher.release(_MESSAGE, party)
+            dispatcher.release(_MESSAGE, delivery.party)
             self._broken(Failure(), delivery)
         else:
             if pending is _MESSAGE:
@@ -192,12 +209,12 @@ class MessageFastPath:
             del self._deliveries[session]
             passed_on = pending is None and dispatcher.pass_on(delivery, None)
             if len(self._spare) < SPARE:
-                delivery.event = exchange.timing = None
+                delivery.event = None
                 del delivery.session  # to the next one it is another's
                 self._spare.append(delivery)
             if passed_on:
                 return
-            dispatcher.release(_MESSAGE, party)
+            dispatcher.release(_MESSAGE, delivery.party)
             if pending is not None:
                 self._offer(session)
         dispatcher.pump()

@@ -24,7 +24,7 @@ from wsaas.clients.context import (
     ScanFastPath,
 )
 from wsaas.clients.deadlines import Deadlines
-from wsaas.clients.frames import Encoder, measure, take_only, take_several
+from wsaas.clients.frames import SMALL, Encoder, measure, take_only, take_several
 from wsaas.clients.handshake.fast_path import read_common, scan
 from wsaas.clients.handshake.pending import PendingHandshakes
 from wsaas.clients.handshake.policy import HandshakePolicy
@@ -118,7 +118,7 @@ class ClientFactory(WebSocketServerFactory):
             head_fast_path=head_fast_path,
             frame_fast_path=frame_fast_path,
             close_fast_path=close_fast_path,
-            message_fast_path=message_fast_path,
+            message_fast_path=message_fast_path if max_message_size >= SMALL else None,
             messages_fast_path=messages_fast_path,
             ws_timeout=ws_timeout,
             handshake_timeout=handshake_timeout,

@@ -94,13 +94,16 @@ class FrameReader:
         if not (self._data or flow.paused or self._reading) and context.message_fast_path is not None:
             slow = self._slow
             if (slow is None or slow.between_messages) and (frame := context.message_fast_path(data)) is not None:
-                length = len(frame.payload)
-                if length <= context.max_message_size:
-                    self._session.announce(length)
-                    if not flow.paused:
-                        flow.only_frame()
-                        self._session.received(frame)
-                        return
+                session = self._session
+                if session.lane.messages:  # else there is room for any message
+                    session.announce(len(frame.payload))
+                if not flow.paused:
+                    pace = flow.pace
+                    pace.left -= 1  # as `flow.frame`, uncalled: no turn ends with its only frame
+                    if pace.left <= 0:
+                        flow.defer_if_due()
+                    session.received(frame)
+                    return
             elif slow is None and data[:1] == _CLOSE and self._take_only_close(data):
                 return
         self._data = self._data + data if self._data else data

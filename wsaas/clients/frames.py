@@ -20,9 +20,9 @@ FIN, COMPRESSED, OPCODE = 0x80, 0x40, 0x0F
 MASKED = 0x80
 """The bit of a frame's second byte."""
 MASK_LENGTH = 4
-_SMALL = 1024
+SMALL = 1024
 """Bytes up to which a big integer is the faster mask."""
-_REPEATED = tuple(sum(1 << 32 * at for at in range(words)) for words in range(_SMALL // MASK_LENGTH + 2))
+_REPEATED = tuple(sum(1 << 32 * at for at in range(words)) for words in range(SMALL // MASK_LENGTH + 2))
 """Factors, by words of four bytes: a mask times one of them is the mask so many times."""
 _FIRST_WORD = 0xFFFFFFFF
 _from_bytes = int.from_bytes  # a method of a class is made anew each time
@@ -32,6 +32,19 @@ SHORT_TEXT, SHORT_BINARY = ([bytes((first, length)) for length in range(126)] fo
 _SHORT_HEADER = 2 + MASK_LENGTH
 _LONGER = MASKED | 126
 """The second byte of a masked frame whose length follows in two bytes."""
+_known = {
+    bytes((first, MASKED | length)): (
+        MASK_LENGTH + length,
+        _REPEATED[length + 7 >> 2],
+        length + 7 & ~3,
+        first == _BINARY,
+    )
+    for first in (_TEXT, _BINARY)
+    for length in range(126)
+}.get
+"""What is known of a short message from a client by its first two bytes: the number of bytes behind these, the factor
+of its mask, the bytes of whole words, and if it is binary.
+"""
 
 REGISTERED = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
 """Close codes below 3000 that a Close frame may carry (IANA, "WebSocket Close Code Number Registry")."""
@@ -66,34 +79,38 @@ def take(data: bytes, at: int, start: int, length: int) -> Frame | None:
 
 
 def take_only(data: bytes) -> Frame | None:
-    """Return the message that is all of `data`, in one frame of at most _SMALL bytes of payload; None if it is not.
+    """Return the message that is all of `data`, in one frame of at most SMALL bytes of payload; None if it is not.
 
     Fast path: as `measure` and `take`, which do it where there is more or less than that.
     """
-    length = len(data) - _SHORT_HEADER
-    if length < 126:
-        if length < 0 or data[1] != MASKED | length:
+    known, masked = _known(data[:2]), data[2:]
+    if known is None:
+        known, masked = _measure_longer(data), data[4:]
+        if known is None:
             return None
-        masked = _from_bytes(data[2:], "little")
-    elif data[1] == _LONGER and (length := length - 2) >= 126 and data[2] << 8 | data[3] == length <= _SMALL:
-        masked = _from_bytes(data[4:], "little")
-    else:
+    end, factor, width, binary = known
+    if len(masked) != end:
         return None
-    first = data[0]
-    if first != _TEXT and first != _BINARY:
+    number = _from_bytes(masked, "little")
+    payload = (number ^ (number & _FIRST_WORD) * factor).to_bytes(width, "little")[MASK_LENGTH:end]  # as take_several
+    return Frame(payload, binary) if binary or payload.isascii() or _is_text(payload) else None
+
+
+def _measure_longer(data: bytes) -> tuple[int, int, int, bool] | None:
+    """Return the same as `_known`, for a message of 126 bytes to SMALL that is all of `data`."""
+    end = len(data) - 4
+    length = end - MASK_LENGTH
+    if not 126 <= length <= SMALL or data[1] != _LONGER or data[2] << 8 | data[3] != length:
         return None
-    words = length + 7 >> 2  # as in take_several
-    unmasked = (masked ^ (masked & _FIRST_WORD) * _REPEATED[words]).to_bytes(words << 2, "little")
-    payload = unmasked[MASK_LENGTH : MASK_LENGTH + length]
-    if first == _TEXT and not payload.isascii():
-        return take(data, 0, len(data) - length - MASK_LENGTH, length)
-    return Frame(payload, first == _BINARY)
+    return (
+        (end, _REPEATED[length + 7 >> 2], length + 7 & ~3, data[0] == _BINARY) if data[0] in (_TEXT, _BINARY) else None
+    )
 
 
 def take_several(data: bytes, most: int, longest: int, room: int) -> tuple[Messages, int] | None:
     """Return the messages with which `data` begins, and where they end; None if there are none.
 
-    There are `most` of them at most, for which a lane has `room`. Each is whole, in one frame, of at most _SMALL and at
+    There are `most` of them at most, for which a lane has `room`. Each is whole, in one frame, of at most SMALL and at
     most `longest` bytes of payload. Reading ends before anything else.
 
     Fast path: as `measure` and `take` for each, which do it where there is more or less than that.
@@ -107,7 +124,7 @@ def take_several(data: bytes, most: int, longest: int, room: int) -> tuple[Messa
         if length > 125:
             length = data[at + 2] << 8 | data[at + 3] if length == 126 else 0
             start += 2
-            if not 126 <= length <= _SMALL:  # longer, or longer than it need be, or not masked
+            if not 126 <= length <= SMALL:  # longer, or longer than it need be, or not masked
                 break
         stop = start + MASK_LENGTH + length
         room -= length + OVERHEAD
@@ -142,7 +159,7 @@ def _is_text(payload: bytes) -> bool:
 def _unmasked(data: bytes, start: int, length: int) -> bytes:
     """Return the payload whose mask begins at `start` (RFC 6455, 5.3)."""
     mask, masked = data[start : start + MASK_LENGTH], data[start + MASK_LENGTH : start + MASK_LENGTH + length]
-    if length > _SMALL:
+    if length > SMALL:
         return bytes(create_xor_masker(mask, length).process(masked))
     key = _from_bytes((mask * (length // 4 + 1))[:length], "little")
     return (_from_bytes(masked, "little") ^ key).to_bytes(length, "little")

@@ -32,10 +32,10 @@ class ReadControl:
         "_clock",
         "_closed",
         "_go_on",
-        "_pace",
         "_reasons",
         "_transport",
         "_turn",
+        "pace",
         "paused",
     )
 
@@ -46,7 +46,8 @@ class ReadControl:
         self._transport = transport
         self._clock = clock
         self._go_on = go_on
-        self._pace = Pace(rate, clock.seconds())
+        self.pace = Pace(rate, clock.seconds())
+        """The rate of the frames. Its `left` may be counted down outside, which calls `defer_if_due` at 0 or below."""
         self._turn = FRAMES_PER_TURN
         self._reasons = 0
         self.paused = False
@@ -57,34 +58,27 @@ class ReadControl:
         """Begin to count the frames of a turn of the reactor."""
         self._turn = FRAMES_PER_TURN
 
-    def only_frame(self) -> None:
-        """Count the only frame of a turn: as `begin_turn` and `frame`."""
-        self._turn = FRAMES_PER_TURN - 1
-        pace = self._pace
-        left = pace.left = pace.left - 1
-        if left <= 0:
-            self._defer_if_due()
-
     def frame(self) -> None:
         """Count a frame, and pause if that was one too many."""
         self._turn -= 1
-        spent = self._pace.count()
+        spent = self.pace.count()
         if spent or self._turn <= 0:
-            self._defer_if_due(spent)
+            self.defer_if_due(spent)
 
     @property
     def left(self) -> int:
         """The number of frames after which there is no reason to pause yet."""
-        left, pace = self._turn, self._pace.left
+        left, pace = self._turn, self.pace.left
         return (left if left <= pace else int(pace)) - 1
 
     def count(self, frames: int) -> None:
         """Count several frames, no more than are `left`: as `frame` for each."""
         self._turn -= frames
-        self._pace.left -= frames
+        self.pace.left -= frames
 
-    def _defer_if_due(self, spent: bool = True) -> None:
-        wait = self._pace.pause(self._clock.seconds()) if spent and not self._closed else 0.0
+    def defer_if_due(self, spent: bool = True) -> None:
+        """Pause if the rate is `spent`, or the turn is over."""
+        wait = self.pace.pause(self._clock.seconds()) if spent and not self._closed else 0.0
         if wait or self._turn <= 0:
             self._defer(wait)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence, Sized
 from typing import Protocol, TypeVar
 
 from wsaas.core.events import Cause, Closed
@@ -24,6 +24,10 @@ class PongInput(Protocol):
 
 class LaneRoom(Protocol):
     """The part of a session's lane that the client's end reads."""
+
+    @property
+    def messages(self) -> Sized:
+        """The messages that wait. Where none do, there is room for any one that the size limit lets through."""
 
     @property
     def room(self) -> int:

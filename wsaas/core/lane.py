@@ -64,15 +64,17 @@ class Lane:
     def push(self, frame: Frame) -> None:
         """Number a message and put it behind all others."""
         length = len(frame.payload)
-        self.received += 1
+        self.received = sequence = self.received + 1
         self.bytes += length
         if frame.binary:
             self.binary += 1
-        message = Received(self.received, frame)
+        message = Received(sequence, frame)
         messages = self.messages
         if not messages:
             self.messages = (message,)
-        elif isinstance(messages, deque):
+            self.size = length + OVERHEAD
+            return
+        if isinstance(messages, deque):
             messages.append(message)
         else:
             self.messages = deque((*messages, message))

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.message_world import MessageWorld, Options, make_schedule, play
+from tests.support.message_world import TIMEOUT, MessageWorld, Options, make_schedule, play
 from tests.support.properties import rounds
 from wsaas.backend.delivery import Delivery
 from wsaas.backend.message_exchange import MessageExchange
@@ -19,7 +19,7 @@ from wsaas.backend.requests import Webhook
 from wsaas.core.events import Batch, EventKind, Received
 from wsaas.core.lane import Lane
 from wsaas.core.model import Frame
-from wsaas.http_client.exchange import HttpResponse, SecondAnswer, Timing
+from wsaas.http_client.exchange import HttpResponse, SecondAnswer
 
 OPTIONS = (
     Options(),
@@ -218,20 +218,25 @@ class StepTests(SynchronousTestCase):
         """An exchange that is used again counts anew how often it was sent: a message whose second try finds no backend
         was sent once, and one whose first try finds none was not.
         """
-        world = self.world(1)
+        world = self.world(1, light=True)
+        world.monitor.watch(world.observer)
         world.say(0, 2)
+        (delivery,) = world.courier._deliveries.values()
+        exchange = delivery.exchange
+        assert exchange is not None
+        self.assertIsNotNone(exchange.timing)
+        world.monitor.unwatch(world.observer)
         world.answer(0, "ok")
-        world.say(0, 3)
-        world.say(0, 4)
-        world.answer(0, "ok")
+        world.clock.advance(3.0)
         for wire in world.backend.wires:
             wire.end()
         world.backend.refusing = True
-        exchange = MessageExchange[str](1, 1.0, lambda of, answer, moment=0.0: None)
-        exchange.sent, exchange.timing = 3, Timing()
-        exchange.renew(b"x", 7.0, "a message")
-        self.assertEqual((exchange.sent, exchange.deadline), (0, 7.0))
-        self.assertIsNone(exchange.timing)
+        sent: list[int] = []
+        original = exchange.end
+        self.patch(MessageExchange, "end", lambda each, *result: (sent.append(each.sent), original(*result)))
+        world.say(0, 3)
+        self.assertIs(next(iter(world.courier._deliveries.values())).exchange, exchange)
+        self.assertEqual((sent, exchange.timing, exchange.deadline), ([0], None, world.clock.seconds() + TIMEOUT))
 
     def test_freed(self) -> None:
         """What a message takes is freed when it is answered, and does not wait for the garbage collector; a delivery
@@ -296,18 +301,18 @@ class StepTests(SynchronousTestCase):
         heard: list[Any] = []
         exchange = MessageExchange[str](1, 1.0, lambda of, answer, moment=0.0: heard.append((of, answer)))
         answer = HttpResponse(200, (), b"", False)
-        exchange.renew(b"x", 7.0, "one")
+        exchange.of = "one"
         exchange.end(answer)
         exchange.end(answer)
         self.assertEqual(heard, [("one", answer)])
-        exchange.renew(b"x", 7.0, "two")
+        exchange.of, exchange.sent = "two", 0
         exchange.send_again()
         exchange.send_again()
         exchange.sent = 2
         exchange.end(answer)
         exchange.end(answer)
         self.assertEqual(heard[1:], [("two", SecondAnswer(200, (), b"", False, 2))])
-        exchange.renew(b"x", 7.0, "three")
+        exchange.of = "three"
         exchange.cancel()
         exchange.end(answer)
         self.assertEqual(len(heard), 2)
