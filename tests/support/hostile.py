@@ -147,7 +147,7 @@ def api_port(data: bytes) -> None:
 def answer(data: bytes) -> None:
     """An answer of the backend's."""
     parser = ResponseParser()
-    parser.expect(65536)
+    parser.expect((65536, None))
     if parser.feed(data) is None and parser.whole:
         for event in _EVENTS:
             read(HERE, event, parser.answer(), time.time, _ANSWER_LOG)

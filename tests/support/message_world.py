@@ -295,7 +295,7 @@ class MessageWorld:
     def repeat_others(self, which: int, how: int) -> None:
         """Let a connection's webhooks have other headers from now on."""
         for session in self._choose(self.sessions, which):
-            session.repeated = ((b"X-Other", b"%d" % how),)
+            session.repeat(((b"X-Other", b"%d" % how),))
 
     def watch(self, which: int, how: int) -> None:
         self.observer.wants_delivered = how % 4 < 2

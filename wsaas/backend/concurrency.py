@@ -54,6 +54,30 @@ class Shares:
             return self.in_flight[_REFRESH] < self._most_refreshes and self.room(_MESSAGE)
         return self._free - self._kept_free + max(0, self._kept - self.in_flight[kind]) > 0
 
+    def try_acquire(self, kind: EventKind, party: str) -> bool:
+        """Let one more webhook of this kind and party be in flight, and return True, if it may be sent.
+
+        As `allow` and `acquire` in one step.
+        """
+        if kind is _REFRESH:
+            if allowed := self.allow(kind, party):
+                self.acquire(kind, party)
+            return allowed
+        in_flight = self.in_flight[kind]
+        free = self._free - self._kept_free
+        if in_flight < self._kept:
+            free += self._kept - in_flight
+        held = self._held[kind]
+        of_party = held.get(party, 0)
+        if free <= 0 or (in_flight >= PER_FREE * free and of_party >= PER_FREE * free):
+            return False
+        self.in_flight[kind] = in_flight + 1
+        self._free -= 1
+        if in_flight < self._kept:
+            self._kept_free -= 1
+        held[party] = of_party + 1
+        return True
+
     def acquire(self, kind: EventKind, party: str) -> None:
         if kind is _REFRESH:
             self.in_flight[_REFRESH] += 1

@@ -105,7 +105,7 @@ class Courier:
         self._deliveries: dict[Session, Delivery] = {}
         self._stopped = False
         self._fast_path = fast_path
-        self.wake: Callable[[Session], None] = self._wake if fast_path is None else fast_path.wake
+        self.wake: Callable[[Session], None] = self._offer if fast_path is None else fast_path.wake
         """Send the session's event, if it has one, now or in its turn. Do nothing if the session is already here."""
         if fast_path is not None:
             fast_path.join(
@@ -120,10 +120,6 @@ class Courier:
                 broken=self._broken,
             )
 
-    def _wake(self, session: Session) -> None:
-        if session not in self._deliveries:
-            self._offer(session)
-
     def stop(self) -> None:
         """Send nothing more. Answers to webhooks in flight are ignored from now on."""
         self._stopped = True
@@ -136,8 +132,9 @@ class Courier:
         self._deliveries.clear()
 
     def _offer(self, session: Session) -> None:
-        kind = session.find_pending()
-        if kind is not None and not self._stopped:
+        if session in self._deliveries or self._stopped:
+            return
+        if (kind := session.find_pending()) is not None:
             delivery = self._deliveries[session] = Delivery(session, self._traffic[kind])
             self._dispatcher.submit(delivery)
 

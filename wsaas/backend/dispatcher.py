@@ -54,6 +54,7 @@ class Dispatcher:
             each.may_go = partial(self._shares.allow, each.kind)
             # A connect is admitted, or turned away, before it waits.
             each.may_probe = each.may_go if each.kind is _CONNECT else partial(self._may_probe, each)
+        self._waiting = tuple([each.ready.parties for each in traffic])
         self._probing: IDelayedCall | None = None
         self._outages = 0
         """Breakers that are open."""
@@ -82,25 +83,25 @@ class Dispatcher:
     def submit(self, delivery: Delivery) -> None:
         """Send a delivery, now or in its turn; a connect may be turned away instead."""
         traffic, party = delivery.traffic, delivery.party
-        ready = traffic.ready
+        ready, open = traffic.ready, traffic.breaker.open
         if traffic.kind is _CONNECT and not self._health.admits(traffic, party, self._clock.seconds()):
             self._turn_away(delivery)
         elif (
             self.busy
             or party in ready.parties
-            or (ready.size and (self._shares.offers or traffic.breaker.open))
-            or not (traffic.may_probe if traffic.breaker.open else traffic.may_go)(party)
+            or (ready.size and (self._shares.offers or open))
+            or (open and not traffic.may_probe(party))
+            or not self._shares.try_acquire(traffic.kind, party)
         ):
             delivery.began = self._seconds()
             # In an outage a new one comes before those that have failed: the fault may be theirs.
-            ready.append(delivery, traffic.breaker.open)
-            if self.busy or traffic.breaker.open:
+            ready.append(delivery, open)
+            if self.busy or open:
                 self._pump_all()
         else:
             # None of those that wait may be sent now: each place that becomes free is offered to them.
             self.busy = True
             try:
-                self._shares.acquire(traffic.kind, party)
                 self._send(delivery)
             finally:
                 self.busy = False
@@ -117,6 +118,9 @@ class Dispatcher:
         if self.busy:
             return
         shares = self._shares
+        if not any(self._waiting):
+            shares.offers = 0
+            return
         self.busy = True
         try:
             while shares.offers > 0:

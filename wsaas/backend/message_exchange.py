@@ -39,6 +39,7 @@ class MessageExchange(Exchange, Generic[T]):
         """Call `answered`, the first time."""
         of, self.of = self.of, None
         if of is not None:
+            self.request = b""  # as long as a message, and the next one may wait for long
             self._answered(of, result, moment)
         else:
             super().end(result)

@@ -90,6 +90,7 @@ class MessageFastPath:
         self._form = contract.message_form(*self._around_id, b"messages" if self._batches else b"message")
         self._dispatcher = dispatcher
         self._traffic = traffic
+        self._duration, self._answers = traffic.counters.duration, traffic.counters.answers
         self._deliveries = deliveries
         self._monitor = monitor
         self._slow_send, self._slow_answered, self._offer, self._broken = send, answered, offer, broken
@@ -125,7 +126,6 @@ class MessageFastPath:
     def send(self, delivery: Delivery) -> None:
         """Send a delivery, which has its place in flight."""
         session, observer = delivery.session, self._monitor.observer
-        lane = session.lane
         if (
             delivery.event is not None
             or (observer is not None and (self._batches or observer.wants_requests))
@@ -135,6 +135,7 @@ class MessageFastPath:
             self._slow_send(delivery)
             return
         event: Received | Batch
+        lane = session.lane
         event = delivery.event = lane.head if self._batches else lane.messages[0]  # the head of one message, uncalled
         delivery.tries = 1
         due = delivery.began
@@ -171,23 +172,20 @@ class MessageFastPath:
         ):
             self._slow_answered(delivery, answer)
             return
-        session, exchange, dispatcher = delivery.session, delivery.exchange, self._dispatcher
-        assert exchange is not None
-        exchange.request = b""  # as long as a message, and the next one may wait for long
+        session, dispatcher, duration = delivery.session, self._dispatcher, self._duration
         now = moment or self._seconds()
         seconds = now - delivery.sent_at
-        counters = traffic.counters
-        duration = counters.duration
         # As in the courier, and there as Histogram.observe does.
         bucket = bisect_left(DURATIONS, seconds)
         duration.counts[bucket] += 1
         duration.sum += seconds
         if bucket > 3:
             duration.exemplars[bucket] = (session.trace_id, seconds, now)
-        counters.answers[2] += 1
+        self._answers[2] += 1
         try:
             if watched is not None:
-                delivery.watched = exchange.timing = None
+                assert delivery.exchange is not None
+                delivery.watched = delivery.exchange.timing = None
                 if observer is not None and type(delivery.event) is Received:
                     if watched is PASSED_OVER:
                         observer.passed_over(session, delivery.event, delivery.tries, answer)
@@ -216,5 +214,5 @@ class MessageFastPath:
                 return
             dispatcher.release(_MESSAGE, delivery.party)
             if pending is not None:
-                self._offer(session)
+                self.wake(session)
         dispatcher.pump()

@@ -80,9 +80,8 @@ class Webhook:
 
 @dataclass(slots=True)
 class Notes:
-    """The beginning of all webhooks of a connection, kept with its session. It is made for these `repeated` headers."""
+    """The beginning of all webhooks of a connection, kept with its session until its `repeated` headers change."""
 
-    repeated: tuple[tuple[bytes, bytes], ...]
     head: bytes
     webhook_id: bytes
 
@@ -156,9 +155,7 @@ class Contract:
 
         Fast path: as `webhook` and `Pool.exchange`, in one step.
         """
-        notes = session.backend_notes
-        if type(notes) is not Notes or notes.repeated is not session.repeated:
-            notes = session.backend_notes = self._notes(session)
+        notes: Notes = session.backend_notes or self._notes(session)
         frame, id = event.frame, notes.webhook_id
         payload, timestamp, secrets = frame.payload, int(self._wall_clock()), self._secrets
         signature = sign(secrets, b"%b_%d_message" % (id, event.sequence), timestamp, payload) if secrets else b""
@@ -180,9 +177,7 @@ class Contract:
 
         Fast path: as `message`, for a batch.
         """
-        notes = session.backend_notes
-        if type(notes) is not Notes or notes.repeated is not session.repeated:
-            notes = session.backend_notes = self._notes(session)
+        notes: Notes = session.backend_notes or self._notes(session)
         id, sequence = notes.webhook_id, event.messages[0].sequence
         body, timestamp, secrets = _batch_body(session.id, event.messages), int(self._wall_clock()), self._secrets
         signature = sign(secrets, b"%b_%d_messages" % (id, sequence), timestamp, body) if secrets else b""
@@ -202,9 +197,7 @@ class Contract:
     def _webhook(
         self, session: Identity, method: bytes, sequence: int, event: bytes, content_type: bytes, body: bytes
     ) -> Webhook:
-        notes = session.backend_notes
-        if not isinstance(notes, Notes) or notes.repeated is not session.repeated:
-            notes = session.backend_notes = self._notes(session)
+        notes: Notes = session.backend_notes or self._notes(session)
         timestamp = int(self._wall_clock())
         head = (
             b"%b%016x-01\r\nContent-Type: %b\r\nWSAAS-Event: %b\r\nwebhook-id: %b_%d_%b\r\nwebhook-timestamp: %d\r\n"
@@ -235,7 +228,8 @@ class Contract:
             lines = [line for name, line in self._own.items() if name not in replaced]
             own = b"".join(lines + [b"%b: %b\r\n" % header for header in repeated])
         head = b"%bWSAAS-Connection-Id: %b\r\ntraceparent: 00-%b-" % (own, id, session.trace_id.encode())
-        return Notes(repeated, head, id)
+        notes = session.backend_notes = Notes(head, id)
+        return notes
 
     def _connect_body(self, session: Identity) -> bytes:
         handshake, id = session.handshake, session.id

@@ -150,7 +150,7 @@ class Conversation(WebSocketClientProtocol):
             line = _STATUS_LINE.match(self._beginning)
             if line is not None and line[1] != b"101":
                 self._refusal = ResponseParser()
-                self._refusal.expect(MAX_REFUSAL_SIZE)
+                self._refusal.expect((MAX_REFUSAL_SIZE, None))
                 self._read_refusal(self._beginning)
             elif line is not None or len(self._beginning) > len(b"HTTP/1.1 101 "):
                 self._switching = True

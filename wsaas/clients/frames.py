@@ -42,8 +42,8 @@ _known = {
     for first in (_TEXT, _BINARY)
     for length in range(126)
 }.get
-"""What is known of a short message from a client by its first two bytes: the number of bytes behind these, the factor
-of its mask, the bytes of whole words, and if it is binary.
+"""A short message from a client, by its first two bytes: the number of bytes behind these, the factor of its mask, the
+bytes of whole words, and if it is binary.
 """
 
 REGISTERED = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 from wsaas.core.groups import NO_GROUPS
 from wsaas.core.model import Handshake
@@ -32,8 +33,8 @@ class Identity:
         self.trace_id = record.trace_id
         self.subprotocol: str | None = None
         self.groups: AbstractSet[str] = NO_GROUPS
-        self.backend_notes: object = None
-        """Kept for the courier: what it would otherwise make anew for each event."""
+        self.backend_notes: Any = None
+        """Kept for the courier: what it would otherwise make anew for each event. None where `repeated` has changed."""
         self.fan_out_entry: object = None
         """Kept for the client's end, and its fan-out."""
 
@@ -41,4 +42,5 @@ class Identity:
         """Add to the headers that are repeated; each replaces those of its name, in upper or lower case."""
         if headers:
             names = {name.lower() for name, _ in headers}
+            self.backend_notes = None
             self.repeated = (*(header for header in self.repeated if header[0].lower() not in names), *headers)

@@ -113,6 +113,8 @@ class Session(Identity):
 
     def find_pending(self) -> EventKind | None:
         """Return the kind of event that `next_event` would give now."""
+        if self.lane.messages and self.expiry is None and not self.outgoing.unsent and self.outgoing.streams is None:
+            return _MESSAGE  # as below, and the most frequent
         state = self.state
         if state is not _OPEN and state in BEFORE_THE_ANSWER:
             return _CONNECT

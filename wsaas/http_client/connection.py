@@ -90,8 +90,8 @@ class Connection(protocol.Protocol):
         self._phase, self._exchange = _BUSY, exchange
         exchange.connection = self
         parser, deadline = self._parser, self._deadline
-        if parser.received or parser.limit != exchange.limit or parser.streams is not exchange.streams:
-            parser.expect(exchange.limit, exchange.streams)
+        if parser.received or parser.terms != exchange.terms:
+            parser.expect(exchange.terms)
         exchange.sent += 1
         if (moment := exchange.deadline) < deadline.rings_at:
             deadline.move(moment)
@@ -235,10 +235,8 @@ class Connection(protocol.Protocol):
 
     def _finish_alike(self, exchange: Exchange, last: LastResponse) -> bool:
         """Fast path: end an exchange with the same answer as the last, without the parser; return False if it must."""
-        answer, parser, deadline = last.answer, self._parser, self._deadline
-        if answer is None or parser.received or len(answer.body) > parser.limit:
-            return False
-        if self._writer.unwritten or (parser.streams is not None and not last.no_stream):  # type: ignore[union-attr]
+        parser, deadline = self._parser, self._deadline
+        if parser.received or parser.terms not in last.terms or self._writer.unwritten:  # type: ignore[union-attr]
             return False
         self._exchange, self._used, self._phase = None, True, _IDLE
         now = self._seconds()
@@ -248,7 +246,7 @@ class Connection(protocol.Protocol):
             deadline.moment = moment
         self._owner.freed(self)
         exchange.connection = None
-        exchange.end(answer, now)
+        exchange.end(last.answer, now)
         return True
 
     def _finish(self) -> None:

@@ -94,6 +94,10 @@ IsStream = Callable[[int, Sequence[tuple[bytes, bytes]]], bool]
 """Says of a status and headers (names in lower case) if the body is to be read while it comes."""
 
 
+Terms = tuple[int, IsStream | None]
+"""The part of an answer that is read: so many bytes of its body at most, or the body while it comes, if that says so."""
+
+
 class Droppable(Protocol):
     """A connection, as an exchange on it knows it."""
 
@@ -116,11 +120,10 @@ class Exchange:
         "connecting",
         "connection",
         "deadline",
-        "limit",
         "request",
         "sent",
         "silence",
-        "streams",
+        "terms",
         "timing",
     )
 
@@ -134,12 +137,10 @@ class Exchange:
         streams: IsStream | None = None,
         silence: float = 0.0,
     ) -> None:
-        self.streams = streams
-        """Says of an answer's head if its body is to be read while it comes."""
+        self.terms: Terms = limit, streams
         self.silence = silence
         """Seconds between two parts of such a body, at most."""
         self.request = request
-        self.limit = limit
         self.deadline = deadline
         self.sent = 0
         self.timing = timing

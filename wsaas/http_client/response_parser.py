@@ -12,7 +12,7 @@ from enum import Enum
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from wsaas.http_client.body_stream import BodyStream, StreamedResponse
-from wsaas.http_client.exchange import Fault, HttpResponse, IsStream, Lost
+from wsaas.http_client.exchange import Fault, HttpResponse, Lost, Terms
 
 # Status line and headers of one answer, informational answers before it included.
 HEAD_LIMIT = 65536
@@ -20,6 +20,8 @@ HEAD_LIMIT = 65536
 OVERHEAD_LIMIT = 131072
 # Bytes of the longest answer that LastResponse remembers.
 LONGEST_REMEMBERED = 1024
+# Terms of exchanges that LastResponse remembers: a gateway has a few.
+MOST_TERMS = 16
 
 
 class Part(Enum):
@@ -35,13 +37,29 @@ class LastResponse:
     these are not parsed again. One for all connections of a pool; of LONGEST_REMEMBERED bytes at most.
     """
 
-    __slots__ = ("answer", "data", "no_stream")
+    __slots__ = ("answer", "data", "no_stream", "terms")
+
+    answer: HttpResponse
+    """Set with `data`."""
 
     def __init__(self) -> None:
         self.data = b""
-        self.answer: HttpResponse | None = None
         self.no_stream = False
         """True if a `streams` has said that this is none to be read while it comes; else nobody was asked."""
+        self.terms: set[Terms] = set()
+        """Terms under which the bytes are this answer. Bound: MOST_TERMS."""
+
+    def keep(self, data: bytes, answer: HttpResponse, terms: Terms) -> None:
+        """Remember an answer that came under these terms."""
+        self.data, self.answer, self.no_stream, self.terms = data, answer, terms[1] is not None, {terms}
+
+    def is_known(self, data: bytes, terms: Terms) -> bool:
+        """Return whether these bytes are this answer, under other terms perhaps."""
+        if data != self.data or len(self.answer.body) > terms[0] or not (self.no_stream or terms[1] is None):
+            return False
+        if len(self.terms) < MOST_TERMS:
+            self.terms.add(terms)
+        return True
 
 
 class ResponseParser:
@@ -56,27 +74,25 @@ class ResponseParser:
         self._last = LastResponse() if last is None else last
         self._piece = b""
         self._known: HttpResponse | None = None
-        self.expect(0)
+        self.expect((0, None))
         self._begin()
 
-    def expect(self, limit: int, streams: IsStream | None = None) -> None:
-        """Begin with the next answer, of whose body `limit` bytes are kept.
+    def expect(self, terms: Terms) -> None:
+        """Begin with the next answer, which is read on these terms: of its body the limit is kept.
 
-        If `streams` is true for its head, `streaming` is set, and the body is taken by `take_body` instead.
+        If the body is to be read while it comes, `streaming` is set, and it is taken by `take_body` instead.
         """
         self.received = 0
         self.reusable = self.whole = self.streaming = False
-        self.limit = limit
-        self.streams = streams
+        self.terms = terms
+        self.limit, self.streams = terms
 
     def feed(self, data: bytes) -> Fault | None:
         """Parse the next bytes; return a Fault if they make no answer."""
         if self.received == 0:
-            last = self._last
-            known = last.answer is not None and len(last.answer.body) <= self.limit
-            if known and data == last.data and (last.no_stream or self.streams is None):
+            if self._last.is_known(data, self.terms):
                 self.received = len(data)
-                self._known = last.answer
+                self._known = self._last.answer
                 self.whole = self.reusable = True
                 return None
             self._begin()
@@ -113,8 +129,7 @@ class ResponseParser:
             return self._known
         answer = HttpResponse(self._status, tuple(self._headers), b"".join(self._body), self._room < 0)
         if self._piece and self.reusable:
-            self._last.data, self._last.answer = self._piece, answer
-            self._last.no_stream = self.streams is not None
+            self._last.keep(self._piece, answer, self.terms)
         return answer
 
     def streamed(self, stream: BodyStream) -> StreamedResponse:

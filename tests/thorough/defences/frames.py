@@ -50,6 +50,7 @@ _MADE = "        clock = self.context.clock\n        self.liveness"
 _BOTH = ("thorough.fuzz.test_clients.FrameFuzz.test_meanwhile", "thorough.fuzz.test_process.AssaultTests.test_frames")
 
 _LENGTHS = "unit.clients.test_frames.DifferentialTests.test_every_length_byte"
+_OPCODES = "unit.clients.test_frames.DifferentialTests.test_every_first_byte"
 _ALONE = "unit.clients.test_frames.DifferentialTests.test_takes_the_same"
 _ONE_BY_ONE = "unit.clients.test_frames.DifferentialTests.test_one_by_one"
 _BEHIND_ANOTHER = "unit.clients.test_frames.DifferentialTests.test_behind_another"
@@ -116,7 +117,7 @@ DEFENCES = [
     without(FLOOD, SERVICE, "=settings.message_rate", "=0", "system.test_limits.RateTests.test_flood"),
     without(FASTER, CONNECTION, "self._reader.flow.pause(LANE)", "pass"),
     without(FASTER, READER, "session.announce(length)\n                    frame", "frame", _BEHIND_ANOTHER),
-    without(FASTER, READER, "self._session.announce(length)", "pass", _ONE_BY_ONE),
+    without(FASTER, READER, "session.announce(len(frame.payload))", "pass", _ONE_BY_ONE),
     without(FASTER, READER, "session.lane.room)", "1000000)", _SEVERAL),
     without(FASTER, FRAMES, "room < 0 or ", "", _TAKES_SEVERAL),
     without(FASTER, READER, "session.announce(expected)", "pass", "system.test_order.BacklogTests.test_memory"),
@@ -216,27 +217,28 @@ DEFENCES = [
         "payload.decode()\n    except UnicodeDecodeError:\n        pass",
         _ALONE,
     ),
-    without(FORBIDDEN, FRAMES, "first == _TEXT and not payload.isascii()", "False", _ALONE),
+    without(FORBIDDEN, FRAMES, " if binary or payload.isascii() or _is_text(payload) else None", "", _ALONE),
     without(FORBIDDEN, FRAMES, "if not payload.isascii() and not _is_text(payload)", "if False", _TAKES_SEVERAL),
     without(FORBIDDEN, FRAMES, "data[at + 1] ^ MASKED", "data[at + 1] & 127", _TAKES_SEVERAL),
     without(
         FORBIDDEN,
         FRAMES,
-        "            if not 126 <= length <= SMALL",
-        "            if not length <= SMALL",
+        "if not 126 <= length <= SMALL:",
+        "if not length <= SMALL:",
         _TAKES_SEVERAL,
     ),
     without(FORBIDDEN, FRAMES, "elif first == _BINARY:", "elif first & 0x8F == _BINARY:", _TAKES_SEVERAL),
-    without(FORBIDDEN, FRAMES, "if first != _TEXT and first != _BINARY:", "if first & 8:", _ALONE),
-    without(FORBIDDEN, FRAMES, "!= MASKED | length:", "& 127 != length:", _ALONE),
     without(
         FORBIDDEN,
         FRAMES,
-        "    if length < 126:\n        if length < 0",
-        "    if length < 256:\n        if length < 0",
-        _LENGTHS,
+        "for first in (_TEXT, _BINARY)\n    for length",
+        "for first in (_TEXT, _BINARY, PING)\n    for length",
+        _OPCODES,
     ),
-    without(FORBIDDEN, FRAMES, "(length := length - 2) >= 126", "(length := length - 2) >= 0", _ALONE),
+    without(FORBIDDEN, FRAMES, " if data[0] in (_TEXT, _BINARY) else None", "", _OPCODES),
+    without(FORBIDDEN, FRAMES, "if len(masked) != end:", "if False:", _LENGTHS),
+    without(FORBIDDEN, FRAMES, "if not 126 <= length <= SMALL or ", "if length > SMALL or ", _LENGTHS),
+    without(FORBIDDEN, FRAMES, " or data[1] != _LONGER", "", _LENGTHS),
     without(FORBIDDEN, FRAMES, " if start + MASK_LENGTH + length <= len(data) else None"),
     without(FORBIDDEN, FACTORY, "webStatus=False,", "webStatus=False, utf8validateIncoming=False,"),
     without(FORBIDDEN, FACTORY, "failByDrop=False", "failByDrop=True"),

@@ -120,7 +120,7 @@ def answer(data: bytes) -> None:
     found = []
     for cut in (len(data), len(data) // 2):
         parser = ResponseParser()
-        parser.expect(100)
+        parser.expect((100, None))
         faults: list[Fault | None] = [parser.feed(data[:cut])]
         if faults == [None] and not parser.whole and cut < len(data):
             faults.append(parser.feed(data[cut:]))

@@ -88,6 +88,21 @@ class SharesTests(SynchronousTestCase):
         self.assertEqual([held for held in shares._held.values() if held], [])
         self.assertEqual(self.fill(shares, CONNECT), 32)
 
+    def test_try_acquire(self) -> None:
+        """A place is acquired in one step exactly where it could be asked for and acquired; else nothing changes."""
+        random, acquired = Random(3), 0
+        for _ in range(300):
+            one, other = (Shares(total) for total in [random.choice((1, 3, 8, 16, 64))] * 2)
+            for _ in range(40):
+                kind, party = random.choice(list(EventKind)), random.choice("aaaaaabc")
+                allowed = other.allow(kind, party)
+                if allowed:
+                    other.acquire(kind, party)
+                    acquired += 1
+                self.assertEqual(one.try_acquire(kind, party), allowed)
+                self.assertEqual(one.__dict__, other.__dict__)
+        self.assertTrue(1000 < acquired < 11000, acquired)
+
     def test_pass_on(self) -> None:
         """A place is passed on exactly where it could be released, asked for and acquired; else nothing changes."""
         random, passed = Random(3), 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 from hypothesis import given
@@ -321,6 +321,16 @@ class DifferentialTests(SynchronousTestCase):
                 found = measure(data, 0)
                 expected = take(data, 0, *found) if found is not None and sum(found) + 4 == size else None
                 self.assertEqual(take_only(data), expected, f"{size} bytes, second byte {second}")
+
+    def test_every_first_byte(self) -> None:
+        """A read is taken in one step only if its first byte is that of a whole message."""
+        for first, (start, size) in product(range(256), ((b"\x83", 3), (b"\xfe\0\x82", 130))):
+            data = bytes((first,)) + start + b"mask" + b"mask" * size
+            data = data[: 1 + len(start) + 4 + size]
+            taken = take_only(data)
+            self.assertEqual(None if taken is None else len(taken.payload), size if first in (0x81, 0x82) else None)
+            if taken is not None:
+                self.assertEqual(taken, take(data, 0, 1 + len(start), size))
 
     def test_usual_is_taken(self) -> None:
         """A message by itself, of up to 1,024 bytes, is taken in one step."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsaas.http_client.exchange import HttpResponse
-from wsaas.http_client.response_parser import LONGEST_REMEMBERED, LastResponse, ResponseParser
+from wsaas.http_client.response_parser import LONGEST_REMEMBERED, MOST_TERMS, LastResponse, ResponseParser
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
 
@@ -18,7 +18,7 @@ class RememberTests(SynchronousTestCase):
         self, *pieces: bytes, limit: int = 100, parser: ResponseParser | None = None
     ) -> tuple[HttpResponse, bool]:
         parser = ResponseParser(self.last) if parser is None else parser
-        parser.expect(limit)
+        parser.expect((limit, None))
         for piece in pieces:
             self.assertIsNone(parser.feed(piece))
         self.assertTrue(parser.whole)
@@ -39,7 +39,7 @@ class RememberTests(SynchronousTestCase):
     def test_in_pieces(self) -> None:
         """Only what came in one piece is remembered, and only for what comes in one."""
         self.parse(OK[:20], OK[20:])
-        self.assertIsNone(self.last.answer)
+        self.assertEqual(self.last.data, b"")
         self.parse(OK)
         again, _ = self.parse(OK[:20], OK[20:])
         self.assertEqual(again, self.last.answer)
@@ -52,10 +52,26 @@ class RememberTests(SynchronousTestCase):
         self.assertGreater(len(long), LONGEST_REMEMBERED)
         for data, limit in ((closing, 100), (OK, 1), (long, 5000), (OK + b"HTTP/1.1 200 OK\r\n", 100)):
             self.parse(data, limit=limit)
-            self.assertIsNone(self.last.answer, data[:40])
+            self.assertEqual(self.last.data, b"", data[:40])
 
     def test_smaller_limit(self) -> None:
         """Where less of the body is wanted than was remembered, it is cut as ever."""
         self.parse(OK)
         cut, _ = self.parse(OK, limit=1)
         self.assertEqual((cut.body, cut.truncated), (b"O", True))
+
+    def test_terms(self) -> None:
+        """The terms under which the same bytes are the same answer are known: those that it came under, and others that
+        would make no difference, MOST_TERMS of them.
+        """
+        self.parse(OK)
+        self.parse(OK, limit=2)
+        self.assertEqual(self.last.terms, {(100, None), (2, None)})
+        self.parse(OK, limit=1)
+        self.assertEqual(self.last.terms, {(100, None), (2, None)})
+        self.assertFalse(self.last.is_known(OK, (100, lambda status, headers: True)))
+        for limit in range(2, 2 + 2 * MOST_TERMS):
+            self.parse(OK, limit=limit)
+        self.assertEqual(len(self.last.terms), MOST_TERMS)
+        self.parse(OK.replace(b"OK", b"NO"), limit=5)
+        self.assertEqual(self.last.terms, {(5, None)})

@@ -21,6 +21,13 @@ class SameAnswerTests(PoolTestCase):
         answer = self.answered(waiting)
         self.assertEqual((answer.status, answer.body), (500, OK))
 
+    def test_smaller_limit(self) -> None:
+        """An exchange that wants less of the body than the last answer has is given no more."""
+        waiting = self.exchange(limit=1)
+        self.backend.wires[0].answer(OK)
+        answer = self.answered(waiting)
+        self.assertEqual((answer.body, answer.truncated), (b"O", True))
+
     def test_early_answer(self) -> None:
         """An answer that comes before its request is written ends the connection, on which the rest would follow."""
         wire = self.backend.wires[0]
