@@ -95,7 +95,7 @@ IsStream = Callable[[int, Sequence[tuple[bytes, bytes]]], bool]
 
 
 Terms = tuple[int, IsStream | None]
-"""The part of an answer that is read: so many bytes of its body at most, or the body while it comes, if that says so."""
+"""The part of an answer that is read: its body, up to so many bytes, or while it comes, if that says so."""
 
 
 class Droppable(Protocol):
