@@ -174,6 +174,7 @@ TESTS: Claims = {
             "thorough.fuzz.test_clients.FrameFuzz.test_cuts",
             "unit.clients.test_frames.DifferentialTests.test_takes_the_same",
             "unit.clients.test_frames.DifferentialTests.test_every_length_byte",
+            "unit.clients.test_frames.DifferentialTests.test_every_first_byte",
             "unit.clients.test_frames.DifferentialTests.test_takes_several",
         ],
         "Anything else, by the hundred thousand": [
