@@ -17,7 +17,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 
-from wsaas.cluster.engine_connection import EngineAway, EngineConnection, EngineRefused, Word
+from wsaas.cluster.engine_connection import CALL_TIMEOUT, EngineAway, EngineConnection, EngineRefused, Word
 from wsaas.cluster.scripts import Script
 from wsaas.http_client.causes import cause
 from wsaas.http_client.target import Target
@@ -36,11 +36,12 @@ class _Connections(Factory):
 
     noisy = False
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, call_timeout: float) -> None:
         self._clock = clock
+        self._call_timeout = call_timeout
 
     def buildProtocol(self, addr: IAddress | None) -> EngineConnection:
-        return EngineConnection(self._clock)
+        return EngineConnection(self._clock, self._call_timeout)
 
 
 class EngineEvents(Protocol):
@@ -54,17 +55,28 @@ class EngineEvents(Protocol):
 
 
 class Engine:
-    """The engine at an address. `random()` is a number from 0 to 1."""
+    """The engine at an address. `random()` is a number from 0 to 1. The timeouts are in seconds, for a connection to a
+    server and for the answer to a command.
+    """
 
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, address: EngineAddress, files: ClientFiles, random: Callable[[], float] = lambda: 0.5
+        self,
+        reactor: Any,
+        address: EngineAddress,
+        files: ClientFiles,
+        random: Callable[[], float] = lambda: 0.5,
+        *,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        call_timeout: float = CALL_TIMEOUT,
     ) -> None:
         self._reactor = reactor
         self.address = address
         self._files = files
         self._random = random
+        self._connect_timeout = connect_timeout
+        self._call_timeout = call_timeout
         self._limit = LogLimit(reactor)
         self._connection: EngineConnection | None = None
         self._serving: Deferred[None] | None = None
@@ -187,7 +199,7 @@ class Engine:
             self._log.failure("the supervision of the engine's connection ended", failure)
 
     def _unix(self) -> IStreamClientEndpoint:
-        return UNIXClientEndpoint(self._reactor, self.address.path, CONNECT_TIMEOUT)
+        return UNIXClientEndpoint(self._reactor, self.address.path, self._connect_timeout)
 
     def _endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
         name = f"[{host}]" if ":" in host else host
@@ -195,8 +207,8 @@ class Engine:
         return Target.from_address(self._reactor, f"{scheme}://{name}:{port}", self._files).endpoint
 
     async def _open(self, endpoint: IStreamClientEndpoint) -> EngineConnection:
-        connecting: Deferred[Any] = endpoint.connect(_Connections(self._reactor))
-        timer = self._reactor.callLater(CONNECT_TIMEOUT, connecting.cancel)
+        connecting: Deferred[Any] = endpoint.connect(_Connections(self._reactor, self._call_timeout))
+        timer = self._reactor.callLater(self._connect_timeout, connecting.cancel)
         try:
             connection: EngineConnection = await connecting
         except (CancelledError, ConnectingCancelledError):  # by the timer, or by `stop`

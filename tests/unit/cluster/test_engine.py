@@ -186,6 +186,12 @@ class TrialTests(SynchronousTestCase):
             self.assertEqual("WAIT" in self.asked, replicas == 1)
 
 
+def patient(address: str, ca: str | None = None, **timeouts: float) -> Engine:
+    """An engine that waits for as long as a busy machine may need, unless told otherwise."""
+    files = ClientFiles(ca, prefix="CLUSTER_")
+    return Engine(reactor, parse(address), files, **{"connect_timeout": 30.0, "call_timeout": 30.0, **timeouts})
+
+
 class EngineTests(TestCase):
     skip = MISSING
     timeout = 60
@@ -195,8 +201,8 @@ class EngineTests(TestCase):
         self.addCleanup(redis.end)
         return redis
 
-    def engine(self, address: str) -> Engine:
-        engine = Engine(reactor, parse(address), ClientFiles(prefix="CLUSTER_"))
+    def engine(self, address: str, **timeouts: float) -> Engine:
+        engine = patient(address, **timeouts)
         engine.events = self.heard = Heard()
         self.addCleanup(engine.stop)
         engine.start()
@@ -209,8 +215,8 @@ class EngineTests(TestCase):
             await deferLater(reactor, 0.01)  # type: ignore[arg-type]
         self.fail("not in time")
 
-    async def refusal(self, address: str) -> str:
-        engine = Engine(reactor, parse(address), ClientFiles(prefix="CLUSTER_"))
+    async def refusal(self, address: str, **timeouts: float) -> str:
+        engine = patient(address, **timeouts)
         try:
             (await engine.connect()).drop("not wanted")
         except EngineAway as error:
@@ -240,7 +246,7 @@ class EngineTests(TestCase):
 
         async def run() -> None:
             redis = self.server()
-            engine = self.engine(redis.address)
+            engine = self.engine(redis.address, call_timeout=1.0)
             await self.until(lambda: engine.there)
             redis.freeze()
             try:
@@ -279,7 +285,7 @@ class EngineTests(TestCase):
             self.assertIn("WRONGPASS", await self.refusal(f"unix://app:wrong@{redis.path}"))
             engine = self.engine(f"unix://app:later@{redis.path}?db=3")
             await self.until(lambda: "WRONGPASS" in (engine.trouble or ""))
-            connection = await Engine(reactor, parse(f"unix://:other@{redis.path}"), ClientFiles()).connect()
+            connection = await patient(f"unix://:other@{redis.path}").connect()
             await connection.call("ACL", "SETUSER", "app", ">later")
             connection.drop("done")
             await self.until(lambda: engine.there)
@@ -318,7 +324,7 @@ class EngineTests(TestCase):
 
         async def run() -> None:
             redis = self.server()
-            engine = Engine(reactor, parse(redis.address), ClientFiles())
+            engine = patient(redis.address)
             self.assertEqual(await try_engine(engine, Keys("x"), 0), ([], []))
             redis.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
             flaws, found = await try_engine(engine, Keys("x"), 2)
@@ -371,7 +377,7 @@ class EngineTests(TestCase):
 
         async def run() -> None:
             redis = self.server(port=free_port())
-            engine = Engine(reactor, parse(f"redis://w:pw@127.0.0.1:{redis.port}"), ClientFiles())
+            engine = patient(f"redis://w:pw@127.0.0.1:{redis.port}")
             only = "auth select role info wait eval evalsha hkeys hscan smembers get hget".split()
             commands = [f"+{name.lower()}" for name in [*used, *only]]
             redis.ask("ACL", "SETUSER", "w", "on", ">pw", "~{x}:*", "-@all", *commands)
@@ -445,7 +451,7 @@ class EngineTests(TestCase):
                 ("127.0.0.1", trusted, "host name mismatch"),
                 ("localhost", None, "unknown authority"),
             ):
-                engine = Engine(reactor, parse(f"rediss://{host}:{port}"), ClientFiles(ca_file, prefix="CLUSTER_"))
+                engine = patient(f"rediss://{host}:{port}", ca_file)
                 try:
                     connection = await engine.connect()
                 except EngineAway as error:
@@ -458,7 +464,7 @@ class EngineTests(TestCase):
             plain = self.server(port=free_port())
             self.assertIn("it may not speak TLS", await self.refusal(f"rediss://localhost:{plain.port}"))
             plain.freeze()
-            self.assertNotIn("TLS", await self.refusal(f"redis://localhost:{plain.port}"))
+            self.assertNotIn("TLS", await self.refusal(f"redis://localhost:{plain.port}", call_timeout=0.1))
             plain.thaw()
 
         return Deferred.fromCoroutine(run())
