@@ -10,9 +10,9 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from wsaas.cluster.row_copy import RowCopy, Stored
+from wsaas.cluster.row_copy import RowCopy
 from wsaas.core.events import Closed
-from wsaas.core.interfaces import Connections, Journal
+from wsaas.core.interfaces import Connections, Journal, Stored
 from wsaas.core.records import Record
 
 

@@ -10,7 +10,7 @@ number is asked for, too, after each new connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -29,7 +29,7 @@ from wsaas.cluster.row_fields import Change, differences, words_of
 from wsaas.cluster.scripts import Scripts
 from wsaas.core.events import Closed
 from wsaas.core.ids import PREFIX_LENGTH
-from wsaas.core.interfaces import Connections
+from wsaas.core.interfaces import Connections, Stored, Together
 from wsaas.core.records import Record
 from wsaas.telemetry.log_limit import LogLimit
 
@@ -41,9 +41,6 @@ OPENINGS_DELAY = 0.004
 """Seconds for which new connections do, beside a journal on disk, which gathers them for 5 ms before it writes."""
 COMPARE_EVERY = 600.0
 """Seconds between two comparisons of all rows, which find what no answer told."""
-
-Stored = Callable[[bool], None]
-Together = Callable[[Callable[[], object]], object]
 
 
 class RowCopy:

@@ -14,6 +14,11 @@ from wsaas.core.refusal import Refusal
 S = TypeVar("S", contravariant=True)
 """The class of sessions, which imports these interfaces and so cannot be imported by them."""
 
+Stored = Callable[[bool], None]
+"""Called once with True when a row is safe, or with False if it is not."""
+Together = Callable[[Callable[[], object]], object]
+"""Does a work that makes several requests, which then leave in a row."""
+
 
 class PongInput(Protocol):
     """The part of a session to which the client's end tells what the client has read."""
@@ -181,10 +186,10 @@ class Journal(Protocol):
     Calls return at once; rows of one connection are written in the order of calls.
     """
 
-    def opened(self, record: Record, stored: Callable[[bool], None]) -> None:
+    def opened(self, record: Record, stored: Stored) -> None:
         """Keep a connection before its POST leaves; `stored(True)` once it is safe, `stored(False)` if it cannot be."""
 
-    def accepted(self, record: Record, stored: Callable[[bool], None]) -> None:
+    def accepted(self, record: Record, stored: Stored) -> None:
         """The connect was accepted, and `repeated` has grown; `stored(True)` once that is safe.
 
         `stored(False)` if it is not safe yet: the journal keeps the record in mind and writes it when it can. Called

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from wsaas.core.events import Closed
+from wsaas.core.interfaces import Stored
 from wsaas.core.records import Record
 from wsaas.journal.rows import CONNECTING, OPEN, JournalRow, encode_closed, encode_record
-
-Stored = Callable[[bool], None]
 
 
 class Changes:

@@ -29,12 +29,12 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from wsaas.core.events import Closed
-from wsaas.core.interfaces import Connections
+from wsaas.core.interfaces import Connections, Stored, Together
 from wsaas.core.records import Record
 from wsaas.journal.disk import Disk
 from wsaas.journal.health import RETRY_INTERVAL, Condition, Health
 from wsaas.journal.lock import JournalDisplaced
-from wsaas.journal.pending_changes import Changes, PendingChanges, Stored
+from wsaas.journal.pending_changes import Changes, PendingChanges
 from wsaas.journal.repair import Kept
 from wsaas.journal.writer_thread import JobQueue, WriterThread
 from wsaas.telemetry.log_limit import LogLimit
@@ -76,7 +76,7 @@ class SqliteJournal:
         wall_clock: Callable[[], float],
         batch_delay: float = 0.005,
         queue: JobQueue | None = None,
-        together: Callable[[Callable[[], object]], object] = lambda work: work(),
+        together: Together = lambda work: work(),
     ) -> None:
         self._reactor = reactor
         self._directory = directory

@@ -35,7 +35,7 @@ from wsaas.cluster.nodes import Nodes
 from wsaas.cluster.own_groups import OwnGroups
 from wsaas.cluster.own_place import OwnPlace
 from wsaas.cluster.right import Right
-from wsaas.cluster.row_copy import OPENINGS_DELAY, RowCopy, Together
+from wsaas.cluster.row_copy import OPENINGS_DELAY, RowCopy
 from wsaas.cluster.sibling_site import sibling_site
 from wsaas.cluster.siblings import Siblings
 from wsaas.cluster.sockets import SiblingSockets
@@ -43,6 +43,7 @@ from wsaas.cluster.table import Table
 from wsaas.cluster.turns import Turns
 from wsaas.cluster.votes import Votes
 from wsaas.core.gateway import Gateway
+from wsaas.core.interfaces import Together
 from wsaas.core.router import Router
 from wsaas.http_client.target import Target
 from wsaas.net.tls_client import ClientFiles
