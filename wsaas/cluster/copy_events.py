@@ -25,3 +25,17 @@ class CopyEvents(Protocol):
 
     def copy_complete(self, complete: bool) -> None:
         """Hear whether the engine has every row that the journal on disk has, before a row is left out."""
+
+
+class Completeness:
+    """Knows if the engine has every row that the journal on disk has, and tells when that changes."""
+
+    def __init__(self, events: CopyEvents) -> None:
+        self._events = events
+        self._complete = True
+
+    def set(self, complete: bool) -> None:
+        """Note that a row is only on disk, before it counts as safe, or that the engine has all."""
+        if complete is not self._complete:
+            self._complete = complete
+            self._events.copy_complete(complete)

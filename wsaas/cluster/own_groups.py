@@ -129,6 +129,8 @@ class OwnGroups:
     def take(self, most: int, connection: int) -> tuple[list[str], list[str]]:
         """Return the groups that have begun, and those that have ended, for a batch over this connection."""
         self._connection = connection
+        if not self._pending:
+            return [], []
         self._sent = dict(islice(self._pending.items(), most))
         for group, begun in self._sent.items():
             del self._pending[group]
@@ -140,6 +142,8 @@ class OwnGroups:
 
     def written(self) -> None:
         """Hear that the engine has the batch."""
+        if not self._sent and not self._there:
+            return
         begins = [group for group, begun in self._sent.items() if begun]
         self._sent = {}
         self._owed.difference_update(begins)

@@ -13,8 +13,8 @@ from wsaas.core.ids import PREFIX_LENGTH
 from wsaas.core.records import Record
 from wsaas.journal.rows import encode_closed, encode_record
 
-Change = Record | Closed | None
-"""The new content of a field; None to remove it."""
+Change = str | Record | Closed | None
+"""The new content of a field, encoded or not; None to remove it, that of a record with the record's end."""
 
 
 def words_of(changes: Mapping[str, Change], keep_authorization: bool) -> tuple[list[str], list[str]]:
@@ -24,6 +24,10 @@ def words_of(changes: Mapping[str, Change], keep_authorization: bool) -> tuple[l
     for field, change in changes.items():
         if change is None:
             removals.append(field)
+            if field[-1] != ".":
+                removals.append(field + ".")
+        elif isinstance(change, str):
+            puts += (field, change)
         elif isinstance(change, Closed):
             puts += (field, encode_closed(change))
         else:

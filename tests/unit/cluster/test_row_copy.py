@@ -252,6 +252,58 @@ class RowCopyTests(SynchronousTestCase):
         self.assertEqual((len(self.batches()), sorted(self.rows)), (2, [field(name) for name in "abc"]))
         self.assertEqual(sorted(self.stored), [(name, True) for name in "abcd"])
 
+    def test_changed_meanwhile(self) -> None:
+        """A row that changes while its batch is under way is safe with the next batch, not with that one."""
+        self.engine.held = []
+        self.put("a")
+        self.copy.put(record("a", secret=b"new"), lambda safe: self.stored.append(("changed", safe)))
+        held, self.engine.held = self.engine.held, []
+        held[0][0].callback(held[0][1])
+        self.assertEqual(self.stored, [("a", True)])
+        self.engine.release()
+        self.assertEqual(self.stored, [("a", True), ("changed", True)])
+        self.assertEqual(decode_record(self.rows[field("a")].encode()), record("a", secret=b"new"))
+
+    def test_known_text(self) -> None:
+        """A record that is encoded already is sent as it is."""
+        self.copy.put(record("a"), lambda safe: None, "the text")
+        self.assertEqual(self.rows, {field("a"): "the text"})
+
+    def test_failing_step(self) -> None:
+        """A step that fails keeps none of the others from its word; the rows are compared again."""
+        self.engine.held = []
+
+        def fail(safe: bool) -> None:
+            raise ZeroDivisionError
+
+        self.put("first")
+        for name in "abc":
+            self.copy.put(record(name), fail) if name == "b" else self.put(name)
+        self.engine.release()
+        self.assertEqual(self.stored, [(name, True) for name in ("first", "a", "c")])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.live.all = [record(name) for name in "ac"]
+        self.copy.renewed()
+        self.assertEqual(sorted(self.rows), [field(name) for name in "ac"])
+
+    def test_turns(self) -> None:
+        """The rows of claimed processes and those of this one take turns, however many come."""
+        self.twin.join(Q, "t", "", 0)
+        self.twin.write(Q, Q, 1, {field("a"): "x", field("b"): "x"}, [])
+        self.twin.claim(P, Q, "t")
+        self.engine.held = []
+        self.put("first")
+        for name in "ab":
+            self.copy.remove(record(name, prefix=Q).id)
+            self.put(f"{name}1")
+            self.clock.advance(ENDS_DELAY)
+            for _ in range(2):
+                held, self.engine.held = self.engine.held, []
+                self.put(f"{name}2")
+                for deferred, answer in held:
+                    deferred.callback(answer)
+        self.assertEqual([words[2] for words in self.batches()], [P, Q, P, Q, P])
+
     def test_bound_of_a_batch(self) -> None:
         """A batch has at most MAX_BATCH fields; the rest follows."""
         self.engine.held = []
