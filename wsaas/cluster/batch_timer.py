@@ -21,13 +21,17 @@ class BatchTimer:
         self._timer: IDelayedCall | None = None
         self._due = inf
         """The moment by which what waits is to leave; infinite if nothing waits, -inf for the end of this batch."""
+        self._wait = inf
+        """The seconds that were left until then when that was set."""
         self.held = False
 
     def within(self, seconds: float) -> None:
         """Have something that has come leave within so many seconds, or else with the end of the batch under way."""
+        if seconds >= self._wait:  # what is due came earlier and waits no longer, so the clock need not be asked
+            return
         due = self._clock.seconds() + seconds
         if due < self._due:
-            self._due = due
+            self._due, self._wait = due, seconds
             if self._timer is not None:
                 self._timer.reset(seconds)
             elif not self.held:
@@ -35,11 +39,11 @@ class BatchTimer:
 
     def at_once(self) -> None:
         """Have what waits leave as soon as the batch under way is answered."""
-        self._due = -inf
+        self._due = self._wait = -inf
 
     def clear(self) -> None:
         """Note that nothing waits any more."""
-        self._due = inf
+        self._due = self._wait = inf
         self._cancel()
 
     def hold(self) -> None:

@@ -17,6 +17,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from wsaas.http_client.causes import cause
+from wsaas.http_client.request_writer import RequestWriter
 
 CALL_TIMEOUT = 1.0
 """Seconds within which the engine answers a command."""
@@ -49,6 +50,7 @@ class EngineConnection(Protocol):
         self._timeout = timeout
         self._reader = hiredis.Reader(replyError=EngineRefused)
         self._under_way: deque[tuple[float, Deferred[Any]]] = deque()
+        self._writer: RequestWriter | None = None
         self._deadline: IDelayedCall | None = None
         self._reason: str | None = None
         self.heard = False
@@ -56,6 +58,9 @@ class EngineConnection(Protocol):
         self.closed = False
         """True once the server, or the network, has ended the connection."""
         self.lost: Deferred[str] = Deferred()
+
+    def connectionMade(self) -> None:
+        self._writer = RequestWriter(self.transport)
 
     def call(self, *words: Word, within: float | None = None) -> Deferred[Any]:
         """Send a command; fires with its reply. Fails with EngineAway or EngineRefused.
@@ -68,8 +73,8 @@ class EngineConnection(Protocol):
             return answered
         until = self._clock.seconds() + (self._timeout if within is None else within)
         self._under_way.append((until, answered))
-        assert self.transport is not None
-        self.transport.write(hiredis.pack_command(words))  # type: ignore[arg-type]
+        assert self._writer is not None
+        self._writer.write(hiredis.pack_command(words))  # type: ignore[arg-type]
         if self._deadline is None or self._deadline.getTime() > until:
             self._look_in(until - self._clock.seconds())
         return answered

@@ -11,7 +11,7 @@ Moments are seconds of a clock that also counts while the machine is suspended (
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from math import inf
 
 from wsaas.cluster import scripts
@@ -48,6 +48,15 @@ class Right:
     def may_speak(self, now: float) -> bool:
         """Say if the process has the right at this moment."""
         return (now < self._lease_until or now < self._votes_until or not self.joined) and not self.fenced
+
+    def by(self, clock: Callable[[], float]) -> Callable[[], bool]:
+        """Return a function that says if the process has the right when it is called: `may_speak` of the moment."""
+
+        def may_speak() -> bool:
+            now = clock()
+            return (now < self._lease_until or now < self._votes_until or not self.joined) and not self.fenced
+
+        return may_speak
 
     def leased(self, now: float) -> bool:
         """Say if the lease runs: the answer to those that ask for a vote is the opposite."""

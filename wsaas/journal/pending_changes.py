@@ -22,7 +22,8 @@ class Changes:
     __slots__ = ("accepting", "deletions", "endings", "opening", "upserts")
 
     def __init__(self) -> None:
-        self.upserts: dict[int, tuple[str, Record]] = {}
+        self.upserts: dict[int, tuple[str, Record, str | None]] = {}
+        """Of each row its phase, and its record, with its text if that is known."""
         self.endings: dict[int, Closed] = {}
         self.deletions: set[int] = set()
         self.opening: dict[int, Stored] = {}
@@ -30,7 +31,7 @@ class Changes:
 
     def put(self, key: int, record: Record) -> None:
         """Add a connection that the backend may have accepted, with its end if it has ended."""
-        self.upserts[key] = (OPEN, record)
+        self.upserts[key] = (OPEN, record, None)
         if record.closed is not None:
             self.endings[key] = record.closed
 
@@ -41,8 +42,8 @@ class Changes:
         """Return the rows to be written, encoded."""
         ends = {key: encode_closed(closed) for key, closed in self.endings.items()}
         rows = [
-            JournalRow(key, phase, encode_record(record, keep_authorization), ends.pop(key, None))
-            for key, (phase, record) in self.upserts.items()
+            JournalRow(key, phase, text or encode_record(record, keep_authorization), ends.pop(key, None))
+            for key, (phase, record, text) in self.upserts.items()
         ]
         rows += [JournalRow(key, None, None, ended) for key, ended in ends.items()]
         return rows
@@ -81,19 +82,19 @@ class PendingChanges:
         self.keys = keys
         self._next = max(keys.values(), default=0) + 1
 
-    def opened(self, record: Record, stored: Stored) -> bool:
+    def opened(self, record: Record, stored: Stored, text: str | None = None) -> bool:
         key = self._next
         self._next = key + 1
         self.keys[record.id] = key
-        self.gathered.upserts[key] = (CONNECTING, record)
+        self.gathered.upserts[key] = (CONNECTING, record, text)
         self.gathered.opening[key] = stored
         return True
 
-    def accepted(self, record: Record, stored: Stored) -> bool:
+    def accepted(self, record: Record, stored: Stored, text: str | None = None) -> bool:
         key = self.keys.get(record.id)
         if key is None:
             return False
-        self.gathered.upserts[key] = (OPEN, record)
+        self.gathered.upserts[key] = (OPEN, record, text)
         self.gathered.accepting.append(stored)
         return True
 

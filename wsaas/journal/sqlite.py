@@ -150,13 +150,13 @@ class SqliteJournal:
 
     # Journal (core.interfaces)
 
-    def opened(self, record: Record, stored: Stored) -> None:
-        self._pending.opened(record, stored)
+    def opened(self, record: Record, stored: Stored, text: str | None = None) -> None:
+        self._pending.opened(record, stored, text)
         if self._flushing is None:
             self._flush_soon()
 
-    def accepted(self, record: Record, stored: Stored) -> None:
-        if not self._pending.accepted(record, stored):
+    def accepted(self, record: Record, stored: Stored, text: str | None = None) -> None:
+        if not self._pending.accepted(record, stored, text):
             self._reactor.callLater(0, stored, False)
         elif self._flushing is None:
             self._flush_soon()

@@ -9,6 +9,7 @@ import secrets
 import signal
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,12 +135,13 @@ def assemble(
             pool, backend, settings.webhook_timeout, settings.max_message_size, gate, batches=settings.webhook_batch > 1
         ),
     )
-    journal: MemoryJournal | SqliteJournal | ClusterJournal = MemoryJournal()
+    local: SqliteJournal | None = None
     if settings.state_dir is not None:
         path, keep = Path(settings.state_dir), settings.journal_authorization
-        journal = SqliteJournal(reactor, path, keep_authorization=keep, wall_clock=time.time, together=pool.together)
+        local = SqliteJournal(reactor, path, keep_authorization=keep, wall_clock=time.time, together=pool.together)
+    journal: MemoryJournal | SqliteJournal | ClusterJournal = local or MemoryJournal()
     if node is not None:
-        journal = node.journal(None if isinstance(journal, MemoryJournal) else journal, pool.together)
+        journal = node.journal(local, pool.together)
     registry = Registry()
     limits = Limits(settings.max_message_size, settings.receive_buffer, settings.send_buffer, settings.webhook_batch)
     gateway = Gateway(registry, journal, courier, limits, time.time, secrets.token_bytes, monitor, reactor.callLater)
@@ -294,6 +296,5 @@ def assemble(
     return services
 
 
-def boottime() -> float:
-    """Return the seconds since the machine started, those in which it was suspended included."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+boottime = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+"""Returns the seconds since the machine started, those in which it was suspended included."""

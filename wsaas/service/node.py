@@ -94,13 +94,10 @@ class Node:
         self._files = ClientFiles(settings.cluster_ca, settings.cluster_cert, settings.cluster_key, "CLUSTER_")
         self._engine = Engine(reactor, settings.cluster, self._files, random)
         self.right, self.name = Right(), name_of(settings)
+        self.may_speak = self.right.by(boottime)
         self.ports: list[IListeningPort] = []
         """The ports at which the other nodes reach this one."""
         self._gate: GatedSender | None = None
-
-    def may_speak(self) -> bool:
-        """Say if this node has the right to speak."""
-        return self.right.may_speak(self.boottime())
 
     # What the assembly gives it
 
@@ -112,7 +109,7 @@ class Node:
     def journal(self, local: LocalJournal | None, together: Together) -> ClusterJournal:
         """Return the journal, of which the engine has a copy; `together` makes the calls of one batch of that."""
         self._together = together
-        self._journal = ClusterJournal(local, self.may_speak)
+        self._journal = ClusterJournal(local, self.may_speak, self._settings.journal_authorization)
         return self._journal
 
     def join(

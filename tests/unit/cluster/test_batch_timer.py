@@ -28,6 +28,21 @@ class BatchTimerTests(SynchronousTestCase):
             self.clock.advance(0.5)
             self.assertEqual((self.sent, self.clock.getDelayedCalls()), (before + 1, []))
 
+    def test_the_clock_is_not_asked(self) -> None:
+        """What may wait as long as what is due, or longer, changes nothing, and does not even ask the clock."""
+        self.timer.within(2.0)
+        self.clock.advance(1.0)
+        asked, self.clock.seconds = self.clock.seconds, self.fail  # type: ignore[method-assign, assignment]
+        self.timer.within(2.0)
+        self.timer.within(3.0)
+        self.clock.seconds = asked  # type: ignore[method-assign]
+        self.timer.within(1.5)  # later than what is due, although it waits for less
+        self.clock.advance(1.0)
+        self.assertEqual((self.sent, self.clock.getDelayedCalls()), (1, []))
+        self.timer.within(9.0)
+        self.clock.advance(9.0)
+        self.assertEqual(self.sent, 2)
+
     def test_held(self) -> None:
         """Nothing leaves while a batch is under way; what was due before it, and what came meanwhile, is due then."""
         self.timer.within(4.0)

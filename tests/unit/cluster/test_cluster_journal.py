@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsaas.cluster.cluster_journal import ClusterJournal
 from wsaas.core.events import Cause, Closed
 from wsaas.core.records import Record
+from wsaas.journal.rows import encode_record
 
 CLOSED = Closed(Cause.CLIENT, 1000, "", clean=True)
 RECORD = Record("x" * 32, 1.0, (), "0" * 32)
@@ -25,6 +26,7 @@ class Side:
     def __init__(self) -> None:
         self.stored: list[Callable[[bool], None]] = []
         self.said: list[tuple[Any, ...]] = []
+        self.texts: list[str | None] = []
         self.connections: Any = None
 
     def start(self, connections: Any) -> list[Record]:
@@ -34,8 +36,9 @@ class Side:
         self.said.append(("stop",))
         return succeed(None)
 
-    def opened(self, record: Record, stored: Callable[[bool], None]) -> None:
+    def opened(self, record: Record, stored: Callable[[bool], None], text: str | None = None) -> None:
         self.stored.append(stored)
+        self.texts.append(text)
 
     accepted = put = opened
 
@@ -45,7 +48,9 @@ class Side:
     def forget(self, id: str) -> None:
         self.said.append(("forget", id))
 
-    remove = forget
+    def remove(self, id: str) -> bool:
+        self.said.append(("forget", id))
+        return id.startswith("Q")
 
 
 class ClusterJournalTests(SynchronousTestCase):
@@ -55,7 +60,7 @@ class ClusterJournalTests(SynchronousTestCase):
         self.heard: list[bool] = []
 
     def make(self, disk: Any) -> ClusterJournal:
-        journal = ClusterJournal(disk, lambda: self.speaks)
+        journal = ClusterJournal(disk, lambda: self.speaks, keep_authorization=False)
         copy: Any = self.copy
         journal.copy = copy
         return journal
@@ -71,6 +76,21 @@ class ClusterJournalTests(SynchronousTestCase):
                         self.assertEqual(self.heard, [])
                         second.stored.pop()(two)
                         self.assertEqual(self.heard.pop(), one and two)
+
+    def test_encoded_once(self) -> None:
+        """A row is encoded once for both, without the Authorization value if that is not to be kept; the engine alone
+        is given the record.
+        """
+        record = Record("x" * 32, 1.0, ((b"Authorization", b"secret"), (b"X-Tenant", b"acme")), "0" * 32)
+        for call in (self.journal.opened, self.journal.accepted):
+            call(record, self.heard.append)
+            (text,), (same,) = self.disk.texts, self.copy.texts
+            self.assertIs(text, same)
+            self.assertEqual(text, encode_record(record, keep_authorization=False))
+            self.disk.texts.clear()
+            self.copy.texts.clear()
+        self.make(None).opened(record, self.heard.append)
+        self.assertEqual(self.copy.texts, [None])
 
     def test_no_disk(self) -> None:
         """With STATE_DIR=none the engine alone says."""
@@ -90,14 +110,16 @@ class ClusterJournalTests(SynchronousTestCase):
         self.assertEqual((self.heard, self.disk.stored, self.copy.stored), ([False], [], []))
 
     def test_passed_on(self) -> None:
-        """Ends and last words go to both; the last word is told to those that count."""
+        """Ends and last words go to both; the last word of a claimed process is told to those that count."""
         forgotten: list[str] = []
         self.journal.forgotten = forgotten.append
         self.journal.closed(RECORD.id, CLOSED)
         self.journal.forget(RECORD.id)
         for side in (self.disk, self.copy):
             self.assertEqual(side.said, [("closed", RECORD.id, CLOSED), ("forget", RECORD.id)])
-        self.assertEqual(forgotten, [RECORD.id])
+        self.assertEqual(forgotten, [])
+        self.journal.forget("Q" * 32)
+        self.assertEqual(forgotten, ["Q" * 32])
         self.successResultOf(self.journal.stop())
         self.assertEqual((self.disk.said[-1], self.copy.said[-1]), (("stop",), ("stop",)))
 

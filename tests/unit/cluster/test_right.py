@@ -21,6 +21,23 @@ class RightTests(SynchronousTestCase):
         self.right.sending(100.0, view_of(*view))
         self.right.renewed(100.0, view_of(*view))
 
+    def test_by_a_clock(self) -> None:
+        """The right by a clock is that of the moment at which it is asked for, whatever gives or takes it."""
+        now = 0.0
+        right = self.right
+        may_speak = right.by(lambda: now)
+
+        def vote() -> None:
+            right._votes_until = 130.0
+
+        for change in (lambda: None, lambda: right.sending(100.0), lambda: right.renewed(103.0), vote, right.refused):
+            change()
+            said = []
+            for now in (50.0, 100 + LEASE, 103 + LEASE, 129.9, 130.0):
+                said.append(may_speak())
+                self.assertEqual(said[-1], right.may_speak(now))
+        self.assertEqual(said, [False] * 5)
+
     def test_never_joined(self) -> None:
         """A process that the engine does not know cannot be claimed: it may speak."""
         self.assertTrue(self.right.may_speak(1e9))

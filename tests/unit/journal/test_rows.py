@@ -55,6 +55,13 @@ class RowsTests(SynchronousTestCase):
         """However a connection ended comes back as it was."""
         self.assertEqual(decode_closed(encode_closed(closed).encode("ascii")), closed)
 
+    @settings(deadline=None)
+    @given(CLOSED)
+    def test_end_as_json(self, closed: Closed) -> None:
+        """An end is written as the JSON of its parts."""
+        parts = closed.cause.value, closed.code, closed.reason, closed.clean, closed.lost_messages, closed.at
+        self.assertEqual(encode_closed(closed)[8:], json.dumps(parts))
+
     def test_closed_without_a_moment(self) -> None:
         """The end that an earlier release wrote, without the moment of the loss, is read all the same."""
         text = b'["client", 1001, "going away", true, 2]'

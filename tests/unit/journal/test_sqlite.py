@@ -28,6 +28,7 @@ from tests.support.journal_fakes import (
 )
 from wsaas.core.records import Record
 from wsaas.journal.file import Store
+from wsaas.journal.rows import encode_record
 from wsaas.journal.sqlite import RETRY_INTERVAL, SqliteJournal
 
 DELAY = 0.005
@@ -309,6 +310,16 @@ class BatchTests(JournalCase):
         self.assertEqual([len(rows) for rows, _ in self.batches], [300])
         self.assertEqual(self.answers, [(number, True) for number in range(300)])
         self.assertEqual(len(self.restart()), 300)
+
+    def test_known_text(self) -> None:
+        """A record that is encoded already is written as it is: it is not encoded again."""
+        record, other = connection(1), connection(2)
+        self.journal.opened(record, nobody, encode_record(other, True))
+        self.flush()
+        self.journal.accepted(record, nobody, encode_record(record, True))
+        self.flush()
+        written = [rows[0].record for rows, _ in self.batches]  # type: ignore[attr-defined]
+        self.assertEqual(written, [encode_record(each, True) for each in (other, record)])
 
     def test_one_timer(self) -> None:
         """However much is said of connections within a delay, there is one timer."""
