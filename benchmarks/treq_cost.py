@@ -20,6 +20,7 @@ from wsaas.http_client.late_headers import RequestHeaders
 from wsaas.http_client.treq_agent import BytesProducer, PoolAgent
 from wsaas.http_client.treq_client import TreqClient
 from wsaas.internals.cookie_request import parse_late
+from wsaas.internals.plain_callbacks import plain_callbacks
 
 ROUNDS, REQUESTS = 10, 2000
 PATH = "/websocket/0123456789abcdef0123456789abcdef"
@@ -36,20 +37,25 @@ ANSWER = HttpResponse(
 
 
 class AnsweringPool:
-    """A pool whose exchanges are answered before they return."""
+    """A pool whose exchanges are answered when all that waits for the answer is known, as those of a backend are."""
 
     def exchange(self, *request: Any) -> None:
-        """Answer the request: its seventh argument is to be called."""
-        request[6](ANSWER)
+        """Keep the request's seventh argument, which is to be called."""
+        self._done = request[6]
+
+    def answer(self) -> None:
+        """Answer the last request."""
+        self._done(ANSWER)
 
 
-def least(request: Callable[[], object]) -> float:
+def least(request: Callable[[], object], answer: Callable[[], object]) -> float:
     """Return the microseconds of processor time that one request takes."""
     found = []
     for _ in range(ROUNDS):
         began = time.process_time()
         for _ in range(REQUESTS):
             request()
+            answer()
         found.append((time.process_time() - began) / REQUESTS * 1e6)
     return min(found)
 
@@ -89,9 +95,10 @@ def main() -> None:
     collecting = gc.isenabled()
     gc.disable()
     for name, request in ways.items():
-        print(f"{name:32}{least(request):6.1f} us")
+        print(f"{name:32}{least(request, pool.answer):6.1f} us")
     parse_late()
-    print(f"{'treq as the gateway calls it':32}{least(by_treq):6.1f} us")
+    ours = TreqClient(PoolAgent(pool, timeout=10.0, limit=65536, deferred=plain_callbacks()), clock)
+    print(f"{'treq as the gateway calls it':32}{least(by_treq, pool.answer):6.1f} us")
     if collecting:
         gc.enable()
 

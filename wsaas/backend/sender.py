@@ -6,8 +6,9 @@ Both ways have the same connections, TLS verification, deadline and bounds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from wsaas.backend.reply_stream import asks_for_stream
@@ -29,11 +30,15 @@ class Sender(Protocol):
 
 
 class PoolSender:
-    """The Sender of a gateway. `timeout` is seconds for one webhook in all: connecting, sending, the whole answer."""
+    """The Sender of a gateway. `timeout` is seconds for one webhook in all: connecting, sending, the whole answer.
 
-    def __init__(self, pool: Pool, target: Target, timeout: float) -> None:
+    `deferred` is the class of the Deferreds of treq's requests (see `internals/plain_callbacks.py`).
+    """
+
+    def __init__(self, pool: Pool, target: Target, timeout: float, deferred: type[Deferred[Any]] = Deferred) -> None:
+        agent = PoolAgent(pool, timeout=timeout, limit=MAX_DECISION, deferred=deferred)
         self._by_pool = pool.exchange
-        self._by_treq = TreqClient(PoolAgent(pool, timeout=timeout, limit=MAX_DECISION), pool.clock).request
+        self._by_treq = TreqClient(agent, pool.clock).request
         self._path = target.base_path + b"/"
         self._timeout = timeout
 

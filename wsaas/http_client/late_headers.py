@@ -93,9 +93,10 @@ class RequestHeaders(LateHeaders):
     def copy(self) -> RequestHeaders:
         copied = RequestHeaders(self.lines, self.timing)
         copied._accepted = self._accepted
-        for name, values in () if self.only_lines else self.added():
-            for value in values:
-                copied.addRawHeader(name, value)
+        if not self.only_lines:
+            for name, values in self.added():
+                for value in values:
+                    copied.addRawHeader(name, value)
         return copied
 
     def hasHeader(self, name: Any) -> bool:

@@ -38,13 +38,15 @@ class PoolAgent:
 
     `timeout` is seconds for one exchange in all; of a response's body at most `limit` bytes are kept. The Deferreds
     fail with the pool's Faults; or with ValueError for a request that must not be sent: one whose URI is no path, one
-    with impossible headers, one with another body than a BytesProducer.
+    with impossible headers, one with another body than a BytesProducer. `deferred` is their class (see
+    `internals/plain_callbacks.py`).
     """
 
-    def __init__(self, pool: Pool, *, timeout: float, limit: int) -> None:
+    def __init__(self, pool: Pool, *, timeout: float, limit: int, deferred: type[Deferred[Any]] = Deferred) -> None:
         self._exchange = pool.exchange
         self._timeout = timeout
         self._limit = limit
+        self._deferred = deferred
 
     def request(
         self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
@@ -54,14 +56,19 @@ class PoolAgent:
         Cancelling the Deferred drops the connection.
         """
         headers = Headers() if headers is None else headers
+        timing = None
         try:
             if not _PATH.fullmatch(uri):
                 raise ValueError("the URI must be a path, its characters percent-encoded where they must be")
-            head = _head(headers)
-            body = _body(bodyProducer)
+            if type(headers) is RequestHeaders:
+                timing = headers.timing
+                head = headers.lines if headers.only_lines else _head(headers)
+            else:
+                head = _head(headers)
+            body = bodyProducer.body if type(bodyProducer) is BytesProducer else _body(bodyProducer)
         except Exception:  # a Deferred is promised
             return fail()
-        result: Deferred[IResponse] = Deferred(lambda _: exchange.cancel())
+        result: Deferred[IResponse] = self._deferred(lambda _: exchange.cancel())
 
         def done(answer: HttpResponse | Fault) -> None:
             if isinstance(answer, Fault):
@@ -69,7 +76,6 @@ class PoolAgent:
             else:
                 result.callback(Response(answer, method, uri, headers))
 
-        timing = headers.timing if isinstance(headers, RequestHeaders) else None
         exchange = self._exchange(method, uri, head, body, self._limit, self._timeout, done, timing)
         return result
 

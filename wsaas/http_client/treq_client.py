@@ -58,13 +58,16 @@ class TreqClient:
             unbuffered=True,
             reactor=self._clock,
         )
-        # `original` is PoolAgent's Response, around which treq has put its own.
-        responded.addCallbacks(lambda response: done(response.original.answer), lambda failure: done(_fault(failure)))
+        responded.addCallbacks(_answered, _failed, callbackArgs=(done,), errbackArgs=(done,))
 
 
-def _fault(failure: Failure) -> Fault | Failure:
-    """Return the Fault that the pool failed with; any other Failure is a bug of ours."""
-    return failure.value if isinstance(failure.value, Fault) else failure
+def _answered(response: Any, done: Callable[[HttpResponse], object]) -> None:
+    done(response.original.answer)  # `original` is PoolAgent's Response, around which treq has put its own
+
+
+def _failed(failure: Failure, done: Callable[[Fault | Failure], object]) -> None:
+    """Give `done` the Fault that the pool failed with; any other Failure is a bug of ours."""
+    done(failure.value if isinstance(failure.value, Fault) else failure)
 
 
 class SpelledUrl(EncodedURL):

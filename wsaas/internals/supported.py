@@ -77,6 +77,7 @@ RELIANCES = (
     "wsaas.internals.http_channel:MALFORMED",
     "wsaas.internals.http_channel:TRAILERS",
     "wsaas.internals.openssl_records:RELIANCE",
+    "wsaas.internals.plain_callbacks:RELIANCE",
     "wsaas.internals.reactor_tuning:READING",
     "wsaas.internals.reactor_tuning:RELIANCE",
     "wsaas.internals.tls_transport:RELIANCE",

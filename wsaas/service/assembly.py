@@ -45,6 +45,7 @@ from wsaas.http_client.pool import Pool
 from wsaas.http_client.target import Target
 from wsaas.internals.awake_clock import passed_since
 from wsaas.internals.end_of_turn import EndOfTurn
+from wsaas.internals.plain_callbacks import plain_callbacks
 from wsaas.internals.signals import Signals, exit_with
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
@@ -96,7 +97,7 @@ def assemble(
     files = ClientFiles(settings.target_ca, settings.target_cert, settings.target_key)
     backend = Target.from_address(reactor, settings.target_address, files)
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
-    sender: Sender = PoolSender(pool, backend, settings.webhook_timeout)
+    sender: Sender = PoolSender(pool, backend, settings.webhook_timeout, plain_callbacks())
     gate = None if node is None else node.gate(sender)
     sender = gate or sender
     monitor = Monitor()

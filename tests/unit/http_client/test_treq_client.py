@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 from typing import Any
 from urllib.request import Request
@@ -9,6 +10,7 @@ from urllib.request import Request
 from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from treq.cookies import scoped_cookie
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,15 +18,18 @@ from tests.support.backend_wires import LIMIT, OK, PoolTestCase
 from wsaas.http_client.exchange import Fault, HttpResponse, Lost, NotSent, SecondAnswer, TimedOut
 from wsaas.http_client.treq_agent import PoolAgent
 from wsaas.http_client.treq_client import NoCookies, SpelledUrl, TreqClient
+from wsaas.internals.plain_callbacks import PlainCallbacks
 
 HEAD = b"WSAAS-Event: connect\r\nwebhook-id: a_0_connect\r\n"
 PATH = "/base/id"
 
 
 class TreqClientTests(PoolTestCase):
+    deferred: type[Deferred[Any]] = Deferred
+
     def setUp(self) -> None:
         super().setUp()
-        self.client = TreqClient(PoolAgent(self.pool, timeout=10.0, limit=LIMIT), self.clock)
+        self.client = TreqClient(PoolAgent(self.pool, timeout=10.0, limit=LIMIT, deferred=self.deferred), self.clock)
         self.results: list[HttpResponse | Fault | Failure] = []
 
     def post(self, head: bytes = HEAD, path: str = PATH) -> None:
@@ -130,6 +135,27 @@ class TreqClientTests(PoolTestCase):
         self.backend.wires[1].answer(OK)
         answer = self.answer()
         self.assertEqual((type(answer), answer.sent), (SecondAnswer, 2))
+
+    def test_freed(self) -> None:
+        """What a request takes is freed with its answer or fault, and does not wait for the garbage collector."""
+        self.post()
+        self.backend.wires[0].answer(OK)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(50):
+                self.post()
+                self.backend.wires[0].answer(OK)
+            self.results.clear()
+            self.assertLess(gc.collect(), 50)
+        finally:
+            gc.enable()
+
+
+class PlainCallbacksTests(TreqClientTests):
+    """The same on the fast path."""
+
+    deferred = PlainCallbacks
 
 
 class SpelledUrlTests(SynchronousTestCase):
