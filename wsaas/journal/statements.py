@@ -50,7 +50,8 @@ UNPROBE = "DELETE FROM connections WHERE key = 0"
 
 # Rows per statement. A batch of up to 16 rows, as most are, is one statement; and there are few enough distinct ones
 # for the sqlite3 module, which keeps 128, to prepare each once.
-_ROWS = (128, 96, 64, 48, 32, 24, *range(16, 0, -1))
+_WHOLE = 16
+_ROWS = (128, 96, 64, 48, 32, 24, *range(_WHOLE, 0, -1))
 _UPSERTS = {size: _UPSERT.format(", ".join(["(?, ?, ?, ?)"] * size)) for size in _ROWS}
 _DELETES = {size: _DELETE.format(", ".join("?" * size)) for size in _ROWS}
 
@@ -75,6 +76,10 @@ def pages(rows: Sequence[JournalRow], forgotten: Sequence[int]) -> int:
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """Yield the items in order, in slices whose lengths are in `_ROWS`."""
+    if len(items) <= _WHOLE:  # mostly: then no slice is looked for
+        if items:
+            yield items
+        return
     start = 0
     for size in _ROWS:
         while len(items) - start >= size:
