@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 
 from wsaas.backend.answer_log import AnswerLog
 from wsaas.backend.breaker import PROBES, Breaker
+from wsaas.backend.decision import ACCEPTED
 from wsaas.backend.delivery import Delivery, Traffic, attempt_of, note_answer, tell, watch
 from wsaas.backend.dispatcher import Dispatcher
 from wsaas.backend.health import Change, unreached
@@ -29,20 +30,19 @@ from wsaas.backend.health_log import log_change
 from wsaas.backend.message_fast_path import MessageFastPath
 from wsaas.backend.reply_stream import ReplyStreams
 from wsaas.backend.requests import Contract
-from wsaas.backend.responses import DELIVERED, NO_ANSWER, read
+from wsaas.backend.responses import ACKNOWLEDGED, DELIVERED, NO_ANSWER, read
 from wsaas.backend.retries import Retry
 from wsaas.backend.sender import Sender
 from wsaas.core.counters import DURATIONS
 from wsaas.core.events import Cause, CloseCode, EventKind
 from wsaas.core.monitor import Monitor
-from wsaas.core.outcomes import Acknowledged, Expired, Indeterminate, Outcome, Undelivered
+from wsaas.core.outcomes import Expired, Indeterminate, Outcome, Undelivered
 from wsaas.core.refusal import RefusalReason
 from wsaas.core.retry import LONGEST_DELAY, Attempted, GiveUp, decide
 from wsaas.core.session import Session
 from wsaas.http_client.exchange import Fault, HttpResponse, TimedOut
 from wsaas.telemetry.log_limit import LogLimit
 
-_ACKNOWLEDGED = Acknowledged()
 _MESSAGE, _DISCONNECT = EventKind.MESSAGE, EventKind.DISCONNECT  # Enum looks its members up anew each time
 
 
@@ -87,9 +87,9 @@ class Courier:
         counters = monitor.counters.webhooks
         traffic = (  # in the order of their turns
             Traffic(counters, EventKind.REFRESH, Breaker(random), message_patience, Expired()),
-            Traffic(counters, EventKind.MESSAGE, Breaker(random), message_patience, Undelivered()),
-            Traffic(counters, EventKind.CONNECT, Breaker(random, PROBES // 2), 0.0, Indeterminate(NO_ANSWER)),
-            Traffic(counters, EventKind.DISCONNECT, Breaker(random), disconnect_patience, Acknowledged()),
+            Traffic(counters, EventKind.MESSAGE, Breaker(random), message_patience, Undelivered(), DELIVERED),
+            Traffic(counters, EventKind.CONNECT, Breaker(random, PROBES // 2), 0.0, Indeterminate(NO_ANSWER), ACCEPTED),
+            Traffic(counters, EventKind.DISCONNECT, Breaker(random), disconnect_patience, ACKNOWLEDGED, ACKNOWLEDGED),
         )
         self._traffic = {each.kind: each for each in traffic}
         self._dispatcher = Dispatcher(
@@ -97,7 +97,7 @@ class Courier:
             random,
             concurrency,
             traffic,
-            send=self._send if fast_path is None else fast_path.send,
+            send=self._send,
             turn_away=self._turn_away,
             give_up=self._give_up,
         )
@@ -108,6 +108,7 @@ class Courier:
         self.wake: Callable[[Session], None] = self._offer if fast_path is None else fast_path.wake
         """Send the session's event, if it has one, now or in its turn. Do nothing if the session is already here."""
         if fast_path is not None:
+            self._traffic[_MESSAGE].send = fast_path.send
             fast_path.join(
                 contract,
                 self._dispatcher,
@@ -188,7 +189,7 @@ class Courier:
                 counters.answers[2] += 1
                 if traffic.kind is _DISCONNECT:
                     self._monitor.owed.answered(delivery.session.id, self._wall_clock())
-                self._resolve(delivery, DELIVERED if traffic.kind is _MESSAGE else _ACKNOWLEDGED)
+                self._resolve(delivery, traffic.plain_outcome)  # type: ignore[arg-type]  # without it no answer is plain
             else:
                 self._read(delivery, answer)
         except Exception:
@@ -218,8 +219,8 @@ class Courier:
             counters.abandoned += 1
         elif not 200 <= answer.status < 300:
             counters.refused += 1
-        elif result is DELIVERED or delivery.traffic.kind is _DISCONNECT:
-            delivery.traffic.plain_answer = answer
+        elif result is delivery.traffic.plain_outcome:
+            self._dispatcher.note_plain(delivery.traffic, answer)
         if delivery.traffic.kind is _DISCONNECT:
             self._monitor.owed.answered(delivery.session.id, self._wall_clock())
         self._resolve(delivery, result)

@@ -18,6 +18,8 @@ from wsaas.core.outcomes import Accepted
 from wsaas.http_client.exchange import HttpResponse
 from wsaas.net.handshake_response import HandshakeResponse
 
+ACCEPTED = Accepted()
+"""The decision of an OK that says nothing else."""
 _PLAIN_OK = frozenset((b'{"code": "OK"}', b'{"code":"OK"}'))
 """The bodies that let a client in and say nothing else, as most libraries write them: they are not parsed."""
 
@@ -28,12 +30,12 @@ def decide(answer: HttpResponse, handshake: Handshake) -> tuple[Accepted | Hands
     Raises InvalidAnswer.
     """
     if answer.body in _PLAIN_OK and not answer.truncated and answer.coding is None:
-        return Accepted(), []
+        return ACCEPTED, []
     code, decision = read_code(answer)
     if code != "OK":
         return HandshakeResponse(403, code, foreign=True), []
     if len(decision) == 1:
-        return Accepted(), []
+        return ACCEPTED, []
     flaws: list[Flaw] = []
     accepted = Accepted(
         _subprotocol(decision.get("subprotocol"), handshake.subprotocols, flaws),

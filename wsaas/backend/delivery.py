@@ -39,7 +39,9 @@ class Traffic:
         "patience",
         "pausing",
         "plain_answer",
+        "plain_outcome",
         "ready",
+        "send",
     )
 
     def __init__(
@@ -49,6 +51,7 @@ class Traffic:
         breaker: Breaker,
         patience: float,
         given_up: Outcome,
+        plain_outcome: Outcome | None = None,
     ) -> None:
         self.kind = kind
         self.breaker = breaker
@@ -57,9 +60,12 @@ class Traffic:
         self.counters = counters[kind]
         self.ready: FairQueue[Delivery] = FairQueue()
         self.plain_answer: object = object()  # none, so far
-        """Fast path: the last answer that said that a message is delivered, or a disconnect heard, and nothing else.
-        For the same bytes the HTTP client gives the same object again (`LastResponse`), and that is not read again.
-        Bound: one answer.
+        """Fast path: the last answer that had the `plain_outcome`. For the same bytes the HTTP client gives the same
+        object again (`LastResponse`), and that is not read again. Bound: one answer.
+        """
+        self.plain_outcome = plain_outcome
+        """The outcome of an answer that says that a client is let in, a message is delivered, or a disconnect heard,
+        and nothing else; None if each answer is read.
         """
         self.pausing = 0
         """Deliveries that have failed, and wait for their next try."""
@@ -68,6 +74,8 @@ class Traffic:
         self.may_go: Callable[[str], bool]
         self.may_probe: Callable[[str], bool]
         """Return whether a delivery of this party may be sent now; `may_probe` while the breaker is open."""
+        self.send: Callable[[Delivery], object]
+        """Sends a delivery, which has its place in flight."""
 
 
 class Watched(Timing):

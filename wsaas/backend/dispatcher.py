@@ -23,7 +23,8 @@ _CONNECT = EventKind.CONNECT  # Enum looks its members up anew each time
 
 
 class Dispatcher:
-    """Sends deliveries, by `send`, in turn. A delivery that was sent has a place in flight until it is `released`.
+    """Sends deliveries in turn: by `send`, or by what their traffic has instead. One that was sent has a place in
+    flight until it is `released`.
 
     What waits for its turn is bounded by what is submitted: the courier has one delivery for each connection at most.
     Connects that must not wait are `turned_away`; what has waited for all of its patience, while the backend could not
@@ -46,10 +47,10 @@ class Dispatcher:
         self._shares = Shares(concurrency)
         self._health = Health(random)
         self._traffic = traffic
-        self._send = send
         self._turn_away = turn_away
         self._give_up = give_up
         for at, each in enumerate(traffic):
+            each.send = send
             each.earlier = traffic[:at]
             each.may_go = partial(self._shares.allow, each.kind)
             # A connect is admitted, or turned away, before it waits.
@@ -102,7 +103,7 @@ class Dispatcher:
             # None of those that wait may be sent now: each place that becomes free is offered to them.
             self.busy = True
             try:
-                self._send(delivery)
+                traffic.send(delivery)
             finally:
                 self.busy = False
             if self._shares.offers or self._outages:
@@ -134,7 +135,7 @@ class Dispatcher:
                     ):
                         shares.offers -= 1
                         shares.acquire(traffic.kind, delivery.party)
-                        self._send(delivery)
+                        traffic.send(delivery)
                         break
                 else:
                     shares.offers = 0
@@ -167,7 +168,7 @@ class Dispatcher:
             return False
         self.busy = True
         try:
-            self._send(following)
+            traffic.send(following)
         finally:
             self.busy = False
         if shares.offers:  # that one was not sent, or not by itself
@@ -179,6 +180,8 @@ class Dispatcher:
         traffic = delivery.traffic
         if isinstance(answer, Fault) or answer.status >= 500:
             changes = self._health.failed(delivery, answer, self._clock.seconds())
+            if traffic.kind is _CONNECT:
+                traffic.plain_answer = None  # each OK is read, as it counts for its party
         elif traffic.breaker.failures or traffic.kind is _CONNECT:
             changes = self._health.well(delivery)
         else:
@@ -193,6 +196,11 @@ class Dispatcher:
             else:
                 self._turn_all_away(traffic.ready.remove_party(delivery.party))
         return changes
+
+    def note_plain(self, traffic: Traffic, answer: object) -> None:
+        """Let an answer that had the plain outcome be the plain one, unless each must be judged by its party."""
+        if traffic.kind is not _CONNECT or not self._health.failing:
+            traffic.plain_answer = answer
 
     # Steps
 

@@ -48,6 +48,8 @@ DELIVERED = Delivered()
 """The outcome of a message that was taken without a word to the client or to the log. (One that was refused, and counts
 as delivered, is another object.)
 """
+ACKNOWLEDGED = Acknowledged()
+"""The outcome of a disconnect that was heard."""
 CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "TOO_MANY_REQUESTS"}
 
 
@@ -256,6 +258,6 @@ def _disconnect(
     if 200 <= status < 300 or (400 <= status < 500 and status not in TRY_AGAIN):
         if status >= 400 and status not in (404, 410):
             answer_log.not_ok("disconnect", id, answer, "it is not sent again")
-        return Acknowledged()
+        return ACKNOWLEDGED
     answer_log.not_ok("disconnect", id, answer, "it is sent again")
     return Retry(f"status {status}", retry_after(answer, wall_clock))

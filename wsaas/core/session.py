@@ -130,7 +130,7 @@ class Session(Identity):
 
     def next_event(self) -> Event | None:
         """Return the event that the backend is told from here on, if any; a message again until it has an outcome."""
-        pending = self.pending
+        pending = self.find_pending()
         if pending is _MESSAGE:
             return self.lane.head
         if pending is _CONNECT:
