@@ -28,7 +28,7 @@ from wsaas.backend.courier import Courier
 from wsaas.backend.message_fast_path import MessageFastPath
 from wsaas.backend.reply_stream import ReplyStreams
 from wsaas.backend.requests import Contract
-from wsaas.backend.sender import PoolSender, Sender
+from wsaas.backend.sender import PoolSender
 from wsaas.clients.admission import ASKING_PER_WEBHOOK, Admission
 from wsaas.clients.direct_push import write_one_directly
 from wsaas.clients.factory import ClientFactory
@@ -97,9 +97,8 @@ def assemble(
     files = ClientFiles(settings.target_ca, settings.target_cert, settings.target_key)
     backend = Target.from_address(reactor, settings.target_address, files)
     pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
-    sender: Sender = PoolSender(pool, backend, settings.webhook_timeout, plain_callbacks())
+    sender = PoolSender(pool, backend, settings.webhook_timeout, plain_callbacks())
     gate = None if node is None else node.gate(sender)
-    sender = gate or sender
     monitor = Monitor()
     if settings.log_level == "debug":
         monitor.watch(debug_log(backend.url))
@@ -117,7 +116,7 @@ def assemble(
             wall_clock=time.time,
             bits=random.getrandbits,
         ),
-        sender,
+        gate or sender,
         concurrency=settings.webhook_concurrency,
         message_patience=settings.message_patience,
         disconnect_patience=settings.disconnect_patience,
