@@ -194,7 +194,7 @@ def assemble(
         monitor,
         gateway.prefix,
         workers,
-        sender=sender,
+        sender=gate or sender,
         address=backend.url,
         figures=Figures(monitor, gateway.census, lambda: clients.admission.most, reactor.seconds, time.time),
         state=state,

@@ -195,8 +195,8 @@ DEFENCES = [
     without(
         ENDLESS,
         SENDER,
-        "limit=MAX_DECISION)",
-        f"limit={_LARGE})",
+        "limit=MAX_DECISION,",
+        f"limit={_LARGE},",
         "thorough.fuzz.test_bombs.BombTests.test_long_answer",
     ),
     without(ENDLESS, SENDER, "webhook.limit", _LARGE, "thorough.fuzz.test_bombs.BombTests.test_long_answer"),
