@@ -45,9 +45,9 @@ ANYTHING = "Anything else"
 _DECISION = "unit.backend.test_decision"
 _SIGNED = "(webhook_id, timestamp, body)\n"
 # treq's own way to a body, which inflates it
-_AS_IT_CAME = "lambda response: done(response.original.answer)"
+_AS_IT_CAME = "done(response.original.answer)"
 _INFLATED = (
-    "lambda response: response.content().addCallback(lambda body: done(HttpResponse(response.code,"
+    "response.content().addCallback(lambda body: done(HttpResponse(response.code,"
     " tuple((name.lower(), values[0]) for name, values in response.headers.getAllRawHeaders()), body, False)))"
 )
 _IMPORTED = "from json.encoder import encode_basestring_ascii as quoted\n"
