@@ -41,20 +41,24 @@ class Health:
     """
 
     def __init__(self, random: Callable[[], float]) -> None:
-        self.failing = FailingParties(random)
-        """The parties whose connects fail; False if there are none."""
+        self._failing = FailingParties(random)
+
+    @property
+    def failing(self) -> bool:
+        """Return whether connects of any party fail."""
+        return bool(self._failing)
 
     def admits(self, connects: Traffic, party: str, now: float) -> bool:
         """Return whether a connect of this party may be sent."""
-        if self.failing and not self.failing.admit(party, now):
+        if self._failing and not self._failing.admit(party, now):
             return False
         return not connects.breaker.open or connects.breaker.admit(party, now)
 
     def well(self, delivery: Delivery) -> list[Change]:
         """Count an answer that is no failure."""
         traffic = delivery.traffic
-        if self.failing and traffic.kind is _CONNECT:
-            self.failing.succeeded(delivery.party)
+        if self._failing and traffic.kind is _CONNECT:
+            self._failing.succeeded(delivery.party)
         return [Change.CLOSED] if traffic.breaker.reached() else []
 
     def failed(self, delivery: Delivery, answer: HttpResponse | Fault, now: float) -> list[Change]:
@@ -66,7 +70,7 @@ class Health:
                 changes.append(Change.CLOSED)
         elif traffic.breaker.failed(None if nobodys_fault else _culprit(delivery), now):
             changes.append(Change.OPENED)
-        if traffic.kind is _CONNECT and not nobodys_fault and self.failing.failed(delivery.party, now):
+        if traffic.kind is _CONNECT and not nobodys_fault and self._failing.failed(delivery.party, now):
             changes.append(Change.PACED)
         return changes
 
