@@ -89,6 +89,11 @@ class ConsoleTestCase(SynchronousTestCase):
         return found[0]
 
 
+BATCH = json.dumps(
+    {"messages": [{"webhook_id": "1", "text": 'say "hi"'}, {"webhook_id": "2", "binary": "AA=="}, {"webhook_id": "3"}]}
+)
+
+
 class StreamTests(ConsoleTestCase):
     """The list of events."""
 
@@ -101,6 +106,7 @@ class StreamTests(ConsoleTestCase):
             group_push(),
             refusal(),
             close(),
+            recorded(BATCH, event="messages", webhook_id=f"{ADA}_1_messages", count=2),
         )
         cells = [row.split("|")[1:] for row in self.rows()]
         self.assertEqual(cells[0], ["→ connect", ADA[8:16], "POST 200", "3.2 ms", "12 B", "/room/7 · 203.0.113.9"])
@@ -109,6 +115,7 @@ class StreamTests(ConsoleTestCase):
         self.assertEqual(cells[3], ["← group push", "", "", "", "5 B", "room:7 · 3 sent, 1 skipped"])
         self.assertEqual(cells[4], [f"{ENDS} refusal", "", "403 ✕", "", "", "FORBIDDEN · /admin · 198.51.100.4 · no"])
         self.assertEqual(cells[5], [f"{ENDS} close", ADA[8:16], "1001", "", "", "client · 1001 · 2 in, 1 out"])
+        self.assertEqual(cells[6][-1], '2 messages · say "hi" / binary')
 
     def test_bound(self) -> None:
         """Of many events the last thousand are kept, and no more rows exist than are in sight, and a few."""
@@ -610,9 +617,13 @@ class ConnectionTests(ConsoleTestCase):
             {"worker": 1, "pid": 4211, "state": "ready", "prefix": "k3Xw9pQa", "connections": 1602},
             {"worker": 2, "pid": 4212, "state": "silent", "prefix": None, "connections": None},
         ]
-        self.gateway.answers["GET", "/-/cluster"] = (200, {"workers": workers, "name": "blue"})
+        self.gateway.answers["GET", "/-/cluster"] = (200, {"workers": workers[::-1], "name": "blue"})
         self.page.keyboard.press("4")
         self.shows("#view-cluster", "Workers")
+        cells = self.page.evaluate(
+            "[...document.querySelectorAll('#view-cluster td')].map(e => getComputedStyle(e).display)"
+        )
+        self.assertEqual(set(cells), {"table-cell"})
         rows = [" ".join(text.split()) for text in self.page.locator("#view-cluster tbody tr").all_inner_texts()]
         self.assertEqual(rows, ["1 ready 1,602 k3Xw9pQa 4211", f"2 silent {NONE} {NONE} 4212"])
         self.assertIn("blue", self.page.inner_text("#view-cluster"))
@@ -751,6 +762,19 @@ class PageTests(ConsoleTestCase):
         self.gateway.answers["GET", "/-/stats"] = (200, {**STATS, "state": "unready"})
         self.shows("#state", "Not ready")
 
+    def test_silent(self) -> None:
+        """A gateway that is stopped, and answers nothing, is told of."""
+        told = self.page.evaluate(
+            """import('/-/console/tiles.js').then(async ({Tiles}) => {
+                window.fetch = (url, {signal}) => new Promise((_, no) => { signal.onabort = () => no(signal.reason) })
+                const heard = []
+                const tiles = new Tiles(document.createElement('dl'), state => heard.push(state), 1)
+                await tiles.read().catch(() => {})
+                return heard
+            })"""
+        )
+        self.assertEqual(told, ["silent"])
+
 
 def stats(at: int, **members: object) -> dict[str, object]:
     """The figures of a gateway after this many seconds, as far as the tiles read them."""
@@ -843,11 +867,17 @@ class PhoneTests(AccessibilityTests):
     def test_width(self) -> None:
         """Nothing is wider than a phone, in any view, and what a thumb has to meet is large enough."""
         self.gateway.connection(ADA, groups=["room:7"], path="/a/long/path/to/see/what/happens/to/it")
+        long = {"name": "a-group-whose-name-has-more-letters-than-a-phone-has-room", "members": 1}
+        self.gateway.answers["GET", "/groups"] = (200, {"count": 1, "groups": [long]})
         self.say(*some())
         for view in ("Events", "Connections", "Groups", "Cluster", "Client"):
             self.page.click(f"#views >> text={view}")
             self.frame()
             self.assertLessEqual(self.page.evaluate("document.documentElement.scrollWidth"), PHONE[0], view)
+            if view == "Groups":
+                self.page.wait_for_selector("#view-groups tbody tr")
+                table = self.page.evaluate("document.querySelector('#view-groups .scroll').scrollWidth")
+                self.assertLessEqual(table, PHONE[0])
         for height in self.page.evaluate("[...document.querySelectorAll('#views > *')].map(e => e.offsetHeight)"):
             self.assertGreaterEqual(height, 44)
 

@@ -34,16 +34,16 @@ export class ApiError extends Error {
 /** The gateway cannot be reached at all. */
 export class Unreachable extends Error {}
 
-/** Send a request; a 401 asks for the token and sends it again. Resolves with a Response whose status is 2xx. */
-export async function request(method, path, { body, headers = {}, signal } = {}) {
+/** Send a request; `within` are the ms for its head. A 401 asks for the token and sends it again. Resolves with a Response whose status is 2xx. */
+export async function request(method, path, { body, headers = {}, signal, within } = {}) {
   for (;;) {
     const used = token
     const sent = { ...headers, ...(used === null ? {} : { Authorization: `Bearer ${used}` }) }
     let response
     try {
-      response = await fetch(BASE + path, { method, body, headers: sent, signal, cache: 'no-store', credentials: 'omit' })
+      response = await fetch(BASE + path, { method, body, headers: sent, signal: within ? AbortSignal.timeout(within) : signal, cache: 'no-store', credentials: 'omit' })
     } catch (error) {
-      if (error.name === 'AbortError') throw error
+      if (error.name === 'AbortError' || error.name === 'TimeoutError') throw error
       throw new Unreachable('the gateway cannot be reached')
     }
     if (response.ok) return response

@@ -174,7 +174,7 @@ const tiles = new Tiles(byId('tiles'), (state, uptime) => {
 
 // The state, in words
 
-const LIVE = { ready: ['good', 'Ready'], unready: ['warn', 'Not ready'], draining: ['warn', 'Draining'] }
+const LIVE = { ready: ['good', 'Ready'], unready: ['warn', 'Not ready'], draining: ['warn', 'Draining'], silent: ['bad', 'Not answering'] }
 let gateway = 'ready'
 let connected = 'connecting'
 let started = null

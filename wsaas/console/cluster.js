@@ -16,7 +16,7 @@ export class Cluster {
   constructor(root) {
     this.content = h('div', { class: 'cluster' })
     root.append(h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Processes' }, this.content))
-    this.polling = new Polling(() => this.load(), error => replace(this.content, h('div', { class: 'empty' }, h('p', null, error.message))))
+    this.polling = new Polling(() => this.load(), error => replace(this.content, h('div', { class: 'empty' }, h('h2', null, 'The list cannot be read'), h('p', null, error.message))))
   }
 
   start() {
@@ -53,7 +53,12 @@ function section(name, rows) {
   return h('section', null, h('h2', null, title),
     h('table', { class: 'table', 'aria-label': title },
       h('thead', null, h('tr', null, columns.map(column => h('th', { scope: 'col', class: numeric(column) ? 'number' : null }, titleOf(column))))),
-      h('tbody', null, rows.map(row => h('tr', null, columns.map(column => h('td', { class: numeric(column) ? 'number' : column }, cell(column, row[column]))))))))
+      h('tbody', null, [...rows].sort(byName).map(row => h('tr', null, columns.map(column => h('td', { class: `of-${column}${numeric(column) ? ' number' : ''}` }, cell(column, row[column]))))))))
+}
+
+/** Order the processes as a person does: by their nodes, and their numbers. */
+function byName(one, other) {
+  return String(one.node ?? '').localeCompare(String(other.node ?? ''), undefined, { numeric: true }) || (one.worker ?? 0) - (other.worker ?? 0)
 }
 
 function cell(column, value) {

@@ -6,6 +6,7 @@ import { ago, bytes, clock, count, shortId } from './format.js'
 import { Table } from './table.js'
 
 const PAGE = 100
+const TAGS = 3 // groups of a connection in its row; the details have all
 const AT_A_READING = 100 // connections asked about again, however many rows there are: those in sight, then the stalest
 const AT_ONCE = 4 // requests: a browser has six connections to one host, and the stream takes one
 
@@ -125,7 +126,7 @@ export class Connections extends Table {
       h('td', { class: 'number connected_at' }, each.state === 'connecting' ? 'connecting' : ago(each.connected_at)),
       h('td', { class: 'path', title: each.path }, each.path),
       h('td', { class: 'remote_address' }, each.remote_address),
-      h('td', { class: 'groups' }, each.groups.map(name => h('span', { class: 'tag' }, name))),
+      h('td', { class: 'groups' }, each.groups.slice(0, TAGS).map(name => h('span', { class: 'tag', title: name }, name)), each.groups.length > TAGS ? `+${count(each.groups.length - TAGS)}` : null),
       h('td', { class: 'number messages_in' }, count(each.messages_in)),
       h('td', { class: 'number messages_out' }, count(each.messages_out)),
       h('td', { class: `number bytes_waiting_out ${each.bytes_waiting_out ? 'warn' : ''}` }, bytes(each.bytes_waiting_in + each.bytes_waiting_out || null) || '–'),

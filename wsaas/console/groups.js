@@ -26,7 +26,7 @@ export class Groups extends Table {
     const shown = this.page.groups.filter(each => each.name.toLowerCase().includes(this.words))
     this.info.textContent = this.page.count > this.page.groups.length ? `the first ${count(this.page.groups.length)} of ${count(this.page.count)}` : plural(this.page.count, 'group')
     const rows = shown.map(each => h('tr', { class: each.name === this.chosen ? 'chosen' : null, onclick: () => this.open(each.name) },
-      h('th', { scope: 'row' }, h('button', { type: 'button', class: 'rowlink' }, each.name)), h('td', { class: 'number' }, count(each.members))))
+      h('th', { scope: 'row', class: 'name' }, h('button', { type: 'button', class: 'rowlink' }, each.name)), h('td', { class: 'number' }, count(each.members))))
     this.show(rows, () => [
       h('h2', null, 'No groups yet'),
       h('p', null, 'A group exists while it has members. A backend adds a client by "groups" in its answer to the connect webhook, or at any time:'),

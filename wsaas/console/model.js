@@ -80,7 +80,7 @@ function parts(event) {
   switch (event.event) {
     case 'connect': return [event.path, event.remote_address, event.error]
     case 'message':
-    case 'messages': return [event.count > 1 && plural(event.count, 'message'), event.error, event.reply === 'unsent' && 'reply not sent', preview(event.request) ?? kindOf(event)]
+    case 'messages': return [event.count > 1 && plural(event.count, 'message'), event.error, event.reply === 'unsent' && 'reply not sent', batched(event) ?? preview(event.request) ?? kindOf(event)]
     case 'refresh': return [event.error]
     case 'retry': return [event.retry_in !== undefined && `again in ${milliseconds(event.retry_in)}`, event.error]
     case 'disconnect':
@@ -113,6 +113,16 @@ function reach(event) {
   const skipped = event.skipped ? `, ${count(event.skipped)} skipped` : ''
   const unreached = event.unreached ? `, ${event.unreached} not reached` : ''
   return `${count(event.sent)} sent${skipped}${unreached}`
+}
+
+const BATCHED = /\{"webhook_id":\s*"[^"]*",\s*"(text|binary)":\s*("(?:[^"\\]|\\.)*")\}/g
+
+/** Show the messages of a batch, as far as the recorded part of it goes; null for a message by itself. */
+function batched(event) {
+  const text = event.request && event.webhook_id?.endsWith('_messages') ? bodyText(event.request) : null
+  if (text === null) return null
+  const shown = [...text.slice(0, 2000).matchAll(BATCHED)].map(([, kind, value]) => (kind === 'text' ? JSON.parse(value) : 'binary'))
+  return shown.length ? shown.join(' / ').slice(0, 200).replace(/\s+/g, ' ') : null
 }
 
 function preview(part) {

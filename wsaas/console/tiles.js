@@ -6,6 +6,7 @@ import { h, svg, write } from './dom.js'
 import { count, duration, figure, milliseconds } from './format.js'
 
 const EVERY = 2000
+const WITHIN = 6000 // ms for a reading; a gateway waits two seconds for another worker or node
 const KEPT = 150 // readings: five minutes
 const FEWEST = 30 // readings that fill a line at first: one minute
 const MINUTE = 60_000
@@ -22,9 +23,13 @@ const TILES = [
 ]
 
 export class Tiles {
-  /** `onReading(state, uptime)` hears after each reading: ready, unready or draining, and seconds. */
-  constructor(root, onReading) {
+  /**
+   * `onReading(state, uptime)` hears after each reading: ready, unready or draining, and seconds; or silent, and null, if
+   * none came `within` so many ms.
+   */
+  constructor(root, onReading, within = WITHIN) {
     this.onReading = onReading
+    this.within = within
     this.readings = []
     this.tiles = new Map(TILES.map(tile => [tile.name, makeTile(root, tile)]))
   }
@@ -38,7 +43,13 @@ export class Tiles {
   }
 
   async read() {
-    const stats = await json('GET', '/-/stats')
+    let stats
+    try {
+      stats = await json('GET', '/-/stats', { within: this.within })
+    } catch (error) {
+      if (error.name === 'TimeoutError') this.onReading('silent', null)
+      throw error
+    }
     this.take(stats, performance.now())
     this.onReading(stats.state, stats.uptime)
   }
