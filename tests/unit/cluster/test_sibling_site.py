@@ -28,6 +28,7 @@ def rules(resource: Any) -> set[str]:
 class SiblingSiteTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
+        self.stopped = 0.0
         self.session = FakeSession()
         self.router = router_of(self.session)
         self.site = sibling_site(
@@ -35,7 +36,7 @@ class SiblingSiteTests(SynchronousTestCase):
             self.router,
             max_message_size=1000,
             about=lambda: {"worker": 2},
-            wall_clock=lambda: NOON + self.clock.seconds(),
+            wall_clock=lambda: NOON + self.clock.seconds() + self.stopped,
         )
 
     def ask(self, method: str, target: str, body: str = "", headers: str = "") -> tuple[int, dict[str, object]]:
@@ -90,6 +91,27 @@ class SiblingSiteTests(SynchronousTestCase):
             ):
                 self.assertEqual(self.ask(method, target, "hello" if method == "PUT" else "", expires)[0], 408)
             self.assertEqual((len(self.session.pushed), self.session.closed), (pushed, []))
+
+    def test_expired_soon(self) -> None:
+        """A push that is like one before, and comes a tenth of a second after its moment, does nothing, although the
+        answer to the one before would still do; nor does one that was not read before the process went on after a stop,
+        which the reactor's clock does not count.
+        """
+        channel, transport = self.site.buildProtocol(None), StringTransport(UNIXAddress("s"), UNIXAddress("c"))
+        channel.makeConnection(transport)
+        for stopped in (False, True):
+            expires = int((NOON + self.stopped + self.clock.seconds() + 0.5) * 1000)
+            head = f"PUT /{HERE} HTTP/1.1\r\nHost: x\r\nWSAAS-Expires: {expires}\r\nContent-Length: 5\r\n\r\n"
+            for late, status in ((0.0, b"200"), (0.4, b"200"), (0.2, b"408")):
+                if stopped and late == 0.2:
+                    self.stopped += 3.0
+                else:
+                    self.clock.advance(late)
+                transport.clear()
+                channel.dataReceived(head.encode("ascii") + b"hello")
+                self.clock.advance(0)
+                self.assertEqual(transport.value().split()[1], status)
+            self.assertEqual(len(self.session.pushed), 2 + 2 * stopped)
 
     def test_expired_in_parts(self) -> None:
         """A push that expires before its last part has come is refused, and does nothing."""
