@@ -24,6 +24,7 @@ from wsaas.api.access import Access
 from wsaas.api.aws_dialect import Dialect, is_text, translated
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.responses import OK, ApiResponse
+from wsaas.api.server.limits import MAX_FIELDS, MAX_NAME_LENGTH
 from wsaas.api.server.lone_push import LonePush
 from wsaas.core.errors import GatewayError
 from wsaas.core.fanout import FanOut
@@ -74,9 +75,12 @@ _UNKNOWN = Head(0, False, (), ())
 def read_head(fields: bytes) -> Head | None:
     """Read the header lines of a request, without the last CRLF. Return None if it must take the slow path."""
     found: dict[bytes, bytes] = {}
-    for line in fields.split(b"\r\n"):
+    lines = fields.split(b"\r\n")
+    if len(lines) > MAX_FIELDS:
+        return None
+    for line in lines:
         field = _FIELD.fullmatch(line)
-        if field is None:
+        if field is None or len(field[1]) > MAX_NAME_LENGTH:
             return None
         name = field[1].lower()
         if name in _SLOW_PATH_FIELDS or (name in _SINGLE_FIELDS and name in found):

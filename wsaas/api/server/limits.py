@@ -22,6 +22,8 @@ CLOSE_TIMEOUT = 15.0
 MAX_LENGTH_DIGITS = 18
 # Bytes of a header's name. Twisted keeps the first ten thousand names for ever.
 MAX_NAME_LENGTH = 256
+# Headers of a request: Twisted refuses more (`HTTPChannel.maxHeaders`).
+MAX_FIELDS = 500
 
 FIELD = octets(FIELD_LINE)
 

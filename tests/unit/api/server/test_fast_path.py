@@ -92,6 +92,10 @@ ODD_HEADERS = [
     b"Content-Encoding:",
     b"User-Agent: curl/8",
     b"X-" + b"x" * 5000 + b": y",
+    b"x" * 256 + b": y",
+    b"x" * 257 + b": y",
+    b"\r\n".join([b"x:"] * 498),
+    b"\r\n".join([b"x:"] * 499),
 ]
 PLACES = [
     *(
