@@ -41,12 +41,14 @@ class JournalRow(NamedTuple):
 
 def encode_record(record: Record, keep_authorization: bool) -> str:
     """Return the text of the `record` column, with the Authorization header only if that is to be kept."""
-    headers: list[str] = []
-    for name, value in record.repeated:
-        if keep_authorization or name.lower() != b"authorization":
-            headers += (name.decode("latin-1"), value.decode("latin-1"))
     # As json.dumps writes all four, at half the cost.
-    more = json.dumps(headers) if headers else "[]"
+    more = "[]"
+    if record.repeated:
+        headers: list[str] = []
+        for name, value in record.repeated:
+            if keep_authorization or name.lower() != b"authorization":
+                headers += (name.decode("latin-1"), value.decode("latin-1"))
+        more = json.dumps(headers)
     return _seal(f"[{quoted(record.id)}, {record.connected_at!r}, {quoted(record.trace_id)}, {more}]")
 
 
