@@ -69,21 +69,21 @@ class ClientConnection(Protocol):
             self.transport.setTcpNoDelay(True)
         except (AttributeError, OSError):  # a UNIX socket may not know what that is
             pass
-        clock = self.context.clock
-        self.liveness = Liveness(clock.seconds())
-        self.send_buffer = SendBuffer(
-            self.transport, self.context.send_buffer, clock.seconds, self, self.context.backpressure
-        )
+        context = self.context
+        now = context.seconds()
+        self.liveness = Liveness(now)
+        self.send_buffer = SendBuffer(self.transport, context.send_buffer, context.seconds, self, context.backpressure)
         self.transport.registerProducer(self.send_buffer, True)
-        self._handshake = OpeningHandshake(self, self.context)
-        self._handshake.begin()
+        self._handshake = OpeningHandshake(self, context)
+        self._handshake.begin(now)
 
     def dataReceived(self, data: bytes) -> None:
         phase = self.phase
         if phase is _OPEN or phase is _CLOSING:
             self._reader.receive(data)
         elif phase is _HANDSHAKE and self._handshake is not None:
-            self.liveness.heard(self.context.clock.seconds())
+            liveness = self.liveness
+            liveness.heard_at, liveness.hung_up_at = self.context.seconds(), None  # as `heard`, uncalled
             self._handshake.receive(data)
         elif self.lingering is not None:
             self.lingering.discard(len(data))

@@ -30,12 +30,14 @@ class Deadlines(Generic[T]):
     def __len__(self) -> int:
         return len(self._since)
 
-    def set(self, item: T) -> None:
-        """Let the deadline of the item be `seconds` from now; one that it had before counts no more."""
+    def set(self, item: T, now: float | None = None) -> None:
+        """Let the deadline of the item be `seconds` from now; one that it had before counts no more. `now` is this
+        moment, where it is known.
+        """
         since = self._since
         if item in since:
             del since[item]  # it goes to the end
-        since[item] = self._clock.seconds()
+        since[item] = self._clock.seconds() if now is None else now
         if self._call is None:
             self._call = self._clock.callLater(self._seconds, self._ring)
 

@@ -19,6 +19,7 @@ from wsaas.clients.frames import (
     encode_control,
     is_control,
     read_close,
+    read_short_close,
     take,
     take_control,
 )
@@ -112,8 +113,10 @@ class FrameReader:
 
     def _take_only_close(self, data: bytes) -> bool:
         """Fast path: take a Close that comes by itself, as `_read_some` does; return False if that must."""
-        payload = take_control(data) if len(data) > 1 and is_control(data) else None
-        close = None if payload is None else read_close(payload)
+        close: tuple[int | None, str] | None = read_short_close(data)
+        if close is None and len(data) > 1 and is_control(data):
+            payload = take_control(data)
+            close = None if payload is None else read_close(payload)
         if close is None:
             return False
         self._owner.let_go(close)  # no rate counts the last frame

@@ -30,6 +30,8 @@ _CONTROL_MAX = 125
 SHORT_TEXT, SHORT_BINARY = ([bytes((first, length)) for length in range(126)] for first in (_TEXT, _BINARY))
 """The headers of a server's messages of up to 125 bytes, by their length."""
 _SHORT_HEADER = 2 + MASK_LENGTH
+_SHORT_CLOSE, _SHORT_CLOSE_LENGTH = _SHORT_HEADER + 2, MASKED | 2
+"""The bytes of a client's Close with a code and no reason, and the second of them."""
 _LONGER = MASKED | 126
 """The second byte of a masked frame whose length follows in two bytes."""
 _known = {
@@ -174,6 +176,17 @@ def take_control(data: bytes) -> bytes | None:
     """Return the payload of the control frame with which `data` begins (`is_control`); None if it is not all there."""
     length = data[1] & 0x7F
     return _unmasked(data, 2, length) if 2 + MASK_LENGTH + length <= len(data) else None
+
+
+def read_short_close(data: bytes) -> tuple[int, str] | None:
+    """Return the code and the empty reason of a Close with a code alone, which is all of `data`; None if it is not.
+
+    Fast path: as `is_control`, `take_control` and `read_close`, for the Close that nearly every client sends.
+    """
+    if len(data) != _SHORT_CLOSE or data[1] != _SHORT_CLOSE_LENGTH:
+        return None
+    code = (data[6] ^ data[2]) << 8 | data[7] ^ data[3]
+    return (code, "") if code in REGISTERED or 3000 <= code <= 4999 else None
 
 
 def read_close(payload: bytes) -> tuple[int | None, str] | None:

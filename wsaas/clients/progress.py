@@ -28,11 +28,15 @@ def unacknowledged(transport: Any) -> int:
     """
     below = innermost(transport)
     waiting = unsent(below)
-    handle = socket_of(below) if _LINUX else None
-    if handle is not None:
+    if _LINUX:
         try:
-            waiting += _INT.unpack(fcntl.ioctl(handle, termios.TIOCOUTQ, _NO_INT))[0]
-        except OSError:  # a socket of a kind that does not know this
+            waiting += _INT.unpack(fcntl.ioctl(below.getHandle(), termios.TIOCOUTQ, _NO_INT))[0]
+        except (
+            AttributeError,
+            OSError,
+            TypeError,
+            ValueError,
+        ):  # closed, no socket, or of a kind that does not know it
             pass
     return waiting
 

@@ -191,7 +191,9 @@ class SendBuffer:
             self._owner.drained()
 
     def stopProducing(self) -> None:
-        """Drop everything: the connection is lost, and its file about to be closed (IPushProducer)."""
+        """Drop everything: the connection is lost, and its file about to be closed (IPushProducer). Idempotent."""
+        if self._owner is _NOBODY and self.paused:
+            return
         self.let_go()
         self._queue = None
         self._queued = self._handed = 0

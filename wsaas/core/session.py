@@ -18,9 +18,9 @@ from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame, Handshake, Limits, Messages
 from wsaas.core.outcomes import (
     Accepted,
+    Acknowledged,
     CloseRequested,
     Delivered,
-    Expired,
     Indeterminate,
     Kept,
     Outcome,
@@ -144,6 +144,10 @@ class Session(Identity):
     def resolve(self, outcome: Outcome) -> None:
         """Hear the outcome of the event that `next_event` gave."""
         match outcome:
+            case Accepted():
+                self._admit(outcome)
+            case Acknowledged():
+                self._forget()
             case Delivered(reply):
                 self.lane.pop(outcome.taken)
                 if self.state is _LEAVING:
@@ -154,8 +158,6 @@ class Session(Identity):
                     stream_reply(self, self._owner, outcome.stream)
                 if self.lane.refused is not None:
                     self.lane.relieve(self.peer)
-            case Accepted():
-                self._admit(outcome)
             case Refused(refusal) | Indeterminate(refusal):
                 peer = self.peer
                 if isinstance(outcome, Refused):
@@ -173,11 +175,9 @@ class Session(Identity):
                 self.repeat(outcome.headers)
                 self.expiry = self.expiry and self.expiry.renew(outcome.expires_in)
                 self._owner.kept(self, outcome)
-            case Expired(code, reason):
+            case _:  # Expired
                 if self.state is not _LEAVING or self.lane.messages:  # else its end was told
-                    self._dismiss(Cause.EXPIRED, code, reason)
-            case _:  # Acknowledged
-                self._forget()
+                    self._dismiss(Cause.EXPIRED, outcome.code, outcome.reason)
 
     def recorded(self, safe: bool) -> None:
         """Hear that groups of the connect answer are known, and if its headers are there for the DELETE after a crash.

@@ -51,6 +51,8 @@ class AcceptedServer(tcp.Server):
     """
 
     _without_delay = True
+    _has_waited = False
+    """Set once epoll is asked if the socket is writable."""
 
     def __init__(
         self, sock: socket.socket, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any
@@ -82,6 +84,11 @@ class AcceptedServer(tcp.Server):
         """The text of `repr`."""
         return f"<{type(getattr(self, 'protocol', None)).__name__} #{self.sessionno} from {self.hostname}>"
 
+    def startWriting(self) -> None:
+        """Have it written what waits, when the socket is writable."""
+        self._has_waited = True
+        super().startWriting()
+
     def setTcpNoDelay(self, enabled: bool) -> None:
         """Do nothing if the socket has it from its port: ITCPTransport."""
         if not (enabled and self._without_delay):
@@ -100,7 +107,8 @@ class AcceptedServer(tcp.Server):
         if producer is not None:
             producer.stopProducing()
         self.reactor.removeReader(self)
-        self.reactor.removeWriter(self)
+        if self._has_waited:
+            self.reactor.removeWriter(self)
         sock, protocol = self.socket, self.protocol
         del self.socket, self.protocol, self.fileno
         try:

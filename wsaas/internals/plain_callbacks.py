@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -19,11 +20,11 @@ from wsaas.internals.supported import Reliance
 RELIANCE = Reliance(
     part="the plain callbacks of a request by treq",
     plainly="the answer of each connect and disconnect webhook goes through Twisted's Deferred",
-    names=("twisted.internet.defer:Deferred._runCallbacks",),
+    names=("twisted.internet.defer:Deferred._runCallbacks", "twisted.internet.defer:_DEFERRED_SUBCLASSES"),
     attributes=("_callbacks", "_runningCallbacks", "called", "debug", "paused"),
     sample=Deferred,
 )
-_NOT_PLAIN = (Failure, Deferred)
+_DEFERRED_SUBCLASSES = getattr(defer, "_DEFERRED_SUBCLASSES", ())
 _NO_KEYWORDS: Mapping[str, Any] = {}
 
 _Step = tuple[Callable[..., Any], tuple[Any, ...], Callable[..., Any], tuple[Any, ...]]
@@ -66,7 +67,7 @@ class PlainCallbacks(Deferred[Any]):
 
     def callback(self, result: Any) -> None:
         steps = self._steps
-        if steps is None or self.called or self.paused or self.debug or isinstance(result, _NOT_PLAIN):
+        if steps is None or self.called or self.paused or self.debug or isinstance(result, Failure):
             self._leave()
             super().callback(result)
             return
@@ -77,7 +78,8 @@ class PlainCallbacks(Deferred[Any]):
         try:
             for callback, args, _, _ in left:
                 self.result = result = callback(result, *args)
-                if isinstance(result, _NOT_PLAIN):
+                # isinstance would ask Deferred's metaclass, which is that of abstract classes, by calls of Python.
+                if type(result) in _DEFERRED_SUBCLASSES or isinstance(result, Failure):
                     break
             else:
                 self._steps, self._runningCallbacks = None, False

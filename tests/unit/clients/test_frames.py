@@ -22,6 +22,7 @@ from wsaas.clients.frames import (
     measure,
     measure_header,
     read_close,
+    read_short_close,
     take,
     take_control,
     take_only,
@@ -105,6 +106,19 @@ class ControlTests(SynchronousTestCase):
             self.assertIsNone(read_close(code.to_bytes(2, "big")))
         self.assertIsNone(read_close(b"\x03\xe8\xff"))
         self.assertIsNone(read_close(b"\x03"))
+
+    def test_short_close(self) -> None:
+        """A Close with a code alone is read in one step as in several, whatever its mask; any other one is not."""
+        for code in (*range(990, 1020), 2999, 3000, 4999, 5000, 0, 0xFFFF):
+            for mask in (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x01\x80\x7f\xfe"):
+                masked = bytes(byte ^ key for byte, key in zip(code.to_bytes(2, "big"), mask, strict=False))
+                data = b"\x88\x82" + mask + masked
+                payload = take_control(data)
+                assert payload is not None
+                self.assertEqual(read_short_close(data), read_close(payload), (code, mask))
+                for other in (data[:-1], data + b"\0", b"\x88\x02" + data[2:], b"\x88\x83" + data[2:]):
+                    self.assertIsNone(read_short_close(other))
+        self.assertIsNone(read_short_close(b""))
 
     def test_headers(self) -> None:
         """A header is measured when it is all there."""

@@ -8,7 +8,7 @@ import socket
 from typing import Any
 
 from twisted.internet import tcp, unix
-from twisted.internet.error import ConnectionAborted
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -149,6 +149,18 @@ class AcceptingTests(SynchronousTestCase):
         transport.registerProducer(Producer(), True)
         transport.connectionLost(Failure(transport.doRead()))
         self.assertEqual((stopped, transport.producer), ([0], None))
+
+    def test_unwritten(self) -> None:
+        """One that ends while something waits to be written is not watched any more, not for that either."""
+        port, factory = self.port(True)
+        self.client(port)
+        port.doRead()
+        transport: Any = factory.made[0].transport
+        removed: list[object] = []
+        self.patch(port.reactor, "removeWriter", removed.append)
+        transport.write(b"good")
+        transport.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(removed, [transport])
 
     def test_error(self) -> None:
         """An error of accept(2) is left to Twisted's port, which frees a descriptor for it."""

@@ -87,14 +87,14 @@ class OpeningHandshake:
         self._offer: str | None = None
         """The parts of the head that the 101 depends on, once they are found sound; see `request.read`."""
 
-    def begin(self) -> None:
+    def begin(self, now: float) -> None:
         """Count the client's time, and the connection against the client's address, if that is known by now."""
-        self._context.pending.set(self)
+        self._context.pending.set(self, now)
         if not announced(self._connection.transport):
             known = self._connection.peer_host
             host = self._peer = self._peer_host() if known is None else known
             if not self._context.policy.proxies.trusts(host):
-                self._admit(host)
+                self._admit(host, now, limited=True)
 
     def receive(self, data: bytes) -> None:
         """Take what the client sent: the head, or what comes early behind it."""
@@ -162,12 +162,11 @@ class OpeningHandshake:
         host: str = getattr(self._connection.transport.getPeer(), "host", "")
         return host
 
-    def _admit(self, address: str) -> bool:
+    def _admit(self, address: str, now: float, *, limited: bool) -> bool:
         """Count the connection against the client's address; return False if it is cut off, not even to be refused."""
         self._admitted = True
         slot = self._connection.slot
-        limited = not self._context.policy.proxies.trusts(address)
-        stays = slot.admit(address, limited, self._context.clock.seconds())
+        stays = slot.admit(address, limited, now)
         if slot.refusal is not None:
             self._context.owner.log_rejection(address, slot.refusal.reason)
         if not stays:
@@ -197,8 +196,10 @@ class OpeningHandshake:
     def _enter(self, head: RequestHead) -> None:
         slot, context = self._connection.slot, self._context
         address = context.policy.address(head, self._peer_host())
-        if not self._admitted and not self._admit(address):
-            return
+        if not self._admitted:
+            limited = not context.policy.proxies.trusts(address)
+            if not self._admit(address, context.seconds(), limited=limited):
+                return
         if slot.refusal is not None:
             self.refuse(slot.refusal)
             return
