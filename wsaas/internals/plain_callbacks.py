@@ -9,9 +9,9 @@ is unusual the rest is left to Twisted's Deferred.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
-from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -20,11 +20,10 @@ from wsaas.internals.supported import Reliance
 RELIANCE = Reliance(
     part="the plain callbacks of a request by treq",
     plainly="the answer of each connect and disconnect webhook goes through Twisted's Deferred",
-    names=("twisted.internet.defer:Deferred._runCallbacks", "twisted.internet.defer:_DEFERRED_SUBCLASSES"),
+    names=("twisted.internet.defer:Deferred._runCallbacks",),
     attributes=("_callbacks", "_runningCallbacks", "called", "debug", "paused"),
     sample=Deferred,
 )
-_DEFERRED_SUBCLASSES = getattr(defer, "_DEFERRED_SUBCLASSES", ())
 _NO_KEYWORDS: Mapping[str, Any] = {}
 
 _Step = tuple[Callable[..., Any], tuple[Any, ...], Callable[..., Any], tuple[Any, ...]]
@@ -67,7 +66,7 @@ class PlainCallbacks(Deferred[Any]):
 
     def callback(self, result: Any) -> None:
         steps = self._steps
-        if steps is None or self.called or self.paused or self.debug or isinstance(result, Failure):
+        if steps is None or self.called or self.paused or self.debug or not _is_plain(result.__class__):
             self._leave()
             super().callback(result)
             return
@@ -78,8 +77,7 @@ class PlainCallbacks(Deferred[Any]):
         try:
             for callback, args, _, _ in left:
                 self.result = result = callback(result, *args)
-                # isinstance would ask Deferred's metaclass, which is that of abstract classes, by calls of Python.
-                if type(result) in _DEFERRED_SUBCLASSES or isinstance(result, Failure):
+                if not _is_plain(result.__class__):
                     break
             else:
                 self._steps, self._runningCallbacks = None, False
@@ -109,6 +107,12 @@ class PlainCallbacks(Deferred[Any]):
             for callback, args, errback, error_args in steps:
                 super().addCallbacks(callback, errback, args, _NO_KEYWORDS, error_args, _NO_KEYWORDS)
             self._callbacks += later
+
+
+@lru_cache(maxsize=256)  # the metaclass of Deferred is that of abstract classes, which asks by calls of Python
+def _is_plain(kind: type) -> bool:
+    """Return whether results of this type are neither failures nor Deferreds."""
+    return not issubclass(kind, (Failure, Deferred))
 
 
 def _unchanged(result: Any) -> Any:
