@@ -45,7 +45,7 @@ _SHORT_FRAME = "                    flow.frame()\n                    session"
 _NOT_OPEN = "if self.phase is not _OPEN:\n            "
 _LIMIT = "handshake_timeout=settings.handshake_timeout, max_message_size="
 _OFF = 'compression: bool = switch("off"'
-_MADE = "        clock = self.context.clock\n        self.liveness"
+_MADE = "        context = self.context\n        now = context"
 
 _BOTH = ("thorough.fuzz.test_clients.FrameFuzz.test_meanwhile", "thorough.fuzz.test_process.AssaultTests.test_frames")
 

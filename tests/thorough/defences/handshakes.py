@@ -47,13 +47,13 @@ ANYTHING = "Anything else"
 
 _FIRST = "        end = self.data.find(END, self._searched)"
 _START = "self._context.pending.set(self)"
-_NEVER = Edit(OPENING, f"        {_START}\n        if not announced", "        if not announced")
+_NEVER = Edit(OPENING, "        self._context.pending.set(self, now)\n", "")
 _REST = "            if rest:\n"
 _STRANGE = r'FIELD_VALUE = r"[\t\x20-\x7e'
 _TOO_MANY = "self.present >= self.most + self.most_surplus"
 _STAYS = "return self.refusal is None or admission.surplus <= admission.most_surplus"
 _GONE = "        self._connections.discard(connection)\n"
-_MADE = "        clock = self.context.clock\n        self.liveness"
+_MADE = "        context = self.context\n        now = context"
 
 _CARRIES = 'if len(tokens) > 1 or b"authorization" in fields:\n            '
 
@@ -357,9 +357,7 @@ DEFENCES = [
         "connect_rate=50",
         "unit.service.test_assembly.AssemblyTests.test_connect_rate",
     ),
-    without(
-        FAST, OPENING, "limited = not self._context.policy.proxies.trusts(address)", "limited = True", _STAND_FOR_MANY
-    ),
+    without(FAST, OPENING, "limited = not context.policy.proxies.trusts(address)", "limited = True", _STAND_FOR_MANY),
     without(BUSY, ADMISSION, "if self.asking >= self.most_asking:", "if False:"),
     without(BUSY, ADMISSION, "        self.asking -= 1\n"),
     without(BUSY, SERVICE, "settings.webhook_concurrency * ASKING_PER_WEBHOOK", "10**9"),
