@@ -32,7 +32,9 @@ from wsaas.clients.read_control import FRAMES_PER_TURN
 from wsaas.core.lane import OVERHEAD
 from wsaas.core.model import Frame, Messages
 
-SIZES = (0, 1, 2, 3, 4, 5, 124, 125, 126, 127, 1023, 1024, 1025, 65535)
+SIZES = (0, 1, 2, 3, 4, 5, 124, 125, 126, 127, 128, 252, 255, 256, 1023, 1024, 1025, 65535)
+EDGES = [edge + more for edge in (2, 124, 128, 252, 256, 1024) for more in range(-2, 3)]
+"""Sizes beside those at which a header, or a step of a fast path, changes: random sizes are hardly ever among them."""
 
 
 def spelled(message: Message | Ping | Pong | CloseConnection) -> bytes:
@@ -153,7 +155,12 @@ class WriteTests(SynchronousTestCase):
         self.assertEqual(encoder.encode(frame), b"\x81\x01a")
 
 
+at_edges = st.one_of(
+    st.builds(BytesMessage, data=st.builds(bytes, st.sampled_from(EDGES))),
+    st.builds(TextMessage, data=st.builds("x".ljust, st.sampled_from(EDGES))),
+)
 messages = st.one_of(
+    at_edges,
     st.builds(BytesMessage, data=st.binary(max_size=2000)),
     st.builds(TextMessage, data=st.text(max_size=600)),
     st.builds(TextMessage, data=st.text(max_size=5), message_finished=st.just(False)),
@@ -161,6 +168,7 @@ messages = st.one_of(
     st.builds(Pong, payload=st.binary(max_size=125)),
 ).map(spelled)
 short = st.one_of(
+    at_edges,
     st.builds(BytesMessage, data=st.binary(max_size=9)),
     st.builds(TextMessage, data=st.text(max_size=9)),
     st.builds(TextMessage, data=st.text("x", min_size=120, max_size=130)),
@@ -345,6 +353,23 @@ class DifferentialTests(SynchronousTestCase):
             self.assertEqual(None if taken is None else len(taken.payload), size if first in (0x81, 0x82) else None)
             if taken is not None:
                 self.assertEqual(taken, take(data, 0, 1 + len(start), size))
+
+    def test_every_size(self) -> None:
+        """A message of any size up to 1,030 bytes is taken as it is measured, also where a byte of it is to come, or
+        one of the next is there, by itself and together with the one behind it.
+        """
+        small = spelled(TextMessage(data="x"))
+        for size in range(1031):
+            whole = spelled(BytesMessage(data=b"k" * size))
+            for data in (whole, whole[:-1], whole + small[:1], whole + small, small + whole):
+                found = measure(data, 0)
+                first = None if found is None or found[1] > 1024 else take(data, 0, *found)
+                end = 0 if found is None else sum(found) + 4
+                self.assertEqual(take_only(data), first if end == len(data) else None, size)
+                taken = take_several(data, 9, 1024, 10**6)
+                self.assertEqual(None if taken is None else taken[0].frames[0], first, size)
+            both = (2 if size <= 1024 else 1), len(data if size <= 1024 else small)
+            self.assertEqual(taken and (len(taken[0].frames), taken[1]), both, size)
 
     def test_usual_is_taken(self) -> None:
         """A message by itself, of up to 1,024 bytes, is taken in one step."""
