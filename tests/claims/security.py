@@ -346,6 +346,7 @@ TESTS: Claims = {
         ],
         "An answer without a request, or two answers to one": [
             "unit.http_client.test_connection.ConnectionTests.test_unsolicited",
+            "unit.http_client.test_gathering.GatheringTests.test_bytes_before_it_is_written",
             "unit.http_client.test_connection.AnswerTests.test_more_than_asked",
         ],
         "A backend that fails or hangs for some clients, to keep others out": [

@@ -15,7 +15,9 @@ from twisted.logger import ILogObserver, LogLevel
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from wsaas.internals.reactor_tuning import Turns
 from wsaas.internals.signals import Signals
+from wsaas.service import process
 from wsaas.service.process import Root, make_root
 from wsaas.settings.sources import option
 from wsaas.settings.table import TABLE, Settings
@@ -109,8 +111,9 @@ class RootTests(Case):
         options = self.parsed(*arguments)
         options.parent = twistd  # type: ignore[assignment]
 
-        def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> IService:
+        def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals, turns: Turns) -> IService:
             self.assembled = (reactor, settings, demo)
+            self.turns = turns
             if wrong:
                 raise wrong
             return Child()
@@ -127,6 +130,13 @@ class RootTests(Case):
         root = self.make_root("--ws-port=1", "--demo")
         self.assertEqual(self.assembled, (self.reactor, self.settings, True))
         self.assertEqual([type(each) for each in root], [Child])
+
+    def test_turns(self) -> None:
+        """The gateway is given the turns of its reactor."""
+        given: list[Any] = []
+        self.patch(process, "replace_iteration", lambda *arguments: given.append(arguments))
+        self.make_root()
+        self.assertEqual(given, [(self.reactor, self.turns)])
 
     def test_the_clock(self) -> None:
         """Timers follow a clock that nobody can set, and which the running reactor marks."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from math import inf
-from typing import Protocol, cast
+from typing import cast
 
 from twisted.internet import interfaces, protocol
 from twisted.internet.defer import Deferred, fail, succeed
@@ -23,32 +23,15 @@ from wsaas.http_client.causes import cause
 from wsaas.http_client.deadline import Deadline
 from wsaas.http_client.exchange import Exchange, Fault, Lost, NotSent, TimedOut
 from wsaas.http_client.phase import Phase
+from wsaas.http_client.pool_callbacks import PoolCallbacks
 from wsaas.http_client.request_writer import RequestWriter
 from wsaas.http_client.response_parser import LastResponse, ResponseParser
 from wsaas.net.tls_client import refuses_certificate
 
 CLOSE_TIMEOUT = 1.0  # seconds that a peer has to take part in a close
 
-
-class PoolCallbacks(Protocol):
-    """The pool, as its connections know it. `waiting` are those whose requests are written soon; None for at once."""
-
-    waiting: list[Connection] | None
-
-    def freed(self, connection: Connection) -> None:
-        """Take back a connection: its exchange is over, and it is good for another."""
-
-    def retired(self, connection: Connection) -> None:
-        """Use a connection no more: it is idle, and ends."""
-
-    def lost(self, connection: Connection) -> None:
-        """Forget a connection: it is gone."""
-
-    def stale(self, exchange: Exchange) -> None:
-        """Send an exchange again: its reused connection ended before a byte of an answer came."""
-
-
-_IDLE, _BUSY = Phase.IDLE, Phase.BUSY
+_Owner = PoolCallbacks["Connection"]
+_IDLE, _BUSY, _GATHERED = Phase.IDLE, Phase.BUSY, Phase.GATHERED
 
 
 @implementer(interfaces.IHandshakeListener)
@@ -56,7 +39,7 @@ class Connection(protocol.Protocol):
     """One connection. Over TLS it sends nothing before the handshake is done and the backend's certificate checked."""
 
     def __init__(
-        self, owner: PoolCallbacks, clock: IReactorTime, idle_timeout: float, last: LastResponse | None = None
+        self, owner: _Owner, clock: IReactorTime, idle_timeout: float, last: LastResponse | None = None
     ) -> None:
         self._owner = owner
         self._seconds = clock.seconds  # each exchange reads it
@@ -64,6 +47,7 @@ class Connection(protocol.Protocol):
         self._phase = Phase.OPENING
         self._opening: Deferred[Connection] | None = None
         self._exchange: Exchange | None = None
+        self._gathered: Exchange | None = None
         self._writer: RequestWriter | None = None
         self._acknowledging: socket.socket | None = None
         self._deadline = Deadline(clock, self._deadline_reached)
@@ -86,8 +70,7 @@ class Connection(protocol.Protocol):
         return fail(NotSent("the connection was closed at once"))
 
     def begin(self, exchange: Exchange) -> None:
-        """Send a request over this connection, which must be idle."""
-        self._phase, self._exchange = _BUSY, exchange
+        """Send a request over this connection, which must be idle: now, or soon if the pool gathers requests."""
         exchange.connection = self
         parser, deadline = self._parser, self._deadline
         if parser.received or parser.terms != exchange.terms:
@@ -100,31 +83,43 @@ class Connection(protocol.Protocol):
         if exchange.timing is not None:
             exchange.timing.begun = self._seconds()
         if (waiting := self._owner.waiting) is None:
+            self._phase, self._exchange = _BUSY, exchange
             self._writer.write(exchange.request)  # type: ignore[union-attr]  # set by connectionMade
         else:
+            self._phase, self._gathered = _GATHERED, exchange
             waiting.append(self)
 
     def write_request(self) -> None:
-        """Write the request, which has waited to be written with others; do nothing if it was given up meanwhile."""
-        if self._exchange is not None and self._writer is not None:
-            self._writer.write(self._exchange.request)
+        """Write the request, which has waited to be written with others; do nothing if it waits no more."""
+        if self._phase is _GATHERED:
+            self._phase, self._exchange, self._gathered = _BUSY, self._gathered, None
+            self._writer.write(self._exchange.request)  # type: ignore[union-attr]
+
+    def take_back(self, words: str, again: bool) -> None:
+        """End the connection, for this reason, before its request is written, and write it to a new one if `again`."""
+        exchange = self._gathered
+        self.drop()
+        if exchange is not None:
+            exchange.connection = None
+            self._owner.unwritten(exchange, words, again)
 
     def drop(self) -> None:
         """End the connection at once. The exchange on it hears nothing more."""
         if self._phase is not Phase.GONE:
             self._phase = Phase.CLOSING
-            self._exchange = self._body = None
+            self._exchange = self._gathered = self._body = None
             cast(interfaces.ITCPTransport, self.transport).abortConnection()
 
     def close(self) -> None:
         """End the connection in good order, or after CLOSE_TIMEOUT without it. An exchange on it hears nothing more."""
+        self.write_request()  # if it waits
         self._phase, self._exchange = Phase.CLOSING, None
         self._deadline.move(self._seconds() + CLOSE_TIMEOUT)
         cast(interfaces.ITCPTransport, self.transport).loseConnection()
 
     def break_off(self, fault: Fault) -> None:
         """End the connection at once, and its exchange, or the body that comes, with this fault."""
-        exchange, body = self._exchange, self._body
+        exchange, body = self._exchange or self._gathered, self._body
         self.drop()
         if exchange is not None:
             exchange.end(fault)
@@ -171,6 +166,8 @@ class Connection(protocol.Protocol):
             if self._phase is _IDLE:  # the answer to no request must not answer the next one
                 self._owner.retired(self)
                 self.drop()
+            elif self._phase is _GATHERED:  # nor one that is not written yet
+                self.take_back("the backend sent something before the request", self._used)
             return
         fault = self._parser.feed(data)
         if self._parser.streaming:
@@ -184,8 +181,8 @@ class Connection(protocol.Protocol):
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         phase, self._phase = self._phase, Phase.GONE
-        exchange, body, opening = self._exchange, self._body, self._opening
-        self._exchange = self._body = self._opening = None
+        exchange, body, opening = self._exchange or self._gathered, self._body, self._opening
+        self._exchange = self._gathered = self._body = self._opening = None
         self._parser.stop()
         self._writer = self._acknowledging = None
         self._deadline.end()
@@ -195,7 +192,7 @@ class Connection(protocol.Protocol):
         if opening is not None:
             opening.errback(NotSent(cause(reason.value)))
         if exchange is not None:
-            self._cut_short(exchange, reason.value)
+            self._cut_short(exchange, reason.value, phase)
         elif body is not None:
             ends = self._parser.ends_with_connection and isinstance(reason.value, ConnectionDone)
             body.ended(None if ends else Lost(f"the answer is cut short: {cause(reason.value)}"))
@@ -272,10 +269,12 @@ class Connection(protocol.Protocol):
         elif body is not None:
             body.ended(None)
 
-    def _cut_short(self, exchange: Exchange, error: BaseException | None) -> None:
-        """End an exchange whose connection is gone before the whole answer came."""
+    def _cut_short(self, exchange: Exchange, error: BaseException | None, phase: Phase) -> None:
+        """End an exchange whose connection is gone, out of this phase, before the whole answer came."""
         exchange.connection = None
-        if self._parser.received == 0:
+        if phase is _GATHERED:
+            self._owner.unwritten(exchange, cause(error), self._used)
+        elif self._parser.received == 0:
             if self._used:
                 self._owner.stale(exchange)
             elif exchange.sent == 1 and refuses_certificate(error):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wsaas.http_client.causes import cause
@@ -21,6 +22,9 @@ from wsaas.http_client.exchange import Exchange, Fault, HttpResponse, IsStream, 
 from wsaas.http_client.response_parser import LastResponse
 from wsaas.internals.direct_read import read_directly
 
+SILENCED = "this process may not send at the moment"
+_log = Logger()
+
 
 class Pool:
     """HTTP/1.1 exchanges with one origin. `host` is the Host header's value; durations are seconds.
@@ -28,6 +32,8 @@ class Pool:
     Bound: connections as the exchanges under way, which the caller bounds, and `max_idle`.
 
     Fast path: an answer in the same bytes as the last one is not parsed again, unless `remember` is False.
+
+    `may_write()` is asked again where time has passed since the exchange was begun: None if it is never False.
     """
 
     def __init__(
@@ -40,6 +46,7 @@ class Pool:
         idle_timeout: float = 30.0,
         connect_timeout: float = 5.0,
         remember: bool = True,
+        may_write: Callable[[], bool] | None = None,
     ) -> None:
         self.clock = clock
         self.host = host
@@ -47,6 +54,7 @@ class Pool:
         self._factory = _Connections(self, clock, idle_timeout, LastResponse() if remember else None)
         self._max_idle = max_idle
         self._connect_timeout = connect_timeout
+        self._may_write = may_write
         # Nothing here decodes an answer, so none may be compressed. Without the header any may be (RFC 9110, 12.5.3).
         self.after_path = b" HTTP/1.1\r\nHost: " + host + b"\r\nAccept-Encoding: identity\r\nContent-Length: "
         """The part of each request between its path and the length of its body."""
@@ -95,7 +103,11 @@ class Pool:
         """Do the work, and then write the requests that were made by it, in a row.
 
         Each write wakes the backend, which may take the processor at once, and evicts what the work still needs from
-        the processor's caches. Bound: as many requests wait as connections carry one. What the work raises is raised.
+        the processor's caches. Bound: as many requests wait as connections carry one, until the work is done, and their
+        deadlines, which were set when they were made, go on. What the work raises is raised.
+
+        A request whose connection ends meanwhile, or gets bytes that can be no answer to it, was not sent: it is
+        written to a new connection, or is NotSent if that was one. A write that fails ends its own exchange alone.
         """
         if self.waiting is not None:
             work()
@@ -104,9 +116,21 @@ class Pool:
         try:
             work()
         finally:
-            waiting, self.waiting = self.waiting, None
-            for connection in waiting:
-                connection.write_request()
+            self.write_waiting()
+
+    def write_waiting(self) -> None:
+        """Write the requests that wait, and from now on each at once."""
+        waiting, self.waiting = self.waiting, None
+        may_write = self._may_write is None or self._may_write()
+        for connection in waiting or ():
+            try:
+                if may_write:
+                    connection.write_request()
+                else:
+                    connection.take_back(SILENCED, False)
+            except Exception:  # the others are written all the same
+                _log.failure("a request to {host} could not be written", host=self.host.decode("ascii", "replace"))
+                self.clock.callLater(0, connection.break_off, Lost("the request could not be written"))
 
     def close(self) -> Deferred[None]:
         """End all connections. Exchanges under way fail, later ones at once. Fires when the last connection is gone."""
@@ -148,7 +172,11 @@ class Pool:
         self._connecting.discard(exchange)
         exchange.connecting = None
         read_directly(connection)
-        connection.begin(exchange)
+        if self._may_write is None or self._may_write():
+            connection.begin(exchange)
+        else:
+            self.freed(connection)
+            self._unconnected(exchange, SILENCED, False)
 
     def _failed(self, failure: Failure, exchange: Exchange, timer: IDelayedCall) -> None:
         self._connecting.discard(exchange)
@@ -198,6 +226,14 @@ class Pool:
             closing, self._closing = self._closing, []
             for closed in closing:
                 closed.callback(None)
+
+    def unwritten(self, exchange: Exchange, words: str, again: bool) -> None:
+        """Send an exchange whose request was not written on a new connection if `again`, or end it."""
+        exchange.sent -= 1
+        if again:
+            self._connect(exchange)
+        else:
+            self._unconnected(exchange, words, False)
 
     def stale(self, exchange: Exchange) -> None:
         """Send an exchange again, on a new connection, which cannot be stale."""

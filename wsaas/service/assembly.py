@@ -46,6 +46,7 @@ from wsaas.http_client.target import Target
 from wsaas.internals.awake_clock import passed_since
 from wsaas.internals.end_of_turn import EndOfTurn
 from wsaas.internals.plain_callbacks import plain_callbacks
+from wsaas.internals.reactor_tuning import Turns
 from wsaas.internals.signals import Signals, exit_with
 from wsaas.journal.memory import MemoryJournal
 from wsaas.journal.sqlite import SqliteJournal
@@ -75,12 +76,10 @@ if TYPE_CHECKING:
 
 
 def assemble(
-    reactor: Any, settings: Settings, demo: bool, signals: Signals, identity: WorkerIdentity | None = None
+    reactor: Any, settings: Settings, demo: bool, signals: Signals, turns: Turns, identity: WorkerIdentity | None = None
 ) -> IService:
-    """Return the whole gateway, not yet started. With `demo` the demo backend stands beside it.
-
-    With an `identity` it is one of several workers.
-    """
+    """Return the whole gateway, not yet started: with `demo` beside the demo backend, with an `identity` one of several
+    workers. Webhooks that are made in one of the reactor's `turns` are written together."""
     settings = with_real_port(settings)
     worker: Worker | None = None
     if identity is not None:
@@ -96,7 +95,9 @@ def assemble(
         node = Node(reactor, settings, time.time, boottime, random.random, lambda: stop_at_once(), number)
     files = ClientFiles(settings.target_ca, settings.target_cert, settings.target_key)
     backend = Target.from_address(reactor, settings.target_address, files)
-    pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency)
+    may_write = None if node is None else node.may_speak
+    pool = Pool(reactor, backend.endpoint, backend.host, max_idle=settings.webhook_concurrency, may_write=may_write)
+    turns.gathering = pool
     sender = PoolSender(pool, backend, settings.webhook_timeout, plain_callbacks())
     gate = None if node is None else node.gate(sender)
     monitor = Monitor()
@@ -178,7 +179,6 @@ def assemble(
         return (worker is not None or node is not None) and not gateway.minted(id)
 
     router = Router(registry, settings.max_message_size, monitor, write_directly, elsewhere, write_one_directly)
-    workers = 1 if identity is None else identity.count
 
     def ready() -> bool:
         return gateway.accepting and journal.healthy and (node is None or node.may_speak())
@@ -193,7 +193,7 @@ def assemble(
         settings,
         monitor,
         gateway.prefix,
-        workers,
+        1 if identity is None else identity.count,
         sender=gate or sender,
         address=backend.url,
         figures=Figures(monitor, gateway.census, lambda: clients.admission.most, reactor.seconds, time.time),

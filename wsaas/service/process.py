@@ -16,7 +16,7 @@ from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
 
 from wsaas.internals.awake_clock import count_awake_time
-from wsaas.internals.reactor_tuning import replace_iteration
+from wsaas.internals.reactor_tuning import Turns, replace_iteration
 from wsaas.internals.signals import Signals, exit_with
 from wsaas.internals.supported import check
 from wsaas.logs import Log, log_destination, open_log, say
@@ -109,7 +109,8 @@ def make_root(options: GatewayOptions, reactor: Any, assemble: Callable[..., ISe
     from wsaas.internals.cookie_request import parse_late  # imports twisted.web, which --help does without
 
     check()
-    replace_iteration(reactor)
+    turns = Turns()
+    replace_iteration(reactor, turns)
     parse_late()
     # By default Twisted's timers follow the wall clock: when it is set back by an hour, all timers stop for an hour
     # (Twisted #2424).
@@ -129,7 +130,7 @@ def make_root(options: GatewayOptions, reactor: Any, assemble: Callable[..., ISe
         root = Root(reactor, Launch(twistd), signals, log)
         demo = bool(options["demo"])
         of_worker = () if identity is None else (identity,)
-        root.addService(assemble(reactor, settings, demo, signals, *of_worker))
+        root.addService(assemble(reactor, settings, demo, signals, turns, *of_worker))
     except (ValueError, OSError) as error:
         say(f"wsaas: {error}", sys.stderr)
         raise SystemExit(1) from None
@@ -143,7 +144,7 @@ def make_parent(options: GatewayOptions, reactor: Any) -> Root:
     twistd: Mapping[str, Any] = options.parent or {}
     made: list[ParentService] = []
 
-    def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals) -> IService:
+    def assemble(reactor: Any, settings: Settings, demo: bool, signals: Signals, turns: Turns) -> IService:
         made.append(
             ParentService(
                 reactor,

@@ -21,6 +21,7 @@ from wsaas.api.app import Api
 from wsaas.api.documents import add_document_routes, document
 from wsaas.cluster.claim_route import add_claim_route
 from wsaas.core.counters import Counters
+from wsaas.internals.reactor_tuning import Turns
 from wsaas.internals.signals import Signals
 from wsaas.service.assembly import assemble
 from wsaas.settings.load import load
@@ -87,7 +88,7 @@ class DocumentTests(SynchronousTestCase):
         """Its operations are the routes of a whole gateway, one of a cluster included, no more and no fewer."""
         reactor: Any = MemoryReactorClock()
         settings = load({}, {"STATE_DIR": "none", "CONSOLE": "payloads"})
-        assemble(reactor, settings, False, Signals()).privilegedStartService()
+        assemble(reactor, settings, False, Signals(), Turns()).privilegedStartService()
         of_node = Api(Access(()), Counters())
         claims: Any = None
         add_claim_route(of_node, claims)

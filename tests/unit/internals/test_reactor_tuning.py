@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides
 
 from tests.support.properties import examples
-from wsaas.internals.reactor_tuning import replace_iteration
+from wsaas.internals.reactor_tuning import EVENTS_TOGETHER, Turns, replace_iteration
 
 
 class Reader:
@@ -46,13 +46,27 @@ class Reader:
             raise ValueError("while it is given up")
 
 
+class Gathered:
+    """Gathers, and notes how many it had each time."""
+
+    def __init__(self) -> None:
+        self.waiting: list[int] | None = None
+        self.parts: list[int] = []
+
+    def write_waiting(self) -> None:
+        assert self.waiting is not None
+        self.parts.append(len(self.waiting))
+        self.waiting = None
+
+
 class PollingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = EPollReactor()
         for reader in self.reactor.removeAll():
             reader.connectionLost(None)
         self.addCleanup(self.reactor._poller.close)
-        self.changed = replace_iteration(self.reactor)
+        self.turns = Turns()
+        self.changed = replace_iteration(self.reactor, self.turns)
 
     def reader(self) -> tuple[Reader, socket.socket]:
         near, far = socket.socketpair()
@@ -81,6 +95,55 @@ class PollingTests(SynchronousTestCase):
         self.reactor.doIteration(None)
         self.reactor.doIteration(0)
         self.assertEqual([reader.read for reader, _ in (one, other)], [[b"hello"], [b"hello"]])
+
+    def test_together(self) -> None:
+        """The requests of EVENTS_TOGETHER events of a turn are gathered at a time, and all events are served. Those of
+        one event alone are not gathered, and none are without a gathering, or behind the turn.
+        """
+        pairs = [self.reader() for _ in range(2 * EVENTS_TOGETHER + 1)]
+        gathering = Gathered()
+        parts = gathering.parts
+
+        def served() -> int:
+            return sum(len(reader.read) for reader, _ in pairs)
+
+        for reader, _ in pairs:
+            reader.then = lambda: gathering.waiting is not None and gathering.waiting.append(1)
+        for expected in ([], [EVENTS_TOGETHER, EVENTS_TOGETHER, 1]):
+            for _, far in pairs:
+                far.send(b"x")
+            before = served()
+            self.reactor.doIteration(0)
+            self.assertEqual((served() - before, parts), (len(pairs), expected))
+            self.turns.gathering = gathering
+        self.assertIsNone(gathering.waiting)
+        parts.clear()
+        pairs[0][1].send(b"x")
+        before = served()
+        self.reactor.doIteration(0)
+        self.assertEqual((served() - before, parts), (1, []))
+
+    def test_nothing_gathered(self) -> None:
+        """A turn without requests writes none and gathers no more behind it; one broken off writes what it has."""
+        self.turns.gathering = gathering = Gathered()
+        (one, far), (other, beyond) = self.reader(), self.reader()
+        for _ in range(2):
+            far.send(b"x")
+            beyond.send(b"x")
+            self.reactor.doIteration(0)
+            self.assertEqual((gathering.parts, gathering.waiting), ([], None))
+
+        def fail(*_: object) -> None:
+            if gathering.waiting is not None:
+                gathering.waiting.append(1)
+            raise KeyboardInterrupt
+
+        one.then = other.then = one.connectionLost = other.connectionLost = fail  # type: ignore[method-assign]
+        far.send(b"x")
+        beyond.send(b"x")
+        self.assertRaises(KeyboardInterrupt, self.reactor.doIteration, 0)
+        self.assertEqual((gathering.parts, gathering.waiting), ([2], None))
+        self.flushLoggedErrors(KeyboardInterrupt)
 
     def test_gone_meanwhile(self) -> None:
         """One that another has removed in the same turn is not served."""
@@ -179,14 +242,19 @@ STEPS = st.tuples(
 class ReadingTests(SynchronousTestCase):
     """The reactor reads plain TCP itself, as Twisted's transports do."""
 
-    def play(self, steps: list[tuple[int, str, int]], half: bool, fast: bool) -> tuple[list[str], list[bytes], int]:
+    def play(
+        self, steps: list[tuple[int, str, int]], half: bool, fast: bool, together: bool = False
+    ) -> tuple[list[str], list[bytes], int]:
         """Let three connections of a reactor hear these steps; return what they heard, what came back, and how many
         errors were logged.
         """
         reactor = EPollReactor()
         for reader in reactor.removeAll():
             reader.connectionLost(None)
-        self.assertTrue(replace_iteration(reactor, read_plain_tcp=fast))
+        turns = Turns()
+        self.assertTrue(replace_iteration(reactor, turns, read_plain_tcp=fast))
+        if together:
+            turns.gathering = Gathered()
         heard: list[str] = []
         protocols: list[Noting] = []
         ends: list[socket.socket] = []
@@ -245,8 +313,10 @@ class ReadingTests(SynchronousTestCase):
     @given(st.lists(STEPS, max_size=12), st.booleans())
     @examples(200)
     def test_as_twisted(self, steps: list[tuple[int, str, int]], half: bool) -> None:
-        """Data, ends, resets, halves of connections and bugs of protocols are the same on both ways."""
-        self.assertEqual(self.play(steps, half, True), self.play(steps, half, False))
+        """Data, ends, resets, halves of connections and bugs of protocols are the same on both ways, and in parts."""
+        slow = self.play(steps, half, False)
+        self.assertEqual(self.play(steps, half, True), slow)
+        self.assertEqual(self.play(steps, half, True, together=True), slow)
 
     def test_each_end(self) -> None:
         """Each way in which a connection can end is met on the fast path, and is as Twisted's."""

@@ -14,6 +14,9 @@ from tests.support.source import ROOT, module_of
 from wsaas.api.errors import Unauthorized
 from wsaas.api.server.site import ApiSite
 from wsaas.clients.factory import ClientFactory
+from wsaas.cluster.right import Right
+from wsaas.http_client.pool import Pool
+from wsaas.internals.reactor_tuning import Turns
 from wsaas.internals.signals import Signals
 from wsaas.service.assembly import assemble
 from wsaas.service.file_limits import room_for, stream_files
@@ -25,11 +28,13 @@ FILES = 1024
 class AssemblyTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(resource, "getrlimit", lambda which: (FILES, FILES))
+        self.turns = Turns()
 
     def listening(self, **environ: str) -> tuple[ApiSite, ClientFactory]:
         """The factories of a new gateway, once it listens."""
         reactor: Any = MemoryReactorClock()
-        assemble(reactor, load({}, {"STATE_DIR": "none", **environ}), False, Signals()).privilegedStartService()
+        settings = load({}, {"STATE_DIR": "none", **environ})
+        assemble(reactor, settings, False, Signals(), self.turns).privilegedStartService()
         factories = [factory for _, factory, _, _ in reactor.tcpServers]
         return factories[0], factories[-1]
 
@@ -44,6 +49,26 @@ class AssemblyTests(SynchronousTestCase):
             ids.append(clients.context.gateway._ids.mint())
         self.assertNotEqual(ids[0][:8], ids[1][:8])
         self.assertNotEqual(ids[0][8:], ids[1][8:])
+
+    def test_turns(self) -> None:
+        """The webhooks of a turn of the reactor are written together, by the pool that sends them."""
+        self.listening()
+        pool = self.turns.gathering
+        assert isinstance(pool, Pool)
+        self.assertIsNone(pool._may_write)
+
+    def test_right(self) -> None:
+        """A node of a cluster asks for its right to speak again when it writes a webhook."""
+        may_speak = lambda: True  # noqa: E731
+        self.patch(Right, "by", lambda right, clock: may_speak)
+        self.listening(
+            CLUSTER="redis://:p@engine",
+            API_TOKEN="the-token-of-the-cluster",
+            CLUSTER_ENDPOINT="tcp:9000",
+            CLUSTER_ADDRESS="http://10.0.0.1:9000",
+        )
+        assert isinstance(self.turns.gathering, Pool)
+        self.assertIs(self.turns.gathering._may_write, may_speak)
 
     def test_room(self) -> None:
         """Clients and API have as many places as there are files for them."""
