@@ -49,6 +49,8 @@ NOT_HERE = ApiResponse(
 class SiblingFastPath(FastPath):
     """The fast path of requests that expire. `wall_clock()` is the time in seconds since the epoch."""
 
+    takes_lone = False  # WSAAS-Expires makes nearly each header block another, and `serve` looks at it
+
     def __init__(
         self,
         router: Router,
@@ -58,8 +60,7 @@ class SiblingFastPath(FastPath):
         prefix: str | None = None,
         may_answer: Callable[[], bool] | None = None,
     ) -> None:
-        super().__init__(router, access, max_message_size, may_answer=self._in_time, dialect=plain)
-        self._allowed = may_answer
+        super().__init__(router, access, max_message_size, may_answer=may_answer, dialect=plain)
         self._wall_clock = wall_clock
         self._prefix = None if prefix is None else prefix.encode("ascii")
         self._first_expiry = inf
@@ -71,12 +72,6 @@ class SiblingFastPath(FastPath):
             self.forget()
             self._first_expiry = inf
         return super().serve(data, any_host, now)
-
-    def _in_time(self) -> bool:
-        """Say if requests whose header block is remembered may be answered: also those that `serve` does not see, as
-        they are each all of a read (`LonePush`).
-        """
-        return self._wall_clock() < self._first_expiry and (self._allowed is None or self._allowed())
 
     def remember(self, fields: bytes, any_host: bool) -> Head | None:
         """Read a header block that is not remembered yet; None if its requests must take the slow path."""

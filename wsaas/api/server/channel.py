@@ -71,7 +71,7 @@ class ApiChannel(TurnsChannel):
         self._write = writer(self.transport)
         self._any_host = isinstance(self.transport.getHost(), UNIXAddress)  # no web page reaches a UNIX socket
         self._seconds, fast_path = self.context.clock.seconds, self.context.fast_path
-        if fast_path is not None:
+        if fast_path is not None and fast_path.lone:
             self._serve_lone = fast_path.lone[self._any_host].serve
         self._enter(Phase.IDLE)
 

@@ -108,6 +108,8 @@ class FastPath:
     the slow path, which refuses it. Answers to pushes of the AWS dialect are written as `dialect` returns them.
     """
 
+    takes_lone = True
+    """False if `serve` must see each request (`LonePush`)."""
     _log = Logger()
 
     def __init__(
@@ -129,8 +131,9 @@ class FastPath:
         """Header blocks by whether any Host will do. None is for a block that must take the slow path."""
         self._fresh_until = 0.0
         self._sent = self._queued = b""
-        self.lone = tuple(LonePush(router.push_plainly, may_answer, self._failed) for _ in self._heads)
-        """The fast path before this one, by whether any Host will do."""
+        count = len(self._heads) if self.takes_lone else 0
+        self.lone = tuple(LonePush(router.push_plainly, may_answer, self._failed) for _ in range(count))
+        """The fast path before this one, by whether any Host will do; empty if there is none."""
 
     def serve(self, data: bytes, any_host: bool, now: float) -> tuple[bytes, bytes, FanOut[Session] | Forward | None]:
         """Serve the requests at the beginning of `data` that are for the fast path.
@@ -227,14 +230,15 @@ class FastPath:
             if head.length > self._max_message_size or self._access.refusal(head.authorization, head.host, any_host):
                 head = None
         heads[fields] = head
-        if head is not None:
+        if head is not None and self.lone:
             self.lone[any_host].learn(fields, head.length, head.binary)
         return head
 
     def forget(self) -> None:
         """Forget all header blocks."""
-        for heads, lone in zip(self._heads, self.lone, strict=True):
+        for heads in self._heads:
             heads.clear()
+        for lone in self.lone:
             lone.clear()
 
     def _renew_answers(self, now: float) -> None:
