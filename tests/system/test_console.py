@@ -762,6 +762,18 @@ class PageTests(ConsoleTestCase):
         self.gateway.answers["GET", "/-/stats"] = (200, {**STATS, "state": "unready"})
         self.shows("#state", "Not ready")
 
+    def test_unread(self) -> None:
+        """A list that cannot be read says so, and why, until it can."""
+        self.expected_problems = ("503",)
+        for key, view, path in (
+            ("2", "connections", "/connections"),
+            ("3", "groups", "/groups"),
+            ("4", "cluster", "/-/cluster"),
+        ):
+            self.gateway.answers["GET", path] = (503, {"code": "OWNER_UNREACHABLE", "message": f"no {view}"})
+            self.page.keyboard.press(key)
+            self.shows(f"#view-{view} .empty", f"no {view}")
+
     def test_silent(self) -> None:
         """A gateway that is stopped, and answers nothing, is told of."""
         told = self.page.evaluate(

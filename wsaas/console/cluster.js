@@ -3,7 +3,7 @@
 import { json } from './api.js'
 import { h, replace } from './dom.js'
 import { count } from './format.js'
-import { Polling } from './table.js'
+import { Polling, unread } from './table.js'
 
 const TITLES = { workers: 'Workers', nodes: 'Nodes', members: 'Nodes' }
 const NAMES = { pid: 'Process', prefix: 'Prefix of ids' }
@@ -16,7 +16,7 @@ export class Cluster {
   constructor(root) {
     this.content = h('div', { class: 'cluster' })
     root.append(h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Processes' }, this.content))
-    this.polling = new Polling(() => this.load(), error => replace(this.content, h('div', { class: 'empty' }, h('h2', null, 'The list cannot be read'), h('p', null, error.message))))
+    this.polling = new Polling(() => this.load(), error => replace(this.content, h('div', { class: 'empty' }, unread(error))))
   }
 
   start() {

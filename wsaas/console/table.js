@@ -28,6 +28,11 @@ export class Polling {
   }
 }
 
+/** What stands in the place of a list that could not be read. */
+export function unread(error) {
+  return [h('h2', null, 'The list cannot be read'), h('p', null, error.message)]
+}
+
 /** A table of many things, `name` in the plural. A subclass has `load()` and `draw()`; `heads` are its th elements. */
 export class Table {
   constructor(root, { name, placeholder, heads, more = null }) {
@@ -38,7 +43,7 @@ export class Table {
     this.body = h('tbody')
     this.table = h('table', { class: 'table', 'aria-label': name.charAt(0).toUpperCase() + name.slice(1) }, h('thead', null, h('tr', null, heads)), this.body)
     this.empty = h('div', { class: 'empty', hidden: true })
-    this.polling = new Polling(() => this.load())
+    this.polling = new Polling(() => this.load(), error => this.failed(error))
     root.append(
       h('div', { class: 'toolbar' }, h('div', { class: 'filterbox' }, icon('search'), this.search), this.info),
       h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Table of ${name}` }, this.table, this.empty, more))
@@ -50,6 +55,14 @@ export class Table {
 
   stop() {
     this.polling.stop()
+  }
+
+  /** Say why nothing was read; what was read before stays. */
+  failed(error) {
+    if (this.body.childElementCount) return
+    this.table.hidden = true
+    this.empty.hidden = false
+    replace(this.empty, unread(error))
   }
 
   /** What is searched for, in lower case. */
