@@ -35,6 +35,11 @@ class EngineRefused(Exception):
     """The engine answered with an error; the text is the engine's."""
 
 
+def _refused(text: str) -> EngineRefused:
+    """Return an error without the place in a script, which Redis writes behind it and tells a reader nothing."""
+    return EngineRefused(text.partition(". script: ")[0])
+
+
 _LOST = ("READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED")
 """Errors after which the connection is of no use: the server is no master (any more), or not yet."""
 
@@ -48,7 +53,7 @@ class EngineConnection(Protocol):
     def __init__(self, clock: IReactorTime, timeout: float = CALL_TIMEOUT) -> None:
         self._clock = clock
         self._timeout = timeout
-        self._reader = hiredis.Reader(replyError=EngineRefused)
+        self._reader = hiredis.Reader(replyError=_refused)
         self._under_way: deque[tuple[float, Deferred[Any]]] = deque()
         self._writer: RequestWriter | None = None
         self._deadline: IDelayedCall | None = None

@@ -225,7 +225,8 @@ REFUSED_LATE = 408
 MISDIRECTED = 421
 """Status of a request for another process than the one that answers (RFC 9110, 15.5.20)."""
 _TROUBLES = {
-    REFUSED_LATE: "requests come after their time; compare the clocks of both machines (NTP)",
+    REFUSED_LATE: "requests come after their time: it stood still, or its clock is ahead; "
+    "compare the clocks of both machines (NTP)",
     MISDIRECTED: "another process has its address",
 }
 

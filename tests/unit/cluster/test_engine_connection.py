@@ -39,6 +39,13 @@ class ConnectionTests(SynchronousTestCase):
         self.assertEqual(str(self.failureResultOf(first, EngineRefused).value), "ERR wrong number of arguments")
         self.assertEqual(self.successResultOf(second), b"PONG")
 
+    def test_error_in_a_script(self) -> None:
+        """An error of a script is told without the script's hash and line, which name nothing that a reader knows."""
+        words = b"OOM command not allowed when used memory > 'maxmemory'"
+        called = self.connection.call("EVALSHA")
+        self.connection.dataReceived(b"-%b. script: ba8a161f, on @user_script:19.\r\n" % words)
+        self.assertEqual(str(self.failureResultOf(called, EngineRefused).value), words.decode())
+
     def test_no_master(self) -> None:
         """READONLY, or a server that still loads, is a lost connection: all under way and all later calls fail."""
         for error in (b"-READONLY You can't write against a read only replica.\r\n", b"-LOADING dataset\r\n"):
