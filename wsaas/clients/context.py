@@ -64,7 +64,7 @@ CloseFastPath = Callable[[Any, bytes], Ending]
 """As `EndOfTurn.close`."""
 MessageFastPath = Callable[[bytes], Frame | None]
 """As `frames.take_only`."""
-MessagesFastPath = Callable[[bytes, int, int, int], tuple[Messages, int] | None]
+MessagesFastPath = Callable[[bytes, int, int], tuple[Messages, int] | None]
 """As `frames.take_several`."""
 
 

@@ -119,7 +119,7 @@ class ClientFactory(WebSocketServerFactory):
             frame_fast_path=frame_fast_path,
             close_fast_path=close_fast_path,
             message_fast_path=message_fast_path if max_message_size >= SMALL else None,
-            messages_fast_path=messages_fast_path,
+            messages_fast_path=messages_fast_path if max_message_size >= SMALL else None,
             ws_timeout=ws_timeout,
             handshake_timeout=handshake_timeout,
             max_message_size=max_message_size,

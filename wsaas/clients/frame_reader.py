@@ -194,7 +194,7 @@ class FrameReader:
         context = self._context
         measure, take_messages = context.frame_fast_path, context.messages_fast_path
         if take_messages is not None and (slow is None or slow.between_messages):
-            several = take_messages(data, flow.left, context.max_message_size, session.lane.room)
+            several = take_messages(data, flow.left, session.lane.room)
             if several is not None:
                 messages, at = several
                 self._data = data[at:]

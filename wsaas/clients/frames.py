@@ -32,6 +32,8 @@ SHORT_TEXT, SHORT_BINARY = ([bytes((first, length)) for length in range(126)] fo
 _SHORT_HEADER = 2 + MASK_LENGTH
 _SHORT_CLOSE, _SHORT_CLOSE_LENGTH = _SHORT_HEADER + 2, MASKED | 2
 """The bytes of a client's Close with a code and no reason, and the second of them."""
+_BESIDE = OVERHEAD - MASK_LENGTH
+"""Bytes of a lane that a message takes beside its mask and its payload."""
 _LONGER = MASKED | 126
 """The second byte of a masked frame whose length follows in two bytes."""
 _known = {
@@ -87,67 +89,61 @@ def take_only(data: bytes) -> Frame | None:
     """
     known, masked = _known(data[:2]), data[2:]
     if known is None:
-        known, masked = _measure_longer(data), data[4:]
+        known, masked = _measure_longer(data, 0), data[4:]
         if known is None:
             return None
-    end, factor, width, binary = known
-    if len(masked) != end:
+    size, factor, width, binary = known
+    if len(masked) != size:
         return None
     number = _from_bytes(masked, "little")
-    payload = (number ^ (number & _FIRST_WORD) * factor).to_bytes(width, "little")[MASK_LENGTH:end]  # as take_several
+    payload = (number ^ (number & _FIRST_WORD) * factor).to_bytes(width, "little")[MASK_LENGTH:size]
     return Frame(payload, binary) if binary or payload.isascii() or _is_text(payload) else None
 
 
-def _measure_longer(data: bytes) -> tuple[int, int, int, bool] | None:
-    """Return the same as `_known`, for a message of 126 bytes to SMALL that is all of `data`."""
-    end = len(data) - 4
-    length = end - MASK_LENGTH
-    if not 126 <= length <= SMALL or data[1] != _LONGER or data[2] << 8 | data[3] != length:
-        return None
-    return (
-        (end, _REPEATED[length + 7 >> 2], length + 7 & ~3, data[0] == _BINARY) if data[0] in (_TEXT, _BINARY) else None
-    )
-
-
-def take_several(data: bytes, most: int, longest: int, room: int) -> tuple[Messages, int] | None:
+def take_several(data: bytes, most: int, room: int) -> tuple[Messages, int] | None:
     """Return the messages with which `data` begins, and where they end; None if there are none.
 
-    There are `most` of them at most, for which a lane has `room`. Each is whole, in one frame, of at most SMALL and at
-    most `longest` bytes of payload. Reading ends before anything else.
+    There are `most` of them at most, for which a lane has `room`. Each is whole, in one frame, with a payload of at most
+    SMALL bytes. Reading ends before anything else.
 
     Fast path: as `measure` and `take` for each, which do it where there is more or less than that.
     """
     frames: list[Frame] = []
-    at, end, total, binary = 0, len(data), 0, 0
+    at, end, binaries = 0, len(data), 0
+    given = left = room
     for _ in range(most):
-        if end - at < _SHORT_HEADER:
-            break
-        length, start = data[at + 1] ^ MASKED, at + 2
-        if length > 125:
-            length = data[at + 2] << 8 | data[at + 3] if length == 126 else 0
-            start += 2
-            if not 126 <= length <= SMALL:  # longer, or longer than it need be, or not masked
+        start = at + 2
+        known = _known(data[at:start])
+        if known is None:
+            known, start = _measure_longer(data, at), at + 4
+            if known is None:
                 break
-        stop = start + MASK_LENGTH + length
-        room -= length + OVERHEAD
-        if stop > end or room < 0 or length > longest:
+        size, factor, width, binary = known
+        stop = start + size
+        room -= size + _BESIDE
+        if stop > end or room < 0:
             break
-        masked = _from_bytes(data[start:stop], "little")
-        words = length + 7 >> 2  # with the mask itself, which becomes 0
-        unmasked = (masked ^ (masked & _FIRST_WORD) * _REPEATED[words]).to_bytes(words << 2, "little")
-        payload = unmasked[MASK_LENGTH : MASK_LENGTH + length]
-        first = data[at]
-        if first == _TEXT:
-            if not payload.isascii() and not _is_text(payload):
-                break
-        elif first == _BINARY:
-            binary += 1
-        else:
+        number = _from_bytes(data[start:stop], "little")  # with the mask itself, which becomes 0
+        payload = (number ^ (number & _FIRST_WORD) * factor).to_bytes(width, "little")[MASK_LENGTH:size]
+        if binary:
+            binaries += 1
+        elif not payload.isascii() and not _is_text(payload):
             break
-        frames.append(Frame(payload, first == _BINARY))
-        total += length
-        at = stop
-    return (Messages(frames, total, binary), at) if frames else None
+        frames.append(Frame(payload, binary))
+        left, at = room, stop
+    return (Messages(frames, given - left - len(frames) * OVERHEAD, binaries), at) if frames else None
+
+
+def _measure_longer(data: bytes, at: int) -> tuple[int, int, int, bool] | None:
+    """Return what `_known` has for shorter ones of the message at `at`, of 126 bytes to SMALL; None if it is another
+    frame.
+    """
+    if len(data) - at < 4 or data[at + 1] != _LONGER or data[at] not in (_TEXT, _BINARY):
+        return None
+    length = data[at + 2] << 8 | data[at + 3]
+    if not 126 <= length <= SMALL:  # longer, or longer than it need be
+        return None
+    return MASK_LENGTH + length, _REPEATED[length + 7 >> 2], length + 7 & ~3, data[at] == _BINARY
 
 
 def _is_text(payload: bytes) -> bool:

@@ -64,6 +64,7 @@ that say how far the connection is, or that makeConnection sets.
 """
 _HEADER = 5
 """Bytes of a record's header: its type, a version, and two bytes of the length of what follows (RFC 8446, 5.1)."""
+_from_bytes = int.from_bytes  # a method of a class is made anew each time
 _LONGEST_READ = 2**15
 """Bytes to ask OpenSSL for, as Twisted does: more than a record can have."""
 
@@ -107,8 +108,7 @@ class _RecordReading(TLSMemoryBIOProtocol):
         if (
             self._to_come
             or self._header
-            or len(data) <= _HEADER
-            or len(data) != _HEADER + (data[3] << 8 | data[4])
+            or _from_bytes(data[3:_HEADER], "big") != len(data) - _HEADER
             or not self._handshakeDone
             or self._lostTLSConnection
             or self._appSendBuffer
@@ -120,7 +120,7 @@ class _RecordReading(TLSMemoryBIOProtocol):
                 self._shake_hands(data)
             return
         try:
-            received = self._read_record(data)
+            received = self._read_record(self._tlsConnection, data)
         except (SSL.WantReadError, SSL.ZeroReturnError):  # it was no data of the application, but TLS's own
             self._flushReceiveBIO()
         except SSL.Error:
@@ -133,9 +133,10 @@ class _RecordReading(TLSMemoryBIOProtocol):
         """Read what comes before the handshake is done."""
         super().dataReceived(data)
 
-    def _read_record(self, record: bytes) -> bytes:
-        self._tlsConnection.bio_write(record)
-        return self._tlsConnection.recv(_LONGEST_READ)
+    @staticmethod
+    def _read_record(connection: SSL.Connection, record: bytes) -> bytes:
+        connection.bio_write(record)
+        return connection.recv(_LONGEST_READ)
 
     def _follow(self, data: bytes) -> None:
         """Follow the records to the end of `data`."""
@@ -150,8 +151,7 @@ class _RecordReading(TLSMemoryBIOProtocol):
 class _RecordSteps(_RecordReading, _DirectWriting):
     """Fast path: both steps, reading and writing a record, without pyOpenSSL (`openssl_records`)."""
 
-    def _read_record(self, record: bytes) -> bytes:
-        return read_record(self._tlsConnection, record)
+    _read_record = staticmethod(read_record)
 
     def write(self, bytes: bytes) -> None:
         """Write data: ITransport. What is no single record, or not to be written now, is for the base class."""

@@ -529,6 +529,9 @@ class MessageTests(SynchronousTestCase):
             client.say(header + bytes(1001))
         self.assertEqual([len(frame.payload) for frame in harness.gateway.sessions[0].received_frames], [1000])
         self.assertEqual(client.session.calls, [("fail", Cause.TOO_BIG, 1009)])
+        client = harness.open()
+        client.say(b"\x82\x80mask" + header + bytes(1001))  # behind another
+        self.assertEqual(client.session.calls, [("received", b""), ("fail", Cause.TOO_BIG, 1009)])
         for header in (b"\x82\xff" + (2**40).to_bytes(8, "big"), b"\x82\xff" + (1_000_001).to_bytes(8, "big")):
             client = self.harness.open()
             client.say(header + b"mask")
