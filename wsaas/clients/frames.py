@@ -103,8 +103,8 @@ def take_only(data: bytes) -> Frame | None:
 def take_several(data: bytes, most: int, room: int) -> tuple[Messages, int] | None:
     """Return the messages with which `data` begins, and where they end; None if there are none.
 
-    There are `most` of them at most, for which a lane has `room`. Each is whole, in one frame, with a payload of at most
-    SMALL bytes. Reading ends before anything else.
+    There are `most` of them at most, for which a lane has `room`. Each is whole, in one frame of at most SMALL bytes of
+    payload. Reading ends before anything else.
 
     Fast path: as `measure` and `take` for each, which do it where there is more or less than that.
     """
