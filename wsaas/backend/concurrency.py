@@ -98,10 +98,11 @@ class Shares:
         free = self._free + 1 - self._kept_free
         if in_flight < self._kept:
             free += self._kept - in_flight - 1
-        held = self._held[kind]
-        if in_flight >= PER_FREE * free and held.get(taker, 0) - (giver == taker) >= PER_FREE * free:
+        # As in `allow`, the first comparison is mostly enough.
+        if in_flight >= PER_FREE * free and self._held[kind].get(taker, 0) - (giver == taker) >= PER_FREE * free:
             return False
         if giver != taker:
+            held = self._held[kind]
             held[taker] = held.get(taker, 0) + 1
             if left := held[giver] - 1:
                 held[giver] = left

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from math import inf
 
@@ -69,8 +69,8 @@ class Traffic:
         """
         self.pausing = 0
         """Deliveries that have failed, and wait for their next try."""
-        self.earlier: tuple[Traffic, ...]
-        """The traffic whose turn comes before this one's."""
+        self.earlier: tuple[Collection[str], ...]
+        """The parties that wait with kinds of events whose turn comes before this one's."""
         self.may_go: Callable[[str], bool]
         self.may_probe: Callable[[str], bool]
         """Return whether a delivery of this party may be sent now; `may_probe` while the breaker is open."""

@@ -51,7 +51,7 @@ class Dispatcher:
         self._give_up = give_up
         for at, each in enumerate(traffic):
             each.send = send
-            each.earlier = traffic[:at]
+            each.earlier = tuple([other.ready.parties for other in traffic[:at]])
             each.may_go = partial(self._shares.allow, each.kind)
             # A connect is admitted, or turned away, before it waits.
             each.may_probe = each.may_go if each.kind is _CONNECT else partial(self._may_probe, each)
@@ -157,9 +157,8 @@ class Dispatcher:
             return False
         ready = traffic.ready
         if ready.size:
-            for each in traffic.earlier:
-                if each.ready.size:
-                    return False
+            if any(traffic.earlier):
+                return False
             party = next(iter(ready.parties))
             if not shares.pass_on(traffic.kind, delivery.party, party):
                 return False

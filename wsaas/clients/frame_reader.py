@@ -30,6 +30,7 @@ from wsaas.clients.send_buffer import SendBuffer
 from wsaas.clients.slow_frames import SlowFrames
 from wsaas.core.events import Cause, CloseCode
 from wsaas.core.interfaces import SessionInput
+from wsaas.core.model import Frame
 
 _log = Logger()
 _CLOSE = bytes((CLOSE,))
@@ -96,9 +97,7 @@ class FrameReader:
             slow = self._slow
             if (slow is None or slow.between_messages) and (frame := context.message_fast_path(data)) is not None:
                 session = self._session
-                if session.lane.messages:  # else there is room for any message
-                    session.announce(len(frame.payload))
-                if not flow.paused:
+                if not session.lane.messages or self._finds_room(frame):  # an empty lane has room for any message
                     pace = flow.pace
                     pace.left -= 1  # as `flow.frame`, uncalled: no turn ends with its only frame
                     if pace.left <= 0:
@@ -110,6 +109,10 @@ class FrameReader:
         self._data = self._data + data if self._data else data
         flow.begin_turn()
         self._read()
+
+    def _finds_room(self, frame: Frame) -> bool:
+        self._session.announce(len(frame.payload))
+        return not self.flow.paused
 
     def _take_only_close(self, data: bytes) -> bool:
         """Fast path: take a Close that comes by itself, as `_read_some` does; return False if that must."""
