@@ -69,7 +69,7 @@ class Shares:
             free += self._kept - in_flight
         held = self._held[kind]
         of_party = held.get(party, 0)
-        if free <= 0 or (in_flight >= PER_FREE * free and of_party >= PER_FREE * free):
+        if in_flight >= PER_FREE * free and of_party >= PER_FREE * free:  # so it is where nothing is free
             return False
         self.in_flight[kind] = in_flight + 1
         self._free -= 1
