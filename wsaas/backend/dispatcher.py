@@ -59,7 +59,7 @@ class Dispatcher:
         self._probing: IDelayedCall | None = None
         self._outages = 0
         """Breakers that are open."""
-        self.busy = False
+        self._busy = False
         """True while deliveries are being sent: those that are submitted meanwhile have their turn after that."""
         self.release = self._shares.release
         """To be called with kind and party of a delivery that is in flight no more, and then `pump`."""
@@ -88,7 +88,7 @@ class Dispatcher:
         if traffic.kind is _CONNECT and not self._health.admits(traffic, party, self._clock.seconds()):
             self._turn_away(delivery)
         elif (
-            self.busy
+            self._busy
             or party in ready.parties
             or (ready.size and (self._shares.offers or open))
             or (open and not traffic.may_probe(party))
@@ -97,15 +97,15 @@ class Dispatcher:
             delivery.began = self._seconds()
             # In an outage a new one comes before those that have failed: the fault may be theirs.
             ready.append(delivery, open)
-            if self.busy or open:
+            if self._busy or open:
                 self._pump_all()
         else:
             # None of those that wait may be sent now: each place that becomes free is offered to them.
-            self.busy = True
+            self._busy = True
             try:
                 traffic.send(delivery)
             finally:
-                self.busy = False
+                self._busy = False
             if self._shares.offers or self._outages:
                 self.pump()
 
@@ -116,13 +116,13 @@ class Dispatcher:
 
     def pump(self) -> None:
         """Send what may be sent. Deliveries that are submitted meanwhile have their turn in the same call."""
-        if self.busy:
+        if self._busy:
             return
         shares = self._shares
         if not any(self._waiting):
             shares.offers = 0
             return
-        self.busy = True
+        self._busy = True
         try:
             while shares.offers > 0:
                 for traffic in self._traffic:
@@ -140,7 +140,7 @@ class Dispatcher:
                 else:
                     shares.offers = 0
         finally:
-            self.busy = False
+            self._busy = False
         if self._outages:
             self._plan_round()
 
@@ -153,7 +153,7 @@ class Dispatcher:
         with nothing changed, where these must decide.
         """
         shares, traffic = self._shares, delivery.traffic
-        if self.busy:
+        if self._busy:
             return False
         ready = traffic.ready
         if ready.size:
@@ -165,11 +165,11 @@ class Dispatcher:
             following = ready.take_of(party) if following is None else ready.exchange(party, following)
         elif following is None or not shares.pass_on(traffic.kind, delivery.party, following.party):
             return False
-        self.busy = True
+        self._busy = True
         try:
             traffic.send(following)
         finally:
-            self.busy = False
+            self._busy = False
         if shares.offers:  # that one was not sent, or not by itself
             self.pump()
         return True

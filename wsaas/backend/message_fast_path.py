@@ -106,17 +106,17 @@ class MessageFastPath:
         if not self._spare or session.find_pending() is not _MESSAGE:
             self._offer(session)
             return
-        delivery, traffic, dispatcher = self._spare.pop(), self._traffic, self._dispatcher
+        delivery, traffic = self._spare.pop(), self._traffic
         delivery.session = session
         delivery.party = party = session.handshake.party
         delivery.tries = 0
         self._deliveries[session] = delivery
-        if party in traffic.ready.parties and not (dispatcher.busy or traffic.breaker.open):
+        if party in traffic.ready.parties and not traffic.breaker.open:
             delivery.began = self._seconds()
             traffic.ready.append(delivery)
         else:
             delivery.began = 0.0
-            dispatcher.submit(delivery)
+            self._dispatcher.submit(delivery)
 
     def stop(self) -> None:
         """Send nothing more: no delivery is spare from now on, since no answer is a plain one."""

@@ -116,6 +116,71 @@ class StepTests(SynchronousTestCase):
         assert times[1] is not None
         self.assertEqual(times[1].queue, 2.0)
 
+    def spared(self, **options: Any) -> MessageWorld:
+        """A world with five clients of one party and two places, and a spare delivery for each; some time ago."""
+        world = self.world(5, concurrency=2, **options)
+        for which in range(5):
+            world.say(which, 2)
+        for _ in range(5):
+            world.answer(0, "ok")
+        assert world.fast_path is not None
+        self.assertEqual(len(world.fast_path._spare), 5)
+        world.clock.advance(7.0)
+        return world
+
+    def test_wait_of_a_spare(self) -> None:
+        """The wait of a message with a spare delivery begins when the message comes, be it the first of its party that
+        waits or another; one that is sent at once does not wait.
+        """
+        world = self.spared()
+        for which in range(4):
+            world.say(which, 3)
+        world.clock.advance(1.0)
+        world.monitor.watch(world.observer)
+        for _ in range(4):
+            world.answer(0, "ok")
+        world.clock.advance(2.0)
+        world.say(4, 3)
+        world.answer(0, "ok")
+        times = [attempt.times for attempt in world.observer.attempts]
+        self.assertEqual([None if each is None else each.queue for each in times], [None, 1.0, 1.0, None, 0.0])
+
+    def test_spare_in_an_outage(self) -> None:
+        """In an outage a message with a spare delivery comes before those of its party that failed, as any does."""
+        order: list[list[bytes]] = []
+        for fast in (True, False):
+            world = MessageWorld(Options(concurrency=8), fast)
+            for which in range(8):
+                world.connect(0, which)
+                world.answer(0, "ok")
+            for _ in range(3):
+                for which in range(8):
+                    world.say(which, 2)
+                for _ in range(8):
+                    world.answer(0, "ok")
+            for wire in world.backend.wires:
+                if not wire.gone:
+                    wire.end()
+            world.backend.refusing = True
+            for which in range(6):
+                world.say(which, 3)
+            while (
+                not world.courier.load()[EventKind.MESSAGE].breaker_open
+                or world.courier._traffic[EventKind.MESSAGE].pausing
+            ):
+                world.clock.advance(0.5)
+            self.assertEqual(len(world.courier._traffic[EventKind.MESSAGE].ready.parties), 1)
+            if world.fast_path is not None:
+                self.assertGreater(len(world.fast_path._spare), 1)
+            world.say(6, 4)
+            world.say(7, 5)
+            world.backend.refusing = False
+            world.seen.clear()
+            world.settle()
+            order.append([line for line in world.seen if isinstance(line, str) and "PUT" in line])
+        self.assertEqual(*order)
+        self.assertIn("5mmmmm", order[0][0])
+
     def test_watched(self) -> None:
         """An observer that wants no requests leaves messages on the fast path, and hears of their moments there; of one
         that is not delivered, and of its answer, as from the slow path.
