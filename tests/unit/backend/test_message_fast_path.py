@@ -119,6 +119,7 @@ class StepTests(SynchronousTestCase):
     def spared(self, **options: Any) -> MessageWorld:
         """A world with five clients of one party and two places, and a spare delivery for each; some time ago."""
         world = self.world(5, concurrency=2, **options)
+        world.clock.advance(3.0)
         for which in range(5):
             world.say(which, 2)
         for _ in range(5):
