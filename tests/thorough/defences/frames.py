@@ -220,7 +220,7 @@ DEFENCES = [
         FRAMES,
         "payload.decode()\n    except UnicodeDecodeError:\n        return False",
         "payload.decode()\n    except UnicodeDecodeError:\n        pass",
-        _ALONE,
+        _OPCODES,
     ),
     without(FORBIDDEN, FRAMES, " if binary or payload.isascii() or _is_text(payload) else None", "", _ALONE),
     without(FORBIDDEN, FRAMES, "elif not payload.isascii() and not _is_text(payload)", "elif False", _TAKES_SEVERAL),

@@ -56,6 +56,14 @@ class RateTests(Case):
         self.assertEqual(client.session.received_frames, [Frame(b"", False)] * 10_000)
         self.assertTrue(client.transport.reading)
 
+    def test_one_by_one(self) -> None:
+        """So is a burst of messages each of which is all of a read."""
+        client = Harness(message_rate=4).open()
+        for _ in range(20):
+            if client.transport.reading:
+                client.say(EMPTY_TEXT)
+        self.assertEqual(client.session.received_frames, [Frame(b"", False)] * 8)
+
     def test_every_kind_counts(self) -> None:
         """Pings, pongs and fragments are frames, too."""
         for frame in (PING, PONG, EMPTY_FIRST + EMPTY_LAST):
