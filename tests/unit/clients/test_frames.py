@@ -342,7 +342,7 @@ class DifferentialTests(SynchronousTestCase):
                 self.assertEqual(take_only(data), expected, f"{size} bytes, second byte {second}")
 
     def test_every_first_byte(self) -> None:
-        """A read is taken in one step only if its first byte is that of a whole message, and only if a text is UTF-8."""
+        """A read is taken in one step only if its first byte is that of a whole message, and if a text is UTF-8."""
         self.assertIsNone(take_only(b"\x81\x81\0\0\0\0\xff"))
         for first, (start, size) in product(range(256), ((b"\x83", 3), (b"\xfe\0\x82", 130))):
             data = bytes((first,)) + start + b"mask" + b"mask" * size
