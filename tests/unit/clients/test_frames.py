@@ -364,7 +364,7 @@ class DifferentialTests(SynchronousTestCase):
                 first = None if found is None or found[1] > 1024 else take(data, 0, *found)
                 end = 0 if found is None else sum(found) + 4
                 self.assertEqual(take_only(data), first if end == len(data) else None, size)
-                taken = take_several(data, 9, 1024, 10**6)
+                taken = take_several(data, 9, 10**6)
                 self.assertEqual(None if taken is None else taken[0].frames[0], first, size)
             both = (2 if size <= 1024 else 1), len(data if size <= 1024 else small)
             self.assertEqual(taken and (len(taken[0].frames), taken[1]), both, size)
