@@ -150,7 +150,9 @@ _TEXTS = [
     b"x" * 500,
     b"\x81\x80\0\0\0\0" * 20,
 ]
-PAYLOADS = st.sampled_from(_TEXTS) | st.binary(max_size=200)
+_EDGES = [*range(122, 131), *range(250, 259)]
+"""Sizes beside those at which a header changes: among random ones they are hardly ever."""
+PAYLOADS = st.sampled_from(_TEXTS) | st.sampled_from(_EDGES).map(bytes) | st.binary(max_size=200)
 _CODES = st.sampled_from([0, 999, 1000, 1001, 1004, 1005, 1006, 1015, 2999, 3000, 4999, 5000, 65535])
 
 
@@ -194,6 +196,8 @@ def conversations(draw: Any) -> bytes:
     return b"".join(said)
 
 
+READS = st.lists(st.builds(frame, st.sampled_from([1, 2]), PAYLOADS) | frames(), max_size=8)
+"""Frames that come each by itself, as one read."""
 STREAMS = (
     conversations() | spoilt(conversations(), most=1) | spoilt(st.lists(frames(), max_size=8).map(b"".join), most=2)
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import re
+from itertools import accumulate
 from typing import Any
 
 import h11
@@ -21,8 +22,20 @@ from wsproto.extensions import PerMessageDeflate
 
 from tests.support.client_harness import Client, Harness, Transport
 from tests.support.properties import examples
-from tests.thorough.fuzz.inputs import CUTS, HANDSHAKES, PAYLOADS, STREAMS, Guard, conversations, frame, frames, pieces
+from tests.thorough.fuzz.inputs import (
+    CUTS,
+    HANDSHAKES,
+    PAYLOADS,
+    READS,
+    STREAMS,
+    Guard,
+    conversations,
+    frame,
+    frames,
+    pieces,
+)
 from wsaas.clients.connection import ClientConnection
+from wsaas.clients.frames import SMALL
 from wsaas.clients.handshake.opening import MAX_EARLY
 from wsaas.clients.handshake.request_head import MAX_HEAD
 from wsaas.clients.phase import Phase
@@ -187,7 +200,7 @@ class HandshakeFuzz(ClientTestCase):
 
 
 class FrameFuzz(ClientTestCase):
-    LIMIT = 1000
+    LIMIT = SMALL + 76  # below SMALL, a message by itself has no fast path
 
     def end(self, harness: Harness, clients: list[Client], vanish: bool = True) -> None:
         """Check that each connection was open and that its end was told once."""
@@ -201,6 +214,9 @@ class FrameFuzz(ClientTestCase):
     @example(frame(1, b"hello", mask=None) + frame(1, b"x"), [], False, 10**9, 1000, False)
     def test_anything(self, data: bytes, cuts: list[int], stuck: bool, room: int, rate: int, hasty: bool) -> None:
         """Whatever comes for frames, what is handed over is what another implementation reads, in order."""
+        self.compare(data, cuts, stuck, room, rate, hasty)
+
+    def compare(self, data: bytes, cuts: list[int], stuck: bool, room: int, rate: int, hasty: bool) -> None:
         harness = Harness(max_message_size=self.LIMIT, message_rate=rate, send_buffer=2000)
         with Guard():
             client = harness.open()
@@ -221,6 +237,13 @@ class FrameFuzz(ClientTestCase):
             self.assertLessEqual(client.peer.waiting, 2000 + 65536)
             client.transport.flow()
             self.end(harness, [client])
+
+    @examples(500)
+    @given(READS, st.sampled_from([10**9, 400, 0]), st.sampled_from([1, 3, 1000]))
+    @example([frame(2, bytes(252)), frame(1, bytes(122)), frame(1, b"x")], 10**9, 1000)
+    def test_frame_by_frame(self, reads: list[bytes], room: int, rate: int) -> None:
+        """So it is where each frame comes by itself."""
+        self.compare(b"".join(reads), list(accumulate(map(len, reads))), False, room, rate, False)
 
     def read(self, data: bytes) -> tuple[list[tuple[bool, bytes]], bool]:
         """The messages that wsproto finds in it, and whether it then found a violation."""
