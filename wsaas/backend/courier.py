@@ -250,7 +250,8 @@ class Courier:
         session.resolve(outcome)
         # Only now may it be woken: while it was resolved it was still here.
         del self._deliveries[session]
-        self._offer(session)
+        if outcome is not ACKNOWLEDGED:  # behind its disconnect a session has nothing to tell
+            self._offer(session)
 
     def _again(self, delivery: Delivery, again: Retry, unreached: bool) -> None:
         session = delivery.session

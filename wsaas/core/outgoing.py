@@ -78,8 +78,7 @@ class Outgoing:
 
     def clear(self) -> None:
         """Give up all that waits."""
-        self.take_pushes()
-        self.unsent = ()
+        self._pushes, self._size, self.unsent = None, 0, ()
         if self.streams is not None:
             self.streams.cancel()
         if self._receipts is not None:

@@ -70,7 +70,7 @@ def deletions(keys: Sequence[int]) -> Iterator[tuple[str, Sequence[object]]]:
 
 def pages(rows: Sequence[JournalRow], forgotten: Sequence[int]) -> int:
     """Estimate the pages that a transaction adds to the log: of its rows, of the tree above, and of deleted rows."""
-    size = sum([len(text) for row in rows for text in row[2:] if isinstance(text, str)])
+    size = sum([len(record or "") + len(ended or "") for _, _, record, ended in rows])
     return 3 + size // (PAGE // 2) + len(forgotten) // 4
 
 
