@@ -115,6 +115,13 @@ class GatheringTests(PoolTestCase):
         self.pool.together(lambda: self.ask(b"one").leave())
         self.assertEqual((wire.requests()[-3:], wire.disconnecting, wire.aborted), (b"one", True, False))
 
+    def test_given_up(self) -> None:
+        """A request that is cancelled before it is written is not written; when its connection ends it is not sent."""
+        [wire] = self.idle(1)
+        self.pool.together(lambda: self.ask(b"one").cancel())
+        wire.end()
+        self.assertEqual((wire.requests(), self.answers, len(self.backend.wires)), (b"", [], 1))
+
     def test_pool_closed(self) -> None:
         """When the pool is closed before a request is written, the request is not written, and is Lost."""
         [wire] = self.idle(1)
