@@ -179,7 +179,7 @@ class AnswerTests(BatchTestCase):
         self.connection.send("c")
         eventually(lambda: self.batches()[-1:] == [["c"]])
         self.assertEqual(self.batches()[1:], [["a", "b"], ["c"]])
-        self.assertIn('left 1 of "accepted" out of the answer to a batch: 9: it is a number from 0 to 2', self.gw.log())
+        self.assertIn('left "accepted" out of the answer to a batch: 9: it is a number from 0 to 2', self.gw.log())
         self.assertIn('left 2 of "replies" out of the answer to a batch: a reply: it has neither', self.gw.log())
 
 

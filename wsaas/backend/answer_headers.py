@@ -73,7 +73,7 @@ def _members(headers: Any, member: str, flaws: list[Flaw]) -> list[tuple[str, An
     if isinstance(headers, dict):
         return list(headers.items())
     if headers is not None:
-        flaws.append(Flaw(member, 1, f"{shown(headers)}: headers are an object of names and values"))
+        flaws.append(Flaw(member, 0, f"{shown(headers)}: headers are an object of names and values"))
     return []
 
 

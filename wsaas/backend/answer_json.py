@@ -23,7 +23,9 @@ class InvalidAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Details that were left out of an OK: the member of its JSON, their number, and the first one with the reason."""
+    """Details that were left out of an OK: the member of its JSON, how many of its entries, and the first one with the
+    reason. A number of 0 means the whole member.
+    """
 
     member: str
     count: int

@@ -71,7 +71,9 @@ class AnswerLog:
             self.warn(
                 f"flaw of {flaw.member}",
                 id,
-                'the gateway left {count} of "{member}" out of {answer}: {reason}',
+                'the gateway left {count} of "{member}" out of {answer}: {reason}'
+                if flaw.count
+                else 'the gateway left "{member}" out of {answer}: {reason}',
                 count=flaw.count,
                 member=flaw.member,
                 answer=of,

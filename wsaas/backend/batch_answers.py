@@ -43,7 +43,7 @@ def _taken(accepted: Any, count: int, flaws: list[Flaw]) -> int:
         return count
     if type(accepted) is Number and accepted.isdigit() and len(accepted) < 10 and int(accepted) <= count:
         return int(accepted)
-    flaws.append(Flaw("accepted", 1, f"{_spelt(accepted)}: it is a number from 0 to {count}; all count as accepted"))
+    flaws.append(Flaw("accepted", 0, f"{_spelt(accepted)}: it is a number from 0 to {count}; all count as accepted"))
     return count
 
 
@@ -56,7 +56,7 @@ def _replies(replies: Any, longest: int, flaws: list[Flaw]) -> tuple[Frame, ...]
         return ()
     if not isinstance(replies, list):
         flaws.append(
-            Flaw("replies", 1, f'{shown(replies)}: replies are a list of {{"text": ...}} or {{"binary": ...}}')
+            Flaw("replies", 0, f'{shown(replies)}: replies are a list of {{"text": ...}} or {{"binary": ...}}')
         )
         return ()
     frames: list[Frame] = []

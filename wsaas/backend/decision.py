@@ -53,7 +53,7 @@ def _subprotocol(name: Any, offered: Sequence[str], flaws: list[Flaw]) -> str | 
     if type(name) is str and name in offered:
         return name
     # Its text is not shown: a browser's credential may stand there.
-    flaws.append(Flaw("subprotocol", 1, f"it is none of the {len(offered)} that the client offered"))
+    flaws.append(Flaw("subprotocol", 0, "the client did not offer it"))
     return None
 
 
@@ -61,7 +61,7 @@ def _groups(groups: Any, flaws: list[Flaw]) -> tuple[str, ...]:
     if groups is None:
         return ()
     if not isinstance(groups, list):
-        flaws.append(Flaw("groups", 1, f"{shown(groups)}: groups are a list of names"))
+        flaws.append(Flaw("groups", 0, f"{shown(groups)}: groups are a list of names"))
         return ()
     kept: dict[str, None] = {}
     left_out = LeftOut()

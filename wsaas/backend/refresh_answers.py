@@ -61,7 +61,7 @@ def read_expires_in(value: Any, flaws: list[Flaw]) -> float | None:
     if value is None:
         return None
     if type(value) is not Number:
-        flaws.append(Flaw("expires_in", 1, f"{shown(value)}: it is a number of seconds"))
+        flaws.append(Flaw("expires_in", 0, f"{shown(value)}: it is a number of seconds"))
         return None
     return min(MAX_EXPIRES_IN, max(MIN_EXPIRES_IN, float(value)))
 
@@ -86,10 +86,10 @@ def _expired(members: dict[str, Any], flaws: list[Flaw]) -> Expired:
         code = int(asked)
     elif asked is not None:
         what = asked[:20] if type(asked) is Number else shown(asked)
-        flaws.append(Flaw("close_code", 1, f"{what}: a close code is 1000, 1008, or from 3000 to 4999"))
+        flaws.append(Flaw("close_code", 0, f"{what}: a close code is 1000, 1008, or from 3000 to 4999"))
     flaw = None if said is None else _reason_flaw(said)
     if flaw is not None:
-        flaws.append(Flaw("close_reason", 1, f"{shown(said)}: {flaw}"))
+        flaws.append(Flaw("close_reason", 0, f"{shown(said)}: {flaw}"))
     elif said is not None:
         reason = said
     return Expired(code, reason)

@@ -67,7 +67,7 @@ class BatchAnswerTests(AnswerTestCase):
             AnswerTestCase.setUp(self)
             with self.warnings() as lines:
                 self.assertEqual(self.says(accepted=accepted), Delivered())
-            self.assertIn(f'left 1 of "accepted" out of the answer to a batch: {words}', lines[0])
+            self.assertIn(f'left "accepted" out of the answer to a batch: {words}', lines[0])
 
     def test_replies(self) -> None:
         """Replies are text or base64, in order; one that is neither is left out with a warning."""

@@ -82,7 +82,7 @@ class RefreshAnswerTests(AnswerTestCase):
             AnswerTestCase.setUp(self)
             with self.warnings() as lines:
                 self.assertEqual(self.says(code="X", close_code=bad, close_reason="r"), Expired(1008, "r"), bad)
-            self.assertIn('left 1 of "close_code" out of the answer to a refresh', lines[0])
+            self.assertIn('left "close_code" out of the answer to a refresh', lines[0])
         fits = "\u2603" * (MAX_REASON // 3)
         self.assertEqual(self.says(code="X", close_reason=fits), Expired(1008, fits))
         for long, words in ((fits + "x", "at most 123 bytes"), (7, "text, not a number"), ("\ud800", "surrogate")):
@@ -120,5 +120,5 @@ class ExpiresInTests(AnswerTestCase):
             AnswerTestCase.setUp(self)
             with self.warnings() as lines:
                 self.assertEqual(self.accepted(text), Accepted(), text)
-            self.assertIn('left 1 of "expires_in" out of the OK to a connect', lines[0])
+            self.assertIn('left "expires_in" out of the OK to a connect', lines[0])
             self.assertIn("it is a number of seconds", lines[0])

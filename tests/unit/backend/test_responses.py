@@ -79,7 +79,7 @@ class ConnectTests(AnswerTestCase):
             (
                 {"subprotocol": "v3.chat", "groups": ["a"]},
                 Accepted(groups=("a",)),
-                'left 1 of "subprotocol" out of the OK to a connect: it is none',
+                'left "subprotocol" out of the OK to a connect: the client did not offer it',
             ),
             (
                 {"groups": ["a", "", ".."]},
