@@ -10,7 +10,18 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.sockets import SocketTestCase
 from wsaas.cluster.engine_connection import CALL_TIMEOUT, MAX_UNDER_WAY, EngineAway, EngineConnection, EngineRefused
+
+
+class SocketTests(SocketTestCase):
+    def test_at_once(self) -> None:
+        """A command that the socket takes leaves at once, without a turn of the reactor."""
+        connection = EngineConnection(Clock())
+        connection.makeConnection(self.transport)
+        connection.call("PING")
+        self.assertEqual(len(self.reactor.writers), 0)
+        self.assertEqual(self.far.recv(100), b"*1\r\n$4\r\nPING\r\n")
 
 
 class ConnectionTests(SynchronousTestCase):
