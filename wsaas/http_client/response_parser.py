@@ -43,7 +43,8 @@ class LastResponse:
     """Set with `data`."""
 
     def __init__(self) -> None:
-        self.data = b""
+        self.data: bytes | None = None
+        """The bytes; None if there is none yet, which no read is alike, not even an empty one."""
         self.no_stream = False
         """True if a `streams` has said that this is none to be read while it comes; else nobody was asked."""
         self.terms: set[Terms] = set()

@@ -39,7 +39,7 @@ class RememberTests(SynchronousTestCase):
     def test_in_pieces(self) -> None:
         """Only what came in one piece is remembered, and only for what comes in one."""
         self.parse(OK[:20], OK[20:])
-        self.assertEqual(self.last.data, b"")
+        self.assertIsNone(self.last.data)
         self.parse(OK)
         again, _ = self.parse(OK[:20], OK[20:])
         self.assertEqual(again, self.last.answer)
@@ -52,7 +52,14 @@ class RememberTests(SynchronousTestCase):
         self.assertGreater(len(long), LONGEST_REMEMBERED)
         for data, limit in ((closing, 100), (OK, 1), (long, 5000), (OK + b"HTTP/1.1 200 OK\r\n", 100)):
             self.parse(data, limit=limit)
-            self.assertEqual(self.last.data, b"", data[:40])
+            self.assertIsNone(self.last.data, data[:40])
+
+    def test_empty_read(self) -> None:
+        """A read of no bytes is no answer, before there is one to remember and behind that."""
+        for _ in range(2):
+            answer, _ = self.parse(b"", OK)
+            self.assertEqual(answer.body, b"OK")
+            self.parse(OK)
 
     def test_smaller_limit(self) -> None:
         """Where less of the body is wanted than was remembered, it is cut as ever."""
