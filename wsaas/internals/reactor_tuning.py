@@ -110,18 +110,24 @@ def replace_iteration(reactor: Any, turns: Turns | None = None, *, read_plain_tc
     def do_iteration(timeout: float | None) -> None:
         events = poll(-1 if timeout is None else timeout, len(selectables))
         gathering = turns.gathering
-        if gathering is None or len(events) < 2:
+        if gathering is None or (count := len(events)) < 2:
             serve_each(events)
-            return
-        for at in range(0, len(events), EVENTS_TOGETHER):
-            gathering.waiting = []
-            try:
-                serve_each(events[at : at + EVENTS_TOGETHER])
-            finally:
-                if gathering.waiting:
-                    gathering.write_waiting()
-                else:  # a push has no request
-                    gathering.waiting = None
+        elif count > EVENTS_TOGETHER:
+            for at in range(0, count, EVENTS_TOGETHER):
+                serve_together(gathering, events[at : at + EVENTS_TOGETHER])
+        else:
+            serve_together(gathering, events)
+
+    def serve_together(gathering: Gathering, events: list[tuple[int, int]]) -> None:
+        waiting: list[Any] = []
+        gathering.waiting = waiting
+        try:
+            serve_each(events)
+        finally:
+            if waiting:
+                gathering.write_waiting()
+            else:  # a push has no request
+                gathering.waiting = None
 
     def serve_each(events: list[tuple[int, int]]) -> None:
         for file, event in events:
