@@ -183,7 +183,7 @@ class AcceptTests(SharedTestCase):
         for name in ("X-Injected", *bad):
             self.assertEqual(webhook.every(name), [])
         for member in ("headers", "groups", "subprotocol"):
-            self.assertIn(f'of "{member}" out of the OK to a connect: ', self.gw.log())
+            self.assertIn(f'"{member}" out of the OK to a connect: ', self.gw.log())
         self.assertIn(webhook.id, self.gw.log())
 
     def test_values(self) -> None:
