@@ -40,8 +40,6 @@ OPENINGS_DELAY = 0.004
 COMPARE_EVERY = 600.0
 """Seconds between two comparisons of all rows, which find what no answer told."""
 
-_OFFLINE = "the engine has no copy of new connections: {reason}; {consequence}"
-
 
 class RowCopy:
     """The rows of process `own`. `alone` says if a row that only the journal on disk has is safe. New rows wait
@@ -201,7 +199,14 @@ class RowCopy:
         """Send nothing until the engine answers again; a reason is told, unless this process stops."""
         if self._state is not CopyState.OFFLINE and reason is not None:
             consequence = "the journal on disk has them" if self._alone else "newcomers are refused (503)"
-            self._limit.emit(self._log, LogLevel.warn, "offline", _OFFLINE, reason=reason, consequence=consequence)
+            self._limit.emit(
+                self._log,
+                LogLevel.warn,
+                "offline",
+                "the engine has no copy of new connections: {reason}; {consequence}",
+                reason=reason,
+                consequence=consequence,
+            )
         self._state = CopyState.OFFLINE
         self._completing = False
         self._groups.away()

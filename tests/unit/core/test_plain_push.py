@@ -8,6 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.core_fakes import ID, Stage
+from wsaas.core.direct_sending import write_nothing
 from wsaas.core.errors import GatewayError
 from wsaas.core.events import Cause
 from wsaas.core.monitor import Monitor
@@ -25,13 +26,14 @@ class World:
 
     def __init__(self, fast: bool, direct: bool) -> None:
         self.registry, self.monitor, self.stage = Registry(), Monitor(), Stage.connecting()
-        self.fast, self.direct = fast, direct
+        self.fast = fast
         self.registry.add(self.stage.session)
-        self.router = Router(self.registry, 16, self.monitor, write_directly=self.write)
+        directly = self.write if direct else write_nothing
+        self.router = Router(self.registry, 16, self.monitor, write_directly=directly)
         self.plain = 0
 
     def write(self, session: Session, payload: bytes, binary: bool, /) -> bool:
-        if not self.direct or self.stage.peer.full:
+        if self.stage.peer.full:
             return False
         self.stage.calls.say(f"send {payload.decode()}", session)
         return True
@@ -82,10 +84,9 @@ class PlainPushTests(SynchronousTestCase):
 
     def test_not_utf8(self) -> None:
         """A text that is not UTF-8 is left to the router, which says so; a binary message may have any bytes."""
-        world = World(True, True)
+        world = World(True, False)
         world.do("accept")
         world.stage.peer.send = lambda frame: True  # type: ignore[method-assign, assignment]
-        world.direct = False
         self.assertFalse(world.router.push_plainly(ID, b"\xff", False))
         self.assertEqual((world.stage.session.messages_out, world.router.counters.pushes_sent), (0, 0))
         self.assertTrue(world.router.push_plainly(ID, b"\xff", True))
