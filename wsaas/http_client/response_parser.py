@@ -68,11 +68,13 @@ class ResponseParser:
 
     `received` counts the answer's bytes so far. `whole` says that the answer is complete, or as much of it as its limit
     allows; `reusable`, once it is whole, that the connection may be used again.
+
+    An answer in the bytes of the `last` one is not parsed; without it each answer is.
     """
 
     def __init__(self, last: LastResponse | None = None) -> None:
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
-        self._last = LastResponse() if last is None else last
+        self._last = last
         self._piece = b""
         self._known: HttpResponse | None = None
         self.expect((0, None))
@@ -91,9 +93,10 @@ class ResponseParser:
     def feed(self, data: bytes) -> Fault | None:
         """Parse the next bytes; return a Fault if they make no answer."""
         if self.received == 0:
-            if self._last.is_known(data, self.terms):
+            last = self._last
+            if last is not None and last.is_known(data, self.terms):
                 self.received = len(data)
-                self._known = self._last.answer
+                self._known = last.answer
                 self.whole = self.reusable = True
                 return None
             self._begin()
@@ -129,7 +132,7 @@ class ResponseParser:
         if self._known is not None:
             return self._known
         answer = HttpResponse(self._status, tuple(self._headers), b"".join(self._body), self._room < 0)
-        if self._piece and self.reusable:
+        if self._last is not None and self._piece and self.reusable:
             self._last.keep(self._piece, answer, self.terms)
         return answer
 

@@ -93,7 +93,7 @@ class ReuseTests(PoolTestCase):
         self.assertEqual([type(each) for each in answers], [HttpResponse, HttpResponse, StreamedResponse])
 
     def test_same_answer_without_memory(self) -> None:
-        """A pool that shall not remember the last answer parses each one."""
+        """A pool that shall not remember the last answer parses each one, which makes an object of each."""
         for remember, fed in ((True, 1), (False, 3)):
             pool = Pool(self.clock, self.backend, b"backend.example", max_idle=2, remember=remember)
             self.backend.wires.clear()
@@ -108,12 +108,13 @@ class ReuseTests(PoolTestCase):
                 return fault
 
             self.patch(ResponseParser, "feed", feed)
+            answers: list[HttpResponse] = []
             for _ in range(3):
                 waiting_for = waiting(pool, b"/x", b"", b"", 100, 10.0)
                 self.backend.wires[0].answer(OK)
-                self.answered(waiting_for)
+                answers.append(self.answered(waiting_for))
             self.patch(ResponseParser, "feed", original)
-            self.assertEqual(len(count), fed)
+            self.assertEqual((len(count), len(set(map(id, answers)))), (fed, fed))
 
     def test_newest_first(self) -> None:
         """The connection that was used last is used next."""
