@@ -289,6 +289,8 @@ class Connection(protocol.Protocol):
     def _deadline_reached(self) -> None:
         if self._phase is Phase.BUSY:
             self.break_off(TimedOut("no whole answer in time" if self._body is None else "no further part in time"))
+        elif self._phase is Phase.GATHERED:
+            self.take_back("its time was over before it was written", False)
         elif self._phase is Phase.IDLE:
             self._owner.retired(self)
             self.close()

@@ -167,6 +167,18 @@ class GatheringTests(PoolTestCase):
         self.clock.advance(0.1)
         self.assertEqual([type(answer) for answer in self.answers], [TimedOut])
 
+    def test_deadline_before_it_is_written(self) -> None:
+        """A request whose time is over before it is written is NotSent, and is not written."""
+        [wire] = self.idle(1)
+
+        def work() -> None:
+            self.ask(b"one")
+            self.clock.advance(10.0)
+            self.assertEqual([type(answer) for answer in self.answers], [NotSent])
+
+        self.pool.together(work)
+        self.assertEqual((wire.requests(), wire.aborted, len(self.answers)), (b"", True, 1))
+
     def test_may_not_write(self) -> None:
         """A process that has lost the right to send since a request was made does not write it: NotSent. The same when
         the right is lost before a connection is there; a request that was sent before is Lost then.
