@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from wsaas.internals.sample_transport import sample_transport
 from wsaas.internals.supported import Reliance
 
 RELIANCE = Reliance(
@@ -25,23 +26,12 @@ RELIANCE = Reliance(
         "twisted.internet.tcp:Server._getLogPrefix",
     ),
     attributes=("_tempDataBuffer", "_tempDataLen", "fileno", "protocol", "reactor", "socket"),
-    sample=lambda: tcp.Connection(_NoSocket(), None, object()),  # type: ignore[arg-type]  # it only keeps them
+    sample=sample_transport,
 )
 """The names that `tcp.Port.doRead` uses, and what the constructors of a `tcp.Server` set."""
 _MORE = 20
 """Connections that a port accepts in one turn beyond those of the last, if there were as many as it would take."""
 _log = Logger()
-
-
-class _NoSocket:
-    """A stand-in for the socket of a connection that is never used."""
-
-    def fileno(self) -> int:
-        """Return the number of no file."""
-        return -1
-
-    def setblocking(self, blocking: bool) -> None:
-        """Do nothing."""
 
 
 class AcceptedServer(tcp.Server):

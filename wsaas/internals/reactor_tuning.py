@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python import log
 
 from wsaas.internals.accepting import AcceptedServer
+from wsaas.internals.sample_transport import sample_transport
 from wsaas.internals.supported import Reliance
 
 RELIANCE = Reliance(
@@ -37,7 +38,7 @@ READING = Reliance(
         "twisted.internet.tcp:Connection.doRead",
     ),
     attributes=("socket", "protocol"),
-    sample=lambda: tcp.Connection(_NoSocket(), None, object()),  # type: ignore[arg-type]  # it only keeps them
+    sample=sample_transport,
 )
 """The names that `tcp.Connection.doRead` uses, and the reactor's own step for a connection that is over."""
 _READABLE = select.EPOLLIN
@@ -48,17 +49,6 @@ def _epoll_reactor() -> object:
     """Return the installed reactor if it is Twisted's EPollReactor; any other is never changed."""
     reactor = sys.modules.get("twisted.internet.reactor")
     return reactor if type(reactor).__name__ == "EPollReactor" else _Untouched()
-
-
-class _NoSocket:
-    """A stand-in for the socket of a connection that is never used."""
-
-    def fileno(self) -> int:
-        """Return the number of no file."""
-        return -1
-
-    def setblocking(self, blocking: bool) -> None:
-        """Do nothing."""
 
 
 class _Untouched:
