@@ -84,20 +84,20 @@ class Dispatcher:
     def submit(self, delivery: Delivery) -> None:
         """Send a delivery, now or in its turn; a connect may be turned away instead."""
         traffic, party = delivery.traffic, delivery.party
-        ready, open = traffic.ready, traffic.breaker.open
+        ready, outage = traffic.ready, traffic.breaker.open
         if traffic.kind is _CONNECT and not self._health.admits(traffic, party, self._clock.seconds()):
             self._turn_away(delivery)
         elif (
             self._busy
             or party in ready.parties
-            or (ready.size and (self._shares.offers or open))
-            or (open and not traffic.may_probe(party))
+            or (ready.size and (self._shares.offers or outage))
+            or (outage and not traffic.may_probe(party))
             or not self._shares.try_acquire(traffic.kind, party)
         ):
             delivery.began = self._seconds()
             # In an outage a new one comes before those that have failed: the fault may be theirs.
-            ready.append(delivery, open)
-            if self._busy or open:
+            ready.append(delivery, outage)
+            if self._busy or outage:
                 self._pump_all()
         else:
             # None of those that wait may be sent now: each place that becomes free is offered to them.

@@ -101,7 +101,7 @@ async def message_of_unknown(trial: Trial) -> Finding:
     It has the headers that the backend has asked for, as messages then have, too.
     """
     client = trial.client()
-    client.identity.repeated = (await trial.let_in()).identity.repeated
+    client.identity.repeat((await trial.let_in()).identity.repeated)
     got = await client.say(trial.terms.message)
     if isinstance(got.outcome, Delivered | CloseRequested) and got.status is not None:
         then = ", and the connection is closed" if isinstance(got.outcome, CloseRequested) else ""

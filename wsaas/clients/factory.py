@@ -118,6 +118,7 @@ class ClientFactory(WebSocketServerFactory):
             head_fast_path=head_fast_path,
             frame_fast_path=frame_fast_path,
             close_fast_path=close_fast_path,
+            # These two take messages of up to SMALL bytes without a look at the limit.
             message_fast_path=message_fast_path if max_message_size >= SMALL else None,
             messages_fast_path=messages_fast_path if max_message_size >= SMALL else None,
             ws_timeout=ws_timeout,

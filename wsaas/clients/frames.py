@@ -1,8 +1,8 @@
 """Frames as bytes (RFC 6455, 5.2): whole messages in one frame, control frames, and the headers of all others.
 
 `measure` and `take` are the fast path for messages; `take_only` is a shorter one for a message by itself, and so is
-`take_several` for several short ones. All else,
-and whatever is wrong, is for the slow path (`slow_frames`), which has the frame anew from its first byte.
+`take_several` for several short ones. All else, and whatever is wrong, is for the slow path (`slow_frames`), which has
+the frame anew from its first byte.
 """
 
 from __future__ import annotations
@@ -87,11 +87,14 @@ def take_only(data: bytes) -> Frame | None:
 
     Fast path: as `measure` and `take`, which do it where there is more or less than that.
     """
-    known, masked = _known(data[:2]), data[2:]
+    known = _known(data[:2])
     if known is None:
-        known, masked = _measure_longer(data, 0), data[4:]
+        known = _measure_longer(data, 0)
         if known is None:
-            return None
+            return None  # before `data` is copied, which may be a long message
+        masked = data[4:]
+    else:
+        masked = data[2:]
     size, factor, width, binary = known
     if len(masked) != size:
         return None
@@ -175,7 +178,8 @@ def take_control(data: bytes) -> bytes | None:
 
 
 def read_short_close(data: bytes) -> tuple[int, str] | None:
-    """Return the code and the empty reason of a Close with a code alone, which is all of `data`; None if it is not.
+    """Return the code and the empty reason of a Close with a code alone, which is all of `data`; None if it is another.
+    The first byte of `data` is that of a Close, as the caller knows.
 
     Fast path: as `is_control`, `take_control` and `read_close`, for the Close that nearly every client sends.
     """

@@ -53,7 +53,7 @@ class Right:
         """Return a function that says if the process has the right when it is called: `may_speak` of the moment."""
 
         def may_speak() -> bool:
-            now = clock()
+            now = clock()  # then as the method does, uncalled: each webhook asks
             return (now < self._lease_until or now < self._votes_until or not self.joined) and not self.fenced
 
         return may_speak
