@@ -175,15 +175,16 @@ class NodeLife:
 
     def _await_engine(self) -> None:
         if self._begin is not None:
-            self._log.warn(
-                "waiting for the engine {engine}: {reason}",
-                engine=self._member.engine.address.shown,
-                reason=self._member.trouble,
-            )
+            if not self._member.known:
+                self._log.warn(
+                    "waiting for the engine {engine}: {reason}",
+                    engine=self._member.engine.address.shown,
+                    reason=self._member.trouble,
+                )
             self._reactor.callLater(SAY_AGAIN, self._await_engine)
 
     def _start_alone(self) -> None:
-        if self._begin is not None:
+        if self._begin is not None and not self._member.known:  # else it has joined, and greets the others
             self._log.error(
                 "starting without the engine {engine}: connections are kept on this disk alone until it is there",
                 engine=self._member.engine.address.shown,

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.engine_fake import FakeEngine
@@ -18,7 +19,7 @@ from wsaas.cluster.member import Member
 from wsaas.cluster.right import Right
 from wsaas.cluster.table import MemberRow, MemberState, Table
 from wsaas.cluster.votes import Votes
-from wsaas.service.node_life import NodeLife
+from wsaas.service.node_life import ALONE_AFTER, NodeLife
 
 
 def _any(**members: Any) -> Any:
@@ -52,27 +53,29 @@ class AloneTests(SynchronousTestCase):
         self.assertEqual((begun, right.may_speak(clock.seconds())), ([True], True))
 
     def test_known_before_clients(self) -> None:
-        """Clients may come only when the others know the node."""
-        member: Any = SimpleNamespace(start=int, engine=SimpleNamespace(call=lambda *words: Deferred()))
+        """Clients may come only when the others know the node. While they get to know it, it does not start alone, and
+        does not wait for the engine: it has joined.
+        """
+        engine = SimpleNamespace(call=lambda *words: Deferred(), address=SimpleNamespace(shown="redis://x"))
+        member: Any = SimpleNamespace(start=int, engine=engine, known=False, trouble="away")
+        clock, lines = Clock(), list[Any]()
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
         gateway, journal, votes, greeted = _any(prefix="P" * 8), _any(earlier=[]), _any(), list[Any]()
         directory, begun = Path(self.mktemp()), list[bool]()
         directory.mkdir()
         place = _any(greet=greeted.append, look=int)
         life = NodeLife(
-            Clock(),
-            gateway,
-            member,
-            journal,
-            Lives(directory, "P" * 8),
-            durable=True,
-            replicas=0,
-            released=int,
-            end=int,
+            clock, gateway, member, journal, Lives(directory, "P" * 8), durable=True, replicas=0, released=int, end=int
         )
         life.given(_any(joined=int), votes, votes, place)
         life.start("token", lambda: begun.append(True))
+        clock.advance(ALONE_AFTER - 1)
+        member.known = True
         life.joined()
         self.assertEqual((len(greeted), begun), (1, []))
+        clock.advance(1)
+        self.assertEqual((begun, [line["log_format"] for line in lines]), ([], []))
         greeted[0]()
         self.assertEqual(begun, [True])
 
