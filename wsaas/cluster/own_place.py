@@ -55,9 +55,11 @@ class OwnPlace:
         """Have each of the others know this process, then call `done`: a push to many, through one of them, reaches the
         clients that come from now on.
 
-        One that does not answer in time learns of this process with its next renewal, a second later at most.
+        One that does not answer in time learns of this process with its next renewal, a second later at most. One that
+        had this process's address is an earlier life of it: it is not asked, as this process would answer.
         """
-        unheard = set(self._member.table.others())
+        table, own = self._member.table, self._member.own_row().address
+        unheard = {prefix for prefix in table.others() if (row := table.get(prefix)) is None or row.address != own}
         request = SiblingRequest(
             b"POST", f"{GREETING}?prefix={self._member.prefix}".encode("ascii"), within=GREETING_TIMEOUT
         )

@@ -181,6 +181,16 @@ class GreetingTests(SynchronousTestCase):
         self.assertEqual(self.done, 1)
         self.assertEqual((first.table.others(), second.table.others()), ([R], [P, R]))
 
+    def test_earlier_life(self) -> None:
+        """An earlier life of a process, whose address it has, is not greeted: the new one itself would answer."""
+        first, second = self.member(P), self.member(Q)
+        second.own_row = first.own_row
+        self.greet(second)
+        self.assertEqual((self.done, self.asked), (1, []))
+        second.own_row = lambda: MemberRow("http://R", "q", MemberState.LIVE, "1")
+        self.greet(second)
+        self.assertEqual((self.done, [prefix for prefix, *_ in self.asked]), (0, [P]))
+
     def test_stranger(self) -> None:
         """A greeting in the name of a process that the engine does not have makes none known."""
         first = self.member(P)
