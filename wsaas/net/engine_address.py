@@ -88,8 +88,8 @@ def parse(text: str) -> EngineAddress:
         raise ValueError("the database is a number behind the host: redis://host/1")
     sentinels = found["name"] is not None
     login = None if query is None else _SENTINEL_LOGIN.fullmatch(query)
-    # An @ in the query makes a password of all that is in front of it.
-    if (query is not None and not (login and sentinels)) or "?sentinel_" in (found["password"] or ""):
+    # An @ in the query makes user and password of all that is in front of it.
+    if (query is not None and not (login and sentinels)) or "?sentinel_" in text[: found.start("hosts")]:
         raise ValueError(
             "behind ? only the login for Sentinels is given, in front of the master's name, with other characters than "
             "letters and digits as in %40: redis://host1,host2?sentinel_username=user&sentinel_password=p#name"

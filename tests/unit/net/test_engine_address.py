@@ -60,6 +60,7 @@ class ParseTests(SynchronousTestCase):
             "redis://a?sentinel_password=#main",
             "redis://a?sentinel_password=secret&db=1#main",
             "redis://a:1?sentinel_password=se@cret#main",
+            "redis://a?sentinel_password=s:e@cret#main",
             "redis://a?sentinel_password=se@cret#main",
             "redis://a?password=secret#main",
             "unix:///a?sentinel_password=secret",
