@@ -52,10 +52,13 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_error_in_a_script(self) -> None:
         """An error of a script is told without the script's hash and line, which name nothing that a reader knows."""
-        words = b"OOM command not allowed when used memory > 'maxmemory'"
-        called = self.connection.call("EVALSHA")
-        self.connection.dataReceived(b"-%b. script: ba8a161f, on @user_script:19.\r\n" % words)
-        self.assertEqual(str(self.failureResultOf(called, EngineRefused).value), words.decode())
+        for words, end in (
+            (b"OOM command not allowed when used memory > 'maxmemory'", b"."),
+            (b"NOPERM ACL failure in script: User app has no permissions to run the 'set' command", b""),
+        ):
+            called = self.connection.call("EVALSHA")
+            self.connection.dataReceived(b"-%b%b script: ba8a161f, on @user_script:19.\r\n" % (words, end))
+            self.assertEqual(str(self.failureResultOf(called, EngineRefused).value), words.decode())
 
     def test_no_master(self) -> None:
         """READONLY, or a server that still loads, is a lost connection: all under way and all later calls fail."""
