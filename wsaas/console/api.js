@@ -34,7 +34,7 @@ export class ApiError extends Error {
 /** The gateway cannot be reached at all. */
 export class Unreachable extends Error {}
 
-/** Send a request; `within` are the ms for its head. A 401 asks for the token and sends it again. Resolves with a Response whose status is 2xx. */
+/** Send a request; `within` are the ms for all of its answer. A 401 asks for the token and sends it again. Resolves with a Response whose status is 2xx. */
 export async function request(method, path, { body, headers = {}, signal, within } = {}) {
   for (;;) {
     const used = token

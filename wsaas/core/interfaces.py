@@ -17,7 +17,7 @@ S = TypeVar("S", contravariant=True)
 Stored = Callable[[bool], None]
 """Called once with True when a row is safe, or with False if it is not."""
 Together = Callable[[Callable[[], object]], object]
-"""Does a work that makes several requests, which then leave in a row."""
+"""Does some work that makes several requests, which then leave in a row."""
 
 
 class PongInput(Protocol):

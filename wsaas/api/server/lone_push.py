@@ -15,7 +15,7 @@ _BEHIND_ID = slice(37, None)
 
 Push = Callable[[str, bytes, bool], bool]
 """Pushes to the connection of an id, which may be any text: a payload, binary or not. Returns False, and has done
-nothing, if the slow way must be taken.
+nothing, if the slow path must be taken.
 """
 
 
