@@ -787,6 +787,27 @@ class PageTests(ConsoleTestCase):
         )
         self.assertEqual(told, ["silent"])
 
+    def test_slow_readings(self) -> None:
+        """A list that comes into sight again while a reading of it takes long is read by one timer, not by two. What
+        the old reading failed with is not shown.
+        """
+        timers, failures = self.page.evaluate(
+            """import('/-/console/table.js').then(async ({Polling}) => {
+                const timers = [], readings = [], failures = []
+                window.setTimeout = work => timers.push(work)
+                const read = () => new Promise((_, fail) => readings.push(fail))
+                const polling = new Polling(read, error => failures.push(error))
+                polling.start()
+                timers[0]()
+                polling.start()
+                timers[1]()
+                readings.forEach((fail, at) => fail(at))
+                for (let turn = 0; turn < 9; turn++) await null
+                return [timers.length, failures]
+            })"""
+        )
+        self.assertEqual((timers, failures), (3, [1]))
+
 
 def stats(at: int, **members: object) -> dict[str, object]:
     """The figures of a gateway after this many seconds, as far as the tiles read them."""

@@ -11,20 +11,22 @@ export class Polling {
     this.read = read
     this.failed = failed
     this.timer = null
+    this.run = 0 // a reading may take longer than its list is in sight
   }
 
   start() {
     this.stop()
+    const run = this.run
     const again = async () => {
-      if (!document.hidden) await this.read().catch(this.failed)
-      if (this.timer !== null) this.timer = setTimeout(again, EVERY)
+      if (!document.hidden) await this.read().catch(error => run === this.run && this.failed(error))
+      if (run === this.run) this.timer = setTimeout(again, EVERY)
     }
     this.timer = setTimeout(again, 0)
   }
 
   stop() {
+    this.run++
     clearTimeout(this.timer)
-    this.timer = null
   }
 }
 
