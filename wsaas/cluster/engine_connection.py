@@ -6,7 +6,6 @@ and with it all that was under way.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import Any
 
@@ -36,12 +35,10 @@ class EngineRefused(Exception):
     """The engine answered with an error; the text is the engine's."""
 
 
-_PLACE = re.compile(r"\.? script: [0-9a-f]+, on @\S+")
-
-
 def _refused(text: str) -> EngineRefused:
     """Return an error without the place in a script, which Redis writes behind it and tells a reader nothing."""
-    return EngineRefused(_PLACE.sub("", text))
+    error, _, place = text.rpartition(" script: ")
+    return EngineRefused(error.removesuffix(".") if ", on @" in place else text)
 
 
 _LOST = ("READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED")

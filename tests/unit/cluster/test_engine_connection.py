@@ -59,6 +59,10 @@ class ConnectionTests(SynchronousTestCase):
             called = self.connection.call("EVALSHA")
             self.connection.dataReceived(b"-%b%b script: ba8a161f, on @user_script:19.\r\n" % (words, end))
             self.assertEqual(str(self.failureResultOf(called, EngineRefused).value), words.decode())
+        called = self.connection.call("EVALSHA")
+        self.connection.dataReceived(b"-NOPERM ACL failure in script: User app has no permissions\r\n")
+        text = str(self.failureResultOf(called, EngineRefused).value)
+        self.assertEqual(text, "NOPERM ACL failure in script: User app has no permissions")
 
     def test_no_master(self) -> None:
         """READONLY, or a server that still loads, is a lost connection: all under way and all later calls fail."""
