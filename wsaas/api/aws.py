@@ -5,13 +5,13 @@ from __future__ import annotations
 from twisted.web.iweb import IRequest
 
 from wsaas.api.app import Api
-from wsaas.api.aws_dialect import is_text
 from wsaas.api.connections import facts_as_json
 from wsaas.api.params import Query, message
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.core.errors import NoSuchConnection
 from wsaas.core.events import CloseCode
 from wsaas.core.ids import is_id
+from wsaas.core.model import is_text
 from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.router import Router
 
@@ -20,7 +20,7 @@ def add_aws_routes(api: Api, router: Router) -> None:
     """Add POST, GET and DELETE on `/@connections/{id}`, and on the same behind a stage."""
 
     async def post(request: IRequest, query: Query, id: str, stage: str = "") -> ApiResponse:
-        payload, _ = message(request)
+        payload, _ = message(request)  # AWS has text messages only, and SDKs name no media type, or any
         pushed = router.push(_checked(id), payload, not is_text(payload), kind=PushKind.AWS)
         return ApiResponse(202 if pushed is Pushed.QUEUED else 200, OK)
 

@@ -64,15 +64,6 @@ def rest_of(path: bytes) -> list[bytes] | None:
     return None
 
 
-def is_text(payload: bytes) -> bool:
-    """Say if a push of the dialect is a text message: AWS has no other, and SDKs name no media type, or any."""
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def plain(method: bytes, target: bytes, answer: ApiResponse) -> ApiResponse:
     """Return the answer as it is: between processes there is no dialect. This is a Dialect."""
     return answer

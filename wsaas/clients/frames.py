@@ -10,7 +10,7 @@ from __future__ import annotations
 from autobahn.websocket.xormasker import create_xor_masker  # type: ignore[attr-defined]
 
 from wsaas.core.lane import OVERHEAD
-from wsaas.core.model import Frame, Messages
+from wsaas.core.model import Frame, Messages, is_text
 
 _TEXT, _BINARY = 0x81, 0x82  # FIN and opcode
 CLOSE, PING, PONG = 0x88, 0x89, 0x8A
@@ -79,7 +79,7 @@ def take(data: bytes, at: int, start: int, length: int) -> Frame | None:
     payload = _unmasked(data, start, length)
     if data[at] == _BINARY:
         return Frame(payload, True)
-    return Frame(payload, False) if _is_text(payload) else None
+    return Frame(payload, False) if is_text(payload) else None
 
 
 def take_only(data: bytes) -> Frame | None:
@@ -100,7 +100,7 @@ def take_only(data: bytes) -> Frame | None:
         return None
     number = _from_bytes(masked, "little")
     payload = (number ^ (number & _FIRST_WORD) * factor).to_bytes(width, "little")[MASK_LENGTH:size]
-    return Frame(payload, binary) if binary or payload.isascii() or _is_text(payload) else None
+    return Frame(payload, binary) if binary or payload.isascii() or is_text(payload) else None
 
 
 def take_several(data: bytes, most: int, room: int) -> tuple[Messages, int] | None:
@@ -130,7 +130,7 @@ def take_several(data: bytes, most: int, room: int) -> tuple[Messages, int] | No
         payload = (number ^ (number & _FIRST_WORD) * factor).to_bytes(width, "little")[MASK_LENGTH:size]
         if binary:
             binaries += 1
-        elif not payload.isascii() and not _is_text(payload):
+        elif not payload.isascii() and not is_text(payload):
             break
         frames.append(Frame(payload, binary))
         left, at = room, stop
@@ -147,14 +147,6 @@ def _measure_longer(data: bytes, at: int) -> tuple[int, int, int, bool] | None:
     if not 126 <= length <= SMALL:  # longer, or longer than it need be
         return None
     return MASK_LENGTH + length, _REPEATED[length + 7 >> 2], length + 7 & ~3, data[at] == _BINARY
-
-
-def _is_text(payload: bytes) -> bool:
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _unmasked(data: bytes, start: int, length: int) -> bytes:

@@ -68,3 +68,12 @@ class Limits:
     receive_buffer: int
     send_buffer: int
     batch: int = 1
+
+
+def is_text(payload: bytes) -> bool:
+    """Say if a payload is UTF-8, as that of a text message must be (RFC 6455, 8.1)."""
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

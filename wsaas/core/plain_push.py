@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsaas.core.direct_sending import WriteDirectly
-from wsaas.core.model import Frame
+from wsaas.core.model import Frame, is_text
 from wsaas.core.monitor import Monitor
 from wsaas.core.registry import Registry
 from wsaas.core.states import State
@@ -29,7 +29,7 @@ class PlainPush:
         session = self._known(id)
         if session is None or session.state is not _OPEN or self._monitor.observer is not None:
             return False
-        if not (binary or payload.isascii() or _is_utf8(payload)):
+        if not (binary or payload.isascii() or is_text(payload)):
             return False
         if not self._write(session, payload, binary):
             assert session.peer is not None
@@ -39,11 +39,3 @@ class PlainPush:
         session.bytes_out += len(payload)
         self._counters.pushes_sent += 1
         return True
-
-
-def _is_utf8(payload: bytes) -> bool:
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

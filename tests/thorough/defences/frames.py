@@ -11,6 +11,7 @@ FLOW = "wsaas/clients/read_control.py"
 FRAMES = "wsaas/clients/frames.py"
 LANE = "wsaas/core/lane.py"
 LINGERING = "wsaas/clients/lingering_close.py"
+MODEL = "wsaas/core/model.py"
 OUTBOX = "wsaas/clients/send_buffer.py"
 PULSE = "wsaas/clients/liveness.py"
 READER = "wsaas/clients/frame_reader.py"
@@ -217,13 +218,13 @@ DEFENCES = [
     without(FORBIDDEN, FRAMES, "        if length < 126:\n            return None\n"),
     without(
         FORBIDDEN,
-        FRAMES,
+        MODEL,
         "payload.decode()\n    except UnicodeDecodeError:\n        return False",
         "payload.decode()\n    except UnicodeDecodeError:\n        pass",
         _OPCODES,
     ),
-    without(FORBIDDEN, FRAMES, " if binary or payload.isascii() or _is_text(payload) else None", "", _ALONE),
-    without(FORBIDDEN, FRAMES, "elif not payload.isascii() and not _is_text(payload)", "elif False", _TAKES_SEVERAL),
+    without(FORBIDDEN, FRAMES, " if binary or payload.isascii() or is_text(payload) else None", "", _ALONE),
+    without(FORBIDDEN, FRAMES, "elif not payload.isascii() and not is_text(payload)", "elif False", _TAKES_SEVERAL),
     without(FORBIDDEN, FRAMES, "bytes((first, MASKED | length))", "bytes((first, length))", _TAKES_SEVERAL),
     without(
         FORBIDDEN,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from wsaas.api.access import Access
-from wsaas.api.aws_dialect import Dialect, is_text, translated
+from wsaas.api.aws_dialect import Dialect, translated
 from wsaas.api.errors import INTERNAL_ERROR, answer_to
 from wsaas.api.responses import OK, ApiResponse
 from wsaas.api.server.limits import MAX_FIELDS, MAX_NAME_LENGTH
@@ -30,6 +30,7 @@ from wsaas.core.errors import GatewayError
 from wsaas.core.fanout import FanOut
 from wsaas.core.groups import MAX_GROUP_NAME
 from wsaas.core.ids import ID_LENGTH
+from wsaas.core.model import is_text
 from wsaas.core.pushes import Pushed, PushKind
 from wsaas.core.router import Router
 from wsaas.core.session import Session
